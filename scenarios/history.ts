@@ -1,0 +1,87 @@
+/**
+ * The recorded history of a run: what guests put into the shared pages and got out of them, and what the hypervisor did,
+ * in one total order. Checkers see this and nothing else: no variable of the store is in it.
+ *
+ * Order: `seq` counts up by one with each record. The store is single-threaded and serves a request in the very step in
+ * which it consumes the request's last octet, so the order of `consume` records of requests is the order in which they
+ * took effect (docs: store.md 0.4). Exceptions: a TRANSACTION_START put aside while a live update is pending, and CONTROL.
+ */
+
+/** A connection epoch: one introduction of one domain instance, from INTRODUCE to its end. Live updates do not end it. */
+export interface Epoch {
+  /** Index in `History.epochs`. */
+  readonly conn: number;
+  readonly domid: number;
+  readonly uniqueId: bigint;
+  /** The actor's domain name, for messages: `dom0`, `domU3`. */
+  readonly name: string;
+}
+
+interface At {
+  readonly seq: number;
+  /** Virtual time. */
+  readonly timeNs: number;
+}
+
+export type HistoryRecord =
+  /** A producer index store became visible. `from`, `to`: stream positions since the epoch began (not wrapped), `to` > `from`;
+   *  `bytes`: the page's octets of that range at this moment. dir 'req': guest to store; 'rsp': store to guest. */
+  | (At & { readonly kind: 'publish'; readonly conn: number; readonly dir: 'req' | 'rsp'; readonly from: number; readonly to: number; readonly bytes: Uint8Array })
+  /** A consumer index store became visible; `bytes`: the page's octets of the range just before it (what was consumed). */
+  | (At & { readonly kind: 'consume'; readonly conn: number; readonly dir: 'req' | 'rsp'; readonly from: number; readonly to: number; readonly bytes: Uint8Array })
+  /** The guest's client library completed a request: its last octet is in the ring. `end`: stream position after it. */
+  | (At & { readonly kind: 'sent'; readonly conn: number; readonly actor: string; readonly end: number; readonly type: number; readonly reqId: number; readonly txId: number; readonly payload: Uint8Array })
+  /** The guest's client library took a whole message (reply or watch event) out of the ring. `end`: stream position after it. */
+  | (At & { readonly kind: 'got'; readonly conn: number; readonly end: number; readonly type: number; readonly reqId: number; readonly txId: number; readonly payload: Uint8Array })
+  /** The ring came into use (the store bound the guest's port: INTRODUCE, or start-up for dom0). */
+  | (At & { readonly kind: 'open'; readonly conn: number })
+  /** The store let go of the guest's event channel port: RELEASE, or it noticed the domain's death. This is the moment at which
+   *  the store removed what the dead domain owned and fired `@releaseDomain`. */
+  | (At & { readonly kind: 'detach'; readonly conn: number })
+  /** A fact of the hypervisor. */
+  | (At & { readonly kind: 'life'; readonly domid: number; readonly uniqueId: bigint; readonly what: 'created' | 'paused' | 'unpaused' | 'shutdown' | 'resumed' | 'dying' | 'dead' | 'gone' })
+  /** The store's process: an image was written (`dump`), the successor serves (`up`), or the update failed and the old
+   *  instance goes on (`failed`). `n` counts from 1. */
+  | (At & { readonly kind: 'liveUpdate'; readonly n: number; readonly what: 'dump' | 'up' | 'failed'; readonly imageBytes: number })
+  /** The whole tree as a dom0 client read it over its ring after all traffic had ended. */
+  | (At & { readonly kind: 'snapshot'; readonly nodes: readonly SnapshotNode[] });
+
+/** `perms` as GET_PERMS prints them, `['n0', 'r3']`; special nodes (`@releaseDomain`) are included with empty value. */
+export interface SnapshotNode {
+  readonly path: string;
+  readonly value: Uint8Array;
+  readonly perms: readonly string[];
+}
+
+export interface History {
+  readonly epochs: readonly Epoch[];
+  readonly records: readonly HistoryRecord[];
+  /** How transactions that are open at a live update are treated; 'lossy' formats are the laboratory's. */
+  readonly transactionPolicy: 'carry' | 'daemon';
+  /** '4.22' or '4.17': which daemon the store imitates. */
+  readonly compat: '4.22' | '4.17';
+}
+
+/** What a checker says. One family of checks per file under invariants/. */
+export interface Violation {
+  readonly invariant: string;
+  /** Position in the history at which it became certain, for the window of events shown around it. */
+  readonly seq: number;
+  readonly timeNs: number;
+  /** Epoch name and actor, e.g. `domU3/worker1`; '' where nobody in particular. */
+  readonly actor: string;
+  /** The request concerned, e.g. `WRITE req_id 77 tx 0`; '' where none. */
+  readonly request: string;
+  readonly detail: string;
+}
+
+export interface Verdict {
+  readonly invariant: string;
+  /** What holds, in one sentence. */
+  readonly claim: string;
+  /** Section of the Xen tree's document or of the specification that says so. */
+  readonly source: string;
+  /** How much was checked, as counted things: `[['octets', 81231], ['requests', 5120]]`. */
+  readonly checked: readonly (readonly [what: string, count: number])[];
+  readonly violations: readonly Violation[];
+}

@@ -1,0 +1,85 @@
+import type { RingPage, Stream } from './host.ts';
+import type { Transaction } from './transaction.ts';
+import type { Watch } from './watch.ts';
+
+/** One message of a client after it was read completely. `payload` is private to the daemon: a copy, never a window. */
+export interface Message {
+  readonly type: number;
+  readonly reqId: number;
+  readonly txId: number;
+  readonly payload: Uint8Array;
+}
+
+/** A request of an unprivileged connection until it, and all events that it caused, have left. Source: core.c. */
+export interface Outstanding {
+  readonly conn: Connection;
+  /** 1 for its reply while queued, plus one for each of its events still queued anywhere. */
+  pending: number;
+}
+
+/** Something queued for a client: `bytes` is header and body, `sent` of which were written. */
+export interface OutMessage {
+  readonly kind: 'reply' | 'event' | 'restored';
+  readonly bytes: Uint8Array;
+  sent: number;
+  /** Payload of a plain event as octet string, for the suppression of duplicates; '' where none applies. */
+  readonly eventKey: string;
+  /** Monotonic ms at which an event not begun to be written is dropped; 0 = never. */
+  readonly deadlineMs: number;
+  readonly cause: Outstanding | undefined;
+}
+
+/** A request that was put aside: a TRANSACTION_START during a pending live update, or `live-update -s` itself. */
+export interface Delayed {
+  readonly message: Message;
+  readonly kind: 'transaction-start' | 'live-update' | 'restored';
+}
+
+/** One client of the daemon: buffers, watches, transactions. Moves only data; behaviour is in ops.ts and xenstored.ts. */
+export class Connection {
+  /** Place in the global list, ascending in order of creation; kept over a live update. */
+  readonly serial: number;
+  /** Own domid; for a socket the store domain's. */
+  readonly domid: number;
+  readonly link: RingLink | SocketLink;
+  target: Connection | undefined = undefined;
+
+  /** Header of the message being read, `headerUsed` of 16 octets valid. */
+  readonly header = new Uint8Array(16);
+  headerUsed = 0;
+  /** Body of the message being read, once its header is complete. */
+  body: Uint8Array | undefined = undefined;
+  bodyUsed = 0;
+
+  readonly out: OutMessage[] = [];
+  readonly watches: Watch[] = [];
+  readonly transactions = new Map<number, Transaction>();
+  lastTxId = 0;
+  /** Monotonic ms since when at least one transaction has been open without a gap. */
+  txSinceMs = 0;
+  /** Newest first, as the daemon keeps them. */
+  delayed: Delayed[] = [];
+  /** A second TRANSACTION_START of an unprivileged connection while one is put aside: nothing more is read. */
+  blocked: Message | undefined = undefined;
+  isIgnored = false;
+  isClosed = false;
+
+  constructor(serial: number, domid: number, link: RingLink | SocketLink) {
+    this.serial = serial;
+    this.domid = domid;
+    this.link = link;
+  }
+}
+
+export interface RingLink {
+  readonly kind: 'ring';
+  /** `undefined` only for a restored connection whose page could not be mapped. */
+  readonly page: RingPage | undefined;
+  /** Local event channel port; 0 = none. */
+  port: number;
+}
+
+export interface SocketLink {
+  readonly kind: 'socket';
+  readonly stream: Stream;
+}
