@@ -63,6 +63,10 @@ export class Connection {
   blocked: Message | undefined = undefined;
   isIgnored = false;
   isClosed = false;
+  /** The main loop's own note: not to be looked at, to be served in this pass, or in the next. */
+  turn: 'none' | 'now' | 'later' = 'none';
+  /** The main loop's own note: the pass in which the output queue last became non-empty. */
+  queuedInPass = 0;
 
   constructor(serial: number, domid: number, link: RingLink | SocketLink) {
     this.serial = serial;

@@ -1,0 +1,17 @@
+export { type OperatorPlan, operator, quiesce, readTree, type SeenNode } from './operator.ts';
+export { GuestOs, Me } from './os.ts';
+export { octets, split, strings, text } from './payload.ts';
+export { type BuiltDomain, buildDomain, toolstack, type ToolstackPlan } from './toolstack.ts';
+export { Traffic } from './traffic.ts';
+export { monitor, type MonitorPlan, worker, type WorkerPlan } from './worker.ts';
+export {
+  type ClientHabits,
+  type ClientObserver,
+  type EventQueue,
+  LINUX_HABITS,
+  type Pending,
+  type Reply,
+  type WatchEvent,
+  XsClient,
+} from './xs-client.ts';
+export { XS, Xs } from './xs-ops.ts';

@@ -1,0 +1,55 @@
+import { type Actor, type Domain, type Frame, Hypercalls, type Machine, type Port, type Stream, type Task } from '../sim/index.ts';
+
+/** An actor's hold on itself: what others wake when something that it waits for has come. */
+export class Me {
+  readonly name: string;
+  readonly draws: Stream;
+  task: Task | undefined = undefined;
+
+  constructor(name: string, draws: Stream) {
+    this.name = name;
+    this.draws = draws;
+  }
+
+  wake(): void {
+    this.task?.wake();
+  }
+}
+
+/** From the port's upcall to the first step of the handler's task, in ns. */
+const UPCALL_NS = 400;
+
+/** What every guest kernel needs: pages, ports with handlers, and actors on its virtual CPUs. */
+export class GuestOs {
+  readonly machine: Machine;
+  readonly domain: Domain;
+  readonly hyper: Hypercalls;
+
+  constructor(machine: Machine, domain: Domain) {
+    this.machine = machine;
+    this.domain = domain;
+    this.hyper = new Hypercalls(machine, domain);
+  }
+
+  /** Start an actor named `<domain>/<name>`; it is handed the hold on itself. */
+  start(name: string, body: (me: Me) => Actor, delayNs = 0): Me {
+    const full = `${this.domain.name}/${name}`;
+    const me = new Me(full, this.machine.streams.for(full));
+    me.task = this.machine.start(full, this.domain, body(me), delayNs);
+    return me;
+  }
+
+  allocPage(): Frame {
+    return this.domain.memory.alloc();
+  }
+
+  /** Upcalls of `port` wake this actor; it clears the pending bit itself, before it looks at its ring (EVT-19). */
+  handle(port: Port, by: Me): void {
+    this.domain.ports.handle(port, () => by.task?.wake(UPCALL_NS));
+  }
+
+  /** Clear the pending bit of a port; true if it was set. */
+  acknowledge(port: Port): boolean {
+    return this.domain.ports.clear(port);
+  }
+}

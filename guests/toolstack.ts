@@ -1,0 +1,157 @@
+import { type Actor, DOMID_ANY, type Domain, type Frame, GNTTAB_RESERVED_XENSTORE, type Port } from '../sim/index.ts';
+import type { GuestOs, Me } from './os.ts';
+import { strings } from './payload.ts';
+import type { Traffic } from './traffic.ts';
+import type { EventQueue, XsClient } from './xs-client.ts';
+import { XS, Xs } from './xs-ops.ts';
+
+/** A domain as the builder leaves it: paused, its ring page granted through entry 1, its store port unbound. */
+export interface BuiltDomain {
+  readonly domain: Domain;
+  readonly ring: Frame;
+  readonly port: Port;
+}
+
+/** Create a domain and do the builder's part for xenstore (GNT-26, EVT-3). `undefined`: the hypervisor refused. */
+export function buildDomain(os: GuestOs, domid: number, name: string, storeDomid: number): BuiltDomain | undefined {
+  const created = os.hyper.createDomain(domid, name);
+  if (!created.ok) return undefined;
+  const domain = created.value;
+  const ring = domain.memory.alloc();
+  os.hyper.seedGrant(domain.domid, GNTTAB_RESERVED_XENSTORE, storeDomid, ring);
+  const port = os.hyper.allocUnbound(domain.domid, storeDomid);
+  if (!port.ok) throw new Error(`assertion: no port in a new domain: ${port.errno}`);
+  return { domain, ring, port: port.value };
+}
+
+export interface ToolstackPlan {
+  /** Domains that live at the same time. */
+  readonly domains: number;
+  /** Shortest and longest life of a domain, ns; then it is destroyed and another is made. Longest 0: they live for ever. */
+  readonly lifeNsMin: number;
+  readonly lifeNsMax: number;
+  /** Whether the domain of this slot is never destroyed. */
+  readonly livesForEver: (slot: number) => boolean;
+  readonly storeDomid: number;
+  /** Load the kernel: start the guest's actors. Called while the domain is paused, after INTRODUCE. */
+  readonly boot: (built: BuiltDomain, slot: number) => void;
+}
+
+/** dom0's hand: creates the shared directories, then one slot actor a domain. Source of the order: guests.md 3.2, 3.3. */
+export function* toolstack(me: Me, os: GuestOs, client: XsClient, traffic: Traffic, plan: ToolstackPlan): Actor {
+  const xs = new Xs(client, me);
+  yield* mknod(xs, '/shared', ['b0'], 0);
+  yield* mknod(xs, '/libxl', ['n0'], 0);
+  yield* mknod(xs, '/local/domain/0', ['n0'], 0);
+  yield* xs.write('/local/domain/0/name', 'Domain-0');
+  yield* xs.write('/local/domain/0/domid', '0');
+  const slots: Me[] = [];
+  for (let slot = 0; slot < plan.domains; slot++) {
+    slots.push(os.start(`xl-${slot}`, (own) => slotActor(own, os, client, traffic, plan, slot)));
+  }
+}
+
+function* slotActor(me: Me, os: GuestOs, client: XsClient, traffic: Traffic, plan: ToolstackPlan, slot: number): Actor {
+  const xs = new Xs(client, me);
+  const released: EventQueue = { events: [], me };
+  yield* client.watch(released, '@releaseDomain', `xl-${slot}`);
+  for (let life = 0; !traffic.stopping; life++) {
+    const built = buildDomain(os, DOMID_ANY, `domU${slot}${life === 0 ? '' : `.${life}`}`, plan.storeDomid);
+    if (built === undefined) return;
+    const { domid } = built.domain;
+    if (!(yield* writeTree(xs, traffic, built, slot))) return;
+    yield* xs.call(XS.INTRODUCE, strings(String(domid), String(built.ring.gfn), String(built.port)));
+    yield* addDevice(xs, traffic, domid, 'vif', 0);
+    yield* addDevice(xs, traffic, domid, 'vbd', 51712);
+    plan.boot(built, slot);
+    os.hyper.unpause(domid);
+    if (plan.lifeNsMax === 0 || plan.livesForEver(slot)) return;
+    yield me.draws.between(plan.lifeNsMin, plan.lifeNsMax);
+    if (traffic.stopping) return;
+    // TS-11: the nodes go while the domain is only paused; its watches fire into a ring that nobody drains.
+    os.hyper.pause(domid);
+    for (const path of [`/local/domain/${domid}`, `/libxl/${domid}`, ...backends(domid)]) yield* xs.rm(path);
+    os.hyper.destroyDomain(domid);
+    while (os.hyper.domainState(domid) !== undefined) yield 20_000; // a zombie keeps its id (DOM-4)
+  }
+}
+
+function backends(domid: number): string[] {
+  return ['vif', 'vbd'].map((kind) => `/local/domain/0/backend/${kind}/${domid}`);
+}
+
+/** txn A of guests.md 3.2, abridged: the guest's tree with the permissions that libxl gives it. */
+function* writeTree(xs: Xs, traffic: Traffic, built: BuiltDomain, slot: number): Actor<boolean> {
+  const { domid, name } = built.domain;
+  const home = `/local/domain/${domid}`;
+  const ro = ['n0', `r${domid}`];
+  const rw = [`n${domid}`];
+  const done = yield* xs.client.transaction(
+    xs.me,
+    function* (tx) {
+      yield* xs.rm(home, tx);
+      yield* mknod(xs, home, ro, tx);
+      yield* xs.rm(`/libxl/${domid}`, tx);
+      yield* mknod(xs, `/libxl/${domid}`, ['n0'], tx);
+      yield* mknod(xs, `/libxl/${domid}/device`, ['n0'], tx);
+      yield* xs.write(`${home}/name`, name, tx);
+      yield* xs.write(`${home}/domid`, String(domid), tx);
+      for (const dir of ['cpu', 'memory', 'device', 'control']) yield* mknod(xs, `${home}/${dir}`, ro, tx);
+      for (const dir of ['control/shutdown', 'control/feature-poweroff', 'data', 'drivers', 'attr', 'error'])
+        yield* mknod(xs, `${home}/${dir}`, rw, tx);
+      yield* xs.write(`${home}/control/platform-feature-xs_reset_watches`, '1', tx);
+      yield* xs.write(`${home}/memory/target`, String(65_536 + slot), tx);
+      yield* xs.write(`${home}/store/port`, String(built.port), tx);
+      yield* xs.write(`${home}/store/ring-ref`, String(built.ring.gfn), tx);
+      return true;
+    },
+    1_000,
+  );
+  traffic.conflicts += done.rounds - 1;
+  if ('value' in done) traffic.commits++;
+  else traffic.refused(`${done.error} at commit`);
+  return 'value' in done;
+}
+
+/** One transaction a device, as libxl writes it (guests.md 2.2). */
+function* addDevice(xs: Xs, traffic: Traffic, domid: number, kind: string, id: number): Actor {
+  const front = `/local/domain/${domid}/device/${kind}/${id}`;
+  const back = `/local/domain/0/backend/${kind}/${domid}/${id}`;
+  const libxl = `/libxl/${domid}/device/${kind}/${id}`;
+  const rw = [`n${domid}`, 'r0'];
+  const ro = ['n0', `r${domid}`];
+  const done = yield* xs.client.transaction(
+    xs.me,
+    function* (tx) {
+      const there = yield* xs.read(libxl, tx);
+      if (there.error === undefined) return undefined;
+      yield* xs.rm(libxl, tx);
+      yield* xs.write(`${libxl}/frontend`, front, tx);
+      yield* xs.write(`${libxl}/backend`, back, tx);
+      yield* xs.rm(front, tx);
+      yield* mknod(xs, front, rw, tx);
+      yield* xs.write(`${front}/backend`, back, tx);
+      for (const [key, value] of [['backend-id', '0'], ['state', '1'], ['handle', String(id)]] as const) {
+        yield* xs.write(`${front}/${key}`, value, tx);
+        yield* xs.setPerms(`${front}/${key}`, rw, tx);
+      }
+      yield* xs.rm(back, tx);
+      yield* mknod(xs, back, ro, tx);
+      yield* xs.write(`${back}/frontend`, front, tx);
+      for (const [key, value] of [['frontend-id', String(domid)], ['online', '1'], ['state', '1']] as const) {
+        yield* xs.write(`${back}/${key}`, value, tx);
+        yield* xs.write(`${libxl}/${key}`, value, tx);
+      }
+      return true;
+    },
+    1_000,
+  );
+  traffic.conflicts += done.rounds - 1;
+  if ('value' in done) traffic.commits++;
+}
+
+/** libxl's mknod: WRITE of nothing, then SET_PERMS (TS-4). */
+function* mknod(xs: Xs, path: string, perms: readonly string[], tx: number): Actor {
+  yield* xs.write(path, '', tx);
+  yield* xs.setPerms(path, perms, tx);
+}

@@ -1,0 +1,378 @@
+import {
+  type Actor,
+  type Frame,
+  PARK,
+  type Port,
+  REQ_AT,
+  REQ_CONS,
+  REQ_PROD,
+  readableChunk,
+  RSP_AT,
+  RSP_CONS,
+  RSP_PROD,
+  RING_BYTES,
+  used,
+  writableChunk,
+} from '../sim/index.ts';
+import type { GuestOs, Me } from './os.ts';
+import { split, strings, text } from './payload.ts';
+
+const HEADER_BYTES = 16;
+const PAYLOAD_MAX = 4096;
+/** Message types that the client itself must know. Source: xen/include/public/io/xs_wire.h. */
+const XS_WATCH = 4;
+const XS_UNWATCH = 5;
+const XS_TRANSACTION_START = 6;
+const XS_TRANSACTION_END = 7;
+const XS_WATCH_EVENT = 15;
+const XS_ERROR = 16;
+
+/** Virtual time of the client's own work. */
+const LOAD_NS = 20;
+const COPY_NS_PER_16 = 4;
+const STORE_NS = 15;
+const SEND_NS = 250;
+const PARSE_NS = 60;
+
+/** An answer. `error` is the errno name of an ERROR reply, without its NUL. */
+export interface Reply {
+  readonly type: number;
+  readonly payload: Uint8Array;
+  readonly error: string | undefined;
+}
+
+/** A request on its way. */
+export interface Pending {
+  readonly reqId: number;
+  reply: Reply | undefined;
+}
+
+export interface WatchEvent {
+  readonly path: string;
+  readonly token: string;
+}
+
+/** Where an actor receives events: it parks, and is woken when one arrives. */
+export interface EventQueue {
+  readonly events: WatchEvent[];
+  readonly me: Me;
+}
+
+/** How a guest treats its ring (guests.md 1.9). */
+export interface ClientHabits {
+  /** `edge`: signals only when the store could be asleep, as Linux since 4.12 does; `always`: after each chunk. */
+  readonly notify: 'edge' | 'always';
+  /** One chunk in this many is cut at a random octet, published in parts, or copied in two steps; 0 = never. */
+  readonly tornOneIn: number;
+  /** Longest pause before the next piece of a reply is consumed, in ns; 0 = reads at once. */
+  readonly slowReadNsMax: number;
+  /** Index at which both rings start: the position of a long-lived ring may be anywhere in 32 bits. */
+  readonly maxInFlight: number;
+}
+
+export const LINUX_HABITS: ClientHabits = { notify: 'edge', tornOneIn: 8, slowReadNsMax: 0, maxInFlight: 32 };
+
+/** What the library tells of its messages: the history of what was put in and got out. */
+export interface ClientObserver {
+  /** The request's last octet is in the ring; `octetsSent` counts all request octets of this ring so far. */
+  sent(actor: string, octetsSent: number, type: number, reqId: number, txId: number, payload: Uint8Array): void;
+  /** A whole message was taken out; `octetsGot` counts all response octets so far. */
+  got(octetsGot: number, type: number, reqId: number, txId: number, payload: Uint8Array): void;
+}
+
+interface Outgoing {
+  readonly actor: string;
+  readonly bytes: Uint8Array;
+  readonly type: number;
+  readonly reqId: number;
+  readonly txId: number;
+  readonly payload: Uint8Array;
+}
+
+interface Waiter extends Pending {
+  readonly me: Me;
+}
+
+/**
+ * xenstore over the ring: one actor (`pump`) is the sole user of the ring, as Linux's xenbus thread is; other actors queue
+ * requests and park until they are answered. Several requests are in flight, matched by req_id.
+ * Source of the protocol: docs/misc/xenstore-ring.txt; of the habits: linux drivers/xen/xenbus/xenbus_comms.c.
+ */
+export class XsClient {
+  readonly #os: GuestOs;
+  readonly #ring: Frame;
+  readonly #port: Port;
+  readonly #habits: ClientHabits;
+  readonly #queue: Outgoing[] = [];
+  readonly #waiting = new Map<number, Waiter>();
+  readonly #watches = new Map<string, EventQueue>();
+  #pump: Me | undefined;
+  #reqId = 0;
+  #octetsSent = 0;
+  #octetsGot = 0;
+  observer: ClientObserver | undefined = undefined;
+  /** Events whose token nobody knows (any more): dropped, as every client does. */
+  strayEvents = 0;
+  /** Replies whose req_id nobody waits for: dropped with a warning in life; a checker's business here. */
+  strayReplies = 0;
+  /** While true the client consumes nothing of what the store sends it. */
+  held = false;
+
+  constructor(os: GuestOs, ring: Frame, port: Port, habits: ClientHabits = LINUX_HABITS) {
+    this.#os = os;
+    this.#ring = ring;
+    this.#port = port;
+    this.#habits = habits;
+  }
+
+  /** Start the ring's actor. */
+  start(): void {
+    this.#pump = this.#os.start('xenbus', (me) => this.#run(me));
+    this.#os.handle(this.#port, this.#pump);
+  }
+
+  /** Let go of a hold: consume again. */
+  release(): void {
+    this.held = false;
+    this.#pump?.wake();
+  }
+
+  /** Requests that have no answer yet. */
+  get inFlight(): number {
+    return this.#waiting.size;
+  }
+
+  /** Queue a request without waiting for it. `me` is woken when the answer is there. */
+  submit(me: Me, type: number, payload: Uint8Array, txId = 0): Pending {
+    if (payload.length > PAYLOAD_MAX) throw new Error(`assertion: payload of ${payload.length} octets`);
+    this.#reqId = (this.#reqId + 1) >>> 0;
+    const reqId = this.#reqId;
+    const bytes = new Uint8Array(HEADER_BYTES + payload.length);
+    const view = new DataView(bytes.buffer);
+    view.setUint32(0, type, true);
+    view.setUint32(4, reqId, true);
+    view.setUint32(8, txId, true);
+    view.setUint32(12, payload.length, true);
+    bytes.set(payload, HEADER_BYTES);
+    const pending: Waiter = { reqId, reply: undefined, me };
+    this.#waiting.set(reqId, pending);
+    this.#queue.push({ actor: me.name, bytes, type, reqId, txId, payload });
+    this.#pump?.wake();
+    return pending;
+  }
+
+  /** Park until the answer is there. */
+  *answer(pending: Pending): Actor<Reply> {
+    while (pending.reply === undefined) yield PARK;
+    return pending.reply;
+  }
+
+  /** One request and its answer. */
+  *request(me: Me, type: number, payload: Uint8Array, txId = 0): Actor<Reply> {
+    return yield* this.answer(this.submit(me, type, payload, txId));
+  }
+
+  /** Register a watch whose events go to `queue`. The queue is known before the request leaves (LX-14). */
+  *watch(queue: EventQueue, path: string, token: string, depth?: number): Actor<Reply> {
+    this.#watches.set(token, queue);
+    const payload = depth === undefined ? strings(path, token) : strings(path, token, String(depth));
+    const reply = yield* this.request(queue.me, XS_WATCH, payload);
+    if (reply.error !== undefined) this.#watches.delete(token);
+    return reply;
+  }
+
+  /** Remove a watch; events of it that are still on their way are dropped from now on. */
+  *unwatch(me: Me, path: string, token: string): Actor<Reply> {
+    this.#watches.delete(token);
+    return yield* this.request(me, XS_UNWATCH, strings(path, token));
+  }
+
+  /** TRANSACTION_START; the id, or the errno name. */
+  *begin(me: Me): Actor<{ readonly txId: number } | { readonly error: string }> {
+    const reply = yield* this.request(me, XS_TRANSACTION_START, strings(''));
+    return reply.error === undefined ? { txId: Number(text(reply.payload).slice(0, -1)) } : { error: reply.error };
+  }
+
+  /** TRANSACTION_END; the errno name, or undefined. */
+  *end(me: Me, txId: number, commit: boolean): Actor<string | undefined> {
+    return (yield* this.request(me, XS_TRANSACTION_END, strings(commit ? 'T' : 'F'), txId)).error;
+  }
+
+  /**
+   * Run `body` in a transaction until it commits: EAGAIN means once more from the start, without back-off, as all clients do.
+   * ENOENT at the end (the store lost the transaction in a forced update) is treated the same.
+   * @returns what `body` returned in the round that committed; an errno name if it could not.
+   */
+  *transaction<T>(
+    me: Me,
+    body: (txId: number) => Actor<T | undefined>,
+    roundsMax: number,
+  ): Actor<{ readonly value: T; readonly rounds: number } | { readonly error: string; readonly rounds: number }> {
+    let error = 'EAGAIN';
+    let rounds = 0;
+    while (rounds < roundsMax) {
+      rounds++;
+      const begun = yield* this.begin(me);
+      if ('error' in begun) return { error: begun.error, rounds };
+      const value = yield* body(begun.txId);
+      const failed = yield* this.end(me, begun.txId, value !== undefined);
+      if (failed === undefined) return value === undefined ? { error: 'aborted', rounds } : { value, rounds };
+      error = failed;
+      if (failed !== 'EAGAIN' && failed !== 'ENOENT') break;
+    }
+    return { error, rounds };
+  }
+
+  // The ring's actor ------------------------------------------------------------------------------------------------
+
+  *#run(me: Me): Actor {
+    const { draws } = me;
+    const ring = this.#ring;
+    const { tornOneIn, slowReadNsMax, notify } = this.#habits;
+    let current: Outgoing | undefined;
+    let written = 0;
+    const incoming = new Incoming();
+    for (;;) {
+      this.#os.acknowledge(this.#port); // before the last look at the indexes (EVT-19)
+      let worked = false;
+
+      current ??= this.#waiting.size - this.#queue.length <= this.#habits.maxInFlight ? this.#queue.shift() : undefined;
+      if (current !== undefined) {
+        const cons = ring.load32(REQ_CONS);
+        const prod = ring.load32(REQ_PROD);
+        let chunk = used(prod, cons) > RING_BYTES ? 0 : Math.min(writableChunk(prod, cons), current.bytes.length - written);
+        if (chunk > 0) {
+          worked = true;
+          const torn = tornOneIn > 0 && draws.oneIn(tornOneIn);
+          if (torn && chunk > 1 && draws.oneIn(2)) chunk = 1 + draws.below(chunk); // published in parts
+          const at = REQ_AT + (prod & (RING_BYTES - 1));
+          if (torn && chunk > 1) {
+            const first = 1 + draws.below(chunk - 1); // preempted between two octets of the copy
+            ring.bytes.set(current.bytes.subarray(written, written + first), at);
+            yield LOAD_NS + draws.below(2_000);
+            ring.bytes.set(current.bytes.subarray(written + first, written + chunk), at + first);
+          } else ring.bytes.set(current.bytes.subarray(written, written + chunk), at);
+          yield LOAD_NS + COPY_NS_PER_16 * (chunk >> 4);
+          written += chunk;
+          this.#octetsSent += chunk;
+          ring.store32(REQ_PROD, (prod + chunk) >>> 0, true);
+          if (written === current.bytes.length) {
+            const { actor, type, reqId, txId, payload } = current;
+            this.observer?.sent(actor, this.#octetsSent, type, reqId, txId, payload);
+            current = undefined;
+            written = 0;
+          }
+          yield torn ? STORE_NS + draws.below(3_000) : STORE_NS;
+          // LX-6: the store may be asleep only if it had consumed everything before this chunk.
+          if (notify === 'always' || used(prod, ring.load32(REQ_CONS)) === 0 || used(prod, ring.load32(REQ_CONS)) > RING_BYTES) {
+            this.#os.hyper.send(this.#port);
+            yield SEND_NS;
+          }
+        }
+      }
+
+      if (!this.held) {
+        const cons = ring.load32(RSP_CONS);
+        const prod = ring.load32(RSP_PROD);
+        let chunk = used(prod, cons) > RING_BYTES ? 0 : readableChunk(prod, cons);
+        if (chunk > 0) {
+          worked = true;
+          if (slowReadNsMax > 0) yield draws.below(slowReadNsMax);
+          const torn = tornOneIn > 0 && draws.oneIn(tornOneIn);
+          if (torn) chunk = 1 + draws.below(chunk);
+          const at = RSP_AT + (cons & (RING_BYTES - 1));
+          incoming.push(ring.bytes, at, chunk);
+          yield LOAD_NS + COPY_NS_PER_16 * (chunk >> 4);
+          ring.store32(RSP_CONS, (cons + chunk) >>> 0, true);
+          this.#octetsGot += chunk;
+          const before = this.#octetsGot - incoming.length;
+          for (let message = incoming.shift(); message !== undefined; message = incoming.shift()) {
+            this.#got(message, before + incoming.shifted);
+          }
+          incoming.compact();
+          yield STORE_NS + PARSE_NS;
+          // LX-7: the store may wait for room only if the ring had been full before this chunk.
+          if (notify === 'always' || used(ring.load32(RSP_PROD), cons) >= RING_BYTES) {
+            this.#os.hyper.send(this.#port);
+            yield SEND_NS;
+          }
+        }
+      }
+      if (!worked) yield PARK;
+    }
+  }
+
+  #got(message: Received, end: number): void {
+    const { type, reqId, txId, payload } = message;
+    this.observer?.got(end, type, reqId, txId, payload);
+    if (type === XS_WATCH_EVENT) {
+      const [path, token] = split(payload);
+      const queue = token === undefined ? undefined : this.#watches.get(token);
+      if (queue === undefined || path === undefined || token === undefined) this.strayEvents++;
+      else {
+        queue.events.push({ path, token });
+        queue.me.wake();
+      }
+      return;
+    }
+    const waiter = this.#waiting.get(reqId);
+    if (waiter === undefined) {
+      this.strayReplies++;
+      return;
+    }
+    this.#waiting.delete(reqId);
+    waiter.reply = { type, payload, error: type === XS_ERROR ? text(payload).replace(/\0$/, '') : undefined };
+    waiter.me.wake();
+    if (this.#queue.length > 0) this.#pump?.wake();
+  }
+}
+
+interface Received {
+  readonly type: number;
+  readonly reqId: number;
+  readonly txId: number;
+  readonly payload: Uint8Array;
+}
+
+/** Response octets on their way to being messages. */
+class Incoming {
+  #bytes = new Uint8Array(2 * RING_BYTES + HEADER_BYTES + PAYLOAD_MAX);
+  #view = new DataView(this.#bytes.buffer);
+  #from = 0;
+  #to = 0;
+
+  /** Octets held since the last `compact`. */
+  get length(): number {
+    return this.#to;
+  }
+
+  /** Octets given out as messages since the last `compact`. */
+  get shifted(): number {
+    return this.#from;
+  }
+
+  push(from: Uint8Array, at: number, count: number): void {
+    this.#bytes.set(from.subarray(at, at + count), this.#to);
+    this.#to += count;
+  }
+
+  shift(): Received | undefined {
+    const at = this.#from;
+    const v = this.#view;
+    if (this.#to - at < HEADER_BYTES) return undefined;
+    const len = v.getUint32(at + 12, true);
+    // LX-10: the header of an oversize message is dropped, and what follows is taken for a header.
+    const take = len > PAYLOAD_MAX ? 0 : len;
+    if (this.#to - at < HEADER_BYTES + take) return undefined;
+    this.#from += HEADER_BYTES + take;
+    const payload = this.#bytes.slice(at + HEADER_BYTES, at + HEADER_BYTES + take);
+    return { type: v.getUint32(at, true), reqId: v.getUint32(at + 4, true), txId: v.getUint32(at + 8, true), payload };
+  }
+
+  compact(): void {
+    if (this.#from === 0) return;
+    this.#bytes.copyWithin(0, this.#from, this.#to);
+    this.#to -= this.#from;
+    this.#from = 0;
+  }
+}

@@ -1,0 +1,166 @@
+import { type ClientHabits, LINUX_HABITS, monitor, operator, quiesce, readTree, type SeenNode, toolstack, worker } from '../../guests/index.ts';
+import { checkHistory } from '../invariants/index.ts';
+import type { RunRequest, RunResult, Scenario, UpdateReport } from '../scenario.ts';
+import { LIFELIKE, STORE_BINARY, World } from '../world.ts';
+
+/** Virtual time after which a run that has not ended is stuck. */
+const HORIZON_NS = 120_000_000_000;
+
+export const liveUpdateMidTraffic: Scenario = {
+  name: 'live-update-mid-traffic',
+  story: 'A dozen domains hammer xenstored through their rings while it live-updates itself several times; nothing may be lost.',
+  settings: {
+    domains: { default: 12, meaning: 'guest domains that live at the same time' },
+    requests: { default: 6_000, meaning: 'requests after which the agents stop' },
+    updates: { default: 5, meaning: 'live updates, spread over the traffic' },
+    policy: { default: 'carry', meaning: 'what happens to open transactions', words: ['carry', 'daemon'] },
+    force: { default: 1, meaning: '1: updates are forced (-F) when transactions stay open; matters for policy daemon' },
+    workers: { default: 2, meaning: 'agents in each guest' },
+    churn: { default: 1, meaning: '1: every third domain is destroyed and made anew now and then' },
+  },
+  run,
+};
+
+function run(request: RunRequest): RunResult {
+  const { settings, seed, format } = request;
+  const number = (name: string) => Number(settings[name]);
+  const policy = settings['policy'] === 'daemon' ? 'daemon' : 'carry';
+  const requestsMax = number('requests');
+  const world = new World({ seed, jitter: LIFELIKE, requestsMax, policy, compat: '4.22', records: request.checks });
+  const { machine, traffic, dom0 } = world;
+  if (request.traceLine !== undefined) traceTo(world, request.traceLine);
+
+  const plan = machine.streams.for('scenario');
+  const domains = number('domains');
+  const slow = new Set<number>();
+  for (let i = 0; i < domains; i++) if (plan.oneIn(4)) slow.add(i);
+  const atRequests = updateMoments(number('updates'), requestsMax, plan);
+
+  let created = 0;
+  dom0.os.start('xl', (me) =>
+    toolstack(me, dom0.os, dom0.client, traffic, {
+      domains,
+      lifeNsMin: 8_000_000,
+      lifeNsMax: number('churn') === 1 ? 30_000_000 : 0,
+      storeDomid: 0,
+      livesForEver: (slot) => slot % 3 !== 1,
+      boot: (built, slot) => {
+        created++;
+        const habits: ClientHabits = {
+          ...LINUX_HABITS,
+          notify: slot % 4 === 3 ? 'always' : 'edge',
+          slowReadNsMax: slow.has(slot) ? 60_000 : 0,
+          maxInFlight: 1 + (slot % 8) * 2,
+        };
+        const { os, client } = world.boot(built, habits);
+        const { domid } = built.domain;
+        for (let w = 0; w < number('workers'); w++)
+          os.start(`worker${w}`, (me) =>
+            worker(me, client, traffic, { domid, sharedNodes: 3, thinkNsMax: 20_000, txThinkNsMax: 60_000, peers: peersOf(domid) }),
+          );
+        if (slot % 4 === 0)
+          os.start('agent', (me) =>
+            monitor(me, client, traffic, {
+              watches: [{ path: 'data' }, { path: '/shared' }, { path: '@releaseDomain', depth: 1 }],
+              readsEvents: true,
+              perEventNsMax: 10_000,
+            }),
+          );
+      },
+    }),
+  );
+  dom0.os.start('xenopsd', (me) =>
+    monitor(me, dom0.client, traffic, {
+      watches: [
+        { path: '/local/domain' },
+        { path: '@introduceDomain' },
+        { path: '@releaseDomain' },
+        { path: '@releaseDomain', depth: 1 },
+        { path: '/shared', depth: 1 },
+      ],
+      readsEvents: true,
+      perEventNsMax: 5_000,
+    }),
+  );
+  const answers: string[] = [];
+  dom0.os.start('operator', (me) =>
+    operator(me, dom0.client, traffic, {
+      atRequests,
+      file: STORE_BINARY,
+      version: format === 'v1' ? 1 : 2,
+      force: number('force') === 1,
+      timeoutSeconds: 0,
+      answered: (n, answer) => {
+        answers[n - 1] = answer;
+      },
+    }),
+  );
+
+  const nodes: SeenNode[] = [];
+  let finished = false;
+  dom0.os.start('verifier', (me) =>
+    quiesce(me, () => !traffic.stopping || world.inFlight > 0, function* (own) {
+      yield* readTree(own, dom0.client, nodes);
+      finished = true;
+    }),
+  );
+
+  let horizon = 1_000_000_000;
+  while (!finished && horizon <= HORIZON_NS && machine.scheduler.run(horizon)) horizon += 1_000_000_000;
+  if (finished) world.recorder?.snapshot(nodes);
+
+  const history = world.recorder?.history();
+  const verdicts = history === undefined ? [] : checkHistory(history);
+  const violated = verdicts.some((v) => v.violations.length > 0);
+  const updates = world.store.updates.map((u, i): UpdateReport => ({ ...u, answer: answers[i] ?? '' }));
+  const reason = finished ? '' : `the run did not come to rest: ${world.inFlight} requests unanswered at ${machine.nowNs} ns`;
+  return {
+    outcome: violated ? 'violation' : finished ? 'pass' : 'unknown',
+    reason,
+    scenario: liveUpdateMidTraffic.name,
+    seed,
+    format,
+    settings,
+    digest: machine.trace.digest.hex(),
+    virtualNs: machine.nowNs,
+    steps: machine.scheduler.steps,
+    traceEvents: machine.trace.count,
+    requests: traffic.requests,
+    replies: count(history, (r) => r.kind === 'got' && r.type !== 15),
+    watchEvents: count(history, (r) => r.kind === 'got' && r.type === 15),
+    domainsCreated: created,
+    domainsDestroyed: count(history, (r) => r.kind === 'life' && r.what === 'gone'),
+    commits: traffic.commits,
+    conflicts: traffic.conflicts,
+    refusals: [...traffic.refusals].sort((a, b) => (a[0] < b[0] ? -1 : 1)),
+    updates,
+    verdicts,
+    history,
+  };
+}
+
+/** Domids of neighbours that may or may not exist. */
+function peersOf(domid: number): number[] {
+  return [domid - 1, domid + 1, domid + 2].map((d) => Math.max(0, d));
+}
+
+/** Moments in requests, spread over the traffic and drawn within each share of it. */
+function updateMoments(updates: number, requests: number, plan: { between(min: number, max: number): number }): number[] {
+  const share = Math.floor((requests * 8) / 10 / Math.max(1, updates));
+  const first = Math.floor(requests / 10);
+  return Array.from({ length: updates }, (_, i) => first + i * share + plan.between(0, Math.max(0, share - 1)));
+}
+
+type Records = NonNullable<RunResult['history']>['records'];
+
+function count(history: RunResult['history'], is: (record: Records[number]) => boolean): number {
+  let n = 0;
+  for (const record of history?.records ?? []) if (is(record)) n++;
+  return n;
+}
+
+function traceTo(world: World, line: (text: string) => void): void {
+  world.machine.trace.observe((event) =>
+    line(JSON.stringify(event, (key, value: unknown) => (key === 'bytes' ? undefined : typeof value === 'bigint' ? String(value) : value))),
+  );
+}

@@ -1,0 +1,130 @@
+import { textOf } from './octets.ts';
+
+/** Message types. Source: xen/include/public/io/xs_wire.h. */
+export const Op = {
+  CONTROL: 0,
+  DIRECTORY: 1,
+  READ: 2,
+  GET_PERMS: 3,
+  WATCH: 4,
+  UNWATCH: 5,
+  TRANSACTION_START: 6,
+  TRANSACTION_END: 7,
+  INTRODUCE: 8,
+  RELEASE: 9,
+  GET_DOMAIN_PATH: 10,
+  WRITE: 11,
+  MKDIR: 12,
+  RM: 13,
+  SET_PERMS: 14,
+  WATCH_EVENT: 15,
+  ERROR: 16,
+  IS_DOMAIN_INTRODUCED: 17,
+  RESUME: 18,
+  SET_TARGET: 19,
+  RESET_WATCHES: 21,
+  DIRECTORY_PART: 22,
+  GET_FEATURE: 23,
+  SET_FEATURE: 24,
+  GET_QUOTA: 25,
+  SET_QUOTA: 26,
+} as const;
+
+const NAMES = new Map<number, string>(Object.entries(Op).map(([name, type]) => [type, name]));
+
+/** The name of a message type, `type 27` for an unknown one. */
+export function opName(type: number): string {
+  return NAMES.get(type) ?? `type ${type}`;
+}
+
+/** Names an ERROR reply may carry. Source: xs_wire.h, xsd_errors. */
+export const ERROR_NAMES: ReadonlySet<string> = new Set(
+  'EINVAL EACCES EEXIST EISDIR ENOENT ENOMEM ENOSPC EIO ENOTEMPTY ENOSYS EROFS EBUSY EAGAIN EISCONN E2BIG EPERM'.split(' '),
+);
+
+export const HEADER_OCTETS = 16;
+export const PAYLOAD_MAX = 4096;
+export const RING_OCTETS = 1024;
+
+/** The moment at which stream positions up to `to` existed. */
+interface Mark {
+  readonly to: number;
+  readonly seq: number;
+  readonly timeNs: number;
+}
+
+/** The octets of one direction of one connection, by stream position, with the moment each piece came. */
+export class OctetLog {
+  #bytes = new Uint8Array(4096);
+  readonly marks: Mark[] = [];
+  /** Highest position that was ever written. */
+  end = 0;
+
+  /** Put a piece at its position; pieces that leave gaps or overlap are stored as they come (others complain). */
+  put(from: number, bytes: Uint8Array, seq: number, timeNs: number): void {
+    const to = from + bytes.length;
+    if (to > this.#bytes.length) {
+      const grown = new Uint8Array(Math.max(to, this.#bytes.length * 2));
+      grown.set(this.#bytes);
+      this.#bytes = grown;
+    }
+    this.#bytes.set(bytes, from);
+    if (to > this.end) {
+      this.end = to;
+      this.marks.push({ to, seq, timeNs });
+    }
+  }
+
+  window(from: number, to: number): Uint8Array {
+    return this.#bytes.subarray(from, Math.min(to, this.end));
+  }
+}
+
+/** One message cut out of a stream. `start`, `end`: stream positions; `first`, `last`: when its first and last octet came. */
+export interface Framed {
+  readonly type: number;
+  readonly reqId: number;
+  readonly txId: number;
+  readonly payload: string;
+  readonly start: number;
+  readonly end: number;
+  readonly first: { readonly seq: number; readonly timeNs: number };
+  readonly last: { readonly seq: number; readonly timeNs: number };
+  /** The header announced more than 4096 octets; only the header is part of the message then. */
+  readonly isOverlong: boolean;
+}
+
+/** Cut a stream into messages. Returns the complete ones and the count of octets of an incomplete one at the end.
+ *  After a header that announces too much, cutting goes on behind the header: that is where a live-updated store
+ *  would take up the stream again. Source: docs/misc/xenstore.txt; guests.md 6.1 e. */
+export function frame(log: OctetLog): { readonly messages: readonly Framed[]; readonly rest: number } {
+  const messages: Framed[] = [];
+  let mark = 0;
+  const momentOf = (octet: number) => {
+    while ((log.marks[mark]?.to ?? Number.POSITIVE_INFINITY) <= octet) mark++;
+    return log.marks[mark]!;
+  };
+  let start = 0;
+  while (log.end - start >= HEADER_OCTETS) {
+    const bytes = log.window(start, start + HEADER_OCTETS);
+    const v = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    const len = v.getUint32(12, true);
+    const isOverlong = len > PAYLOAD_MAX;
+    const end = start + HEADER_OCTETS + (isOverlong ? 0 : len);
+    if (end > log.end) break;
+    const first = momentOf(start);
+    messages.push({
+      type: v.getUint32(0, true),
+      reqId: v.getUint32(4, true),
+      txId: v.getUint32(8, true),
+      payload: textOf(log.window(start + HEADER_OCTETS, end)),
+      start,
+      end,
+      first,
+      last: momentOf(end - 1),
+      isOverlong,
+    });
+    start = end;
+  }
+  return { messages, rest: log.end - start };
+}

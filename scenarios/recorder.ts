@@ -1,0 +1,141 @@
+import type { ClientObserver, XsClient } from '../guests/index.ts';
+import { type Machine, RING_BYTES, type TraceEvent } from '../sim/index.ts';
+import type { Epoch, History, HistoryRecord, SnapshotNode } from './history.ts';
+
+type Body = HistoryRecord extends infer R ? (R extends HistoryRecord ? Omit<R, 'seq' | 'timeNs'> : never) : never;
+
+/** A ring in use: where each of its four indexes stands, counted in octets since the epoch began. */
+interface Ring {
+  readonly conn: number;
+  readonly positions: [number, number, number, number];
+}
+
+/** In which buffer of the page a stream lives. */
+const BUFFER = { req: 0, rsp: RING_BYTES } as const;
+
+/**
+ * Writes the history from outside the store: index stores on shared pages, ports, lives of domains, and what the guests'
+ * client libraries say of their messages. Observing never changes a run.
+ */
+export class Recorder {
+  readonly #machine: Machine;
+  readonly #storeDomid: number;
+  readonly #epochs: Epoch[] = [];
+  readonly #records: HistoryRecord[] = [];
+  /** Current ring by domid. */
+  readonly #rings = new Map<number, Ring>();
+  /** Epoch by the store's local port. */
+  readonly #ports = new Map<number, number>();
+  readonly #policy: History['transactionPolicy'];
+
+  constructor(machine: Machine, storeDomid: number, policy: History['transactionPolicy']) {
+    this.#machine = machine;
+    this.#storeDomid = storeDomid;
+    this.#policy = policy;
+    machine.trace.observe((event) => this.#note(event));
+  }
+
+  /** Follow a guest's client library. */
+  follow(client: XsClient, domid: number, alsoSent: () => void): void {
+    let ring: Ring | undefined;
+    const conn = () => {
+      ring ??= this.#rings.get(domid);
+      if (ring === undefined) throw new Error(`assertion: domain ${domid} uses its ring before it was introduced`);
+      return ring.conn;
+    };
+    const observer: ClientObserver = {
+      sent: (actor, end, type, reqId, txId, payload) => {
+        this.#add({ kind: 'sent', conn: conn(), actor, end, type, reqId, txId, payload });
+        alsoSent();
+      },
+      got: (end, type, reqId, txId, payload) => this.#add({ kind: 'got', conn: conn(), end, type, reqId, txId, payload }),
+    };
+    client.observer = observer;
+  }
+
+  snapshot(nodes: readonly SnapshotNode[]): void {
+    this.#add({ kind: 'snapshot', nodes });
+  }
+
+  history(): History {
+    return { epochs: this.#epochs, records: this.#records, transactionPolicy: this.#policy, compat: '4.22' };
+  }
+
+  get length(): number {
+    return this.#records.length;
+  }
+
+  #add(body: Body): void {
+    this.#records.push({ seq: this.#records.length, timeNs: this.#machine.nowNs, ...body } as HistoryRecord);
+  }
+
+  #note(event: TraceEvent): void {
+    switch (event.kind) {
+      case 'index':
+        this.#index(event);
+        return;
+      case 'life':
+        this.#add({ kind: 'life', domid: event.domid, uniqueId: event.uniqueId, what: event.what });
+        return;
+      case 'port':
+        this.#port(event);
+        return;
+      case 'mark':
+        if (event.what === 'dump' || event.what === 'up' || event.what === 'failed')
+          this.#add({ kind: 'liveUpdate', n: event.n, what: event.what, imageBytes: Number(event.detail) || 0 });
+        return;
+      case 'grant':
+      case 'send':
+        return;
+    }
+  }
+
+  #port(event: TraceEvent & { kind: 'port' }): void {
+    if (event.domid !== this.#storeDomid) return;
+    if (event.what === 'bind') {
+      const domain = this.#machine.domain(event.remoteDomid);
+      if (domain === undefined) return;
+      const conn = this.#epochs.length;
+      this.#epochs.push({ conn, domid: domain.domid, uniqueId: domain.uniqueId, name: domain.name });
+      this.#rings.set(domain.domid, { conn, positions: [0, 0, 0, 0] });
+      this.#ports.set(event.port, conn);
+      this.#add({ kind: 'open', conn });
+    } else if (event.what === 'close') {
+      const conn = this.#ports.get(event.port);
+      if (conn === undefined) return;
+      this.#ports.delete(event.port);
+      const epoch = this.#epochs[conn] as Epoch;
+      if (this.#rings.get(epoch.domid)?.conn === conn) this.#rings.delete(epoch.domid);
+      this.#add({ kind: 'detach', conn });
+    }
+  }
+
+  #index(event: TraceEvent & { kind: 'index' }): void {
+    const ring = this.#rings.get(event.domid);
+    if (ring === undefined) return;
+    const { word, by } = event;
+    // The store writes the guest's words only when INTRODUCE resets the ring: a new beginning, not a move.
+    if (by === 'store' && (word === 1 || word === 2)) return;
+    const count = (event.to - event.from) >>> 0;
+    const from = ring.positions[word];
+    const to = from + count;
+    ring.positions[word] = to;
+    const dir = word < 2 ? 'req' : 'rsp';
+    const bytes = ringOctets(event.bytes, BUFFER[dir], event.from, count);
+    const kind = word === 1 || word === 3 ? 'publish' : 'consume';
+    this.#add({ kind, conn: ring.conn, dir, from, to, bytes });
+  }
+}
+
+/** Copy `count` octets (at most a ring full) that begin at free-running index `at`. */
+function ringOctets(page: Uint8Array, buffer: number, at: number, count: number): Uint8Array {
+  const n = Math.min(count, RING_BYTES);
+  const start = at & (RING_BYTES - 1);
+  const first = Math.min(n, RING_BYTES - start);
+  const copy = page.slice(buffer + start, buffer + start + n);
+  if (first === n) return copy;
+  const wrapped = new Uint8Array(n);
+  wrapped.set(page.subarray(buffer + start, buffer + start + first));
+  wrapped.set(page.subarray(buffer, buffer + n - first), first);
+  return wrapped;
+}

@@ -1,0 +1,82 @@
+import type { History, Verdict } from './history.ts';
+
+/** A value that a user can set with `--set key=value`; all are whole numbers or words, so that a line replays a run. */
+export type Setting = number | string;
+
+export interface SettingSpec {
+  readonly default: Setting;
+  /** What it means, with its unit. */
+  readonly meaning: string;
+  /** Allowed words; whole numbers from 0 where absent. */
+  readonly words?: readonly string[];
+}
+
+export interface Scenario {
+  readonly name: string;
+  readonly story: string;
+  readonly settings: Readonly<Record<string, SettingSpec>>;
+  /** Run to the end of virtual time or traffic. Throws only for our own mistakes. */
+  readonly run: (run: RunRequest) => RunResult;
+}
+
+export interface RunRequest {
+  /** Decimal digits. */
+  readonly seed: string;
+  /** Name of the format of the image: `v1` or `v2`. */
+  readonly format: string;
+  readonly settings: Readonly<Record<string, Setting>>;
+  /** Called with each line of the trace, if one is wanted. */
+  readonly traceLine?: (line: string) => void;
+  /** Whether the history is recorded and judged; without, only the traffic runs (benchmarks). */
+  readonly checks: boolean;
+}
+
+/** What one live update interrupted, seen at the moment of the dump. */
+export interface UpdateReport {
+  readonly n: number;
+  readonly format: string;
+  /** Virtual ns at which the image was complete. */
+  readonly atNs: number;
+  readonly outcome: 'ok' | 'failed';
+  /** What the requester was told. */
+  readonly answer: string;
+  readonly connections: number;
+  /** Requests of which the store had consumed some octets, but not all. */
+  readonly partialRequests: number;
+  /** Octets of requests that were in rings, not consumed. */
+  readonly requestOctetsInRings: number;
+  readonly partialReplies: number;
+  readonly queuedReplies: number;
+  readonly queuedEvents: number;
+  readonly openTransactions: number;
+  readonly watches: number;
+  readonly nodes: number;
+  readonly imageBytes: number;
+  /** Virtual ns during which nobody was served. */
+  readonly pauseNs: number;
+}
+
+export interface RunResult {
+  readonly outcome: 'pass' | 'violation' | 'unknown';
+  /** Why the outcome is unknown; '' otherwise. */
+  readonly reason: string;
+  readonly scenario: string;
+  readonly seed: string;
+  readonly format: string;
+  readonly settings: Readonly<Record<string, Setting>>;
+  readonly digest: string;
+  readonly virtualNs: number;
+  readonly steps: number;
+  readonly traceEvents: number;
+  readonly requests: number;
+  readonly replies: number;
+  readonly watchEvents: number;
+  readonly domainsCreated: number;
+  readonly domainsDestroyed: number;
+  readonly commits: number;
+  readonly conflicts: number;
+  readonly refusals: readonly (readonly [errno: string, count: number])[];
+  readonly updates: readonly UpdateReport[];
+  readonly verdicts: readonly Verdict[];
+  readonly history: History | undefined;
+}

@@ -1,0 +1,96 @@
+import { buildDomain, type BuiltDomain, type ClientHabits, GuestOs, LINUX_HABITS, Traffic, XsClient } from '../guests/index.ts';
+import { type Jitter, Listener, Machine, type Task } from '../sim/index.ts';
+import { type ProcessOptions, startXenstored, type StorePolicy, type XenstoredProcess } from '../store/index.ts';
+import { Recorder } from './recorder.ts';
+
+/** Unevenness of virtual CPUs: steps take up to 64 ns more, and one in 1,024 is followed by up to 200 us of absence. */
+export const LIFELIKE: Jitter = { stepNs: 64, absentOneIn: 1024, absentNsMax: 200_000 };
+
+/** The program that a live update executes; the simulated file system holds just it, and one that is not executable. */
+export const STORE_BINARY = '/usr/sbin/xenstored';
+const FILES = new Map([
+  [STORE_BINARY, 'executable'],
+  ['/etc/hosts', 'not-executable'],
+] as const);
+
+/** A domain with its kernel and its xenstore client. */
+export interface Guest {
+  readonly os: GuestOs;
+  readonly client: XsClient;
+}
+
+export interface WorldOptions {
+  readonly seed: string;
+  readonly jitter: Jitter;
+  readonly requestsMax: number;
+  readonly policy: StorePolicy;
+  readonly compat: ProcessOptions['compat'];
+  /** Whether the history is recorded. */
+  readonly records: boolean;
+}
+
+/** One host with dom0 and a running xenstored: what every scenario starts from. */
+export class World {
+  readonly machine: Machine;
+  readonly traffic: Traffic;
+  readonly recorder: Recorder | undefined;
+  readonly listener = new Listener(9);
+  readonly dom0: Guest;
+  readonly store: XenstoredProcess;
+  readonly guests: Guest[] = [];
+
+  constructor(options: WorldOptions) {
+    this.machine = new Machine({ seed: options.seed, jitter: options.jitter });
+    this.traffic = new Traffic(options.requestsMax);
+    this.recorder = options.records ? new Recorder(this.machine, 0, options.policy) : undefined;
+    const domain = this.machine.createDomain(0, 'dom0');
+    this.machine.unpause(domain);
+    const os = new GuestOs(this.machine, domain);
+    // dom0's kernel offers its own ring page and port to the daemon (xsd_kva, xsd_port); both ends live in dom0.
+    const ring = os.allocPage();
+    os.hyper.seedGrant(0, 1, 0, ring);
+    const port = os.hyper.allocUnbound(0, 0);
+    if (!port.ok) throw new Error(`assertion: dom0's store port: ${port.errno}`);
+    this.store = startXenstored(this.machine, domain, {
+      compat: options.compat,
+      policy: options.policy,
+      listener: this.listener,
+      files: FILES,
+      dom0Port: port.value,
+    });
+    this.dom0 = this.#guest(os, { domain, ring, port: port.value }, LINUX_HABITS);
+  }
+
+  /** Start the kernel of a built domain: its client, observed. The domain must have been introduced. */
+  boot(built: BuiltDomain, habits: ClientHabits): Guest {
+    const guest = this.#guest(new GuestOs(this.machine, built.domain), built, habits);
+    this.guests.push(guest);
+    return guest;
+  }
+
+  /** A domain outside of any toolstack, for tests: built, not introduced. */
+  build(domid: number, name: string): BuiltDomain {
+    const built = buildDomain(this.dom0.os, domid, name, 0);
+    if (built === undefined) throw new Error(`assertion: domain ${domid} could not be created`);
+    return built;
+  }
+
+  #guest(os: GuestOs, built: BuiltDomain, habits: ClientHabits): Guest {
+    const client = new XsClient(os, built.ring, built.port, habits);
+    if (this.recorder === undefined) client.observer = { sent: () => this.traffic.sent(), got: () => {} };
+    else this.recorder.follow(client, built.domain.domid, () => this.traffic.sent());
+    client.start();
+    return { os, client };
+  }
+
+  /** Requests without an answer of domains that are still there. */
+  get inFlight(): number {
+    let n = this.dom0.client.inFlight;
+    for (const { os, client } of this.guests) if (os.domain.isRunning) n += client.inFlight;
+    return n;
+  }
+
+  get storeTask(): Task {
+    return this.store.task;
+  }
+}

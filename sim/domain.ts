@@ -1,0 +1,50 @@
+import { EventChannels } from './event-channel.ts';
+import { ENTRIES_PER_FRAME, GrantTable, Maptrack } from './grant-table.ts';
+import type { Domid } from './ids.ts';
+import { Memory } from './memory.ts';
+import type { Task } from './scheduler.ts';
+
+/** SCHEDOP_shutdown reasons. Source: xen/include/public/sched.h. */
+export const SHUTDOWN_REASONS = ['poweroff', 'reboot', 'suspend', 'crash', 'watchdog', 'soft_reset'] as const;
+export type ShutdownReason = (typeof SHUTDOWN_REASONS)[number];
+
+/** One domain: its memory, grants, ports and life. Life-cycle transitions are in machine.ts, in one place. */
+export class Domain {
+  readonly domid: Domid;
+  readonly uniqueId: bigint;
+  readonly name: string;
+  readonly memory = new Memory();
+  readonly grants = new GrantTable();
+  readonly maptrack = new Maptrack(1024 * 256);
+  readonly ports = new EventChannels();
+  /** Every task that runs on this domain's virtual CPUs. */
+  readonly tasks: Task[] = [];
+  /** Progress of XEN_DOMCTL_destroydomain. */
+  dying: 'alive' | 'dying' | 'dead' = 'alive';
+  shutdown: ShutdownReason | undefined = undefined;
+  controllerPauses = 0;
+  /** Mappings that others hold of this domain's pages: while there are any, a dead domain is a zombie (DOM-8). */
+  foreignMaps = 0;
+
+  constructor(domid: Domid, uniqueId: bigint, name: string) {
+    this.domid = domid;
+    this.uniqueId = uniqueId;
+    this.name = name;
+    this.grants.frames.push(this.memory.alloc());
+  }
+
+  /** Whether the domain's tasks may take a step now (CHK-7). */
+  get isRunning(): boolean {
+    return this.controllerPauses === 0 && this.dying === 'alive' && this.shutdown === undefined;
+  }
+
+  /** One more grant frame: 512 more references. */
+  growGrants(): void {
+    this.grants.frames.push(this.memory.alloc());
+  }
+
+  /** References that the guest's allocator may use; the first eight are the toolstack's. */
+  get grantCount(): number {
+    return this.grants.frames.length * ENTRIES_PER_FRAME;
+  }
+}

@@ -1,0 +1,39 @@
+/** Errno values on the hypercall boundary. Source: xen/include/public/errno.h. */
+export const ERRNO = {
+  EPERM: 1,
+  ENOENT: 2,
+  ESRCH: 3,
+  ENOMEM: 12,
+  EACCES: 13,
+  EFAULT: 14,
+  EBUSY: 16,
+  EEXIST: 17,
+  EINVAL: 22,
+  ENOSPC: 28,
+  ENOSYS: 38,
+  EOVERFLOW: 75,
+  EOPNOTSUPP: 95,
+} as const;
+
+export type Errno = keyof typeof ERRNO;
+
+/** A guest's mistake on its way to the one door that turns it into data (hypercall.ts). */
+export class XenError extends Error {
+  readonly errno: Errno;
+  constructor(errno: Errno, detail: string) {
+    super(`${errno}: ${detail}`);
+    this.errno = errno;
+  }
+}
+
+/** Throws XenError; written as an expression so that it fits behind `??`. */
+export function fail(errno: Errno, detail: string): never {
+  throw new XenError(errno, detail);
+}
+
+export type Result<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly errno: Errno };
+
+/** Our own mistake: ends the run as `error`, never as a violation. */
+export function assert(condition: boolean, what: string): asserts condition {
+  if (!condition) throw new Error(`assertion: ${what}`);
+}

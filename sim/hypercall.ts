@@ -1,0 +1,131 @@
+import type { Domain } from './domain.ts';
+import { type Errno, type Result, XenError } from './errors.ts';
+import type { GrantStatus } from './grant-table.ts';
+import type { Domid, Gref, Handle, Port } from './ids.ts';
+import type { DomainInfo, Machine } from './machine.ts';
+import type { Frame } from './memory.ts';
+
+/**
+ * The table that one domain sees, and the errno door of the simulator: a guest's mistake comes back as data.
+ * Anything but a XenError arriving here is our own bug and passes through.
+ */
+export class Hypercalls {
+  readonly #machine: Machine;
+  readonly #caller: Domain;
+
+  constructor(machine: Machine, caller: Domain) {
+    this.#machine = machine;
+    this.#caller = caller;
+  }
+
+  /** EVTCHNOP_alloc_unbound. In another domain only for the control domain (EVT-3). Errors: ESRCH, EPERM, ENOSPC, EINVAL. */
+  allocUnbound(domid: Domid, remoteDomid: Domid): Result<Port> {
+    return this.#try(() => this.#machine.allocUnbound(this.#domain(domid, true), remoteDomid));
+  }
+
+  /** EVTCHNOP_bind_interdomain. Errors: ESRCH, ENOSPC, EINVAL. */
+  bindInterdomain(remoteDomid: Domid, remotePort: Port): Result<Port> {
+    return this.#try(() => this.#machine.bindInterdomain(this.#caller, remoteDomid, remotePort));
+  }
+
+  /** EVTCHNOP_bind_virq. Errors: EINVAL, EBUSY, EEXIST, ENOSPC. */
+  bindVirq(virq: number): Result<Port> {
+    return this.#try(() => this.#machine.bindVirq(this.#caller, virq));
+  }
+
+  /** EVTCHNOP_close. Errors: EINVAL. */
+  close(port: Port): Result<void> {
+    return this.#try(() => this.#machine.closePort(this.#caller, port));
+  }
+
+  /** EVTCHNOP_send; `undefined` is success, which says nothing of the peer. Errors: EINVAL. */
+  send(port: Port): Errno | undefined {
+    try {
+      this.#machine.send(this.#caller, port);
+      return undefined;
+    } catch (error) {
+      if (error instanceof XenError) return error.errno;
+      throw error;
+    }
+  }
+
+  /** GNTTABOP_map_grant_ref; a status, never an errno. */
+  mapGrant(domid: Domid, gref: Gref, flags: number): ReturnType<Machine['mapGrant']> {
+    return this.#machine.mapGrant(this.#caller, domid, gref, flags);
+  }
+
+  /** GNTTABOP_unmap_grant_ref. */
+  unmapGrant(handle: Handle): GrantStatus {
+    return this.#machine.unmapGrant(this.#caller, handle);
+  }
+
+  /** XEN_DOMCTL_get_domain_state of one domain. Errors: ESRCH. */
+  domainState(domid: Domid): DomainInfo | undefined {
+    return this.#machine.domainInfo(domid);
+  }
+
+  /** XEN_DOMCTL_get_domain_state(DOMID_INVALID): next changed domid with its state now; `undefined`: ENOENT. */
+  popChanged(): { readonly domid: Domid; readonly info: DomainInfo | undefined } | undefined {
+    const domid = this.#machine.popChanged();
+    return domid === undefined ? undefined : { domid, info: this.#machine.domainInfo(domid) };
+  }
+
+  /** XEN_DOMCTL_createdomain. Errors: EPERM, EEXIST, EINVAL, ENOMEM. */
+  createDomain(domid: Domid, name: string): Result<Domain> {
+    return this.#try(() => {
+      this.#privileged();
+      return this.#machine.createDomain(domid, name);
+    });
+  }
+
+  /** XEN_DOMCTL_pausedomain. Errors: EPERM, ESRCH, EINVAL, EOVERFLOW. */
+  pause(domid: Domid): Result<void> {
+    return this.#try(() => this.#machine.pause(this.#other(domid)));
+  }
+
+  /** XEN_DOMCTL_unpausedomain. Errors: EPERM, ESRCH, EINVAL. */
+  unpause(domid: Domid): Result<void> {
+    return this.#try(() => this.#machine.unpause(this.#other(domid)));
+  }
+
+  /** XEN_DOMCTL_resumedomain. Errors: EPERM, ESRCH, EINVAL. */
+  resume(domid: Domid): Result<void> {
+    return this.#try(() => this.#machine.resume(this.#other(domid)));
+  }
+
+  /** XEN_DOMCTL_destroydomain; success does not mean that the id is free (DOM-4). Errors: EPERM, ESRCH, EINVAL. */
+  destroyDomain(domid: Domid): Result<void> {
+    return this.#try(() => this.#machine.destroy(this.#other(domid)));
+  }
+
+  /** The domain builder's work on a paused domain: a page granted through a reserved entry (GNT-26). */
+  seedGrant(domid: Domid, gref: Gref, forDomid: Domid, frame: Frame): Result<void> {
+    return this.#try(() => this.#machine.seedGrant(this.#domain(domid, true), gref, forDomid, frame));
+  }
+
+  #domain(domid: Domid, control: boolean): Domain {
+    const domain = this.#machine.domain(domid);
+    if (domain === undefined) throw new XenError('ESRCH', `domain ${domid}`);
+    if (domain !== this.#caller && control) this.#privileged();
+    return domain;
+  }
+
+  #other(domid: Domid): Domain {
+    this.#privileged();
+    if (domid === this.#caller.domid) throw new XenError('EINVAL', 'a domain cannot do this to itself'); // DOM-12
+    return this.#domain(domid, true);
+  }
+
+  #privileged(): void {
+    if (this.#caller.domid !== 0) throw new XenError('EPERM', `domain ${this.#caller.domid}`);
+  }
+
+  #try<T>(call: () => T): Result<T> {
+    try {
+      return { ok: true, value: call() };
+    } catch (error) {
+      if (error instanceof XenError) return { ok: false, errno: error.errno };
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,54 @@
+import seedrandom from 'seedrandom';
+
+/** A named stream of pseudo-random draws; integers only, so that no engine's floating point can matter. */
+export interface Stream {
+  /** Uniform in 0 .. bound-1; bound 1 .. 2^31. */
+  below(bound: number): number;
+  /** Uniform in min .. max, both included. */
+  between(min: number, max: number): number;
+  /** True in one of `n` draws on average. */
+  oneIn(n: number): boolean;
+  /** True in `num` of `den` draws on average. */
+  chance(num: number, den: number): boolean;
+  /** One of the items; the list must not be empty. */
+  pick<T>(items: readonly T[]): T;
+  /** 32 raw bits, unsigned. */
+  bits(): number;
+}
+
+/** Streams of one run. Each actor and each purpose has its own name, so that adding one moves no other's draws. */
+export class Streams {
+  readonly #seed: string;
+
+  /** @param seed decimal digits; the run's name for all its randomness. */
+  constructor(seed: string) {
+    this.#seed = seed;
+  }
+
+  /** The stream of that name from its beginning. Names are unique within a run by convention of the caller. */
+  for(name: string): Stream {
+    // The NUL ends the key: '1' and '11' must not be prefixes of one another inside the generator's hash.
+    const draw = seedrandom.alea(`${this.#seed}/${name}\0`);
+    const bits = () => draw.int32() >>> 0;
+    const below = (bound: number) => {
+      // Reject the incomplete last multiple, so that no residue is favoured.
+      const limit = 0x1_0000_0000 - (0x1_0000_0000 % bound);
+      for (;;) {
+        const b = bits();
+        if (b < limit) return b % bound;
+      }
+    };
+    return {
+      bits,
+      below,
+      between: (min, max) => min + below(max - min + 1),
+      oneIn: (n) => below(n) === 0,
+      chance: (num, den) => below(den) < num,
+      pick: (items) => {
+        const item = items[below(items.length)];
+        if (item === undefined && items.length === 0) throw new Error('assertion: pick from an empty list');
+        return item as (typeof items)[number];
+      },
+    };
+  }
+}

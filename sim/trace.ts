@@ -1,0 +1,146 @@
+import { EventEmitter } from 'eventemitter3';
+import { Digest } from './digest.ts';
+import type { Domid, Port } from './ids.ts';
+import type { RingWord } from './ring.ts';
+
+export type LifeStep = 'created' | 'paused' | 'unpaused' | 'shutdown' | 'resumed' | 'dying' | 'dead' | 'gone';
+
+/** Everything that happens, as a tagged union. Times are virtual ns. */
+export type TraceEvent =
+  | {
+      readonly kind: 'life';
+      readonly timeNs: number;
+      readonly domid: Domid;
+      readonly uniqueId: bigint;
+      readonly what: LifeStep;
+    }
+  | {
+      readonly kind: 'grant';
+      readonly timeNs: number;
+      readonly what: 'map' | 'unmap' | 'refused';
+      readonly mapper: Domid;
+      readonly granter: Domid;
+      readonly gref: number;
+      readonly status: number;
+    }
+  | {
+      readonly kind: 'port';
+      readonly timeNs: number;
+      readonly what: 'alloc' | 'bind' | 'virq' | 'close';
+      readonly domid: Domid;
+      readonly port: Port;
+      readonly remoteDomid: Domid;
+      readonly remotePort: Port;
+    }
+  | {
+      readonly kind: 'send';
+      readonly timeNs: number;
+      readonly domid: Domid;
+      readonly port: Port;
+      readonly outcome: 'set' | 'coalesced' | 'dropped';
+    }
+  /** A store to an index word of a xenstore ring page. `bytes`: the whole page, shared; copy what is to be kept. */
+  | {
+      readonly kind: 'index';
+      readonly timeNs: number;
+      readonly domid: Domid;
+      readonly by: 'guest' | 'store';
+      readonly word: RingWord;
+      readonly from: number;
+      readonly to: number;
+      readonly bytes: Uint8Array;
+    }
+  /** What an actor says of itself (a live update's phases, a fault that fired); no meaning to the machine. */
+  | {
+      readonly kind: 'mark';
+      readonly timeNs: number;
+      readonly actor: string;
+      readonly what: string;
+      readonly n: number;
+      readonly detail: string;
+    };
+
+const KINDS = ['life', 'grant', 'port', 'send', 'index', 'mark', 'step'] as const;
+const TAG = Object.fromEntries(KINDS.map((k, i) => [k, i + 1])) as Record<(typeof KINDS)[number], number>;
+
+/** The run's record: each event goes into the digest, and to observers if there are any. Observing never changes a run. */
+export class Trace {
+  readonly digest = new Digest();
+  readonly #events = new EventEmitter<{ event: [TraceEvent] }>();
+  #observers = 0;
+  #count = 0;
+  nowNs = 0;
+
+  /** Call `observer` with every event from now on. */
+  observe(observer: (event: TraceEvent) => void): void {
+    this.#events.on('event', observer);
+    this.#observers++;
+  }
+
+  /** Events and steps so far. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /** One step of a task; folded, never emitted: there are too many of them to be anybody's news. */
+  step(taskId: number, timeNs: number): void {
+    this.#count++;
+    this.digest.word((taskId << 3) | TAG.step);
+    this.digest.word(timeNs | 0);
+  }
+
+  life(domid: Domid, uniqueId: bigint, what: LifeStep): void {
+    this.#fold(TAG.life, domid, what.length);
+    this.digest.text(what);
+    if (this.#observers > 0) this.#emit({ kind: 'life', timeNs: this.nowNs, domid, uniqueId, what });
+  }
+
+  grant(what: 'map' | 'unmap' | 'refused', mapper: Domid, granter: Domid, gref: number, status: number): void {
+    this.#fold(TAG.grant, (mapper << 16) | granter, gref);
+    this.digest.word(status);
+    if (this.#observers > 0) this.#emit({ kind: 'grant', timeNs: this.nowNs, what, mapper, granter, gref, status });
+  }
+
+  port(
+    what: 'alloc' | 'bind' | 'virq' | 'close',
+    domid: Domid,
+    port: Port,
+    remoteDomid: Domid,
+    remotePort: Port,
+  ): void {
+    this.#fold(TAG.port, (domid << 16) | port, (remoteDomid << 16) | remotePort);
+    this.digest.text(what);
+    if (this.#observers > 0)
+      this.#emit({ kind: 'port', timeNs: this.nowNs, what, domid, port, remoteDomid, remotePort });
+  }
+
+  send(domid: Domid, port: Port, outcome: 'set' | 'coalesced' | 'dropped'): void {
+    this.#fold(TAG.send, (domid << 16) | port, outcome.length);
+    if (this.#observers > 0) this.#emit({ kind: 'send', timeNs: this.nowNs, domid, port, outcome });
+  }
+
+  index(domid: Domid, by: 'guest' | 'store', word: RingWord, from: number, to: number, bytes: Uint8Array): void {
+    this.#fold(TAG.index, (domid << 3) | word, to);
+    if (this.#observers > 0) this.#emit({ kind: 'index', timeNs: this.nowNs, domid, by, word, from, to, bytes });
+  }
+
+  mark(actor: string, what: string, n: number, detail = ''): void {
+    this.#fold(TAG.mark, n, detail.length);
+    this.digest.text(actor);
+    this.digest.text(what);
+    this.digest.text(detail);
+    if (this.#observers > 0) this.#emit({ kind: 'mark', timeNs: this.nowNs, actor, what, n, detail });
+  }
+
+  #fold(tag: number, x: number, y: number): void {
+    this.#count++;
+    this.digest.word(tag);
+    this.digest.word(x);
+    this.digest.word(y);
+    this.digest.wide(this.nowNs);
+  }
+
+  #emit(event: TraceEvent): void {
+    this.#events.emit('event', event);
+  }
+}

@@ -1,0 +1,147 @@
+/** What a Linux socket buffer takes before a writer would block. Source: net.core.wmem_default. */
+export const SOCKET_BUFFER_BYTES = 212_992;
+
+/** Octets on their way; grows up to its capacity, and gives back what was read. */
+class ByteQueue {
+  #bytes = new Uint8Array(256);
+  #from = 0;
+  #to = 0;
+
+  get length(): number {
+    return this.#to - this.#from;
+  }
+
+  get room(): number {
+    return SOCKET_BUFFER_BYTES - this.length;
+  }
+
+  push(from: Uint8Array, at: number, count: number): void {
+    if (this.#to + count > this.#bytes.length) {
+      const held = this.#bytes.subarray(this.#from, this.#to);
+      let size = this.#bytes.length;
+      while (size < held.length + count) size *= 2;
+      const bytes = size === this.#bytes.length ? this.#bytes : new Uint8Array(size);
+      bytes.set(held);
+      this.#to = held.length;
+      this.#from = 0;
+      this.#bytes = bytes;
+    }
+    this.#bytes.set(from.subarray(at, at + count), this.#to);
+    this.#to += count;
+  }
+
+  pull(into: Uint8Array, at: number, max: number): number {
+    const count = Math.min(max, this.length);
+    into.set(this.#bytes.subarray(this.#from, this.#from + count), at);
+    this.#from += count;
+    if (this.#from === this.#to) {
+      this.#from = 0;
+      this.#to = 0;
+    }
+    return count;
+  }
+}
+
+/** One end of a connected AF_UNIX stream socket between two programs of one domain. */
+export class UnixSocket {
+  readonly fd: number;
+  readonly #incoming = new ByteQueue();
+  #peer: UnixSocket | undefined;
+  #sentFin = false;
+  #closed = false;
+  /** Called when something changed for this end: octets came, room came, or the peer went. */
+  onReady: (() => void) | undefined = undefined;
+
+  private constructor(fd: number) {
+    this.fd = fd;
+  }
+
+  /** Two connected ends. */
+  static pair(fdA: number, fdB: number): [UnixSocket, UnixSocket] {
+    const a = new UnixSocket(fdA);
+    const b = new UnixSocket(fdB);
+    a.#peer = b;
+    b.#peer = a;
+    return [a, b];
+  }
+
+  readable(): number {
+    return this.#incoming.length;
+  }
+
+  /** The peer sends no more and everything was read. */
+  atEof(): boolean {
+    return this.#incoming.length === 0 && (this.#peer === undefined || this.#peer.#closed || this.#peer.#sentFin);
+  }
+
+  /** The peer has closed altogether. */
+  hungUp(): boolean {
+    return this.#peer === undefined || this.#peer.#closed;
+  }
+
+  writable(): number {
+    return this.hungUp() || this.#peer === undefined ? 0 : this.#peer.#incoming.room;
+  }
+
+  read(into: Uint8Array, at: number, max: number): number {
+    const count = this.#incoming.pull(into, at, max);
+    if (count > 0) this.#peer?.onReady?.();
+    return count;
+  }
+
+  /** Takes what there is room for; 0 when the peer is gone (EPIPE is the caller's to notice with `hungUp`). */
+  write(from: Uint8Array, at: number, max: number): number {
+    const count = Math.min(max, this.writable());
+    if (count === 0) return 0;
+    const peer = this.#peer;
+    if (peer === undefined) return 0;
+    peer.#incoming.push(from, at, count);
+    peer.onReady?.();
+    return count;
+  }
+
+  /** shutdown(SHUT_WR): the peer reads to the end, and may still answer. */
+  finish(): void {
+    this.#sentFin = true;
+    this.#peer?.onReady?.();
+  }
+
+  get isClosed(): boolean {
+    return this.#closed;
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#peer?.onReady?.();
+  }
+}
+
+/** A listening socket: connections wait here until the server accepts them, in order. */
+export class Listener {
+  readonly #waiting: UnixSocket[] = [];
+  #nextFd: number;
+  /** Called when a connection waits. */
+  onConnect: (() => void) | undefined = undefined;
+
+  /** @param firstFd number of the first accepted socket; a program's first free descriptor. */
+  constructor(firstFd: number) {
+    this.#nextFd = firstFd;
+  }
+
+  /** A client's connect(2): its own end; the server's waits to be accepted. */
+  connect(): UnixSocket {
+    const [client, server] = UnixSocket.pair(-1, this.#nextFd++);
+    this.#waiting.push(server);
+    this.onConnect?.();
+    return client;
+  }
+
+  get waiting(): number {
+    return this.#waiting.length;
+  }
+
+  accept(): UnixSocket | undefined {
+    return this.#waiting.shift();
+  }
+}

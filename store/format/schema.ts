@@ -1,0 +1,377 @@
+import { INT_BYTES, type IntType } from './cursor.ts';
+
+/**
+ * The layout language. A record's layout is one value: an ordered list of named fields. From it come the codec in
+ * both directions (compile.ts), the annotated walk (rows.ts) and descriptions (`describe`).
+ *
+ * A field that another one names as its length, count or tag is derived: it does not appear in the decoded value, is
+ * computed when written and checked when read. Fields that formats declare to be zero appear in the decoded value
+ * only when they are not, so that the garbage of a real daemon is written back as it was.
+ */
+export type Field =
+  | IntField<IntType>
+  | ConstantField
+  | FlagsField
+  | ReservedField
+  | AlignField
+  | LetterField<string>
+  | OctetsField<string>
+  | CStringField<string>
+  | RestField
+  | ListField<string, Fields>
+  | TableField<Readonly<Record<string, string>>>
+  | VariantField<string, Cases>
+  | OptionalField<IntType>;
+
+/** Fields in the order of the bytes. Names must be identifiers (never integer-like: those would move to the front). */
+export type Fields = { readonly [name: string]: Field };
+/** The alternatives of a variant: `kind` of the decoded value to its tag and fields. */
+export type Cases = { readonly [kind: string]: { readonly tag: number; readonly fields: Fields } };
+
+interface Noted {
+  /** One sentence for documentation. */
+  readonly note?: string;
+}
+
+/** A number, or a bigint for u64. */
+export interface IntField<T extends IntType> extends Noted {
+  readonly what: 'int';
+  readonly type: T;
+  /** Smallest value allowed; smaller ones are failures both ways. */
+  readonly min?: number;
+}
+/** A number that is always the same; anything else read is a failure. Not in the decoded value. */
+export interface ConstantField extends Noted {
+  readonly what: 'constant';
+  readonly type: Exclude<IntType, 'u64'>;
+  readonly value: number;
+}
+/** Presence bits of `optional` parts. Decoded: the remaining bits, only when non-zero. */
+export interface FlagsField extends Noted {
+  readonly what: 'flags';
+  readonly type: 'u8' | 'u16' | 'u32';
+}
+/** `bytes` octets without meaning. Decoded only when non-zero: a number for 1, 2 and 4 octets, else octets. */
+export interface ReservedField extends Noted {
+  readonly what: 'reserved';
+  readonly bytes: number;
+}
+/** Zeroes up to a multiple of `to`, counted from the start of the body. Decoded (octets) only when non-zero. */
+export interface AlignField extends Noted {
+  readonly what: 'align';
+  readonly to: 2 | 4 | 8;
+}
+/** One octet that stands for a letter. An unknown octet reads as `otherwise` and is kept as `<name>Octet`. */
+export interface LetterField<L extends string> extends Noted {
+  readonly what: 'letter';
+  readonly letters: readonly L[];
+  readonly otherwise: L;
+}
+/** `length` octets. Decoded: a window on the input. */
+export interface OctetsField<R extends string> extends Noted {
+  readonly what: 'octets';
+  readonly length: R;
+}
+/** `length` octets of which the last is NUL. Decoded without it. */
+export interface CStringField<R extends string> extends Noted {
+  readonly what: 'cstring';
+  /** Counts the NUL. */
+  readonly length: R;
+}
+/** All octets up to the end of the body. */
+export interface RestField extends Noted {
+  readonly what: 'rest';
+}
+/** `count` times the same fields. */
+export interface ListField<R extends string, F extends Fields> extends Noted {
+  readonly what: 'list';
+  readonly count: R;
+  readonly of: F;
+}
+/**
+ * Several lists of (name, value) stored by columns: first the u32 values of all lists, then all names, each ending in
+ * NUL. `lists` maps the name of a list in the decoded value to its count field. An empty name is a failure: it could
+ * not be told from padding.
+ */
+export interface TableField<L extends Readonly<Record<string, string>>> extends Noted {
+  readonly what: 'table';
+  readonly lists: L;
+}
+/** One of several layouts, told by the tag field `on`. Decoded: an object with the literal `kind`. */
+export interface VariantField<R extends string, C extends Cases> extends Noted {
+  readonly what: 'variant';
+  readonly on: R;
+  readonly cases: C;
+}
+/** A trailing integer that is there when `bit` of `flags` is set and the variant `when` (if any) is of that kind. */
+export interface OptionalField<T extends IntType> extends Noted {
+  readonly what: 'optional';
+  readonly flags: string;
+  readonly bit: number;
+  readonly when?: { readonly variant: string; readonly kind: string };
+  /** Zeroes before it, as `align`; kept as `<name>Pad` when not zero. */
+  readonly align: 1 | 2 | 4 | 8;
+  readonly of: T;
+}
+
+/** Names of the fields that others refer to, and which are therefore derived. */
+type Derived<F extends Fields> = {
+  [K in keyof F]: F[K] extends { readonly length: infer R }
+    ? R
+    : F[K] extends { readonly count: infer R }
+      ? R
+      : F[K] extends { readonly on: infer R }
+        ? R
+        : F[K] extends { readonly lists: infer L }
+          ? L[keyof L]
+          : never;
+}[keyof F];
+
+type IntValue<T extends IntType> = T extends 'u64' ? bigint : number;
+
+type Required<X> =
+  X extends IntField<infer T>
+    ? IntValue<T>
+    : X extends LetterField<infer L>
+      ? L
+      : X extends { readonly what: 'octets' | 'cstring' | 'rest' }
+        ? Uint8Array
+        : X extends ListField<string, infer F>
+          ? readonly ValueOf<F>[]
+          : X extends VariantField<string, infer C>
+            ? { [K in keyof C & string]: { readonly kind: K } & ValueOf<C[K]['fields']> }[keyof C & string]
+            : never;
+
+type Maybe<X> = X extends { readonly what: 'flags' }
+  ? number
+  : X extends { readonly what: 'reserved'; readonly bytes: infer N }
+    ? N extends 1 | 2 | 4
+      ? number
+      : Uint8Array
+    : X extends { readonly what: 'align' }
+      ? Uint8Array
+      : X extends OptionalField<infer T>
+        ? IntValue<T>
+        : never;
+
+type TableEntry = { readonly name: Uint8Array; readonly value: number };
+type Spread<F extends Fields> = {
+  readonly [K in {
+    [N in keyof F]: F[N] extends TableField<infer L> ? keyof L : never;
+  }[keyof F]]: readonly TableEntry[];
+};
+
+/** Decoded form of a list of fields. */
+export type ValueOf<F extends Fields> = {
+  readonly [K in keyof F as K extends Derived<F> ? never : [Required<F[K]>] extends [never] ? never : K]: Required<
+    F[K]
+  >;
+} & { readonly [K in keyof F as [Maybe<F[K]>] extends [never] ? never : K]?: Maybe<F[K]> } & {
+  readonly [K in keyof F & string as F[K] extends { readonly what: 'letter' } ? `${K}Octet` : never]?: number;
+} & {
+  readonly [K in keyof F & string as F[K] extends { readonly what: 'optional' } ? `${K}Pad` : never]?: Uint8Array;
+} & Spread<F>;
+
+/** The layout of a record type: its name, its number and its body. */
+export interface Layout {
+  readonly name: string;
+  /** Number of the type in the record header. */
+  readonly type: number;
+  readonly fields: Fields;
+  readonly note: string;
+}
+
+export const u8: IntField<'u8'> = { what: 'int', type: 'u8' };
+export const u16: IntField<'u16'> = { what: 'int', type: 'u16' };
+export const u32: IntField<'u32'> = { what: 'int', type: 'u32' };
+export const u64: IntField<'u64'> = { what: 'int', type: 'u64' };
+export const i32: IntField<'i32'> = { what: 'int', type: 'i32' };
+export const rest: RestField = { what: 'rest' };
+
+/** The same field with a sentence of documentation. */
+export function note<X extends Field>(field: X, text: string): X {
+  return { ...field, note: text };
+}
+export function atLeast<T extends 'u8' | 'u16' | 'u32' | 'i32'>(min: number, field: IntField<T>): IntField<T> {
+  return { ...field, min };
+}
+export function constant(type: ConstantField['type'], value: number): ConstantField {
+  return { what: 'constant', type, value };
+}
+export function flags(type: FlagsField['type']): FlagsField {
+  return { what: 'flags', type };
+}
+export function reserved<const N extends number>(bytes: N): ReservedField & { readonly bytes: N } {
+  return { what: 'reserved', bytes };
+}
+export function align(to: AlignField['to']): AlignField {
+  return { what: 'align', to };
+}
+export function letter<const L extends string>(letters: readonly L[], otherwise: NoInfer<L>): LetterField<L> {
+  return { what: 'letter', letters, otherwise };
+}
+export function octets<const R extends string>(of: { readonly length: R }): OctetsField<R> {
+  return { what: 'octets', length: of.length };
+}
+export function cstring<const R extends string>(of: { readonly length: R }): CStringField<R> {
+  return { what: 'cstring', length: of.length };
+}
+export function list<const R extends string, F extends Fields>(of: { readonly count: R }, fields: F): ListField<R, F> {
+  return { what: 'list', count: of.count, of: fields };
+}
+export function table<const L extends Readonly<Record<string, string>>>(lists: L): TableField<L> {
+  return { what: 'table', lists };
+}
+export function variant<const R extends string, C extends Cases>(of: { readonly on: R }, cases: C): VariantField<R, C> {
+  return { what: 'variant', on: of.on, cases };
+}
+export function optional<T extends IntType>(
+  when: Pick<OptionalField<T>, 'flags' | 'bit' | 'when' | 'align'>,
+  of: IntField<T>,
+): OptionalField<T> {
+  return { what: 'optional', ...when, of: of.type };
+}
+
+/** Size in octets of a field that is always the same size; `undefined` for the others. */
+export function fixedBytes(field: Field): number | undefined {
+  switch (field.what) {
+    case 'int':
+    case 'constant':
+    case 'flags':
+      return INT_BYTES[field.type];
+    case 'letter':
+      return 1;
+    case 'reserved':
+      return field.bytes;
+    case 'variant': {
+      const sizes = new Set(Object.values(field.cases).map((one) => fieldsBytes(one.fields)));
+      return sizes.size === 1 ? [...sizes][0] : undefined;
+    }
+    case 'align':
+    case 'octets':
+    case 'cstring':
+    case 'rest':
+    case 'list':
+    case 'table':
+    case 'optional':
+      return undefined;
+  }
+}
+
+/** Size of fields that are all of fixed size; `undefined` if one is not. */
+export function fieldsBytes(fields: Fields): number | undefined {
+  let sum = 0;
+  for (const field of Object.values(fields)) {
+    const size = fixedBytes(field);
+    if (size === undefined) return undefined;
+    sum += size;
+  }
+  return sum;
+}
+
+/** Fewest octets that the fields can take: what bounds a count before anything is allocated for it. */
+export function leastBytes(fields: Fields): number {
+  let sum = 0;
+  for (const field of Object.values(fields)) sum += fixedBytes(field) ?? (field.what === 'cstring' ? 1 : 0);
+  return sum;
+}
+
+/** Which field tells the length, count or tag of which other: derived field to the name of what it describes. */
+export function derivedFields(fields: Fields): ReadonlyMap<string, string> {
+  const found = new Map<string, string>();
+  for (const [name, field] of Object.entries(fields)) {
+    if (field.what === 'octets' || field.what === 'cstring') found.set(field.length, name);
+    else if (field.what === 'list') found.set(field.count, name);
+    else if (field.what === 'variant') found.set(field.on, name);
+    else if (field.what === 'table')
+      for (const [listName, count] of Object.entries(field.lists)) found.set(count, listName);
+  }
+  return found;
+}
+
+/** One line of a layout's description. */
+export interface FieldDescription {
+  /** `perms[].domid`, `conn.ring.port`. */
+  readonly path: string;
+  /** `u16`, `octets[pathLen]`, `list[permCount]`, ... */
+  readonly type: string;
+  /** Offset from the body's start, while all before it is of fixed size. */
+  readonly offset: number | undefined;
+  readonly bytes: number | undefined;
+  /** What this field is the length, count or tag of. */
+  readonly describes: string | undefined;
+  readonly note: string;
+}
+
+/** A layout as data, for documentation. */
+export interface Description {
+  readonly name: string;
+  readonly type: number;
+  readonly note: string;
+  /** Body size when it is always the same. */
+  readonly bytes: number | undefined;
+  readonly fields: readonly FieldDescription[];
+}
+
+/** Describe a layout field by field, in the order of the bytes. */
+export function describe(layout: Layout): Description {
+  const rows: FieldDescription[] = [];
+  describeFields(layout.fields, '', 0, rows);
+  return {
+    name: layout.name,
+    type: layout.type,
+    note: layout.note,
+    bytes: fieldsBytes(layout.fields),
+    fields: rows,
+  };
+}
+
+function describeFields(fields: Fields, prefix: string, start: number | undefined, rows: FieldDescription[]): void {
+  const derived = derivedFields(fields);
+  let offset = start;
+  for (const [name, field] of Object.entries(fields)) {
+    const bytes = fixedBytes(field);
+    const path = prefix + name;
+    rows.push({ path, type: typeText(field), offset, bytes, describes: derived.get(name), note: field.note ?? '' });
+    if (field.what === 'list') describeFields(field.of, `${path}[].`, 0, rows);
+    if (field.what === 'variant')
+      for (const [kind, one] of Object.entries(field.cases))
+        describeFields(one.fields, `${path}.${kind}.`, offset, rows);
+    offset = offset === undefined || bytes === undefined ? undefined : offset + bytes;
+  }
+}
+
+function typeText(field: Field): string {
+  switch (field.what) {
+    case 'int':
+      return field.min === undefined ? field.type : `${field.type} >= ${field.min}`;
+    case 'constant':
+      return `${field.type} = ${field.value}`;
+    case 'flags':
+      return `${field.type} flags`;
+    case 'reserved':
+      return `reserved(${field.bytes})`;
+    case 'align':
+      return `pad(${field.to})`;
+    case 'letter':
+      return `letter ${field.letters.join('')}`;
+    case 'octets':
+      return `octets[${field.length}]`;
+    case 'cstring':
+      return `octets[${field.length}] with NUL`;
+    case 'rest':
+      return 'octets to the end';
+    case 'list':
+      return `list[${field.count}]`;
+    case 'table':
+      return `u32[${Object.values(field.lists).join('+')}], then as many names with NUL`;
+    case 'variant':
+      return `one of ${Object.entries(field.cases)
+        .map(([kind, one]) => `${kind} (${field.on} ${one.tag})`)
+        .join(', ')}`;
+    case 'optional':
+      return `${field.align > 1 ? `pad(${field.align}), ` : ''}${field.of} if ${field.flags} bit ${field.bit}${
+        field.when === undefined ? '' : ` and ${field.when.variant} is ${field.when.kind}`
+      }`;
+  }
+}

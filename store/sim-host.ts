@@ -1,0 +1,151 @@
+import {
+  type Domain,
+  GNTMAP_host_map,
+  GNTST,
+  GNTTAB_RESERVED_XENSTORE,
+  Hypercalls,
+  type Machine,
+  type Port,
+  type Task,
+  VIRQ_DOM_EXC,
+  wordAt,
+} from '../sim/index.ts';
+import type { DomainState, Host, HostResult, RingPage } from './host.ts';
+
+/** How a failed map looks to a program that calls xengnttab_map_grant_ref: the status as the kernel translates it. */
+const MAP_ERRNO: Record<number, string> = {
+  [GNTST.bad_domain]: 'EINVAL',
+  [GNTST.bad_gntref]: 'EINVAL',
+  [GNTST.general_error]: 'EINVAL',
+  [GNTST.no_space]: 'ENOMEM',
+  [GNTST.bad_page]: 'EINVAL',
+};
+
+/** From an upcall to the daemon's return from poll(2), ns. */
+const POLL_NS = 1_500;
+
+/**
+ * What the daemon's process has of the kernel and the hypervisor: the open event channel file (EVT-28), its grant mappings,
+ * the domctls. The file outlives an exec, the mappings do not (GNT-14).
+ */
+export class SimHost implements Host {
+  readonly #machine: Machine;
+  readonly #domain: Domain;
+  readonly #hyper: Hypercalls;
+  readonly #mapped = new Set<RingPage>();
+  /** Ports that were read from nowhere yet: the file's ring of ready ports. A port is in it at most once. */
+  #ready: Port[] = [];
+  #virqPort: Port | undefined;
+  /** The daemon's one thread; woken when poll(2) would return. */
+  task: Task | undefined = undefined;
+  readonly #files: ReadonlyMap<string, 'not-executable' | 'executable'>;
+  readonly logLines: string[] = [];
+
+  constructor(machine: Machine, domain: Domain, files: ReadonlyMap<string, 'not-executable' | 'executable'>) {
+    this.#machine = machine;
+    this.#domain = domain;
+    this.#hyper = new Hypercalls(machine, domain);
+    this.#files = files;
+  }
+
+  nowMs(): number {
+    return Math.floor(this.#machine.nowNs / 1_000_000);
+  }
+
+  domainState(domid: number): DomainState | undefined {
+    return this.#hyper.domainState(domid);
+  }
+
+  popChangedDomain(): { readonly domid: number; readonly state: DomainState | undefined } | undefined {
+    const popped = this.#hyper.popChanged();
+    return popped === undefined ? undefined : { domid: popped.domid, state: popped.info };
+  }
+
+  mapRing(domid: number, touched: () => void): HostResult<RingPage> {
+    const { status, handle, frame } = this.#hyper.mapGrant(domid, GNTTAB_RESERVED_XENSTORE, GNTMAP_host_map);
+    if (frame === undefined || handle === undefined) return { ok: false, errno: MAP_ERRNO[status] ?? 'EINVAL' };
+    const { trace } = this.#machine;
+    frame.onStore = (offset, before, after, byOwner) => {
+      const word = wordAt(offset);
+      if (word >= 0 && before !== after) trace.index(domid, byOwner ? 'guest' : 'store', word as 0 | 1 | 2 | 3, before, after, frame.bytes);
+    };
+    frame.onOwnerStore = touched;
+    const page: RingPage = {
+      bytes: frame.bytes,
+      load32: (offset) => frame.load32(offset),
+      store32: (offset, value) => frame.store32(offset, value, false),
+      unmap: () => {
+        if (!this.#mapped.delete(page)) return;
+        frame.onOwnerStore = undefined;
+        this.#hyper.unmapGrant(handle);
+      },
+    };
+    this.#mapped.add(page);
+    return { ok: true, value: page };
+  }
+
+  bindPort(domid: number, remotePort: number): HostResult<number> {
+    const port = this.#hyper.bindInterdomain(domid, remotePort);
+    if (port.ok) this.adoptPort(port.value);
+    return port;
+  }
+
+  /** Let upcalls of a bound port make the file readable; masked until its number is written back. */
+  adoptPort(port: Port): void {
+    const { ports } = this.#domain;
+    ports.handle(port, () => {
+      ports.mask(port);
+      if (!this.#ready.includes(port)) this.#ready.push(port);
+      this.task?.wake(POLL_NS);
+    });
+  }
+
+  unbindPort(port: number): void {
+    this.#hyper.close(port);
+    this.#ready = this.#ready.filter((p) => p !== port);
+  }
+
+  notify(port: number): void {
+    this.#hyper.send(port);
+  }
+
+  /** Bind VIRQ_DOM_EXC, as at start-up and after an exec. */
+  bindDomainException(): void {
+    const port = this.#hyper.bindVirq(VIRQ_DOM_EXC);
+    if (!port.ok) throw new Error(`assertion: VIRQ_DOM_EXC: ${port.errno}`);
+    this.#virqPort = port.value;
+    this.adoptPort(port.value);
+  }
+
+  unbindDomainException(): void {
+    if (this.#virqPort !== undefined) this.unbindPort(this.#virqPort);
+    this.#virqPort = undefined;
+  }
+
+  /** One ready port, its event acknowledged and the port enabled again; `undefined`: none. */
+  nextPort(): { readonly port: Port; readonly isDomainException: boolean } | undefined {
+    const port = this.#ready.shift();
+    if (port === undefined) return undefined;
+    const { ports } = this.#domain;
+    ports.clear(port);
+    ports.unmask(port);
+    return { port, isDomainException: port === this.#virqPort };
+  }
+
+  get hasReadyPort(): boolean {
+    return this.#ready.length > 0;
+  }
+
+  /** exec(2): every mapping of the old image is gone (GNT-14). */
+  dropMappings(): void {
+    for (const page of [...this.#mapped]) page.unmap();
+  }
+
+  fileMode(path: string): 'absent' | 'not-executable' | 'executable' {
+    return this.#files.get(path) ?? 'absent';
+  }
+
+  log(line: string): void {
+    this.logLines.push(line);
+  }
+}
