@@ -1,0 +1,5 @@
+import type { Scenario } from '../scenario.ts';
+import { liveUpdateMidTraffic } from './live-update-mid-traffic.ts';
+
+/** Every scenario, by the name under which it runs. The first is the headline. */
+export const SCENARIOS: readonly Scenario[] = [liveUpdateMidTraffic];

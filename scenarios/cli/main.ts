@@ -1,0 +1,114 @@
+import { readFileSync } from 'node:fs';
+import { Command, CommanderError, InvalidArgumentError } from 'commander';
+import { SCENARIOS } from '../catalogue/index.ts';
+import { driveCommand } from './drive.ts';
+import { imageCommand } from './image.ts';
+import { listCommand, runCommand, sweepCommand } from './run.ts';
+import { serveCommand } from './serve.ts';
+
+/** Exit codes: 0 pass, 1 violation, 2 error or bad usage, 3 unknown. */
+export const EXIT = { pass: 0, violation: 1, error: 2, unknown: 3 } as const;
+
+/** Parse the command line, call, and give the exit code. */
+export async function main(argv: readonly string[]): Promise<number> {
+  let code: number = EXIT.pass;
+  const done = (result: number) => {
+    code = result;
+  };
+  const program = new Command('xenarium')
+    .description('A deterministic Xen in a jar: guests drive an in-process xenstored through real rings while it live-updates.')
+    .version(version())
+    .exitOverride()
+    .showHelpAfterError('(add --help for the options)');
+
+  program
+    .command('list')
+    .description('name the scenarios, with their settings')
+    .option('--json', 'for programs')
+    .action((options) => done(listCommand(options)));
+  program
+    .command('run', { isDefault: true })
+    .description('run one scenario and judge it')
+    .argument('[scenario]', 'name of the scenario', SCENARIOS[0]?.name)
+    .option('--seed <n>', 'decimal digits; the same seed gives the same octets', digits, '1')
+    .option('--format <name>', 'format of the live-update image', oneOf(['v1', 'v2']), 'v2')
+    .option('--set <key=value>', 'change a setting (repeatable)', collect, [])
+    .option('--trace <file>', 'write every event as JSON Lines')
+    .option('--json', 'one JSON object for programs')
+    .action((name, options) => done(runCommand(name, options)));
+  program
+    .command('sweep')
+    .description('run one scenario with many seeds')
+    .argument('[scenario]', 'name of the scenario', SCENARIOS[0]?.name)
+    .option('--seeds <a..b>', 'first and last seed', range, { from: 1, to: 200 })
+    .option('--format <name>', 'format of the live-update image', oneOf(['v1', 'v2']), 'v2')
+    .option('--set <key=value>', 'change a setting (repeatable)', collect, [])
+    .action((name, options) => done(sweepCommand(name, options)));
+  program
+    .command('serve')
+    .description('serve the store on a unix socket; SIGTERM or SIGINT ends it')
+    .requiredOption('--socket <path>', 'path of the socket')
+    .option('--compat <version>', 'whose behaviour', oneOf(['4.22', '4.17']), '4.22')
+    .action(async (options) => done(await serveCommand(options)));
+  program
+    .command('drive')
+    .description('run a traffic script; prints JSON Lines')
+    .argument('<script>', 'a file of JSON Lines')
+    .option('--compat <version>', 'whose behaviour', oneOf(['4.22', '4.17']), '4.22')
+    .option('--live-update-every <k>', 'update silently after every k actions', positive)
+    .option('--format <name>', 'format of those updates', oneOf(['v1', 'v2']), 'v2')
+    .option('--seed <n>', 'decimal digits', digits, '1')
+    .action((script, options) => done(driveCommand(script, options)));
+  const image = program.command('image').description('look into a live-update image');
+  image
+    .command('decode')
+    .description('print an image record by record')
+    .argument('<file>', 'the image')
+    .option('--json', 'for programs')
+    .action((file, options) => done(imageCommand(file, options)));
+
+  try {
+    await program.parseAsync(argv as string[]);
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.pass : EXIT.error;
+    process.stderr.write(`xenarium: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+    return EXIT.error;
+  }
+  return code;
+}
+
+function version(): string {
+  for (const up of ['../../package.json', '../../../package.json']) {
+    try {
+      return (JSON.parse(readFileSync(new URL(up, import.meta.url), 'utf8')) as { version: string }).version;
+    } catch {}
+  }
+  return 'unknown';
+}
+
+function digits(value: string): string {
+  if (!/^(0|[1-9][0-9]{0,17})$/.test(value)) throw new InvalidArgumentError('decimal digits without a leading zero.');
+  return value;
+}
+
+function positive(value: string): number {
+  if (!/^[1-9][0-9]{0,8}$/.test(value)) throw new InvalidArgumentError('a whole number from 1.');
+  return Number(value);
+}
+
+function range(value: string): { from: number; to: number } {
+  const m = /^([0-9]{1,9})\.\.([0-9]{1,9})$/.exec(value);
+  if (m === null || Number(m[1]) > Number(m[2])) throw new InvalidArgumentError('two numbers, as 1..200.');
+  return { from: Number(m[1]), to: Number(m[2]) };
+}
+
+function oneOf(words: readonly string[]): (value: string) => string {
+  return (value) => {
+    if (!words.includes(value)) throw new InvalidArgumentError(`one of ${words.join(', ')}.`);
+    return value;
+  };
+}
+
+function collect(value: string, before: string[]): string[] {
+  return [...before, value];
+}

@@ -1,0 +1,128 @@
+import { closeSync, openSync, writeSync } from 'node:fs';
+import { SCENARIOS } from '../catalogue/index.ts';
+import { jsonReport } from '../report/json.ts';
+import { replayLine, textReport } from '../report/text.ts';
+import type { RunResult, Scenario, Setting } from '../scenario.ts';
+
+const EXIT_OF = { pass: 0, violation: 1, unknown: 3 } as const;
+
+export function listCommand(options: { readonly json?: true }): number {
+  if (options.json) {
+    process.stdout.write(`${JSON.stringify(SCENARIOS.map(({ name, story, settings }) => ({ name, story, settings })), null, 2)}\n`);
+    return 0;
+  }
+  for (const { name, story, settings } of SCENARIOS) {
+    process.stdout.write(`${name}\n  ${story}\n`);
+    for (const [key, spec] of Object.entries(settings))
+      process.stdout.write(`    ${`${key}=${spec.default}`.padEnd(18)} ${spec.meaning}${spec.words ? ` (${spec.words.join(', ')})` : ''}\n`);
+  }
+  return 0;
+}
+
+interface RunOptions {
+  readonly seed: string;
+  readonly format: string;
+  readonly set: readonly string[];
+  readonly trace?: string;
+  readonly json?: true;
+}
+
+export function runCommand(name: string, options: RunOptions): number {
+  const found = prepare(name, options.set);
+  if (typeof found === 'string') return usage(found);
+  const { scenario, settings } = found;
+  const trace = options.trace === undefined ? undefined : openTrace(options.trace);
+  if (typeof trace === 'string') return usage(trace);
+  const result = scenario.run({
+    seed: options.seed,
+    format: options.format,
+    settings,
+    checks: true,
+    ...(trace === undefined ? {} : { traceLine: trace.line }),
+  });
+  trace?.close();
+  const colour = process.stdout.isTTY === true && process.env['NO_COLOR'] === undefined;
+  process.stdout.write(options.json ? jsonReport(result) : textReport(result, { colour }));
+  return EXIT_OF[result.outcome];
+}
+
+interface SweepOptions {
+  readonly seeds: { readonly from: number; readonly to: number };
+  readonly format: string;
+  readonly set: readonly string[];
+}
+
+export function sweepCommand(name: string, options: SweepOptions): number {
+  const found = prepare(name, options.set);
+  if (typeof found === 'string') return usage(found);
+  const { scenario, settings } = found;
+  const { from, to } = options.seeds;
+  const bad: RunResult[] = [];
+  let requests = 0;
+  for (let seed = from; seed <= to; seed++) {
+    const result = scenario.run({ seed: String(seed), format: options.format, settings, checks: true });
+    requests += result.requests;
+    if (result.outcome !== 'pass') {
+      bad.push(result);
+      process.stdout.write(`${result.outcome.padEnd(10)} ${replayLine(result)}\n`);
+    }
+    if (process.stderr.isTTY) process.stderr.write(`\r${seed - from + 1}/${to - from + 1} seeds, ${bad.length} failed `);
+  }
+  if (process.stderr.isTTY) process.stderr.write('\n');
+  process.stdout.write(`${to - from + 1} seeds, ${requests} requests, ${bad.length} failed\n`);
+  return bad.some((r) => r.outcome === 'violation') ? 1 : bad.length > 0 ? 3 : 0;
+}
+
+function prepare(name: string, set: readonly string[]): { scenario: Scenario; settings: Record<string, Setting> } | string {
+  const scenario = SCENARIOS.find((s) => s.name === name);
+  if (scenario === undefined) return `no scenario '${name}'; xenarium list names them`;
+  const settings: Record<string, Setting> = {};
+  for (const [key, spec] of Object.entries(scenario.settings)) settings[key] = spec.default;
+  for (const pair of set) {
+    const at = pair.indexOf('=');
+    const key = pair.slice(0, at);
+    const value = pair.slice(at + 1);
+    const spec = scenario.settings[key];
+    if (at < 1 || spec === undefined) return `--set ${pair}: ${name} has the settings ${Object.keys(scenario.settings).join(', ')}`;
+    if (spec.words !== undefined) {
+      if (!spec.words.includes(value)) return `--set ${pair}: ${key} is one of ${spec.words.join(', ')}`;
+      settings[key] = value;
+    } else {
+      if (!/^[0-9]{1,9}$/.test(value)) return `--set ${pair}: ${key} is a whole number`;
+      settings[key] = Number(value);
+    }
+  }
+  return { scenario, settings };
+}
+
+function openTrace(file: string): { line: (text: string) => void; close: () => void } | string {
+  let fd: number;
+  try {
+    fd = openSync(file, 'w');
+  } catch (error) {
+    return `--trace ${file}: ${error instanceof Error ? error.message : String(error)}`;
+  }
+  let buffered: string[] = [];
+  let size = 0;
+  const flush = () => {
+    if (size > 0) writeSync(fd, buffered.join(''));
+    buffered = [];
+    size = 0;
+  };
+  return {
+    line: (text) => {
+      buffered.push(`${text}\n`);
+      size += text.length;
+      if (size > 1 << 16) flush();
+    },
+    close: () => {
+      flush();
+      closeSync(fd);
+    },
+  };
+}
+
+function usage(message: string): number {
+  process.stderr.write(`xenarium: ${message}\n`);
+  return 2;
+}

@@ -1,0 +1,73 @@
+import type { Verdict, Violation } from '../history.ts';
+import { show } from '../oracles/octets.ts';
+import { opName } from '../oracles/wire.ts';
+
+/** The families; each is one verdict. */
+export const FAMILIES = ['ring-octets', 'replies', 'watch-events', 'transactions', 'final-tree'] as const;
+export type Family = (typeof FAMILIES)[number];
+
+export interface Moment {
+  readonly seq: number;
+  readonly timeNs: number;
+}
+
+/** Enough of a request to name it. */
+export interface Named {
+  readonly type: number;
+  readonly reqId: number;
+  readonly txId: number;
+  readonly payload: string;
+}
+
+export function describe(r: Named): string {
+  return `${opName(r.type)} req_id ${r.reqId} tx ${r.txId}`;
+}
+
+/** As `describe`, with what it carries. */
+export function describeWhole(r: Named): string {
+  return `${describe(r)} ${show(r.payload)}`;
+}
+
+/** Most violations kept of one family: the first ones tell the story, the rest are its consequences. */
+const KEPT_MAX = 50;
+
+/** Collects what the checks of one family find and count. */
+export class Findings {
+  readonly #family: Family;
+  readonly #violations: Violation[] = [];
+  readonly #counts = new Map<string, number>();
+  /** All violations, also those not kept. */
+  total = 0;
+
+  constructor(family: Family) {
+    this.#family = family;
+  }
+
+  count(what: string, by = 1): void {
+    this.#counts.set(what, (this.#counts.get(what) ?? 0) + by);
+  }
+
+  add(at: Moment, actor: string, request: string, detail: string): void {
+    if (this.total++ >= KEPT_MAX) return;
+    this.#violations.push({ invariant: this.#family, seq: at.seq, timeNs: at.timeNs, actor, request, detail });
+  }
+
+  verdict(claim: string, source: string): Verdict {
+    const checked = [...this.#counts];
+    const violations = this.#violations.toSorted((a, b) => a.seq - b.seq);
+    return { invariant: this.#family, claim, source, checked, violations };
+  }
+}
+
+/** One collector per family. */
+export type Evidence = { readonly [F in Family]: Findings };
+
+export function newEvidence(): Evidence {
+  return {
+    'ring-octets': new Findings('ring-octets'),
+    replies: new Findings('replies'),
+    'watch-events': new Findings('watch-events'),
+    transactions: new Findings('transactions'),
+    'final-tree': new Findings('final-tree'),
+  };
+}

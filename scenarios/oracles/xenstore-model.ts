@@ -1,0 +1,282 @@
+import { predictNodeOp } from './node-ops.ts';
+import { predictDomainOp, predictEnd, predictStart, predictWatchOp } from './other-ops.ts';
+import { childOf, parentOf } from './paths.ts';
+import { formatPerm, type Perm, perm, READ, rightsOf } from './permissions.ts';
+import { type Asked, type Prediction, refuse } from './prediction.ts';
+import { type Access, LiveTree, type Node, postOrder, type Transaction, unlink, type View, type Writer } from './tree.ts';
+import { eventFor, type FireMode, WatchTable } from './watches.ts';
+import { Op, opName } from './wire.ts';
+
+/** A connection as the model knows it. */
+export interface Peer {
+  readonly conn: number;
+  readonly name: string;
+  readonly domid: number;
+  readonly isPriv: boolean;
+  target: number | undefined;
+  readonly transactions: Map<number, Transaction>;
+}
+
+/** An event that must be queued for a connection. */
+export interface Caused {
+  readonly conn: number;
+  readonly text: string;
+}
+
+const PRIV_ONLY: ReadonlySet<number> = new Set([
+  Op.CONTROL, Op.INTRODUCE, Op.RELEASE, Op.IS_DOMAIN_INTRODUCED, Op.RESUME, Op.SET_TARGET, Op.SET_FEATURE, Op.GET_QUOTA, Op.SET_QUOTA,
+]);
+const FIRST_RESERVED = 0x7ff0;
+const ABORTED_KEPT = 4096;
+
+/** What a store is, in the fewest words: nodes, watches, transactions. It says what each request must be answered and which
+ *  events follow; it never decides when. Independent of the store's code. Source: docs/misc/xenstore.txt; store.md. */
+export class XenstoreModel {
+  readonly compat: '4.22' | '4.17';
+  readonly tree = new LiveTree();
+  readonly watches = new WatchTable();
+  /** Ring connections in use, in order of introduction. */
+  readonly peers = new Map<number, Peer>();
+  /** Writes of transactions that came to nothing, to be recognised should they show up: by name. */
+  readonly aborted = new Map<string, { value: string; what: string }[]>();
+  readonly #domains = new Map<number, 'alive' | 'gone'>();
+  readonly #referred = new Set<number>();
+  #generations = new Map<string, number>();
+  #caused: Caused[] = [];
+
+  constructor(compat: '4.22' | '4.17') {
+    this.compat = compat;
+    const own = [perm(0, 'n')];
+    const put = (name: string, children: string[], perms = own) => this.tree.write(name, { value: '', perms, children }, undefined);
+    put('/', ['tool']);
+    put('/tool', ['xenstored']);
+    put('/tool/xenstored', []);
+    put('@releaseDomain', [], compat === '4.22' ? [perm(0, 'n'), perm(32757, 'r')] : own);
+    put('@introduceDomain', []);
+  }
+
+  /** Predict one request at the moment it is served. In a transaction this extends its read set. Source: store.md 1.5. */
+  predict(peer: Peer, asked: Asked): Prediction {
+    const { type, txId } = asked;
+    const last = this.compat === '4.22' ? Op.SET_QUOTA : Op.DIRECTORY_PART;
+    if (type > last || type === Op.WATCH_EVENT || type === Op.ERROR || type === 20) return refuse('ENOSYS', 'no such operation');
+    if (PRIV_ONLY.has(type) && !peer.isPriv) return refuse('EACCES', 'for the privileged alone');
+    if (type === Op.WATCH || type === Op.UNWATCH) return predictWatchOp(this, peer, asked);
+    const tx = peer.transactions.get(txId);
+    if (txId !== 0 && tx === undefined) return refuse('ENOENT', `connection has no transaction ${txId}`);
+    if (tx !== undefined) tx.seq = asked.seq;
+    switch (type) {
+      case Op.RESET_WATCHES:
+        return predictWatchOp(this, peer, asked);
+      case Op.TRANSACTION_START:
+        return predictStart(this, peer, asked);
+      case Op.TRANSACTION_END:
+        return predictEnd(this, peer, asked);
+      case Op.DIRECTORY: case Op.DIRECTORY_PART: case Op.READ: case Op.GET_PERMS:
+      case Op.WRITE: case Op.MKDIR: case Op.RM: case Op.SET_PERMS:
+        return predictNodeOp(this, peer, asked);
+      default:
+        return predictDomainOp(this, peer, asked);
+    }
+  }
+
+  /** The events caused since the last call, in the order in which they were queued. */
+  takeEvents(): readonly Caused[] {
+    const caused = this.#caused;
+    this.#caused = [];
+    return caused;
+  }
+
+  /** A change of `name`: an event for each watch that it matches and whose owner may know. `node`: the node, for a removal as
+   *  it was; `old`: permissions before, where they changed. Source: store.md 4.3. */
+  fire(name: string, mode: FireMode, node: Node | undefined, old: readonly Perm[] | undefined): void {
+    for (const watch of this.watches.matching(name, mode)) {
+      const peer = this.peers.get(watch.conn);
+      if (peer === undefined) continue;
+      const mayRead = (perms: readonly Perm[] | undefined) => perms !== undefined && (rightsOf(perms, peer) & READ) !== 0;
+      // 4.17 asks only the special name's own list; 4.22 treats it as a node with `/` for its parent.
+      const isAlone = node === undefined || (name.startsWith('@') && this.compat === '4.17');
+      const parent = isAlone ? undefined : this.tree.read(parentOf(name));
+      if (!mayRead(old) && !mayRead(node?.perms) && !mayRead(parent?.perms)) continue;
+      const text = eventFor(watch, name);
+      if (text !== undefined) this.#caused.push({ conn: watch.conn, text });
+    }
+  }
+
+  /** Remove a subtree, telling watches bottom-up. Source: store.md 3.8, 4.4. */
+  remove(view: View, name: string, by: Writer): void {
+    for (const gone of postOrder(view, name)) {
+      const isTop = gone.name === name;
+      if (view === this.tree) this.fire(gone.name, isTop ? 'subtree' : 'exact', gone.node, undefined);
+      view.write(gone.name, undefined, by, isTop ? 'subtree' : 'exact');
+    }
+    unlink(view, name, by);
+  }
+
+  /** Apply what a transaction wrote, each name with its event right behind it, in order of first access. Source: store.md 5.4. */
+  commit(peer: Peer, asked: Asked, tx: Transaction): void {
+    const by = this.writer(peer, asked, true);
+    for (const { name, before, now, isModified, fires } of tx.accessed.values()) {
+      if (!isModified) continue;
+      // 1. A transaction copies a node that names domain 5. 2. Domain 5 dies: its entry leaves the node, without a change of
+      // generation. 3. The commit writes the copy back. Whether the entry is back or not, it gives access to nobody.
+      this.tree.write(name, now && { ...now, perms: now.perms.map((p) => this.#haunted(p)) }, by);
+      if (fires !== 'no') this.fire(name, fires, this.tree.read(name), before?.perms);
+    }
+  }
+
+  /** Remember what a transaction would have written, so that it is recognised if the store did it all the same. */
+  keepAborted(tx: Transaction, what: string): void {
+    for (const { name, now, before, isModified } of tx.accessed.values()) {
+      if (!isModified || now === undefined || now.value === before?.value) continue;
+      const list = this.aborted.get(name) ?? [];
+      list.push({ value: now.value, what });
+      if (list.length > 8) list.shift();
+      if (this.aborted.size < ABORTED_KEPT) this.aborted.set(name, list);
+    }
+  }
+
+  /** A ring came into use. */
+  open(conn: number, domid: number, name: string): void {
+    this.peers.set(conn, { conn, name, domid, isPriv: domid === 0, target: undefined, transactions: new Map() });
+    this.#domains.set(domid, 'alive');
+  }
+
+  /** INTRODUCE succeeded: the first one is announced, a repeated one only resets the connection. Source: store.md 2.4, 2.5. */
+  introduce(domid: number, seq: number): void {
+    const peer = this.introduced(domid);
+    if (peer !== undefined) return this.reset(peer.conn, seq, 'INTRODUCE');
+    this.#announce('@introduceDomain', domid);
+  }
+
+  /** A connection loses its watches and transactions, and nothing else. */
+  reset(conn: number, seq: number, why: string): void {
+    this.watches.removeAll(conn, seq, why);
+    this.peers.get(conn)?.transactions.clear();
+  }
+
+  /** A connection is no longer the store's, for a re-introduction: its domain lives on, nodes and rights stay. */
+  close(conn: number, seq: number): void {
+    this.reset(conn, seq, 'INTRODUCE');
+    this.peers.delete(conn);
+  }
+
+  /** The store let go of a domain: what it owned goes, then the world is told. Source: store.md 8.6, 8.9. */
+  detach(conn: number, seq: number): void {
+    const peer = this.peers.get(conn);
+    if (peer === undefined) return;
+    this.reset(conn, seq, 'end of the connection');
+    this.peers.delete(conn);
+    this.purge(peer.domid, seq);
+    for (const other of this.peers.values()) if (other.target === peer.domid) other.target = undefined;
+    this.#announce('@releaseDomain', peer.domid);
+  }
+
+  /** Remove a domain's nodes with events, and its entries without. */
+  purge(domid: number, seq: number): void {
+    const by: Writer = { seq, isCommit: false, describe: () => `end of domain ${domid}` };
+    this.#referred.delete(domid);
+    const walk = (name: string): void => {
+      const node = this.tree.read(name);
+      if (node === undefined) return;
+      if (node.perms[0]!.domid === domid) return this.remove(this.tree, name, by);
+      if (node.perms.some((p) => p.domid === domid)) this.tree.strip(name, this.#stripped(node.perms, domid));
+      for (const leaf of node.children) walk(childOf(name, leaf));
+    };
+    walk('/');
+    for (const name of ['@releaseDomain', '@introduceDomain']) {
+      const node = this.tree.read(name)!;
+      if (node.perms[0]!.domid !== domid) this.tree.strip(name, this.#stripped(node.perms, domid));
+    }
+  }
+
+  /** The hypervisor made or forgot a domain. Returns whether the store may now drop a domain it had never introduced. */
+  life(domid: number, what: string): boolean {
+    if (what === 'created') this.#domains.set(domid, 'alive');
+    if (what !== 'gone') return false;
+    this.#domains.set(domid, 'gone');
+    if (this.introduced(domid) !== undefined || !this.#referred.has(domid)) return false;
+    // No record tells when the store hears of the end of a domain without a ring. 1. SET_PERMS names it. 2. It goes. 3. The
+    // store drops its entries, some time after: until then and since then, GET_PERMS may print them or not.
+    for (const [name, node] of this.tree.nodes) {
+      if (node.perms.some((p, i) => i > 0 && p.domid === domid)) this.tree.strip(name, this.#ghosts(node.perms, domid));
+    }
+    return true;
+  }
+
+  /** A shut-down domain is reported. `form`: the one with the domid, or the plain one. */
+  special(domid: number | undefined): void {
+    const node = this.tree.read('@releaseDomain');
+    if (domid === undefined) this.fire('@releaseDomain', 'nodepth', node, undefined);
+    else this.fire(`@releaseDomain/${domid}`, 'depth', node, undefined);
+  }
+
+  /** A successor took over. Policy `carry`: transactions live on. `daemon`: they are gone. */
+  liveUpdate(policy: 'carry' | 'daemon'): void {
+    this.#generations = new Map();
+    for (const peer of this.peers.values()) {
+      if (policy === 'daemon') peer.transactions.clear();
+      else for (const tx of peer.transactions.values()) tx.isCarried = true;
+    }
+  }
+
+  introduced(domid: number): Peer | undefined {
+    for (const peer of this.peers.values()) if (peer.domid === domid) return peer;
+    return undefined;
+  }
+
+  /** Whether a permission entry for `domid` is a valid one. `unsure`: the domain has gone, the store may not have noticed. */
+  existence(domid: number): 'yes' | 'no' | 'unsure' {
+    if (domid >= FIRST_RESERVED) return 'no';
+    if (domid === 0 || this.#domains.get(domid) === 'alive' || this.introduced(domid) !== undefined) return 'yes';
+    return this.#referred.has(domid) ? 'unsure' : 'no';
+  }
+
+  /** SET_PERMS named a domain: the store has a record of it from now on. */
+  refer(domid: number): void {
+    if (this.existence(domid) === 'yes') this.#referred.add(domid);
+  }
+
+  printed(perms: readonly Perm[]): string {
+    return perms.map((p) => `${formatPerm(p)}\0`).join('');
+  }
+
+  /** One generation number must not stand for two states of a node, within one instance. Source: docs/misc/xenstore.txt, DIRECTORY_PART. */
+  sameGeneration(name: string, generation: string, version: number): string | undefined {
+    const key = `${name}\0${generation}`;
+    const known = this.#generations.get(key);
+    this.#generations.set(key, version);
+    return known === undefined || known === version ? undefined : 'the generation number of an earlier, different list';
+  }
+
+  writer(peer: Peer, asked: Asked, isCommit: boolean): Writer {
+    const describe = () => `${peer.name} ${opName(asked.type)} req_id ${asked.reqId} tx ${asked.txId}`;
+    return { seq: asked.seq, isCommit, describe };
+  }
+
+  explainConflict(access: Access): string {
+    const writer = this.tree.read(access.name)?.writer ?? this.tree.removedBy.get(access.name);
+    const whom = writer === undefined ? 'somebody' : `${writer.describe()} (seq ${writer.seq})`;
+    return `${access.name}, first accessed at seq ${access.seq}, was changed by ${whom}`;
+  }
+
+  #announce(name: '@introduceDomain' | '@releaseDomain', domid: number): void {
+    const node = this.tree.read(name);
+    this.fire(name, 'nodepth', node, undefined);
+    if (this.compat === '4.22') this.fire(`${name}/${domid}`, 'depth', node, undefined);
+  }
+
+  /** 4.22 takes a dead domain's entries out; 4.17 keeps printing them, without effect. */
+  #stripped(perms: readonly Perm[], domid: number): readonly Perm[] {
+    if (this.compat === '4.17') return perms.map((p) => (p.domid === domid ? { ...p, isStale: true } : p));
+    return perms.filter((p, i) => i === 0 || p.domid !== domid);
+  }
+
+  #ghosts(perms: readonly Perm[], domid: number): readonly Perm[] {
+    return perms.map((p, i) => (i > 0 && p.domid === domid ? { ...p, isGhost: true } : p));
+  }
+
+  #haunted(p: Perm): Perm {
+    return p.isStale || p.domid >= FIRST_RESERVED || this.existence(p.domid) === 'yes' ? p : { ...p, isGhost: true };
+  }
+}
