@@ -201,7 +201,7 @@ class Seen {
   *#pendingNode(record: NodeData, path: string): Generator<Breach, void, void> {
     const { connId, txId, access, perms, value } = record;
     yield* this.#ofConnection(connId);
-    if (!this.#transactions.has(`${connId}/${txId}`))
+    if (this.#connections.has(connId) && !this.#transactions.has(`${connId}/${txId}`))
       yield ['tx-known', 'txId', `connection ${connId} has no transaction ${txId} yet`];
     const key = `${connId}/${txId}${path}`;
     if (this.#pending.has(key)) yield ['node-unique', 'path', `${path} again in transaction ${txId}`];

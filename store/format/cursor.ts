@@ -101,6 +101,12 @@ export class Reader {
   }
 }
 
+/** The octets `from`..`to` when they are worth keeping, i.e. not all zero. */
+export function keptOctets(bytes: Uint8Array, from: number, to: number): Uint8Array | undefined {
+  for (let at = from; at < to; at++) if (bytes[at] !== 0) return bytes.subarray(from, to);
+  return undefined;
+}
+
 const FIRST_CAPACITY = 4096;
 /** A typed array's limit is the engine's; staying below it turns an impossible image into a failure. */
 const CAPACITY_MAX = 2 ** 32 - 1;
@@ -132,7 +138,13 @@ export class Writer {
       this.fail(pos, '', `an image of ${needed} octets cannot be held`);
       return false;
     }
-    const grown = new Uint8Array(Math.min(CAPACITY_MAX, Math.max(needed, this.bytes.length * 2, FIRST_CAPACITY)));
+    let grown: Uint8Array<ArrayBuffer>;
+    try {
+      grown = new Uint8Array(Math.min(CAPACITY_MAX, Math.max(needed, this.bytes.length * 2, FIRST_CAPACITY)));
+    } catch {
+      this.fail(pos, '', `no memory for an image of ${needed} octets`); // a RangeError; nothing else can happen here
+      return false;
+    }
     grown.set(this.bytes.subarray(0, pos));
     this.bytes = grown;
     this.view = new DataView(grown.buffer);

@@ -1,5 +1,4 @@
-import { keptOctets } from './compile.ts';
-import { type FormatFailure, type FormatResult, Reader, Writer } from './cursor.ts';
+import { type FormatFailure, type FormatResult, keptOctets, Reader, Writer } from './cursor.ts';
 import { type AnySchema, type Dialect, schemasByKind, schemasByType, v2 } from './dialect.ts';
 import type { RecordTail, StateRecord, UnknownRecord } from './records.ts';
 

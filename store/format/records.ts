@@ -301,5 +301,5 @@ export const watchDataExtended: RecordSchema<WatchDataExtended> = record(
   'Version 2 only, in place of WATCH_DATA. As documented; the daemon of 4.22 writes it without depth.',
 );
 
-/** Body of a record whose type is not known. */
+/** A record whose type is not known; -1 is no type. */
 export const unknownRecord = record('UNKNOWN', -1, { body: rest });

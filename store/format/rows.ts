@@ -1,6 +1,7 @@
 import { type CursorFailure, type FormatFailure, INT_BYTES, type IntType, Reader } from './cursor.ts';
 import { type Dialect, schemasByType, v2 } from './dialect.ts';
 import { type DecodeOptions, decodeHeader, IMAGE_HEADER_BYTES, RECORD_HEADER_BYTES } from './image.ts';
+import { unknownRecord } from './records.ts';
 import type { Field, Fields, Layout } from './schema.ts';
 
 /** One field of a decoded piece of bytes. Rows come in the order of the bytes, without gaps or overlap. */
@@ -215,7 +216,7 @@ export function imageRows(bytes: Uint8Array, options: DecodeOptions = {}): Image
       piece(record, name, 'unread', body, bytes.length);
       break;
     }
-    const inner = rows(schema ?? { fields: { body: { what: 'rest' } } }, bytes, { littleEndian, start: body, end });
+    const inner = rows(schema ?? unknownRecord, bytes, { littleEndian, start: body, end });
     add(record, name, inner);
     const last = inner.rows.at(-1);
     const content = last === undefined ? body : last.offset + last.length;

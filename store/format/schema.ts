@@ -67,7 +67,7 @@ export interface LetterField<L extends string> extends Noted {
   readonly letters: readonly L[];
   readonly otherwise: L;
 }
-/** `length` octets. Decoded: a window on the input. */
+/** `length` octets. Decoded: a window on the input, or a common empty one. */
 export interface OctetsField<R extends string> extends Noted {
   readonly what: 'octets';
   readonly length: R;

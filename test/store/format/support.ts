@@ -113,7 +113,10 @@ export function ring(connId: number, domid: number, more: Partial<ConnectionData
 // ------------------------------------------------------------------------------------------- arbitrary images
 
 const u16 = fc.integer({ min: 0, max: 0xffff });
-const u32 = fc.oneof(fc.integer({ min: 0, max: 0xffffffff }), fc.constantFrom(0, 1, 0x7fffffff, 0x80000000, 0xffffffff));
+const u32 = fc.oneof(
+  fc.integer({ min: 0, max: 0xffffffff }),
+  fc.constantFrom(0, 1, 0x7fffffff, 0x80000000, 0xffffffff),
+);
 const i32 = fc.integer({ min: -0x80000000, max: 0x7fffffff });
 const octets = (maxLength: number) => fc.uint8Array({ minLength: 0, maxLength });
 const name = fc.uint8Array({ minLength: 1, maxLength: 12 }).map((value) => value.map((octet) => octet || 1));

@@ -1,0 +1,76 @@
+import { Bench } from 'tinybench';
+import { liveUpdateMidTraffic } from '../../scenarios/catalogue/live-update-mid-traffic.ts';
+import type { Setting } from '../../scenarios/scenario.ts';
+import { type Actor, Machine } from '../../sim/index.ts';
+import { ringRequests } from './ring.ts';
+import { updatePause } from './update.ts';
+
+/** One line of the table: what was done in one round, how often a second. */
+interface Line {
+  readonly name: string;
+  readonly unit: string;
+  readonly perRound: number;
+  readonly round: () => void;
+}
+
+function settings(changed: Record<string, Setting>): Record<string, Setting> {
+  return { ...Object.fromEntries(Object.entries(liveUpdateMidTraffic.settings).map(([k, s]) => [k, s.default])), ...changed };
+}
+
+const STEPS = 1_000_000;
+
+function schedulerSteps(): void {
+  const machine = new Machine({ seed: '1', jitter: { stepNs: 64, absentOneIn: 1024, absentNsMax: 200_000 } });
+  for (let i = 0; i < 16; i++)
+    machine.start(
+      `a${i}`,
+      undefined,
+      (function* (): Actor {
+        for (let n = 0; n < STEPS / 16; n++) yield 20;
+      })(),
+    );
+  machine.scheduler.run(Number.MAX_SAFE_INTEGER);
+}
+
+const REQUESTS = 50_000;
+let headlineRequests = 0;
+
+const lines: readonly Line[] = [
+  { name: 'scheduler, 16 actors', unit: 'steps/s', perRound: STEPS, round: schedulerSteps },
+  { name: 'READ through rings, 1 guest, 16 in flight', unit: 'requests/s', perRound: REQUESTS, round: () => ringRequests({ guests: 1, requests: REQUESTS, kind: 'read' }) },
+  { name: 'READ and WRITE through rings, 12 guests', unit: 'requests/s', perRound: REQUESTS, round: () => ringRequests({ guests: 12, requests: REQUESTS, kind: 'mixed' }) },
+  {
+    name: 'headline scenario, nobody watching',
+    unit: 'requests/s',
+    perRound: 20_000,
+    round: () => {
+      liveUpdateMidTraffic.run({ seed: '1', format: 'v2', settings: settings({ requests: 20_000 }), checks: false });
+    },
+  },
+  {
+    name: 'headline scenario, recorded and judged',
+    unit: 'requests/s',
+    perRound: 20_000,
+    round: () => {
+      headlineRequests = liveUpdateMidTraffic.run({ seed: '1', format: 'v2', settings: settings({ requests: 20_000 }), checks: true }).requests;
+    },
+  },
+];
+
+const bench = new Bench({ iterations: 5, time: 0, warmupIterations: 1, warmupTime: 0 });
+for (const { name, round } of lines) bench.add(name, round);
+await bench.run();
+
+process.stdout.write(`node ${process.version}\n`);
+for (const { name, unit, perRound } of lines) {
+  const result = bench.getTask(name)?.result;
+  const ms = result !== undefined && 'latency' in result ? result.latency.p50 : Number.NaN;
+  process.stdout.write(`${name.padEnd(46)} ${Math.round((perRound / ms) * 1000).toLocaleString('en').padStart(12)} ${unit}\n`);
+}
+for (const nodes of [1_000, 100_000]) {
+  const { wallMs, virtualMs, imageBytes } = updatePause(nodes);
+  process.stdout.write(
+    `${`live update of ${nodes.toLocaleString('en')} nodes (v2)`.padEnd(46)} ${wallMs.toFixed(1).padStart(12)} ms wall, ${virtualMs.toFixed(1)} ms virtual, ${imageBytes.toLocaleString('en')} octets\n`,
+  );
+}
+if (headlineRequests < 20_000) process.exitCode = 1;

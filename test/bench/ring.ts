@@ -1,0 +1,45 @@
+import { octets, strings, XS } from '../../guests/index.ts';
+import { World } from '../../scenarios/world.ts';
+import { NO_JITTER, PARK } from '../../sim/index.ts';
+
+export interface RingLoad {
+  readonly guests: number;
+  readonly requests: number;
+  readonly kind: 'read' | 'mixed';
+}
+
+/** `requests` requests through real rings, 16 in flight for each guest; returns when the last reply was taken out. */
+export function ringRequests(load: RingLoad): void {
+  const world = new World({ seed: '1', jitter: NO_JITTER, requestsMax: Number.MAX_SAFE_INTEGER, policy: 'daemon', compat: '4.22', records: false });
+  const { dom0, machine } = world;
+  let open = load.guests;
+  dom0.os.start('toolstack', function* (me) {
+    for (let domid = 1; domid <= load.guests; domid++) {
+      const built = world.build(domid, `domU${domid}`);
+      yield* dom0.client.request(me, XS.INTRODUCE, strings(String(domid), '1', String(built.port)));
+      yield* dom0.client.request(me, XS.WRITE, octets(`/local/domain/${domid}/data/value\0`, '0123456789012345'));
+      yield* dom0.client.request(me, XS.SET_PERMS, strings(`/local/domain/${domid}/data/value`, `n${domid}`));
+      const { os, client } = world.boot(built, { notify: 'edge', tornOneIn: 0, slowReadNsMax: 0, maxInFlight: 16 });
+      os.hyper.unpause(domid);
+      machine.unpause(built.domain);
+      os.start('load', function* (own) {
+        const path = strings('data/value');
+        const write = octets('data/value\0', 'abcdefghijklmnop');
+        const each = Math.floor(load.requests / load.guests);
+        const flight = [];
+        for (let i = 0; i < each; i++) {
+          flight.push(load.kind === 'mixed' && i % 2 === 1 ? client.submit(own, XS.WRITE, write) : client.submit(own, XS.READ, path));
+          if (flight.length === 16) {
+            for (const pending of flight) while (pending.reply === undefined) yield PARK;
+            if (flight.some((p) => p.reply?.error !== undefined)) throw new Error(`refused: ${flight.map((p) => p.reply?.error).join(' ')}`);
+            flight.length = 0;
+          }
+        }
+        for (const pending of flight) while (pending.reply === undefined) yield PARK;
+        open--;
+      });
+    }
+  });
+  while (open > 0) if (!machine.scheduler.run(machine.nowNs + 1_000_000_000)) break;
+  if (open > 0) throw new Error(`${open} guests unanswered`);
+}
