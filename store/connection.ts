@@ -52,6 +52,8 @@ export class Connection {
   bodyUsed = 0;
 
   readonly out: OutMessage[] = [];
+  /** Keys of the plain events in `out`: an equal one is not queued again. */
+  readonly eventKeys = new Set<string>();
   readonly watches: Watch[] = [];
   readonly transactions = new Map<number, Transaction>();
   lastTxId = 0;
@@ -77,8 +79,8 @@ export class Connection {
 
 export interface RingLink {
   readonly kind: 'ring';
-  /** `undefined` only for a restored connection whose page could not be mapped. */
-  readonly page: RingPage | undefined;
+  /** `undefined` only for a restored connection whose page is not mapped (yet). */
+  page: RingPage | undefined;
   /** Local event channel port; 0 = none. */
   port: number;
 }

@@ -44,6 +44,8 @@ export interface Stream {
   /** Copy at most `max` octets from `from` at `at`; the count taken. */
   write(from: Uint8Array, at: number, max: number): number;
   close(): void;
+  /** Called when something changed for the daemon: octets came, room came, or the peer went. */
+  onReady: (() => void) | undefined;
 }
 
 export interface Host {

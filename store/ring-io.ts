@@ -1,5 +1,4 @@
 import {
-  readableChunk,
   REQ_AT,
   REQ_CONS,
   REQ_PROD,
@@ -7,6 +6,7 @@ import {
   RSP_AT,
   RSP_CONS,
   RSP_PROD,
+  readableChunk,
   used,
   writableChunk,
 } from '../sim/index.ts';

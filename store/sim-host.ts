@@ -67,7 +67,8 @@ export class SimHost implements Host {
     const { trace } = this.#machine;
     frame.onStore = (offset, before, after, byOwner) => {
       const word = wordAt(offset);
-      if (word >= 0 && before !== after) trace.index(domid, byOwner ? 'guest' : 'store', word as 0 | 1 | 2 | 3, before, after, frame.bytes);
+      if (word >= 0 && before !== after)
+        trace.index(domid, byOwner ? 'guest' : 'store', word as 0 | 1 | 2 | 3, before, after, frame.bytes);
     };
     frame.onOwnerStore = touched;
     const page: RingPage = {
@@ -122,6 +123,10 @@ export class SimHost implements Host {
     this.#virqPort = undefined;
   }
 
+  get hasDomainException(): boolean {
+    return this.#virqPort !== undefined;
+  }
+
   /** One ready port, its event acknowledged and the port enabled again; `undefined`: none. */
   nextPort(): { readonly port: Port; readonly isDomainException: boolean } | undefined {
     const port = this.#ready.shift();
@@ -139,6 +144,11 @@ export class SimHost implements Host {
   /** exec(2): every mapping of the old image is gone (GNT-14). */
   dropMappings(): void {
     for (const page of [...this.#mapped]) page.unmap();
+  }
+
+  /** Let poll(2) return at this time of the monotonic clock. */
+  wakeAtMs(ms: number): void {
+    this.#machine.scheduler.at(ms * 1_000_000, () => this.task?.wake());
   }
 
   fileMode(path: string): 'absent' | 'not-executable' | 'executable' {

@@ -1,6 +1,6 @@
 import { type Actor, type Listener, PARK } from '../sim/index.ts';
 import type { Connection, Message, OutMessage } from './connection.ts';
-import { processMessage } from './ops.ts';
+import { processMessage, runDelayed } from './ops.ts';
 import { BAD_INDEX, readRing, ringHasRequest, ringHasRoom, writeRing } from './ring-io.ts';
 import type { SimHost } from './sim-host.ts';
 import type { DaemonState } from './state.ts';
@@ -79,7 +79,7 @@ export class Xenstored {
         this.#again(conn);
       }
       if (this.state.hasDelayed()) {
-        if (this.state.runDelayed() === 'live-update') return;
+        if (this.state.runDelayed((conn, delayed) => runDelayed(this.state, conn, delayed)) === 'live-update') return;
       }
     }
   }
@@ -234,4 +234,3 @@ export class Xenstored {
     return PIECE_NS;
   }
 }
-

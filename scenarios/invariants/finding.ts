@@ -1,22 +1,16 @@
 import type { Verdict, Violation } from '../history.ts';
 import { show } from '../oracles/octets.ts';
-import { opName } from '../oracles/wire.ts';
+import { type Moment, opName } from '../oracles/wire.ts';
 
 /** The families; each is one verdict. */
 export const FAMILIES = ['ring-octets', 'replies', 'watch-events', 'transactions', 'final-tree'] as const;
 export type Family = (typeof FAMILIES)[number];
-
-export interface Moment {
-  readonly seq: number;
-  readonly timeNs: number;
-}
 
 /** Enough of a request to name it. */
 export interface Named {
   readonly type: number;
   readonly reqId: number;
   readonly txId: number;
-  readonly payload: string;
 }
 
 export function describe(r: Named): string {
@@ -24,7 +18,7 @@ export function describe(r: Named): string {
 }
 
 /** As `describe`, with what it carries. */
-export function describeWhole(r: Named): string {
+export function describeWhole(r: Named & { readonly payload: string }): string {
   return `${describe(r)} ${show(r.payload)}`;
 }
 

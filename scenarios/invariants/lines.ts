@@ -1,7 +1,5 @@
 import type { Epoch, History, HistoryRecord } from '../history.ts';
-import { textOf } from '../oracles/octets.ts';
 import { type Framed, frame, OctetLog, RING_OCTETS } from '../oracles/wire.ts';
-import type { Moment } from './finding.ts';
 
 /** A request as the store consumed it, with the reply that was found for it. */
 export interface Request {
@@ -20,17 +18,13 @@ export interface Request {
   reply: Framed | undefined;
   /** It was (or may have been) put aside while an update was pending: it took effect when its reply was queued. */
   isPutAside: boolean;
+  /** A live update lies between its last octet and the first one of its reply. */
+  crossedUpdate: boolean;
 }
 
-type Message = { readonly type: number; readonly reqId: number; readonly txId: number; readonly payload: string };
-
-/** What a client library says it sent or got. */
-export interface Told extends Message {
-  /** Only of what was sent. */
-  readonly actor?: string;
-  readonly end: number;
-  readonly at: Moment;
-}
+/** What a client library says it sent or got: the records themselves. */
+export type Sent = Extract<HistoryRecord, { readonly kind: 'sent' }>;
+export type Got = Extract<HistoryRecord, { readonly kind: 'got' }>;
 
 /** One connection epoch, all its streams taken apart. */
 export interface Line {
@@ -38,8 +32,8 @@ export interface Line {
   readonly name: string;
   readonly published: { readonly req: OctetLog; readonly rsp: OctetLog };
   readonly consumed: { readonly req: OctetLog; readonly rsp: OctetLog };
-  readonly sent: Told[];
-  readonly got: Told[];
+  readonly sent: Sent[];
+  readonly got: Got[];
   /** Messages of the published request stream. */
   offered: readonly Framed[];
   requests: readonly Request[];
@@ -63,8 +57,33 @@ export function collectLines(history: History): Line[] {
   const lines = history.epochs.map((epoch) => newLine(epoch));
   const stopped = new Map<bigint, boolean>();
   for (const r of history.records) {
-    if (r.kind === 'life') note(stopped, r);
-    else if ('conn' in r) take(lines[r.conn]!, r);
+    switch (r.kind) {
+      case 'publish':
+        lines[r.conn]!.published[r.dir].put(r.from, r.bytes, r);
+        break;
+      case 'consume':
+        lines[r.conn]!.consumed[r.dir].put(r.from, r.bytes, r);
+        break;
+      case 'sent':
+        lines[r.conn]!.sent.push(r);
+        break;
+      case 'got':
+        lines[r.conn]!.got.push(r);
+        break;
+      case 'open':
+        endOlder(lines, lines[r.conn]!, r.seq);
+        lines[r.conn]!.openSeq = r.seq;
+        break;
+      case 'detach':
+        lines[r.conn]!.detachSeq = r.seq;
+        break;
+      case 'life':
+        note(stopped, r);
+        break;
+      case 'liveUpdate':
+      case 'snapshot':
+        break;
+    }
   }
   for (const line of lines) {
     line.offered = frame(line.published.req).messages;
@@ -75,7 +94,8 @@ export function collectLines(history: History): Line[] {
     line.requests = frame(line.consumed.req).messages.map((m) => toRequest(line, m, actors.get(m.end) ?? line.name));
     line.ignoredSeq = line.requests.find((r) => r.isOverlong)?.seq ?? Number.POSITIVE_INFINITY;
     line.isAliveAtEnd = line.detachSeq === Number.POSITIVE_INFINITY && stopped.get(line.epoch.uniqueId) !== true;
-    line.isStalled = line.detachSeq === Number.POSITIVE_INFINITY && line.published.rsp.end - line.consumed.rsp.end >= RING_OCTETS;
+    line.isStalled =
+      line.detachSeq === Number.POSITIVE_INFINITY && line.published.rsp.end - line.consumed.rsp.end >= RING_OCTETS;
   }
   return lines;
 }
@@ -102,41 +122,33 @@ function newLine(epoch: Epoch): Line {
   };
 }
 
-type WithConn = Extract<HistoryRecord, { readonly conn: number }>;
-
-function take(line: Line, r: WithConn): void {
-  switch (r.kind) {
-    case 'publish':
-      line.published[r.dir].put(r.from, r.bytes, r.seq, r.timeNs);
-      break;
-    case 'consume':
-      line.consumed[r.dir].put(r.from, r.bytes, r.seq, r.timeNs);
-      break;
-    case 'sent':
-      line.sent.push({ ...told(r), actor: r.actor });
-      break;
-    case 'got':
-      line.got.push(told(r));
-      break;
-    case 'open':
-      line.openSeq = r.seq;
-      break;
-    case 'detach':
-      line.detachSeq = r.seq;
-      break;
-  }
-}
-
-function told(r: Extract<HistoryRecord, { readonly kind: 'sent' | 'got' }>): Told {
-  const { type, reqId, txId, end, seq, timeNs } = r;
-  return { type, reqId, txId, payload: textOf(r.payload), end, at: { seq, timeNs } };
-}
-
 function toRequest(line: Line, m: Framed, actor: string): Request {
   const { type, reqId, txId, payload, isOverlong } = m;
   const { seq, timeNs } = m.last;
   const conn = line.epoch.conn;
-  return { line, conn, type, reqId, txId, payload, seq, timeNs, isOverlong, actor, reply: undefined, isPutAside: false };
+  return {
+    line,
+    conn,
+    type,
+    reqId,
+    txId,
+    payload,
+    seq,
+    timeNs,
+    isOverlong,
+    actor,
+    reply: undefined,
+    isPutAside: false,
+    crossedUpdate: false,
+  };
+}
+
+/** A domain that is introduced once more begins a new epoch; the older one ends, whether or not its port was let go of first. */
+function endOlder(lines: readonly Line[], line: Line, seq: number): void {
+  for (const older of lines) {
+    const isOlder = older !== line && older.epoch.domid === line.epoch.domid && older.openSeq < seq;
+    if (isOlder && older.detachSeq > seq) older.detachSeq = seq;
+  }
 }
 
 /** Domains that do not run: shut down, paused, dying or worse. */

@@ -1,6 +1,6 @@
 import { show } from '../oracles/octets.ts';
-import { type Framed, Op } from '../oracles/wire.ts';
-import { describe, type Findings, type Moment } from './finding.ts';
+import { type Framed, type Moment, Op } from '../oracles/wire.ts';
+import { describe, type Findings } from './finding.ts';
 import type { Line, Request } from './lines.ts';
 
 /** Something the store must send, in the place where it must come. */
@@ -54,7 +54,16 @@ export class Outbox {
   /** A reply takes its place in the queue. */
   reply(request: Request, isLoose: boolean): void {
     const { seq, timeNs } = request;
-    const due: Due = { kind: 'reply', text: '', request, at: { seq, timeNs }, instance: this.#instance, twin: undefined, isLoose, state: 'queued' };
+    const due: Due = {
+      kind: 'reply',
+      text: '',
+      request,
+      at: { seq, timeNs },
+      instance: this.#instance,
+      twin: undefined,
+      isLoose,
+      state: 'queued',
+    };
     this.#queue.push(due);
     this.#replies.set(request, due);
   }
@@ -75,7 +84,16 @@ export class Outbox {
       }
       twin = other;
     }
-    const due: Due = { kind: 'event', text, request, at, instance: this.#instance, twin, isLoose: false, state: 'queued' };
+    const due: Due = {
+      kind: 'event',
+      text,
+      request,
+      at,
+      instance: this.#instance,
+      twin,
+      isLoose: false,
+      state: 'queued',
+    };
     this.#queue.push(due);
     this.#newest.set(text, due);
     this.#found.count('events caused');
@@ -88,7 +106,12 @@ export class Outbox {
 
   /** The first octet of a message was written. `excuse`: asked for an event that nothing in the queue explains;
    *  `explain`: says in words what is known about one that nothing explains. */
-  begin(m: Framed, request: Request | undefined, excuse: (text: string) => boolean, explain: (text: string) => string): void {
+  begin(
+    m: Framed,
+    request: Request | undefined,
+    excuse: (text: string) => boolean,
+    explain: (text: string) => string,
+  ): void {
     if (this.#isClosed) return;
     this.#writing = undefined;
     if (m.type !== Op.WATCH_EVENT) {
@@ -101,18 +124,24 @@ export class Outbox {
       return;
     }
     this.#found.count('events delivered');
-    if (m.reqId !== 0 || m.txId !== 0) this.#bad(m.first, undefined, `event ${show(m.payload)} has req_id ${m.reqId} tx_id ${m.txId}, not 0`);
+    if (m.reqId !== 0 || m.txId !== 0)
+      this.#bad(m.first, undefined, `event ${show(m.payload)} has req_id ${m.reqId} tx_id ${m.txId}, not 0`);
     const at = this.#find(m.payload);
-    if (at !== undefined && this.#isClear(at, m.first.timeNs)) return this.#take(at, m);
-    if (this.#excused(m, excuse)) return;
+    const isClear = at !== undefined && this.#isClear(at, m.first.timeNs);
+    if (!isClear && this.#excused(m, excuse)) return;
     if (at !== undefined) {
       this.#pass(at, m);
-      return this.#take(at, m);
+      this.#take(at, m);
+      return;
     }
     const late = this.#missing.findIndex((d) => d.text === m.payload);
     if (late >= 0) {
       const due = this.#missing.splice(late, 1)[0]!;
-      this.#bad(m.first, due.request, `event ${show(m.payload)}, caused by ${cause(due)}, came out of order: after something queued later`);
+      this.#bad(
+        m.first,
+        due.request,
+        `event ${show(m.payload)}, caused by ${cause(due)}, came out of order: after something queued later`,
+      );
       return;
     }
     this.#bad(m.first, undefined, `event ${show(m.payload)} without a cause: ${explain(m.payload)}`);
@@ -240,7 +269,10 @@ export class Outbox {
 
 /** The event came, or the one that it was merged into did. */
 function hasCome(due: Due | undefined): boolean {
-  return due !== undefined && (due.state === 'begun' || due.state === 'finished' || (due.state === 'skipped' && hasCome(due.twin)));
+  return (
+    due !== undefined &&
+    (due.state === 'begun' || due.state === 'finished' || (due.state === 'skipped' && hasCome(due.twin)))
+  );
 }
 
 function cause(due: Due): string {

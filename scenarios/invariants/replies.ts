@@ -41,7 +41,8 @@ class OpenRequests {
     for (let i = this.#head; i < this.#requests.length; i++) {
       const r = this.#requests[i]!;
       if (r.seq > reply.first.seq) return undefined;
-      if (r.reply !== undefined || r.isOverlong || r.reqId !== reply.reqId || (strict && r.txId !== reply.txId)) continue;
+      if (r.reply !== undefined || r.isOverlong || r.reqId !== reply.reqId || (strict && r.txId !== reply.txId))
+        continue;
       for (let k = this.#head; k < i; k++) {
         const older = this.#requests[k]!;
         if (older.reply === undefined && !this.overtaker.has(older)) this.overtaker.set(older, reply);
@@ -58,30 +59,38 @@ class OpenRequests {
 }
 
 function pairOne(line: Line, open: OpenRequests, reply: Framed, found: Findings): void {
-  const bad = (detail: string, of?: Request) => found.add(reply.first, of?.actor ?? line.name, of === undefined ? '' : describe(of), detail);
+  const bad = (detail: string, of?: Request) =>
+    found.add(reply.first, of?.actor ?? line.name, of === undefined ? '' : describe(of), detail);
   let request = open.match(reply, true);
   if (request === undefined) {
     request = open.match(reply, false);
     if (request === undefined) {
       const next = open.oldest();
-      const waiting = next === undefined || next.seq > reply.first.seq ? 'no request was open' : `the oldest open one is ${describe(next)}`;
+      const waiting =
+        next === undefined || next.seq > reply.first.seq
+          ? 'no request was open'
+          : `the oldest open one is ${describe(next)}`;
       bad(`reply without a request: ${describeWhole(reply)}; ${waiting}`);
       return;
     }
     bad(`reply to ${describe(request)} came with tx_id ${reply.txId}`, request);
   }
   request.reply = reply;
-  if (reply.type !== request.type && reply.type !== Op.ERROR) bad(`${describe(request)} was answered by type ${describeWhole(reply)}`, request);
+  if (reply.type !== request.type && reply.type !== Op.ERROR)
+    bad(`${describe(request)} was answered by type ${describeWhole(reply)}`, request);
   if (reply.type === Op.ERROR) {
     found.count('errors');
     const name = reply.payload.slice(0, -1);
-    if (!reply.payload.endsWith('\0') || !ERROR_NAMES.has(name)) bad(`${describe(request)} failed with an unknown error ${show(reply.payload)}`, request);
+    if (!reply.payload.endsWith('\0') || !ERROR_NAMES.has(name))
+      bad(`${describe(request)} failed with an unknown error ${show(reply.payload)}`, request);
   }
 }
 
 /** From the start of a live update, as far as it can be seen in a ring, to its end. */
 function pendingSpans(lines: readonly Line[], updates: readonly number[]): readonly { from: number; to: number }[] {
-  const starts = lines.flatMap((l) => l.requests.filter((r) => r.type === Op.CONTROL && r.payload.startsWith('live-update\0')));
+  const starts = lines.flatMap((l) =>
+    l.requests.filter((r) => r.type === Op.CONTROL && r.payload.startsWith('live-update\0')),
+  );
   return starts.map((s) => ({ from: s.seq, to: updates.find((u) => u > s.seq) ?? Number.POSITIVE_INFINITY }));
 }
 
@@ -100,9 +109,8 @@ function judgeOrder(
   if (request.type === Op.TRANSACTION_START) {
     // 1. An update is pending. 2. START arrives and is put aside. 3. Requests behind it are served and answered. 4. The update
     // is done or given up, START runs. Sockets are not in the history, so a pending update may show only by its end.
-    const crossed = updates.some((u) => u > request.seq && u < reply.first.seq);
-    const waited = overtaker !== undefined && pending.some((p) => p.from < request.seq && request.seq < p.to);
-    if (crossed || waited) {
+    request.crossedUpdate = updates.some((u) => u > request.seq && u < reply.first.seq);
+    if (request.crossedUpdate || pending.some((p) => p.from < request.seq && request.seq < p.to)) {
       request.isPutAside = true;
       found.count('starts put aside');
       return;

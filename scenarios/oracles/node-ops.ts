@@ -1,4 +1,4 @@
-import { parseDomid, parseInt32, oneString, stringsOf } from './numbers.ts';
+import { oneString, parseDomid, parseInt32, stringsOf } from './numbers.ts';
 import { absolute, parentOf } from './paths.ts';
 import { DOMID_ANY, OWNER, type Perm, parsePerm, printsAs, READ, rightsOf, WRITE } from './permissions.ts';
 import { type Asked, error, OK, type Prediction, refuse, reply } from './prediction.ts';
@@ -75,7 +75,8 @@ function predictOne(s: Scene): Prediction {
   }
   const raw = oneString(s.asked.payload);
   // 4.17 answers a malformed request with whatever the last failing call left in errno (store.md 1.7).
-  if (raw === undefined) return s.model.compat === '4.17' ? { ...refuse('EINVAL'), mayFail: ['*'] } : refuse('EINVAL', 'malformed');
+  if (raw === undefined)
+    return s.model.compat === '4.17' ? { ...refuse('EINVAL'), mayFail: ['*'] } : refuse('EINVAL', 'malformed');
   const special = s.asked.type === Op.GET_PERMS && s.model.compat === '4.22';
   const name = absolute(raw, s.peer, special, s.model.compat);
   if (name === undefined) return refuse('EINVAL', 'invalid path');
@@ -201,9 +202,10 @@ function predictSetPerms(s: Scene): Prediction {
   const seen = look(s, name, WRITE | OWNER);
   if (seen.state !== 'ok') return { ...unseen(seen, name), mayFail: name.startsWith('@') ? ['*'] : mayFail };
   const { node } = seen;
-  if (!s.peer.isPriv && node.perms[0]!.domid !== owner.domid) return { answer: error('EPERM'), because: 'not the owner', mayFail, name };
+  if (!s.peer.isPriv && node.perms[0]!.domid !== owner.domid)
+    return { answer: error('EPERM'), because: 'not the owner', mayFail, name };
   const effect = () => {
-    for (const p of perms) s.model.refer(p.domid);
+    for (const p of perms) s.model.domains.refer(p.domid);
     s.view.write(name, { ...node, perms }, s.by, 'subtree');
     const silent = name.startsWith('@') && s.model.compat === '4.17';
     if (s.tx === undefined && !silent) s.model.fire(name, 'subtree', s.model.tree.read(name), node.perms);

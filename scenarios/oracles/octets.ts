@@ -7,11 +7,11 @@ export function textOf(bytes: Uint8Array): string {
   return text;
 }
 
-/** The inverse of `textOf`. */
-export function octetsOf(text: string): Uint8Array {
-  const bytes = new Uint8Array(text.length);
-  for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
-  return bytes;
+/** Whether an octet string and octets are the same. */
+export function sameOctets(text: string, bytes: Uint8Array): boolean {
+  if (text.length !== bytes.length) return false;
+  for (let i = 0; i < bytes.length; i++) if (bytes[i] !== text.charCodeAt(i)) return false;
+  return true;
 }
 
 const SHOWN_MAX = 120;

@@ -3,8 +3,8 @@ import { oneString, parseInt32, stringsOf } from './numbers.ts';
 import { absolute, baseOf } from './paths.ts';
 import { type Asked, error, OK, type Prediction, refuse, reply } from './prediction.ts';
 import { Transaction } from './tree.ts';
-import { Op } from './wire.ts';
 import { eventFor } from './watches.ts';
+import { Op } from './wire.ts';
 import type { Peer, XenstoreModel } from './xenstore-model.ts';
 
 const DOMID_SELF = 32752;
@@ -25,7 +25,8 @@ export function predictWatchOp(model: XenstoreModel, peer: Peer, asked: Asked): 
   if (hasDepth ? depth < 0 : args.length !== 2) return refuse('EINVAL', 'wrong number of strings, or negative depth');
   const [raw, token] = args as [string, string];
   const name = absolute(raw, peer, true, model.compat);
-  if (name === undefined) return refuse(asked.type === Op.UNWATCH && model.compat === '4.17' ? 'ENOENT' : 'EINVAL', 'invalid path');
+  if (name === undefined)
+    return refuse(asked.type === Op.UNWATCH && model.compat === '4.17' ? 'ENOENT' : 'EINVAL', 'invalid path');
   const known = model.watches.find(conn, name, token);
   if (asked.type === Op.UNWATCH) {
     if (known === undefined) return refuse('ENOENT', 'no such watch');
@@ -72,7 +73,7 @@ export function predictEnd(model: XenstoreModel, peer: Peer, asked: Asked): Pred
   // An operation refused for a quota may have marked the transaction (store.md 5.6); and what it creates is counted at the end.
   if (tx.mayHaveFailed) mayFail.push('ENOMEM');
   if (!peer.isPriv) mayFail.push('ENOSPC');
-  if (conflict === undefined) return { answer: OK, mayFail, effect: commit, always: drop };
+  if (conflict === undefined) return { answer: OK, mayFail, effect: commit, always: drop, failsUnseen: tx.isCarried };
   return { answer: error('EAGAIN'), mayFail, forced: commit, always: drop, because: model.explainConflict(conflict) };
 }
 
@@ -91,7 +92,11 @@ export function predictDomainOp(model: XenstoreModel, peer: Peer, asked: Asked):
     case Op.RELEASE:
     case Op.RESUME: {
       if (one === undefined || one === 0) return refuse('EINVAL', 'no domid, or the store lives there');
-      return model.introduced(one) === undefined ? refuse('ENOENT', `domain ${one} is not introduced`) : { answer: OK };
+      const released = model.introduced(one);
+      if (released === undefined) return refuse('ENOENT', `domain ${one} is not introduced`);
+      // 4.22 takes the watches at once; the rest goes when the store lets go of the ring (store.md 8.2).
+      if (asked.type === Op.RESUME || compat === '4.17') return { answer: OK };
+      return { answer: OK, effect: () => model.watches.removeAll(released.conn, asked.seq, 'RELEASE') };
     }
     case Op.INTRODUCE: {
       const domid = domidOf(args[0], compat);
@@ -114,7 +119,8 @@ export function predictDomainOp(model: XenstoreModel, peer: Peer, asked: Asked):
       };
     }
     default: // GET_FEATURE, SET_FEATURE, GET_QUOTA, SET_QUOTA: whatever they say touches neither nodes nor events.
-      if (asked.type === Op.GET_FEATURE && !peer.isPriv && args.length > 0) return refuse('EACCES', 'of another domain');
+      if (asked.type === Op.GET_FEATURE && !peer.isPriv && args.length > 0)
+        return refuse('EACCES', 'of another domain');
       return { answer: OK, mayFail: ['*'], accepts: () => undefined };
   }
 }

@@ -12,9 +12,7 @@ export interface Asked {
 }
 
 /** What the store said. */
-export type Answer =
-  | { readonly ok: true; readonly payload: string }
-  | { readonly ok: false; readonly error: string };
+export type Answer = { readonly ok: true; readonly payload: string } | { readonly ok: false; readonly error: string };
 
 /** What the model says to a request, before it knows what the store said. */
 export interface Prediction {
@@ -28,7 +26,9 @@ export interface Prediction {
   /** The store answered success where `answer` is an error: what to do so that the model goes on like the store. */
   readonly forced?: (payload: string) => void;
   /** What follows from a permitted error. */
-  readonly onFailure?: (error: string) => void;
+  readonly onFailure?: () => void;
+  /** Where the answer never reached the ring, it is to be taken for a failure. */
+  readonly failsUnseen?: boolean;
   /** What follows whatever the answer is. */
   readonly always?: () => void;
   /** Event queued right behind the reply: a new watch's first one. */

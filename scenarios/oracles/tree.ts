@@ -24,7 +24,12 @@ export interface Node {
 export interface View {
   read(name: string): Node | undefined;
   /** Replace, create or (`undefined`) remove exactly this node; parents are the caller's business. `fires`: how it is told to watches. */
-  write(name: string, node: Omit<Node, 'version' | 'writer'> | undefined, by: Writer, fires: 'no' | 'exact' | 'subtree'): void;
+  write(
+    name: string,
+    node: Omit<Node, 'version' | 'writer'> | undefined,
+    by: Writer,
+    fires: 'no' | 'exact' | 'subtree',
+  ): void;
 }
 
 /** The tree everybody sees, special nodes beside it. */
@@ -88,7 +93,12 @@ export class Transaction implements View {
     return this.#access(name).now;
   }
 
-  write(name: string, node: Omit<Node, 'version' | 'writer'> | undefined, by: Writer, fires: 'no' | 'exact' | 'subtree'): void {
+  write(
+    name: string,
+    node: Omit<Node, 'version' | 'writer'> | undefined,
+    by: Writer,
+    fires: 'no' | 'exact' | 'subtree',
+  ): void {
     const access = this.#access(name);
     access.now = node === undefined ? undefined : { ...node, version: -1, writer: by };
     access.isModified = true;
@@ -122,13 +132,20 @@ export class Transaction implements View {
 
 /** Create `name` and whatever is missing above it; the leaf gets `value`. An unprivileged creator becomes the owner.
  *  Source: store.md 3.5. */
-export function create(view: View, name: string, value: string, creator: { domid: number; isPriv: boolean }, by: Writer): void {
+export function create(
+  view: View,
+  name: string,
+  value: string,
+  creator: { domid: number; isPriv: boolean },
+  by: Writer,
+): void {
   const missing = [name];
   let top = parentOf(name);
   for (; view.read(top) === undefined; top = parentOf(top)) missing.push(top);
   const ancestor = view.read(top)!;
   let perms = ancestor.perms;
-  if (!creator.isPriv) perms = [{ ...perms[0]!, domid: creator.domid, isStale: false, isGhost: false }, ...perms.slice(1)];
+  if (!creator.isPriv)
+    perms = [{ ...perms[0]!, domid: creator.domid, isStale: false, isGhost: false }, ...perms.slice(1)];
   for (const [i, each] of missing.entries()) {
     const below = missing[i - 1];
     const children = below === undefined ? [] : [leafOf(below)];
@@ -139,7 +156,11 @@ export function create(view: View, name: string, value: string, creator: { domid
 }
 
 /** The nodes of a subtree as they are removed: children before parents, in order of creation. */
-export function postOrder(view: View, name: string, into: { name: string; node: Node }[] = []): { name: string; node: Node }[] {
+export function postOrder(
+  view: View,
+  name: string,
+  into: { name: string; node: Node }[] = [],
+): { name: string; node: Node }[] {
   const node = view.read(name);
   if (node === undefined) return into; // listed by a parent that was read earlier than its child went: the commit fails anyway
   for (const leaf of node.children) postOrder(view, childOf(name, leaf), into);

@@ -44,9 +44,8 @@ export class WatchTable {
     const here = this.#byName.get(watch.name);
     if (here === undefined) this.#byName.set(watch.name, [whole]);
     else here.push(whole);
-    let own = this.#byConn.get(watch.conn);
-    if (own === undefined) this.#byConn.set(watch.conn, (own = new Map()));
-    own.set(`${watch.name}\0${watch.token}`, whole);
+    const own = this.#byConn.get(watch.conn) ?? new Map<string, Watch>();
+    this.#byConn.set(watch.conn, own.set(`${watch.name}\0${watch.token}`, whole));
   }
 
   remove(watch: Watch, endSeq: number, endedBy: string): void {

@@ -39,16 +39,17 @@ export function opName(type: number): string {
 
 /** Names an ERROR reply may carry. Source: xs_wire.h, xsd_errors. */
 export const ERROR_NAMES: ReadonlySet<string> = new Set(
-  'EINVAL EACCES EEXIST EISDIR ENOENT ENOMEM ENOSPC EIO ENOTEMPTY ENOSYS EROFS EBUSY EAGAIN EISCONN E2BIG EPERM'.split(' '),
+  'EINVAL EACCES EEXIST EISDIR ENOENT ENOMEM ENOSPC EIO ENOTEMPTY ENOSYS EROFS EBUSY EAGAIN EISCONN E2BIG EPERM'.split(
+    ' ',
+  ),
 );
 
 export const HEADER_OCTETS = 16;
 export const PAYLOAD_MAX = 4096;
 export const RING_OCTETS = 1024;
 
-/** The moment at which stream positions up to `to` existed. */
-interface Mark {
-  readonly to: number;
+/** A place in the history. */
+export interface Moment {
   readonly seq: number;
   readonly timeNs: number;
 }
@@ -56,12 +57,14 @@ interface Mark {
 /** The octets of one direction of one connection, by stream position, with the moment each piece came. */
 export class OctetLog {
   #bytes = new Uint8Array(4096);
-  readonly marks: Mark[] = [];
+  /** Positions up to `tos[i]` were there from `moments[i]` on. */
+  readonly #tos: number[] = [];
+  readonly #moments: Moment[] = [];
   /** Highest position that was ever written. */
   end = 0;
 
   /** Put a piece at its position; pieces that leave gaps or overlap are stored as they come (others complain). */
-  put(from: number, bytes: Uint8Array, seq: number, timeNs: number): void {
+  put(from: number, bytes: Uint8Array, at: Moment): void {
     const to = from + bytes.length;
     if (to > this.#bytes.length) {
       const grown = new Uint8Array(Math.max(to, this.#bytes.length * 2));
@@ -71,12 +74,33 @@ export class OctetLog {
     this.#bytes.set(bytes, from);
     if (to > this.end) {
       this.end = to;
-      this.marks.push({ to, seq, timeNs });
+      this.#tos.push(to);
+      this.#moments.push(at);
     }
   }
 
   window(from: number, to: number): Uint8Array {
     return this.#bytes.subarray(from, Math.min(to, this.end));
+  }
+
+  /** Offset of the first octet in which `bytes` differ from what is at `from`; -1 = none. */
+  differsAt(from: number, bytes: Uint8Array): number {
+    for (let i = 0; i < bytes.length; i++) if (from + i >= this.end || bytes[i] !== this.#bytes[from + i]) return i;
+    return -1;
+  }
+
+  u32(at: number): number {
+    const b = this.#bytes;
+    return (b[at]! | (b[at + 1]! << 8) | (b[at + 2]! << 16) | (b[at + 3]! << 24)) >>> 0;
+  }
+
+  /** A function that tells when an octet came; to be asked for ascending positions. */
+  moments(): (octet: number) => Moment {
+    let i = 0;
+    return (octet) => {
+      while (this.#tos[i]! <= octet) i++;
+      return this.#moments[i]!;
+    };
   }
 }
 
@@ -88,8 +112,8 @@ export interface Framed {
   readonly payload: string;
   readonly start: number;
   readonly end: number;
-  readonly first: { readonly seq: number; readonly timeNs: number };
-  readonly last: { readonly seq: number; readonly timeNs: number };
+  readonly first: Moment;
+  readonly last: Moment;
   /** The header announced more than 4096 octets; only the header is part of the message then. */
   readonly isOverlong: boolean;
 }
@@ -99,24 +123,18 @@ export interface Framed {
  *  would take up the stream again. Source: docs/misc/xenstore.txt; guests.md 6.1 e. */
 export function frame(log: OctetLog): { readonly messages: readonly Framed[]; readonly rest: number } {
   const messages: Framed[] = [];
-  let mark = 0;
-  const momentOf = (octet: number) => {
-    while ((log.marks[mark]?.to ?? Number.POSITIVE_INFINITY) <= octet) mark++;
-    return log.marks[mark]!;
-  };
+  const momentOf = log.moments();
   let start = 0;
   while (log.end - start >= HEADER_OCTETS) {
-    const bytes = log.window(start, start + HEADER_OCTETS);
-    const v = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    const len = v.getUint32(12, true);
+    const len = log.u32(start + 12);
     const isOverlong = len > PAYLOAD_MAX;
     const end = start + HEADER_OCTETS + (isOverlong ? 0 : len);
     if (end > log.end) break;
     const first = momentOf(start);
     messages.push({
-      type: v.getUint32(0, true),
-      reqId: v.getUint32(4, true),
-      txId: v.getUint32(8, true),
+      type: log.u32(start),
+      reqId: log.u32(start + 4),
+      txId: log.u32(start + 8),
       payload: textOf(log.window(start + HEADER_OCTETS, end)),
       start,
       end,

@@ -1,9 +1,19 @@
+import { asCommitted, hauntTree, KnownDomains, purgeDomain } from './domain-death.ts';
 import { predictNodeOp } from './node-ops.ts';
 import { predictDomainOp, predictEnd, predictStart, predictWatchOp } from './other-ops.ts';
-import { childOf, parentOf } from './paths.ts';
+import { parentOf } from './paths.ts';
 import { formatPerm, type Perm, perm, READ, rightsOf } from './permissions.ts';
 import { type Asked, type Prediction, refuse } from './prediction.ts';
-import { type Access, LiveTree, type Node, postOrder, type Transaction, unlink, type View, type Writer } from './tree.ts';
+import {
+  type Access,
+  LiveTree,
+  type Node,
+  postOrder,
+  type Transaction,
+  unlink,
+  type View,
+  type Writer,
+} from './tree.ts';
 import { eventFor, type FireMode, WatchTable } from './watches.ts';
 import { Op, opName } from './wire.ts';
 
@@ -24,9 +34,16 @@ export interface Caused {
 }
 
 const PRIV_ONLY: ReadonlySet<number> = new Set([
-  Op.CONTROL, Op.INTRODUCE, Op.RELEASE, Op.IS_DOMAIN_INTRODUCED, Op.RESUME, Op.SET_TARGET, Op.SET_FEATURE, Op.GET_QUOTA, Op.SET_QUOTA,
+  Op.CONTROL,
+  Op.INTRODUCE,
+  Op.RELEASE,
+  Op.IS_DOMAIN_INTRODUCED,
+  Op.RESUME,
+  Op.SET_TARGET,
+  Op.SET_FEATURE,
+  Op.GET_QUOTA,
+  Op.SET_QUOTA,
 ]);
-const FIRST_RESERVED = 0x7ff0;
 const ABORTED_KEPT = 4096;
 
 /** What a store is, in the fewest words: nodes, watches, transactions. It says what each request must be answered and which
@@ -39,15 +56,15 @@ export class XenstoreModel {
   readonly peers = new Map<number, Peer>();
   /** Writes of transactions that came to nothing, to be recognised should they show up: by name. */
   readonly aborted = new Map<string, { value: string; what: string }[]>();
-  readonly #domains = new Map<number, 'alive' | 'gone'>();
-  readonly #referred = new Set<number>();
+  readonly domains = new KnownDomains();
   #generations = new Map<string, number>();
   #caused: Caused[] = [];
 
   constructor(compat: '4.22' | '4.17') {
     this.compat = compat;
     const own = [perm(0, 'n')];
-    const put = (name: string, children: string[], perms = own) => this.tree.write(name, { value: '', perms, children }, undefined);
+    const put = (name: string, children: string[], perms = own) =>
+      this.tree.write(name, { value: '', perms, children }, undefined);
     put('/', ['tool']);
     put('/tool', ['xenstored']);
     put('/tool/xenstored', []);
@@ -59,7 +76,8 @@ export class XenstoreModel {
   predict(peer: Peer, asked: Asked): Prediction {
     const { type, txId } = asked;
     const last = this.compat === '4.22' ? Op.SET_QUOTA : Op.DIRECTORY_PART;
-    if (type > last || type === Op.WATCH_EVENT || type === Op.ERROR || type === 20) return refuse('ENOSYS', 'no such operation');
+    if (type > last || type === Op.WATCH_EVENT || type === Op.ERROR || type === 20)
+      return refuse('ENOSYS', 'no such operation');
     if (PRIV_ONLY.has(type) && !peer.isPriv) return refuse('EACCES', 'for the privileged alone');
     if (type === Op.WATCH || type === Op.UNWATCH) return predictWatchOp(this, peer, asked);
     const tx = peer.transactions.get(txId);
@@ -72,8 +90,14 @@ export class XenstoreModel {
         return predictStart(this, peer, asked);
       case Op.TRANSACTION_END:
         return predictEnd(this, peer, asked);
-      case Op.DIRECTORY: case Op.DIRECTORY_PART: case Op.READ: case Op.GET_PERMS:
-      case Op.WRITE: case Op.MKDIR: case Op.RM: case Op.SET_PERMS:
+      case Op.DIRECTORY:
+      case Op.DIRECTORY_PART:
+      case Op.READ:
+      case Op.GET_PERMS:
+      case Op.WRITE:
+      case Op.MKDIR:
+      case Op.RM:
+      case Op.SET_PERMS:
         return predictNodeOp(this, peer, asked);
       default:
         return predictDomainOp(this, peer, asked);
@@ -93,7 +117,8 @@ export class XenstoreModel {
     for (const watch of this.watches.matching(name, mode)) {
       const peer = this.peers.get(watch.conn);
       if (peer === undefined) continue;
-      const mayRead = (perms: readonly Perm[] | undefined) => perms !== undefined && (rightsOf(perms, peer) & READ) !== 0;
+      const mayRead = (perms: readonly Perm[] | undefined) =>
+        perms !== undefined && (rightsOf(perms, peer) & READ) !== 0;
       // 4.17 asks only the special name's own list; 4.22 treats it as a node with `/` for its parent.
       const isAlone = node === undefined || (name.startsWith('@') && this.compat === '4.17');
       const parent = isAlone ? undefined : this.tree.read(parentOf(name));
@@ -118,9 +143,7 @@ export class XenstoreModel {
     const by = this.writer(peer, asked, true);
     for (const { name, before, now, isModified, fires } of tx.accessed.values()) {
       if (!isModified) continue;
-      // 1. A transaction copies a node that names domain 5. 2. Domain 5 dies: its entry leaves the node, without a change of
-      // generation. 3. The commit writes the copy back. Whether the entry is back or not, it gives access to nobody.
-      this.tree.write(name, now && { ...now, perms: now.perms.map((p) => this.#haunted(p)) }, by);
+      this.tree.write(name, now && { ...now, perms: asCommitted(now.perms, this.domains) }, by);
       if (fires !== 'no') this.fire(name, fires, this.tree.read(name), before?.perms);
     }
   }
@@ -139,14 +162,14 @@ export class XenstoreModel {
   /** A ring came into use. */
   open(conn: number, domid: number, name: string): void {
     this.peers.set(conn, { conn, name, domid, isPriv: domid === 0, target: undefined, transactions: new Map() });
-    this.#domains.set(domid, 'alive');
+    this.domains.alive(domid);
   }
 
   /** INTRODUCE succeeded: the first one is announced, a repeated one only resets the connection. Source: store.md 2.4, 2.5. */
   introduce(domid: number, seq: number): void {
     const peer = this.introduced(domid);
-    if (peer !== undefined) return this.reset(peer.conn, seq, 'INTRODUCE');
-    this.#announce('@introduceDomain', domid);
+    if (peer !== undefined) this.reset(peer.conn, seq, 'INTRODUCE');
+    else this.#announce('@introduceDomain', domid);
   }
 
   /** A connection loses its watches and transactions, and nothing else. */
@@ -172,36 +195,19 @@ export class XenstoreModel {
     this.#announce('@releaseDomain', peer.domid);
   }
 
-  /** Remove a domain's nodes with events, and its entries without. */
+  /** The store dropped a domain: its nodes go with events, its entries without. */
   purge(domid: number, seq: number): void {
-    const by: Writer = { seq, isCommit: false, describe: () => `end of domain ${domid}` };
-    this.#referred.delete(domid);
-    const walk = (name: string): void => {
-      const node = this.tree.read(name);
-      if (node === undefined) return;
-      if (node.perms[0]!.domid === domid) return this.remove(this.tree, name, by);
-      if (node.perms.some((p) => p.domid === domid)) this.tree.strip(name, this.#stripped(node.perms, domid));
-      for (const leaf of node.children) walk(childOf(name, leaf));
-    };
-    walk('/');
-    for (const name of ['@releaseDomain', '@introduceDomain']) {
-      const node = this.tree.read(name)!;
-      if (node.perms[0]!.domid !== domid) this.tree.strip(name, this.#stripped(node.perms, domid));
-    }
+    this.domains.forget(domid);
+    purgeDomain(this, domid, seq);
   }
 
   /** The hypervisor made or forgot a domain. Returns whether the store may now drop a domain it had never introduced. */
   life(domid: number, what: string): boolean {
-    if (what === 'created') this.#domains.set(domid, 'alive');
+    if (what === 'created') this.domains.alive(domid);
     if (what !== 'gone') return false;
-    this.#domains.set(domid, 'gone');
-    if (this.introduced(domid) !== undefined || !this.#referred.has(domid)) return false;
-    // No record tells when the store hears of the end of a domain without a ring. 1. SET_PERMS names it. 2. It goes. 3. The
-    // store drops its entries, some time after: until then and since then, GET_PERMS may print them or not.
-    for (const [name, node] of this.tree.nodes) {
-      if (node.perms.some((p, i) => i > 0 && p.domid === domid)) this.tree.strip(name, this.#ghosts(node.perms, domid));
-    }
-    return true;
+    const mayDrop = this.domains.gone(domid) && this.introduced(domid) === undefined;
+    if (mayDrop) hauntTree(this, domid);
+    return mayDrop;
   }
 
   /** A shut-down domain is reported. `form`: the one with the domid, or the plain one. */
@@ -227,14 +233,7 @@ export class XenstoreModel {
 
   /** Whether a permission entry for `domid` is a valid one. `unsure`: the domain has gone, the store may not have noticed. */
   existence(domid: number): 'yes' | 'no' | 'unsure' {
-    if (domid >= FIRST_RESERVED) return 'no';
-    if (domid === 0 || this.#domains.get(domid) === 'alive' || this.introduced(domid) !== undefined) return 'yes';
-    return this.#referred.has(domid) ? 'unsure' : 'no';
-  }
-
-  /** SET_PERMS named a domain: the store has a record of it from now on. */
-  refer(domid: number): void {
-    if (this.existence(domid) === 'yes') this.#referred.add(domid);
+    return this.introduced(domid) === undefined ? this.domains.existence(domid) : 'yes';
   }
 
   printed(perms: readonly Perm[]): string {
@@ -264,19 +263,5 @@ export class XenstoreModel {
     const node = this.tree.read(name);
     this.fire(name, 'nodepth', node, undefined);
     if (this.compat === '4.22') this.fire(`${name}/${domid}`, 'depth', node, undefined);
-  }
-
-  /** 4.22 takes a dead domain's entries out; 4.17 keeps printing them, without effect. */
-  #stripped(perms: readonly Perm[], domid: number): readonly Perm[] {
-    if (this.compat === '4.17') return perms.map((p) => (p.domid === domid ? { ...p, isStale: true } : p));
-    return perms.filter((p, i) => i === 0 || p.domid !== domid);
-  }
-
-  #ghosts(perms: readonly Perm[], domid: number): readonly Perm[] {
-    return perms.map((p, i) => (i > 0 && p.domid === domid ? { ...p, isGhost: true } : p));
-  }
-
-  #haunted(p: Perm): Perm {
-    return p.isStale || p.domid >= FIRST_RESERVED || this.existence(p.domid) === 'yes' ? p : { ...p, isGhost: true };
   }
 }

@@ -1,0 +1,3 @@
+export function driveCommand(_script: string, _options: unknown): number {
+  return 2;
+}

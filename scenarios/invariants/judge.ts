@@ -1,0 +1,268 @@
+import type { History, HistoryRecord } from '../history.ts';
+import { domidOf } from '../oracles/node-ops.ts';
+import { oneString, stringsOf } from '../oracles/numbers.ts';
+import { type Moment, Op } from '../oracles/wire.ts';
+import { type Peer, XenstoreModel } from '../oracles/xenstore-model.ts';
+import { answerOf, apply, reportWrong, wrong } from './answers.ts';
+import { checkSnapshot, checkThereIsOne } from './final-tree.ts';
+import { describe, type Evidence } from './finding.ts';
+import type { Line, Request } from './lines.ts';
+import { Outbox } from './outbox.ts';
+import { checkOpen, markCrossed, noteEnd } from './transactions.ts';
+import { explainEvent, ShutdownEvents } from './watch-events.ts';
+
+/** Run the model once over the history, in the order in which requests took effect, and compare what comes out. */
+export function judge(history: History, lines: readonly Line[], evidence: Evidence): void {
+  new Judge(history, lines, evidence).run();
+}
+
+/** A release that was served: whether its reply comes before or behind the events shows only with the next record. */
+interface Releasing {
+  readonly request: Request;
+  readonly domid: number;
+  /** The ring comes right behind the requester's in the store's list: it is let go of later in the same pass. */
+  readonly isNeighbour: boolean;
+}
+
+class Judge {
+  readonly #history: History;
+  readonly #lines: readonly Line[];
+  readonly #evidence: Evidence;
+  readonly #model: XenstoreModel;
+  readonly #boxes: readonly Outbox[];
+  readonly #shutdowns = new ShutdownEvents();
+  /** Domains that went without ever having had a ring: the store drops what they own at a moment that no record shows. */
+  readonly #unnoticed = new Set<number>();
+  /** Per connection: requests served, messages begun, messages finished. */
+  readonly #at: { served: number; begun: number; finished: number }[];
+  readonly #requestOf = new Map<unknown, Request>();
+  #releasing: Releasing | undefined;
+  #introducing: number | undefined;
+  /** The last `live-update -s` that was seen in a ring. */
+  #updating: Request | undefined;
+
+  constructor(history: History, lines: readonly Line[], evidence: Evidence) {
+    this.#history = history;
+    this.#lines = lines;
+    this.#evidence = evidence;
+    this.#model = new XenstoreModel(history.compat);
+    this.#boxes = lines.map((line) => new Outbox(line, evidence['watch-events']));
+    this.#at = lines.map(() => ({ served: 0, begun: 0, finished: 0 }));
+    for (const line of lines) for (const r of line.requests) if (r.reply !== undefined) this.#requestOf.set(r.reply, r);
+  }
+
+  run(): void {
+    for (const r of this.#history.records) this.#step(r);
+    this.#settleRelease();
+    checkThereIsOne(this.#history.records, this.#evidence);
+    const end = this.#history.records.at(-1);
+    if (end === undefined) return;
+    const someoneStalls = this.#lines.some((l) => l.isStalled);
+    for (const [conn, box] of this.#boxes.entries()) box.end(end, this.#lines[conn]!.isAliveAtEnd && !someoneStalls);
+    this.#shutdowns.check(this.#lines, this.#boxes, this.#model, end, this.#evidence);
+  }
+
+  #step(r: HistoryRecord): void {
+    switch (r.kind) {
+      case 'consume':
+        if (r.dir === 'req') this.#consumed(this.#lines[r.conn]!, r.seq);
+        break;
+      case 'publish':
+        if (r.dir === 'rsp') this.#published(this.#lines[r.conn]!, r.seq);
+        break;
+      case 'open':
+        this.#opened(r.conn, r);
+        break;
+      case 'detach':
+        this.#detached(r.conn, r);
+        break;
+      case 'life':
+        this.#lived(r);
+        break;
+      case 'liveUpdate':
+        if (r.what === 'up') this.#updated(r);
+        else if (r.what === 'failed') this.#updating = undefined;
+        break;
+      case 'snapshot':
+        this.#settleRelease();
+        if (this.#unnoticed.size > 0) this.#notice(r);
+        checkSnapshot(r, this.#model, this.#evidence);
+        break;
+      case 'sent':
+      case 'got':
+        break;
+    }
+  }
+
+  #consumed(line: Line, seq: number): void {
+    const at = this.#at[line.epoch.conn]!;
+    for (let r = line.requests[at.served]; r !== undefined && r.seq <= seq; r = line.requests[at.served]) {
+      at.served++;
+      this.#settleRelease();
+      this.#introducing = undefined;
+      const peer = this.#model.peers.get(r.conn);
+      if (peer === undefined) {
+        this.#evidence.replies.add(
+          r,
+          r.actor,
+          describe(r),
+          `${line.name}: ${describe(r)} was taken from a ring that is not in use`,
+        );
+        continue;
+      }
+      if (r.isOverlong) {
+        this.#model.reset(r.conn, r.seq, 'an over-long message');
+        this.#boxes[r.conn]!.close();
+      } else if (r.seq < line.ignoredSeq && !r.isPutAside) this.#serve(peer, r);
+    }
+  }
+
+  #published(line: Line, seq: number): void {
+    const at = this.#at[line.epoch.conn]!;
+    const box = this.#boxes[line.epoch.conn]!;
+    if (this.#releasing?.request.conn === line.epoch.conn) this.#settleRelease();
+    for (;;) {
+      const m = line.output[at.begun];
+      if (at.finished === at.begun) {
+        if (m === undefined || m.first.seq > seq) return;
+        const request = this.#requestOf.get(m);
+        // 1. START is put aside. 2. Its connection is served on. 3. It runs at a moment that no record shows, before its reply.
+        // Nobody can use the new transaction before that reply, so it may as well start with the reply's first octet.
+        const peer = this.#model.peers.get(line.epoch.conn);
+        if (request?.isPutAside && peer !== undefined) this.#serve(peer, request);
+        box.begin(
+          m,
+          request,
+          (text) => this.#excuse(line.epoch.conn, text, m.first),
+          (text) => explainEvent(this.#model, line.epoch.conn, text),
+        );
+        at.begun++;
+      }
+      if (line.output[at.finished]!.last.seq > seq) return;
+      box.finish();
+      at.finished++;
+    }
+  }
+
+  #serve(peer: Peer, request: Request): void {
+    const tx = request.txId === 0 ? undefined : peer.transactions.get(request.txId);
+    const accessedBefore = tx?.accessed.size ?? 0;
+    const actual = answerOf(request);
+    let prediction = this.#model.predict(peer, request);
+    let what = actual && wrong(prediction, actual);
+    if (what !== undefined && this.#unnoticed.size > 0) {
+      // 1. A domain without a ring goes. 2. The store notices it, and removes its nodes. 3. This request is the first to show it.
+      this.#notice(request);
+      tx?.forgetAfter(accessedBefore);
+      prediction = this.#model.predict(peer, request);
+      what = actual && wrong(prediction, actual);
+    }
+    if (what !== undefined && tx?.isDoubtful && actual?.ok === false && actual.error === 'ENOENT') {
+      // 1. START is served, its reply waits behind others. 2. A forced update breaks the transaction. 3. The reply is written.
+      peer.transactions.delete(request.txId);
+      what = undefined;
+    }
+    if (what !== undefined) reportWrong(this.#model, request, prediction, actual!, tx, what, this.#evidence);
+    if (request.type === Op.CONTROL && peer.isPriv && /^live-update\0(?:.*\0)?-s\0/.test(request.payload))
+      this.#updating = request;
+    const isAside = request.isPutAside || request.type === Op.CONTROL;
+    const committed = apply(prediction, actual);
+    if (tx !== undefined) noteEnd(this.#model, peer, request, tx, committed, this.#evidence);
+    if (request.crossedUpdate) markCrossed(peer, actual, this.#history.transactionPolicy);
+    if (committed) this.#noteDomainOp(peer, request);
+    this.#deliver(request, request);
+    if (isAside) return;
+    const releasing = this.#releasing?.request === request ? this.#releasing : undefined;
+    if (releasing === undefined || releasing.isNeighbour)
+      this.#boxes[request.conn]!.reply(request, releasing !== undefined);
+    if (committed && prediction.firstEvent !== undefined)
+      this.#boxes[request.conn]!.event(prediction.firstEvent, request, request);
+  }
+
+  #noteDomainOp(peer: Peer, request: Request): void {
+    const { type, payload } = request;
+    if (type !== Op.RELEASE && type !== Op.RESUME && type !== Op.INTRODUCE) return;
+    const domid = domidOf(type === Op.INTRODUCE ? stringsOf(payload)[0] : oneString(payload), this.#model.compat);
+    if (domid === undefined) return;
+    if (type === Op.RELEASE) this.#releasing = { request, domid, isNeighbour: this.#isNeighbour(peer, domid) };
+    else if (type === Op.RESUME) this.#shutdowns.resume(domid, request);
+    else if (this.#model.introduced(domid) !== undefined) this.#introducing = domid;
+  }
+
+  /** Hand the events that were caused to their connections. */
+  #deliver(at: Moment, request: Request | undefined): void {
+    for (const { conn, text } of this.#model.takeEvents()) this.#boxes[conn]!.event(text, at, request);
+  }
+
+  /** The reply to a release that did not let go of any ring (a target's first one), or did so already. */
+  #settleRelease(): void {
+    const releasing = this.#releasing;
+    if (releasing === undefined) return;
+    this.#releasing = undefined;
+    if (!releasing.isNeighbour) this.#boxes[releasing.request.conn]!.reply(releasing.request, false);
+  }
+
+  /** The ring of `domid` comes right behind that of `peer` in the store's list, as far as rings are concerned. */
+  #isNeighbour(peer: Peer, domid: number): boolean {
+    const all = [...this.#model.peers.values()];
+    return all[all.indexOf(peer) + 1]?.domid === domid;
+  }
+
+  #opened(conn: number, at: Moment): void {
+    const { epoch } = this.#lines[conn]!;
+    const older = this.#model.introduced(epoch.domid);
+    if (older !== undefined) this.#close(older.conn, at);
+    this.#introducing = undefined;
+    this.#model.open(conn, epoch.domid, epoch.name);
+    this.#unnoticed.delete(epoch.domid);
+  }
+
+  #close(conn: number, at: Moment): void {
+    this.#model.close(conn, at.seq);
+    this.#boxes[conn]!.close();
+  }
+
+  #detached(conn: number, at: Moment): void {
+    const { domid } = this.#lines[conn]!.epoch;
+    this.#boxes[conn]!.close();
+    if (this.#introducing === domid) {
+      this.#close(conn, at); // INTRODUCE once more: the port changes, nothing else
+      return;
+    }
+    const releasing = this.#releasing?.domid === domid ? this.#releasing : undefined;
+    this.#model.detach(conn, at.seq);
+    this.#shutdowns.over(domid);
+    this.#deliver(at, releasing?.request);
+    if (releasing !== undefined) this.#settleRelease();
+  }
+
+  #lived(r: Extract<HistoryRecord, { readonly kind: 'life' }>): void {
+    if (this.#model.life(r.domid, r.what)) this.#unnoticed.add(r.domid);
+    if (r.what === 'shutdown' && this.#model.introduced(r.domid) !== undefined) this.#shutdowns.shutdown(r.domid, r);
+    if (r.what === 'resumed' || r.what === 'dying' || r.what === 'dead') this.#shutdowns.over(r.domid);
+  }
+
+  #updated(at: Moment & { readonly timeNs: number }): void {
+    this.#settleRelease();
+    checkOpen(this.#model, this.#history, at, this.#updating, this.#evidence);
+    this.#updating = undefined;
+    this.#model.liveUpdate(this.#history.transactionPolicy);
+    this.#shutdowns.liveUpdate(at);
+    for (const box of this.#boxes) box.liveUpdate(at.timeNs);
+  }
+
+  #excuse(conn: number, text: string, at: Moment): boolean {
+    const token = text.slice(text.indexOf('\0') + 1, -1);
+    const former = this.#model.watches.former.get(`${conn}\0${token}`);
+    if (this.#shutdowns.excuse(conn, text, this.#model.watches.of(conn), former)) return true;
+    if (this.#unnoticed.size > 0) this.#notice(at);
+    return false;
+  }
+
+  /** The store has noticed, at some moment up to now, that domains without a ring are gone. */
+  #notice(at: Moment): void {
+    for (const domid of this.#unnoticed) this.#model.purge(domid, at.seq);
+    this.#unnoticed.clear();
+    for (const { conn, text } of this.#model.takeEvents()) this.#boxes[conn]!.floating(text);
+  }
+}

@@ -1,0 +1,41 @@
+import type { Connection } from './connection.ts';
+import type { DaemonState } from './state.ts';
+import type { Transaction } from './transaction.ts';
+import { fireWatches } from './watch.ts';
+import { refuse } from './wire.ts';
+
+/**
+ * TRANSACTION_END `T` (store.md 5.4): whole or not at all. Errors: ENOMEM an operation in it failed half way; ENOSPC nodes
+ * quota; EAGAIN something that it touched was changed by somebody else. Source: transaction.c, finalize_transaction.
+ */
+export function commit(state: DaemonState, conn: Connection, tx: Transaction): void {
+  if (tx.mustFail) refuse('EAGAIN');
+  if (tx.failed) refuse('ENOMEM');
+  if (tx.creates && state.isUnprivileged(conn)) checkNodeCounts(state, tx);
+  for (const access of tx.accesses.values())
+    if ((state.liveNode(access.path)?.generation ?? -1) !== access.base) refuse('EAGAIN');
+  for (const access of tx.accesses.values()) {
+    if (!access.modified) continue;
+    const { path, node } = access;
+    if (node !== undefined) state.putNode(node);
+    else {
+      const live = state.liveNode(path);
+      if (live !== undefined) state.removeNode(live);
+      else if (access.base === -1) continue; // made and removed inside: nobody hears of it
+    }
+    if (access.fire !== undefined) fireWatches(state, path, state.liveNode(path), access.fire, access.basePerms);
+  }
+  for (const [owner, delta] of tx.nodeDeltas) state.domains.countNodes(owner, delta);
+  const credit = state.domains.record(conn.domid)?.credit;
+  if (credit !== undefined && state.isLimited(conn) && state.openTransactions > 0)
+    state.rate.debit(credit, 1, state.host.nowMs());
+}
+
+function checkNodeCounts(state: DaemonState, tx: Transaction): void {
+  for (const [owner, delta] of tx.nodeDeltas) {
+    if (owner === state.options.privDomid) continue;
+    const limit = state.limits(owner).nodes;
+    const would = state.account(owner).nodes + delta;
+    if (limit > 0 && would >= limit && (delta >= 0 || !state.compat.uniformQuota)) refuse('ENOSPC');
+  }
+}

@@ -1,0 +1,125 @@
+import type { QuotaName } from './quota.ts';
+
+/** Whose behaviour: the release of the C daemon. */
+export type CompatName = '4.22' | '4.17';
+
+/** Everything in which the daemons differ, in one place (store.md 11). Code asks here and never for a version. */
+export interface Compat {
+  readonly name: CompatName;
+  /** Highest message type with a handler. */
+  readonly typeMax: number;
+  /** Domids are parsed strictly; otherwise by atoi. */
+  readonly strictDomids: boolean;
+  /** `@` names are nodes: GET_PERMS works on them, SET_PERMS fires, transactions hold them. */
+  readonly specialNodes: boolean;
+  readonly releaseForAny: boolean;
+  /** WATCH takes a depth, and special events have a form with the domid. */
+  readonly watchDepth: boolean;
+  /** UNWATCH checks its path. */
+  readonly unwatchChecksPath: boolean;
+  /** WATCH of `@` names checks nothing but the length. */
+  readonly specialWatchUnchecked: boolean;
+  /** Paths are limited for everybody, and the limit itself is allowed. */
+  readonly pathLimitForAll: boolean;
+  /** `new value >= quota` refuses, uniformly; otherwise each limit has its own comparison (store.md 6.1). */
+  readonly uniformQuota: boolean;
+  readonly watchQuotaError: 'ENOSPC' | 'E2BIG';
+  /** Octets of a node that count beside permissions, value and child names. */
+  readonly nodeHeaderBytes: number;
+  /** DOMID_ANY is known in permissions. */
+  readonly domidAny: boolean;
+  /** server_features and evtchn_port of the ring page are used. */
+  readonly ringFeatures: boolean;
+  /** Dying is enough to be removed; otherwise dead, gone, or another unique id. */
+  readonly dyingIsDeath: boolean;
+  /** A dead domain's entries are removed from every node. */
+  readonly stripsDeadEntries: boolean;
+  /** Domain records copy the quota values when they are made. */
+  readonly quotaPerDomain: boolean;
+  /** RELEASE deletes the target's watches first. */
+  readonly releaseDropsWatches: boolean;
+  /** Store domain and not control domain makes a socket unprivileged. */
+  readonly privBySocketDomid: boolean;
+  /** The error word is written whatever the features say. */
+  readonly errorWordAlways: boolean;
+  /** Highest version of the state stream. */
+  readonly streamVersionMax: 1 | 2;
+  readonly quotaNames: readonly QuotaName[];
+  readonly permissionsQuotaLabel: string;
+}
+
+const V422: Compat = {
+  name: '4.22',
+  typeMax: 26,
+  strictDomids: true,
+  specialNodes: true,
+  releaseForAny: true,
+  watchDepth: true,
+  unwatchChecksPath: true,
+  specialWatchUnchecked: false,
+  pathLimitForAll: false,
+  uniformQuota: true,
+  watchQuotaError: 'ENOSPC',
+  nodeHeaderBytes: 16,
+  domidAny: true,
+  ringFeatures: true,
+  dyingIsDeath: false,
+  stripsDeadEntries: true,
+  quotaPerDomain: true,
+  releaseDropsWatches: true,
+  privBySocketDomid: true,
+  errorWordAlways: false,
+  streamVersionMax: 2,
+  quotaNames: [
+    'nodes',
+    'watches',
+    'outstanding',
+    'memory',
+    'transactions',
+    'transaction-nodes',
+    'node-permissions',
+    'path-max',
+    'node-size',
+  ],
+  permissionsQuotaLabel: 'node-permissions',
+};
+
+const V417: Compat = {
+  name: '4.17',
+  typeMax: 22,
+  strictDomids: false,
+  specialNodes: false,
+  releaseForAny: false,
+  watchDepth: false,
+  unwatchChecksPath: false,
+  specialWatchUnchecked: true,
+  pathLimitForAll: true,
+  uniformQuota: false,
+  watchQuotaError: 'E2BIG',
+  nodeHeaderBytes: 24,
+  domidAny: false,
+  ringFeatures: false,
+  dyingIsDeath: true,
+  stripsDeadEntries: false,
+  quotaPerDomain: false,
+  releaseDropsWatches: false,
+  privBySocketDomid: false,
+  errorWordAlways: true,
+  streamVersionMax: 1,
+  quotaNames: [
+    'nodes',
+    'watches',
+    'transactions',
+    'outstanding',
+    'transaction-nodes',
+    'memory',
+    'node-size',
+    'path-max',
+    'node-permissions',
+  ],
+  permissionsQuotaLabel: 'permissions',
+};
+
+export function compat(name: CompatName): Compat {
+  return name === '4.17' ? V417 : V422;
+}

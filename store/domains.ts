@@ -1,0 +1,352 @@
+import { CONNECTION, EVTCHN_PORT, REQ_CONS, REQ_PROD, RSP_CONS, RSP_PROD, SERVER_FEATURES } from '../sim/index.ts';
+import type { Connection } from './connection.ts';
+import type { DomainState } from './host.ts';
+import { View } from './nodes.ts';
+import { childOf } from './path.ts';
+import { DOMID_ANY, type Perm } from './perms.ts';
+import { type Account, newAccount, type Quotas } from './quota.ts';
+import type { Credit } from './rate.ts';
+import { fireSpecial, SPECIAL_NODES } from './special.ts';
+import type { DaemonState } from './state.ts';
+import { type Node, ownerOf } from './tree.ts';
+import { type ErrorName, refuse, wireErrno } from './wire.ts';
+
+/** Features offered: ERROR, WATCHDEPTH, DOMID_ANY. Source: domain.c, XENSTORE_FEATURES. */
+export const SERVER_FEATURES_OFFERED = 14;
+
+/** What the daemon keeps of a domain that was introduced or merely named (store.md 0.3). */
+export interface DomainRecord {
+  readonly domid: number;
+  introduced: boolean;
+  /** 0n = not learnt yet. */
+  uniqueId: bigint;
+  /** Global generation when the record was made: permissions older than this meant somebody else. */
+  readonly stamp: number;
+  features: number;
+  isShutdown: boolean;
+  quotas: Quotas;
+  readonly account: Account;
+  credit: Credit | undefined;
+}
+
+/** Domain records, introduction, release, and what the hypervisor says of them (store.md 8). */
+export class Domains {
+  readonly #state: DaemonState;
+  readonly #records = new Map<number, DomainRecord>();
+  /** Accounts of domids without a record: sockets of a store domain, owners that are gone. */
+  readonly #loose = new Map<number, Account>();
+
+  constructor(state: DaemonState) {
+    this.#state = state;
+  }
+
+  record(domid: number): DomainRecord | undefined {
+    return this.#records.get(domid);
+  }
+
+  /** In order of making. */
+  records(): Iterable<DomainRecord> {
+    return this.#records.values();
+  }
+
+  account(domid: number): Account {
+    const record = this.#records.get(domid);
+    if (record !== undefined) return record.account;
+    let account = this.#loose.get(domid);
+    if (account === undefined) {
+      account = newAccount();
+      this.#loose.set(domid, account);
+    }
+    return account;
+  }
+
+  countNodes(owner: number, delta: number): void {
+    const account = this.account(owner);
+    account.nodes += delta;
+    if (account.nodes > account.max.nodes) account.max.nodes = account.nodes;
+  }
+
+  isIntroduced(domid: number): boolean {
+    return this.#records.get(domid)?.introduced === true;
+  }
+
+  /** The record, made if there is none; nobody is asked whether the domain exists. */
+  make(domid: number): DomainRecord {
+    const there = this.#records.get(domid);
+    if (there !== undefined) return there;
+    const record: DomainRecord = {
+      domid,
+      introduced: false,
+      uniqueId: 0n,
+      stamp: this.#state.generation,
+      features: SERVER_FEATURES_OFFERED,
+      isShutdown: false,
+      quotas: { ...this.#state.quotas },
+      account: this.#loose.get(domid) ?? newAccount(),
+      credit: undefined,
+    };
+    this.#loose.delete(domid);
+    this.#records.set(domid, record);
+    return record;
+  }
+
+  /** The record of a domain that is named in a request: made if the hypervisor knows the domain. */
+  findOrMake(domid: number): DomainRecord | undefined {
+    const there = this.#records.get(domid);
+    if (there !== undefined) return there;
+    if (domid >= 0x7ff0) return undefined;
+    const info = this.#state.host.domainState(domid);
+    if (info === undefined || info.dead || (this.#state.compat.dyingIsDeath && info.dying)) return undefined;
+    const record = this.make(domid);
+    record.uniqueId = info.uniqueId;
+    return record;
+  }
+
+  // INTRODUCE (store.md 2.4, 2.5) -----------------------------------------------------------------------------------
+
+  /** Errors: what mapping or binding gives. */
+  introduce(domid: number, remotePort: number): void {
+    const state = this.#state;
+    const known = this.#records.get(domid);
+    if (known?.introduced === true) {
+      const conn = state.ringOf(domid);
+      if (conn === undefined) return;
+      if (conn.link.kind === 'ring') {
+        state.host.unbindPort(conn.link.port);
+        const port = state.host.bindPort(domid, remotePort);
+        conn.link.port = port.ok ? port.value : 0; // a failing bind still answers OK
+      }
+      this.#reset(conn);
+      return;
+    }
+    const record = known ?? this.make(domid);
+    const conn = this.#connect(record, remotePort);
+    if (typeof conn === 'string') {
+      if (known === undefined) this.#records.delete(domid);
+      refuse(conn);
+    }
+    if (domid !== state.options.privDomid) fireSpecial(state, '@introduceDomain', domid);
+    this.#reset(conn);
+  }
+
+  #connect(record: DomainRecord, remotePort: number): Connection | ErrorName {
+    const state = this.#state;
+    const { domid } = record;
+    let made: Connection | undefined;
+    const page = state.host.mapRing(domid, () => made !== undefined && state.onTouched(made));
+    if (!page.ok) return wireErrno(page.errno);
+    const inPage = state.compat.ringFeatures ? page.value.load32(EVTCHN_PORT) : 0;
+    record.credit = state.rate.introduce(state.host.nowMs());
+    const port = state.host.bindPort(domid, inPage !== 0 ? inPage : remotePort);
+    if (!port.ok) {
+      page.value.unmap(); // the rate limiter's count of domains stays one too high, as in the daemon
+      return wireErrno(port.errno);
+    }
+    made = state.addRing(domid, page.value, port.value);
+    record.introduced = true;
+    record.isShutdown = false;
+    record.uniqueId = state.host.domainState(domid)?.uniqueId ?? 0n;
+    if (state.compat.ringFeatures) page.value.store32(SERVER_FEATURES, record.features);
+    return made;
+  }
+
+  /** The first ring, of the privileged domain, at a fresh start; indexes are as its kernel left them. */
+  connectPrivileged(remotePort: number): void {
+    const record = this.make(this.#state.options.privDomid);
+    const conn = this.#connect(record, remotePort);
+    if (typeof conn === 'string') throw new Error(`assertion: the privileged domain's ring: ${conn}`);
+  }
+
+  #reset(conn: Connection): void {
+    if (conn.link.kind !== 'ring' || conn.link.page === undefined) return;
+    this.#state.forget(conn);
+    const { page, port } = conn.link;
+    for (const word of [REQ_PROD, REQ_CONS, RSP_PROD, RSP_CONS]) page.store32(word, 0);
+    if (page.load32(CONNECTION) !== 1) return;
+    page.store32(CONNECTION, 0);
+    this.#state.host.notify(port);
+  }
+
+  // The end of a domain (store.md 8.2, 8.6) ---------------------------------------------------------------------------
+
+  /** RELEASE. Errors: EINVAL, ENOENT. */
+  release(domid: number): void {
+    const { privDomid, storeDomid } = this.#state.options;
+    const { compat } = this.#state;
+    if (compat.strictDomids ? domid === privDomid || domid === storeDomid : domid === 0) refuse('EINVAL');
+    const record = this.introduced(domid);
+    const conn = this.#state.ringOf(domid);
+    if (conn !== undefined && compat.releaseDropsWatches) this.#state.dropWatches(conn);
+    if (conn !== undefined && this.#isTarget(conn)) {
+      for (const other of this.#state.connections) if (other.target === conn) other.target = undefined;
+      return;
+    }
+    this.destroy(record);
+  }
+
+  #isTarget(conn: Connection): boolean {
+    for (const other of this.#state.connections) if (other.target === conn) return true;
+    return false;
+  }
+
+  /** The record of an introduced domain. Errors: ENOENT. */
+  introduced(domid: number): DomainRecord {
+    const record = this.#records.get(domid);
+    return record?.introduced === true ? record : refuse('ENOENT');
+  }
+
+  /** Everything of the domain goes, in the daemon's order. */
+  destroy(record: DomainRecord): void {
+    const state = this.#state;
+    const { domid, introduced } = record;
+    const conn = state.ringOf(domid);
+    if (conn !== undefined) {
+      state.forget(conn);
+      state.dropConnection(conn);
+    }
+    this.#removeNodes(domid);
+    this.#records.delete(domid);
+    if (record.account.nodes !== 0 || record.account.memory !== 0) this.#loose.set(domid, record.account);
+    if (!introduced) return;
+    if (conn?.link.kind === 'ring') {
+      if (conn.link.port !== 0) state.host.unbindPort(conn.link.port);
+      conn.link.page?.unmap();
+    }
+    fireSpecial(state, '@releaseDomain', domid);
+    if (record.credit !== undefined) state.rate.destroy(record.credit, state.host.nowMs());
+  }
+
+  /** Orphans go with their subtrees, pre-order; other nodes lose the domain's entries (store.md 8.6, step 2). */
+  #removeNodes(domid: number): void {
+    const state = this.#state;
+    const { compat, options } = state;
+    if (!compat.stripsDeadEntries && this.account(domid).nodes <= 0) return this.#stripSpecialPerms(domid);
+    const requester = new View(state, undefined, undefined);
+    const visit = (node: Node) => {
+      if (ownerOf(node) === domid) {
+        if (!options.keepOrphans && node.path !== '/') {
+          requester.removeTree(node);
+          return;
+        }
+        this.#reown(node, options.privDomid);
+      } else if (compat.stripsDeadEntries && node.perms.some((p, i) => i > 0 && p.domid === domid)) {
+        // Without a new generation and without an event.
+        state.tree = state.tree.set(node.path, {
+          ...node,
+          perms: node.perms.filter((p, i) => i === 0 || p.domid !== domid),
+        });
+        state.charge(ownerOf(node), -8 * node.perms.filter((p, i) => i > 0 && p.domid === domid).length);
+      }
+      for (const base of node.children) {
+        const child = state.liveNode(childOf(node.path, base));
+        if (child !== undefined) visit(child);
+      }
+    };
+    for (const name of ['/', ...SPECIAL_NODES]) {
+      const node = state.liveNode(name);
+      if (node !== undefined) visit(node);
+    }
+    requester.applyCounts();
+    this.#stripSpecialPerms(domid);
+  }
+
+  #reown(node: Node, to: number): void {
+    const state = this.#state;
+    const perms: Perm[] = [{ ...(node.perms[0] as Perm), domid: to }, ...node.perms.slice(1)];
+    this.countNodes(ownerOf(node), -1);
+    this.countNodes(to, 1);
+    state.putNode({ ...node, perms });
+  }
+
+  #stripSpecialPerms(domid: number): void {
+    for (const [name, perms] of this.#state.specialPerms)
+      this.#state.specialPerms.set(
+        name,
+        perms.filter((p, i) => i === 0 || p.domid !== domid),
+      );
+  }
+
+  // What the hypervisor says (store.md 8.7) -----------------------------------------------------------------------------
+
+  /** VIRQ_DOM_EXC: drain the bitmap (4.22) or look at every record (4.17). */
+  checkChanged(): void {
+    const { compat, host } = this.#state;
+    if (compat.dyingIsDeath) return this.#checkAll417();
+    const changed: { domid: number; info: DomainState | undefined }[] = [];
+    for (let next = host.popChangedDomain(); next !== undefined; next = host.popChangedDomain())
+      changed.push({ domid: next.domid, info: next.state });
+    let notify = false;
+    for (const { domid, info } of changed) notify = this.#check(domid, info, notify);
+    if (notify) fireSpecial(this.#state, '@releaseDomain', undefined);
+  }
+
+  /** After a live update: the VIRQ may have been missed. */
+  checkEvery(): void {
+    if (this.#state.compat.dyingIsDeath) return this.#checkAll417();
+    let notify = false;
+    for (const domid of [...this.#records.keys()].sort((a, b) => a - b))
+      notify = this.#check(domid, this.#state.host.domainState(domid), notify);
+    if (notify) fireSpecial(this.#state, '@releaseDomain', undefined);
+  }
+
+  #check(domid: number, info: DomainState | undefined, notify: boolean): boolean {
+    const record = this.#records.get(domid);
+    if (record === undefined) return notify;
+    let gone = info === undefined;
+    if (info !== undefined) {
+      if (record.uniqueId === 0n) record.uniqueId = info.uniqueId;
+      else if (record.uniqueId !== info.uniqueId) gone = true;
+    }
+    if (!record.introduced) {
+      if (gone) this.destroy(record);
+      return notify;
+    }
+    let told = notify;
+    if (!gone && info?.shutdown === true && !record.isShutdown) {
+      record.isShutdown = true;
+      fireSpecial(this.#state, '@releaseDomain', domid, 'domid-only');
+      told = true;
+    }
+    if (!gone && info?.dead !== true) return told;
+    if (this.#keptByTarget(domid)) return told;
+    this.destroy(record);
+    return false; // the destruction fired the plain form
+  }
+
+  /** A dead domain that is another's target stays attached until that one goes, too. */
+  #keptByTarget(domid: number): boolean {
+    const conn = this.#state.ringOf(domid);
+    return conn !== undefined && this.#isTarget(conn);
+  }
+
+  #checkAll417(): void {
+    let notify = false;
+    again: for (;;) {
+      for (const record of [...this.#records.values()].reverse()) {
+        const info = this.#state.host.domainState(record.domid);
+        if (info === undefined && !record.introduced) continue;
+        if (info !== undefined && info.shutdown && !record.isShutdown && record.introduced) {
+          record.isShutdown = true;
+          notify = true;
+        }
+        if (info === undefined || info.dying || info.dead) {
+          if (!record.introduced || this.#keptByTarget(record.domid)) continue;
+          this.destroy(record);
+          notify = false;
+          continue again;
+        }
+      }
+      break;
+    }
+    if (notify) fireSpecial(this.#state, '@releaseDomain', undefined);
+  }
+
+  /** SET_PERMS names domains: which of the entries mean nobody (store.md 3.4). Errors: ENOENT for the owner. */
+  markStale(perms: readonly Perm[], knowsAny: boolean): readonly Perm[] {
+    return perms.map((perm, i) => {
+      if (knowsAny && perm.domid === DOMID_ANY) return perm;
+      if (this.findOrMake(perm.domid) !== undefined) return perm;
+      return i === 0 ? refuse('ENOENT') : { ...perm, stale: true };
+    });
+  }
+}

@@ -1,0 +1,28 @@
+/** Octet strings: one code point (U+0000 to U+00FF) is one octet. Lossless both ways, and usable as map keys. */
+
+/** Octets `from` .. `to`-1 as an octet string. */
+export function textOf(bytes: Uint8Array, from = 0, to = bytes.length): string {
+  // Short texts are the rule; concatenation of single characters is what engines are best at for them.
+  let s = '';
+  for (let i = from; i < to; i++) s += String.fromCharCode(bytes[i] as number);
+  return s;
+}
+
+/** Parts as octets, one after the other. */
+export function octetsOf(...parts: readonly (string | Uint8Array)[]): Uint8Array {
+  let length = 0;
+  for (const part of parts) length += part.length;
+  const bytes = new Uint8Array(length);
+  let at = 0;
+  for (const part of parts) {
+    if (typeof part === 'string') for (let i = 0; i < part.length; i++) bytes[at + i] = part.charCodeAt(i);
+    else bytes.set(part, at);
+    at += part.length;
+  }
+  return bytes;
+}
+
+/** Order of octets. Octet strings compare by code unit, which is the same. */
+export function compareOctets(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}

@@ -1,0 +1,248 @@
+import {
+  type Actor,
+  type Domain,
+  type Listener,
+  type Machine,
+  REQ_CONS,
+  REQ_PROD,
+  type Task,
+  used,
+} from '../sim/index.ts';
+import type { CompatName } from './compat.ts';
+import type { Connection } from './connection.ts';
+import { dumpState, type Requester } from './dump.ts';
+import { type Dialect, v1, v2 } from './format/index.ts';
+import type { Stream } from './host.ts';
+import { restoreState } from './restore.ts';
+import { SimHost } from './sim-host.ts';
+import { makeInitialStore } from './special.ts';
+import { DaemonState, DEFAULT_OPTIONS, type StoreOptions, type StorePolicy } from './state.ts';
+import { Xenstored } from './xenstored.ts';
+
+/** Virtual time of an update: fixed for exec and start-up, and by record and octet for dump and restore. */
+const EXEC_NS = 1_500_000;
+const NODE_NS = 120;
+const OCTETS_PER_NS = 2;
+
+const LISTENER_FD = 4;
+const EVTCHN_FD = 7;
+/** ERROR word of a ring that could not be taken over. Source: xs_wire.h, XENSTORE_ERROR_COMM. */
+const ERROR_AT = 2072;
+const ERROR_COMM = 1;
+
+/** The image's dialect by the version that the requester asked for. */
+const DIALECTS: Readonly<Record<number, Dialect>> = { 1: v1, 2: v2 };
+
+export interface ProcessOptions {
+  readonly compat: CompatName;
+  readonly policy: StorePolicy;
+  readonly listener: Listener | undefined;
+  readonly files: ReadonlyMap<string, 'not-executable' | 'executable'>;
+  /** Port of dom0's kernel for its own ring (xsd_port). */
+  readonly dom0Port: number;
+  /** For tests: what stands between the dump and the successor, such as a disk that flips a bit. */
+  readonly passImage?: (image: Uint8Array, n: number) => Uint8Array;
+  /** Start from this image instead of an empty store, as `-U` does. */
+  readonly resume?: { readonly image: Uint8Array; readonly sockets: ReadonlyMap<number, Stream> };
+}
+
+/** What a live update interrupted, at the moment of the dump. */
+export interface UpdateRecord {
+  readonly n: number;
+  readonly format: string;
+  readonly atNs: number;
+  readonly outcome: 'ok' | 'failed';
+  readonly reason: string;
+  readonly connections: number;
+  readonly partialRequests: number;
+  readonly requestOctetsInRings: number;
+  readonly partialReplies: number;
+  readonly queuedReplies: number;
+  readonly queuedEvents: number;
+  readonly openTransactions: number;
+  readonly watches: number;
+  readonly nodes: number;
+  readonly imageBytes: number;
+  readonly pauseNs: number;
+}
+
+/** The daemon's process: instance after instance, each built from the octets of the one before. */
+export class XenstoredProcess {
+  readonly task: Task;
+  readonly updates: UpdateRecord[] = [];
+  /** Why the process could not start from its image; undefined: it runs. */
+  readonly startFailure: string | undefined;
+  readonly #machine: Machine;
+  readonly #host: SimHost;
+  readonly #options: ProcessOptions;
+  readonly #store: StoreOptions;
+  #daemon: Xenstored;
+
+  constructor(machine: Machine, domain: Domain, options: ProcessOptions) {
+    this.#machine = machine;
+    this.#options = options;
+    this.#host = new SimHost(machine, domain, options.files);
+    this.#store = { ...DEFAULT_OPTIONS, compat: options.compat, policy: options.policy };
+    const state = this.#firstState();
+    if (typeof state === 'string') {
+      this.startFailure = state;
+      this.#daemon = new Xenstored(new DaemonState(this.#host, this.#store), this.#host, options.listener);
+    } else {
+      this.#daemon = new Xenstored(state, this.#host, options.listener);
+      if (options.resume !== undefined) this.#takeOver(state);
+    }
+    this.task = machine.start('dom0/xenstored', domain, this.#run());
+    this.#host.task = this.task;
+  }
+
+  /** How many instances have served. */
+  get instances(): number {
+    return 1 + this.updates.filter((u) => u.outcome === 'ok').length;
+  }
+
+  #firstState(): DaemonState | string {
+    const { resume, dom0Port } = this.#options;
+    this.#host.bindDomainException();
+    if (resume !== undefined) {
+      const restored = restoreState(resume.image, this.#host, this.#store, resume.sockets);
+      return restored.ok ? restored.state : restored.reason;
+    }
+    const state = new DaemonState(this.#host, this.#store);
+    state.domains.make(this.#store.privDomid);
+    makeInitialStore(state);
+    state.domains.connectPrivileged(dom0Port);
+    return state;
+  }
+
+  *#run(): Actor {
+    if (this.startFailure !== undefined) return;
+    for (;;) {
+      yield* this.#daemon.run();
+      yield* this.#update();
+    }
+  }
+
+  /** One live update; the old instance is frozen meanwhile, since it is this very actor. */
+  *#update(): Actor {
+    const { trace } = this.#machine;
+    const old = this.#daemon.state;
+    const session = old.liveUpdate;
+    const requester = this.#requester(old);
+    const dialect = DIALECTS[session?.version ?? 2] ?? v2;
+    const n = this.updates.length + 1;
+    const atNs = this.#machine.nowNs;
+    const before = this.#census(old, n, `v${dialect.version}`, atNs);
+    const dumped = dumpState(old, dialect, { listenerFd: LISTENER_FD, evtchnFd: EVTCHN_FD }, requester);
+    let reason = dumped.ok ? '' : dumped.reason;
+    let imageBytes = 0;
+    if (dumped.ok) {
+      const image = this.#options.passImage?.(dumped.image, n) ?? dumped.image;
+      imageBytes = image.length;
+      trace.mark('xenstored', 'dump', n, String(imageBytes));
+      trace.digest.octets(image, 0, image.length);
+      yield before.nodes * NODE_NS + Math.floor(imageBytes / OCTETS_PER_NS);
+      const restored = restoreState(image, this.#host, this.#store, streamsOf(old));
+      if (restored.ok) {
+        yield EXEC_NS + before.nodes * NODE_NS;
+        this.#retire(old);
+        this.#daemon = new Xenstored(restored.state, this.#host, this.#options.listener);
+        this.#takeOver(restored.state);
+        trace.mark('xenstored', 'up', n, String(imageBytes));
+        this.updates.push({ ...before, outcome: 'ok', reason, imageBytes, pauseNs: this.#machine.nowNs - atNs });
+        return;
+      }
+      reason = restored.reason;
+    }
+    // Roll back: the old instance was not touched. Its requester learns why.
+    trace.mark('xenstored', 'failed', n, String(imageBytes));
+    if (session !== undefined) session.reply = reason;
+    this.updates.push({ ...before, outcome: 'failed', reason, imageBytes, pauseNs: this.#machine.nowNs - atNs });
+  }
+
+  #requester(state: DaemonState): Requester | undefined {
+    const conn = state.liveUpdate?.owner;
+    const delayed = conn?.delayed.find((d) => d.kind === 'live-update');
+    return conn === undefined || delayed === undefined ? undefined : { conn, message: delayed.message };
+  }
+
+  /** exec(2): mappings and the VIRQ go, ports and sockets stay; the old instance's memory is emptied for good. */
+  #retire(old: DaemonState): void {
+    this.#host.unbindDomainException();
+    this.#host.dropMappings();
+    old.scrap();
+  }
+
+  /** The new instance maps the rings, binds the VIRQ, and looks for domains that went meanwhile. */
+  #takeOver(state: DaemonState): void {
+    if (!this.#host.hasDomainException) this.#host.bindDomainException();
+    for (const conn of state.connections) {
+      if (conn.link.kind !== 'ring') continue;
+      const page = this.#host.mapRing(conn.domid, () => state.onTouched(conn));
+      if (page.ok) conn.link.page = page.value;
+      if (!page.ok || conn.link.port === 0) {
+        // The domain stays known, so that its end is still reported (XSR-17).
+        state.forget(conn);
+        conn.isIgnored = true;
+        if (page.ok) page.value.store32(ERROR_AT, ERROR_COMM);
+      }
+    }
+    state.domains.checkEvery();
+  }
+
+  #census(
+    state: DaemonState,
+    n: number,
+    format: string,
+    atNs: number,
+  ): Omit<UpdateRecord, 'outcome' | 'reason' | 'imageBytes' | 'pauseNs'> {
+    let connections = 0;
+    let partialRequests = 0;
+    let requestOctetsInRings = 0;
+    let partialReplies = 0;
+    let queuedReplies = 0;
+    let queuedEvents = 0;
+    let watches = 0;
+    for (const conn of state.connections) {
+      connections++;
+      watches += conn.watches.length;
+      const inRing = octetsInRing(conn);
+      requestOctetsInRings += inRing;
+      if (conn.headerUsed > 0) partialRequests++;
+      for (const out of conn.out) {
+        if (out.sent > 0 || out.kind === 'restored') partialReplies++;
+        else if (out.kind === 'event') queuedEvents++;
+        else queuedReplies++;
+      }
+    }
+    const { openTransactions, tree } = state;
+    return {
+      n,
+      format,
+      atNs,
+      connections,
+      partialRequests,
+      requestOctetsInRings,
+      partialReplies,
+      queuedReplies,
+      queuedEvents,
+      openTransactions,
+      watches,
+      nodes: tree.size,
+    };
+  }
+}
+
+function octetsInRing(conn: Connection): number {
+  const page = conn.link.kind === 'ring' ? conn.link.page : undefined;
+  return page === undefined ? 0 : used(page.load32(REQ_PROD), page.load32(REQ_CONS));
+}
+
+function streamsOf(state: DaemonState): Map<number, Stream> {
+  const streams = new Map<number, Stream>();
+  for (const { link } of state.connections) if (link.kind === 'socket') streams.set(link.stream.fd, link.stream);
+  return streams;
+}
+
+export function startXenstored(machine: Machine, domain: Domain, options: ProcessOptions): XenstoredProcess {
+  return new XenstoredProcess(machine, domain, options);
+}

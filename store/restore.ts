@@ -1,0 +1,253 @@
+import type { Connection, Message, OutMessage } from './connection.ts';
+import {
+  type ConnectionData,
+  checkImage,
+  decodeImage,
+  formatFailure,
+  type Perm as ImagePerm,
+  type NodeData,
+} from './format/index.ts';
+import type { Host, Stream } from './host.ts';
+import { textOf } from './octets.ts';
+import { addWatch } from './ops.ts';
+import { baseOf, childOf, parentOf } from './path.ts';
+import type { Perm } from './perms.ts';
+import { isQuota, type Quotas } from './quota.ts';
+import { SPECIAL_NODES } from './special.ts';
+import { DaemonState, type StoreOptions } from './state.ts';
+import { newTransaction, type Transaction } from './transaction.ts';
+import { type Node, withChild } from './tree.ts';
+import { EVENT_TIMEOUT_MS } from './watch.ts';
+import { HEADER_BYTES, PAYLOAD_MAX, XS } from './wire.ts';
+
+const DOMID_INVALID = 0x7ff4;
+const RIGHTS = { n: 0, r: 1, w: 2, b: 3 } as const;
+const NODE_WRITTEN = 2;
+
+export type Restored =
+  | { readonly ok: true; readonly state: DaemonState }
+  | { readonly ok: false; readonly reason: string };
+
+/**
+ * A daemon's state from the octets of an image alone (store.md 9.6). Touches nothing of the machine: rings are not mapped yet,
+ * so that a failure leaves the predecessor as it is.
+ * @param sockets streams by file descriptor; a connection whose descriptor is unknown is left out.
+ */
+export function restoreState(
+  image: Uint8Array,
+  host: Host,
+  options: StoreOptions,
+  sockets: ReadonlyMap<number, Stream>,
+): Restored {
+  const decoded = decodeImage(image);
+  if (!decoded.ok) return { ok: false, reason: formatFailure(decoded.failure) };
+  const finding = checkImage(decoded.value)[0];
+  if (finding !== undefined) return { ok: false, reason: formatFailure(finding) };
+  const state = new DaemonState(host, options);
+  const conns = new Map<number, Connection>();
+  const pending = new Map<string, { readonly tx: Transaction; readonly nodes: NodeData[] }>();
+  state.generation = 1;
+  for (const record of decoded.value.records) {
+    switch (record.kind) {
+      case 'GLOBAL_DATA':
+      case 'UNKNOWN':
+      case 'END':
+        break;
+      case 'GLOBAL_QUOTA_DATA':
+        for (const q of record.domainQuotas) setQuota(state.quotas, textOf(q.name), q.value);
+        break;
+      case 'CONNECTION_DATA': {
+        const conn = restoreConnection(state, record, sockets);
+        if (conn !== undefined) conns.set(record.connId, conn);
+        break;
+      }
+      case 'WATCH_DATA':
+      case 'WATCH_DATA_EXTENDED': {
+        const conn = conns.get(record.connId);
+        if (conn === undefined) break;
+        const depth = record.kind === 'WATCH_DATA' || record.depth === 0xffff ? -1 : record.depth;
+        restoreWatch(state, conn, textOf(record.wpath), textOf(record.token), depth);
+        break;
+      }
+      case 'TRANSACTION_DATA': {
+        const conn = conns.get(record.connId);
+        if (conn === undefined || options.policy !== 'carry') break;
+        const tx = newTransaction(record.txId, true);
+        conn.transactions.set(tx.id, tx);
+        conn.lastTxId = Math.max(conn.lastTxId, tx.id);
+        state.transactionStarted(conn);
+        pending.set(`${record.connId}/${record.txId}`, { tx, nodes: [] });
+        break;
+      }
+      case 'NODE_DATA':
+        if (record.connId === 0) {
+          const failed = restoreNode(state, record);
+          if (failed !== undefined) return { ok: false, reason: failed };
+        } else pending.get(`${record.connId}/${record.txId}`)?.nodes.push(record);
+        break;
+      case 'DOMAIN_DATA': {
+        const known = state.domains.findOrMake(record.domid);
+        if (known === undefined) break;
+        known.features = record.features;
+        for (const q of record.quotas) setQuota(known.quotas, textOf(q.name), q.value);
+        break;
+      }
+    }
+  }
+  for (const { tx, nodes } of pending.values()) restoreView(state, tx, nodes);
+  return { ok: true, state };
+}
+
+function setQuota(quotas: Quotas, name: string, value: number): void {
+  if (isQuota(name)) quotas[name] = value;
+}
+
+function restoreConnection(
+  state: DaemonState,
+  record: ConnectionData,
+  sockets: ReadonlyMap<number, Stream>,
+): Connection | undefined {
+  let conn: Connection;
+  if (record.conn.kind === 'socket') {
+    const stream = sockets.get(record.conn.fd);
+    if (stream === undefined) return undefined;
+    conn = state.addSocket(stream);
+  } else {
+    const { domid, targetDomid, port } = record.conn;
+    const known = state.domains.make(domid);
+    known.introduced = true;
+    known.uniqueId = record.uniqueId ?? 0n;
+    known.credit = state.rate.introduce(state.host.nowMs());
+    conn = state.addRing(domid, undefined, port);
+    // As in the daemon: a target whose connection comes later in the image is lost.
+    if (targetDomid !== DOMID_INVALID) conn.target = state.ringOf(targetDomid);
+  }
+  restoreInput(state, conn, record.inData);
+  restoreOutput(state, conn, record.outData, record.outRespLen);
+  return conn;
+}
+
+/** Whole messages were put aside; at most one partial one is being read. */
+function restoreInput(state: DaemonState, conn: Connection, data: Uint8Array): void {
+  const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
+  let at = 0;
+  while (at + HEADER_BYTES <= data.length) {
+    const len = view.getUint32(at + 12, true);
+    if (len > PAYLOAD_MAX || at + HEADER_BYTES + len > data.length) break;
+    const payload = data.slice(at + HEADER_BYTES, at + HEADER_BYTES + len);
+    const message: Message = {
+      type: view.getUint32(at, true),
+      reqId: view.getUint32(at + 4, true),
+      txId: view.getUint32(at + 8, true),
+      payload,
+    };
+    state.delay(conn, { message, kind: 'restored' });
+    at += HEADER_BYTES + len;
+  }
+  const rest = data.subarray(at);
+  conn.headerUsed = Math.min(rest.length, HEADER_BYTES);
+  conn.header.set(rest.subarray(0, conn.headerUsed));
+  if (conn.headerUsed < HEADER_BYTES) return;
+  conn.body = new Uint8Array(Math.min(PAYLOAD_MAX, view.getUint32(at + 12, true)));
+  conn.bodyUsed = rest.length - HEADER_BYTES;
+  conn.body.set(rest.subarray(HEADER_BYTES));
+}
+
+/** The rest of a half-sent message, then whole ones. Events may be dropped by time again, and are not compared to later ones. */
+function restoreOutput(state: DaemonState, conn: Connection, data: Uint8Array, restLength: number): void {
+  const push = (kind: OutMessage['kind'], bytes: Uint8Array, deadlineMs: number) => {
+    conn.out.push({ kind, bytes, sent: 0, eventKey: '', deadlineMs, cause: undefined });
+    state.charge(conn.domid, bytes.length);
+  };
+  if (restLength > 0) push('restored', data.slice(0, restLength), 0);
+  const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
+  let at = restLength;
+  while (at + HEADER_BYTES <= data.length) {
+    const end = at + HEADER_BYTES + view.getUint32(at + 12, true);
+    if (end > data.length) break;
+    const isEvent = view.getUint32(at, true) === XS.WATCH_EVENT;
+    const expires = isEvent && state.isLimited(conn) && state.options.watchEventSeconds > 0;
+    push(isEvent ? 'event' : 'reply', data.slice(at, end), expires ? state.host.nowMs() + EVENT_TIMEOUT_MS : 0);
+    if (expires) state.noteDeadline(conn);
+    at = end;
+  }
+  if (at < data.length) push('restored', data.slice(at), 0);
+}
+
+/** Without its initial event. The path check's result does not matter, limits are not applied. */
+function restoreWatch(state: DaemonState, conn: Connection, path: string, token: string, depth: number): void {
+  const isRelative = !path.startsWith('/') && !path.startsWith('@');
+  const home = `${state.homeOf(conn)}/`;
+  addWatch(state, {
+    conn,
+    path: isRelative ? home + path : path,
+    token,
+    depth,
+    prefix: isRelative ? home.length : 0,
+    order: state.nextWatchOrder(),
+  });
+}
+
+function restorePerms(state: DaemonState, perms: readonly ImagePerm[]): readonly Perm[] {
+  return perms.map((p, i) => {
+    const stale = (p.flags & 1) !== 0;
+    // A live entry needs a record that is not younger than the node (store.md 3.4).
+    if (!stale && i > 0) state.domains.findOrMake(p.domid);
+    return { rights: RIGHTS[p.letter], domid: p.domid, stale };
+  });
+}
+
+/** @returns why the node cannot be restored. */
+function restoreNode(state: DaemonState, record: NodeData): string | undefined {
+  const path = textOf(record.path);
+  const perms = restorePerms(state, record.perms);
+  const isSpecial = path.startsWith('@');
+  if (isSpecial && !state.compat.specialNodes) {
+    if ((SPECIAL_NODES as readonly string[]).includes(path)) state.specialPerms.set(path, perms);
+    return undefined;
+  }
+  const owner = (perms[0] as Perm).domid;
+  if (state.domains.findOrMake(owner) === undefined)
+    return `write node error restoring node ${path}: owner domain ${owner} does not exist`;
+  state.putNode({ path, value: record.value.slice(), perms, children: [], childOctets: 0 });
+  state.domains.countNodes(owner, 1);
+  if (isSpecial || path === '/') return undefined;
+  const parent = state.liveNode(parentOf(path));
+  if (parent === undefined) return `read parent error restoring node ${path}`;
+  // The parent keeps its generation: only its list grows.
+  state.tree = state.tree.set(parent.path, withChild(parent, baseOf(path)));
+  return undefined;
+}
+
+/** What a carried transaction sees: its own copies, with the child lists that follow from what it made and removed. */
+function restoreView(state: DaemonState, tx: Transaction, nodes: readonly NodeData[]): void {
+  const seen = new Map<string, NodeData>(nodes.map((n) => [textOf(n.path), n]));
+  for (const [path, record] of seen) {
+    const live = state.liveNode(path);
+    const isAbsent = record.perms.length === 0;
+    const modified = isAbsent || (record.access & NODE_WRITTEN) !== 0;
+    let node: Node | undefined;
+    if (!isAbsent) {
+      const names = (live?.children ?? []).filter((base) => seen.get(childOf(path, base))?.perms.length !== 0);
+      for (const [other, { perms }] of seen)
+        if (perms.length > 0 && other !== '/' && parentOf(other) === path && !names.includes(baseOf(other)))
+          names.push(baseOf(other));
+      node = {
+        path,
+        value: record.value.slice(),
+        perms: restorePerms(state, record.perms),
+        children: names,
+        childOctets: names.reduce((n, name) => n + name.length + 1, 0),
+        generation: live?.generation ?? state.generation,
+      };
+    }
+    tx.accesses.set(path, {
+      path,
+      base: live?.generation ?? -1,
+      basePerms: live?.perms,
+      node,
+      modified,
+      fire: undefined,
+    });
+  }
+}

@@ -1,0 +1,63 @@
+import { DOMID_ANY, type Perm, READ } from './perms.ts';
+import type { DaemonState } from './state.ts';
+import type { Node } from './tree.ts';
+import { fireWatches, queueEvent } from './watch.ts';
+
+export const RELEASE_DOMAIN = '@releaseDomain';
+export const INTRODUCE_DOMAIN = '@introduceDomain';
+/** In the order in which the daemon makes, walks and dumps them. */
+export const SPECIAL_NODES = [RELEASE_DOMAIN, INTRODUCE_DOMAIN] as const;
+export type SpecialName = (typeof SPECIAL_NODES)[number];
+
+/** The store at a fresh start (store.md 0.5). */
+export function makeInitialStore(state: DaemonState): void {
+  const { privDomid } = state.options;
+  const perms: readonly Perm[] = [{ rights: 0, domid: state.compat.specialNodes ? privDomid : 0, stale: false }];
+  const make = (path: string, children: readonly string[]) => {
+    state.putNode({
+      path,
+      value: new Uint8Array(0),
+      perms,
+      children,
+      childOctets: children.reduce((n, c) => n + c.length + 1, 0),
+    });
+    state.domains.countNodes((perms[0] as Perm).domid, 1);
+  };
+  make('/', ['tool']);
+  make('/tool', ['xenstored']);
+  make('/tool/xenstored', []);
+  if (!state.compat.specialNodes) {
+    for (const name of SPECIAL_NODES) state.specialPerms.set(name, perms);
+    return;
+  }
+  const any: Perm = { rights: READ, domid: DOMID_ANY, stale: false };
+  for (const name of SPECIAL_NODES) {
+    make(name, []);
+    const node = state.liveNode(name) as Node;
+    if (name === RELEASE_DOMAIN && state.compat.releaseForAny)
+      state.tree = state.tree.set(name, { ...node, perms: [...perms, any] });
+  }
+}
+
+/**
+ * A special event in its forms (store.md 8.9): plain first, then with the domid. `domid` undefined: only the plain form;
+ * `form` 'domid-only': only the other.
+ */
+export function fireSpecial(
+  state: DaemonState,
+  name: SpecialName,
+  domid: number | undefined,
+  form?: 'domid-only',
+): void {
+  if (!state.compat.specialNodes) {
+    const perms = state.specialPerms.get(name) ?? [];
+    if (form === 'domid-only') return;
+    for (const watch of state.watchIndex.matching(name, 'exact'))
+      if ((state.rights(watch.conn, perms, Number.MAX_SAFE_INTEGER) & READ) !== 0) queueEvent(state, watch, name);
+    return;
+  }
+  const node = state.liveNode(name);
+  if (form !== 'domid-only') fireWatches(state, name, node, 'nodepth', undefined);
+  if (domid !== undefined && node !== undefined)
+    fireWatches(state, `${name}/${domid}`, { ...node, path: name }, 'depth', undefined);
+}

@@ -1,0 +1,176 @@
+import type { CompatName } from '../../store/compat.ts';
+import type { Connection, OutMessage } from '../../store/connection.ts';
+import { octetsOf, textOf } from '../../store/octets.ts';
+import { processMessage, reply } from '../../store/ops.ts';
+import { makeInitialStore } from '../../store/special.ts';
+import { DaemonState, DEFAULT_OPTIONS, type StoreOptions } from '../../store/state.ts';
+import { XS } from '../../store/wire.ts';
+import { FakeHost, FakeStream } from '../support/fake-host.ts';
+
+export type Op = keyof typeof XS;
+
+/** In the tests' texts `^` stands for one NUL, as it can be in no path. */
+export function octets(text: string): Uint8Array {
+  return octetsOf(text.replaceAll('^', '\0'));
+}
+
+/** The other way. */
+export function shown(bytes: Uint8Array): string {
+  return textOf(bytes).replaceAll('\0', '^');
+}
+
+const HEADER = 16;
+
+function headerOf(bytes: Uint8Array): { type: number; reqId: number; txId: number; len: number } {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const u32 = (at: number) => view.getUint32(at, true);
+  return { type: u32(0), reqId: u32(4), txId: u32(8), len: u32(12) };
+}
+
+/** One client of the daemon under test. What it was sent waits in `log`, in order. */
+export class Client {
+  readonly bench: Bench;
+  readonly #find: () => Connection | undefined;
+  /** `event …` and `reply …` lines in order of arrival. */
+  readonly log: string[] = [];
+  readonly headers: { type: number; reqId: number; txId: number; len: number }[] = [];
+  /** The client reads nothing: what the daemon queues stays queued. */
+  isHeld = false;
+  #reqId = 0;
+
+  constructor(bench: Bench, find: () => Connection | undefined) {
+    this.bench = bench;
+    this.#find = find;
+  }
+
+  get conn(): Connection {
+    const conn = this.#find();
+    if (conn === undefined) throw new Error('assertion: no such connection');
+    return conn;
+  }
+
+  /** Send without looking at the answer. */
+  send(op: Op | number, payload: string | Uint8Array = '', txId = 0): void {
+    const bytes = typeof payload === 'string' ? octets(payload) : payload;
+    const type = typeof op === 'number' ? op : XS[op];
+    processMessage(this.bench.state, this.conn, { type, reqId: ++this.#reqId, txId, payload: bytes });
+    this.bench.deliver();
+  }
+
+  /** Send and take the answer: its payload, or the error's name. Events stay in `events()`. */
+  ask(op: Op | number, payload: string | Uint8Array = '', txId = 0): string {
+    const before = this.log.length;
+    this.send(op, payload, txId);
+    const at = this.log.findIndex((line, i) => i >= before && line.startsWith('reply '));
+    if (at < 0) return '(no reply)';
+    return (this.log.splice(at, 1)[0] as string).slice('reply '.length);
+  }
+
+  /** Everything that has arrived, in order; forgotten afterwards. */
+  take(): string[] {
+    return this.log.splice(0);
+  }
+
+  /** The events that have arrived, `<path> <token>` each. */
+  events(): string[] {
+    return this.take()
+      .filter((line) => line.startsWith('event '))
+      .map((line) => line.slice('event '.length));
+  }
+
+  /** Read what is queued. */
+  read(): void {
+    let conn = this.#find();
+    while (conn !== undefined) {
+      const message = conn.out.shift();
+      if (message === undefined) return;
+      this.#note(message);
+      this.bench.state.outputWritten(conn, message);
+      conn = this.#find();
+    }
+  }
+
+  #note({ bytes }: OutMessage): void {
+    const header = headerOf(bytes);
+    const body = bytes.subarray(HEADER);
+    if (body.length !== header.len) throw new Error('assertion: len is not the length');
+    this.headers.push(header);
+    const text = shown(body);
+    if (header.type === XS.WATCH_EVENT) this.log.push(`event ${text.slice(0, -1).replace('^', ' ')}`);
+    else this.log.push(`reply ${header.type === XS.ERROR ? text.slice(0, -1) : text}`);
+  }
+
+  /** Start a transaction; its id. */
+  begin(): number {
+    return Number(this.ask('TRANSACTION_START', '^').slice(0, -1));
+  }
+
+  end(txId: number, flag: 'T' | 'F' = 'T'): string {
+    return this.ask('TRANSACTION_END', `${flag}^`, txId);
+  }
+}
+
+/** A daemon with a privileged socket `s`, on a machine that is told what to answer. */
+export class Bench {
+  readonly host = new FakeHost();
+  readonly state: DaemonState;
+  readonly clients: Client[] = [];
+  readonly s: Client;
+  #fd = 10;
+
+  constructor(compat: CompatName = '4.22', options: Partial<StoreOptions> = {}) {
+    this.state = new DaemonState(this.host, { ...DEFAULT_OPTIONS, ...options, compat });
+    makeInitialStore(this.state);
+    this.state.domains.connectPrivileged(1);
+    this.s = this.socket();
+  }
+
+  socket(): Client {
+    const conn = this.state.addSocket(new FakeStream(this.#fd++));
+    return this.#client(() => (conn.isClosed ? undefined : conn));
+  }
+
+  /** A domain that exists, is introduced, and whose home belongs to it. */
+  domain(domid: number): Client {
+    if (!this.host.domains.has(domid)) this.host.createDomain(domid);
+    this.s.ask('INTRODUCE', `${domid}^1^7^`);
+    this.s.ask('MKDIR', `/local/domain/${domid}^`);
+    this.s.ask('SET_PERMS', `/local/domain/${domid}^n${domid}^`);
+    return this.ring(domid);
+  }
+
+  /** The client behind an introduced domain's ring. */
+  ring(domid: number): Client {
+    return this.#client(() => this.state.ringOf(domid));
+  }
+
+  #client(find: () => Connection | undefined): Client {
+    const client = new Client(this, find);
+    this.clients.push(client);
+    return client;
+  }
+
+  /** Let everybody who is not held read what is queued. */
+  deliver(): void {
+    for (const client of this.clients) if (!client.isHeld) client.read();
+  }
+
+  /** A domain exception. */
+  virq(): void {
+    this.state.checkDomains();
+    this.deliver();
+  }
+
+  /** The end of a pass of the main loop. */
+  passEnd(): 'live-update' | undefined {
+    const verdict = this.state.runDelayed((conn, { kind, message }) => {
+      if (kind === 'live-update') {
+        const text = this.state.liveUpdate?.reply ?? '';
+        this.state.liveUpdate = undefined;
+        reply(this.state, conn, message, message.type, octetsOf(`${text}\0`), undefined);
+      } else processMessage(this.state, conn, message);
+    });
+    this.deliver();
+    return verdict;
+  }
+}
