@@ -37,7 +37,8 @@ export interface ToolstackPlan {
   readonly boot: (built: BuiltDomain, slot: number) => void;
 }
 
-/** dom0's hand: creates the shared directories, then one slot actor a domain. Source of the order: guests.md 3.2, 3.3. */
+/** dom0's hand: creates the shared directories, then one slot actor a domain; ends when they have ended.
+ *  Source of the order: guests.md 3.2, 3.3. */
 export function* toolstack(me: Me, os: GuestOs, client: XsClient, traffic: Traffic, plan: ToolstackPlan): Actor {
   const xs = new Xs(client, me);
   yield* mknod(xs, '/shared', ['b0'], 0);
@@ -49,6 +50,7 @@ export function* toolstack(me: Me, os: GuestOs, client: XsClient, traffic: Traff
   for (let slot = 0; slot < plan.domains; slot++) {
     slots.push(os.start(`xl-${slot}`, (own) => slotActor(own, os, client, traffic, plan, slot)));
   }
+  while (slots.some((slot) => slot.task?.state !== 'done')) yield 50_000;
 }
 
 function* slotActor(me: Me, os: GuestOs, client: XsClient, traffic: Traffic, plan: ToolstackPlan, slot: number): Actor {

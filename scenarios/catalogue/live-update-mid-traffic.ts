@@ -1,4 +1,4 @@
-import { type ClientHabits, LINUX_HABITS, monitor, operator, quiesce, readTree, type SeenNode, toolstack, worker } from '../../guests/index.ts';
+import { type ClientHabits, LINUX_HABITS, type Me, monitor, operator, quiesce, readTree, type SeenNode, toolstack, worker } from '../../guests/index.ts';
 import { checkHistory } from '../invariants/index.ts';
 import type { RunRequest, RunResult, Scenario, UpdateReport } from '../scenario.ts';
 import { LIFELIKE, STORE_BINARY, World } from '../world.ts';
@@ -37,7 +37,9 @@ function run(request: RunRequest): RunResult {
   const atRequests = updateMoments(number('updates'), requestsMax, plan);
 
   let created = 0;
-  dom0.os.start('xl', (me) =>
+  /** Those who change something: the run is at rest when they have ended. */
+  const writers: Me[] = [];
+  const xl = dom0.os.start('xl', (me) =>
     toolstack(me, dom0.os, dom0.client, traffic, {
       domains,
       lifeNsMin: 8_000_000,
@@ -55,8 +57,10 @@ function run(request: RunRequest): RunResult {
         const { os, client } = world.boot(built, habits);
         const { domid } = built.domain;
         for (let w = 0; w < number('workers'); w++)
-          os.start(`worker${w}`, (me) =>
-            worker(me, client, traffic, { domid, sharedNodes: 3, thinkNsMax: 20_000, txThinkNsMax: 60_000, peers: peersOf(domid) }),
+          writers.push(
+            os.start(`worker${w}`, (me) =>
+              worker(me, client, traffic, { domid, sharedNodes: 3, thinkNsMax: 20_000, txThinkNsMax: 60_000, peers: peersOf(domid) }),
+            ),
           );
         if (slot % 4 === 0)
           os.start('agent', (me) =>
@@ -83,7 +87,8 @@ function run(request: RunRequest): RunResult {
     }),
   );
   const answers: string[] = [];
-  dom0.os.start('operator', (me) =>
+  writers.push(xl);
+  const lu = dom0.os.start('operator', (me) =>
     operator(me, dom0.client, traffic, {
       atRequests,
       file: STORE_BINARY,
@@ -96,10 +101,12 @@ function run(request: RunRequest): RunResult {
     }),
   );
 
+  writers.push(lu);
+
   const nodes: SeenNode[] = [];
   let finished = false;
   dom0.os.start('verifier', (me) =>
-    quiesce(me, () => !traffic.stopping || world.inFlight > 0, function* (own) {
+    quiesce(me, () => writers.some(isWorking) || world.inFlight > 0, function* (own) {
       yield* readTree(own, dom0.client, nodes);
       finished = true;
     }),
@@ -137,6 +144,10 @@ function run(request: RunRequest): RunResult {
     verdicts,
     history,
   };
+}
+
+function isWorking({ task }: Me): boolean {
+  return task !== undefined && task.state !== 'done' && task.domain?.dying === 'alive';
 }
 
 /** Domids of neighbours that may or may not exist. */

@@ -7,7 +7,7 @@
  *
  *   domains     4 octets per domid, written by the harness: exists, shutdown, shutdown reason, dying
  *   page-<d>    the ring page of domain d, which is also what its grant 1 and its gfn map to
- *   evtchn      FIFO of ready ports, u32 each: read by the daemon, written by the harness and by a bind
+ *   evtchn      FIFO of ready ports, u32 each, made here: read by the daemon, written by the harness and by a bind
  *   status      u32 words, written here: STATUS_* below, then from STATUS_PORTS on the remote port bound per domid
  *   xsd_port    the event channel of dom0's own ring, as text
  *   control     unix socket on which the harness listens: it sends 4 octets, a sequence number, and gets 8 back, that
@@ -247,6 +247,25 @@ time_t time(time_t *out)
 
 /* Quiet ------------------------------------------------------------------------------------------------------------ */
 
+static void hear_question(void)
+{
+	struct pollfd ask = { .fd = control, .events = POLLIN };
+
+	if (!owed && NEXT(poll)(&ask, 1, 0) > 0 && recv(control, &owed, sizeof(owed), MSG_WAITALL) != sizeof(owed))
+		_exit(0); /* the harness is gone */
+}
+
+static void answer_question(int timeout)
+{
+	int32_t answer[2] = { (int32_t)owed, timeout };
+
+	if (!owed)
+		return;
+	owed = 0;
+	if (send(control, answer, sizeof(answer), MSG_NOSIGNAL) != sizeof(answer))
+		_exit(0);
+}
+
 /*
  * The harness asks whether all is done. The answer must not come early: it is given when a poll of the daemon's own
  * descriptors, made after the question was read, finds nothing ready. Whatever the harness did before it asked (octets
@@ -270,10 +289,7 @@ int poll(struct pollfd *fds, nfds_t count, int timeout)
 			die("poll");
 	}
 	for (;;) {
-		struct pollfd ask = { .fd = control, .events = POLLIN };
-
-		if (!owed && next(&ask, 1, 0) > 0 && recv(control, &owed, sizeof(owed), MSG_WAITALL) != sizeof(owed))
-			_exit(0); /* the harness is gone */
+		hear_question();
 		n = next(fds, count, 0);
 		if (n || !timeout)
 			return n;
@@ -281,18 +297,35 @@ int poll(struct pollfd *fds, nfds_t count, int timeout)
 			jump(timeout);
 			return 0;
 		}
-		if (owed) {
-			int32_t answer[2] = { (int32_t)owed, timeout };
-
-			owed = 0;
-			if (send(control, answer, sizeof(answer), MSG_NOSIGNAL) != sizeof(answer))
-				_exit(0);
-		}
+		answer_question(timeout);
 		memcpy(all, fds, count * sizeof(*all));
-		all[count] = ask;
+		all[count] = (struct pollfd){ .fd = control, .events = POLLIN };
 		if (next(all, count + 1, -1) < 0)
 			return -1;
 	}
+}
+
+/*
+ * The C daemon reads sockets in blocking mode: after a header without its body it serves nobody until an octet comes.
+ * That is quiet, too.
+ */
+ssize_t read(int fd, void *into, size_t octets)
+{
+	static ssize_t (*next)(int, void *, size_t);
+	struct pollfd both[2] = { { .fd = fd, .events = POLLIN }, { .fd = control, .events = POLLIN } };
+	struct stat st;
+
+	if (!next)
+		next = NEXT(read);
+	while (control >= 0 && !NEXT(poll)(both, 1, 0) && !fstat(fd, &st) && S_ISSOCK(st.st_mode) &&
+	       !(fcntl(fd, F_GETFL) & O_NONBLOCK)) {
+		hear_question();
+		if (NEXT(poll)(both, 1, 0))
+			break;
+		answer_question(-1);
+		NEXT(poll)(both, 2, -1);
+	}
+	return next(fd, into, octets);
 }
 
 /* Event channels --------------------------------------------------------------------------------------------------- */
@@ -502,7 +535,7 @@ static uint32_t first_from(uint32_t domid)
 int xc_domain_getinfo(void *xch, uint32_t first, unsigned int max, struct dominfo_head *info)
 {
 	uint32_t domid = first_from(first);
-	int crashed = dom_flag(domid, DOM_REASON) == 1 && domains[domid * DOM_OCTETS + DOM_REASON] == REASON_CRASH;
+	int crashed;
 
 	(void)xch;
 	if (max != 1) {
@@ -511,6 +544,7 @@ int xc_domain_getinfo(void *xch, uint32_t first, unsigned int max, struct dominf
 	}
 	if (domid >= DOMIDS)
 		return 0;
+	crashed = domains[domid * DOM_OCTETS + DOM_REASON] == REASON_CRASH;
 	info->domid = domid;
 	info->ssidref = 0;
 	info->dying = dom_flag(domid, DOM_DYING);
@@ -549,7 +583,7 @@ __attribute__((constructor)) static void start(void)
 {
 	const char *inherited = getenv("XENARIUM_STANDIN_CONTROL");
 	struct sockaddr_un where = { .sun_family = AF_UNIX };
-	char text[16];
+	char text[16], fifo[PATH_MAX];
 
 	dir = getenv("XENARIUM_STANDIN");
 	if (!dir)
@@ -559,6 +593,9 @@ __attribute__((constructor)) static void start(void)
 	if (!domains || !status)
 		die("domains and status");
 	status[STATUS_BOOTS]++;
+	snprintf(fifo, sizeof(fifo), "%s/evtchn", dir);
+	if (mkfifo(fifo, 0600) && errno != EEXIST)
+		die("event FIFO");
 	if (inherited) {
 		control = atoi(inherited);
 		return;

@@ -1,0 +1,407 @@
+import { execFile, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { closeSync, constants, existsSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
+import { mkdtemp, open, rm, writeFile } from 'node:fs/promises';
+import { connect, createServer, type Server, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
+import { promisify } from 'node:util';
+
+/**
+ * A real xenstore daemon, run in a directory of its own under the hypervisor stand-in (standin.c): domains, event
+ * channels and shared pages are files there. Nothing is written outside that directory.
+ */
+
+const DOMIDS = 32768;
+const DOMAIN_OCTETS = 4;
+const STATUS_PORTS = 64;
+const STATUS_VIRQ = 0;
+const STATUS_SECONDS = 3;
+const PORT_BASE = 100;
+const PAGE_OCTETS = 4096;
+
+/** Enough for the slowest machine: what takes longer has hung, and the daemon is no further use. */
+const HANG_MS = 20_000;
+
+export const SHUTDOWN_CODES = { poweroff: 0, reboot: 1, suspend: 2, crash: 3 } as const;
+
+/** Where the distribution's packages put the daemons. */
+export const INSTALLED_DAEMONS = {
+  xenstored: '/usr/lib/xen-4.17/bin/xenstored',
+  oxenstored: '/usr/lib/xen-4.17/bin/oxenstored',
+} as const;
+
+/** The stand-in's source: beside this file in the tree, three folders up from the compiled program. */
+function standinSource(): string {
+  const near = join(import.meta.dirname, 'standin.c');
+  return existsSync(near) ? near : join(import.meta.dirname, '../../../scenarios/conform/standin.c');
+}
+
+let compiled: Promise<string> | undefined;
+
+/** Compile the stand-in, once per process; returns the library's path, removed when the process exits. Errors: no `cc`. */
+export function compileStandin(): Promise<string> {
+  compiled ??= (async () => {
+    const dir = await mkdtemp(join(tmpdir(), 'xenarium-standin-'));
+    process.once('exit', () => rmSync(dir, { recursive: true, force: true }));
+    const library = join(dir, 'standin.so');
+    await promisify(execFile)('cc', ['-O1', '-shared', '-fPIC', '-o', library, standinSource(), '-ldl']);
+    return library;
+  })();
+  return compiled;
+}
+
+/** Why no daemon can be run here, in words; `undefined` when one can. */
+export async function whyNot(binary: string): Promise<string | undefined> {
+  if (!existsSync(binary)) return `${binary} is not installed`;
+  try {
+    await compileStandin();
+    return undefined;
+  } catch (error) {
+    return `the hypervisor stand-in does not compile: ${error instanceof Error ? error.message : String(error)}`;
+  }
+}
+
+/** One client of the daemon's unix socket. */
+export class SocketClient {
+  readonly #socket: Socket;
+  #chunks: Uint8Array[] = [];
+  #isOpen = true;
+
+  constructor(socket: Socket) {
+    this.#socket = socket;
+    socket.on('data', (chunk: Uint8Array) => this.#chunks.push(chunk));
+    socket.on('error', () => {}); // 'close' follows
+    socket.on('end', () => this.#end());
+    socket.on('close', () => this.#end());
+  }
+
+  #end(): void {
+    this.#isOpen = false;
+    this.#socket.destroy();
+  }
+
+  /** False once the daemon has closed it, and everything that came before has been received. */
+  get isOpen(): boolean {
+    return this.#isOpen;
+  }
+
+  send(octets: Uint8Array): void {
+    if (this.#isOpen && octets.length > 0) this.#socket.write(octets);
+  }
+
+  /** All that came since the last call. */
+  take(): readonly Uint8Array[] {
+    const chunks = this.#chunks;
+    this.#chunks = [];
+    return chunks;
+  }
+
+  hold(): void {
+    this.#socket.pause();
+  }
+
+  free(): void {
+    this.#socket.resume();
+  }
+
+  close(): void {
+    this.#end();
+  }
+}
+
+const RING_OCTETS = 1024;
+const REQ_CONS = 2048;
+const REQ_PROD = 2052;
+const RSP_CONS = 2056;
+const RSP_PROD = 2060;
+
+/** A guest's end of its ring page; the page is a file that the daemon has mapped, so reads and writes here are its memory. */
+export class RingPage {
+  readonly #fd: number;
+  readonly #word = new Uint8Array(4);
+  readonly #wordView = new DataView(this.#word.buffer);
+
+  constructor(path: string) {
+    this.#fd = openSync(path, 'r+');
+  }
+
+  /** One u32 of the page, at an offset of xs_wire.h. */
+  read32(at: number): number {
+    readSync(this.#fd, this.#word, 0, 4, at);
+    return this.#wordView.getUint32(0, true);
+  }
+
+  write32(at: number, value: number): void {
+    this.#wordView.setUint32(0, value, true);
+    writeSync(this.#fd, this.#word, 0, 4, at);
+  }
+
+  /** Put in as much as there is room for; returns the count. */
+  put(octets: Uint8Array): number {
+    const prod = this.read32(REQ_PROD);
+    const used = (prod - this.read32(REQ_CONS)) >>> 0;
+    const count = Math.min(octets.length, used > RING_OCTETS ? 0 : RING_OCTETS - used);
+    this.#copy(prod, count, (from, length, at) => writeSync(this.#fd, octets, from, length, at));
+    if (count > 0) this.write32(REQ_PROD, (prod + count) >>> 0);
+    return count;
+  }
+
+  /** Take out everything that is there. */
+  take(): Uint8Array {
+    const cons = this.read32(RSP_CONS);
+    const count = (this.read32(RSP_PROD) - cons) >>> 0;
+    if (count === 0 || count > RING_OCTETS) return new Uint8Array(0);
+    const octets = new Uint8Array(count);
+    this.#copy(cons, count, (from, length, at) => readSync(this.#fd, octets, from, length, RING_OCTETS + at));
+    this.write32(RSP_CONS, (cons + count) >>> 0);
+    return octets;
+  }
+
+  /** One step per contiguous piece of the ring. */
+  #copy(index: number, count: number, step: (from: number, length: number, at: number) => void): void {
+    for (let from = 0; from < count; ) {
+      const at = (index + from) % RING_OCTETS;
+      const length = Math.min(count - from, RING_OCTETS - at);
+      step(from, length, at);
+      from += length;
+    }
+  }
+
+  close(): void {
+    closeSync(this.#fd);
+  }
+}
+
+export interface DaemonOptions {
+  /** Path of a C xenstored or an oxenstored (told apart by the name). */
+  readonly binary: string;
+  /** Further arguments. */
+  readonly args?: readonly string[];
+}
+
+/** A running daemon. */
+export class Daemon {
+  readonly binary: string;
+  readonly dir: string;
+  readonly #child: ChildProcess;
+  readonly #control: Socket;
+  readonly #server: Server;
+  readonly #fds: { readonly domains: number; readonly status: number; readonly evtchn: number };
+  readonly #stderr: string[];
+  #sequence = 0;
+  #waiting: ((idle: boolean) => void) | undefined;
+  #isAlive = true;
+
+  /** Use `startDaemon`. */
+  constructor(parts: {
+    binary: string;
+    dir: string;
+    child: ChildProcess;
+    control: Socket;
+    server: Server;
+    stderr: string[];
+  }) {
+    this.binary = parts.binary;
+    this.dir = parts.dir;
+    this.#child = parts.child;
+    this.#control = parts.control;
+    this.#server = parts.server;
+    this.#stderr = parts.stderr;
+    this.#fds = {
+      domains: openSync(join(this.dir, 'domains'), 'r+'),
+      status: openSync(join(this.dir, 'status'), 'r'),
+      evtchn: openSync(join(this.dir, 'evtchn'), constants.O_RDWR | constants.O_NONBLOCK),
+    };
+    let rest = new Uint8Array(0);
+    this.#control.on('data', (chunk: Uint8Array) => {
+      rest = rest.length === 0 ? new Uint8Array(chunk) : new Uint8Array([...rest, ...chunk]);
+      for (; rest.length >= 8; rest = rest.slice(8)) {
+        const sequence = new DataView(rest.buffer, rest.byteOffset).getUint32(0, true);
+        if (sequence === this.#sequence) this.#settle(true);
+      }
+    });
+    this.#control.on('error', () => {});
+    this.#child.once('exit', () => {
+      this.#isAlive = false;
+      this.#settle(false);
+    });
+  }
+
+  #settle(idle: boolean): void {
+    this.#waiting?.(idle);
+    this.#waiting = undefined;
+  }
+
+  get isAlive(): boolean {
+    return this.#isAlive;
+  }
+
+  /** What the daemon and the stand-in have complained about. */
+  get complaints(): string {
+    return this.#stderr.join('');
+  }
+
+  /**
+   * Resolves when everything done so far has been dealt with and the daemon waits in poll with nothing ready; false when
+   * it has died. What it sent to sockets is received by then: it lay in the kernel before the answer did, so the turn of
+   * the event loop that brought the answer brought it too.
+   */
+  async quiet(): Promise<boolean> {
+    if (!this.#isAlive) return false;
+    this.#sequence = (this.#sequence % 0xffff_fffe) + 1; // never 0
+    const question = new Uint8Array(4);
+    new DataView(question.buffer).setUint32(0, this.#sequence, true);
+    const idle = await new Promise<boolean>((resolve) => {
+      const watchdog = setTimeout(() => {
+        this.#child.kill('SIGKILL'); // 'exit' settles it
+        this.#stderr.push(`no quiet within ${HANG_MS} ms\n`);
+      }, HANG_MS);
+      this.#waiting = (answer) => {
+        clearTimeout(watchdog);
+        resolve(answer);
+      };
+      this.#control.write(question);
+    });
+    await new Promise<void>((resolve) => setImmediate(resolve));
+    return idle;
+  }
+
+  /** Open a privileged connection; resolves when the daemon has accepted it. */
+  async openSocket(): Promise<SocketClient> {
+    const socket = connect(join(this.dir, 'socket'));
+    await new Promise<void>((resolve, reject) => {
+      socket.once('connect', resolve);
+      socket.once('error', reject);
+    });
+    const client = new SocketClient(socket);
+    await this.quiet();
+    return client;
+  }
+
+  /** Let a domain exist, with a fresh ring page, and return the page. Nobody has introduced it yet. */
+  async createDomain(domid: number): Promise<RingPage> {
+    const path = join(this.dir, `page-${domid}`);
+    if (!this.exists(domid)) await writeFile(path, new Uint8Array(PAGE_OCTETS));
+    this.#setDomain(domid, [1, 0, 0, 0]);
+    return new RingPage(path);
+  }
+
+  exists(domid: number): boolean {
+    const entry = new Uint8Array(DOMAIN_OCTETS);
+    readSync(this.#fds.domains, entry, 0, DOMAIN_OCTETS, domid * DOMAIN_OCTETS);
+    return entry[0] !== 0;
+  }
+
+  #setDomain(domid: number, entry: readonly [exists: number, shutdown: number, reason: number, dying: number]): void {
+    writeSync(this.#fds.domains, new Uint8Array(entry), 0, DOMAIN_OCTETS, domid * DOMAIN_OCTETS);
+  }
+
+  /** The domain shuts down, and the store is told. */
+  shutdownDomain(domid: number, reason: keyof typeof SHUTDOWN_CODES): void {
+    this.#setDomain(domid, [1, 1, SHUTDOWN_CODES[reason], 0]);
+    this.#raiseVirq();
+  }
+
+  /** The domain is destroyed, as a toolstack does it: dying while its pages are mapped elsewhere, then gone. */
+  async destroyDomain(domid: number): Promise<void> {
+    this.#setDomain(domid, [1, 1, 0, 1]);
+    this.#raiseVirq();
+    await this.quiet();
+    this.#setDomain(domid, [0, 0, 0, 0]);
+    await rm(join(this.dir, `page-${domid}`), { force: true });
+    // Complete destruction raises the VIRQ once more, but then the last mapping is gone, and nobody is left to tell.
+  }
+
+  #raiseVirq(): void {
+    const port = this.#status(STATUS_VIRQ);
+    if (port !== 0) this.#makeReady(port);
+  }
+
+  /** The guest's event channel; without effect while the daemon has not bound its end. */
+  kick(domid: number): void {
+    if (this.#status(STATUS_PORTS + domid) !== 0) this.#makeReady(PORT_BASE + domid);
+  }
+
+  #status(word: number): number {
+    const octets = new Uint8Array(4);
+    readSync(this.#fds.status, octets, 0, 4, 4 * word);
+    return new DataView(octets.buffer).getUint32(0, true);
+  }
+
+  #makeReady(port: number): void {
+    const octets = new Uint8Array(4);
+    new DataView(octets.buffer).setUint32(0, port, true);
+    writeSync(this.#fds.evtchn, octets);
+  }
+
+  /** Kill the daemon and remove its directory. */
+  async stop(): Promise<void> {
+    if (this.#isAlive) {
+      const exited = new Promise<void>((resolve) => this.#child.once('exit', () => resolve()));
+      this.#child.kill('SIGKILL');
+      await exited;
+    }
+    this.#control.destroy();
+    this.#server.close();
+    for (const fd of Object.values(this.#fds)) closeSync(fd);
+    await rm(this.dir, { recursive: true, force: true });
+  }
+}
+
+/** Start a daemon; resolves when it waits for its first client. Errors: it does not start; what it said is in the message. */
+export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
+  const library = await compileStandin();
+  const dir = await mkdtemp(join(tmpdir(), 'xenarium-daemon-'));
+  await writeZeros(join(dir, 'domains'), DOMIDS * DOMAIN_OCTETS);
+  await writeZeros(join(dir, 'status'), (STATUS_PORTS + DOMIDS) * 4);
+  await writeZeros(join(dir, 'page-0'), PAGE_OCTETS);
+  await writeFile(join(dir, 'xsd_port'), '1');
+  await writeFile(join(dir, 'oxenstored.conf'), 'persistent = false\n');
+  await patch(join(dir, 'domains'), 0, [1, 0, 0, 0]);
+  await patch(join(dir, 'status'), 4 * STATUS_SECONDS, [0, 0, 0x10, 0]); // any time but zero will do
+
+  const server = createServer();
+  const control = new Promise<Socket>((resolve) => server.once('connection', resolve));
+  await new Promise<void>((resolve) => server.listen(join(dir, 'control'), resolve));
+
+  const isOcaml = basename(options.binary).startsWith('oxenstored');
+  const own = isOcaml
+    ? ['--no-fork', '--config-file', join(dir, 'oxenstored.conf')]
+    : ['--no-fork', '--pid-file', join(dir, 'pid')];
+  const child = spawn(options.binary, [...own, ...(options.args ?? [])], {
+    cwd: dir,
+    env: { PATH: '/usr/bin:/bin', LD_PRELOAD: library, XENARIUM_STANDIN: dir, XENSTORED_RUNDIR: dir, XENSTORED_PATH: join(dir, 'socket') },
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  const stderr: string[] = [];
+  child.stderr.setEncoding('utf8');
+  child.stderr.on('data', (text: string) => stderr.push(text));
+  const died = new Promise<undefined>((resolve) => {
+    child.once('exit', () => resolve(undefined));
+    child.once('error', () => resolve(undefined));
+  });
+  const connected = await Promise.race([control, died]);
+  const fail = async (): Promise<never> => {
+    server.close();
+    await rm(dir, { recursive: true, force: true });
+    throw new Error(`${options.binary} does not start: ${stderr.join('').trim() || 'it said nothing'}`);
+  };
+  if (connected === undefined) return fail();
+  const daemon = new Daemon({ binary: options.binary, dir, child, control: connected, server, stderr });
+  if (await daemon.quiet()) return daemon;
+  await daemon.stop();
+  return fail();
+}
+
+async function writeZeros(path: string, octets: number): Promise<void> {
+  const file = await open(path, 'w');
+  await file.truncate(octets);
+  await file.close();
+}
+
+async function patch(path: string, at: number, octets: readonly number[]): Promise<void> {
+  const file = await open(path, 'r+');
+  await file.write(new Uint8Array(octets), 0, octets.length, at);
+  await file.close();
+}
