@@ -12,14 +12,18 @@ export interface BuiltDomain {
   readonly port: Port;
 }
 
-/** Create a domain and do the builder's part for xenstore (GNT-26, EVT-3). `undefined`: the hypervisor refused. */
-export function buildDomain(os: GuestOs, domid: number, name: string, storeDomid: number): BuiltDomain | undefined {
+/**
+ * Create a domain and do the builder's part for xenstore (GNT-26, EVT-3). `undefined`: the hypervisor refused.
+ * @param wantedPort number of the store port; lower ones are taken by others, as a real guest's are. 0 = the lowest free.
+ */
+export function buildDomain(os: GuestOs, domid: number, name: string, storeDomid: number, wantedPort = 0): BuiltDomain | undefined {
   const created = os.hyper.createDomain(domid, name);
   if (!created.ok) return undefined;
   const domain = created.value;
   const ring = domain.memory.alloc();
   os.hyper.seedGrant(domain.domid, GNTTAB_RESERVED_XENSTORE, storeDomid, ring);
-  const port = os.hyper.allocUnbound(domain.domid, storeDomid);
+  let port = os.hyper.allocUnbound(domain.domid, storeDomid);
+  while (port.ok && port.value < wantedPort) port = os.hyper.allocUnbound(domain.domid, storeDomid);
   if (!port.ok) throw new Error(`assertion: no port in a new domain: ${port.errno}`);
   return { domain, ring, port: port.value };
 }

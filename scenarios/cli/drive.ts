@@ -1,3 +1,32 @@
-export function driveCommand(_script: string, _options: unknown): number {
-  return 2;
+import { readFileSync } from 'node:fs';
+import { Driver } from '../drive/drive.ts';
+import { parseScript } from '../drive/script.ts';
+
+interface DriveOptions {
+  readonly compat: '4.22' | '4.17';
+  readonly liveUpdateEvery?: number;
+  readonly format?: string;
+  readonly seed: string;
+}
+
+/** Run a traffic script; a line that is not understood ends it, after those before it were run and printed. */
+export function driveCommand(file: string, options: DriveOptions): number {
+  let script: string;
+  try {
+    script = readFileSync(file, 'utf8');
+  } catch (error) {
+    process.stderr.write(`xenarium: ${error instanceof Error ? error.message : String(error)}\n`);
+    return 2;
+  }
+  const { compat, seed } = options;
+  const format = options.format ?? (compat === '4.17' ? 'v1' : 'v2');
+  const driver = new Driver({ compat, seed, liveUpdateEvery: options.liveUpdateEvery ?? 0, format });
+  for (const parsed of parseScript(script)) {
+    if (!parsed.ok) {
+      process.stderr.write(`xenarium: ${file}:${parsed.line}: ${parsed.reason}\n`);
+      return 2;
+    }
+    for (const line of driver.perform(parsed.action)) process.stdout.write(`${line}\n`);
+  }
+  return 0;
 }

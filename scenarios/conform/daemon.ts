@@ -357,7 +357,8 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   await writeZeros(join(dir, 'status'), (STATUS_PORTS + DOMIDS) * 4);
   await writeZeros(join(dir, 'page-0'), PAGE_OCTETS);
   await writeFile(join(dir, 'xsd_port'), '1');
-  await writeFile(join(dir, 'oxenstored.conf'), 'persistent = false\n');
+  const conf = `persistent = false\nxenstored-kva = ${join(dir, 'page-0')}\nxenstored-port = ${join(dir, 'xsd_port')}\n`;
+  await writeFile(join(dir, 'oxenstored.conf'), conf);
   await patch(join(dir, 'domains'), 0, [1, 0, 0, 0]);
   await patch(join(dir, 'status'), 4 * STATUS_SECONDS, [0, 0, 0x10, 0]); // any time but zero will do
 

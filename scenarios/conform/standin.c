@@ -52,12 +52,11 @@
 #define REASON_CRASH 3
 #define SOON_MS 1000
 
-enum { STATUS_VIRQ, STATUS_NOTIFIES, STATUS_BOOTS, STATUS_SECONDS, STATUS_MILLIS, STATUS_PORTS = 64 };
+enum { STATUS_VIRQ, STATUS_NOTIFIES, STATUS_OWED, STATUS_SECONDS, STATUS_MILLIS, STATUS_PORTS = 64 };
 enum { DOM_EXISTS, DOM_SHUTDOWN, DOM_REASON, DOM_DYING, DOM_OCTETS };
 
 static const char *dir;
 static int control = -1;
-static uint32_t owed; /* the sequence number to answer when idle; 0 = none */
 static volatile uint32_t *status;
 static const volatile uint8_t *domains;
 
@@ -247,21 +246,26 @@ time_t time(time_t *out)
 
 /* Quiet ------------------------------------------------------------------------------------------------------------ */
 
+/* STATUS_OWED is the sequence number to answer when idle, 0 = none; it may be asked before an exec and answered after. */
 static void hear_question(void)
 {
 	struct pollfd ask = { .fd = control, .events = POLLIN };
+	uint32_t sequence;
 
-	if (!owed && NEXT(poll)(&ask, 1, 0) > 0 && recv(control, &owed, sizeof(owed), MSG_WAITALL) != sizeof(owed))
+	if (status[STATUS_OWED] || NEXT(poll)(&ask, 1, 0) <= 0)
+		return;
+	if (recv(control, &sequence, sizeof(sequence), MSG_WAITALL) != sizeof(sequence))
 		_exit(0); /* the harness is gone */
+	status[STATUS_OWED] = sequence;
 }
 
 static void answer_question(int timeout)
 {
-	int32_t answer[2] = { (int32_t)owed, timeout };
+	int32_t answer[2] = { (int32_t)status[STATUS_OWED], timeout };
 
-	if (!owed)
+	if (!answer[0])
 		return;
-	owed = 0;
+	status[STATUS_OWED] = 0;
 	if (send(control, answer, sizeof(answer), MSG_NOSIGNAL) != sizeof(answer))
 		_exit(0);
 }
@@ -592,7 +596,6 @@ __attribute__((constructor)) static void start(void)
 	status = map_file("status", (STATUS_PORTS + DOMIDS) * sizeof(*status), O_RDWR, PROT_READ | PROT_WRITE);
 	if (!domains || !status)
 		die("domains and status");
-	status[STATUS_BOOTS]++;
 	snprintf(fifo, sizeof(fifo), "%s/evtchn", dir);
 	if (mkfifo(fifo, 0600) && errno != EEXIST)
 		die("event FIFO");

@@ -2,7 +2,6 @@ import type { HistoryRecord, SnapshotNode, Verdict } from '../history.ts';
 import { show, textOf } from '../oracles/octets.ts';
 import { formatPerm, printsAs } from '../oracles/permissions.ts';
 import type { Node } from '../oracles/tree.ts';
-import type { Moment } from '../oracles/wire.ts';
 import type { XenstoreModel } from '../oracles/xenstore-model.ts';
 import { abortedNote } from './answers.ts';
 import type { Evidence } from './finding.ts';
@@ -13,41 +12,41 @@ export const SOURCE = 'store.md 3; guests.md 6.7 INV-N1 to N5';
 
 type Snapshot = Extract<HistoryRecord, { readonly kind: 'snapshot' }>;
 
-/** Compare the tree as it was read at the end with the model's. */
-export function checkSnapshot(snapshot: Snapshot, model: XenstoreModel, evidence: Evidence): void {
+/** Compare the tree as it was read at the end with the model's. `readingSince`: when dom0 last listed `/`, which is how the
+ *  reading of a whole tree begins; infinity: never, so the snapshot is of one moment. */
+export function checkSnapshot(
+  snapshot: Snapshot,
+  readingSince: number,
+  model: XenstoreModel,
+  evidence: Evidence,
+): void {
+  const s: Scene = { snapshot, readingSince, model, evidence };
   const seen = new Set<string>();
   for (const node of snapshot.nodes) {
     evidence['final-tree'].count('nodes');
-    checkNode(snapshot, node, model, evidence, seen.has(node.path));
+    checkNode(s, node, seen.has(node.path));
     seen.add(node.path);
   }
   for (const [name, node] of model.tree.nodes) {
     if (seen.has(name)) continue;
     if (name.startsWith('@') && model.compat === '4.17') continue; // not nodes there, and not readable (store.md 1.8)
-    report(
-      snapshot,
-      name,
-      node,
-      `${name} is missing, expected with value ${show(node.value)}`,
-      undefined,
-      model,
-      evidence,
-    );
+    report(s, name, node, `${name} is missing, expected with value ${show(node.value)}`, undefined);
   }
 }
 
-function checkNode(
-  at: Moment,
-  node: SnapshotNode,
-  model: XenstoreModel,
-  evidence: Evidence,
-  isRepeated: boolean,
-): void {
+interface Scene {
+  readonly snapshot: Snapshot;
+  readonly readingSince: number;
+  readonly model: XenstoreModel;
+  readonly evidence: Evidence;
+}
+
+function checkNode(s: Scene, node: SnapshotNode, isRepeated: boolean): void {
   const name = node.path;
   const value = textOf(node.value);
-  const bad = (wanted: Node | undefined, detail: string) => report(at, name, wanted, detail, value, model, evidence);
+  const bad = (wanted: Node | undefined, detail: string) => report(s, name, wanted, detail, value);
   if (isRepeated) bad(undefined, `${name} is there twice`);
-  const wanted = model.tree.read(name);
+  const wanted = s.model.tree.read(name);
   if (wanted === undefined) {
     bad(undefined, `${name} is there with value ${show(value)}, but must not be`);
     return;
@@ -59,25 +58,23 @@ function checkNode(
   }
 }
 
-function report(
-  at: Moment,
-  name: string,
-  wanted: Node | undefined,
-  detail: string,
-  value: string | undefined,
-  model: XenstoreModel,
-  evidence: Evidence,
-): void {
-  const writer = wanted?.writer ?? (wanted === undefined ? model.tree.removedBy.get(name) : undefined);
-  const by =
-    writer === undefined
-      ? ''
-      : `; last ${wanted === undefined ? 'removed' : 'written'} by ${writer.describe()} at seq ${writer.seq}`;
-  evidence['final-tree'].add(at, '', '', detail + by);
+function report(s: Scene, name: string, wanted: Node | undefined, what: string, value: string | undefined): void {
+  const { snapshot, model, evidence } = s;
+  const writer = wanted === undefined ? model.tree.removedBy.get(name) : wanted.writer;
+  const done = wanted === undefined ? 'removed' : 'written';
+  const detail = writer === undefined ? what : `${what}; last ${done} by ${writer.describe()} at seq ${writer.seq}`;
+  if (writer !== undefined && writer.seq > s.readingSince) {
+    // Nothing is known to be lost, and nothing is proven: a snapshot that took in half of the last changes is no snapshot.
+    const note = `the tree was being read since seq ${s.readingSince}, before the traffic had ended`;
+    evidence['final-tree'].add(snapshot, '', '', `${detail}; ${note}`);
+    return;
+  }
+  evidence['final-tree'].add(snapshot, '', '', detail);
   const aborted = value === undefined ? undefined : abortedNote(model, name, value);
-  if (aborted !== undefined && value !== wanted?.value) evidence.transactions.add(at, '', '', `${detail}; ${aborted}`);
+  if (aborted !== undefined && value !== wanted?.value)
+    evidence.transactions.add(snapshot, '', '', `${what}; ${aborted}`);
   else if (writer?.isCommit)
-    evidence.transactions.add(at, '', '', `${detail}${by}, a commit that must take effect whole`);
+    evidence.transactions.add(snapshot, '', '', `${detail}, a commit that must take effect whole`);
 }
 
 /** A history without a snapshot leaves this unproven, which is not the same as true. */

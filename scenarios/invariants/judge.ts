@@ -38,6 +38,8 @@ class Judge {
   readonly #requestOf = new Map<unknown, Request>();
   #releasing: Releasing | undefined;
   #introducing: number | undefined;
+  /** When dom0 last listed the root: so begins the reading of a whole tree. */
+  #readingSince = Number.POSITIVE_INFINITY;
   /** The last `live-update -s` that was seen in a ring. */
   #updating: Request | undefined;
 
@@ -86,7 +88,7 @@ class Judge {
       case 'snapshot':
         this.#settleRelease();
         if (this.#unnoticed.size > 0) this.#notice(r);
-        checkSnapshot(r, this.#model, this.#evidence);
+        checkSnapshot(r, this.#readingSince, this.#model, this.#evidence);
         break;
       case 'sent':
       case 'got':
@@ -146,6 +148,7 @@ class Judge {
 
   #serve(peer: Peer, request: Request): void {
     const tx = request.txId === 0 ? undefined : peer.transactions.get(request.txId);
+    if (request.type === Op.DIRECTORY && request.payload === '/\0' && peer.isPriv) this.#readingSince = request.seq;
     const accessedBefore = tx?.accessed.size ?? 0;
     const actual = answerOf(request);
     let prediction = this.#model.predict(peer, request);

@@ -1,0 +1,272 @@
+import { buildDomain, octets, strings, text, XS } from '../../guests/index.ts';
+import { type Domain, NO_JITTER } from '../../sim/index.ts';
+import type { CompatName } from '../../store/index.ts';
+import { STORE_BINARY, World } from '../world.ts';
+import { type Link, RingEnd, SocketEnd } from './link.ts';
+import { type Action, compareNames, formatLine, type MessageAction, type OutputLine, RING_GFN, RING_PORT, txIdOf } from './script.ts';
+
+const HEADER_BYTES = 16;
+/** req_id of every message that a script waits for; `raw` octets bring their own. */
+const OWN_REQ_ID_FROM = 0x4000_0000;
+/** Timers within this time belong to what is still going on; later ones (events that expire) to nobody's patience. */
+const QUIET_NS = 50_000_000;
+/** How long a reply may take in virtual time: a writer without credit waits its turn. */
+const PATIENCE_NS = 15_000_000_000;
+
+interface Received {
+  readonly type: number;
+  readonly reqId: number;
+  readonly payload: Uint8Array;
+}
+
+interface Connection {
+  readonly name: string;
+  readonly link: Link;
+  buffer: Uint8Array;
+  isHeld: boolean;
+  /** Messages that came without being asked for, in order. */
+  readonly inbox: Received[];
+}
+
+export interface DriveOptions {
+  readonly compat: CompatName;
+  readonly seed: string;
+  /** Name of the format of silent updates, after so many actions each; 0 = none. */
+  readonly liveUpdateEvery: number;
+  readonly format: string;
+}
+
+/** Runs traffic scripts in the simulator, one action at a time. */
+export class Driver {
+  readonly #world: World;
+  readonly #options: DriveOptions;
+  readonly #connections = new Map<string, Connection>();
+  readonly #domains = new Map<number, Domain>();
+  readonly #hidden: Connection;
+  readonly #txNames = new Map<string, number>();
+  #reqId = OWN_REQ_ID_FROM;
+  #actions = 0;
+
+  constructor(options: DriveOptions) {
+    this.#options = options;
+    this.#world = new World({
+      seed: options.seed,
+      jitter: NO_JITTER,
+      requestsMax: Number.MAX_SAFE_INTEGER,
+      policy: 'daemon',
+      compat: options.compat,
+      records: false,
+    });
+    this.#hidden = this.#connection('', new SocketEnd(this.#world.listener.connect()));
+    this.#settle();
+  }
+
+  /** Perform one action: its own line, and what came unasked. */
+  perform(action: Action): string[] {
+    const lines = [this.#act(action), ...this.#unasked()];
+    this.#actions++;
+    const { liveUpdateEvery, format } = this.#options;
+    if (liveUpdateEvery > 0 && this.#actions % liveUpdateEvery === 0) {
+      this.#liveUpdate(format);
+      lines.push(...this.#unasked());
+    }
+    return lines.map(formatLine);
+  }
+
+  #act(action: Action): OutputLine {
+    switch (action.kind) {
+      case 'domain':
+        return { kind: 'domain', domid: action.domid, introduced: this.#createDomain(action.domid) };
+      case 'socket': {
+        const connection = this.#connection(action.name, new SocketEnd(this.#world.listener.connect()));
+        this.#connections.set(action.name, connection);
+        this.#settle();
+        return { kind: 'socket', name: action.name };
+      }
+      case 'close':
+        return this.#on(action.name, (c) => {
+          c.link.close();
+          this.#connections.delete(c.name);
+          this.#settle();
+          return { kind: 'close', name: c.name };
+        });
+      case 'hold':
+        return this.#on(action.on, (c) => {
+          c.isHeld = true;
+          return { kind: 'hold', name: c.name };
+        });
+      case 'free':
+        return this.#on(action.on, (c) => {
+          c.isHeld = false;
+          this.#settle();
+          return { kind: 'free', name: c.name };
+        });
+      case 'raw':
+        return this.#on(action.on, (c) => {
+          const limit = c.link instanceof RingEnd ? 1024 : action.octets.length;
+          const taken = c.link.send(action.octets.subarray(0, limit), 0);
+          this.#settle();
+          return { kind: 'raw', on: c.name, taken };
+        });
+      case 'message':
+        return this.#on(action.on, (c) => this.#message(c, action));
+      case 'destroy':
+        return this.#domain(action.domid, (domain) => {
+          this.#world.machine.destroy(domain);
+          this.#domains.delete(action.domid);
+          this.#connections.delete(String(action.domid));
+          this.#settle();
+          return { kind: 'destroy', domid: action.domid };
+        });
+      case 'shutdown':
+        return this.#domain(action.domid, (domain) => {
+          this.#world.machine.shutdown(domain, action.reason);
+          this.#settle();
+          return { kind: 'shutdown', domid: action.domid };
+        });
+      case 'liveUpdate': {
+        const reason = this.#liveUpdate(action.format);
+        return reason === undefined ? { kind: 'liveUpdate' } : { kind: 'liveUpdate', reason };
+      }
+    }
+  }
+
+  #on(name: string, then: (connection: Connection) => OutputLine): OutputLine {
+    const connection = this.#connections.get(name);
+    return connection === undefined ? { kind: 'gone', on: name } : then(connection);
+  }
+
+  #domain(domid: number, then: (domain: Domain) => OutputLine): OutputLine {
+    const domain = this.#domains.get(domid);
+    return domain === undefined ? { kind: 'gone', on: String(domid) } : then(domain);
+  }
+
+  #connection(name: string, link: Link): Connection {
+    return { name, link, buffer: new Uint8Array(0), isHeld: false, inbox: [] };
+  }
+
+  /** Create a domain with its ring page, grant 1 and port 7, and have it introduced (traffic-script, `domain`). */
+  #createDomain(domid: number): boolean {
+    const { machine, dom0 } = this.#world;
+    let link = this.#connections.get(String(domid))?.link;
+    if (link === undefined && machine.domain(domid) === undefined) {
+      const built = buildDomain(dom0.os, domid, `d${domid}`, 0, RING_PORT);
+      if (built === undefined) return false;
+      link = new RingEnd(machine, built.domain, built.ring, built.port);
+      machine.unpause(built.domain);
+      this.#domains.set(domid, built.domain);
+    }
+    const introduced = this.#ask(this.#hidden, XS.INTRODUCE, strings(String(domid), String(RING_GFN), String(RING_PORT)), 0);
+    this.#ask(this.#hidden, XS.MKDIR, strings(`/local/domain/${domid}`), 0);
+    this.#ask(this.#hidden, XS.SET_PERMS, strings(`/local/domain/${domid}`, `n${domid}`), 0);
+    if (link !== undefined && !this.#connections.has(String(domid))) this.#connections.set(String(domid), this.#connection(String(domid), link));
+    this.#hidden.inbox.length = 0;
+    return introduced?.type === XS.INTRODUCE;
+  }
+
+  #message(connection: Connection, action: MessageAction): OutputLine {
+    const { name: on } = connection;
+    const { op, as } = action;
+    const reply = this.#ask(connection, action.type, action.payload, txIdOf(action.tx, this.#txNames));
+    if (reply === undefined) {
+      this.#connections.delete(on);
+      connection.link.close();
+      this.#settle();
+      return { kind: 'dead', on, op };
+    }
+    const { type, payload } = reply;
+    if (as === undefined || action.type !== XS.TRANSACTION_START || type !== XS.TRANSACTION_START) return { kind: 'reply', on, op, type, payload };
+    this.#txNames.set(as, Number(text(payload).replace(/\0$/, '')));
+    return { kind: 'reply', on, op, type, payload, as };
+  }
+
+  /** Send a message and wait for its reply; `undefined`: the store never answers, or has dropped the connection. */
+  #ask(connection: Connection, type: number, payload: Uint8Array, txId: number): Received | undefined {
+    const reqId = this.#reqId++;
+    const bytes = octets(new Uint8Array(HEADER_BYTES), payload);
+    const view = new DataView(bytes.buffer);
+    view.setUint32(0, type, true);
+    view.setUint32(4, reqId, true);
+    view.setUint32(8, txId, true);
+    view.setUint32(12, payload.length, true);
+    const { machine } = this.#world;
+    const until = machine.nowNs + PATIENCE_NS;
+    let sent = 0;
+    for (;;) {
+      if (sent < bytes.length) sent += connection.link.send(bytes, sent);
+      const moved = this.#settle();
+      const at = connection.inbox.findIndex((m) => m.reqId === reqId && m.type !== XS.WATCH_EVENT);
+      if (at >= 0) return connection.inbox.splice(at, 1)[0];
+      if (connection.link.isClosed()) return undefined;
+      if (moved && sent < bytes.length) continue;
+      const next = machine.scheduler.nextNs;
+      if (next === undefined || next > until) return undefined;
+      machine.scheduler.run(next);
+    }
+  }
+
+  /** Run until nothing more happens soon, taking out what comes in. @returns whether anything happened. */
+  #settle(): boolean {
+    const { scheduler } = this.#world.machine;
+    let moved = false;
+    for (;;) {
+      let again = false;
+      for (let next = scheduler.nextNs; next !== undefined && next <= this.#world.machine.nowNs + QUIET_NS; next = scheduler.nextNs) {
+        scheduler.run(next);
+        again = true;
+      }
+      for (const connection of [this.#hidden, ...this.#connections.values()]) if (!connection.isHeld && this.#receive(connection)) again = true;
+      if (!again) return moved;
+      moved = true;
+    }
+  }
+
+  #receive(connection: Connection): boolean {
+    const bytes = connection.link.receive();
+    if (bytes.length === 0) return false;
+    const all = octets(connection.buffer, bytes);
+    const view = new DataView(all.buffer);
+    let at = 0;
+    while (at + HEADER_BYTES <= all.length) {
+      const end = at + HEADER_BYTES + view.getUint32(at + 12, true);
+      if (end > all.length) break;
+      connection.inbox.push({ type: view.getUint32(at, true), reqId: view.getUint32(at + 4, true), payload: all.slice(at + HEADER_BYTES, end) });
+      at = end;
+    }
+    connection.buffer = all.slice(at);
+    return true;
+  }
+
+  /** What connections received without asking, in the order of the page. */
+  #unasked(): OutputLine[] {
+    const lines: OutputLine[] = [];
+    for (const connection of [...this.#connections.values()].sort((a, b) => compareNames(a.name, b.name))) {
+      const { name: on } = connection;
+      for (const { type, reqId, payload } of connection.inbox.splice(0))
+        lines.push(type === XS.WATCH_EVENT ? { kind: 'event', on, payload } : { kind: 'stray', on, req: reqId, type, payload });
+      if (connection.link.isClosed()) {
+        lines.push({ kind: 'closed', on });
+        this.#connections.delete(on);
+      }
+    }
+    return lines;
+  }
+
+  /** CONTROL live-update over the hidden connection. @returns the reason, if it failed. */
+  #liveUpdate(format: string): string | undefined {
+    const version = { v1: '1', v2: '2' }[format];
+    if (version === undefined) return `no format '${format}'`;
+    const armed = this.#control('-f', STORE_BINARY);
+    if (armed !== 'OK') return armed;
+    const flags = this.#options.compat === '4.17' ? (version === '1' ? [] : ['-v', version]) : ['-v', version];
+    const answer = this.#control('-s', ...flags);
+    if (answer === 'OK') return undefined;
+    this.#control('-a');
+    return answer;
+  }
+
+  #control(...args: readonly string[]): string {
+    const reply = this.#ask(this.#hidden, XS.CONTROL, strings('live-update', ...args), 0);
+    return reply === undefined ? 'no answer' : text(reply.payload).replace(/\0$/, '');
+  }
+}

@@ -1,0 +1,30 @@
+import { octets, strings, text, XS } from '../../guests/index.ts';
+import { STORE_BINARY, World } from '../../scenarios/world.ts';
+import { NO_JITTER } from '../../sim/index.ts';
+
+/** Live-update a store that holds about `nodes` nodes; wall time from the dump's begin to the successor's first pass. */
+export function updatePause(nodes: number): { readonly wallMs: number; readonly virtualMs: number; readonly imageBytes: number } {
+  const world = new World({ seed: '1', jitter: NO_JITTER, requestsMax: Number.MAX_SAFE_INTEGER, policy: 'daemon', compat: '4.22', records: false });
+  const { dom0, machine, store } = world;
+  let filled = false;
+  let answer = '';
+  dom0.os.start('fill', function* (me) {
+    const perDomain = 50;
+    for (let i = 0; i < nodes; i++) {
+      const path = `/local/domain/${Math.floor(i / perDomain)}/device/vif/${i % perDomain}`;
+      dom0.client.submit(me, XS.WRITE, octets(`${path}\0`, `value-${i}`));
+      if (i % 32 === 31) while (dom0.client.inFlight > 0) yield 1_000;
+    }
+    while (dom0.client.inFlight > 0) yield 1_000;
+    filled = true;
+    yield* dom0.client.request(me, XS.CONTROL, strings('live-update', '-f', STORE_BINARY));
+    answer = text((yield* dom0.client.request(me, XS.CONTROL, strings('live-update', '-s'))).payload);
+  });
+  while (!filled) machine.scheduler.run(machine.nowNs + 100_000);
+  const start = performance.now();
+  machine.scheduler.run(Number.MAX_SAFE_INTEGER);
+  const wallMs = performance.now() - start;
+  const update = store.updates[0];
+  if (answer !== 'OK\0' || update === undefined) throw new Error(`live update: ${answer}`);
+  return { wallMs, virtualMs: update.pauseNs / 1_000_000, imageBytes: update.imageBytes };
+}
