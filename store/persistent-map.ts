@@ -55,6 +55,14 @@ export class PersistentMap<V> {
     return new PersistentMap<V>({ bitmap: 0, slots: [] }, 0);
   }
 
+  /** A map of many entries at once; a later one wins over an earlier of the same key. Nobody else sees it being made. */
+  static of<V>(entries: Iterable<readonly [string, V]>): PersistentMap<V> {
+    const root: Building<V> = { bitmap: 0, slots: [] };
+    const grown = { by: 0 };
+    for (const [key, value] of entries) build(root, 0, { hash: hashOf(key), key, value }, grown);
+    return new PersistentMap(root, grown.by);
+  }
+
   get(key: string): V | undefined {
     const hash = hashOf(key);
     let branch = this.#root;
@@ -125,6 +133,34 @@ function putSlot<V>(slot: Slot<V>, shift: number, leaf: Leaf<V>, grown: { by: nu
   if (at >= 0) return { hash: slot.hash, leaves: slot.leaves.with(at, leaf) };
   grown.by = 1;
   return { hash: slot.hash, leaves: [...slot.leaves, leaf] };
+}
+
+/** A branch that only its maker has: it may be changed. */
+interface Building<V> extends Branch<V> {
+  bitmap: number;
+  readonly slots: Slot<V>[];
+}
+
+function build<V>(branch: Building<V>, shift: number, leaf: Leaf<V>, grown: { by: number }): void {
+  const bit = 1 << ((leaf.hash >>> shift) & MASK);
+  const index = bitCount(branch.bitmap & (bit - 1));
+  if ((branch.bitmap & bit) === 0) {
+    branch.bitmap |= bit;
+    branch.slots.splice(index, 0, leaf);
+    grown.by++;
+    return;
+  }
+  const slot = branch.slots[index] as Slot<V>;
+  if (isBranch(slot)) return build(slot as Building<V>, shift + BITS, leaf, grown);
+  if (slot.hash === leaf.hash) {
+    const more = { by: 0 };
+    branch.slots[index] = putSlot(slot, shift + BITS, leaf, more);
+    grown.by += more.by;
+    return;
+  }
+  const below: Building<V> = { bitmap: 1 << ((slot.hash >>> (shift + BITS)) & MASK), slots: [slot] };
+  branch.slots[index] = below;
+  build(below, shift + BITS, leaf, grown);
 }
 
 function branchOf<V>(slot: Leaf<V> | Clash<V>, shift: number): Branch<V> {

@@ -12,11 +12,12 @@ import { textOf } from './octets.ts';
 import { addWatch } from './ops.ts';
 import { baseOf, childOf, parentOf } from './path.ts';
 import type { Perm } from './perms.ts';
+import { PersistentMap } from './persistent-map.ts';
 import { isQuota, type Quotas } from './quota.ts';
 import { SPECIAL_NODES } from './special.ts';
 import { DaemonState, type StoreOptions } from './state.ts';
 import { newTransaction, type Transaction } from './transaction.ts';
-import { type Node, withChild } from './tree.ts';
+import { type Node, nodeSize, ownerOf } from './tree.ts';
 import { EVENT_TIMEOUT_MS } from './watch.ts';
 import { HEADER_BYTES, PAYLOAD_MAX, XS } from './wire.ts';
 
@@ -46,6 +47,7 @@ export function restoreState(
   const state = new DaemonState(host, options);
   const conns = new Map<number, Connection>();
   const pending = new Map<string, { readonly tx: Transaction; readonly nodes: NodeData[] }>();
+  const tree = new TreeBuilder(state);
   state.generation = 1;
   for (const record of decoded.value.records) {
     switch (record.kind) {
@@ -81,7 +83,7 @@ export function restoreState(
       }
       case 'NODE_DATA':
         if (record.connId === 0) {
-          const failed = restoreNode(state, record);
+          const failed = tree.add(record);
           if (failed !== undefined) return { ok: false, reason: failed };
         } else pending.get(`${record.connId}/${record.txId}`)?.nodes.push(record);
         break;
@@ -94,6 +96,7 @@ export function restoreState(
       }
     }
   }
+  tree.finish();
   for (const { tx, nodes } of pending.values()) restoreView(state, tx, nodes);
   return { ok: true, state };
 }
@@ -197,26 +200,48 @@ function restorePerms(state: DaemonState, perms: readonly ImagePerm[]): readonly
   });
 }
 
-/** @returns why the node cannot be restored. */
-function restoreNode(state: DaemonState, record: NodeData): string | undefined {
-  const path = textOf(record.path);
-  const perms = restorePerms(state, record.perms);
-  const isSpecial = path.startsWith('@');
-  if (isSpecial && !state.compat.specialNodes) {
-    if ((SPECIAL_NODES as readonly string[]).includes(path)) state.specialPerms.set(path, perms);
+/** The tree from its records: parents come before their children, whose order is the order of the records. */
+class TreeBuilder {
+  readonly #state: DaemonState;
+  readonly #nodes = new Map<string, { readonly node: Omit<Node, 'children' | 'childOctets'>; readonly children: string[]; childOctets: number }>();
+
+  constructor(state: DaemonState) {
+    this.#state = state;
+  }
+
+  /** @returns why the node cannot be restored. */
+  add(record: NodeData): string | undefined {
+    const state = this.#state;
+    const path = textOf(record.path);
+    const perms = restorePerms(state, record.perms);
+    const isSpecial = path.startsWith('@');
+    if (isSpecial && !state.compat.specialNodes) {
+      if ((SPECIAL_NODES as readonly string[]).includes(path)) state.specialPerms.set(path, perms);
+      return undefined;
+    }
+    const owner = (perms[0] as Perm).domid;
+    if (state.domains.findOrMake(owner) === undefined) return `write node error restoring node ${path}: owner domain ${owner} does not exist`;
+    if (!isSpecial && path !== '/') {
+      const parent = this.#nodes.get(parentOf(path));
+      if (parent === undefined) return `read parent error restoring node ${path}`;
+      const base = baseOf(path);
+      parent.children.push(base);
+      parent.childOctets += base.length + 1; // the parent keeps its generation: only its list grows
+    }
+    const node = { path, value: record.value.slice(), perms, generation: ++state.generation };
+    this.#nodes.set(path, { node, children: [], childOctets: 0 });
     return undefined;
   }
-  const owner = (perms[0] as Perm).domid;
-  if (state.domains.findOrMake(owner) === undefined)
-    return `write node error restoring node ${path}: owner domain ${owner} does not exist`;
-  state.putNode({ path, value: record.value.slice(), perms, children: [], childOctets: 0 });
-  state.domains.countNodes(owner, 1);
-  if (isSpecial || path === '/') return undefined;
-  const parent = state.liveNode(parentOf(path));
-  if (parent === undefined) return `read parent error restoring node ${path}`;
-  // The parent keeps its generation: only its list grows.
-  state.tree = state.tree.set(parent.path, withChild(parent, baseOf(path)));
-  return undefined;
+
+  finish(): void {
+    const state = this.#state;
+    const nodes = Array.from(this.#nodes.values(), ({ node, children, childOctets }): Node => ({ ...node, children, childOctets }));
+    for (const node of nodes) {
+      state.charge(ownerOf(node), nodeSize(node, state.compat) + node.path.length);
+      state.domains.countNodes(ownerOf(node), 1);
+    }
+    state.tree = PersistentMap.of(nodes.map((node) => [node.path, node] as const));
+  }
 }
 
 /** What a carried transaction sees: its own copies, with the child lists that follow from what it made and removed. */

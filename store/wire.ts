@@ -48,14 +48,18 @@ export const ERROR_NAMES = [
 ] as const; // biome-ignore format: in the order of the table
 export type ErrorName = (typeof ERROR_NAMES)[number];
 
-/** A request that fails: thrown by the code below an operation, caught in ops.ts only. */
-export class StoreError extends Error {
+/**
+ * A request that fails: thrown by the code below an operation, caught in ops.ts only. Not an Error: refusals are ordinary
+ * traffic, and nobody reads their stack.
+ */
+export class StoreError {
   readonly errno: ErrorName;
   constructor(errno: ErrorName) {
-    super(errno);
     this.errno = errno;
   }
 }
+
+const STORE_ERRORS = new Map(ERROR_NAMES.map((name) => [name, new StoreError(name)]));
 
 /** An errno of the host as the reply names it. */
 export function wireErrno(errno: string): ErrorName {
@@ -63,7 +67,7 @@ export function wireErrno(errno: string): ErrorName {
 }
 
 export function refuse(errno: ErrorName): never {
-  throw new StoreError(errno);
+  throw STORE_ERRORS.get(errno);
 }
 
 /** Header and payload of one message, u32 little-endian: type, req_id, tx_id, len. */
