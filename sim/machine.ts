@@ -60,8 +60,11 @@ export class Machine {
     return this.scheduler.spawn(name, domain, actor, this.streams.for(`sched/${name}`), delayNs);
   }
 
-  /** XEN_DOMCTL_createdomain: a new domain, paused by its controller. Errors: EEXIST id taken; ENOMEM no id free (DOM-2). */
-  createDomain(domid: Domid, name: string): Domain {
+  /**
+   * XEN_DOMCTL_createdomain: a new domain, paused by its controller. Errors: EEXIST id taken; ENOMEM no id free (DOM-2).
+   * @param uniqueId given only where a host is set up as it was found elsewhere; otherwise drawn.
+   */
+  createDomain(domid: Domid, name: string, uniqueId?: bigint): Domain {
     let id = domid;
     if (domid === DOMID_ANY) {
       id = this.#lastAutoDomid;
@@ -72,7 +75,7 @@ export class Machine {
       this.#lastAutoDomid = id;
     } else if (domid >= DOMID_FIRST_RESERVED) fail('EINVAL', `domid ${domid} is reserved`);
     else if (this.#domains.has(id)) fail('EEXIST', `domid ${id}`);
-    const domain = new Domain(id, this.#nextUniqueId(), name);
+    const domain = new Domain(id, uniqueId ?? this.#nextUniqueId(), name);
     domain.controllerPauses = 1;
     this.#domains.set(id, domain);
     this.trace.life(id, domain.uniqueId, 'created');
@@ -166,6 +169,13 @@ export class Machine {
     if (virq === VIRQ_DOM_EXC) this.#changed = new Set(this.#domains.keys());
     this.trace.port('virq', caller.domid, port, 0, virq);
     return port;
+  }
+
+  /** A host as it was found: an interdomain channel at given ports, nothing pending. The ports must be free. */
+  connectPorts(a: Domain, portA: Port, b: Domain, portB: Port): void {
+    a.ports.set(portA, { state: 'interdomain', remote: b, remotePort: portB });
+    b.ports.set(portB, { state: 'interdomain', remote: a, remotePort: portA });
+    this.trace.port('bind', a.domid, portA, b.domid, portB);
   }
 
   closePort(owner: Domain, port: Port): void {

@@ -177,6 +177,7 @@ export class XenstoredProcess {
     if (!this.#host.hasDomainException) this.#host.bindDomainException();
     for (const conn of state.connections) {
       if (conn.link.kind !== 'ring') continue;
+      if (conn.link.port !== 0) this.#host.adoptPort(conn.link.port);
       const page = this.#host.mapRing(conn.domid, () => state.onTouched(conn));
       if (page.ok) conn.link.page = page.value;
       if (!page.ok || conn.link.port === 0) {

@@ -321,7 +321,7 @@ ssize_t read(int fd, void *into, size_t octets)
 
 	if (!next)
 		next = NEXT(read);
-	while (control >= 0 && !NEXT(poll)(both, 1, 0) && !fstat(fd, &st) && S_ISSOCK(st.st_mode) &&
+	while (octets && control >= 0 && !NEXT(poll)(both, 1, 0) && !fstat(fd, &st) && S_ISSOCK(st.st_mode) &&
 	       !(fcntl(fd, F_GETFL) & O_NONBLOCK)) {
 		hear_question();
 		if (NEXT(poll)(both, 1, 0))

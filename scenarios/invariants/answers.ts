@@ -69,6 +69,8 @@ export function reportWrong(
   if (inTransaction(request)) {
     family = 'transactions';
     if (request.type === Op.TRANSACTION_END && tx !== undefined) notes.push(endNote(actual, tx));
+    else if (tx?.isCarried)
+      notes.push('the transaction was carried over a live update, which must not change what it sees');
   } else {
     const note = commitNote(model, prediction, actual);
     if (note !== undefined) {

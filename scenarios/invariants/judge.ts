@@ -1,6 +1,7 @@
 import type { History, HistoryRecord } from '../history.ts';
 import { domidOf } from '../oracles/node-ops.ts';
 import { oneString, stringsOf } from '../oracles/numbers.ts';
+import type { Transaction } from '../oracles/tree.ts';
 import { type Moment, Op } from '../oracles/wire.ts';
 import { type Peer, XenstoreModel } from '../oracles/xenstore-model.ts';
 import { answerOf, apply, reportWrong, wrong } from './answers.ts';
@@ -8,7 +9,8 @@ import { checkSnapshot, checkThereIsOne } from './final-tree.ts';
 import { describe, type Evidence } from './finding.ts';
 import type { Line, Request } from './lines.ts';
 import { Outbox } from './outbox.ts';
-import { checkOpen, markCrossed, noteEnd } from './transactions.ts';
+import { StaleIds, startBehind } from './stale-ids.ts';
+import { checkOpen, markCrossed, noteEnd, startedBy } from './transactions.ts';
 import { explainEvent, ShutdownEvents } from './watch-events.ts';
 
 /** Run the model once over the history, in the order in which requests took effect, and compare what comes out. */
@@ -31,6 +33,9 @@ class Judge {
   readonly #model: XenstoreModel;
   readonly #boxes: readonly Outbox[];
   readonly #shutdowns = new ShutdownEvents();
+  readonly #stale = new StaleIds();
+  /** Put-aside requests that were found to have run before their reply was written. */
+  readonly #early = new Set<Request>();
   /** Domains that went without ever having had a ring: the store drops what they own at a moment that no record shows. */
   readonly #unnoticed = new Set<number>();
   /** Per connection: requests served, messages begun, messages finished. */
@@ -131,7 +136,7 @@ class Judge {
         // 1. START is put aside. 2. Its connection is served on. 3. It runs at a moment that no record shows, before its reply.
         // Nobody can use the new transaction before that reply, so it may as well start with the reply's first octet.
         const peer = this.#model.peers.get(line.epoch.conn);
-        if (request?.isPutAside && peer !== undefined) this.#serve(peer, request);
+        if (request?.isPutAside && peer !== undefined && !this.#early.has(request)) this.#serve(peer, request);
         box.begin(
           m,
           request,
@@ -147,7 +152,8 @@ class Judge {
   }
 
   #serve(peer: Peer, request: Request): void {
-    const tx = request.txId === 0 ? undefined : peer.transactions.get(request.txId);
+    const tx = this.#transactionOf(peer, request);
+    this.#stale.check(request, tx, this.#evidence);
     if (request.type === Op.DIRECTORY && request.payload === '/\0' && peer.isPriv) this.#readingSince = request.seq;
     const accessedBefore = tx?.accessed.size ?? 0;
     const actual = answerOf(request);
@@ -171,7 +177,9 @@ class Judge {
     const isAside = request.isPutAside || request.type === Op.CONTROL;
     const committed = apply(prediction, actual);
     if (tx !== undefined) noteEnd(this.#model, peer, request, tx, committed, this.#evidence);
-    if (request.crossedUpdate) markCrossed(peer, actual, this.#history.transactionPolicy);
+    const begun = startedBy(peer, request, actual);
+    if (begun !== undefined) this.#stale.started(begun, request);
+    if (request.crossedUpdate) markCrossed(begun, this.#history.transactionPolicy);
     if (committed) this.#noteDomainOp(peer, request);
     this.#deliver(request, request);
     if (isAside) return;
@@ -180,6 +188,18 @@ class Judge {
       this.#boxes[request.conn]!.reply(request, releasing !== undefined);
     if (committed && prediction.firstEvent !== undefined)
       this.#boxes[request.conn]!.event(prediction.firstEvent, request, request);
+  }
+
+  #transactionOf(peer: Peer, request: Request): Transaction | undefined {
+    const { txId } = request;
+    if (txId === 0 || request.type === Op.WATCH || request.type === Op.UNWATCH) return undefined;
+    const known = peer.transactions.get(txId);
+    if (known !== undefined || request.reply === undefined || request.reply.type === Op.ERROR) return known;
+    const start = startBehind(request);
+    if (start === undefined) return undefined;
+    this.#early.add(start);
+    this.#serve(peer, start);
+    return peer.transactions.get(txId);
   }
 
   #noteDomainOp(peer: Peer, request: Request): void {
@@ -249,6 +269,7 @@ class Judge {
     this.#settleRelease();
     checkOpen(this.#model, this.#history, at, this.#updating, this.#evidence);
     this.#updating = undefined;
+    if (this.#history.transactionPolicy === 'daemon') this.#stale.update(this.#model.peers.values(), at.seq);
     this.#model.liveUpdate(this.#history.transactionPolicy);
     this.#shutdowns.liveUpdate(at);
     for (const box of this.#boxes) box.liveUpdate(at.timeNs);

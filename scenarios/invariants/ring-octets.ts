@@ -80,16 +80,25 @@ function shown(m: Framed | Sent | Got | undefined): string {
   return `${describe(m)} ${show(typeof m.payload === 'string' ? m.payload : textOf(m.payload))}`;
 }
 
-/** What the library says it sent is what stands in the ring. Raw writers say nothing, and are not judged. */
+/** What the library says it sent is what stands in the ring, and nothing else does. Raw writers say nothing at all, and are
+ *  not judged; nor is a last message, which the run's or the domain's end may have cut off from its record. */
 function checkSent(line: Line, found: Findings): void {
-  const byEnd = new Map(line.offered.map((m) => [m.end, m]));
+  if (line.sent.length === 0) return;
   found.count('messages sent', line.sent.length);
-  for (const t of line.sent) {
-    const m = byEnd.get(t.end);
-    if (differs(m, t)) {
-      found.add(t, t.actor, describe(t), `sent ${shown(t)}; the request ring up to ${t.end} has ${shown(m)}`);
+  const byEnd = new Map(line.sent.map((t) => [t.end, t]));
+  for (const [i, m] of line.offered.entries()) {
+    const t = byEnd.get(m.end);
+    if (t === undefined) {
+      if (i < line.offered.length - 1)
+        found.add(m.last, line.name, describe(m), `the request ring has ${shown(m)}, which nobody says to have sent`);
+      continue;
     }
+    byEnd.delete(m.end);
+    if (differs(m, t))
+      found.add(t, t.actor, describe(t), `sent ${shown(t)}; the request ring up to ${t.end} has ${shown(m)}`);
   }
+  for (const t of byEnd.values())
+    found.add(t, t.actor, describe(t), `sent ${shown(t)}; the request ring has no message that ends at ${t.end}`);
 }
 
 /** What the library got is what the store wrote, each message once. */

@@ -29,10 +29,15 @@ export function noteEnd(
   if (!committed) model.keepAborted(tx, `transaction ${request.txId} of ${peer.name}, ${how} at seq ${request.seq}`);
 }
 
+/** The transaction that a request has started. */
+export function startedBy(peer: Peer, request: Request, actual: Answer | undefined): Transaction | undefined {
+  if (request.type !== Op.TRANSACTION_START || !actual?.ok) return undefined;
+  return peer.transactions.get(Number(actual.payload.slice(0, -1)));
+}
+
 /** A transaction whose start and a live update crossed: it may have been started before the update, with only its reply
  *  still queued when the update came. */
-export function markCrossed(peer: Peer, actual: Answer | undefined, policy: History['transactionPolicy']): void {
-  const tx = actual?.ok ? peer.transactions.get(Number(actual.payload.slice(0, -1))) : undefined;
+export function markCrossed(tx: Transaction | undefined, policy: History['transactionPolicy']): void {
   if (tx === undefined) return;
   tx.isCarried = policy === 'carry';
   tx.isDoubtful = policy === 'daemon';

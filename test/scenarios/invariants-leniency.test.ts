@@ -150,3 +150,73 @@ describe('an epoch that ended', () => {
     expect(h.epochs.map((e) => e.name)).toEqual(['dom0', 'domU5']);
   });
 });
+
+describe('a transaction id that a forced update broke', () => {
+  function reused(mistake: boolean): History {
+    const b = new HistoryBuilder({ policy: 'daemon', ...(mistake ? { mistake: 'restarts-ids' } : {}) });
+    b.request(b.dom0, XS.START, '\0', 0, 'xl');
+    b.liveUpdate();
+    b.request(b.dom0, XS.START, '\0', 0, 'xenopsd');
+    b.request(b.dom0, XS.WRITE, '/tool\0x', 1, 'xl');
+    return b.finish();
+  }
+
+  it('is unknown afterwards', () => {
+    expect(details(reused(false))).toEqual([]);
+  });
+
+  it('must not lead its owner into the transaction of another', () => {
+    expect(details(reused(true))).toEqual([
+      expect.stringMatching(
+        /WRITE .* reached the transaction that dom0\/xenopsd started.*transaction 1 of dom0\/xl was broken/,
+      ),
+    ]);
+  });
+
+  it('must not do so either before the new owner has heard of it', () => {
+    const b = new HistoryBuilder({ policy: 'daemon', mistake: 'restarts-ids' });
+    b.request(b.dom0, XS.START, '\0', 0, 'xl');
+    b.send(b.dom0, XS.START, '\0', 0, 'xenopsd');
+    const start = b.take(b.dom0)!;
+    b.liveUpdate();
+    start();
+    b.send(b.dom0, XS.WRITE, '/tool\0x', 1, 'xl');
+    b.serve(b.dom0);
+    b.request(b.dom0, XS.END, 'T\0', 1, 'xenopsd');
+    b.request(b.dom0, XS.READ, '/tool\0');
+    expect(details(b.finish())).toEqual([expect.stringContaining('reached the transaction that dom0/xenopsd started')]);
+  });
+});
+
+describe('a transaction that is carried', () => {
+  it('goes on seeing what it saw', () => {
+    const b = new HistoryBuilder();
+    const tx = b.start(b.dom0);
+    b.request(b.dom0, XS.DIRECTORY, '/tool\0', tx);
+    b.request(b.dom0, XS.WRITE, '/tool/new\0');
+    b.liveUpdate();
+    b.request(b.dom0, XS.DIRECTORY, '/tool\0', tx);
+    const h = b.finish();
+    expect(details(h)).toEqual([]);
+    const leaked = rewrite(h, 0, (l) => l.with(-1, { ...l.at(-1)!, payload: 'xenstored\0new\0' }));
+    expect(details(leaked)).toEqual([
+      expect.stringContaining('carried over a live update, which must not change what it sees'),
+    ]);
+  });
+});
+
+describe('a snapshot', () => {
+  it('that was begun before the traffic ended proves nothing, and says so', () => {
+    const b = new HistoryBuilder();
+    b.request(b.dom0, XS.DIRECTORY, '/\0');
+    b.request(b.dom0, XS.WRITE, '/tool\0late');
+    const h = b.finish();
+    const early = {
+      ...h,
+      records: h.records.map((r) =>
+        r.kind === 'snapshot' ? { ...r, nodes: r.nodes.map((n) => ({ ...n, value: new Uint8Array(0) })) } : r,
+      ),
+    };
+    expect(details(early)).toEqual([expect.stringMatching(/value of \/tool: .* before the traffic had ended/)]);
+  });
+});

@@ -81,7 +81,8 @@ export interface BuilderOptions {
     | 'leaky-abort'
     | 'lost-update'
     | 'forgets-watches'
-    | 'renews-watches';
+    | 'renews-watches'
+    | 'restarts-ids';
 }
 
 /** Makes histories without a store: a server of its own, as simple as can be, answers; every octet goes through recorded
@@ -149,7 +150,7 @@ export class HistoryBuilder {
   }
 
   /** The client puts a request into its ring. Returns its req_id. */
-  send(conn: number, type: number, payload: string, txId = 0): number {
+  send(conn: number, type: number, payload: string, txId = 0, who = 'worker'): number {
     const ring = this.#rings[conn]!;
     const reqId = ++ring.lastReq;
     const bytes = message(type, reqId, txId, payload);
@@ -160,7 +161,7 @@ export class HistoryBuilder {
     this.#add({
       kind: 'sent',
       conn,
-      actor: `${ring.epoch.name}/worker`,
+      actor: `${ring.epoch.name}/${who}`,
       end: ring.pos.reqPublished,
       type,
       reqId,
@@ -267,8 +268,8 @@ export class HistoryBuilder {
   }
 
   /** Send, serve, write and take; returns the reply's payload, an error with `!` in front. */
-  request(conn: number, type: number, payload: string, txId = 0): string {
-    const reqId = this.send(conn, type, payload, txId);
+  request(conn: number, type: number, payload: string, txId = 0, who = 'worker'): string {
+    const reqId = this.send(conn, type, payload, txId, who);
     while (this.waiting(conn) > 0 && !this.isGone(conn)) this.serve(conn);
     this.settle();
     return this.#rings[conn]!.replies.get(reqId) ?? '';
@@ -300,6 +301,7 @@ export class HistoryBuilder {
       for (const [i, out] of ring.out.entries()) ring.out[i] = { ...out, key: '' };
       for (const tx of ring.transactions.values()) tx.carried = true;
       if (this.#options.policy === 'daemon' || this.#options.mistake === 'lost-update') ring.transactions.clear();
+      if (this.#options.mistake === 'restarts-ids') ring.lastTx = 0;
       if (this.#options.mistake === 'forgets-watches') ring.watches.length = 0;
     }
     this.#add({ kind: 'liveUpdate', n, what: 'up', imageBytes: 1000 });
