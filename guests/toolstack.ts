@@ -51,17 +51,28 @@ export function* toolstack(me: Me, os: GuestOs, client: XsClient, traffic: Traff
   yield* xs.write('/local/domain/0/name', 'Domain-0');
   yield* xs.write('/local/domain/0/domid', '0');
   const slots: Me[] = [];
+  const gate: Gate = { building: 0 };
   for (let slot = 0; slot < plan.domains; slot++) {
-    slots.push(os.start(`xl-${slot}`, (own) => slotActor(own, os, client, traffic, plan, slot)));
+    slots.push(os.start(`xl-${slot}`, (own) => slotActor(own, os, client, traffic, plan, slot, gate)));
   }
   while (slots.some((slot) => slot.task?.state !== 'done')) yield 50_000;
 }
 
-function* slotActor(me: Me, os: GuestOs, client: XsClient, traffic: Traffic, plan: ToolstackPlan, slot: number): Actor {
+/** How many domains are being built now. */
+interface Gate {
+  building: number;
+}
+
+/** Builders at the same time: more only make each other's transactions fail (TS-18, MT-2). */
+const BUILDERS_MAX = 2;
+
+function* slotActor(me: Me, os: GuestOs, client: XsClient, traffic: Traffic, plan: ToolstackPlan, slot: number, gate: Gate): Actor {
   const xs = new Xs(client, me);
   const released: EventQueue = { events: [], me };
   yield* client.watch(released, '@releaseDomain', `xl-${slot}`);
   for (let life = 0; !traffic.stopping; life++) {
+    while (gate.building >= BUILDERS_MAX) yield 10_000 + me.draws.below(5_000);
+    gate.building++;
     const built = buildDomain(os, DOMID_ANY, `domU${slot}${life === 0 ? '' : `.${life}`}`, plan.storeDomid);
     if (built === undefined) return;
     const { domid } = built.domain;
@@ -69,6 +80,7 @@ function* slotActor(me: Me, os: GuestOs, client: XsClient, traffic: Traffic, pla
     yield* xs.call(XS.INTRODUCE, strings(String(domid), String(built.ring.gfn), String(built.port)));
     yield* addDevice(xs, traffic, domid, 'vif', 0);
     yield* addDevice(xs, traffic, domid, 'vbd', 51712);
+    gate.building--;
     plan.boot(built, slot);
     os.hyper.unpause(domid);
     if (plan.lifeNsMax === 0 || plan.livesForEver(slot)) return;

@@ -131,11 +131,11 @@ function perms(me: Me, plan: WorkerPlan): string {
   return draws.oneIn(2) ? `${own}${draws.pick(['r', 'b', 'w', 'n'])}${draws.pick(plan.peers)}\0` : own;
 }
 
-/** 60 % up to 8 octets, 35 % up to 40, the rest up to 500, rarely near the limit of a node; any octet may occur. */
+/** Half up to 8 octets, most up to 40, some up to 500, one in sixteen near the limit of a node; any octet may occur. */
 function value(me: Me): Uint8Array {
   const { draws } = me;
   const r = draws.below(100);
-  const length = r < 60 ? draws.below(9) : r < 95 ? draws.below(41) : r < 99 ? draws.below(501) : draws.between(1_500, 1_990);
+  const length = r < 50 ? draws.below(9) : r < 84 ? draws.below(41) : r < 94 ? draws.below(501) : draws.between(1_100, 1_990);
   const bytes = new Uint8Array(length);
   for (let i = 0; i < length; i++) bytes[i] = draws.bits() & 0xff;
   return bytes;

@@ -64,13 +64,15 @@ export interface ClientHabits {
   readonly notify: 'edge' | 'always';
   /** One chunk in this many is cut at a random octet, published in parts, or copied in two steps; 0 = never. */
   readonly tornOneIn: number;
+  /** Longest absence between two parts of a torn chunk, ns. */
+  readonly tornNsMax: number;
   /** Longest pause before the next piece of a reply is consumed, in ns; 0 = reads at once. */
   readonly slowReadNsMax: number;
-  /** Index at which both rings start: the position of a long-lived ring may be anywhere in 32 bits. */
+  /** Requests that may wait for their replies at the same time. */
   readonly maxInFlight: number;
 }
 
-export const LINUX_HABITS: ClientHabits = { notify: 'edge', tornOneIn: 8, slowReadNsMax: 0, maxInFlight: 32 };
+export const LINUX_HABITS: ClientHabits = { notify: 'edge', tornOneIn: 8, tornNsMax: 3_000, slowReadNsMax: 0, maxInFlight: 32 };
 
 /** What the library tells of its messages: the history of what was put in and got out. */
 export interface ClientObserver {
@@ -228,7 +230,7 @@ export class XsClient {
   *#run(me: Me): Actor {
     const { draws } = me;
     const ring = this.#ring;
-    const { tornOneIn, slowReadNsMax, notify } = this.#habits;
+    const { tornOneIn, tornNsMax, slowReadNsMax, notify } = this.#habits;
     let current: Outgoing | undefined;
     let written = 0;
     const incoming = new Incoming();
@@ -249,7 +251,7 @@ export class XsClient {
           if (torn && chunk > 1) {
             const first = 1 + draws.below(chunk - 1); // preempted between two octets of the copy
             ring.bytes.set(current.bytes.subarray(written, written + first), at);
-            yield LOAD_NS + draws.below(2_000);
+            yield LOAD_NS + draws.below(tornNsMax);
             ring.bytes.set(current.bytes.subarray(written + first, written + chunk), at + first);
           } else ring.bytes.set(current.bytes.subarray(written, written + chunk), at);
           yield LOAD_NS + COPY_NS_PER_16 * (chunk >> 4);
@@ -262,7 +264,7 @@ export class XsClient {
             current = undefined;
             written = 0;
           }
-          yield torn ? STORE_NS + draws.below(3_000) : STORE_NS;
+          yield torn ? STORE_NS + draws.below(tornNsMax) : STORE_NS;
           // LX-6: the store may be asleep only if it had consumed everything before this chunk.
           if (notify === 'always' || used(prod, ring.load32(REQ_CONS)) === 0 || used(prod, ring.load32(REQ_CONS)) > RING_BYTES) {
             this.#os.hyper.send(this.#port);

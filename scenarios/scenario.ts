@@ -27,6 +27,8 @@ export interface RunRequest {
   readonly settings: Readonly<Record<string, Setting>>;
   /** Called with each line of the trace, if one is wanted. */
   readonly traceLine?: (line: string) => void;
+  /** What stands between the dump and the successor of update `n`: how a run meets a broken image. */
+  readonly passImage?: ((image: Uint8Array, n: number) => Uint8Array) | undefined;
   /** Whether the history is recorded and judged; without, only the traffic runs (benchmarks). */
   readonly checks: boolean;
 }

@@ -27,6 +27,8 @@ export interface WorldOptions {
   readonly compat: ProcessOptions['compat'];
   /** Whether the history is recorded. */
   readonly records: boolean;
+  readonly limitsWrites?: boolean;
+  readonly passImage?: ProcessOptions['passImage'];
 }
 
 /** One host with dom0 and a running xenstored: what every scenario starts from. */
@@ -57,6 +59,8 @@ export class World {
       listener: this.listener,
       files: FILES,
       dom0Port: port.value,
+      limitsWrites: options.limitsWrites ?? true,
+      ...(options.passImage === undefined ? {} : { passImage: options.passImage }),
     });
     this.dom0 = this.#guest(os, { domain, ring, port: port.value }, LINUX_HABITS);
   }

@@ -26,9 +26,7 @@ export function commit(state: DaemonState, conn: Connection, tx: Transaction): v
     if (access.fire !== undefined) fireWatches(state, path, state.liveNode(path), access.fire, access.basePerms);
   }
   for (const [owner, delta] of tx.nodeDeltas) state.domains.countNodes(owner, delta);
-  const credit = state.domains.record(conn.domid)?.credit;
-  if (credit !== undefined && state.isLimited(conn) && state.openTransactions > 0)
-    state.rate.debit(credit, 1, state.host.nowMs());
+  state.payForWrites(conn, 1);
 }
 
 function checkNodeCounts(state: DaemonState, tx: Transaction): void {

@@ -104,10 +104,7 @@ export function processMessage(state: DaemonState, conn: Connection, message: Me
     reply(state, conn, message, XS.ERROR, octetsOf(`${error.errno}\0`), outstanding);
   }
   state.currentRequest = undefined;
-  if (state.currentWrites > 0 && state.openTransactions > 0 && state.isLimited(conn)) {
-    const credit = state.domains.record(conn.domid)?.credit;
-    if (credit !== undefined) state.rate.debit(credit, state.currentWrites, state.host.nowMs());
-  }
+  if (state.currentWrites > 0) state.payForWrites(conn, state.currentWrites);
 }
 
 /** Queue an answer; too long a one becomes E2BIG, one that the domain's memory does not allow ENOMEM. */

@@ -36,12 +36,14 @@ const DIALECTS: Readonly<Record<number, Dialect>> = { 1: v1, 2: v2 };
 export interface ProcessOptions {
   readonly compat: CompatName;
   readonly policy: StorePolicy;
+  /** Whether the write rate limit is on; as in the daemon where left out. */
+  readonly limitsWrites?: boolean;
   readonly listener: Listener | undefined;
   readonly files: ReadonlyMap<string, 'not-executable' | 'executable'>;
   /** Port of dom0's kernel for its own ring (xsd_port). */
   readonly dom0Port: number;
-  /** For tests: what stands between the dump and the successor, such as a disk that flips a bit. */
-  readonly passImage?: (image: Uint8Array, n: number) => Uint8Array;
+  /** What stands between the dump and the successor of update `n`, such as a disk that flips a bit. */
+  readonly passImage?: ((image: Uint8Array, n: number) => Uint8Array) | undefined;
   /** Start from this image instead of an empty store, as `-U` does. */
   readonly resume?: { readonly image: Uint8Array; readonly sockets: ReadonlyMap<number, Stream> };
 }
@@ -82,7 +84,7 @@ export class XenstoredProcess {
     this.#machine = machine;
     this.#options = options;
     this.#host = new SimHost(machine, domain, options.files);
-    this.#store = { ...DEFAULT_OPTIONS, compat: options.compat, policy: options.policy };
+    this.#store = { ...DEFAULT_OPTIONS, compat: options.compat, policy: options.policy, limitsWrites: options.limitsWrites ?? true };
     const state = this.#firstState();
     if (typeof state === 'string') {
       this.startFailure = state;

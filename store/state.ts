@@ -22,6 +22,8 @@ export interface StoreOptions {
   readonly storeDomid: number;
   /** 0 = events never expire (option -w watch-event). */
   readonly watchEventSeconds: number;
+  /** The write rate limit (store.md 10.3). Off, guests may hammer: for stress, not for comparison with a real daemon. */
+  readonly limitsWrites: boolean;
   /** Keep a dead domain's nodes, for the privileged domain (option -K). */
   readonly keepOrphans: boolean;
 }
@@ -32,6 +34,7 @@ export const DEFAULT_OPTIONS: StoreOptions = {
   privDomid: 0,
   storeDomid: 0,
   watchEventSeconds: 20,
+  limitsWrites: true,
   keepOrphans: false,
 };
 
@@ -278,6 +281,13 @@ export class DaemonState {
     const over = this.compat.uniformQuota && limit !== 0 ? value >= limit : limit !== 0 && value > limit;
     if (!over && value > account.max[name]) account.max[name] = value;
     return over;
+  }
+
+  /** A limited connection pays for writes while any transaction is open. */
+  payForWrites(conn: Connection, writes: number): void {
+    if (!this.options.limitsWrites || this.#openTransactions === 0 || !this.isLimited(conn)) return;
+    const credit = this.domains.record(conn.domid)?.credit;
+    if (credit !== undefined) this.rate.debit(credit, writes, this.host.nowMs());
   }
 
   // What the main loop asks -------------------------------------------------------------------------------------------

@@ -5,17 +5,20 @@ import { LIFELIKE, STORE_BINARY, World } from '../world.ts';
 
 /** Virtual time after which a run that has not ended is stuck. */
 const HORIZON_NS = 120_000_000_000;
+/** How often the run is asked whether it has ended. */
+const SLICE_NS = 1_000_000;
 
 export const liveUpdateMidTraffic: Scenario = {
   name: 'live-update-mid-traffic',
   story: 'A dozen domains hammer xenstored through their rings while it live-updates itself several times; nothing may be lost.',
   settings: {
     domains: { default: 12, meaning: 'guest domains that live at the same time' },
-    requests: { default: 6_000, meaning: 'requests after which the agents stop' },
+    requests: { default: 8_000, meaning: 'requests after which the agents stop' },
     updates: { default: 5, meaning: 'live updates, spread over the traffic' },
     policy: { default: 'carry', meaning: 'what happens to open transactions', words: ['carry', 'daemon'] },
     force: { default: 1, meaning: '1: updates are forced (-F) when transactions stay open; matters for policy daemon' },
     workers: { default: 2, meaning: 'agents in each guest' },
+    limit: { default: 0, meaning: "1: the daemon's write rate limit is on; it makes guests that hammer wait for most of the time" },
     churn: { default: 1, meaning: '1: every third domain is destroyed and made anew now and then' },
   },
   run,
@@ -26,14 +29,14 @@ function run(request: RunRequest): RunResult {
   const number = (name: string) => Number(settings[name]);
   const policy = settings['policy'] === 'daemon' ? 'daemon' : 'carry';
   const requestsMax = number('requests');
-  const world = new World({ seed, jitter: LIFELIKE, requestsMax, policy, compat: '4.22', records: request.checks });
+  const world = new World({ seed, jitter: LIFELIKE, requestsMax, policy, compat: '4.22', records: request.checks, limitsWrites: number('limit') === 1, passImage: request.passImage });
   const { machine, traffic, dom0 } = world;
   if (request.traceLine !== undefined) traceTo(world, request.traceLine);
 
   const plan = machine.streams.for('scenario');
   const domains = number('domains');
   const slow = new Set<number>();
-  for (let i = 0; i < domains; i++) if (plan.oneIn(4)) slow.add(i);
+  for (let i = 0; i < domains; i++) if (plan.oneIn(3)) slow.add(i);
   const atRequests = updateMoments(number('updates'), requestsMax, plan);
 
   let created = 0;
@@ -51,7 +54,10 @@ function run(request: RunRequest): RunResult {
         const habits: ClientHabits = {
           ...LINUX_HABITS,
           notify: slot % 4 === 3 ? 'always' : 'edge',
-          slowReadNsMax: slow.has(slot) ? 60_000 : 0,
+          // Many are caught between two octets of a request: that is what an update must survive.
+          tornOneIn: 3,
+          tornNsMax: 40_000,
+          slowReadNsMax: slow.has(slot) ? 150_000 : 0,
           maxInFlight: 1 + (slot % 8) * 2,
         };
         const { os, client } = world.boot(built, habits);
@@ -112,8 +118,8 @@ function run(request: RunRequest): RunResult {
     }),
   );
 
-  let horizon = 1_000_000_000;
-  while (!finished && horizon <= HORIZON_NS && machine.scheduler.run(horizon)) horizon += 1_000_000_000;
+  let horizon = SLICE_NS;
+  while (!finished && horizon <= HORIZON_NS && machine.scheduler.run(horizon)) horizon += SLICE_NS;
   if (finished) world.recorder?.snapshot(nodes);
 
   const history = world.recorder?.history();

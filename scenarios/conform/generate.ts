@@ -25,7 +25,7 @@ const SOCKETS = ['a', 'b'] as const;
 /** Never created: permissions and requests may name it all the same. */
 const NOBODY = 9;
 const TOKENS = ['t', 'u', '', 'a token with spaces', 't/\xe9\x01'] as const;
-const NAMES = ['a', 'b', 'c', 'data', 'x-1', 'Y_2', '@z', '0'] as const;
+const NAMES = ['a', 'b', 'c', 'data', 'x-1', 'Y_2', 'z@', '0'] as const;
 
 export function generateScript(plan: ScriptPlan): readonly Action[] {
   return new Writer(plan).write();

@@ -2,6 +2,7 @@ import { HEADER_BYTES, message, PAYLOAD_MAX, XS } from '../../store/wire.ts';
 import {
   type Action,
   compareNames,
+  formatAction,
   formatLine,
   type MessageAction,
   type OutputLine,
@@ -283,14 +284,23 @@ export class ScriptRunner {
   }
 }
 
-/** Run a script on a fresh daemon of its own; returns the output, a line each. Errors: the daemon does not start. */
-export async function runScript(options: DaemonOptions, actions: Iterable<Action>): Promise<readonly string[]> {
+/** The daemon ended in the middle of a script; what it last said is in the message. */
+export class DaemonDied extends Error {}
+
+/**
+ * Run a script on a fresh daemon of its own; returns the output, for each action its lines. Errors: the daemon does not
+ * start; `DaemonDied`.
+ */
+export async function runScript(options: DaemonOptions, actions: Iterable<Action>): Promise<readonly (readonly string[])[]> {
   const daemon = await startDaemon(options);
   try {
     const runner = await ScriptRunner.on(daemon);
-    const lines: string[] = [];
-    for (const action of actions) for (const line of await runner.step(action)) lines.push(formatLine(line));
-    return lines;
+    const output: (readonly string[])[] = [];
+    for (const action of actions) {
+      output.push((await runner.step(action)).map(formatLine));
+      if (!daemon.isAlive) throw new DaemonDied(`${formatAction(action)}: the daemon died: ${daemon.complaints.slice(-400)}`);
+    }
+    return output;
   } finally {
     await daemon.stop();
   }

@@ -85,7 +85,11 @@ function shown(m: Framed | Sent | Got | undefined): string {
 function checkSent(line: Line, found: Findings): void {
   if (line.sent.length === 0) return;
   found.count('messages sent', line.sent.length);
-  const byEnd = new Map(line.sent.map((t) => [t.end, t]));
+  const byEnd = new Map<number, Sent>();
+  for (const t of line.sent) {
+    if (byEnd.has(t.end)) found.add(t, t.actor, describe(t), `sent ${shown(t)} up to octet ${t.end} a second time`);
+    byEnd.set(t.end, t);
+  }
   for (const [i, m] of line.offered.entries()) {
     const t = byEnd.get(m.end);
     if (t === undefined) {

@@ -19,7 +19,7 @@ export function ringRequests(load: RingLoad): void {
       yield* dom0.client.request(me, XS.INTRODUCE, strings(String(domid), '1', String(built.port)));
       yield* dom0.client.request(me, XS.WRITE, octets(`/local/domain/${domid}/data/value\0`, '0123456789012345'));
       yield* dom0.client.request(me, XS.SET_PERMS, strings(`/local/domain/${domid}/data/value`, `n${domid}`));
-      const { os, client } = world.boot(built, { notify: 'edge', tornOneIn: 0, slowReadNsMax: 0, maxInFlight: 16 });
+      const { os, client } = world.boot(built, { notify: 'edge', tornOneIn: 0, tornNsMax: 0, slowReadNsMax: 0, maxInFlight: 16 });
       machine.unpause(built.domain);
       os.start('load', function* (own) {
         const path = strings('data/value');

@@ -1,0 +1,39 @@
+import { liveUpdateMidTraffic } from '../../scenarios/catalogue/live-update-mid-traffic.ts';
+import type { RunResult, Setting } from '../../scenarios/scenario.ts';
+import { decodeImage, encodeImage, type StateRecord, v1, v2 } from '../../store/format/index.ts';
+
+/** The headline scenario, shorter by default: tests run many of them. */
+export function headline(
+  options: {
+    readonly seed?: string;
+    readonly format?: string;
+    readonly set?: Record<string, Setting>;
+    readonly passImage?: (image: Uint8Array, n: number) => Uint8Array;
+  } = {},
+): RunResult {
+  const defaults = Object.fromEntries(Object.entries(liveUpdateMidTraffic.settings).map(([k, s]) => [k, s.default]));
+  return liveUpdateMidTraffic.run({
+    seed: options.seed ?? '1',
+    format: options.format ?? 'v2',
+    settings: { ...defaults, requests: 3_000, ...options.set },
+    passImage: options.passImage,
+    checks: true,
+  });
+}
+
+/** A successor that is handed another image than was written: each record changed, dropped (`undefined`) or kept. */
+export function tamper(change: (record: StateRecord, index: number) => StateRecord | undefined): (image: Uint8Array) => Uint8Array {
+  return (image) => {
+    const decoded = decodeImage(image);
+    if (!decoded.ok) throw new Error('the store wrote an image that cannot be read');
+    const records = decoded.value.records.flatMap((r, i) => change(r, i) ?? []);
+    const encoded = encodeImage({ ...decoded.value, records }, decoded.value.version === 1 ? v1 : v2);
+    if (!encoded.ok) throw new Error('the changed image cannot be written');
+    return encoded.value.slice();
+  };
+}
+
+/** Names of the broken invariants. */
+export function broken(result: RunResult): string[] {
+  return result.verdicts.filter((v) => v.violations.length > 0).map((v) => v.invariant);
+}
