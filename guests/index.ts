@@ -1,9 +1,9 @@
 export { type OperatorPlan, operator, quiesce, readTree, type SeenNode } from './operator.ts';
 export { GuestOs, Me } from './os.ts';
 export { octets, split, strings, text } from './payload.ts';
-export { type BuiltDomain, buildDomain, toolstack, type ToolstackPlan } from './toolstack.ts';
+export { type BuiltDomain, buildDomain, type ToolstackPlan, toolstack } from './toolstack.ts';
 export { Traffic } from './traffic.ts';
-export { monitor, type MonitorPlan, worker, type WorkerPlan } from './worker.ts';
+export { type MonitorPlan, monitor, type WorkerPlan, worker } from './worker.ts';
 export {
   type ClientHabits,
   type ClientObserver,

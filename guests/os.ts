@@ -1,4 +1,13 @@
-import { type Actor, type Domain, type Frame, Hypercalls, type Machine, type Port, type Stream, type Task } from '../sim/index.ts';
+import {
+  type Actor,
+  type Domain,
+  type Frame,
+  Hypercalls,
+  type Machine,
+  type Port,
+  type Stream,
+  type Task,
+} from '../sim/index.ts';
 
 /** An actor's hold on itself: what others wake when something that it waits for has come. */
 export class Me {

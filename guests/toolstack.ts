@@ -16,7 +16,13 @@ export interface BuiltDomain {
  * Create a domain and do the builder's part for xenstore (GNT-26, EVT-3). `undefined`: the hypervisor refused.
  * @param wantedPort number of the store port; lower ones are taken by others, as a real guest's are. 0 = the lowest free.
  */
-export function buildDomain(os: GuestOs, domid: number, name: string, storeDomid: number, wantedPort = 0): BuiltDomain | undefined {
+export function buildDomain(
+  os: GuestOs,
+  domid: number,
+  name: string,
+  storeDomid: number,
+  wantedPort = 0,
+): BuiltDomain | undefined {
   const created = os.hyper.createDomain(domid, name);
   if (!created.ok) return undefined;
   const domain = created.value;
@@ -66,7 +72,15 @@ interface Gate {
 /** Builders at the same time: more only make each other's transactions fail (TS-18, MT-2). */
 const BUILDERS_MAX = 2;
 
-function* slotActor(me: Me, os: GuestOs, client: XsClient, traffic: Traffic, plan: ToolstackPlan, slot: number, gate: Gate): Actor {
+function* slotActor(
+  me: Me,
+  os: GuestOs,
+  client: XsClient,
+  traffic: Traffic,
+  plan: ToolstackPlan,
+  slot: number,
+  gate: Gate,
+): Actor {
   const xs = new Xs(client, me);
   const released: EventQueue = { events: [], me };
   yield* client.watch(released, '@releaseDomain', `xl-${slot}`);
@@ -149,14 +163,22 @@ function* addDevice(xs: Xs, traffic: Traffic, domid: number, kind: string, id: n
       yield* xs.rm(front, tx);
       yield* mknod(xs, front, rw, tx);
       yield* xs.write(`${front}/backend`, back, tx);
-      for (const [key, value] of [['backend-id', '0'], ['state', '1'], ['handle', String(id)]] as const) {
+      for (const [key, value] of [
+        ['backend-id', '0'],
+        ['state', '1'],
+        ['handle', String(id)],
+      ] as const) {
         yield* xs.write(`${front}/${key}`, value, tx);
         yield* xs.setPerms(`${front}/${key}`, rw, tx);
       }
       yield* xs.rm(back, tx);
       yield* mknod(xs, back, ro, tx);
       yield* xs.write(`${back}/frontend`, front, tx);
-      for (const [key, value] of [['frontend-id', String(domid)], ['online', '1'], ['state', '1']] as const) {
+      for (const [key, value] of [
+        ['frontend-id', String(domid)],
+        ['online', '1'],
+        ['state', '1'],
+      ] as const) {
         yield* xs.write(`${back}/${key}`, value, tx);
         yield* xs.write(`${libxl}/${key}`, value, tx);
       }

@@ -13,10 +13,23 @@ export interface WorkerPlan {
   readonly thinkNsMax: number;
   /** Longest time that a transaction is kept open between two of its operations, ns. */
   readonly txThinkNsMax: number;
+  /** Whether watches with a depth are asked for now and then. */
+  readonly hasDepth: boolean;
   readonly peers: readonly number[];
 }
 
-const NAMES = ['a', 'b', 'name', 'state', 'feature-sg', 'ring-ref', 'event-channel', 'mac', 'x_1', 'long-key-name-of-an-agent'];
+const NAMES = [
+  'a',
+  'b',
+  'name',
+  'state',
+  'feature-sg',
+  'ring-ref',
+  'event-channel',
+  'mac',
+  'x_1',
+  'long-key-name-of-an-agent',
+];
 
 /**
  * A guest's agent that mixes reads, writes, watches and transactions at random sizes, below its own home (relative paths),
@@ -46,11 +59,13 @@ export function* worker(me: Me, client: XsClient, traffic: Traffic, plan: Worker
     else if (what < 71) pipeline.push(xs.submit(XS.DIRECTORY, bytesOf(`${folder(me, plan)}\0`)));
     else if (what < 73) pipeline.push(xs.submit(XS.GET_PERMS, bytesOf(`${place(me, plan)}\0`)));
     else if (what < 75) pipeline.push(xs.submit(XS.SET_PERMS, bytesOf(`${place(me, plan)}\0${perms(me, plan)}`)));
-    else if (what < 76) pipeline.push(xs.submit(XS.DIRECTORY_PART, bytesOf(`${folder(me, plan)}\0${draws.below(40)}\0`)));
+    else if (what < 76)
+      pipeline.push(xs.submit(XS.DIRECTORY_PART, bytesOf(`${folder(me, plan)}\0${draws.below(40)}\0`)));
     else if (what < 82) {
       if (watched.length < 12) {
         const w = { path: draws.oneIn(6) ? '@releaseDomain' : folder(me, plan), token: `${me.name}-${tokens++}` };
-        const reply = yield* client.watch(queue, w.path, w.token, draws.oneIn(5) ? draws.below(4) : undefined);
+        const depth = plan.hasDepth && draws.oneIn(5) ? draws.below(4) : undefined;
+        const reply = yield* client.watch(queue, w.path, w.token, depth);
         if (reply.error === undefined) watched.push(w);
         else traffic.refused(reply.error);
       } else {
@@ -117,12 +132,29 @@ function place(me: Me, plan: WorkerPlan): string {
   if (r < 17) return shared(me, plan);
   if (r < 18) return `/local/domain/${draws.pick(plan.peers)}/data/${draws.pick(NAMES)}`;
   if (r < 19) return `device/vif/0/${draws.pick(NAMES)}`;
-  return draws.pick(['/tool/xenstored', '/local', 'control/shutdown', '/', 'nowhere/at/all', '/local/domain/0/name', 'bad//path', 'data/']);
+  return draws.pick([
+    '/tool/xenstored',
+    '/local',
+    'control/shutdown',
+    '/',
+    'nowhere/at/all',
+    '/local/domain/0/name',
+    'bad//path',
+    'data/',
+  ]);
 }
 
 function folder(me: Me, plan: WorkerPlan): string {
   const { draws } = me;
-  return draws.pick(['data', '/shared', 'device', `data/${draws.pick(NAMES)}`, `/local/domain/${draws.pick(plan.peers)}`, '/local/domain', '/']);
+  return draws.pick([
+    'data',
+    '/shared',
+    'device',
+    `data/${draws.pick(NAMES)}`,
+    `/local/domain/${draws.pick(plan.peers)}`,
+    '/local/domain',
+    '/',
+  ]);
 }
 
 function perms(me: Me, plan: WorkerPlan): string {
@@ -135,7 +167,8 @@ function perms(me: Me, plan: WorkerPlan): string {
 function value(me: Me): Uint8Array {
   const { draws } = me;
   const r = draws.below(100);
-  const length = r < 50 ? draws.below(9) : r < 84 ? draws.below(41) : r < 94 ? draws.below(501) : draws.between(1_100, 1_990);
+  const length =
+    r < 50 ? draws.below(9) : r < 84 ? draws.below(41) : r < 94 ? draws.below(501) : draws.between(1_100, 1_990);
   const bytes = new Uint8Array(length);
   for (let i = 0; i < length; i++) bytes[i] = draws.bits() & 0xff;
   return bytes;

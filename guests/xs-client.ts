@@ -6,11 +6,11 @@ import {
   REQ_AT,
   REQ_CONS,
   REQ_PROD,
-  readableChunk,
+  RING_BYTES,
   RSP_AT,
   RSP_CONS,
   RSP_PROD,
-  RING_BYTES,
+  readableChunk,
   used,
   writableChunk,
 } from '../sim/index.ts';
@@ -72,7 +72,13 @@ export interface ClientHabits {
   readonly maxInFlight: number;
 }
 
-export const LINUX_HABITS: ClientHabits = { notify: 'edge', tornOneIn: 8, tornNsMax: 3_000, slowReadNsMax: 0, maxInFlight: 32 };
+export const LINUX_HABITS: ClientHabits = {
+  notify: 'edge',
+  tornOneIn: 8,
+  tornNsMax: 3_000,
+  slowReadNsMax: 0,
+  maxInFlight: 32,
+};
 
 /** What the library tells of its messages: the history of what was put in and got out. */
 export interface ClientObserver {
@@ -242,7 +248,8 @@ export class XsClient {
       if (current !== undefined) {
         const cons = ring.load32(REQ_CONS);
         const prod = ring.load32(REQ_PROD);
-        let chunk = used(prod, cons) > RING_BYTES ? 0 : Math.min(writableChunk(prod, cons), current.bytes.length - written);
+        let chunk =
+          used(prod, cons) > RING_BYTES ? 0 : Math.min(writableChunk(prod, cons), current.bytes.length - written);
         if (chunk > 0) {
           worked = true;
           const torn = tornOneIn > 0 && draws.oneIn(tornOneIn);
@@ -266,7 +273,11 @@ export class XsClient {
           }
           yield torn ? STORE_NS + draws.below(tornNsMax) : STORE_NS;
           // LX-6: the store may be asleep only if it had consumed everything before this chunk.
-          if (notify === 'always' || used(prod, ring.load32(REQ_CONS)) === 0 || used(prod, ring.load32(REQ_CONS)) > RING_BYTES) {
+          if (
+            notify === 'always' ||
+            used(prod, ring.load32(REQ_CONS)) === 0 ||
+            used(prod, ring.load32(REQ_CONS)) > RING_BYTES
+          ) {
             this.#os.hyper.send(this.#port);
             yield SEND_NS;
           }

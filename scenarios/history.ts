@@ -26,23 +26,64 @@ interface At {
 export type HistoryRecord =
   /** A producer index store became visible. `from`, `to`: stream positions since the epoch began (not wrapped), `to` > `from`;
    *  `bytes`: the page's octets of that range at this moment. dir 'req': guest to store; 'rsp': store to guest. */
-  | (At & { readonly kind: 'publish'; readonly conn: number; readonly dir: 'req' | 'rsp'; readonly from: number; readonly to: number; readonly bytes: Uint8Array })
+  | (At & {
+      readonly kind: 'publish';
+      readonly conn: number;
+      readonly dir: 'req' | 'rsp';
+      readonly from: number;
+      readonly to: number;
+      readonly bytes: Uint8Array;
+    })
   /** A consumer index store became visible; `bytes`: the page's octets of the range just before it (what was consumed). */
-  | (At & { readonly kind: 'consume'; readonly conn: number; readonly dir: 'req' | 'rsp'; readonly from: number; readonly to: number; readonly bytes: Uint8Array })
+  | (At & {
+      readonly kind: 'consume';
+      readonly conn: number;
+      readonly dir: 'req' | 'rsp';
+      readonly from: number;
+      readonly to: number;
+      readonly bytes: Uint8Array;
+    })
   /** The guest's client library completed a request: its last octet is in the ring. `end`: stream position after it. */
-  | (At & { readonly kind: 'sent'; readonly conn: number; readonly actor: string; readonly end: number; readonly type: number; readonly reqId: number; readonly txId: number; readonly payload: Uint8Array })
+  | (At & {
+      readonly kind: 'sent';
+      readonly conn: number;
+      readonly actor: string;
+      readonly end: number;
+      readonly type: number;
+      readonly reqId: number;
+      readonly txId: number;
+      readonly payload: Uint8Array;
+    })
   /** The guest's client library took a whole message (reply or watch event) out of the ring. `end`: stream position after it. */
-  | (At & { readonly kind: 'got'; readonly conn: number; readonly end: number; readonly type: number; readonly reqId: number; readonly txId: number; readonly payload: Uint8Array })
+  | (At & {
+      readonly kind: 'got';
+      readonly conn: number;
+      readonly end: number;
+      readonly type: number;
+      readonly reqId: number;
+      readonly txId: number;
+      readonly payload: Uint8Array;
+    })
   /** The ring came into use (the store bound the guest's port: INTRODUCE, or start-up for dom0). */
   | (At & { readonly kind: 'open'; readonly conn: number })
   /** The store let go of the guest's event channel port: RELEASE, or it noticed the domain's death. This is the moment at which
    *  the store removed what the dead domain owned and fired `@releaseDomain`. */
   | (At & { readonly kind: 'detach'; readonly conn: number })
   /** A fact of the hypervisor. */
-  | (At & { readonly kind: 'life'; readonly domid: number; readonly uniqueId: bigint; readonly what: 'created' | 'paused' | 'unpaused' | 'shutdown' | 'resumed' | 'dying' | 'dead' | 'gone' })
+  | (At & {
+      readonly kind: 'life';
+      readonly domid: number;
+      readonly uniqueId: bigint;
+      readonly what: 'created' | 'paused' | 'unpaused' | 'shutdown' | 'resumed' | 'dying' | 'dead' | 'gone';
+    })
   /** The store's process: an image was written (`dump`), the successor serves (`up`), or the update failed and the old
    *  instance goes on (`failed`). `n` counts from 1. */
-  | (At & { readonly kind: 'liveUpdate'; readonly n: number; readonly what: 'dump' | 'up' | 'failed'; readonly imageBytes: number })
+  | (At & {
+      readonly kind: 'liveUpdate';
+      readonly n: number;
+      readonly what: 'dump' | 'up' | 'failed';
+      readonly imageBytes: number;
+    })
   /** The whole tree as a dom0 client read it over its ring after all traffic had ended. */
   | (At & { readonly kind: 'snapshot'; readonly nodes: readonly SnapshotNode[] });
 

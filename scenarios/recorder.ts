@@ -48,7 +48,8 @@ export class Recorder {
         this.#add({ kind: 'sent', conn: conn(), actor, end, type, reqId, txId, payload });
         alsoSent();
       },
-      got: (end, type, reqId, txId, payload) => this.#add({ kind: 'got', conn: conn(), end, type, reqId, txId, payload }),
+      got: (end, type, reqId, txId, payload) =>
+        this.#add({ kind: 'got', conn: conn(), end, type, reqId, txId, payload }),
     };
     client.observer = observer;
   }

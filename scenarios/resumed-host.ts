@@ -1,6 +1,14 @@
-import { type Domain, type Frame, GNTTAB_RESERVED_XENSTORE, Machine, NO_JITTER, type Port, UnixSocket } from '../sim/index.ts';
+import {
+  type Domain,
+  type Frame,
+  GNTTAB_RESERVED_XENSTORE,
+  Machine,
+  NO_JITTER,
+  type Port,
+  UnixSocket,
+} from '../sim/index.ts';
 import { type ConnectionData, decodeImage, formatFailure } from '../store/format/index.ts';
-import { startXenstored, type StorePolicy, type XenstoredProcess } from '../store/index.ts';
+import { type StorePolicy, startXenstored, type XenstoredProcess } from '../store/index.ts';
 import { STORE_BINARY } from './world.ts';
 
 /** A guest that an image names: its ring page is empty, its indexes are to be set as the guest's memory had them. */
@@ -32,7 +40,9 @@ export function resumeHost(
   if (!decoded.ok) return { ok: false, reason: formatFailure(decoded.failure) };
   const machine = new Machine({ seed: '1', jitter: NO_JITTER });
   const idOf = (record: ConnectionData) => (record.uniqueId === 0n ? undefined : record.uniqueId);
-  const own = decoded.value.records.find((r) => r.kind === 'CONNECTION_DATA' && r.conn.kind === 'ring' && r.conn.domid === 0);
+  const own = decoded.value.records.find(
+    (r) => r.kind === 'CONNECTION_DATA' && r.conn.kind === 'ring' && r.conn.domid === 0,
+  );
   const dom0 = machine.createDomain(0, 'dom0', own?.kind === 'CONNECTION_DATA' ? idOf(own) : undefined);
   machine.unpause(dom0);
   const guests = new Map<number, ResumedGuest>();

@@ -1,6 +1,14 @@
-import { buildDomain, type BuiltDomain, type ClientHabits, GuestOs, LINUX_HABITS, Traffic, XsClient } from '../guests/index.ts';
+import {
+  type BuiltDomain,
+  buildDomain,
+  type ClientHabits,
+  GuestOs,
+  LINUX_HABITS,
+  Traffic,
+  XsClient,
+} from '../guests/index.ts';
 import { type Jitter, Listener, Machine, type Task } from '../sim/index.ts';
-import { type ProcessOptions, startXenstored, type StorePolicy, type XenstoredProcess } from '../store/index.ts';
+import { type ProcessOptions, type StorePolicy, startXenstored, type XenstoredProcess } from '../store/index.ts';
 import { Recorder } from './recorder.ts';
 
 /** Unevenness of virtual CPUs: steps take up to 64 ns more, and one in 1,024 is followed by up to 200 us of absence. */

@@ -23,7 +23,10 @@ export function commit(state: DaemonState, conn: Connection, tx: Transaction): v
       if (live !== undefined) state.removeNode(live);
       else if (access.base === -1) continue; // made and removed inside: nobody hears of it
     }
-    if (access.fire !== undefined) fireWatches(state, path, state.liveNode(path), access.fire, access.basePerms);
+    if (access.fire !== undefined) {
+      const old = access.basePerms === undefined ? undefined : { perms: access.basePerms, generation: access.base };
+      fireWatches(state, path, state.liveNode(path), access.fire, old);
+    }
   }
   for (const [owner, delta] of tx.nodeDeltas) state.domains.countNodes(owner, delta);
   state.payForWrites(conn, 1);

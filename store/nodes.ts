@@ -4,7 +4,7 @@ import { ALL_RIGHTS, type Perm } from './perms.ts';
 import type { DaemonState } from './state.ts';
 import type { Access, FireMode, Transaction } from './transaction.ts';
 import { type Node, nodeSize, ownerOf, withChild, withoutChild } from './tree.ts';
-import { fireWatches } from './watch.ts';
+import { fireWatches, type OldPerms } from './watch.ts';
 import { refuse, StoreError } from './wire.ts';
 
 /** Where one request works: the live tree, or a transaction's view of it. */
@@ -245,9 +245,9 @@ export class View {
     this.fire(node, 'exact');
   }
 
-  /** Announce a change now, or at commit. `oldPerms`: before a change of permissions. */
-  fire(node: Node, mode: FireMode, oldPerms?: readonly Perm[]): void {
-    if (this.tx === undefined) fireWatches(this.state, node.path, node, mode, oldPerms);
+  /** Announce a change now, or at commit. `old`: before a change of permissions. */
+  fire(node: Node, mode: FireMode, old?: OldPerms): void {
+    if (this.tx === undefined) fireWatches(this.state, node.path, node, mode, old);
     else {
       const access = this.tx.accesses.get(node.path);
       if (access !== undefined && access.fire !== 'subtree') access.fire = mode;

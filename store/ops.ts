@@ -269,7 +269,7 @@ function setPerms(r: Request): Uint8Array {
   view.reown(ownerOf(node), owner);
   const written = view.put({ ...node, perms }, false);
   view.applyCounts();
-  view.fire(written, 'subtree', node.perms);
+  view.fire(written, 'subtree', node);
   return OK;
 }
 

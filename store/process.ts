@@ -84,7 +84,12 @@ export class XenstoredProcess {
     this.#machine = machine;
     this.#options = options;
     this.#host = new SimHost(machine, domain, options.files);
-    this.#store = { ...DEFAULT_OPTIONS, compat: options.compat, policy: options.policy, limitsWrites: options.limitsWrites ?? true };
+    this.#store = {
+      ...DEFAULT_OPTIONS,
+      compat: options.compat,
+      policy: options.policy,
+      limitsWrites: options.limitsWrites ?? true,
+    };
     const state = this.#firstState();
     if (typeof state === 'string') {
       this.startFailure = state;

@@ -203,7 +203,10 @@ function restorePerms(state: DaemonState, perms: readonly ImagePerm[]): readonly
 /** The tree from its records: parents come before their children, whose order is the order of the records. */
 class TreeBuilder {
   readonly #state: DaemonState;
-  readonly #nodes = new Map<string, { readonly node: Omit<Node, 'children' | 'childOctets'>; readonly children: string[]; childOctets: number }>();
+  readonly #nodes = new Map<
+    string,
+    { readonly node: Omit<Node, 'children' | 'childOctets'>; readonly children: string[]; childOctets: number }
+  >();
 
   constructor(state: DaemonState) {
     this.#state = state;
@@ -220,7 +223,8 @@ class TreeBuilder {
       return undefined;
     }
     const owner = (perms[0] as Perm).domid;
-    if (state.domains.findOrMake(owner) === undefined) return `write node error restoring node ${path}: owner domain ${owner} does not exist`;
+    if (state.domains.findOrMake(owner) === undefined)
+      return `write node error restoring node ${path}: owner domain ${owner} does not exist`;
     if (!isSpecial && path !== '/') {
       const parent = this.#nodes.get(parentOf(path));
       if (parent === undefined) return `read parent error restoring node ${path}`;
@@ -235,7 +239,10 @@ class TreeBuilder {
 
   finish(): void {
     const state = this.#state;
-    const nodes = Array.from(this.#nodes.values(), ({ node, children, childOctets }): Node => ({ ...node, children, childOctets }));
+    const nodes = Array.from(
+      this.#nodes.values(),
+      ({ node, children, childOctets }): Node => ({ ...node, children, childOctets }),
+    );
     for (const node of nodes) {
       state.charge(ownerOf(node), nodeSize(node, state.compat) + node.path.length);
       state.domains.countNodes(ownerOf(node), 1);

@@ -68,16 +68,22 @@ function matches(w: Watch, levels: number, mode: MatchMode): boolean {
   return w.depth === -1 || levels <= w.depth;
 }
 
+/** Permissions before a change, and the generation of the node that had them: an entry may have meant somebody else since. */
+export interface OldPerms {
+  readonly perms: readonly Perm[];
+  readonly generation: number;
+}
+
 /**
  * Queue the events of one change (store.md 4.3). `node`: the state that decides who may see it; undefined: nobody but by
- * `oldPerms`. `cause`: the connection whose request it was. Source: watch.c, fire_watches.
+ * `old`, the permissions before. Source: watch.c, fire_watches.
  */
 export function fireWatches(
   state: DaemonState,
   name: string,
   node: Node | undefined,
   mode: MatchMode,
-  oldPerms: readonly Perm[] | undefined,
+  old: OldPerms | undefined,
 ): void {
   const watches = state.watchIndex.matching(name, mode);
   if (watches.length === 0) return;
@@ -89,7 +95,7 @@ export function fireWatches(
     if (w.conn !== conn) {
       conn = w.conn;
       seen =
-        (oldPerms !== undefined && (state.rights(conn, oldPerms, node?.generation ?? 0) & READ) !== 0) ||
+        (old !== undefined && (state.rights(conn, old.perms, old.generation) & READ) !== 0) ||
         (node !== undefined && (state.rights(conn, node.perms, node.generation) & READ) !== 0);
       if (!seen && node !== undefined && !(name.startsWith('@') && !state.compat.specialNodes)) {
         if (!parentKnown) {

@@ -50,7 +50,9 @@ describe('the source tree', () => {
   const deterministic = files.filter((f) => !/^scenarios\/(cli|serve|conform)\b|^scenarios\/cli\.ts/.test(f));
   it.each(deterministic)('%s asks the host for neither time nor chance', (file) => {
     const text = readFileSync(join(ROOT, file), 'utf8').replace(/\/\*[\s\S]*?\*\/|\/\/.*/g, '');
-    expect(text).not.toMatch(/\bDate\b|\bperformance\.|Math\.random|\bsetTimeout\(|\bsetInterval\(|\bprocess\.|crypto\./);
+    expect(text).not.toMatch(
+      /\bDate\b|\bperformance\.|Math\.random|\bsetTimeout\(|\bsetInterval\(|\bprocess\.|crypto\./,
+    );
     expect(text).not.toMatch(/localeCompare|\bBuffer\b|TextDecoder|\.toLocale/);
   });
 
@@ -59,7 +61,9 @@ describe('the source tree', () => {
     for (const file of files) {
       // Types vanish in the compiled program: only imports of values can form a cycle that runs.
       const text = readFileSync(join(ROOT, file), 'utf8').replace(/import type [^;]+;/g, '');
-      const targets = [...text.matchAll(/from\s+'(\.[^']+)'/g)].map(([, s]) => relative(ROOT, resolve(ROOT, dirname(file), s as string)));
+      const targets = [...text.matchAll(/from\s+'(\.[^']+)'/g)].map(([, s]) =>
+        relative(ROOT, resolve(ROOT, dirname(file), s as string)),
+      );
       graph.set(file, targets);
     }
     const done = new Set<string>();

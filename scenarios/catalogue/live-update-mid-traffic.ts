@@ -1,4 +1,15 @@
-import { type ClientHabits, LINUX_HABITS, type Me, monitor, operator, quiesce, readTree, type SeenNode, toolstack, worker } from '../../guests/index.ts';
+import {
+  type ClientHabits,
+  LINUX_HABITS,
+  type Me,
+  monitor,
+  operator,
+  quiesce,
+  readTree,
+  type SeenNode,
+  toolstack,
+  worker,
+} from '../../guests/index.ts';
 import { checkHistory } from '../invariants/index.ts';
 import type { RunRequest, RunResult, Scenario, UpdateReport } from '../scenario.ts';
 import { LIFELIKE, STORE_BINARY, World } from '../world.ts';
@@ -10,15 +21,19 @@ const SLICE_NS = 1_000_000;
 
 export const liveUpdateMidTraffic: Scenario = {
   name: 'live-update-mid-traffic',
-  story: 'A dozen domains hammer xenstored through their rings while it live-updates itself several times; nothing may be lost.',
+  story:
+    'A dozen domains hammer xenstored through their rings while it live-updates itself several times; nothing may be lost.',
   settings: {
     domains: { default: 12, meaning: 'guest domains that live at the same time' },
     requests: { default: 8_000, meaning: 'requests after which the agents stop' },
     updates: { default: 5, meaning: 'live updates, spread over the traffic' },
     policy: { default: 'carry', meaning: 'what happens to open transactions', words: ['carry', 'daemon'] },
-    force: { default: 1, meaning: '1: updates are forced (-F) when transactions stay open; matters for policy daemon' },
+    force: { default: 0, meaning: '1: updates are forced (-F) when transactions stay open; matters for policy daemon' },
     workers: { default: 2, meaning: 'agents in each guest' },
-    limit: { default: 0, meaning: "1: the daemon's write rate limit is on; it makes guests that hammer wait for most of the time" },
+    limit: {
+      default: 0,
+      meaning: "1: the daemon's write rate limit is on; it makes guests that hammer wait for most of the time",
+    },
     churn: { default: 1, meaning: '1: every third domain is destroyed and made anew now and then' },
   },
   run,
@@ -29,7 +44,16 @@ function run(request: RunRequest): RunResult {
   const number = (name: string) => Number(settings[name]);
   const policy = settings['policy'] === 'daemon' ? 'daemon' : 'carry';
   const requestsMax = number('requests');
-  const world = new World({ seed, jitter: LIFELIKE, requestsMax, policy, compat: '4.22', records: request.checks, limitsWrites: number('limit') === 1, passImage: request.passImage });
+  const world = new World({
+    seed,
+    jitter: LIFELIKE,
+    requestsMax,
+    policy,
+    compat: '4.22',
+    records: request.checks,
+    limitsWrites: number('limit') === 1,
+    passImage: request.passImage,
+  });
   const { machine, traffic, dom0 } = world;
   if (request.traceLine !== undefined) traceTo(world, request.traceLine);
 
@@ -39,6 +63,9 @@ function run(request: RunRequest): RunResult {
   for (let i = 0; i < domains; i++) if (plan.oneIn(3)) slow.add(i);
   const atRequests = updateMoments(number('updates'), requestsMax, plan);
 
+  // Version 1 of the image does not carry the depth of a watch: under it nobody asks for one.
+  const hasDepth = format !== 'v1';
+  const deep = (path: string) => (hasDepth ? { path, depth: 1 } : { path });
   let created = 0;
   /** Those who change something: the run is at rest when they have ended. */
   const writers: Me[] = [];
@@ -65,13 +92,20 @@ function run(request: RunRequest): RunResult {
         for (let w = 0; w < number('workers'); w++)
           writers.push(
             os.start(`worker${w}`, (me) =>
-              worker(me, client, traffic, { domid, sharedNodes: 3, thinkNsMax: 20_000, txThinkNsMax: 60_000, peers: peersOf(domid) }),
+              worker(me, client, traffic, {
+                domid,
+                sharedNodes: 3,
+                thinkNsMax: 20_000,
+                txThinkNsMax: 60_000,
+                hasDepth,
+                peers: peersOf(domid),
+              }),
             ),
           );
         if (slot % 4 === 0)
           os.start('agent', (me) =>
             monitor(me, client, traffic, {
-              watches: [{ path: 'data' }, { path: '/shared' }, { path: '@releaseDomain', depth: 1 }],
+              watches: [{ path: 'data' }, { path: '/shared' }, deep('@releaseDomain')],
               readsEvents: true,
               perEventNsMax: 10_000,
             }),
@@ -85,8 +119,8 @@ function run(request: RunRequest): RunResult {
         { path: '/local/domain' },
         { path: '@introduceDomain' },
         { path: '@releaseDomain' },
-        { path: '@releaseDomain', depth: 1 },
-        { path: '/shared', depth: 1 },
+        deep('@releaseDomain'),
+        deep('/shared'),
       ],
       readsEvents: true,
       perEventNsMax: 5_000,
@@ -112,10 +146,14 @@ function run(request: RunRequest): RunResult {
   const nodes: SeenNode[] = [];
   let finished = false;
   dom0.os.start('verifier', (me) =>
-    quiesce(me, () => writers.some(isWorking) || world.inFlight > 0, function* (own) {
-      yield* readTree(own, dom0.client, nodes);
-      finished = true;
-    }),
+    quiesce(
+      me,
+      () => writers.some(isWorking) || world.inFlight > 0,
+      function* (own) {
+        yield* readTree(own, dom0.client, nodes);
+        finished = true;
+      },
+    ),
   );
 
   let horizon = SLICE_NS;
@@ -126,7 +164,9 @@ function run(request: RunRequest): RunResult {
   const verdicts = history === undefined ? [] : checkHistory(history);
   const violated = verdicts.some((v) => v.violations.length > 0);
   const updates = world.store.updates.map((u, i): UpdateReport => ({ ...u, answer: answers[i] ?? '' }));
-  const reason = finished ? '' : `the run did not come to rest: ${world.inFlight} requests unanswered at ${machine.nowNs} ns`;
+  const reason = finished
+    ? ''
+    : `the run did not come to rest: ${world.inFlight} requests unanswered at ${machine.nowNs} ns`;
   return {
     outcome: violated ? 'violation' : finished ? 'pass' : 'unknown',
     reason,
@@ -162,7 +202,11 @@ function peersOf(domid: number): number[] {
 }
 
 /** Moments in requests, spread over the traffic and drawn within each share of it. */
-function updateMoments(updates: number, requests: number, plan: { between(min: number, max: number): number }): number[] {
+function updateMoments(
+  updates: number,
+  requests: number,
+  plan: { between(min: number, max: number): number },
+): number[] {
   const share = Math.floor((requests * 8) / 10 / Math.max(1, updates));
   const first = Math.floor(requests / 10);
   return Array.from({ length: updates }, (_, i) => first + i * share + plan.between(0, Math.max(0, share - 1)));
@@ -178,6 +222,10 @@ function count(history: RunResult['history'], is: (record: Records[number]) => b
 
 function traceTo(world: World, line: (text: string) => void): void {
   world.machine.trace.observe((event) =>
-    line(JSON.stringify(event, (key, value: unknown) => (key === 'bytes' ? undefined : typeof value === 'bigint' ? String(value) : value))),
+    line(
+      JSON.stringify(event, (key, value: unknown) =>
+        key === 'bytes' ? undefined : typeof value === 'bigint' ? String(value) : value,
+      ),
+    ),
   );
 }

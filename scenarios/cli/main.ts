@@ -16,7 +16,9 @@ export async function main(argv: readonly string[]): Promise<number> {
     code = result;
   };
   const program = new Command('xenarium')
-    .description('A deterministic Xen in a jar: guests drive an in-process xenstored through real rings while it live-updates.')
+    .description(
+      'A deterministic Xen in a jar: guests drive an in-process xenstored through real rings while it live-updates.',
+    )
     .version(version())
     .exitOverride()
     .showHelpAfterError('(add --help for the options)');
@@ -56,7 +58,11 @@ export async function main(argv: readonly string[]): Promise<number> {
     .argument('<script>', 'a file of JSON Lines')
     .option('--compat <version>', 'whose behaviour', oneOf(['4.22', '4.17']), '4.22')
     .option('--live-update-every <k>', 'update silently after every k actions', positive)
-    .option('--format <name>', 'format of those updates (default: the newest that the version knows)', oneOf(['v1', 'v2']))
+    .option(
+      '--format <name>',
+      'format of those updates (default: the newest that the version knows)',
+      oneOf(['v1', 'v2']),
+    )
     .option('--seed <n>', 'decimal digits', digits, '1')
     .action((script, options) => done(driveCommand(script, options)));
   const image = program.command('image').description('look into a live-update image');

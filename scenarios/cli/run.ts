@@ -8,13 +8,21 @@ const EXIT_OF = { pass: 0, violation: 1, unknown: 3 } as const;
 
 export function listCommand(options: { readonly json?: true }): number {
   if (options.json) {
-    process.stdout.write(`${JSON.stringify(SCENARIOS.map(({ name, story, settings }) => ({ name, story, settings })), null, 2)}\n`);
+    process.stdout.write(
+      `${JSON.stringify(
+        SCENARIOS.map(({ name, story, settings }) => ({ name, story, settings })),
+        null,
+        2,
+      )}\n`,
+    );
     return 0;
   }
   for (const { name, story, settings } of SCENARIOS) {
     process.stdout.write(`${name}\n  ${story}\n`);
     for (const [key, spec] of Object.entries(settings))
-      process.stdout.write(`    ${`${key}=${spec.default}`.padEnd(18)} ${spec.meaning}${spec.words ? ` (${spec.words.join(', ')})` : ''}\n`);
+      process.stdout.write(
+        `    ${`${key}=${spec.default}`.padEnd(18)} ${spec.meaning}${spec.words ? ` (${spec.words.join(', ')})` : ''}\n`,
+      );
   }
   return 0;
 }
@@ -66,14 +74,18 @@ export function sweepCommand(name: string, options: SweepOptions): number {
       bad.push(result);
       process.stdout.write(`${result.outcome.padEnd(10)} ${replayLine(result)}\n`);
     }
-    if (process.stderr.isTTY) process.stderr.write(`\r${seed - from + 1}/${to - from + 1} seeds, ${bad.length} failed `);
+    if (process.stderr.isTTY)
+      process.stderr.write(`\r${seed - from + 1}/${to - from + 1} seeds, ${bad.length} failed `);
   }
   if (process.stderr.isTTY) process.stderr.write('\n');
   process.stdout.write(`${to - from + 1} seeds, ${requests} requests, ${bad.length} failed\n`);
   return bad.some((r) => r.outcome === 'violation') ? 1 : bad.length > 0 ? 3 : 0;
 }
 
-function prepare(name: string, set: readonly string[]): { scenario: Scenario; settings: Record<string, Setting> } | string {
+function prepare(
+  name: string,
+  set: readonly string[],
+): { scenario: Scenario; settings: Record<string, Setting> } | string {
   const scenario = SCENARIOS.find((s) => s.name === name);
   if (scenario === undefined) return `no scenario '${name}'; xenarium list names them`;
   const settings: Record<string, Setting> = {};
@@ -83,7 +95,8 @@ function prepare(name: string, set: readonly string[]): { scenario: Scenario; se
     const key = pair.slice(0, at);
     const value = pair.slice(at + 1);
     const spec = scenario.settings[key];
-    if (at < 1 || spec === undefined) return `--set ${pair}: ${name} has the settings ${Object.keys(scenario.settings).join(', ')}`;
+    if (at < 1 || spec === undefined)
+      return `--set ${pair}: ${name} has the settings ${Object.keys(scenario.settings).join(', ')}`;
     if (spec.words !== undefined) {
       if (!spec.words.includes(value)) return `--set ${pair}: ${key} is one of ${spec.words.join(', ')}`;
       settings[key] = value;

@@ -1,5 +1,5 @@
-import { execFile, spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { closeSync, constants, existsSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
 import { mkdtemp, open, rm, writeFile } from 'node:fs/promises';
 import { connect, createServer, type Server, type Socket } from 'node:net';
@@ -71,9 +71,8 @@ export class SocketClient {
   constructor(socket: Socket) {
     this.#socket = socket;
     socket.on('data', (chunk: Uint8Array) => this.#chunks.push(chunk));
-    socket.on('error', () => {}); // 'close' follows
+    socket.on('error', () => this.#end()); // the daemon closed it with octets unread; 'close' would come a turn later
     socket.on('end', () => this.#end());
-    socket.on('close', () => this.#end());
   }
 
   #end(): void {
@@ -372,7 +371,13 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     : ['--no-fork', '--pid-file', join(dir, 'pid')];
   const child = spawn(options.binary, [...own, ...(options.args ?? [])], {
     cwd: dir,
-    env: { PATH: '/usr/bin:/bin', LD_PRELOAD: library, XENARIUM_STANDIN: dir, XENSTORED_RUNDIR: dir, XENSTORED_PATH: join(dir, 'socket') },
+    env: {
+      PATH: '/usr/bin:/bin',
+      LD_PRELOAD: library,
+      XENARIUM_STANDIN: dir,
+      XENSTORED_RUNDIR: dir,
+      XENSTORED_PATH: join(dir, 'socket'),
+    },
     stdio: ['ignore', 'ignore', 'pipe'],
   });
   const stderr: string[] = [];

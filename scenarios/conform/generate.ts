@@ -190,7 +190,8 @@ class Writer {
     const first = `${pick(['n', 'r', 'w', 'b'])}${oneIn(3) ? pick(owners) : self}`;
     const others = Array.from({ length: below(3) === 0 ? below(7) : below(3) }, () => this.#permission());
     const tail = oneIn(12) ? 'tail' : '';
-    if (oneIn(40)) return this.#send(on, 'SET_PERMS', pick([`${path}\0`, path, '', `${path}\0z1\0`, `${path}\0n0\0nx\0`]), { tx });
+    if (oneIn(40))
+      return this.#send(on, 'SET_PERMS', pick([`${path}\0`, path, '', `${path}\0z1\0`, `${path}\0n0\0nx\0`]), { tx });
     this.#send(on, 'SET_PERMS', `${[path, first, ...others].join('\0')}\0${tail}`, { tx });
   }
 
@@ -216,7 +217,8 @@ class Writer {
       this.#open.delete(on);
       return this.#send(on, 'RESET_WATCHES', pick(['', '\0', 'anything']));
     }
-    if (roll === 18) return this.#send(on, pick(['WATCH', 'UNWATCH']), pick([`${path}\0`, path, '', '\0\0', `${path}\0t\0u\0v\0`]));
+    if (roll === 18)
+      return this.#send(on, pick(['WATCH', 'UNWATCH']), pick([`${path}\0`, path, '', '\0\0', `${path}\0t\0u\0v\0`]));
     return this.#send(on, 'WATCH', `${path}\0${token}\0tail`);
   }
 
@@ -258,7 +260,11 @@ class Writer {
         return this.#send(on, 'RESUME', `${domid}\0`);
       case 6:
         // Unprivileged, without effect: refused before it is looked at.
-        return this.#send(this.#aRing() ?? on, pick(['INTRODUCE', 'RELEASE', 'SET_TARGET', 'CONTROL', 'RESUME']), `${NOBODY}\0`);
+        return this.#send(
+          this.#aRing() ?? on,
+          pick(['INTRODUCE', 'RELEASE', 'SET_TARGET', 'CONTROL', 'RESUME']),
+          `${NOBODY}\0`,
+        );
       case 7:
         return this.#send(this.#privileged(), 'RELEASE', `${pick([NOBODY, 0])}\0`);
       case 8:
@@ -279,7 +285,8 @@ class Writer {
     const { pick, oneIn } = this.#draw;
     const on = this.#privileged();
     const domids = this.#introduced();
-    if (oneIn(2) || domids.length < 3) return this.#send(on, 'SET_TARGET', pick([`${NOBODY}\x001\0`, '1\0', `1\0${NOBODY}\0`, '']));
+    if (oneIn(2) || domids.length < 3)
+      return this.#send(on, 'SET_TARGET', pick([`${NOBODY}\x001\0`, '1\0', `1\0${NOBODY}\0`, '']));
     if (this.#pinned.size > 0) return;
     const [stubdom, target] = [domids[2]!, domids[0]!]; // the target earlier: a live update loses it otherwise
     for (const domid of [stubdom, target]) this.#pinned.add(domid);
@@ -292,7 +299,11 @@ class Writer {
     const ring = this.#aRing();
     if (ring === undefined || oneIn(2)) {
       // Domid 0 is left alone, and so are words: 4.17 takes any word for it.
-      return this.#send(on, 'INTRODUCE', pick([`${NOBODY}\0${RING_GFN}\0${RING_PORT}\0`, `1\0${RING_GFN}\x000\0`, '1\x002\0', '']));
+      return this.#send(
+        on,
+        'INTRODUCE',
+        pick([`${NOBODY}\0${RING_GFN}\0${RING_PORT}\0`, `1\0${RING_GFN}\x000\0`, '1\x002\0', '']),
+      );
     }
     this.#open.delete(ring);
     this.#send(on, 'INTRODUCE', `${ring}\0${pick(['1234', 'gfn', ''])}\0${RING_PORT}\0${pick(['', 'more\0', 'tail'])}`);
@@ -301,8 +312,12 @@ class Writer {
   #oddRequest(): void {
     const { pick, oneIn } = this.#draw;
     const on = this.#anyone();
-    if (oneIn(2)) return this.#send(on, pick([15, 16, 20, 27, 64, 0xffff, 0xffff_ffff]), pick(['', '/tool\0', 'x']), { tx: pick([0, 4242]) });
-    if (this.#plan.compat === '4.17' && oneIn(3)) return this.#send(on, pick([23, 24, 25, 26]), pick(['', '1\0', '1\x002\0']));
+    if (oneIn(2))
+      return this.#send(on, pick([15, 16, 20, 27, 64, 0xffff, 0xffff_ffff]), pick(['', '/tool\0', 'x']), {
+        tx: pick([0, 4242]),
+      });
+    if (this.#plan.compat === '4.17' && oneIn(3))
+      return this.#send(on, pick([23, 24, 25, 26]), pick(['', '1\0', '1\x002\0']));
     // One-path requests stay well-formed: 4.17 answers others with a left-over errno, or aborts.
     const path = pick(['', 'a b', 'a.b', '/a//b', '/a/', '//', '@releaseDomain', '/caf\xe9', 'x/', '/\x7f', '@']);
     this.#send(on, pick(['READ', 'DIRECTORY', 'MKDIR', 'RM', 'WRITE']), `${path}\0`);
@@ -315,7 +330,19 @@ class Writer {
       const name = pick(['nodes', 'watches', 'transactions', 'node-size', 'path-max', 'transaction-nodes', 'nonsense']);
       return this.#send(on, 'CONTROL', `quota\0set\0${name}\0${pick(['1000', '200', '60', '30', '0', '-1'])}\0`);
     }
-    const words = ['help', 'quota', 'quota-soft', 'check', 'print\0hello', 'nonsense', '', 'help\0x', 'check\0x', 'log\0off', 'log\0on'];
+    const words = [
+      'help',
+      'quota',
+      'quota-soft',
+      'check',
+      'print\0hello',
+      'nonsense',
+      '',
+      'help\0x',
+      'check\0x',
+      'log\0off',
+      'log\0on',
+    ];
     this.#send(on, 'CONTROL', `${pick(words)}\0`);
   }
 
@@ -447,7 +474,8 @@ class Writer {
       case 2: {
         const socket = this.#privileged();
         const dir = this.#absolute();
-        for (let i = 0; i < 20; i++) this.#send(socket, 'MKDIR', `${dir}/${String(i).padStart(3, '0')}${'n'.repeat(230)}\0`);
+        for (let i = 0; i < 20; i++)
+          this.#send(socket, 'MKDIR', `${dir}/${String(i).padStart(3, '0')}${'n'.repeat(230)}\0`);
         this.#send(socket, 'DIRECTORY', `${dir}\0`);
         for (const offset of [0, 3800, 4050, 9999]) this.#send(socket, 'DIRECTORY_PART', `${dir}\0${offset}\0`);
         return;
@@ -487,14 +515,20 @@ class Writer {
 
   #value(on: string): string {
     const { pick, below, oneIn } = this.#draw;
-    if (oneIn(25)) return 'v'.repeat(pick([1990, 2007, 2015, 2016, 2023, 2024, 2040]) + (this.#sockets.has(on) ? 0 : below(2)));
+    if (oneIn(25))
+      return 'v'.repeat(pick([1990, 2007, 2015, 2016, 2023, 2024, 2040]) + (this.#sockets.has(on) ? 0 : below(2)));
     if (oneIn(40) && this.#sockets.has(on)) return 'V'.repeat(3900);
     if (oneIn(10)) return pick(['', '\0', 'a\0b\0', '\xff\x80\x01', '"quoted\\"']);
     return `v${below(5)}`;
   }
 }
 
-function request(on: string, op: OpName | number, payload: string, extra: { tx?: number | string; as?: string }): MessageAction {
+function request(
+  on: string,
+  op: OpName | number,
+  payload: string,
+  extra: { tx?: number | string; as?: string },
+): MessageAction {
   const type = typeof op === 'number' ? op : XS[op];
   const base = { kind: 'message', on, op, type, payload: octetsOf(payload), tx: extra.tx ?? 0 } as const;
   return extra.as === undefined ? base : { ...base, as: extra.as };

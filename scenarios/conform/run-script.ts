@@ -34,7 +34,10 @@ class Client {
   #isHeld = false;
   #nextReqId = FIRST_REQ_ID;
 
-  constructor(daemon: Daemon, end: { readonly socket: SocketClient } | { readonly ring: RingPage; readonly domid: number }) {
+  constructor(
+    daemon: Daemon,
+    end: { readonly socket: SocketClient } | { readonly ring: RingPage; readonly domid: number },
+  ) {
     this.#daemon = daemon;
     this.#end = end;
   }
@@ -227,7 +230,10 @@ export class ScriptRunner {
   }
 
   /** Send a request and run the system until its reply is there; `undefined` when all is quiet without one. */
-  async #ask(client: Client, request: { type: number; txId: number; payload: Uint8Array }): Promise<Arrived | undefined> {
+  async #ask(
+    client: Client,
+    request: { type: number; txId: number; payload: Uint8Array },
+  ): Promise<Arrived | undefined> {
     const reqId = client.newReqId();
     let rest = message(request.type, reqId, request.txId, request.payload);
     for (;;) {
@@ -291,14 +297,18 @@ export class DaemonDied extends Error {}
  * Run a script on a fresh daemon of its own; returns the output, for each action its lines. Errors: the daemon does not
  * start; `DaemonDied`.
  */
-export async function runScript(options: DaemonOptions, actions: Iterable<Action>): Promise<readonly (readonly string[])[]> {
+export async function runScript(
+  options: DaemonOptions,
+  actions: Iterable<Action>,
+): Promise<readonly (readonly string[])[]> {
   const daemon = await startDaemon(options);
   try {
     const runner = await ScriptRunner.on(daemon);
     const output: (readonly string[])[] = [];
     for (const action of actions) {
       output.push((await runner.step(action)).map(formatLine));
-      if (!daemon.isAlive) throw new DaemonDied(`${formatAction(action)}: the daemon died: ${daemon.complaints.slice(-400)}`);
+      if (!daemon.isAlive)
+        throw new DaemonDied(`${formatAction(action)}: the daemon died: ${daemon.complaints.slice(-400)}`);
     }
     return output;
   } finally {

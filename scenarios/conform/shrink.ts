@@ -3,7 +3,10 @@
  * from large to small, so that a long script costs few runs. `fails` must say the same of the same list every time, and
  * true of `items`; the order of what remains is kept.
  */
-export async function shrink<T>(items: readonly T[], fails: (items: readonly T[]) => Promise<boolean>): Promise<readonly T[]> {
+export async function shrink<T>(
+  items: readonly T[],
+  fails: (items: readonly T[]) => Promise<boolean>,
+): Promise<readonly T[]> {
   let kept = items;
   for (let size = Math.ceil(kept.length / 2); size >= 1; ) {
     let removed = false;

@@ -3,7 +3,16 @@ import { type Domain, NO_JITTER } from '../../sim/index.ts';
 import type { CompatName } from '../../store/index.ts';
 import { STORE_BINARY, World } from '../world.ts';
 import { type Link, RingEnd, SocketEnd } from './link.ts';
-import { type Action, compareNames, formatLine, type MessageAction, type OutputLine, RING_GFN, RING_PORT, txIdOf } from './script.ts';
+import {
+  type Action,
+  compareNames,
+  formatLine,
+  type MessageAction,
+  type OutputLine,
+  RING_GFN,
+  RING_PORT,
+  txIdOf,
+} from './script.ts';
 
 const HEADER_BYTES = 16;
 /** req_id of every message that a script waits for; `raw` octets bring their own. */
@@ -156,10 +165,16 @@ export class Driver {
       machine.unpause(built.domain);
       this.#domains.set(domid, built.domain);
     }
-    const introduced = this.#ask(this.#hidden, XS.INTRODUCE, strings(String(domid), String(RING_GFN), String(RING_PORT)), 0);
+    const introduced = this.#ask(
+      this.#hidden,
+      XS.INTRODUCE,
+      strings(String(domid), String(RING_GFN), String(RING_PORT)),
+      0,
+    );
     this.#ask(this.#hidden, XS.MKDIR, strings(`/local/domain/${domid}`), 0);
     this.#ask(this.#hidden, XS.SET_PERMS, strings(`/local/domain/${domid}`, `n${domid}`), 0);
-    if (link !== undefined && !this.#connections.has(String(domid))) this.#connections.set(String(domid), this.#connection(String(domid), link));
+    if (link !== undefined && !this.#connections.has(String(domid)))
+      this.#connections.set(String(domid), this.#connection(String(domid), link));
     this.#hidden.inbox.length = 0;
     return introduced?.type === XS.INTRODUCE;
   }
@@ -175,7 +190,8 @@ export class Driver {
       return { kind: 'dead', on, op };
     }
     const { type, payload } = reply;
-    if (as === undefined || action.type !== XS.TRANSACTION_START || type !== XS.TRANSACTION_START) return { kind: 'reply', on, op, type, payload };
+    if (as === undefined || action.type !== XS.TRANSACTION_START || type !== XS.TRANSACTION_START)
+      return { kind: 'reply', on, op, type, payload };
     this.#txNames.set(as, Number(text(payload).replace(/\0$/, '')));
     return { kind: 'reply', on, op, type, payload, as };
   }
@@ -211,11 +227,16 @@ export class Driver {
     let moved = false;
     for (;;) {
       let again = false;
-      for (let next = scheduler.nextNs; next !== undefined && next <= this.#world.machine.nowNs + QUIET_NS; next = scheduler.nextNs) {
+      for (
+        let next = scheduler.nextNs;
+        next !== undefined && next <= this.#world.machine.nowNs + QUIET_NS;
+        next = scheduler.nextNs
+      ) {
         scheduler.run(next);
         again = true;
       }
-      for (const connection of [this.#hidden, ...this.#connections.values()]) if (!connection.isHeld && this.#receive(connection)) again = true;
+      for (const connection of [this.#hidden, ...this.#connections.values()])
+        if (!connection.isHeld && this.#receive(connection)) again = true;
       if (!again) return moved;
       moved = true;
     }
@@ -230,7 +251,11 @@ export class Driver {
     while (at + HEADER_BYTES <= all.length) {
       const end = at + HEADER_BYTES + view.getUint32(at + 12, true);
       if (end > all.length) break;
-      connection.inbox.push({ type: view.getUint32(at, true), reqId: view.getUint32(at + 4, true), payload: all.slice(at + HEADER_BYTES, end) });
+      connection.inbox.push({
+        type: view.getUint32(at, true),
+        reqId: view.getUint32(at + 4, true),
+        payload: all.slice(at + HEADER_BYTES, end),
+      });
       at = end;
     }
     connection.buffer = all.slice(at);
@@ -243,7 +268,9 @@ export class Driver {
     for (const connection of [...this.#connections.values()].sort((a, b) => compareNames(a.name, b.name))) {
       const { name: on } = connection;
       for (const { type, reqId, payload } of connection.inbox.splice(0))
-        lines.push(type === XS.WATCH_EVENT ? { kind: 'event', on, payload } : { kind: 'stray', on, req: reqId, type, payload });
+        lines.push(
+          type === XS.WATCH_EVENT ? { kind: 'event', on, payload } : { kind: 'stray', on, req: reqId, type, payload },
+        );
       if (connection.link.isClosed()) {
         lines.push({ kind: 'closed', on });
         this.#connections.delete(on);

@@ -113,6 +113,27 @@ export class Transaction implements View {
     return undefined;
   }
 
+  /**
+   * A live update carries the transaction. Versions 1 and 2 of the image carry of each node it touched what it saw (value,
+   * permissions, or that it was not there), but no list of children: the successor has the live list, less what is not there
+   * in the transaction's view, and then what is, in order of first access.
+   */
+  carry(): void {
+    this.isCarried = true;
+    for (const access of this.accessed.values()) {
+      if (access.now === undefined) continue;
+      const live = this.#live.nodes.get(access.name)?.children ?? [];
+      const children = live.filter((leaf) => {
+        const seen = this.accessed.get(childOf(access.name, leaf));
+        return seen === undefined || seen.now !== undefined;
+      });
+      for (const { name, now } of this.accessed.values())
+        if (now !== undefined && name !== '/' && parentOf(name) === access.name && !children.includes(leafOf(name)))
+          children.push(leafOf(name));
+      access.now = { ...access.now, children };
+    }
+  }
+
   /** Forget what was first accessed after the first `count` names: the operation is judged a second time. */
   forgetAfter(count: number): void {
     let at = 0;

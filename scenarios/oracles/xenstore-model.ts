@@ -222,7 +222,7 @@ export class XenstoreModel {
     this.#generations = new Map();
     for (const peer of this.peers.values()) {
       if (policy === 'daemon') peer.transactions.clear();
-      else for (const tx of peer.transactions.values()) tx.isCarried = true;
+      else for (const tx of peer.transactions.values()) tx.carry();
     }
   }
 

@@ -39,7 +39,8 @@ export function textReport(result: RunResult, dress: Dress): string {
     }
     lines.push('');
   }
-  for (const verdict of result.verdicts) for (const violation of verdict.violations.slice(0, 5)) lines.push(...violationText(result, violation, paint), '');
+  for (const verdict of result.verdicts)
+    for (const violation of verdict.violations.slice(0, 5)) lines.push(...violationText(result, violation, paint), '');
   const verdictWord = result.outcome === 'pass' ? paint('green', 'pass') : paint('red', result.outcome);
   lines.push(`  ${verdictWord}  trace digest ${result.digest} over ${n(result.traceEvents)} events  seed ${seed}`);
   if (result.reason !== '') lines.push(`  ${result.reason}`);
@@ -93,7 +94,12 @@ function violationText(result: RunResult, violation: Violation, paint: (style: S
   const records = result.history?.records ?? [];
   const from = Math.max(0, violation.seq - 8);
   for (const record of records.slice(from, violation.seq + 3)) {
-    lines.push(paint('dim', `    ${record.seq === violation.seq ? '>' : ' '} ${String(record.seq).padStart(7)}  ${recordText(result, record)}`));
+    lines.push(
+      paint(
+        'dim',
+        `    ${record.seq === violation.seq ? '>' : ' '} ${String(record.seq).padStart(7)}  ${recordText(result, record)}`,
+      ),
+    );
   }
   return lines;
 }
@@ -133,7 +139,8 @@ function recordText(result: RunResult, record: HistoryRecord): string {
 
 function octetText(bytes: Uint8Array): string {
   let s = '';
-  for (const b of bytes.subarray(0, 48)) s += b === 0 ? '\\0' : b >= 0x20 && b < 0x7f ? String.fromCharCode(b) : `\\x${b.toString(16).padStart(2, '0')}`;
+  for (const b of bytes.subarray(0, 48))
+    s += b === 0 ? '\\0' : b >= 0x20 && b < 0x7f ? String.fromCharCode(b) : `\\x${b.toString(16).padStart(2, '0')}`;
   return bytes.length > 48 ? `${s}… (${bytes.length} octets)` : s;
 }
 

@@ -23,7 +23,14 @@ const HELD_ABOVE = 64 * 1024;
  * (store.md 0.2). A client that does not read is not served further; one that vanishes is seen to hang up.
  */
 export async function serve(options: ServeOptions): Promise<Serving> {
-  const world = new World({ seed: '0', jitter: { stepNs: 1, absentOneIn: 0, absentNsMax: 0 }, requestsMax: Infinity, policy: 'daemon', compat: options.compat, records: false });
+  const world = new World({
+    seed: '0',
+    jitter: { stepNs: 1, absentOneIn: 0, absentNsMax: 0 },
+    requestsMax: Infinity,
+    policy: 'daemon',
+    compat: options.compat,
+    records: false,
+  });
   const { scheduler } = world.machine;
   const clients = new Map<Socket, UnixSocket>();
   const chunk = new Uint8Array(65_536);
@@ -50,7 +57,10 @@ export async function serve(options: ServeOptions): Promise<Serving> {
     for (const [socket, end] of clients) deliver(socket, end);
     const next = scheduler.nextNs;
     if (timer !== undefined) clearTimeout(timer);
-    timer = next === undefined ? undefined : setTimeout(run, Math.max(1, Math.ceil((next - (options.nowNs() - startNs)) / 1_000_000)));
+    timer =
+      next === undefined
+        ? undefined
+        : setTimeout(run, Math.max(1, Math.ceil((next - (options.nowNs() - startNs)) / 1_000_000)));
   };
 
   const server: Server = createServer({ allowHalfOpen: true }, (socket) => {

@@ -14,7 +14,10 @@ interface Line {
 }
 
 function settings(changed: Record<string, Setting>): Record<string, Setting> {
-  return { ...Object.fromEntries(Object.entries(liveUpdateMidTraffic.settings).map(([k, s]) => [k, s.default])), ...changed };
+  return {
+    ...Object.fromEntries(Object.entries(liveUpdateMidTraffic.settings).map(([k, s]) => [k, s.default])),
+    ...changed,
+  };
 }
 
 const STEPS = 1_000_000;
@@ -37,8 +40,18 @@ let headlineRequests = 0;
 
 const lines: readonly Line[] = [
   { name: 'scheduler, 16 actors', unit: 'steps/s', perRound: STEPS, round: schedulerSteps },
-  { name: 'READ through rings, 1 guest, 16 in flight', unit: 'requests/s', perRound: REQUESTS, round: () => ringRequests({ guests: 1, requests: REQUESTS, kind: 'read' }) },
-  { name: 'READ and WRITE through rings, 12 guests', unit: 'requests/s', perRound: REQUESTS, round: () => ringRequests({ guests: 12, requests: REQUESTS, kind: 'mixed' }) },
+  {
+    name: 'READ through rings, 1 guest, 16 in flight',
+    unit: 'requests/s',
+    perRound: REQUESTS,
+    round: () => ringRequests({ guests: 1, requests: REQUESTS, kind: 'read' }),
+  },
+  {
+    name: 'READ and WRITE through rings, 12 guests',
+    unit: 'requests/s',
+    perRound: REQUESTS,
+    round: () => ringRequests({ guests: 12, requests: REQUESTS, kind: 'mixed' }),
+  },
   {
     name: 'headline scenario, nobody watching',
     unit: 'requests/s',
@@ -52,7 +65,12 @@ const lines: readonly Line[] = [
     unit: 'requests/s',
     perRound: 20_000,
     round: () => {
-      headlineRequests = liveUpdateMidTraffic.run({ seed: '1', format: 'v2', settings: settings({ requests: 20_000 }), checks: true }).requests;
+      headlineRequests = liveUpdateMidTraffic.run({
+        seed: '1',
+        format: 'v2',
+        settings: settings({ requests: 20_000 }),
+        checks: true,
+      }).requests;
     },
   },
 ];
@@ -65,7 +83,11 @@ process.stdout.write(`node ${process.version}\n`);
 for (const { name, unit, perRound } of lines) {
   const result = bench.getTask(name)?.result;
   const ms = result !== undefined && 'latency' in result ? result.latency.p50 : Number.NaN;
-  process.stdout.write(`${name.padEnd(46)} ${Math.round((perRound / ms) * 1000).toLocaleString('en').padStart(12)} ${unit}\n`);
+  process.stdout.write(
+    `${name.padEnd(46)} ${Math.round((perRound / ms) * 1000)
+      .toLocaleString('en')
+      .padStart(12)} ${unit}\n`,
+  );
 }
 for (const nodes of [1_000, 100_000]) {
   const { wallMs, virtualMs, imageBytes } = updatePause(nodes);

@@ -10,7 +10,14 @@ export interface RingLoad {
 
 /** `requests` requests through real rings, 16 in flight for each guest; returns when the last reply was taken out. */
 export function ringRequests(load: RingLoad): void {
-  const world = new World({ seed: '1', jitter: NO_JITTER, requestsMax: Number.MAX_SAFE_INTEGER, policy: 'daemon', compat: '4.22', records: false });
+  const world = new World({
+    seed: '1',
+    jitter: NO_JITTER,
+    requestsMax: Number.MAX_SAFE_INTEGER,
+    policy: 'daemon',
+    compat: '4.22',
+    records: false,
+  });
   const { dom0, machine } = world;
   let open = load.guests;
   dom0.os.start('toolstack', function* (me) {
@@ -19,7 +26,13 @@ export function ringRequests(load: RingLoad): void {
       yield* dom0.client.request(me, XS.INTRODUCE, strings(String(domid), '1', String(built.port)));
       yield* dom0.client.request(me, XS.WRITE, octets(`/local/domain/${domid}/data/value\0`, '0123456789012345'));
       yield* dom0.client.request(me, XS.SET_PERMS, strings(`/local/domain/${domid}/data/value`, `n${domid}`));
-      const { os, client } = world.boot(built, { notify: 'edge', tornOneIn: 0, tornNsMax: 0, slowReadNsMax: 0, maxInFlight: 16 });
+      const { os, client } = world.boot(built, {
+        notify: 'edge',
+        tornOneIn: 0,
+        tornNsMax: 0,
+        slowReadNsMax: 0,
+        maxInFlight: 16,
+      });
       machine.unpause(built.domain);
       os.start('load', function* (own) {
         const path = strings('data/value');
@@ -27,10 +40,15 @@ export function ringRequests(load: RingLoad): void {
         const each = Math.floor(load.requests / load.guests);
         const flight = [];
         for (let i = 0; i < each; i++) {
-          flight.push(load.kind === 'mixed' && i % 2 === 1 ? client.submit(own, XS.WRITE, write) : client.submit(own, XS.READ, path));
+          flight.push(
+            load.kind === 'mixed' && i % 2 === 1
+              ? client.submit(own, XS.WRITE, write)
+              : client.submit(own, XS.READ, path),
+          );
           if (flight.length === 16) {
             for (const pending of flight) while (pending.reply === undefined) yield PARK;
-            if (flight.some((p) => p.reply?.error !== undefined)) throw new Error(`refused: ${flight.map((p) => p.reply?.error).join(' ')}`);
+            if (flight.some((p) => p.reply?.error !== undefined))
+              throw new Error(`refused: ${flight.map((p) => p.reply?.error).join(' ')}`);
             flight.length = 0;
           }
         }

@@ -3,8 +3,19 @@ import { STORE_BINARY, World } from '../../scenarios/world.ts';
 import { NO_JITTER } from '../../sim/index.ts';
 
 /** Live-update a store that holds about `nodes` nodes; wall time from the dump's begin to the successor's first pass. */
-export function updatePause(nodes: number): { readonly wallMs: number; readonly virtualMs: number; readonly imageBytes: number } {
-  const world = new World({ seed: '1', jitter: NO_JITTER, requestsMax: Number.MAX_SAFE_INTEGER, policy: 'daemon', compat: '4.22', records: false });
+export function updatePause(nodes: number): {
+  readonly wallMs: number;
+  readonly virtualMs: number;
+  readonly imageBytes: number;
+} {
+  const world = new World({
+    seed: '1',
+    jitter: NO_JITTER,
+    requestsMax: Number.MAX_SAFE_INTEGER,
+    policy: 'daemon',
+    compat: '4.22',
+    records: false,
+  });
   const { dom0, machine, store } = world;
   let filled = false;
   let answer = '';

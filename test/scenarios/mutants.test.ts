@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { textReport } from '../../scenarios/report/text.ts';
 import type { RunResult } from '../../scenarios/scenario.ts';
 import type { ConnectionData, StateRecord } from '../../store/format/index.ts';
-import { textReport } from '../../scenarios/report/text.ts';
 import { broken, headline, tamper } from '../support/headline.ts';
 
 /*
@@ -22,7 +22,8 @@ function messages(record: ConnectionData): { readonly at: number; readonly end: 
   return found;
 }
 
-const cut = (bytes: Uint8Array, from: number, to: number) => Uint8Array.of(...bytes.subarray(0, from), ...bytes.subarray(to));
+const cut = (bytes: Uint8Array, from: number, to: number) =>
+  Uint8Array.of(...bytes.subarray(0, from), ...bytes.subarray(to));
 
 interface Mutant {
   readonly why: string;
@@ -47,7 +48,9 @@ const MUTANTS: readonly Mutant[] = [
   {
     why: 'sends a half-written reply once more from one octet before',
     bites: 'ring-octets',
-    change: onRing((r) => (r.outRespLen === 0 ? r : { ...r, outData: Uint8Array.of(0, ...r.outData), outRespLen: r.outRespLen + 1 })),
+    change: onRing((r) =>
+      r.outRespLen === 0 ? r : { ...r, outData: Uint8Array.of(0, ...r.outData), outRespLen: r.outRespLen + 1 },
+    ),
   },
   {
     why: 'loses a queued reply',
@@ -81,7 +84,8 @@ const MUTANTS: readonly Mutant[] = [
   {
     why: 'forgets the depth of a watch',
     bites: 'watch-events',
-    change: (r) => (r.kind === 'WATCH_DATA_EXTENDED' ? { kind: 'WATCH_DATA', connId: r.connId, wpath: r.wpath, token: r.token } : r),
+    change: (r) =>
+      r.kind === 'WATCH_DATA_EXTENDED' ? { kind: 'WATCH_DATA', connId: r.connId, wpath: r.wpath, token: r.token } : r,
   },
   {
     why: 'forgets open transactions',
@@ -96,12 +100,16 @@ const MUTANTS: readonly Mutant[] = [
   {
     why: 'lets pending nodes loose in the committed tree, as C daemons read them',
     bites: 'final-tree',
-    change: (r) => (r.kind === 'NODE_DATA' && r.connId === 0 && String.fromCharCode(...r.path) === '/tool/xenstored' ? { ...r, value: Uint8Array.of(1) } : r),
+    change: (r) =>
+      r.kind === 'NODE_DATA' && r.connId === 0 && String.fromCharCode(...r.path) === '/tool/xenstored'
+        ? { ...r, value: Uint8Array.of(1) }
+        : r,
   },
   {
     why: 'drops a permission entry',
     bites: 'final-tree',
-    change: (r) => (r.kind === 'NODE_DATA' && r.connId === 0 && r.perms.length > 1 ? { ...r, perms: r.perms.slice(0, 1) } : r),
+    change: (r) =>
+      r.kind === 'NODE_DATA' && r.connId === 0 && r.perms.length > 1 ? { ...r, perms: r.perms.slice(0, 1) } : r,
   },
 ];
 

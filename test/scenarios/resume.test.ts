@@ -9,7 +9,9 @@ import { type ConnectionData, decodeImage, type NodeData, type WatchData } from 
 import { message } from '../../store/wire.ts';
 
 const STREAMS = join(import.meta.dirname, '../vectors/streams');
-const BINARY = readdirSync(STREAMS).filter((name) => name.endsWith('.bin')).sort();
+const BINARY = readdirSync(STREAMS)
+  .filter((name) => name.endsWith('.bin'))
+  .sort();
 
 interface Got {
   readonly type: number;
@@ -33,7 +35,11 @@ class Inbox {
       if (this.#bytes.length < 16) return messages;
       const end = 16 + v.getUint32(12, true);
       if (this.#bytes.length < end) return messages;
-      messages.push({ type: v.getUint32(0, true), reqId: v.getUint32(4, true), payload: text(this.#bytes.subarray(16, end)) });
+      messages.push({
+        type: v.getUint32(0, true),
+        reqId: v.getUint32(4, true),
+        payload: text(this.#bytes.subarray(16, end)),
+      });
       this.#bytes = this.#bytes.slice(end);
     }
   }
@@ -52,7 +58,11 @@ function resume(name: string, before?: (host: ResumedHost) => void) {
   const store = host.start();
   expect(store.startFailure).toBeUndefined();
   const settle = () => {
-    for (let next = host.machine.scheduler.nextNs; next !== undefined && next < host.machine.nowNs + 1_000_000; next = host.machine.scheduler.nextNs)
+    for (
+      let next = host.machine.scheduler.nextNs;
+      next !== undefined && next < host.machine.nowNs + 1_000_000;
+      next = host.machine.scheduler.nextNs
+    )
       host.machine.scheduler.run(next);
   };
   settle();
@@ -107,7 +117,9 @@ describe('a stream recorded from a real daemon is carried on', () => {
       expect(ask(link, XS.READ, strings(path)).at(-1)).toMatchObject({ type: XS.READ, payload: text(node.value) });
       const perms = node.perms.map((p) => `${p.letter}${p.domid}\0`).join('');
       expect(ask(link, XS.GET_PERMS, strings(path)).at(-1)).toMatchObject({ type: XS.GET_PERMS, payload: perms });
-      const children = nodes.filter((n) => text(n.path) !== '/' && (text(n.path).replace(/\/[^/]*$/, '') || '/') === path);
+      const children = nodes.filter(
+        (n) => text(n.path) !== '/' && (text(n.path).replace(/\/[^/]*$/, '') || '/') === path,
+      );
       const names = children.map((n) => `${text(n.path).replace(/.*\//, '')}\0`).join('');
       expect(ask(link, XS.DIRECTORY, strings(path)).at(-1)).toMatchObject({ type: XS.DIRECTORY, payload: names });
     }
@@ -115,8 +127,8 @@ describe('a stream recorded from a real daemon is carried on', () => {
 
   it.each(BINARY)('%s: the guests that it names go on over their rings', (name) => {
     const { host, end, drain, ask } = resume(name, (h) => {
+      // Indexes of a ring that has been in use for long, near the wrap.
       for (const { ring } of h.guests.values())
-        // Indexes of a ring that has been in use for long, near the wrap.
         for (const word of [REQ_CONS, REQ_PROD, RSP_CONS, RSP_PROD]) ring.store32(word, 0xffff_fff0, true);
     });
     for (const domid of [...host.guests.keys()].filter((d) => d !== 0)) {
@@ -166,7 +178,9 @@ describe('a stream recorded from a real daemon is carried on', () => {
       { type: XS.READ, reqId: 6, payload: 'L'.repeat(1500) },
     ]);
     const events = drain(end(2));
-    expect(events.map((e) => e.payload).slice(-33)).toEqual(Array.from({ length: 33 }, (_, i) => `/local/domain/2/k${i + 27}\0w\0`));
+    expect(events.map((e) => e.payload).slice(-33)).toEqual(
+      Array.from({ length: 33 }, (_, i) => `/local/domain/2/k${i + 27}\0w\0`),
+    );
   });
 
   it('watches: each is there with its own spelling, fires for later changes, and none fires for the update', () => {
@@ -232,6 +246,11 @@ function eventStart(stream: Uint8Array): number {
 describe('the recorded connections', () => {
   it('name what the README of the streams says', () => {
     const conns = records(read('c-4.17-watches.bin')).filter((r): r is ConnectionData => r.kind === 'CONNECTION_DATA');
-    expect(conns.map((c) => (c.conn.kind === 'ring' ? `${c.conn.domid}>${c.conn.targetDomid}` : c.conn.fd))).toEqual(['0>32756', 11, '1>32756', '2>1']);
+    expect(conns.map((c) => (c.conn.kind === 'ring' ? `${c.conn.domid}>${c.conn.targetDomid}` : c.conn.fd))).toEqual([
+      '0>32756',
+      11,
+      '1>32756',
+      '2>1',
+    ]);
   });
 });

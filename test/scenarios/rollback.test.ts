@@ -12,10 +12,17 @@ describe('an update that fails rolls back', () => {
     ['version 0', (b: Uint8Array) => replaced(b, 11, 0), /version.*0/],
     ['a reserved flag', (b: Uint8Array) => replaced(b, 15, 2), /flags/],
     ['a record length with a flipped bit', (b: Uint8Array) => flip(b, 20, 0x40), /offset \d+ .*record/],
-    ['a node record before its parent', tamper((r) => (r.kind === 'NODE_DATA' && String.fromCharCode(...r.path) === '/tool' ? undefined : r)), /parent|\/tool/],
+    [
+      'a node record before its parent',
+      tamper((r) => (r.kind === 'NODE_DATA' && String.fromCharCode(...r.path) === '/tool' ? undefined : r)),
+      /parent|\/tool/,
+    ],
     ['a watch of no connection', tamper((r) => (r.kind === 'WATCH_DATA' ? { ...r, connId: 77 } : r)), /conn/],
   ])('%s', (_, damage, reason) => {
-    const result = headline({ set: { requests: 2_000, updates: 3 }, passImage: (image, n) => (n === 2 ? damage(image) : image) });
+    const result = headline({
+      set: { requests: 2_000, updates: 3 },
+      passImage: (image, n) => (n === 2 ? damage(image) : image),
+    });
     expect(broken(result)).toEqual([]);
     expect(result.outcome).toBe('pass');
     expect(result.updates.map((u) => u.outcome)).toEqual(['ok', 'failed', 'ok']);

@@ -1,5 +1,16 @@
 import { describe, expect, it } from 'vitest';
-import { DOMID_ANY, GNTMAP_host_map, GNTST, GTF_permit_access, GTF_reading, GTF_readonly, GTF_writing, Hypercalls, Machine, VIRQ_DOM_EXC } from '../../sim/index.ts';
+import {
+  DOMID_ANY,
+  GNTMAP_host_map,
+  GNTST,
+  GTF_permit_access,
+  GTF_reading,
+  GTF_readonly,
+  GTF_writing,
+  Hypercalls,
+  Machine,
+  VIRQ_DOM_EXC,
+} from '../../sim/index.ts';
 
 function host() {
   const m = new Machine({ seed: '1' });
@@ -175,7 +186,12 @@ describe('domains', () => {
     expect(h0.popChanged()).toBeUndefined();
     const port = value(h0.bindVirq(VIRQ_DOM_EXC));
     expect(dom0.ports.isPending(port)).toBe(false);
-    expect([h0.popChanged()?.domid, h0.popChanged()?.domid, h0.popChanged()?.domid, h0.popChanged()]).toEqual([0, 1, 2, undefined]);
+    expect([h0.popChanged()?.domid, h0.popChanged()?.domid, h0.popChanged()?.domid, h0.popChanged()]).toEqual([
+      0,
+      1,
+      2,
+      undefined,
+    ]);
     m.shutdown(m.domain(2)!, 'poweroff');
     expect(dom0.ports.isPending(port)).toBe(true);
     expect(h0.popChanged()).toMatchObject({ domid: 2, info: { shutdown: true } });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { readableChunk, RING_BYTES, used, wordAt, writableChunk } from '../../sim/index.ts';
+import { RING_BYTES, readableChunk, used, wordAt, writableChunk } from '../../sim/index.ts';
 
 describe('the xenstore ring', () => {
   it.each([

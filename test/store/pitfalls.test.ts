@@ -128,7 +128,12 @@ describe('watches', () => {
 
   it('row 16: levels created on the way have no events of their own', () => {
     const { s } = new Bench();
-    for (const [path, token] of [['/p', 'a'], ['/p/q', 'b'], ['/p/q/r', 'c']]) s.ask('WATCH', `${path}^${token}^`);
+    for (const [path, token] of [
+      ['/p', 'a'],
+      ['/p/q', 'b'],
+      ['/p/q/r', 'c'],
+    ])
+      s.ask('WATCH', `${path}^${token}^`);
     s.take();
     s.ask('WRITE', '/p/q/r^v');
     expect(s.events()).toEqual(['/p/q/r a', '/p/q/r b', '/p/q/r c']);
@@ -174,7 +179,12 @@ describe('watches', () => {
     const lines = s.take();
     expect(lines[0]).toBe('event /rm/a t');
     expect(lines.at(-1)).toBe('reply OK^');
-    expect(lines.slice(1, -1)).toEqual(['event /rm/a/b t', 'event /rm/a/b/c t', 'event /rm/a/b/f t', 'event /rm/a/d t']);
+    expect(lines.slice(1, -1)).toEqual([
+      'event /rm/a/b t',
+      'event /rm/a/b/c t',
+      'event /rm/a/b/f t',
+      'event /rm/a/d t',
+    ]);
   });
 
   it('row 83: an event that is too long is not sent', () => {
@@ -357,7 +367,11 @@ describe('permissions and visibility', () => {
     expect(s.ask('READ', '@introduceDomain^')).toBe('EINVAL');
     expect(s.ask('GET_PERMS', '@foo^')).toBe('ENOENT');
     const old = new Bench('4.17').s;
-    for (const [op, path] of [['GET_PERMS', '@introduceDomain^'], ['READ', '@introduceDomain^'], ['GET_PERMS', '@foo^']] as const)
+    for (const [op, path] of [
+      ['GET_PERMS', '@introduceDomain^'],
+      ['READ', '@introduceDomain^'],
+      ['GET_PERMS', '@foo^'],
+    ] as const)
       expect(old.ask(op, path)).toBe('EINVAL');
   });
 });
@@ -528,15 +542,30 @@ describe('transactions', () => {
   });
 
   it('row 45: a read-only transaction can fail, even for an equal value', () => {
-    expect(meeting((s, tx) => s.ask('READ', '/a/b^', tx), (s2) => s2.ask('WRITE', '/a/b^0'))).toBe('EAGAIN');
+    expect(
+      meeting(
+        (s, tx) => s.ask('READ', '/a/b^', tx),
+        (s2) => s2.ask('WRITE', '/a/b^0'),
+      ),
+    ).toBe('EAGAIN');
   });
 
   it('row 46: the nearest ancestor of a missing node is in the read set', () => {
-    expect(meeting((s, tx) => s.ask('READ', '/a/none/x^', tx), (s2) => s2.ask('MKDIR', '/a/k^'))).toBe('EAGAIN');
+    expect(
+      meeting(
+        (s, tx) => s.ask('READ', '/a/none/x^', tx),
+        (s2) => s2.ask('MKDIR', '/a/k^'),
+      ),
+    ).toBe('EAGAIN');
   });
 
   it("row 47: a sibling's creation does not matter to a reader of a node", () => {
-    expect(meeting((s, tx) => s.ask('READ', '/a/b^', tx), (s2) => s2.ask('MKDIR', '/a/k^'))).toBe('OK^');
+    expect(
+      meeting(
+        (s, tx) => s.ask('READ', '/a/b^', tx),
+        (s2) => s2.ask('MKDIR', '/a/k^'),
+      ),
+    ).toBe('OK^');
   });
 
   it('row 48: two creations in one directory conflict', () => {
@@ -624,7 +653,10 @@ describe('directories', () => {
 
 describe('domains', () => {
   it('row 60: at INTRODUCE all indexes become 0 and the features are offered', () => {
-    for (const [compat, features] of [['4.22', 14], ['4.17', 0]] as const) {
+    for (const [compat, features] of [
+      ['4.22', 14],
+      ['4.17', 0],
+    ] as const) {
       const bench = new Bench(compat);
       bench.host.createDomain(1);
       const page = bench.host.pages.get(1);
@@ -699,7 +731,12 @@ describe('domains', () => {
   /** Watches of the four kinds on `@releaseDomain`; tokens plain, d0, d1, id. */
   function withReleaseWatches(): { bench: Bench; s: Client } {
     const { bench, s } = withDomain();
-    for (const watch of ['@releaseDomain^plain^', '@releaseDomain^d0^0^', '@releaseDomain^d1^1^', '@releaseDomain/1^id^'])
+    for (const watch of [
+      '@releaseDomain^plain^',
+      '@releaseDomain^d0^0^',
+      '@releaseDomain^d1^1^',
+      '@releaseDomain/1^id^',
+    ])
       expect(s.ask('WATCH', watch)).toBe('OK^');
     s.take();
     return { bench, s };

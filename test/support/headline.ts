@@ -22,7 +22,9 @@ export function headline(
 }
 
 /** A successor that is handed another image than was written: each record changed, dropped (`undefined`) or kept. */
-export function tamper(change: (record: StateRecord, index: number) => StateRecord | undefined): (image: Uint8Array) => Uint8Array {
+export function tamper(
+  change: (record: StateRecord, index: number) => StateRecord | undefined,
+): (image: Uint8Array) => Uint8Array {
   return (image) => {
     const decoded = decodeImage(image);
     if (!decoded.ok) throw new Error('the store wrote an image that cannot be read');
