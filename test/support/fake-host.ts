@@ -23,6 +23,7 @@ export class FakePage implements RingPage {
 export class FakeStream implements Stream {
   readonly fd: number;
   isOpen = true;
+  onReady: (() => void) | undefined = undefined;
 
   constructor(fd: number) {
     this.fd = fd;

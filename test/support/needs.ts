@@ -1,0 +1,14 @@
+import { spawnSync } from 'node:child_process';
+
+/**
+ * Whether programs are there. Where one is absent the tests that need it skip with a visible line; with XENARIUM_NO_SKIP set,
+ * as in CI, its absence is a failure.
+ */
+export function has(what: string, ...programs: readonly string[]): boolean {
+  const absent = programs.filter((program) => spawnSync('sh', ['-c', `command -v ${program}`]).status !== 0);
+  if (absent.length === 0) return true;
+  const line = `${what}: skipped, for want of ${absent.join(', ')}`;
+  if (process.env['XENARIUM_NO_SKIP'] !== undefined) throw new Error(line);
+  console.warn(line);
+  return false;
+}
