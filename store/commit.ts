@@ -11,7 +11,7 @@ import { refuse } from './wire.ts';
 export function commit(state: DaemonState, conn: Connection, tx: Transaction): void {
   if (tx.mustFail) refuse('EAGAIN');
   if (tx.failed) refuse('ENOMEM');
-  if (tx.creates && state.isUnprivileged(conn)) checkNodeCounts(state, tx);
+  checkNodeCounts(state, tx, tx.creates && state.isUnprivileged(conn));
   for (const access of tx.accesses.values())
     if ((state.liveNode(access.path)?.generation ?? -1) !== access.base) refuse('EAGAIN');
   for (const access of tx.accesses.values()) {
@@ -32,9 +32,11 @@ export function commit(state: DaemonState, conn: Connection, tx: Transaction): v
   state.payForWrites(conn, 1);
 }
 
-function checkNodeCounts(state: DaemonState, tx: Transaction): void {
+/** Whoever gains or loses nodes must exist: ENOMEM. The quota is only for those who may not do everything: ENOSPC. */
+function checkNodeCounts(state: DaemonState, tx: Transaction, isLimited: boolean): void {
   for (const [owner, delta] of tx.nodeDeltas) {
-    if (owner === state.options.privDomid) continue;
+    if (state.domains.findOrMake(owner) === undefined) refuse('ENOMEM');
+    if (!isLimited || owner === state.options.privDomid) continue;
     const limit = state.limits(owner).nodes;
     const would = state.account(owner).nodes + delta;
     if (limit > 0 && would >= limit && (delta >= 0 || !state.compat.uniformQuota)) refuse('ENOSPC');

@@ -224,7 +224,7 @@ export class Domains {
     const requester = new View(state, undefined, undefined);
     const visit = (node: Node) => {
       if (ownerOf(node) === domid) {
-        if (!options.keepOrphans && node.path !== '/') {
+        if (!options.keepOrphans) {
           requester.removeTree(node);
           return;
         }

@@ -127,6 +127,7 @@ export class View {
     this.#count(ownerOf(node), -1);
     if (tx === undefined) {
       state.currentWrites++;
+      state.generation++;
       state.removeNode(node);
       return;
     }
@@ -189,9 +190,11 @@ export class View {
       this.put(parent, false);
     } catch (error) {
       for (const plan of plans.slice(0, written)) {
+        // Undoing consumes no generation; in a transaction it is not undone at all, the commit fails.
         if (tx !== undefined) tx.failed = true;
-        const node = this.get(plan.path);
-        if (node !== undefined) this.remove(node);
+        const node = tx === undefined ? state.liveNode(plan.path) : undefined;
+        if (node !== undefined) state.removeNode(node);
+        this.#count((plan.perms[0] as Perm).domid, -1);
       }
       throw error;
     }
@@ -215,33 +218,40 @@ export class View {
     if (have + pending >= limit) refuse('ENOSPC');
   }
 
-  /** Remove a node with all below it, post-order, children in list order (store.md 3.8). Fires in that order. */
+  /**
+   * Remove a node with all below it, post-order, children in list order (store.md 3.8). Fires in that order.
+   * Errors: EIO a transaction's view of the lists does not fit the nodes that are there; ENOSPC.
+   */
   removeTree(node: Node): void {
     this.shrinks = true;
-    const parent = this.get(parentOf(node.path));
-    this.#removeBelow(node, true);
-    if (parent !== undefined) {
-      const { generation: _old, ...rest } = withoutChild(parent, baseOf(node.path));
-      this.put(rest, false);
+    try {
+      const parent = node.path === '/' ? undefined : this.get(parentOf(node.path));
+      this.#removeBelow(node, true);
+      if (parent !== undefined) this.#unlink(parent, node);
+      this.fire(node, 'subtree');
+    } finally {
+      this.shrinks = false;
     }
-    this.fire(node, 'subtree');
-    this.shrinks = false;
+  }
+
+  #unlink(parent: Node, node: Node): void {
+    const rest = withoutChild(parent, baseOf(node.path));
+    if (rest === parent) refuse('EIO'); // the list was read before the node was made by somebody else
+    this.put(rest, false);
   }
 
   #removeBelow(node: Node, isTop: boolean): void {
     for (const base of node.children) {
       const child = this.get(childOf(node.path, base));
-      if (child !== undefined) this.#removeBelow(child, false);
+      if (child === undefined) refuse('EIO'); // the list was read before the child was removed by somebody else
+      this.#removeBelow(child, false);
     }
     const now = this.get(node.path) ?? node;
     this.remove(now);
     if (isTop) return;
     // The parent's list is rewritten for each of them, as the daemon does: generations count (store.md 3.7).
     const parent = this.get(parentOf(node.path));
-    if (parent !== undefined) {
-      const { generation: _old, ...rest } = withoutChild(parent, baseOf(node.path));
-      this.put(rest, false);
-    }
+    if (parent !== undefined) this.#unlink(parent, node);
     this.fire(node, 'exact');
   }
 

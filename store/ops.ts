@@ -238,11 +238,8 @@ function rm(r: Request): Uint8Array {
   try {
     r.view.removeTree(node);
   } catch (error) {
-    // The subtree outgrew the transaction: the daemon has nothing better than EIO, and the commit will fail.
-    if (error instanceof StoreError && r.tx !== undefined) {
-      r.tx.failed = true;
-      refuse('EIO');
-    }
+    // The subtree outgrew the transaction, or does not fit its view: the daemon has nothing better than EIO.
+    if (error instanceof StoreError) refuse('EIO');
     throw error;
   }
   r.view.applyCounts();

@@ -244,8 +244,8 @@ export class DaemonState {
     return written;
   }
 
+  /** Take a node out. It consumes a generation or not: that is its caller's rule (store.md 3.7). */
   removeNode(node: Node): void {
-    this.generation++;
     this.charge(ownerOf(node), -(nodeSize(node, this.compat) + node.path.length));
     this.tree = this.tree.delete(node.path);
   }

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { SCENARIOS } from '../catalogue/index.ts';
+import { conformCommand } from './conform.ts';
 import { driveCommand } from './drive.ts';
 import { imageCommand } from './image.ts';
 import { listCommand, runCommand, sweepCommand } from './run.ts';
@@ -65,6 +66,15 @@ export async function main(argv: readonly string[]): Promise<number> {
     )
     .option('--seed <n>', 'decimal digits', digits, '1')
     .action((script, options) => done(driveCommand(script, options)));
+  program
+    .command('conform')
+    .description('compare the store with a real daemon on seeded scripts')
+    .requiredOption('--daemon <path>', 'a C xenstored or an oxenstored')
+    .option('--seeds <a..b>', 'first and last seed', range, { from: 1, to: 50 })
+    .option('--compat <version>', 'whose behaviour', oneOf(['4.22', '4.17']), '4.17')
+    .option('--actions <n>', 'actions in each script', positive, 300)
+    .option('--live-updates', 'with live updates in the scripts')
+    .action(async (options) => done(await conformCommand(options)));
   const image = program.command('image').description('look into a live-update image');
   image
     .command('decode')
