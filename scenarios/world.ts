@@ -36,6 +36,7 @@ export interface WorldOptions {
   /** Whether the history is recorded. */
   readonly records: boolean;
   readonly limitsWrites?: boolean;
+  readonly eventsExpire?: boolean;
   readonly passImage?: ProcessOptions['passImage'];
 }
 
@@ -68,6 +69,7 @@ export class World {
       files: FILES,
       dom0Port: port.value,
       limitsWrites: options.limitsWrites ?? true,
+      eventsExpire: options.eventsExpire ?? true,
       ...(options.passImage === undefined ? {} : { passImage: options.passImage }),
     });
     this.dom0 = this.#guest(os, { domain, ring, port: port.value }, LINUX_HABITS);

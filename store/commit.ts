@@ -1,6 +1,7 @@
 import type { Connection } from './connection.ts';
 import type { DaemonState } from './state.ts';
 import type { Transaction } from './transaction.ts';
+import { rewritten } from './tree.ts';
 import { fireWatches } from './watch.ts';
 import { refuse } from './wire.ts';
 
@@ -11,22 +12,18 @@ import { refuse } from './wire.ts';
 export function commit(state: DaemonState, conn: Connection, tx: Transaction): void {
   if (tx.mustFail) refuse('EAGAIN');
   if (tx.failed) refuse('ENOMEM');
-  checkNodeCounts(state, tx, tx.creates && state.isUnprivileged(conn));
-  for (const access of tx.accesses.values())
-    if ((state.liveNode(access.path)?.generation ?? -1) !== access.base) refuse('EAGAIN');
-  for (const access of tx.accesses.values()) {
-    if (!access.modified) continue;
-    const { path, node } = access;
-    if (node !== undefined) state.putNode(node);
-    else {
-      const live = state.liveNode(path);
-      if (live !== undefined) state.removeNode(live);
-      else if (access.base === -1) continue; // made and removed inside: nobody hears of it
-    }
-    if (access.fire !== undefined) {
-      const old = access.basePerms === undefined ? undefined : { perms: access.basePerms, generation: access.base };
-      fireWatches(state, path, state.liveNode(path), access.fire, old);
-    }
+  const isLimited = tx.creates && conn.isUnprivileged;
+  if (isLimited || state.compat.commitNeedsOwners) checkNodeCounts(state, tx, isLimited);
+  for (const { path, base } of tx.accesses.values())
+    if ((state.liveNode(path)?.generation ?? -1) !== base) refuse('EAGAIN');
+  for (const { path, base, basePerms, node, modified, fire } of tx.accesses.values()) {
+    if (!modified) continue;
+    const live = state.liveNode(path);
+    if (node !== undefined) state.store(rewritten(node, node.perms, ++state.generation), live);
+    else if (live !== undefined && base !== -1) state.erase(live); // without a generation of its own
+    // Who may see it is decided as the store is at this moment: of a new chain the leaf comes before its parents.
+    const old = basePerms && { perms: basePerms, generation: base };
+    if (fire !== undefined) fireWatches(state, path, state.liveNode(path), fire, old);
   }
   for (const [owner, delta] of tx.nodeDeltas) state.domains.countNodes(owner, delta);
   state.payForWrites(conn, 1);
@@ -35,7 +32,7 @@ export function commit(state: DaemonState, conn: Connection, tx: Transaction): v
 /** Whoever gains or loses nodes must exist: ENOMEM. The quota is only for those who may not do everything: ENOSPC. */
 function checkNodeCounts(state: DaemonState, tx: Transaction, isLimited: boolean): void {
   for (const [owner, delta] of tx.nodeDeltas) {
-    if (state.domains.findOrMake(owner) === undefined) refuse('ENOMEM');
+    if (state.domains.record(owner) === undefined && state.domains.findOrMake(owner) === undefined) refuse('ENOMEM');
     if (!isLimited || owner === state.options.privDomid) continue;
     const limit = state.limits(owner).nodes;
     const would = state.account(owner).nodes + delta;

@@ -23,6 +23,8 @@ export interface Compat {
   readonly pathLimitForAll: boolean;
   /** `new value >= quota` refuses, uniformly; otherwise each limit has its own comparison (store.md 6.1). */
   readonly uniformQuota: boolean;
+  /** Quotas whose own value is still allowed. */
+  readonly reachable: ReadonlySet<QuotaName>;
   readonly watchQuotaError: 'ENOSPC' | 'E2BIG';
   /** Octets of a node that count beside permissions, value and child names. */
   readonly nodeHeaderBytes: number;
@@ -42,6 +44,10 @@ export interface Compat {
   readonly privBySocketDomid: boolean;
   /** The error word is written whatever the features say. */
   readonly errorWordAlways: boolean;
+  /** Every commit asks whether the domains exist whose nodes it adds or removes, not only one that quotas are for. */
+  readonly commitNeedsOwners: boolean;
+  /** Parameters of CONTROL live-update that are looked at. */
+  readonly liveUpdateArgsMax: number;
   /** Highest version of the state stream. */
   readonly streamVersionMax: 1 | 2;
   readonly quotaNames: readonly QuotaName[];
@@ -59,6 +65,7 @@ const V422: Compat = {
   specialWatchUnchecked: false,
   pathLimitForAll: false,
   uniformQuota: true,
+  reachable: new Set(),
   watchQuotaError: 'ENOSPC',
   nodeHeaderBytes: 16,
   domidAny: true,
@@ -69,6 +76,8 @@ const V422: Compat = {
   releaseDropsWatches: true,
   privBySocketDomid: true,
   errorWordAlways: false,
+  commitNeedsOwners: false,
+  liveUpdateArgsMax: 6,
   streamVersionMax: 2,
   quotaNames: [
     'nodes',
@@ -95,6 +104,7 @@ const V417: Compat = {
   specialWatchUnchecked: true,
   pathLimitForAll: true,
   uniformQuota: false,
+  reachable: new Set<QuotaName>(['transaction-nodes', 'node-permissions', 'path-max']),
   watchQuotaError: 'E2BIG',
   nodeHeaderBytes: 24,
   domidAny: false,
@@ -105,6 +115,8 @@ const V417: Compat = {
   releaseDropsWatches: false,
   privBySocketDomid: false,
   errorWordAlways: true,
+  commitNeedsOwners: true,
+  liveUpdateArgsMax: 4,
   streamVersionMax: 1,
   quotaNames: [
     'nodes',

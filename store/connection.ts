@@ -1,4 +1,6 @@
+import type { DomainRecord } from './domains.ts';
 import type { RingPage, Stream } from './host.ts';
+import type { Quotas } from './quota.ts';
 import type { Transaction } from './transaction.ts';
 import type { Watch } from './watch.ts';
 
@@ -43,6 +45,20 @@ export class Connection {
   readonly domid: number;
   readonly link: RingLink | SocketLink;
   target: Connection | undefined = undefined;
+  /** Connections that SET_TARGET has tied to this one, newest first: the end of any of them is put off (store.md 8.6). */
+  readonly ties: Connection[] = [];
+  /** RELEASE came from its neighbour in the list: it goes when its own turn comes (store.md 8.2). */
+  isReleased = false;
+
+  readonly isUnprivileged: boolean;
+  /** Unprivileged and on a ring: what quotas are for. */
+  readonly isLimited: boolean;
+  /** Quota values that apply to it; they may change. */
+  readonly limits: Readonly<Quotas>;
+  /** Domid whose home its relative paths begin at. */
+  readonly homeDomid: number;
+  /** Its domain's record; undefined for a socket. */
+  readonly record: DomainRecord | undefined;
 
   /** Header of the message being read, `headerUsed` of 16 octets valid. */
   readonly header = new Uint8Array(16);
@@ -70,11 +86,24 @@ export class Connection {
   /** The main loop's own note: the pass in which the output queue last became non-empty. */
   queuedInPass = 0;
 
-  constructor(serial: number, domid: number, link: RingLink | SocketLink) {
+  constructor(serial: number, domid: number, link: RingLink | SocketLink, standing: Standing) {
     this.serial = serial;
     this.domid = domid;
     this.link = link;
+    this.isUnprivileged = standing.isUnprivileged;
+    this.isLimited = standing.isUnprivileged && link.kind === 'ring';
+    this.limits = standing.limits;
+    this.homeDomid = standing.homeDomid;
+    this.record = standing.record;
   }
+}
+
+/** What a connection is to the daemon, for as long as it lives. */
+export interface Standing {
+  readonly isUnprivileged: boolean;
+  readonly limits: Readonly<Quotas>;
+  readonly homeDomid: number;
+  readonly record: DomainRecord | undefined;
 }
 
 export interface RingLink {

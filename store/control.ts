@@ -4,7 +4,6 @@ import { octetsOf } from './octets.ts';
 import {
   domainQuotaText,
   maxQuotaText,
-  newAccount,
   QUOTA_NAMES,
   type QuotaName,
   quotaSettingsText,
@@ -50,14 +49,18 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   help: { help: ['', ''], run: help },
 };
 
+/** More strings than any command takes: so many need not be made. */
+const ARGS_MAX = 8;
+
 /** XS_CONTROL. @returns the payload of the answer; `undefined`: it is given later. Errors: EINVAL, ENOENT. */
 export function control(state: DaemonState, conn: Connection, message: Message): Uint8Array | undefined {
-  const { texts, count } = strings(message.payload, 8);
+  const { texts, count } = strings(message.payload, ARGS_MAX);
   if (count === 0) refuse('EINVAL');
   const name = texts[0] as string;
   const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
   if (command === undefined) refuse('EINVAL');
-  const answer = command.run(state, conn, texts.slice(1), message);
+  const args = name === 'live-update' ? texts.slice(1, 1 + state.compat.liveUpdateArgsMax) : texts.slice(1);
+  const answer = command.run(state, conn, args, message);
   if (answer === LATER) return undefined;
   return octetsOf(`${answer === undefined ? 'OK' : String(answer)}\0`);
 }
@@ -98,13 +101,11 @@ function quota(state: DaemonState, _conn: Connection, args: readonly string[]): 
   }
   if (args[0] === 'max' && compat.uniformQuota) {
     if (args.length > 2 || (args.length === 2 && args[1] !== '-r')) refuse('EINVAL');
-    if (args.length === 2) for (const record of state.domains.records()) resetMax(record.account);
-    const max = newAccount().max;
-    if (args.length === 1)
-      for (const record of state.domains.records())
-        if (record.domid !== state.options.privDomid)
-          for (const n of QUOTA_NAMES) max[n] = Math.max(max[n], record.account.max[n]);
-    return maxQuotaText(max);
+    if (args.length === 2) {
+      for (const name of QUOTA_NAMES) state.max[name] = 0;
+      for (const record of state.domains.records()) resetMax(record.account);
+    }
+    return maxQuotaText(state.max);
   }
   if (args.length > 1) refuse('EINVAL');
   const domid = atoi(args[0] as string) >>> 0;
@@ -136,8 +137,7 @@ function liveUpdate(state: DaemonState, conn: Connection, args: readonly string[
   const session = state.liveUpdate;
   if (word === '-a' && args.length === 1) {
     if (session === undefined) return 'No live-update session active.';
-    session.reply = 'Cancellation was requested';
-    if (session.startedSecond === undefined) state.liveUpdate = undefined;
+    state.liveUpdate = undefined; // a pending `-s` finds that out at the end of this pass
     state.liveUpdateEnded();
     return undefined;
   }
@@ -171,7 +171,7 @@ function liveUpdate(state: DaemonState, conn: Connection, args: readonly string[
     const next = args[i + 1];
     if (args[i] === '-F') force = true;
     else if (args[i] === '-t' && next !== undefined) {
-      timeout = atoi(next);
+      timeout = atoi(next) >>> 0;
       i++;
     } else if (args[i] === '-v' && next !== undefined && state.compat.streamVersionMax > 1) {
       version = atoi(next);

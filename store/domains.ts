@@ -2,7 +2,7 @@ import { CONNECTION, EVTCHN_PORT, REQ_CONS, REQ_PROD, RSP_CONS, RSP_PROD, SERVER
 import type { Connection } from './connection.ts';
 import type { DomainState } from './host.ts';
 import { View } from './nodes.ts';
-import { childOf } from './path.ts';
+import { childOf, parentOf } from './path.ts';
 import { DOMID_ANY, type Perm } from './perms.ts';
 import { type Account, newAccount, type Quotas } from './quota.ts';
 import type { Credit } from './rate.ts';
@@ -14,6 +14,9 @@ import { type ErrorName, refuse, wireErrno } from './wire.ts';
 /** Features offered: ERROR, WATCHDEPTH, DOMID_ANY. Source: domain.c, XENSTORE_FEATURES. */
 export const SERVER_FEATURES_OFFERED = 14;
 
+/** Domids from here on are no domains. Source: xen.h. */
+const DOMID_FIRST_RESERVED = 0x7ff0;
+
 /** What the daemon keeps of a domain that was introduced or merely named (store.md 0.3). */
 export interface DomainRecord {
   readonly domid: number;
@@ -24,7 +27,9 @@ export interface DomainRecord {
   readonly stamp: number;
   features: number;
   isShutdown: boolean;
-  quotas: Quotas;
+  /** Dead, but kept by a connection whose target it is (store.md 8.6). */
+  isDetached: boolean;
+  readonly quotas: Quotas;
   readonly account: Account;
   credit: Credit | undefined;
 }
@@ -62,8 +67,8 @@ export class Domains {
 
   countNodes(owner: number, delta: number): void {
     const account = this.account(owner);
-    account.nodes += delta;
-    if (account.nodes > account.max.nodes) account.max.nodes = account.nodes;
+    account.nodes = Math.max(0, account.nodes + delta);
+    this.#state.noteMax(owner, account, 'nodes', account.nodes);
   }
 
   isIntroduced(domid: number): boolean {
@@ -81,6 +86,7 @@ export class Domains {
       stamp: this.#state.generation,
       features: SERVER_FEATURES_OFFERED,
       isShutdown: false,
+      isDetached: false,
       quotas: { ...this.#state.quotas },
       account: this.#loose.get(domid) ?? newAccount(),
       credit: undefined,
@@ -93,11 +99,10 @@ export class Domains {
   /** The record of a domain that is named in a request: made if the hypervisor knows the domain. */
   findOrMake(domid: number): DomainRecord | undefined {
     const there = this.#records.get(domid);
-    if (there !== undefined) return there;
-    if (domid >= 0x7ff0) return undefined;
-    const info = this.#state.host.domainState(domid);
-    if (info === undefined || info.dead || (this.#state.compat.dyingIsDeath && info.dying)) return undefined;
-    const record = this.make(domid);
+    if (there !== undefined && there.uniqueId !== 0n) return there;
+    const info = domid < DOMID_FIRST_RESERVED ? this.#state.host.domainState(domid) : undefined;
+    if (info === undefined) return there;
+    const record = there ?? this.make(domid);
     record.uniqueId = info.uniqueId;
     return record;
   }
@@ -145,7 +150,6 @@ export class Domains {
     made = state.addRing(domid, page.value, port.value);
     record.introduced = true;
     record.isShutdown = false;
-    record.uniqueId = state.host.domainState(domid)?.uniqueId ?? 0n;
     if (state.compat.ringFeatures) page.value.store32(SERVER_FEATURES, record.features);
     return made;
   }
@@ -170,39 +174,68 @@ export class Domains {
   // The end of a domain (store.md 8.2, 8.6) ---------------------------------------------------------------------------
 
   /** RELEASE. Errors: EINVAL, ENOENT. */
-  release(domid: number): void {
+  release(domid: number, requester: Connection): void {
+    const state = this.#state;
+    this.refuseVital(domid);
+    const conn = this.connected(domid);
+    if (state.compat.releaseDropsWatches) state.dropWatches(conn);
+    if (state.onReleased !== undefined && state.isNext(requester, conn)) {
+      // The loop holds on to the neighbour of whom it serves: its end comes with its own turn.
+      conn.isReleased = true;
+      state.onReleased(conn);
+    } else this.#let(conn);
+  }
+
+  /** The turn of a connection with `isReleased` has come, and one last request of it was processed. */
+  finishRelease(conn: Connection): void {
+    conn.isReleased = false;
+    if (!conn.isClosed) this.#let(conn);
+  }
+
+  /** Let go of a connection: of one that is somebody's target, only that tie is cut. */
+  #let(conn: Connection): void {
+    if (conn.ties.length > 0) conn.ties.shift();
+    else if (conn.record !== undefined) this.destroy(conn.record);
+  }
+
+  /** RELEASE and RESUME are not for the domains that the host cannot do without. Errors: EINVAL. */
+  refuseVital(domid: number): void {
     const { privDomid, storeDomid } = this.#state.options;
-    const { compat } = this.#state;
-    if (compat.strictDomids ? domid === privDomid || domid === storeDomid : domid === 0) refuse('EINVAL');
-    const record = this.introduced(domid);
-    const conn = this.#state.ringOf(domid);
-    if (conn !== undefined && compat.releaseDropsWatches) this.#state.dropWatches(conn);
-    if (conn !== undefined && this.#isTarget(conn)) {
-      for (const other of this.#state.connections) if (other.target === conn) other.target = undefined;
-      return;
-    }
-    this.destroy(record);
+    if (this.#state.compat.strictDomids ? domid === privDomid || domid === storeDomid : domid === 0) refuse('EINVAL');
   }
 
-  #isTarget(conn: Connection): boolean {
-    for (const other of this.#state.connections) if (other.target === conn) return true;
-    return false;
-  }
-
-  /** The record of an introduced domain. Errors: ENOENT. */
-  introduced(domid: number): DomainRecord {
+  /** The connection of an introduced domain. Errors: ENOENT; EINVAL dead, and kept as a target. */
+  connected(domid: number): Connection {
     const record = this.#records.get(domid);
-    return record?.introduced === true ? record : refuse('ENOENT');
+    const conn = this.#state.ringOf(domid);
+    if (record?.introduced !== true || conn === undefined) refuse('ENOENT');
+    return record.isDetached ? refuse('EINVAL') : conn;
+  }
+
+  /** SET_TARGET: `conn` gets the rights of `target`, which stays for as long as `conn` does. */
+  tie(conn: Connection, target: Connection): void {
+    conn.target = target;
+    target.ties.unshift(conn);
+  }
+
+  /** A connection goes: what it was tied to, and only waited for that, goes first. */
+  #untie(conn: Connection): void {
+    for (const other of [...this.#state.connections]) {
+      if (!other.ties.includes(conn)) continue;
+      for (let at = other.ties.indexOf(conn); at >= 0; at = other.ties.indexOf(conn)) other.ties.splice(at, 1);
+      if (other.ties.length === 0 && other.record?.isDetached === true) this.destroy(other.record);
+    }
   }
 
   /** Everything of the domain goes, in the daemon's order. */
   destroy(record: DomainRecord): void {
     const state = this.#state;
     const { domid, introduced } = record;
-    const conn = state.ringOf(domid);
+    const conn = introduced ? state.ringOf(domid) : undefined;
     if (conn !== undefined) {
       state.forget(conn);
       state.dropConnection(conn);
+      this.#untie(conn);
     }
     this.#removeNodes(domid);
     this.#records.delete(domid);
@@ -213,7 +246,7 @@ export class Domains {
       conn.link.page?.unmap();
     }
     fireSpecial(state, '@releaseDomain', domid);
-    if (record.credit !== undefined) state.rate.destroy(record.credit, state.host.nowMs());
+    if (record.credit !== undefined) state.rate.destroy(record.credit);
   }
 
   /** Orphans go with their subtrees, pre-order; other nodes lose the domain's entries (store.md 8.6, step 2). */
@@ -221,21 +254,24 @@ export class Domains {
     const state = this.#state;
     const { compat, options } = state;
     if (!compat.stripsDeadEntries && this.account(domid).nodes <= 0) return this.#stripSpecialPerms(domid);
-    const requester = new View(state, undefined, undefined);
+    const view = new View(state, undefined, undefined);
     const visit = (node: Node) => {
-      if (ownerOf(node) === domid) {
-        if (!options.keepOrphans) {
-          requester.removeTree(node);
-          return;
-        }
-        this.#reown(node, options.privDomid);
-      } else if (compat.stripsDeadEntries && node.perms.some((p, i) => i > 0 && p.domid === domid)) {
-        // Without a new generation and without an event.
-        state.tree = state.tree.set(node.path, {
-          ...node,
-          perms: node.perms.filter((p, i) => i === 0 || p.domid !== domid),
-        });
-        state.charge(ownerOf(node), -8 * node.perms.filter((p, i) => i > 0 && p.domid === domid).length);
+      const isOrphan = ownerOf(node) === domid;
+      if (isOrphan && !options.keepOrphans) {
+        const isRoot = node.path === '/' || node.path.startsWith('@');
+        return view.removeTree(node, isRoot ? undefined : state.liveNode(parentOf(node.path)));
+      }
+      if (isOrphan) {
+        this.countNodes(domid, -1);
+        this.countNodes(options.privDomid, 1);
+      }
+      const isStripped = compat.stripsDeadEntries && node.perms.some((p, i) => i > 0 && p.domid === domid);
+      if (isOrphan || isStripped) {
+        const owner: Perm = isOrphan
+          ? { ...(node.perms[0] as Perm), domid: options.privDomid }
+          : (node.perms[0] as Perm);
+        const others = node.perms.slice(1).filter((p) => !compat.stripsDeadEntries || p.domid !== domid);
+        state.store({ ...node, perms: [owner, ...others] }, node); // neither a new generation nor an event
       }
       for (const base of node.children) {
         const child = state.liveNode(childOf(node.path, base));
@@ -246,16 +282,8 @@ export class Domains {
       const node = state.liveNode(name);
       if (node !== undefined) visit(node);
     }
-    requester.applyCounts();
+    view.applyCounts();
     this.#stripSpecialPerms(domid);
-  }
-
-  #reown(node: Node, to: number): void {
-    const state = this.#state;
-    const perms: Perm[] = [{ ...(node.perms[0] as Perm), domid: to }, ...node.perms.slice(1)];
-    this.countNodes(ownerOf(node), -1);
-    this.countNodes(to, 1);
-    state.putNode({ ...node, perms });
   }
 
   #stripSpecialPerms(domid: number): void {
@@ -308,33 +336,37 @@ export class Domains {
       told = true;
     }
     if (!gone && info?.dead !== true) return told;
-    if (this.#keptByTarget(domid)) return told;
-    this.destroy(record);
-    return false; // the destruction fired the plain form
+    return this.#end(record) ? false : told; // the destruction fired the plain form
   }
 
-  /** A dead domain that is another's target stays attached until that one goes, too. */
-  #keptByTarget(domid: number): boolean {
-    const conn = this.#state.ringOf(domid);
-    return conn !== undefined && this.#isTarget(conn);
+  /** An introduced domain has died; one that is another's target stays, detached. False: it was detached before. */
+  #end(record: DomainRecord): boolean {
+    if (record.isDetached) return false;
+    const conn = this.#state.ringOf(record.domid);
+    if (conn === undefined || conn.ties.length === 0) this.destroy(record);
+    else record.isDetached = true;
+    return true;
   }
 
+  /** The newest record first, and from the start again after each removal. */
   #checkAll417(): void {
     let notify = false;
     again: for (;;) {
       for (const record of [...this.#records.values()].reverse()) {
         const info = this.#state.host.domainState(record.domid);
-        if (info === undefined && !record.introduced) continue;
-        if (info !== undefined && info.shutdown && !record.isShutdown && record.introduced) {
+        if (!record.introduced) {
+          if (info !== undefined) continue;
+          this.destroy(record);
+          continue again;
+        }
+        if (info?.shutdown === true && !record.isShutdown) {
           record.isShutdown = true;
           notify = true;
         }
-        if (info === undefined || info.dying || info.dead) {
-          if (!record.introduced || this.#keptByTarget(record.domid)) continue;
-          this.destroy(record);
-          notify = false;
-          continue again;
-        }
+        if (info !== undefined && !info.dying && !info.dead) continue;
+        if (!this.#end(record)) continue;
+        notify = false;
+        continue again;
       }
       break;
     }
@@ -345,7 +377,7 @@ export class Domains {
   markStale(perms: readonly Perm[], knowsAny: boolean): readonly Perm[] {
     return perms.map((perm, i) => {
       if (knowsAny && perm.domid === DOMID_ANY) return perm;
-      if (this.findOrMake(perm.domid) !== undefined) return perm;
+      if (this.#records.has(perm.domid) || this.findOrMake(perm.domid) !== undefined) return perm;
       return i === 0 ? refuse('ENOENT') : { ...perm, stale: true };
     });
   }

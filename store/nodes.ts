@@ -1,26 +1,31 @@
 import type { Connection } from './connection.ts';
 import { baseOf, childOf, parentOf } from './path.ts';
-import { ALL_RIGHTS, type Perm } from './perms.ts';
+import { ALL_RIGHTS, type Perm, settledPerms } from './perms.ts';
 import type { DaemonState } from './state.ts';
-import type { Access, FireMode, Transaction } from './transaction.ts';
-import { type Node, nodeSize, ownerOf, withChild, withoutChild } from './tree.ts';
+import { type Access, copyOctets, type FireMode, type Transaction } from './transaction.ts';
+import { type Node, nodeSize, ownerOf, rewritten, withChild, withoutChild, withValue } from './tree.ts';
 import { fireWatches, type OldPerms } from './watch.ts';
-import { refuse, StoreError } from './wire.ts';
+import { refuse } from './wire.ts';
+
+/** Whether a write may be refused for its size: a removal never is. */
+type Limits = 'checked' | 'unchecked';
 
 /** Where one request works: the live tree, or a transaction's view of it. */
 export class View {
   readonly state: DaemonState;
-  /** undefined: the daemon itself, which may do everything. */
+  /** The requester; undefined: the daemon itself. */
   readonly conn: Connection | undefined;
   readonly tx: Transaction | undefined;
   /** Change of the number of nodes by this request, by owner; applied when it succeeds. */
-  readonly #deltas = new Map<number, number>();
+  #deltas: Map<number, number> | undefined = undefined;
 
   constructor(state: DaemonState, conn: Connection | undefined, tx: Transaction | undefined) {
     this.state = state;
     this.conn = conn;
     this.tx = tx;
   }
+
+  // Looking ---------------------------------------------------------------------------------------------------------
 
   /** The node as this request sees it; a transaction remembers that it was looked at. Errors: ENOSPC. */
   get(name: string): Node | undefined {
@@ -30,12 +35,10 @@ export class View {
   #access(tx: Transaction, name: string): Access {
     const there = tx.accesses.get(name);
     if (there !== undefined) return there;
-    const { state } = this;
-    const conn = this.conn as Connection; // only clients have transactions
-    if (state.isLimited(conn)) {
-      const limit = state.limits(conn.domid)['transaction-nodes'];
+    const { state, conn } = this;
+    if (conn?.isLimited === true) {
       const n = tx.accesses.size;
-      if (limit > 0 && (state.compat.uniformQuota ? n + 1 >= limit : n >= limit)) {
+      if (state.exceeds(conn, 'transaction-nodes', n + 1)) {
         tx.failed = true;
         refuse('ENOSPC');
       }
@@ -50,94 +53,113 @@ export class View {
       fire: undefined,
     };
     tx.accesses.set(name, access);
-    const octets = node === undefined ? 0 : nodeSize(node, state.compat) + name.length;
-    tx.memory += octets;
-    state.charge(conn.domid, octets);
+    if (node !== undefined) this.#charge(tx, copyOctets(tx, node, state.compat));
     return access;
+  }
+
+  #charge(tx: Transaction, octets: number): void {
+    tx.memory += octets;
+    if (this.conn !== undefined) this.state.chargeTo(this.conn, octets);
   }
 
   rights(node: Node): number {
     return this.conn === undefined ? ALL_RIGHTS : this.state.rights(this.conn, node.perms, node.generation);
   }
 
-  /**
-   * The node with all of `needed`, or the error that the rule of visibility gives (store.md 3.3). Errors: EACCES, ENOENT.
-   */
-  visible(name: string, needed: number): Node {
+  /** The node with all of `needed`, or the error that the rule of visibility gives (store.md 3.3). */
+  visible(name: string, needed: number): Node | 'ENOENT' | 'EACCES' {
     const node = this.get(name);
     if (node !== undefined) {
       if ((this.rights(node) & needed) === needed) return node;
-      if (this.tx !== undefined && name !== '/') this.get(parentOf(name)); // the daemon looks for the parent's rights, too
-      refuse('EACCES');
+      if (this.tx !== undefined) this.get(parentOf(name)); // the daemon asks the parent, too, and so it was looked at
+      return 'EACCES';
     }
     for (let up = name; up !== '/'; ) {
       up = parentOf(up);
       const ancestor = this.get(up);
-      if (ancestor !== undefined) refuse((this.rights(ancestor) & needed) !== 0 ? 'ENOENT' : 'EACCES');
+      if (ancestor !== undefined) return (this.rights(ancestor) & needed) !== 0 ? 'ENOENT' : 'EACCES';
     }
-    return refuse('EACCES');
+    return 'EACCES';
   }
 
-  /** As `visible`, with undefined for a missing node that the caller could see. */
-  find(name: string, needed: number): Node | undefined {
-    try {
-      return this.visible(name, needed);
-    } catch (error) {
-      if (error instanceof StoreError && error.errno === 'ENOENT') return undefined;
-      throw error;
-    }
+  // Writing ---------------------------------------------------------------------------------------------------------
+
+  /** Give an existing node a value. Errors: ENOSPC too big. */
+  putValue(node: Node, value: Uint8Array): Node {
+    const { state } = this;
+    const perms = settledPerms(node.perms, node.generation, state);
+    return this.#put(withValue(node, value, perms, ++state.generation), node, 'checked');
   }
 
-  /** Write a node (a new one, or another state of one that was read). Errors: ENOSPC too big; EIO or ENOMEM no memory. */
-  put(node: Omit<Node, 'generation'>, isNew: boolean): Node {
+  /** Give an existing node other entries. Errors: ENOSPC too big. */
+  putPerms(node: Node, perms: readonly Perm[]): Node {
+    return this.#put(rewritten(node, perms, ++this.state.generation), node, 'checked');
+  }
+
+  /** Write an existing node with another list of children. Errors: ENOSPC too big. */
+  #putChildren(node: Node, old: Node, limits: Limits): Node {
+    const { state } = this;
+    const perms = settledPerms(old.perms, old.generation, state);
+    return this.#put(rewritten(node, perms, ++state.generation), old, limits);
+  }
+
+  /** Write a node that has its new generation: that is consumed even if the write is refused (store.md 3.7). */
+  #put(node: Node, old: Node | undefined, limits: Limits): Node {
     const { state, conn, tx } = this;
-    if (conn !== undefined && state.isLimited(conn)) {
-      const limit = state.limits(conn.domid)['node-size'];
+    if (tx === undefined) state.currentWrites++;
+    if (conn?.link.kind === 'ring') {
       const size = nodeSize(node, state.compat);
-      if (limit > 0 && size >= limit && !this.shrinks) {
-        state.generation++; // consumed although nothing changed (store.md 3.7)
-        if (tx !== undefined) tx.failed = true;
-        refuse('ENOSPC');
-      }
-      const account = state.account(conn.domid);
-      account.max['node-size'] = Math.max(account.max['node-size'], size);
-      const owner = ownerOf(node as Node);
-      if (owner === conn.domid && isNew && state.memoryExceeded(conn, size + node.path.length)) {
-        state.generation++;
-        if (tx !== undefined) tx.failed = true;
-        refuse('EIO');
+      const tooBig = state.exceeds(conn, 'node-size', size);
+      if (limits === 'checked') {
+        if (tooBig) this.#fail('ENOSPC');
+        const paysMemory = tx !== undefined || ownerOf(node) === conn.domid;
+        const added = old === undefined ? size + node.path.length : size - nodeSize(old, state.compat);
+        // An overwrite that is refused for memory leaves the real daemon with whatever errno was around.
+        if (conn.isLimited && paysMemory && added > 0 && state.memoryExceeded(conn, added))
+          this.#fail(old === undefined ? 'EIO' : 'ENOMEM');
       }
     }
     if (tx === undefined) {
-      state.currentWrites++;
-      return state.putNode(node);
+      state.store(node, old);
+      return node;
     }
     const access = this.#access(tx, node.path);
-    const written = { ...node, generation: ++state.generation };
-    access.node = written;
+    this.#charge(tx, copyOctets(tx, node, state.compat));
+    if (access.node !== undefined) this.#charge(tx, -copyOctets(tx, access.node, state.compat));
+    access.node = node;
     access.modified = true;
-    return written;
+    return node;
   }
 
-  /** True while a removal rewrites parents: that is never refused. */
-  shrinks = false;
+  #fail(errno: 'ENOSPC' | 'EIO' | 'ENOMEM'): never {
+    if (this.tx !== undefined) this.tx.failed = true;
+    refuse(errno);
+  }
 
-  remove(node: Node): void {
+  #remove(node: Node): void {
     const { state, tx } = this;
+    state.generation++;
     this.#count(ownerOf(node), -1);
+    if (tx === undefined) state.currentWrites++;
+    this.#erase(node);
+  }
+
+  #erase(node: Node): void {
+    const { state, tx } = this;
     if (tx === undefined) {
-      state.currentWrites++;
-      state.generation++;
-      state.removeNode(node);
+      state.erase(node);
       return;
     }
-    state.generation++;
     const access = this.#access(tx, node.path);
+    if (access.node !== undefined) this.#charge(tx, -copyOctets(tx, access.node, state.compat));
     access.node = undefined;
     access.modified = true;
   }
 
+  // Counting --------------------------------------------------------------------------------------------------------
+
   #count(owner: number, delta: number): void {
+    this.#deltas ??= new Map();
     this.#deltas.set(owner, (this.#deltas.get(owner) ?? 0) + delta);
   }
 
@@ -150,13 +172,16 @@ export class View {
 
   /** The request succeeded: what it changed counts from now on, in the transaction or live. */
   applyCounts(): void {
+    if (this.#deltas === undefined) return;
     for (const [owner, delta] of this.#deltas) {
       if (this.tx !== undefined) this.tx.nodeDeltas.set(owner, (this.tx.nodeDeltas.get(owner) ?? 0) + delta);
       else this.state.domains.countNodes(owner, delta);
     }
   }
 
-  /** Create `name` with all missing levels above it (store.md 3.5). */
+  // Creating and removing -------------------------------------------------------------------------------------------
+
+  /** Create `name` with all missing levels above it (store.md 3.5). Errors: ENOSPC, EIO. */
   create(name: string, value: Uint8Array): Node {
     const { state, conn, tx } = this;
     const missing: string[] = [];
@@ -167,109 +192,94 @@ export class View {
       up = parentOf(up);
       existing = this.get(up);
     } while (existing === undefined);
-    // From the top down: what each level inherits; then from the leaf up: what is written.
-    let perms = inherit(existing.perms, state, conn);
-    const plans: Omit<Node, 'generation'>[] = [];
-    for (let i = missing.length - 1; i >= 0; i--) {
-      const path = missing[i] as string;
-      const below = missing[i - 1];
-      const children = below === undefined ? [] : [baseOf(below)];
-      const childOctets = below === undefined ? 0 : baseOf(below).length + 1;
-      plans.unshift({ path, value: below === undefined ? value : EMPTY, perms, children, childOctets });
-      perms = inherit(perms, state, conn);
-    }
-    let written = 0;
+    if (tx !== undefined) tx.creates = true;
+    // All levels get the same entries: what the existing one has, with a limited creator as the owner.
+    const perms = inherit(settledPerms(existing.perms, existing.generation, state), conn);
+    const written: Node[] = [];
     try {
-      for (const plan of plans) {
-        this.#mayCreate(written);
-        this.put(plan, true);
-        this.#count((plan.perms[0] as Perm).domid, 1);
-        written++;
+      for (let i = 0; i < missing.length; i++) {
+        const path = missing[i] as string;
+        const base = i === 0 ? undefined : baseOf(missing[i - 1] as string);
+        this.#mayCreate(written.length);
+        const node: Node = {
+          path,
+          value: i === 0 ? value : EMPTY,
+          perms,
+          children: base === undefined ? [] : [base],
+          childOctets: base === undefined ? 0 : base.length + 1,
+          generation: ++state.generation,
+        };
+        this.#put(node, undefined, 'checked');
+        written.push(node);
+        this.#count((perms[0] as Perm).domid, 1);
       }
-      const { generation: _old, ...parent } = withChild(existing, baseOf(missing[missing.length - 1] as string));
-      this.put(parent, false);
+      this.#putChildren(withChild(existing, baseOf(missing[missing.length - 1] as string)), existing, 'checked');
     } catch (error) {
-      for (const plan of plans.slice(0, written)) {
-        // Undoing consumes no generation; in a transaction it is not undone at all, the commit fails.
-        if (tx !== undefined) tx.failed = true;
-        const node = tx === undefined ? state.liveNode(plan.path) : undefined;
-        if (node !== undefined) state.removeNode(node);
-        this.#count((plan.perms[0] as Perm).domid, -1);
-      }
+      // What was written goes without a trace but for the generations; a transaction cannot be mended.
+      if (tx !== undefined && written.length > 0) tx.failed = true;
+      for (const node of written) this.#erase(node);
       throw error;
     }
-    if (tx !== undefined) tx.creates = true;
-    return this.get(name) as Node;
+    return written[0] as Node;
   }
 
   /** The nodes quota, for one more level of which `already` were written by this request. Errors: ENOSPC. */
   #mayCreate(already: number): void {
     const { state, conn, tx } = this;
-    if (conn === undefined || !state.isLimited(conn)) return;
-    const { uniformQuota } = state.compat;
-    const limit = state.limits(conn.domid).nodes;
-    const have = state.account(conn.domid).nodes;
+    if (conn?.isLimited !== true) return;
+    const limit = conn.limits.nodes;
+    const have = state.accountOf(conn).nodes;
     if (limit === 0) return;
-    if (uniformQuota) {
-      if (have + 1 >= limit) refuse('ENOSPC');
-      return;
-    }
-    const pending = (tx?.nodeDeltas.get(conn.domid) ?? 0) + already;
+    // 4.22 looks at what was applied before this request; 4.17 also at what it, or its transaction, has made by now.
+    const pending = state.compat.uniformQuota ? 1 : (tx?.nodeDeltas.get(conn.domid) ?? 0) + already;
     if (have + pending >= limit) refuse('ENOSPC');
   }
 
   /**
    * Remove a node with all below it, post-order, children in list order (store.md 3.8). Fires in that order.
-   * Errors: EIO a transaction's view of the lists does not fit the nodes that are there; ENOSPC.
+   * @param parent undefined: the node is a root. Errors: EIO a transaction's view of the lists does not fit the nodes that
+   * are there; ENOSPC.
    */
-  removeTree(node: Node): void {
-    this.shrinks = true;
-    try {
-      const parent = node.path === '/' ? undefined : this.get(parentOf(node.path));
-      this.#removeBelow(node, true);
-      if (parent !== undefined) this.#unlink(parent, node);
-      this.fire(node, 'subtree');
-    } finally {
-      this.shrinks = false;
-    }
+  removeTree(node: Node, parent: Node | undefined): void {
+    this.#removeBelow(node, true);
+    if (parent !== undefined) this.#unlink(parent, node);
   }
 
-  #unlink(parent: Node, node: Node): void {
-    const rest = withoutChild(parent, baseOf(node.path));
-    if (rest === parent) refuse('EIO'); // the list was read before the node was made by somebody else
-    this.put(rest, false);
+  /** Write the parent's list without a child: that is done for each removed node, and counts in generations. */
+  #unlink(parent: Node, child: Node): Node {
+    const rest = withoutChild(parent, baseOf(child.path));
+    if (rest === parent) refuse('EIO'); // the list was read before the child was made by somebody else
+    return this.#putChildren(rest, parent, 'unchecked');
   }
 
   #removeBelow(node: Node, isTop: boolean): void {
+    let now = node;
     for (const base of node.children) {
       const child = this.get(childOf(node.path, base));
       if (child === undefined) refuse('EIO'); // the list was read before the child was removed by somebody else
       this.#removeBelow(child, false);
+      now = this.#unlink(now, child);
     }
-    const now = this.get(node.path) ?? node;
-    this.remove(now);
-    if (isTop) return;
-    // The parent's list is rewritten for each of them, as the daemon does: generations count (store.md 3.7).
-    const parent = this.get(parentOf(node.path));
-    if (parent !== undefined) this.#unlink(parent, node);
-    this.fire(node, 'exact');
+    this.#remove(now);
+    this.fire(now, isTop ? 'subtree' : 'exact');
   }
 
-  /** Announce a change now, or at commit. `old`: before a change of permissions. */
+  /** Announce a change now, or at commit. `old`: before a change of entries. */
   fire(node: Node, mode: FireMode, old?: OldPerms): void {
-    if (this.tx === undefined) fireWatches(this.state, node.path, node, mode, old);
-    else {
-      const access = this.tx.accesses.get(node.path);
-      if (access !== undefined && access.fire !== 'subtree') access.fire = mode;
+    if (this.tx === undefined) {
+      fireWatches(this.state, node.path, node, mode, old);
+      return;
     }
+    const access = this.tx.accesses.get(node.path);
+    if (access !== undefined && access.fire !== 'subtree') access.fire = mode;
   }
 }
 
 const EMPTY = new Uint8Array(0);
 
-/** A new level's permissions: its parent's, the first entry's domain being an unprivileged creator. */
-function inherit(perms: readonly Perm[], state: DaemonState, conn: Connection | undefined): readonly Perm[] {
-  if (conn === undefined || !state.isUnprivileged(conn)) return perms;
+/** A new level's entries: its parent's, the first entry's domain being an unprivileged creator. */
+function inherit(perms: readonly Perm[], conn: Connection | undefined): readonly Perm[] {
+  if (conn?.isUnprivileged !== true) return perms;
   const first = perms[0] as Perm;
-  return first.domid === conn.domid && !first.stale ? perms : [{ ...first, domid: conn.domid }, ...perms.slice(1)];
+  return first.domid === conn.domid ? perms : [{ ...first, domid: conn.domid }, ...perms.slice(1)];
 }

@@ -1,10 +1,14 @@
 /** Octet strings: one code point (U+0000 to U+00FF) is one octet. Lossless both ways, and usable as map keys. */
 
+/** Arguments of one call: far below what engines allow. */
+const APPLY_MAX = 4096;
+
 /** Octets `from` .. `to`-1 as an octet string. */
 export function textOf(bytes: Uint8Array, from = 0, to = bytes.length): string {
-  // Short texts are the rule; concatenation of single characters is what engines are best at for them.
+  // Short texts are the rule. In one call, since a text grown by characters is a chain until somebody reads it.
+  if (to - from <= APPLY_MAX) return String.fromCharCode.apply(null, bytes.subarray(from, to) as unknown as number[]);
   let s = '';
-  for (let i = from; i < to; i++) s += String.fromCharCode(bytes[i] as number);
+  for (let at = from; at < to; at += APPLY_MAX) s += textOf(bytes, at, Math.min(to, at + APPLY_MAX));
   return s;
 }
 

@@ -3,17 +3,18 @@ import type { Connection, Delayed, Message, Outstanding } from './connection.ts'
 import { control } from './control.ts';
 import { SERVER_FEATURES_OFFERED } from './domains.ts';
 import { View } from './nodes.ts';
-import { octetsOf, textOf } from './octets.ts';
-import { canonical, homeOf, parentOf, uncheckedSpecial } from './path.ts';
+import { octetsOf } from './octets.ts';
+import { homeOf, parentOf, uncheckedSpecial } from './path.ts';
 import { formatPerm, OWNER, type Perm, parsePerm, READ, WRITE } from './perms.ts';
 import { isQuota, QUOTA_LIST } from './quota.ts';
-import { SPECIAL_NODES } from './special.ts';
 import type { DaemonState } from './state.ts';
 import { newTransaction, type Transaction } from './transaction.ts';
 import { type Node, ownerOf } from './tree.ts';
 import { queueEvent, type Watch } from './watch.ts';
 import {
   atoi,
+  ERROR_NAMES,
+  type ErrorName,
   HEADER_BYTES,
   OK,
   oneString,
@@ -35,8 +36,9 @@ interface Request {
   readonly view: View;
 }
 
-/** Returns the payload of the answer; `undefined`: the answer was queued already, or comes later. Throws StoreError. */
-type Handler = (request: Request) => Uint8Array | undefined;
+/** Returns the payload of the answer, or an error's name; `undefined`: it was queued already, or comes later. Throws StoreError. */
+type Answer = Uint8Array | ErrorName | undefined;
+type Handler = (request: Request) => Answer;
 
 interface Operation {
   readonly run: Handler;
@@ -45,6 +47,9 @@ interface Operation {
   /** The header's tx_id is not looked at. */
   readonly ignoresTx?: true;
 }
+
+const FEATURE_WATCHDEPTH = 4;
+const FEATURE_DOMID_ANY = 8;
 
 /** One handler per operation, by message type (store.md 1.2). */
 const OPERATIONS: readonly (Operation | undefined)[] = table({
@@ -86,26 +91,49 @@ function table(byName: Readonly<Partial<Record<keyof typeof XS, Operation>>>): r
  * Order of checks: store.md 1.5. Source: core.c, process_message.
  */
 export function processMessage(state: DaemonState, conn: Connection, message: Message): void {
-  const { type, txId } = message;
-  const operation = type <= state.compat.typeMax ? OPERATIONS[type] : undefined;
-  const outstanding: Outstanding | undefined = state.isLimited(conn) ? { conn, pending: 1 } : undefined;
-  state.currentRequest = outstanding;
+  state.currentRequest = conn.isUnprivileged ? { conn, pending: 1 } : undefined;
   state.currentWrites = 0;
+  let answer: Answer;
   try {
-    if (operation === undefined) refuse('ENOSYS');
-    if (operation.priv === true && state.isUnprivileged(conn)) refuse('EACCES');
-    let tx: Transaction | undefined;
-    if (txId !== 0 && operation.ignoresTx !== true) tx = conn.transactions.get(txId) ?? refuse('ENOENT');
-    const view = new View(state, conn, tx);
-    const answer = operation.run({ state, conn, message, tx, view });
-    if (answer !== undefined) reply(state, conn, message, type, answer, outstanding);
+    answer = dispatch(state, conn, message);
   } catch (error) {
     if (!(error instanceof StoreError)) throw error;
-    reply(state, conn, message, XS.ERROR, octetsOf(`${error.errno}\0`), outstanding);
+    answer = error.errno;
   }
+  const cause = state.currentRequest;
   state.currentRequest = undefined;
+  if (typeof answer === 'string') reply(state, conn, message, XS.ERROR, errorPayload(answer), cause);
+  else if (answer !== undefined) reply(state, conn, message, message.type, answer, cause);
   if (state.currentWrites > 0) state.payForWrites(conn, state.currentWrites);
 }
+
+function dispatch(state: DaemonState, conn: Connection, message: Message): Answer {
+  const { type, txId } = message;
+  if (type === XS.TRANSACTION_START && isPutAside(state, conn, message)) return undefined;
+  const operation = type <= state.compat.typeMax ? OPERATIONS[type] : undefined;
+  if (operation === undefined) return 'ENOSYS';
+  if (operation.priv === true && conn.isUnprivileged) return 'EACCES';
+  let tx: Transaction | undefined;
+  if (txId !== 0 && operation.ignoresTx !== true) {
+    tx = conn.transactions.get(txId);
+    if (tx === undefined) return 'ENOENT';
+  }
+  return operation.run({ state, conn, message, tx, view: new View(state, conn, tx) });
+}
+
+/** A START while a live update is pending and the connection has nothing open waits, before anything of it is looked at. */
+function isPutAside(state: DaemonState, conn: Connection, message: Message): boolean {
+  if (state.liveUpdate === undefined || state.options.policy !== 'daemon' || conn.transactions.size > 0) return false;
+  if (conn.isUnprivileged && conn.delayed.length > 0) conn.blocked = message;
+  else state.delay(conn, { message, kind: 'transaction-start' });
+  return true;
+}
+
+function errorPayload(errno: ErrorName): Uint8Array {
+  return ERROR_PAYLOADS.get(errno) as Uint8Array;
+}
+
+const ERROR_PAYLOADS = new Map<ErrorName, Uint8Array>(ERROR_NAMES.map((name) => [name, octetsOf(`${name}\0`)]));
 
 /** Queue an answer; too long a one becomes E2BIG, one that the domain's memory does not allow ENOMEM. */
 export function reply(
@@ -117,31 +145,28 @@ export function reply(
   cause: Outstanding | undefined,
 ): void {
   if (conn.isClosed || conn.isIgnored) return;
-  const errno =
-    payload.length > PAYLOAD_MAX
-      ? 'E2BIG'
-      : payload.length > 16 && state.memoryExceeded(conn, HEADER_BYTES + payload.length)
-        ? 'ENOMEM'
-        : undefined;
-  const bytes =
-    errno === undefined
-      ? wireMessage(type, to.reqId, to.txId, payload)
-      : wireMessage(XS.ERROR, to.reqId, to.txId, octetsOf(`${errno}\0`));
-  state.charge(conn.domid, bytes.length);
-  if (cause !== undefined) {
-    const account = state.account(conn.domid);
-    account.outstanding++;
-    account.max.outstanding = Math.max(account.max.outstanding, account.outstanding);
-  }
+  const { length } = payload;
+  let bytes: Uint8Array;
+  if (length > PAYLOAD_MAX) bytes = wireMessage(XS.ERROR, to.reqId, to.txId, errorPayload('E2BIG'));
+  else if (length > FREE_PAYLOAD && state.memoryExceeded(conn, HEADER_BYTES + length))
+    bytes = wireMessage(XS.ERROR, to.reqId, to.txId, errorPayload('ENOMEM'));
+  else bytes = wireMessage(type, to.reqId, to.txId, payload);
+  state.chargeTo(conn, bytes.length);
+  state.count(conn, 'outstanding', 1);
   conn.out.push({ kind: 'reply', bytes, sent: 0, eventKey: '', deadlineMs: 0, cause });
   state.onOutput(conn);
 }
 
+/** Payloads up to here are never refused for memory, or errors could not be told. Source: core.h, DEFAULT_BUFFER_SIZE. */
+const FREE_PAYLOAD = 16;
+
 // Arguments -----------------------------------------------------------------------------------------------------------
 
-function pathArg(r: Request, special: boolean): string {
-  const path = oneString(r.message.payload) ?? refuse('EINVAL');
-  return canonical(path, special, r.state.pathContext(r.conn));
+/** The name in a payload that is one string. */
+function nameArg({ state, conn, message: { payload } }: Request, special: boolean): string | undefined {
+  const end = payload.length - 1;
+  if (end < 0 || payload.indexOf(0) !== end) return undefined;
+  return state.nameIn(conn, payload, 0, end, special);
 }
 
 function toDomid(state: DaemonState, s: string): number {
@@ -154,14 +179,19 @@ function domidArg(r: Request): number {
 
 // Nodes -----------------------------------------------------------------------------------------------------------------
 
-function read(r: Request): Uint8Array {
-  return r.view.visible(pathArg(r, false), READ).value;
+function read(r: Request): Answer {
+  const name = nameArg(r, false);
+  if (name === undefined) return 'EINVAL';
+  const node = r.view.visible(name, READ);
+  return typeof node === 'string' ? node : node.value;
 }
 
-function directory(r: Request): Uint8Array {
-  const node = r.view.visible(pathArg(r, false), READ);
-  if (node.childOctets > PAYLOAD_MAX) refuse('E2BIG');
-  return childList(node);
+function directory(r: Request): Answer {
+  const name = nameArg(r, false);
+  if (name === undefined) return 'EINVAL';
+  const node = r.view.visible(name, READ);
+  if (typeof node === 'string') return node;
+  return node.childOctets > PAYLOAD_MAX ? 'E2BIG' : childList(node);
 }
 
 function childList(node: Node): Uint8Array {
@@ -175,10 +205,14 @@ function childList(node: Node): Uint8Array {
 }
 
 /** store.md 3.6. The offset counts octets of the child list, and may lie inside a name. */
-function directoryPart(r: Request): Uint8Array {
-  const { texts, count } = strings(r.message.payload, 2);
-  if (count !== 2) refuse('EINVAL');
-  const node = r.view.visible(canonical(texts[0] as string, false, r.state.pathContext(r.conn)), READ);
+function directoryPart(r: Request): Answer {
+  const { payload } = r.message;
+  const { texts, count } = strings(payload, 2);
+  if (count !== 2) return 'EINVAL';
+  const name = r.state.nameIn(r.conn, payload, 0, payload.indexOf(0), false);
+  if (name === undefined) return 'EINVAL';
+  const node = r.view.visible(name, READ);
+  if (typeof node === 'string') return node;
   const offset = atoi(texts[1] as string) >>> 0;
   const generation = octetsOf(`${node.generation}\0`);
   if (offset >= node.childOctets) return octetsOf(generation, '\0');
@@ -194,136 +228,130 @@ function directoryPart(r: Request): Uint8Array {
   return end === list.length ? octetsOf(generation, part, '\0') : octetsOf(generation, part);
 }
 
-/** A special name's permissions where the daemon keeps them beside the tree (4.17). */
-function specialPerms417(r: Request, name: string): readonly Perm[] | undefined {
-  return r.state.compat.specialNodes || !name.startsWith('@') ? undefined : r.state.specialPerms.get(name);
-}
-
-function getPerms(r: Request): Uint8Array {
-  const name = pathArg(r, r.state.compat.specialNodes);
+function getPerms(r: Request): Answer {
+  const name = nameArg(r, r.state.compat.specialNodes);
+  if (name === undefined) return 'EINVAL';
   const node = r.view.visible(name, READ);
-  return octetsOf(...node.perms.map((p) => `${formatPerm(p)}\0`));
+  return typeof node === 'string' ? node : octetsOf(...node.perms.map((p) => `${formatPerm(p)}\0`));
 }
 
-function write(r: Request): Uint8Array {
+function write(r: Request): Answer {
   const { payload } = r.message;
   const end = payload.indexOf(0);
-  if (end < 0) refuse('EINVAL');
-  const name = canonical(textOf(payload, 0, end), false, r.state.pathContext(r.conn));
+  const name = end < 0 ? undefined : r.state.nameIn(r.conn, payload, 0, end, false);
+  if (name === undefined) return 'EINVAL';
   const value = payload.slice(end + 1);
-  const old = r.view.find(name, WRITE);
-  const node = old === undefined ? r.view.create(name, value) : r.view.put({ ...old, value }, false);
+  const old = r.view.visible(name, WRITE);
+  if (old === 'EACCES') return old;
+  const node = old === 'ENOENT' ? r.view.create(name, value) : r.view.putValue(old, value);
   r.view.applyCounts();
   r.view.fire(node, 'subtree');
   return OK;
 }
 
-function mkdir(r: Request): Uint8Array {
-  const name = pathArg(r, false);
-  if (r.view.find(name, WRITE) !== undefined) return OK;
+function mkdir(r: Request): Answer {
+  const name = nameArg(r, false);
+  if (name === undefined) return 'EINVAL';
+  const old = r.view.visible(name, WRITE);
+  if (old === 'EACCES') return old;
+  if (old !== 'ENOENT') return OK;
   const node = r.view.create(name, new Uint8Array(0));
   r.view.applyCounts();
   r.view.fire(node, 'subtree');
   return OK;
 }
 
-function rm(r: Request): Uint8Array {
-  const name = pathArg(r, false);
-  const node = r.view.find(name, WRITE);
-  if (node === undefined) {
-    if (r.view.get(parentOf(name)) === undefined) refuse('ENOENT');
-    return OK;
-  }
-  if (name === '/') refuse('EINVAL');
+function rm(r: Request): Answer {
+  const name = nameArg(r, false);
+  if (name === undefined) return 'EINVAL';
+  const node = r.view.visible(name, WRITE);
+  if (node === 'EACCES') return node;
+  if (name === '/') return 'EINVAL';
+  const parent = r.view.get(parentOf(name));
+  if (node === 'ENOENT') return parent === undefined ? node : OK;
+  if (parent === undefined) return 'EINVAL';
   try {
-    r.view.removeTree(node);
+    r.view.removeTree(node, parent);
   } catch (error) {
     // The subtree outgrew the transaction, or does not fit its view: the daemon has nothing better than EIO.
-    if (error instanceof StoreError) refuse('EIO');
+    if (error instanceof StoreError) return 'EIO';
     throw error;
   }
   r.view.applyCounts();
   return OK;
 }
 
-function setPerms(r: Request): Uint8Array {
+function setPerms(r: Request): Answer {
   const { state, conn, view } = r;
-  const { texts, count } = strings(r.message.payload, Number.POSITIVE_INFINITY);
-  if (count < 2) refuse('EINVAL');
-  const entries = count - 1;
-  if (state.exceeds(conn, 'node-permissions', entries)) refuse('ENOSPC');
+  const { payload } = r.message;
+  const { texts, count } = strings(payload, Number.POSITIVE_INFINITY);
+  if (count < 2) return 'EINVAL';
+  if (state.exceeds(conn, 'node-permissions', count - 1)) return 'ENOSPC';
   const parsed = texts.slice(1).map(parsePerm);
-  const features = state.isUnprivileged(conn)
-    ? (state.domains.record(conn.domid)?.features ?? 0)
-    : SERVER_FEATURES_OFFERED;
-  const perms = state.domains.markStale(parsed, state.compat.domidAny && (features & 8) !== 0);
-  const spelled = texts[0] as string;
-  if (!state.compat.specialNodes && spelled.startsWith('@')) return setSpecialPerms417(r, spelled, perms);
-  const name = canonical(spelled, true, state.pathContext(conn));
+  // Without a record (a socket), the real daemon has no features to look at, and crashes.
+  const features = conn.record?.features ?? SERVER_FEATURES_OFFERED;
+  const perms = state.domains.markStale(parsed, state.compat.domidAny && (features & FEATURE_DOMID_ANY) !== 0);
+  if (!state.compat.specialNodes && payload[0] === 0x40) return setSpecialPerms417(r, texts[0] as string, perms);
+  const name = state.nameIn(conn, payload, 0, payload.indexOf(0), true);
+  if (name === undefined) return 'EINVAL';
   const node = view.visible(name, WRITE | OWNER);
+  if (typeof node === 'string') return node;
   const owner = (perms[0] as Perm).domid;
-  if (state.isUnprivileged(conn) && owner !== ownerOf(node)) refuse('EPERM');
+  if (conn.isUnprivileged && owner !== ownerOf(node)) return 'EPERM';
+  if (state.domains.record(owner) === undefined) return 'ENOMEM'; // DOMID_ANY, for which nothing can be counted
   view.reown(ownerOf(node), owner);
-  const written = view.put({ ...node, perms }, false);
+  const written = view.putPerms(node, perms);
   view.applyCounts();
   view.fire(written, 'subtree', node);
   return OK;
 }
 
-function setSpecialPerms417(r: Request, name: string, perms: readonly Perm[]): Uint8Array {
-  const old = (SPECIAL_NODES as readonly string[]).includes(name) ? specialPerms417(r, name) : undefined;
-  if (old === undefined) refuse('ENOENT');
+/** 4.17 keeps the special names' entries beside the tree: no node, no transaction, no event. */
+function setSpecialPerms417(r: Request, name: string, perms: readonly Perm[]): Answer {
+  const old = r.state.specialPerms.get(name);
+  if (old === undefined) return 'ENOENT';
   const needed = WRITE | OWNER;
-  if ((r.state.rights(r.conn, old, Number.MAX_SAFE_INTEGER) & needed) !== needed) refuse('EACCES');
+  if ((r.state.rights(r.conn, old, Number.MAX_SAFE_INTEGER) & needed) !== needed) return 'EACCES';
   r.state.specialPerms.set(name, perms);
   return OK;
 }
 
 // Watches -----------------------------------------------------------------------------------------------------------------
 
-/** Absolute name of a watched path, and how many octets its events leave out. */
+/** Absolute name of a watched path, and how many octets its events leave out. Errors: EINVAL. */
 function watchedName(r: Request, path: string, checked: boolean): { readonly name: string; readonly prefix: number } {
   const { state, conn } = r;
-  if (path.startsWith('@')) {
-    if (!checked) return { name: path, prefix: 0 };
-    return {
-      name: state.compat.specialWatchUnchecked
-        ? uncheckedSpecial(path)
-        : canonical(path, true, state.pathContext(conn)),
-      prefix: 0,
-    };
-  }
+  const first = path.charAt(0);
+  const isRelative = first !== '/' && first !== '@';
   const home = `${state.homeOf(conn)}/`;
-  if (!checked) return path.startsWith('/') ? { name: path, prefix: 0 } : { name: home + path, prefix: home.length };
-  return { name: canonical(path, true, state.pathContext(conn)), prefix: path.startsWith('/') ? 0 : home.length };
+  const prefix = isRelative ? home.length : 0;
+  if (!checked) return { name: isRelative ? home + path : path, prefix };
+  if (first === '@' && state.compat.specialWatchUnchecked) return { name: uncheckedSpecial(path), prefix };
+  return { name: state.nameOf(conn, path) ?? refuse('EINVAL'), prefix };
 }
 
-function watch(r: Request): Uint8Array | undefined {
+function watch(r: Request): Answer {
   const { state, conn, message } = r;
   const { texts, count } = strings(message.payload, 3);
   let depth = -1;
-  const features =
-    conn.link.kind === 'ring'
-      ? (state.domains.record(conn.domid)?.features ?? SERVER_FEATURES_OFFERED)
-      : SERVER_FEATURES_OFFERED;
-  if (count === 3 && state.compat.watchDepth && (features & 4) !== 0) {
+  const features = conn.record?.features ?? SERVER_FEATURES_OFFERED;
+  if (count === 3 && state.compat.watchDepth && (features & FEATURE_WATCHDEPTH) !== 0) {
     depth = atoi(texts[2] as string);
-    if (depth < 0) refuse('EINVAL');
-  } else if (count !== 2) refuse('EINVAL');
+    if (depth < 0) return 'EINVAL';
+  } else if (count !== 2) return 'EINVAL';
   const token = texts[1] as string;
   const { name, prefix } = watchedName(r, texts[0] as string, true);
-  if (conn.watches.some((w) => w.path === name && w.token === token)) refuse('EEXIST');
-  const account = state.account(conn.domid);
-  if (state.isLimited(conn)) {
-    const limit = state.limits(conn.domid).watches;
+  if (state.watchIndex.find(conn, name, token) !== undefined) return 'EEXIST';
+  if (conn.isLimited) {
+    const limit = conn.limits.watches;
+    const have = state.accountOf(conn).watches;
     // 4.17 tests before it counts, with `>`: one more than the quota fits.
-    if (limit > 0 && (state.compat.uniformQuota ? account.watches + 1 >= limit : account.watches > limit))
-      refuse(state.compat.watchQuotaError);
+    if (limit > 0 && (state.compat.uniformQuota ? have + 1 >= limit : have > limit))
+      return state.compat.watchQuotaError;
   }
-  const octets = name.length + token.length;
-  if (state.memoryExceeded(conn, octets)) refuse('ENOMEM');
-  addWatch(state, { conn, path: name, token, depth, prefix, order: state.nextWatchOrder() });
-  const added = conn.watches[conn.watches.length - 1] as Watch;
+  if (state.memoryExceeded(conn, name.length + token.length)) return 'ENOMEM';
+  const added: Watch = { conn, path: name, token, depth, prefix, order: state.nextWatchOrder() };
+  addWatch(state, added);
   reply(state, conn, message, message.type, OK, state.currentRequest);
   state.currentRequest = undefined; // the initial event is nobody's burden (store.md 10.2)
   queueEvent(state, added, name);
@@ -335,25 +363,21 @@ export function addWatch(state: DaemonState, added: Watch): void {
   const { conn } = added;
   conn.watches.push(added);
   state.watchIndex.add(added);
-  const account = state.account(conn.domid);
-  account.watches++;
-  account.max.watches = Math.max(account.max.watches, account.watches);
-  state.charge(conn.domid, added.path.length + added.token.length);
+  state.count(conn, 'watches', 1);
+  state.chargeTo(conn, added.path.length + added.token.length);
 }
 
-function unwatch(r: Request): Uint8Array {
+function unwatch(r: Request): Answer {
   const { state, conn } = r;
   const { texts, count } = strings(r.message.payload, 2);
-  if (count !== 2) refuse('EINVAL');
+  if (count !== 2) return 'EINVAL';
   const { name } = watchedName(r, texts[0] as string, state.compat.unwatchChecksPath);
-  const at = conn.watches.findIndex((w) => w.path === name && w.token === texts[1]);
-  if (at < 0) refuse('ENOENT');
-  const [gone] = conn.watches.splice(at, 1);
-  if (gone !== undefined) {
-    state.watchIndex.remove(gone);
-    state.account(conn.domid).watches--;
-    state.charge(conn.domid, -(gone.path.length + gone.token.length));
-  }
+  const gone = state.watchIndex.find(conn, name, texts[1] as string);
+  if (gone === undefined) return 'ENOENT';
+  conn.watches.splice(conn.watches.indexOf(gone), 1);
+  state.watchIndex.remove(gone);
+  state.count(conn, 'watches', -1);
+  state.chargeTo(conn, -(gone.path.length + gone.token.length));
   return OK;
 }
 
@@ -365,36 +389,29 @@ function resetWatches(r: Request): Uint8Array {
 
 // Transactions --------------------------------------------------------------------------------------------------------------
 
-function transactionStart(r: Request): Uint8Array | undefined {
-  const { state, conn, tx, message } = r;
-  if (tx !== undefined) refuse('EBUSY');
-  const waits = state.liveUpdate !== undefined && state.options.policy === 'daemon' && conn.transactions.size === 0;
-  if (waits) {
-    if (state.isUnprivileged(conn) && conn.delayed.length > 0) conn.blocked = message;
-    else state.delay(conn, { message, kind: 'transaction-start' });
-    return undefined;
-  }
-  if (state.isLimited(conn)) {
-    const limit = state.limits(conn.domid).transactions;
+function transactionStart(r: Request): Answer {
+  const { state, conn, tx } = r;
+  if (tx !== undefined) return 'EBUSY';
+  if (conn.isLimited) {
+    const limit = conn.limits.transactions;
     const open = conn.transactions.size;
-    if (limit > 0 && (state.compat.uniformQuota ? open + 1 >= limit : open > limit)) refuse('ENOSPC');
+    if (limit > 0 && (state.compat.uniformQuota ? open + 1 >= limit : open > limit)) return 'ENOSPC';
   }
   do conn.lastTxId = conn.lastTxId === 0xffff_ffff ? 1 : conn.lastTxId + 1;
   while (conn.transactions.has(conn.lastTxId));
-  conn.transactions.set(conn.lastTxId, newTransaction(conn.lastTxId));
-  state.generation++;
+  conn.transactions.set(conn.lastTxId, newTransaction(conn.lastTxId, false, ++state.generation));
   state.transactionStarted(conn);
   return octetsOf(`${conn.lastTxId}\0`);
 }
 
-function transactionEnd(r: Request): Uint8Array {
+function transactionEnd(r: Request): Answer {
   const { state, conn, tx } = r;
   const arg = oneString(r.message.payload);
-  if (arg !== 'T' && arg !== 'F') refuse('EINVAL');
-  if (tx === undefined) refuse('ENOENT');
+  if (arg !== 'T' && arg !== 'F') return 'EINVAL';
+  if (tx === undefined) return 'ENOENT';
   conn.transactions.delete(tx.id);
   state.transactionEnded(conn);
-  state.charge(conn.domid, -tx.memory);
+  state.chargeTo(conn, -tx.memory);
   if (arg === 'T') commit(state, conn, tx);
   return OK;
 }
@@ -412,16 +429,15 @@ function introduce(r: Request): Uint8Array {
 }
 
 function release(r: Request): Uint8Array {
-  r.state.domains.release(domidArg(r));
+  r.state.domains.release(domidArg(r), r.conn);
   return OK;
 }
 
-function resume(r: Request): Uint8Array {
-  const { state } = r;
+function resume(r: Request): Answer {
   const domid = domidArg(r);
-  if (state.compat.strictDomids ? domid === state.options.privDomid || domid === state.options.storeDomid : domid === 0)
-    refuse('EINVAL');
-  state.domains.introduced(domid).isShutdown = false;
+  r.state.domains.refuseVital(domid);
+  const { record } = r.state.domains.connected(domid);
+  if (record !== undefined) record.isShutdown = false;
   return OK;
 }
 
@@ -436,11 +452,8 @@ function setTarget(r: Request): Uint8Array {
   if (count < 2) refuse('EINVAL');
   const domid = toDomid(state, texts[0] as string);
   const target = toDomid(state, texts[1] as string);
-  state.domains.introduced(domid);
-  state.domains.introduced(target);
-  const conn = state.ringOf(domid);
-  const to = state.ringOf(target);
-  if (conn !== undefined && to !== undefined) conn.target = to;
+  const conn = state.domains.connected(domid);
+  state.domains.tie(conn, state.domains.connected(target));
   return OK;
 }
 
@@ -450,10 +463,9 @@ function getFeature(r: Request): Uint8Array {
   const { state, conn } = r;
   const { texts, count } = strings(r.message.payload, 1);
   if (count === 0) {
-    const own = conn.link.kind === 'ring' ? state.domains.record(conn.domid)?.features : undefined;
-    return octetsOf(`${own ?? SERVER_FEATURES_OFFERED}\0`);
+    return octetsOf(`${conn.record?.features ?? SERVER_FEATURES_OFFERED}\0`);
   }
-  if (state.isUnprivileged(conn)) refuse('EACCES');
+  if (conn.isUnprivileged) refuse('EACCES');
   if (count > 1) refuse('EINVAL');
   const record = state.domains.findOrMake(strictDomid(texts[0] as string)) ?? refuse('ENOENT');
   return octetsOf(`${record.features}\0`);

@@ -1,4 +1,3 @@
-import type { Compat } from './compat.ts';
 import { refuse, strtolBase0 } from './wire.ts';
 
 /** Rights as bits. */
@@ -34,11 +33,14 @@ export function formatPerm({ rights, domid }: Perm): string {
 /** DOMID_ANY in an entry means every domain, where the daemon knows it. */
 export const DOMID_ANY = 0x7ff5;
 
-/** Whether an entry counts although its domain may have been replaced since the node was written (store.md 3.4). */
-export type IsCurrent = (perm: Perm) => boolean;
+/** Who can say whether an entry counts although its domain may have been replaced since the node was written. */
+export interface Currency {
+  /** Whether the entry's domain is the one that was meant at this generation (store.md 3.4). */
+  isCurrent(perm: Perm, generation: number): boolean;
+}
 
 /**
- * Rights of a connection on a node (store.md 3.2).
+ * Rights of an unprivileged connection on a node of this generation (store.md 3.2).
  * @param own domid of the connection; @param target domid that SET_TARGET gave it, -1 = none.
  * Source: core.c, perm_for_conn.
  */
@@ -46,16 +48,28 @@ export function rightsOf(
   perms: readonly Perm[],
   own: number,
   target: number,
-  compat: Compat,
-  isCurrent: IsCurrent,
+  domidAny: boolean,
+  generation: number,
+  currency: Currency,
 ): number {
   const first = perms[0];
   if (first === undefined) return 0;
-  const means = (domid: number) => domid === own || domid === target || (compat.domidAny && domid === DOMID_ANY);
-  if (means(first.domid)) return ALL_RIGHTS;
+  if (first.domid === own || first.domid === target || (domidAny && first.domid === DOMID_ANY)) return ALL_RIGHTS;
   for (let i = 1; i < perms.length; i++) {
     const perm = perms[i] as Perm;
-    if (!perm.stale && means(perm.domid) && isCurrent(perm)) return perm.rights;
+    const { domid } = perm;
+    if (perm.stale || (domid !== own && domid !== target && !(domidAny && domid === DOMID_ANY))) continue;
+    if (currency.isCurrent(perm, generation)) return perm.rights;
   }
   return first.rights;
+}
+
+/**
+ * The entries as the daemon writes them back: what has lost its domain stays lost, whatever the node's next generation is
+ * (XSA-322). The same list where nothing was lost. Source: domain.c, domain_adjust_node_perms.
+ */
+export function settledPerms(perms: readonly Perm[], generation: number, currency: Currency): readonly Perm[] {
+  const isLost = (perm: Perm, i: number) => i > 0 && !perm.stale && !currency.isCurrent(perm, generation);
+  if (perms.length === 1 || !perms.some(isLost)) return perms;
+  return perms.map((perm, i) => (isLost(perm, i) ? { ...perm, stale: true } : perm));
 }

@@ -38,6 +38,8 @@ export interface ProcessOptions {
   readonly policy: StorePolicy;
   /** Whether the write rate limit is on; as in the daemon where left out. */
   readonly limitsWrites?: boolean;
+  /** Whether watch events that wait for 20 s are dropped; as in the daemon where left out. */
+  readonly eventsExpire?: boolean;
   readonly listener: Listener | undefined;
   readonly files: ReadonlyMap<string, 'not-executable' | 'executable'>;
   /** Port of dom0's kernel for its own ring (xsd_port). */
@@ -89,6 +91,7 @@ export class XenstoredProcess {
       compat: options.compat,
       policy: options.policy,
       limitsWrites: options.limitsWrites ?? true,
+      watchEventSeconds: options.eventsExpire === false ? 0 : DEFAULT_OPTIONS.watchEventSeconds,
     };
     const state = this.#firstState();
     if (typeof state === 'string') {

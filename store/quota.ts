@@ -75,7 +75,7 @@ export function quotaSettingsText(quotas: Readonly<Quotas>, compat: Compat): str
           ? `${LABELS.memory} (error level)`
           : LABELS[name];
     const shown = name === 'node-permissions' ? compat.permissionsQuotaLabel : name;
-    if (quotas[name] !== 0) text += `${shown.padEnd(17)}: ${String(quotas[name] | 0).padStart(8)} ${label}\n`;
+    text += `${shown.padEnd(17)}: ${String(quotas[name] | 0).padStart(8)} ${label}\n`;
   }
   return text;
 }
@@ -83,7 +83,7 @@ export function quotaSettingsText(quotas: Readonly<Quotas>, compat: Compat): str
 /** CONTROL quota-soft without parameters. */
 export function softQuotaText(quotas: Readonly<Quotas>, compat: Compat): string {
   const label = compat.uniformQuota ? LABELS.memory : `${LABELS.memory} (warning level)`;
-  return `Quota settings:\n${quotas['soft-memory'] === 0 ? '' : `${'memory'.padEnd(17)}: ${String(quotas['soft-memory'] | 0).padStart(8)} ${label}\n`}`;
+  return `Quota settings:\n${'memory'.padEnd(17)}: ${String(quotas['soft-memory'] | 0).padStart(8)} ${label}\n`;
 }
 
 function current(account: Account, name: QuotaName): number {

@@ -25,10 +25,11 @@ export class WriteRate {
     return { credit, stampMs: nowMs };
   }
 
-  destroy(c: Credit, nowMs: number): void {
-    this.#update(c, nowMs);
+  /** What the domain has left goes back, without an update. */
+  destroy(c: Credit): void {
     this.domains--;
-    if (this.#reserve < BURST) this.#reserve += c.credit;
+    const returned = Math.min(c.credit, BURST - this.#reserve);
+    if (returned > 0) this.#reserve += returned;
   }
 
   /** Take for `writes` writes or deletions. */

@@ -99,6 +99,7 @@ export class SimHost implements Host {
       if (!this.#ready.includes(port)) this.#ready.push(port);
       this.task?.wake(POLL_NS);
     });
+    ports.unmask(port); // the number may have been used before, and its mask bit is as it was left (EVT-6)
   }
 
   unbindPort(port: number): void {

@@ -1,6 +1,5 @@
 import { DOMID_ANY, type Perm, READ } from './perms.ts';
 import type { DaemonState } from './state.ts';
-import type { Node } from './tree.ts';
 import { fireWatches, queueEvent } from './watch.ts';
 
 export const RELEASE_DOMAIN = '@releaseDomain';
@@ -13,11 +12,11 @@ export type SpecialName = (typeof SPECIAL_NODES)[number];
 export function makeInitialStore(state: DaemonState): void {
   const { privDomid } = state.options;
   const perms: readonly Perm[] = [{ rights: 0, domid: state.compat.specialNodes ? privDomid : 0, stale: false }];
-  const make = (path: string, children: readonly string[]) => {
+  const make = (path: string, children: readonly string[], entries = perms) => {
     state.putNode({
       path,
       value: new Uint8Array(0),
-      perms,
+      perms: entries,
       children,
       childOctets: children.reduce((n, c) => n + c.length + 1, 0),
     });
@@ -31,12 +30,8 @@ export function makeInitialStore(state: DaemonState): void {
     return;
   }
   const any: Perm = { rights: READ, domid: DOMID_ANY, stale: false };
-  for (const name of SPECIAL_NODES) {
-    make(name, []);
-    const node = state.liveNode(name) as Node;
-    if (name === RELEASE_DOMAIN && state.compat.releaseForAny)
-      state.tree = state.tree.set(name, { ...node, perms: [...perms, any] });
-  }
+  make(RELEASE_DOMAIN, [], state.compat.releaseForAny ? [...perms, any] : perms);
+  make(INTRODUCE_DOMAIN, []);
 }
 
 /**
@@ -58,6 +53,5 @@ export function fireSpecial(
   }
   const node = state.liveNode(name);
   if (form !== 'domid-only') fireWatches(state, name, node, 'nodepth', undefined);
-  if (domid !== undefined && node !== undefined)
-    fireWatches(state, `${name}/${domid}`, { ...node, path: name }, 'depth', undefined);
+  if (domid !== undefined) fireWatches(state, `${name}/${domid}`, node, 'depth', undefined);
 }

@@ -3,10 +3,10 @@ import { Connection, type Delayed, type OutMessage, type Outstanding, type RingL
 import { Domains } from './domains.ts';
 import type { Host, Stream } from './host.ts';
 import { evaluateLiveUpdate, type LiveUpdateSession } from './live-update-session.ts';
-import { homeOf, type PathContext } from './path.ts';
+import { countedLength, homeOf, PathCache, resolvePath } from './path.ts';
 import { ALL_RIGHTS, DOMID_ANY, type Perm, rightsOf } from './perms.ts';
 import { PersistentMap } from './persistent-map.ts';
-import { type Account, DEFAULT_QUOTAS, type QuotaName, type Quotas } from './quota.ts';
+import { type Account, DEFAULT_QUOTAS, newAccount, type QuotaName, type Quotas } from './quota.ts';
 import { WriteRate } from './rate.ts';
 import { type Node, nodeSize, ownerOf } from './tree.ts';
 import type { WatchIndex as Index } from './watch.ts';
@@ -71,6 +71,8 @@ export class DaemonState {
   onOutput: (conn: Connection) => void = () => {};
   /** Told when a connection that policy kept from being read may be read again. */
   onInputAllowed: (conn: Connection) => void = () => {};
+  /** Told of a connection whose RELEASE waits for its turn, then `finishRelease`; without it nothing is put off. */
+  onReleased: ((conn: Connection) => void) | undefined = undefined;
   /** Told when a guest stored to its ring's indexes. */
   onTouched: (conn: Connection) => void = () => {};
 
@@ -91,32 +93,69 @@ export class DaemonState {
     return this.#connections.size;
   }
 
+  /** Whether `next` comes right after `conn` in the list. */
+  isNext(conn: Connection, next: Connection): boolean {
+    let before: Connection | undefined;
+    for (const c of this.#connections.values()) {
+      if (c === next) return before === conn;
+      before = c;
+    }
+    return false;
+  }
+
+  /** The end of a domain that was put off to its own turn: events come now. */
+  finishRelease(conn: Connection): void {
+    this.domains.finishRelease(conn);
+  }
+
   ringOf(domid: number): Connection | undefined {
     return this.#rings.get(domid);
   }
 
   addRing(domid: number, page: RingLink['page'], port: number): Connection {
-    const conn = new Connection(++this.#serial, domid, { kind: 'ring', page, port });
+    const record = this.domains.record(domid);
+    const { privDomid } = this.options;
+    const conn = new Connection(
+      ++this.#serial,
+      domid,
+      { kind: 'ring', page, port },
+      {
+        isUnprivileged: domid !== privDomid && (this.compat.privBySocketDomid || domid !== 0),
+        limits: (this.compat.quotaPerDomain ? record?.quotas : undefined) ?? this.quotas,
+        homeDomid: domid,
+        record,
+      },
+    );
     this.#connections.set(conn.serial, conn);
     this.#rings.set(domid, conn);
     return conn;
   }
 
   addSocket(stream: Stream): Connection {
-    const conn = new Connection(++this.#serial, this.options.storeDomid, { kind: 'socket', stream });
+    const { storeDomid, privDomid } = this.options;
+    const own = this.compat.privBySocketDomid ? storeDomid : 0;
+    const conn = new Connection(
+      ++this.#serial,
+      storeDomid,
+      { kind: 'socket', stream },
+      {
+        isUnprivileged: this.compat.privBySocketDomid && storeDomid !== privDomid,
+        limits: this.quotas,
+        homeDomid: own,
+        record: undefined,
+      },
+    );
     this.#connections.set(conn.serial, conn);
     return conn;
   }
 
   isUnprivileged(conn: Connection): boolean {
-    const { privDomid } = this.options;
-    if (this.compat.privBySocketDomid) return conn.domid !== privDomid;
-    return conn.link.kind === 'ring' && conn.domid !== 0 && conn.domid !== privDomid;
+    return conn.isUnprivileged;
   }
 
   /** Unprivileged and on a ring: the ones that quotas are for. */
   isLimited(conn: Connection): boolean {
-    return conn.link.kind === 'ring' && this.isUnprivileged(conn);
+    return conn.isLimited;
   }
 
   /** A socket's end: everything queued on it is gone. */
@@ -125,7 +164,9 @@ export class DaemonState {
     this.forget(conn);
     this.dropConnection(conn);
     if (conn.link.kind === 'socket') conn.link.stream.close();
-    if (this.liveUpdate?.owner === conn) this.liveUpdate = undefined;
+    if (this.liveUpdate?.owner !== conn) return;
+    this.liveUpdate = undefined; // the session ends with the connection that began it
+    this.liveUpdateEnded();
   }
 
   /** Leave the list; watches, transactions and buffers have been dropped. */
@@ -133,6 +174,7 @@ export class DaemonState {
     conn.isClosed = true;
     this.#connections.delete(conn.serial);
     if (this.#rings.get(conn.domid) === conn) this.#rings.delete(conn.domid);
+    if (conn.link.kind === 'socket') return; // nobody's target
     for (const other of this.#connections.values()) if (other.target === conn) other.target = undefined;
   }
 
@@ -154,14 +196,14 @@ export class DaemonState {
   dropWatches(conn: Connection): void {
     for (const watch of conn.watches.splice(0)) {
       this.watchIndex.remove(watch);
-      this.account(conn.domid).watches--;
-      this.charge(conn.domid, -(watch.path.length + watch.token.length));
+      this.count(conn, 'watches', -1);
+      this.chargeTo(conn, -(watch.path.length + watch.token.length));
     }
   }
 
   dropTransactions(conn: Connection): void {
     for (const tx of conn.transactions.values()) {
-      this.charge(conn.domid, -tx.memory);
+      this.chargeTo(conn, -tx.memory);
       this.transactionEnded(conn);
     }
     conn.transactions.clear();
@@ -171,7 +213,7 @@ export class DaemonState {
   ignoreConnection(conn: Connection, word: number): void {
     if (conn.link.kind !== 'ring') return;
     conn.isIgnored = true;
-    const features = this.domains.record(conn.domid)?.features ?? 0;
+    const features = conn.record?.features ?? 0;
     if (this.compat.errorWordAlways || (features & 2) !== 0) conn.link.page?.store32(2072, word);
     this.forget(conn);
   }
@@ -188,25 +230,22 @@ export class DaemonState {
 
   transactionStarted(conn: Connection): void {
     this.#openTransactions++;
-    const account = this.account(conn.domid);
-    account.transactions++;
-    account.max.transactions = Math.max(account.max.transactions, account.transactions);
+    this.count(conn, 'transactions', 1);
     if (conn.transactions.size === 1) conn.txSinceMs = this.host.nowMs();
   }
 
   transactionEnded(conn: Connection): void {
     this.#openTransactions--;
-    this.account(conn.domid).transactions--;
+    this.count(conn, 'transactions', -1);
   }
 
   // Permissions -----------------------------------------------------------------------------------------------------
 
   /** Rights of a connection by an entry list that belongs to a node of this generation. */
   rights(conn: Connection, perms: readonly Perm[], generation: number): number {
-    if (!this.isUnprivileged(conn)) return ALL_RIGHTS;
-    return rightsOf(perms, conn.domid, conn.target?.domid ?? -1, this.compat, (perm) =>
-      this.isCurrent(perm, generation),
-    );
+    if (!conn.isUnprivileged) return ALL_RIGHTS;
+    const target = conn.target === undefined ? -1 : conn.target.domid;
+    return rightsOf(perms, conn.domid, target, this.compat.domidAny, generation, this);
   }
 
   isCurrent(perm: Perm, generation: number): boolean {
@@ -215,17 +254,30 @@ export class DaemonState {
     return record !== undefined && record.stamp <= generation;
   }
 
-  pathContext(conn: Connection): PathContext {
-    const limited = this.compat.pathLimitForAll || this.isLimited(conn);
-    return {
-      compat: this.compat,
-      homeDomid: conn.link.kind === 'ring' ? conn.domid : this.compat.privBySocketDomid ? this.options.storeDomid : 0,
-      pathMax: limited ? this.limits(conn.domid)['path-max'] : 0,
-    };
+  // Paths -----------------------------------------------------------------------------------------------------------
+
+  readonly #paths = new PathCache();
+
+  /** The name that a path in a payload means to a connection (store.md 3.1); undefined: EINVAL. `special`: `@` may begin it. */
+  nameIn(conn: Connection, payload: Uint8Array, from: number, to: number, special: boolean): string | undefined {
+    const known = this.#paths.find(payload, from, to, conn.homeDomid);
+    if (known.name === undefined || (known.isSpecial && !special)) return undefined;
+    return this.#isTooLong(conn, known.counted) ? undefined : known.name;
+  }
+
+  /** The same for a path as text; special ones are allowed. */
+  nameOf(conn: Connection, path: string): string | undefined {
+    const name = resolvePath(path, conn.homeDomid);
+    return name === undefined || this.#isTooLong(conn, countedLength(name)) ? undefined : name;
+  }
+
+  #isTooLong(conn: Connection, counted: number): boolean {
+    if (this.compat.pathLimitForAll) return counted > this.quotas['path-max'] && this.quotas['path-max'] !== 0;
+    return conn.record !== undefined && this.exceeds(conn, 'path-max', counted);
   }
 
   homeOf(conn: Connection): string {
-    return homeOf(this.pathContext(conn).homeDomid);
+    return homeOf(conn.homeDomid);
   }
 
   // The live tree ---------------------------------------------------------------------------------------------------
@@ -234,26 +286,37 @@ export class DaemonState {
     return this.tree.get(name);
   }
 
-  /** Write a node live: a new generation, charged to its owner. `node` may carry any generation. */
-  putNode(node: Omit<Node, 'generation'>): Node {
-    const written: Node = { ...node, generation: ++this.generation };
-    const old = this.tree.get(node.path);
-    if (old !== undefined) this.charge(ownerOf(old), -(nodeSize(old, this.compat) + old.path.length));
-    this.charge(ownerOf(written), nodeSize(written, this.compat) + written.path.length);
-    this.tree = this.tree.set(node.path, written);
+  /** Write a node live with a new generation, charged to its owner. `node` may carry any generation. */
+  putNode({ path, value, perms, children, childOctets }: Omit<Node, 'generation'>): Node {
+    const written: Node = { path, value, perms, children, childOctets, generation: ++this.generation };
+    this.store(written, this.tree.get(path));
     return written;
   }
 
-  /** Take a node out. It consumes a generation or not: that is its caller's rule (store.md 3.7). */
-  removeNode(node: Node): void {
+  /** Put a node that has its generation where `old` was, and settle who pays for it. */
+  store(node: Node, old: Node | undefined): void {
+    if (old !== undefined) this.charge(ownerOf(old), -(nodeSize(old, this.compat) + old.path.length));
+    this.charge(ownerOf(node), nodeSize(node, this.compat) + node.path.length);
+    this.tree = this.tree.set(node.path, node);
+  }
+
+  /** Take a node away. Whether that counts as a generation is the caller's to know. */
+  erase(node: Node): void {
     this.charge(ownerOf(node), -(nodeSize(node, this.compat) + node.path.length));
     this.tree = this.tree.delete(node.path);
   }
 
   // Accounting ------------------------------------------------------------------------------------------------------
 
+  /** The largest values seen with any unprivileged domain, also with those that are gone. */
+  readonly max: Record<QuotaName, number> = newAccount().max;
+
   account(domid: number): Account {
     return this.domains.account(domid);
+  }
+
+  accountOf(conn: Connection): Account {
+    return conn.record?.account ?? this.domains.account(conn.domid);
   }
 
   /** The quota values that apply to a domain. */
@@ -261,32 +324,60 @@ export class DaemonState {
     return (this.compat.quotaPerDomain ? this.domains.record(domid)?.quotas : undefined) ?? this.quotas;
   }
 
+  /** Octets of memory that a domain holds from now on. */
   charge(domid: number, octets: number): void {
-    const account = this.account(domid);
-    account.memory += octets;
-    if (account.memory > account.max.memory) account.max.memory = account.memory;
+    this.#charge(this.domains.account(domid), domid !== this.options.privDomid, octets);
+  }
+
+  chargeTo(conn: Connection, octets: number): void {
+    this.#charge(this.accountOf(conn), conn.domid !== this.options.privDomid, octets);
+  }
+
+  #charge(account: Account, isUnprivileged: boolean, octets: number): void {
+    const memory = account.memory + octets;
+    account.memory = Math.max(0, memory);
+    if (memory <= account.max.memory) return;
+    account.max.memory = memory;
+    if (isUnprivileged && memory > this.max.memory) this.max.memory = memory;
+  }
+
+  /** Count one more, or one less, of something that a connection has. */
+  count(conn: Connection, name: 'watches' | 'transactions' | 'outstanding', delta: 1 | -1): void {
+    const account = this.accountOf(conn);
+    const value = Math.max(0, account[name] + delta);
+    account[name] = value;
+    this.noteMax(conn.domid, account, name, value);
+  }
+
+  noteMax(domid: number, account: Account, name: QuotaName, value: number): void {
+    if (value > account.max[name]) account.max[name] = value;
+    if (value > this.max[name] && domid !== this.options.privDomid) this.max[name] = value;
   }
 
   /** Whether the connection's domain may not hold so much more. */
   memoryExceeded(conn: Connection, octets: number): boolean {
-    const limit = this.limits(conn.domid).memory;
-    return this.isLimited(conn) && limit > 0 && this.account(conn.domid).memory + octets >= limit;
+    if (!conn.isLimited) return false;
+    const limit = conn.limits.memory;
+    return limit > 0 && this.accountOf(conn).memory + octets >= limit;
   }
 
-  /** `value` more of something than a limited connection may have; 4.22 compares uniformly (store.md 6.1). */
+  /**
+   * Whether `value` of something is more than a limited connection may have; if not, it is noted as seen.
+   * Source: domain.c, domain_max_chk.
+   */
   exceeds(conn: Connection, name: QuotaName, value: number): boolean {
-    if (!this.isLimited(conn)) return false;
-    const limit = this.limits(conn.domid)[name];
-    const account = this.account(conn.domid);
-    const over = this.compat.uniformQuota && limit !== 0 ? value >= limit : limit !== 0 && value > limit;
-    if (!over && value > account.max[name]) account.max[name] = value;
-    return over;
+    if (conn.isLimited) {
+      const limit = conn.limits[name];
+      if (limit !== 0 && (this.compat.reachable.has(name) ? value > limit : value >= limit)) return true;
+    }
+    if (conn.record !== undefined) this.noteMax(conn.domid, conn.record.account, name, value);
+    return false;
   }
 
   /** A limited connection pays for writes while any transaction is open. */
   payForWrites(conn: Connection, writes: number): void {
-    if (!this.options.limitsWrites || this.#openTransactions === 0 || !this.isLimited(conn)) return;
-    const credit = this.domains.record(conn.domid)?.credit;
+    if (!this.options.limitsWrites || this.#openTransactions === 0 || !conn.isLimited) return;
+    const credit = conn.record?.credit;
     if (credit !== undefined) this.rate.debit(credit, writes, this.host.nowMs());
   }
 
@@ -295,10 +386,8 @@ export class DaemonState {
   /** Whether policy lets the connection be read: credit, outstanding requests, memory, a blocked request. */
   canRead(conn: Connection): boolean {
     if (conn.blocked !== undefined) return false;
-    if (!this.isLimited(conn)) return true;
-    const record = this.domains.record(conn.domid);
-    if (record === undefined) return true;
-    const limits = this.limits(conn.domid);
+    const { record, limits } = conn;
+    if (!conn.isLimited || record === undefined) return true;
     if (limits.outstanding > 0 && record.account.outstanding >= limits.outstanding) return false;
     if (limits.memory > 0 && record.account.memory >= limits.memory) return false;
     if (record.credit !== undefined && !this.rate.allowed(record.credit, this.host.nowMs())) {
@@ -314,20 +403,21 @@ export class DaemonState {
   outputWritten(conn: Connection, out: OutMessage): void {
     this.#left(conn, out);
     // Memory was given back, or a request is done: what waited for it may go on.
-    if (this.isLimited(conn)) this.onInputAllowed(conn);
+    if (conn.isLimited) this.onInputAllowed(conn);
   }
 
   #left(conn: Connection, out: OutMessage): void {
     if (out.eventKey !== '') conn.eventKeys.delete(out.eventKey);
-    this.charge(conn.domid, -out.bytes.length);
-    this.release(out.cause);
+    this.chargeTo(conn, -out.bytes.length);
+    if (out.cause !== undefined) this.release(out.cause);
+    else if (out.kind === 'reply' && !conn.isLimited) this.count(conn, 'outstanding', -1);
   }
 
   /** One of the messages that keep a request outstanding is gone. */
-  release(cause: Outstanding | undefined): void {
-    if (cause === undefined || --cause.pending > 0) return;
-    this.account(cause.conn.domid).outstanding--;
-    if (!cause.conn.isClosed) this.onInputAllowed(cause.conn);
+  release(cause: Outstanding): void {
+    if (--cause.pending > 0 || cause.conn.isClosed) return;
+    this.count(cause.conn, 'outstanding', -1);
+    this.onInputAllowed(cause.conn);
   }
 
   noteDeadline(conn: Connection): void {
@@ -347,9 +437,11 @@ export class DaemonState {
         }
         conn.out.splice(i--, 1);
         this.#left(conn, out);
+        if (conn.isLimited) this.onInputAllowed(conn); // its memory may have been what stopped it
       }
       if (earliest === 0) this.#withDeadlines.delete(conn);
     }
+    if (this.#waitingForCredit.size === 0) return;
     for (const conn of [...this.#waitingForCredit]) {
       const credit = this.domains.record(conn.domid)?.credit;
       if (conn.isClosed || credit === undefined || this.rate.allowed(credit, nowMs)) {

@@ -1,5 +1,6 @@
+import type { Compat } from './compat.ts';
 import type { Perm } from './perms.ts';
-import type { Node } from './tree.ts';
+import { type Node, nodeSize } from './tree.ts';
 
 /** How a change is announced: to watches on the name and above it, or on the name alone. */
 export type FireMode = 'subtree' | 'exact';
@@ -20,6 +21,8 @@ export interface Access {
 /** One open transaction of one connection: what it touched, in order of first access. */
 export interface Transaction {
   readonly id: number;
+  /** Value of the global counter at START: names the private copies. */
+  readonly generation: number;
   readonly accesses: Map<string, Access>;
   /** Change of the number of nodes, by owner. */
   readonly nodeDeltas: Map<number, number>;
@@ -33,6 +36,20 @@ export interface Transaction {
   memory: number;
 }
 
-export function newTransaction(id: number, mustFail = false): Transaction {
-  return { id, accesses: new Map(), nodeDeltas: new Map(), creates: false, failed: false, mustFail, memory: 0 };
+export function newTransaction(id: number, mustFail = false, generation = 0): Transaction {
+  return {
+    id,
+    generation,
+    accesses: new Map(),
+    nodeDeltas: new Map(),
+    creates: false,
+    failed: false,
+    mustFail,
+    memory: 0,
+  };
+}
+
+/** Octets of memory that a private copy costs: the node and its name, which is `<generation>/<path>`. */
+export function copyOctets(tx: Transaction, node: Node, compat: Compat): number {
+  return nodeSize(node, compat) + String(tx.generation).length + 1 + node.path.length;
 }

@@ -23,12 +23,29 @@ export function ownerOf(node: Node): number {
   return (node.perms[0] as Perm).domid;
 }
 
-export function withChild(node: Node, base: string): Node {
-  return { ...node, children: [...node.children, base], childOctets: node.childOctets + base.length + 1 };
+/** The node with another value, written at `generation`. `perms`: its entries as they are written back. */
+export function withValue(node: Node, value: Uint8Array, perms: readonly Perm[], generation: number): Node {
+  const { path, children, childOctets } = node;
+  return { path, value, perms, children, childOctets, generation };
 }
 
+/** The node as it is, written at `generation`. */
+export function rewritten(node: Node, perms: readonly Perm[], generation: number): Node {
+  return withValue(node, node.value, perms, generation);
+}
+
+/** The node with one more child, the youngest. Keeps its generation. */
+export function withChild(node: Node, base: string): Node {
+  const { path, value, perms, children, generation } = node;
+  const childOctets = node.childOctets + base.length + 1;
+  return { path, value, perms, children: [...children, base], childOctets, generation };
+}
+
+/** The node without a child. Keeps its generation. */
 export function withoutChild(node: Node, base: string): Node {
   const at = node.children.indexOf(base);
   if (at < 0) return node;
-  return { ...node, children: node.children.toSpliced(at, 1), childOctets: node.childOctets - base.length - 1 };
+  const { path, value, perms, children, generation } = node;
+  const childOctets = node.childOctets - base.length - 1;
+  return { path, value, perms, children: children.toSpliced(at, 1), childOctets, generation };
 }

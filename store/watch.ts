@@ -43,24 +43,36 @@ export class WatchIndex {
     if (there.length === 0) this.#byPath.delete(watch.path);
   }
 
+  /** The one watch of a connection with this path and token. */
+  find(conn: Connection, path: string, token: string): Watch | undefined {
+    return this.#byPath.get(path)?.find((w) => w.conn === conn && w.token === token);
+  }
+
   /** Watches that match a change of `name`, in order of connections, then of registration. */
-  matching(name: string, mode: MatchMode): Watch[] {
-    const found: Watch[] = [];
-    const take = (path: string, levels: number) => {
-      for (const w of this.#byPath.get(path) ?? []) if (matches(w, levels, mode)) found.push(w);
-    };
-    take(name, 0);
-    if (mode === 'subtree' || mode === 'depth') {
-      let levels = 1;
-      for (let at = name.lastIndexOf('/'); at > 0; at = name.lastIndexOf('/', at - 1))
-        take(name.slice(0, at), levels++);
-      // One-character names: the next character is not looked at, so `@` is above all special names.
-      if (name.length > 1) take(name.charAt(0), levels);
+  matching(name: string, mode: MatchMode): readonly Watch[] {
+    if (this.#byPath.size === 0) return NONE;
+    let found: Watch[] | undefined;
+    let path = name;
+    for (let levels = 0; ; levels++) {
+      const there = this.#byPath.get(path);
+      if (there !== undefined)
+        for (const w of there)
+          if (matches(w, levels, mode)) {
+            if (found === undefined) found = [w];
+            else found.push(w);
+          }
+      if (path.length <= 1 || mode === 'exact' || mode === 'nodepth') break;
+      // Of one-character paths the next character is not looked at, so `@` is above all special names.
+      const slash = path.lastIndexOf('/');
+      path = slash <= 0 ? path.charAt(0) : path.slice(0, slash);
     }
+    if (found === undefined) return NONE;
     if (found.length > 1) found.sort((a, b) => a.conn.serial - b.conn.serial || a.order - b.order);
     return found;
   }
 }
+
+const NONE: readonly Watch[] = [];
 
 function matches(w: Watch, levels: number, mode: MatchMode): boolean {
   if (levels === 0) return mode !== 'nodepth' || w.depth === -1;
@@ -75,8 +87,10 @@ export interface OldPerms {
 }
 
 /**
- * Queue the events of one change (store.md 4.3). `node`: the state that decides who may see it; undefined: nobody but by
- * `old`, the permissions before. Source: watch.c, fire_watches.
+ * Queue the events of one change (store.md 4.3).
+ * @param node the state that decides who may see it; undefined: nobody but by `oldPerms`.
+ * @param old the permissions before the change.
+ * Source: watch.c, fire_watches.
  */
 export function fireWatches(
   state: DaemonState,
@@ -86,53 +100,50 @@ export function fireWatches(
   old: OldPerms | undefined,
 ): void {
   const watches = state.watchIndex.matching(name, mode);
-  if (watches.length === 0) return;
-  let parent: Node | undefined;
-  let parentKnown = false;
   let conn: Connection | undefined;
-  let seen = false;
+  let isSeen = false;
   for (const w of watches) {
     if (w.conn !== conn) {
       conn = w.conn;
-      seen =
-        (old !== undefined && (state.rights(conn, old.perms, old.generation) & READ) !== 0) ||
-        (node !== undefined && (state.rights(conn, node.perms, node.generation) & READ) !== 0);
-      if (!seen && node !== undefined && !(name.startsWith('@') && !state.compat.specialNodes)) {
-        if (!parentKnown) {
-          parent = state.liveNode(parentOf(name));
-          parentKnown = true;
-        }
-        seen = parent !== undefined && (state.rights(conn, parent.perms, parent.generation) & READ) !== 0;
-      }
+      isSeen = maySee(state, conn, node, old);
     }
-    if (seen) queueEvent(state, w, name);
+    if (isSeen) queueEvent(state, w, name);
   }
 }
 
-/** Queue one event unless a rule of store.md 4.5 drops it. */
+/** By the entries before the change, by the node, or by its parent as it is now. Source: watch.c, watch_permitted. */
+function maySee(state: DaemonState, conn: Connection, node: Node | undefined, old: OldPerms | undefined): boolean {
+  if (old !== undefined && (state.rights(conn, old.perms, old.generation) & READ) !== 0) return true;
+  if (node === undefined) return false;
+  if ((state.rights(conn, node.perms, node.generation) & READ) !== 0) return true;
+  const parent = state.liveNode(parentOf(node.path)); // of a special node, in both of its forms, the root
+  return parent !== undefined && (state.rights(conn, parent.perms, parent.generation) & READ) !== 0;
+}
+
+/** Queue one event unless a rule of store.md 4.5 drops it. Source: core.c, send_event. */
 export function queueEvent(state: DaemonState, watch: Watch, name: string): void {
   const { conn } = watch;
-  const path = name.slice(watch.prefix);
+  const path = watch.prefix === 0 ? name : name.slice(watch.prefix);
   const length = path.length + watch.token.length + 2;
   if (length > PAYLOAD_MAX || conn.isIgnored || conn.isClosed) return;
   const text = `${path}\0${watch.token}\0`;
-  const plain = !path.startsWith('@');
-  if (plain && conn.eventKeys.has(text)) return;
+  const isPlain = path.charCodeAt(0) !== 0x40;
+  if (isPlain && conn.eventKeys.has(text)) return;
   const size = HEADER_BYTES + length;
-  const unprivilegedRing = state.isUnprivileged(conn) && conn.link.kind === 'ring';
-  if (unprivilegedRing && state.memoryExceeded(conn, size)) return;
+  if (state.memoryExceeded(conn, size)) return;
   const cause = state.currentRequest;
   if (cause !== undefined) cause.pending++;
-  state.charge(conn.domid, size);
-  if (plain) conn.eventKeys.add(text);
+  state.chargeTo(conn, size);
+  if (isPlain) conn.eventKeys.add(text);
+  const expires = conn.isLimited && state.options.watchEventSeconds > 0;
   conn.out.push({
     kind: 'event',
     bytes: message(XS.WATCH_EVENT, 0, 0, octetsOf(text)),
     sent: 0,
-    eventKey: plain ? text : '',
-    deadlineMs: unprivilegedRing && state.options.watchEventSeconds > 0 ? state.host.nowMs() + EVENT_TIMEOUT_MS : 0,
+    eventKey: isPlain ? text : '',
+    deadlineMs: expires ? state.host.nowMs() + state.options.watchEventSeconds * 1000 : 0,
     cause,
   });
-  if (unprivilegedRing) state.noteDeadline(conn);
+  if (expires) state.noteDeadline(conn);
   state.onOutput(conn);
 }

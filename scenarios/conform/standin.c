@@ -50,7 +50,7 @@
 #define EVENT_CHANNEL_OF_GUEST 7
 #define EVENT_CHANNEL_OF_DOM0 1
 #define REASON_CRASH 3
-#define SOON_MS 1000
+#define SOON_MS 8000
 
 enum { STATUS_VIRQ, STATUS_NOTIFIES, STATUS_OWED, STATUS_SECONDS, STATUS_MILLIS, STATUS_PORTS = 64 };
 enum { DOM_EXISTS, DOM_SHUTDOWN, DOM_REASON, DOM_DYING, DOM_OCTETS };
@@ -297,7 +297,7 @@ int poll(struct pollfd *fds, nfds_t count, int timeout)
 		n = next(fds, count, 0);
 		if (n || !timeout)
 			return n;
-		if (timeout > 0 && timeout < SOON_MS) {
+		if (timeout > 0 && timeout != 1000 && timeout < SOON_MS) {
 			jump(timeout);
 			return 0;
 		}

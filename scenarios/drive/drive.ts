@@ -17,8 +17,9 @@ import {
 const HEADER_BYTES = 16;
 /** req_id of every message that a script waits for; `raw` octets bring their own. */
 const OWN_REQ_ID_FROM = 0x4000_0000;
-/** Timers within this time belong to what is still going on; later ones (events that expire) to nobody's patience. */
-const QUIET_NS = 50_000_000;
+/** Timers within this time belong to what is still going on: a writer whose credit comes back. What comes later, such as the
+ *  daemon's look once a second at what it has put aside, is not waited for. */
+const QUIET_NS = 950_000_000;
 /** How long a reply may take in virtual time: a writer without credit waits its turn. */
 const PATIENCE_NS = 15_000_000_000;
 
@@ -65,6 +66,7 @@ export class Driver {
       policy: 'daemon',
       compat: options.compat,
       records: false,
+      eventsExpire: false, // a script takes no time that a real daemon would notice
     });
     this.#hidden = this.#connection('', new SocketEnd(this.#world.listener.connect()));
     this.#settle();
@@ -147,7 +149,8 @@ export class Driver {
 
   #domain(domid: number, then: (domain: Domain) => OutputLine): OutputLine {
     const domain = this.#domains.get(domid);
-    return domain === undefined ? { kind: 'gone', on: String(domid) } : then(domain);
+    const isGone = domain === undefined || !this.#connections.has(String(domid));
+    return isGone ? { kind: 'gone', on: String(domid) } : then(domain);
   }
 
   #connection(name: string, link: Link): Connection {

@@ -73,6 +73,9 @@ export function predictEnd(model: XenstoreModel, peer: Peer, asked: Asked): Pred
   // An operation refused for a quota may have marked the transaction (store.md 5.6); and what it creates is counted at the end.
   if (tx.mayHaveFailed) mayFail.push('ENOMEM');
   if (!peer.isPriv) mayFail.push('ENOSPC');
+  // 1. A transaction makes a node that domain 5 will own. 2. Domain 5 dies. 3. The commit counts the node for nobody: the
+  // daemon answers ENOMEM, and does so before it looks for conflicts.
+  if (tx.owners().some((domid) => domid !== 0 && model.existence(domid) !== 'yes')) mayFail.push('ENOMEM');
   if (conflict === undefined) return { answer: OK, mayFail, effect: commit, always: drop, failsUnseen: tx.isCarried };
   return { answer: error('EAGAIN'), mayFail, forced: commit, always: drop, because: model.explainConflict(conflict) };
 }

@@ -105,6 +105,16 @@ export class Transaction implements View {
     if (fires === 'subtree' || access.fires === 'no') access.fires = fires;
   }
 
+  /** Who owns what it has made, removed or given to another. */
+  owners(): number[] {
+    const domids = new Set<number>();
+    for (const { before, now, isModified } of this.accessed.values()) {
+      if (!isModified) continue;
+      for (const node of [before, now]) if (node !== undefined) domids.add(node.perms[0]!.domid);
+    }
+    return [...domids];
+  }
+
   /** The first thing it accessed that has changed since; `undefined`: it may commit. */
   conflict(): Access | undefined {
     for (const access of this.accessed.values()) {
