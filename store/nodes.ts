@@ -165,7 +165,7 @@ export class View {
 
   /** Move a node's count to a new owner. */
   reown(from: number, to: number): void {
-    if (from === to) return;
+    // Also where both are the same: a commit asks whether everybody who is counted still exists.
     this.#count(from, -1);
     this.#count(to, 1);
   }

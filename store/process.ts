@@ -110,6 +110,11 @@ export class XenstoredProcess {
     return 1 + this.updates.filter((u) => u.outcome === 'ok').length;
   }
 
+  /** A guest waits until the write rate limit lets it be read again. */
+  get waitsForCredit(): boolean {
+    return this.#daemon.state.waitsForCredit;
+  }
+
   #firstState(): DaemonState | string {
     const { resume, dom0Port } = this.#options;
     this.#host.bindDomainException();

@@ -399,6 +399,11 @@ export class DaemonState {
 
   readonly #waitingForCredit = new Set<Connection>();
 
+  /** Somebody is not read until the write rate limit allows it: time alone will change that. */
+  get waitsForCredit(): boolean {
+    return this.#waitingForCredit.size > 0;
+  }
+
   /** A message has left completely. */
   outputWritten(conn: Connection, out: OutMessage): void {
     this.#left(conn, out);

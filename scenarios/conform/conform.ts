@@ -5,7 +5,8 @@ import { DaemonDied, runScript } from './run-script.ts';
 import { shrink } from './shrink.ts';
 
 /** Runs a script in whatever is compared with the daemon; for each action the lines it prints. */
-export type RunScript = (actions: readonly Action[]) => readonly (readonly string[])[];
+export type RunScript = (actions: readonly Action[]) => Output | Promise<Output>;
+export type Output = readonly (readonly string[])[];
 
 export interface ConformOptions {
   /** Path of the daemon that judges. */
@@ -126,7 +127,7 @@ async function firstDifference(
   script: readonly Action[],
 ): Promise<Disagreement | undefined> {
   const daemon = await runScript({ binary: options.daemon }, script);
-  const ours = options.runOurs(script);
+  const ours = await options.runOurs(script);
   for (const [at, lines] of daemon.entries()) {
     const other = ours[at] ?? [];
     if (comparable(lines) !== comparable(other)) return { at, daemon: lines, ours: other };

@@ -17,9 +17,10 @@ import {
 const HEADER_BYTES = 16;
 /** req_id of every message that a script waits for; `raw` octets bring their own. */
 const OWN_REQ_ID_FROM = 0x4000_0000;
-/** Timers within this time belong to what is still going on: a writer whose credit comes back. What comes later, such as the
- *  daemon's look once a second at what it has put aside, is not waited for. */
-const QUIET_NS = 950_000_000;
+/** Timers within this time belong to what is still going on. */
+const QUIET_NS = 50_000_000;
+/** As long as a writer waits for its credit, that long: it comes back by itself. */
+const CREDIT_NS = 8_000_000_000;
 /** How long a reply may take in virtual time: a writer without credit waits its turn. */
 const PATIENCE_NS = 15_000_000_000;
 
@@ -51,7 +52,8 @@ export class Driver {
   readonly #world: World;
   readonly #options: DriveOptions;
   readonly #connections = new Map<string, Connection>();
-  readonly #domains = new Map<number, Domain>();
+  /** Domains that this script made, with their rings: introduced again, they go on with the same page. */
+  readonly #domains = new Map<number, { readonly domain: Domain; readonly link: RingEnd }>();
   readonly #hidden: Connection;
   readonly #txNames = new Map<string, number>();
   #reqId = OWN_REQ_ID_FROM;
@@ -148,9 +150,9 @@ export class Driver {
   }
 
   #domain(domid: number, then: (domain: Domain) => OutputLine): OutputLine {
-    const domain = this.#domains.get(domid);
-    const isGone = domain === undefined || !this.#connections.has(String(domid));
-    return isGone ? { kind: 'gone', on: String(domid) } : then(domain);
+    const made = this.#domains.get(domid);
+    const isGone = made === undefined || !this.#connections.has(String(domid));
+    return isGone ? { kind: 'gone', on: String(domid) } : then(made.domain);
   }
 
   #connection(name: string, link: Link): Connection {
@@ -160,13 +162,13 @@ export class Driver {
   /** Create a domain with its ring page, grant 1 and port 7, and have it introduced (traffic-script, `domain`). */
   #createDomain(domid: number): boolean {
     const { machine, dom0 } = this.#world;
-    let link = this.#connections.get(String(domid))?.link;
-    if (link === undefined && machine.domain(domid) === undefined) {
+    let made = this.#domains.get(domid);
+    if (made === undefined && machine.domain(domid) === undefined) {
       const built = buildDomain(dom0.os, domid, `d${domid}`, 0, RING_PORT);
       if (built === undefined) return false;
-      link = new RingEnd(machine, built.domain, built.ring, built.port);
       machine.unpause(built.domain);
-      this.#domains.set(domid, built.domain);
+      made = { domain: built.domain, link: new RingEnd(machine, built.domain, built.ring, built.port) };
+      this.#domains.set(domid, made);
     }
     const introduced = this.#ask(
       this.#hidden,
@@ -176,8 +178,8 @@ export class Driver {
     );
     this.#ask(this.#hidden, XS.MKDIR, strings(`/local/domain/${domid}`), 0);
     this.#ask(this.#hidden, XS.SET_PERMS, strings(`/local/domain/${domid}`, `n${domid}`), 0);
-    if (link !== undefined && !this.#connections.has(String(domid)))
-      this.#connections.set(String(domid), this.#connection(String(domid), link));
+    const name = String(domid);
+    if (made !== undefined && !this.#connections.has(name)) this.#connections.set(name, this.#connection(name, made.link));
     this.#hidden.inbox.length = 0;
     return introduced?.type === XS.INTRODUCE;
   }
@@ -232,7 +234,7 @@ export class Driver {
       let again = false;
       for (
         let next = scheduler.nextNs;
-        next !== undefined && next <= this.#world.machine.nowNs + QUIET_NS;
+        next !== undefined && next <= this.#world.machine.nowNs + this.#patience();
         next = scheduler.nextNs
       ) {
         scheduler.run(next);
@@ -243,6 +245,10 @@ export class Driver {
       if (!again) return moved;
       moved = true;
     }
+  }
+
+  #patience(): number {
+    return this.#world.store.waitsForCredit ? CREDIT_NS : QUIET_NS;
   }
 
   #receive(connection: Connection): boolean {
