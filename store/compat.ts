@@ -44,6 +44,8 @@ export interface Compat {
   readonly privBySocketDomid: boolean;
   /** The error word is written whatever the features say. */
   readonly errorWordAlways: boolean;
+  /** Nodes are counted when they are made or removed, and not when the request has succeeded. */
+  readonly countsAtOnce: boolean;
   /** Every commit asks whether the domains exist whose nodes it adds or removes, not only one that quotas are for. */
   readonly commitNeedsOwners: boolean;
   /** Parameters of CONTROL live-update that are looked at. */
@@ -76,6 +78,7 @@ const V422: Compat = {
   releaseDropsWatches: true,
   privBySocketDomid: true,
   errorWordAlways: false,
+  countsAtOnce: false,
   commitNeedsOwners: false,
   liveUpdateArgsMax: 6,
   streamVersionMax: 2,
@@ -115,6 +118,7 @@ const V417: Compat = {
   releaseDropsWatches: false,
   privBySocketDomid: false,
   errorWordAlways: true,
+  countsAtOnce: true,
   commitNeedsOwners: true,
   liveUpdateArgsMax: 4,
   streamVersionMax: 1,

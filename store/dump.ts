@@ -86,15 +86,15 @@ function stateRecords(
           // A node that is not there, removed or only looked for in vain: both are access 0 without permissions.
           const access = node === undefined ? 0 : NODE_READ | (modified ? NODE_WRITTEN : 0);
           const perms = node === undefined ? [] : node.perms.map((p, i) => imagePerm(state, p, i, node.generation));
-          pending.push({
-            kind: 'NODE_DATA',
-            connId,
-            txId: tx.id,
-            access,
-            perms,
-            path: octetsOf(path),
-            value: node?.value ?? new Uint8Array(0),
-          });
+          const value = node?.value ?? new Uint8Array(0);
+          pending.push({ kind: 'NODE_DATA', connId, txId: tx.id, access, perms, path: octetsOf(path), value });
+          // No record has a list of children. What others have made below it since is not there in this view: say so.
+          for (const base of node === undefined ? [] : (state.liveNode(path)?.children ?? [])) {
+            const child = childOf(path, base);
+            if (node?.children.includes(base) === true || tx.accesses.has(child)) continue;
+            const absent = { access: 0, perms: [], path: octetsOf(child), value: new Uint8Array(0) };
+            pending.push({ kind: 'NODE_DATA', connId, txId: tx.id, ...absent });
+          }
         }
       }
   }

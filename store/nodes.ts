@@ -159,8 +159,13 @@ export class View {
   // Counting --------------------------------------------------------------------------------------------------------
 
   #count(owner: number, delta: number): void {
-    this.#deltas ??= new Map();
-    this.#deltas.set(owner, (this.#deltas.get(owner) ?? 0) + delta);
+    let deltas = this.#deltas;
+    if (this.tx !== undefined && this.state.compat.countsAtOnce) deltas = this.tx.nodeDeltas;
+    else if (deltas === undefined) {
+      deltas = new Map();
+      this.#deltas = deltas;
+    }
+    deltas.set(owner, (deltas.get(owner) ?? 0) + delta);
   }
 
   /** Move a node's count to a new owner. */
@@ -217,7 +222,10 @@ export class View {
     } catch (error) {
       // What was written goes without a trace but for the generations; a transaction cannot be mended.
       if (tx !== undefined && written.length > 0) tx.failed = true;
-      for (const node of written) this.#erase(node);
+      for (const node of written) {
+        this.#erase(node);
+        this.#count(ownerOf(node), -1);
+      }
       throw error;
     }
     return written[0] as Node;
@@ -230,9 +238,9 @@ export class View {
     const limit = conn.limits.nodes;
     const have = state.accountOf(conn).nodes;
     if (limit === 0) return;
-    // 4.22 looks at what was applied before this request; 4.17 also at what it, or its transaction, has made by now.
-    const pending = state.compat.uniformQuota ? 1 : (tx?.nodeDeltas.get(conn.domid) ?? 0) + already;
-    if (have + pending >= limit) refuse('ENOSPC');
+    // What a transaction has made is not looked at here; 4.17 sees what this request has made outside of one.
+    const more = state.compat.countsAtOnce ? (tx === undefined ? already : 0) : 1;
+    if (have + more >= limit) refuse('ENOSPC');
   }
 
   /**

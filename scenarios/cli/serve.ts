@@ -16,6 +16,11 @@ export async function serveCommand(options: ServeOptions): Promise<number> {
     if (await answers(path)) return complain(`${path}: another program listens there`);
     unlinkSync(path);
   }
+  // Before anybody can know that we serve: a signal that comes at once must end us cleanly, too.
+  const ended = new Promise<void>((resolve) => {
+    process.once('SIGTERM', resolve);
+    process.once('SIGINT', resolve);
+  });
   try {
     const serving = await serve({
       path,
@@ -24,10 +29,7 @@ export async function serveCommand(options: ServeOptions): Promise<number> {
       log: (line) => process.stderr.write(`xenarium: ${line}\n`),
     });
     process.stdout.write(`serving on ${path}\n`);
-    await new Promise<void>((resolve) => {
-      process.once('SIGTERM', resolve);
-      process.once('SIGINT', resolve);
-    });
+    await ended;
     await serving.close();
     return 0;
   } catch (error) {

@@ -87,7 +87,11 @@ export function isSound(actions: readonly Action[]): boolean {
         raw.delete(name);
         break;
       case 'raw':
-        raw.set(name, restOfMessages(new Uint8Array([...(raw.get(name) ?? []), ...action.octets])));
+        {
+          const rest = restOfMessages(new Uint8Array([...(raw.get(name) ?? []), ...action.octets]));
+          raw.set(name, rest ?? new Uint8Array(0));
+          if (rest === undefined) open.delete(name); // the daemon closes a socket there
+        }
         break;
       case 'message':
         if ((raw.get(name)?.length ?? 0) > 0) return false;
@@ -103,12 +107,12 @@ function connectionOf(action: Action): string {
   return 'domid' in action ? String(action.domid) : '';
 }
 
-/** What is left after all whole messages; nothing after a header that breaks the protocol. */
-function restOfMessages(octets: Uint8Array): Uint8Array {
+/** What is left after all whole messages; `undefined` if a header breaks the protocol. */
+function restOfMessages(octets: Uint8Array): Uint8Array | undefined {
   let rest = octets;
   while (rest.length >= HEADER_BYTES) {
     const length = new DataView(rest.buffer, rest.byteOffset).getUint32(12, true);
-    if (length > PAYLOAD_MAX) return new Uint8Array(0);
+    if (length > PAYLOAD_MAX) return undefined;
     if (rest.length < HEADER_BYTES + length) break;
     rest = rest.subarray(HEADER_BYTES + length);
   }

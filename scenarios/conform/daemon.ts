@@ -68,11 +68,19 @@ export class SocketClient {
   #chunks: Uint8Array[] = [];
   #isOpen = true;
 
-  constructor(socket: Socket) {
+  /** `onArrival` is called whenever octets, or the end, have come. */
+  constructor(socket: Socket, onArrival: () => void) {
     this.#socket = socket;
-    socket.on('data', (chunk: Uint8Array) => this.#chunks.push(chunk));
-    socket.on('error', () => this.#end()); // the daemon closed it with octets unread; 'close' would come a turn later
-    socket.on('end', () => this.#end());
+    socket.on('data', (chunk: Uint8Array) => {
+      this.#chunks.push(chunk);
+      onArrival();
+    });
+    const end = () => {
+      this.#end();
+      onArrival();
+    };
+    socket.on('error', end); // the daemon closed it with octets unread; 'close' would come a turn later
+    socket.on('end', end);
   }
 
   #end(): void {
@@ -83,6 +91,11 @@ export class SocketClient {
   /** False once the daemon has closed it, and everything that came before has been received. */
   get isOpen(): boolean {
     return this.#isOpen;
+  }
+
+  /** Octets that the kernel has not taken yet. */
+  get unsent(): number {
+    return this.#isOpen ? this.#socket.writableLength : 0;
   }
 
   send(octets: Uint8Array): void {
@@ -179,6 +192,11 @@ export interface DaemonOptions {
   readonly args?: readonly string[];
 }
 
+/** The daemon sleeps; so many sockets have no room for what it wants to send. */
+interface Idle {
+  readonly blocked: number;
+}
+
 /** A running daemon. */
 export class Daemon {
   readonly binary: string;
@@ -188,8 +206,11 @@ export class Daemon {
   readonly #server: Server;
   readonly #fds: { readonly domains: number; readonly status: number; readonly evtchn: number };
   readonly #stderr: string[];
+  readonly #clients = new Set<SocketClient>();
+  /** How often sockets brought something; only changes matter. */
+  #arrivals = 0;
   #sequence = 0;
-  #waiting: ((idle: boolean) => void) | undefined;
+  #waiting: ((idle: Idle | undefined) => void) | undefined;
   #isAlive = true;
 
   /** Use `startDaemon`. */
@@ -217,17 +238,18 @@ export class Daemon {
       rest = rest.length === 0 ? new Uint8Array(chunk) : new Uint8Array([...rest, ...chunk]);
       for (; rest.length >= 8; rest = rest.slice(8)) {
         const sequence = new DataView(rest.buffer, rest.byteOffset).getUint32(0, true);
-        if (sequence === this.#sequence) this.#settle(true);
+        const blocked = new DataView(rest.buffer, rest.byteOffset).getUint32(4, true);
+        if (sequence === this.#sequence) this.#settle({ blocked });
       }
     });
     this.#control.on('error', () => {});
     this.#child.once('exit', () => {
       this.#isAlive = false;
-      this.#settle(false);
+      this.#settle(undefined);
     });
   }
 
-  #settle(idle: boolean): void {
+  #settle(idle: Idle | undefined): void {
     this.#waiting?.(idle);
     this.#waiting = undefined;
   }
@@ -242,16 +264,35 @@ export class Daemon {
   }
 
   /**
-   * Resolves when everything done so far has been dealt with and the daemon waits in poll with nothing ready; false when
-   * it has died. What it sent to sockets is received by then: it lay in the kernel before the answer did, so the turn of
-   * the event loop that brought the answer brought it too.
+   * Resolves when everything done so far has been dealt with, the daemon waits in poll with nothing ready, and what it
+   * sent to sockets has been received (unless they are held); false when it has died.
    */
   async quiet(): Promise<boolean> {
-    if (!this.#isAlive) return false;
+    for (;;) {
+      // A second write to a socket within one turn may wait for the next tick: the question must not overtake it.
+      await new Promise<void>((resolve) => process.nextTick(resolve));
+      const arrivals = this.#arrivals;
+      const unsent = this.#unsent();
+      const idle = await this.#ask();
+      // A full socket, in either direction, holds things up until the other side reads. Both have read: ask again.
+      if (idle === undefined) return false;
+      if (!(idle.blocked > 0 && this.#arrivals !== arrivals) && this.#unsent() >= unsent) return true;
+    }
+  }
+
+  #unsent(): number {
+    let octets = 0;
+    for (const client of this.#clients) octets += client.unsent;
+    return octets;
+  }
+
+  /** Ask once; `undefined` when the daemon has died. */
+  async #ask(): Promise<Idle | undefined> {
+    if (!this.#isAlive) return undefined;
     this.#sequence = (this.#sequence % 0xffff_fffe) + 1; // never 0
     const question = new Uint8Array(4);
     new DataView(question.buffer).setUint32(0, this.#sequence, true);
-    const idle = await new Promise<boolean>((resolve) => {
+    const idle = await new Promise<Idle | undefined>((resolve) => {
       const watchdog = setTimeout(() => {
         this.#child.kill('SIGKILL'); // 'exit' settles it
         this.#stderr.push(`no quiet within ${HANG_MS} ms\n`);
@@ -262,7 +303,13 @@ export class Daemon {
       };
       this.#control.write(question);
     });
+    // What the daemon sent lay in the kernel before its answer did, but one turn of the event loop does not always read
+    // all of a socket. A turn that reads nothing proves that nothing is left; the first one here is only the end of one.
     await new Promise<void>((resolve) => setImmediate(resolve));
+    for (let before = -1; before !== this.#arrivals; ) {
+      before = this.#arrivals;
+      await new Promise<void>((resolve) => setImmediate(resolve));
+    }
     return idle;
   }
 
@@ -273,7 +320,9 @@ export class Daemon {
       socket.once('connect', resolve);
       socket.once('error', reject);
     });
-    const client = new SocketClient(socket);
+    const client = new SocketClient(socket, () => this.#arrivals++);
+    this.#clients.add(client);
+    socket.once('close', () => this.#clients.delete(client));
     await this.quiet();
     return client;
   }

@@ -40,6 +40,8 @@ class Writer {
   /** Open transactions by connection: the names that `as` gave them. */
   readonly #open = new Map<string, string[]>();
   readonly #held = new Set<string>();
+  /** The connection that is in the middle of a message. */
+  #busy: string | undefined;
   /** Stubdomains and their targets: releasing or destroying one leaves dangling pointers behind. */
   readonly #pinned = new Set<number>();
   #txCount = 0;
@@ -98,7 +100,11 @@ class Writer {
 
   /** Connections that answer: open sockets, served rings; not those that consume nothing. */
   #usable(): string[] {
-    return [...this.#sockets, ...this.#introduced().map(String)].filter((name) => !this.#held.has(name));
+    return [...this.#sockets, ...this.#introduced().map(String)].filter((name) => this.#isUsable(name));
+  }
+
+  #isUsable(name: string): boolean {
+    return !this.#held.has(name) && name !== this.#busy;
   }
 
   #anyone(): string {
@@ -107,14 +113,14 @@ class Writer {
     return this.#privileged();
   }
 
+  /** A socket that answers; if there is none, one is freed or opened. */
   #privileged(): string {
-    const name = SOCKETS.find((one) => this.#sockets.has(one) && !this.#held.has(one));
-    if (name !== undefined && !this.#draw.oneIn(3)) return name;
-    for (const one of SOCKETS) if (this.#sockets.has(one) && !this.#held.has(one)) return one;
-    const held = SOCKETS.find((one) => this.#sockets.has(one));
-    if (held !== undefined) this.#free(held);
-    else this.#openSocket('a');
-    return held ?? 'a';
+    const idle = SOCKETS.filter((one) => this.#sockets.has(one) && !this.#held.has(one) && one !== this.#busy);
+    if (idle.length > 0) return this.#draw.pick(idle);
+    const other = SOCKETS.find((one) => one !== this.#busy)!;
+    if (this.#sockets.has(other)) this.#free(other);
+    else this.#openSocket(other);
+    return other;
   }
 
   /** Forget what the script knows of a connection that has ended or was reset. */
@@ -187,7 +193,9 @@ class Writer {
     // A node whose owner exists without being introduced ends the daemon at the next live update.
     const owners = [0, NOBODY, ...this.#introduced()];
     const self = this.#sockets.has(on) ? 0 : Number(on);
-    const first = `${pick(['n', 'r', 'w', 'b'])}${oneIn(3) ? pick(owners) : self}`;
+    // The root stays dom0's: it dies with its owner, and nobody can do anything after that.
+    const owner = path === '/' ? 0 : oneIn(3) ? pick(owners) : self;
+    const first = `${pick(['n', 'r', 'w', 'b'])}${owner}`;
     const others = Array.from({ length: below(3) === 0 ? below(7) : below(3) }, () => this.#permission());
     const tail = oneIn(12) ? 'tail' : '';
     if (oneIn(40))
@@ -277,7 +285,7 @@ class Writer {
   #aRing(): string | undefined {
     const rings = this.#introduced()
       .map(String)
-      .filter((name) => !this.#held.has(name));
+      .filter((name) => this.#isUsable(name));
     return rings.length > 0 ? this.#draw.pick(rings) : undefined;
   }
 
@@ -366,10 +374,10 @@ class Writer {
     // A socket's header without its body: the C daemon would serve nobody until an octet comes.
     const cut = isSocket ? 17 + below(octets.length - 17) : 1 + below(octets.length - 1);
     this.#push({ kind: 'raw', on, octets: octets.slice(0, cut) });
-    this.#held.add(on); // nobody writes to it in between
+    this.#busy = on; // nobody writes to it in between
     if (oneIn(3) && this.#plan.liveUpdates) this.#push({ kind: 'liveUpdate', format: this.#format() });
     else if (oneIn(2) && this.#usable().length > 0) this.#treeRequest();
-    this.#held.delete(on);
+    this.#busy = undefined;
     this.#push({ kind: 'raw', on, octets: octets.slice(cut) });
   }
 

@@ -10,8 +10,8 @@
  *   evtchn      FIFO of ready ports, u32 each, made here: read by the daemon, written by the harness and by a bind
  *   status      u32 words, written here: STATUS_* below, then from STATUS_PORTS on the remote port bound per domid
  *   xsd_port    the event channel of dom0's own ring, as text
- *   control     unix socket on which the harness listens: it sends 4 octets, a sequence number, and gets 8 back, that
- *               number and the timeout of the daemon's poll, as soon as the daemon has nothing left to do
+ *   control     unix socket on which the harness listens: it sends 4 octets, a sequence number, and gets 8 back, as soon
+ *               as the daemon has nothing left to do: that number, and how many sockets have no room for its output
  *
  * Local port numbers follow a rule instead of an allocator: 100 + domid, and VIRQ_PORT.
  *
@@ -259,12 +259,14 @@ static void hear_question(void)
 	status[STATUS_OWED] = sequence;
 }
 
-static void answer_question(int timeout)
+static void answer_question(const struct pollfd *fds, nfds_t count)
 {
-	int32_t answer[2] = { (int32_t)status[STATUS_OWED], timeout };
+	uint32_t answer[2] = { status[STATUS_OWED], 0 };
 
 	if (!answer[0])
 		return;
+	while (count--)
+		answer[1] += fds[count].events & POLLOUT ? 1 : 0;
 	status[STATUS_OWED] = 0;
 	if (send(control, answer, sizeof(answer), MSG_NOSIGNAL) != sizeof(answer))
 		_exit(0);
@@ -301,7 +303,7 @@ int poll(struct pollfd *fds, nfds_t count, int timeout)
 			jump(timeout);
 			return 0;
 		}
-		answer_question(timeout);
+		answer_question(fds, count);
 		memcpy(all, fds, count * sizeof(*all));
 		all[count] = (struct pollfd){ .fd = control, .events = POLLIN };
 		if (next(all, count + 1, -1) < 0)
@@ -326,7 +328,7 @@ ssize_t read(int fd, void *into, size_t octets)
 		hear_question();
 		if (NEXT(poll)(both, 1, 0))
 			break;
-		answer_question(-1);
+		answer_question(NULL, 0);
 		NEXT(poll)(both, 2, -1);
 	}
 	return next(fd, into, octets);

@@ -1,8 +1,8 @@
 import { oneString, parseDomid, parseInt32, stringsOf } from './numbers.ts';
-import { absolute, parentOf } from './paths.ts';
+import { absolute, childOf, leafOf, parentOf } from './paths.ts';
 import { DOMID_ANY, OWNER, type Perm, parsePerm, printsAs, READ, rightsOf, WRITE } from './permissions.ts';
 import { type Asked, error, OK, type Prediction, refuse, reply } from './prediction.ts';
-import { create, type Node, type Transaction, type View, type Writer } from './tree.ts';
+import { create, type Node, type Transaction, unlink, type View, type Writer } from './tree.ts';
 import { Op } from './wire.ts';
 import type { Peer, XenstoreModel } from './xenstore-model.ts';
 
@@ -179,7 +179,28 @@ function predictRm(s: Scene, name: string): Prediction {
       : { answer: OK, name };
   }
   if (name === '/') return refuse('EINVAL', 'the root stays');
+  // A transaction's lists and nodes may not fit: one was read before, the other after somebody else's change. The daemon
+  // removes until it notices, answers EIO, and leaves what it has removed removed; the commit cannot succeed any more.
+  if (s.tx !== undefined && !fits(s.view, name, true))
+    return { ...refuse('EIO', 'the lists do not fit the nodes'), always: () => void removeUntilMisfit(s.view, name, s.by, true), name };
   return { answer: OK, effect: () => s.model.remove(s.view, name, s.by), name };
+}
+
+function fits(view: View, name: string, isTop: boolean): boolean {
+  const node = view.read(name);
+  if (node === undefined) return false;
+  if (isTop && view.read(parentOf(name))?.children.includes(leafOf(name)) !== true) return false;
+  return node.children.every((leaf) => fits(view, childOf(name, leaf), false));
+}
+
+/** @returns whether everything below was there. */
+function removeUntilMisfit(view: View, name: string, by: Writer, isTop: boolean): boolean {
+  const node = view.read(name);
+  if (node === undefined) return false;
+  for (const leaf of node.children) if (!removeUntilMisfit(view, childOf(name, leaf), by, false)) return false;
+  view.write(name, undefined, by, 'exact');
+  if (!isTop) unlink(view, name, by);
+  return true;
 }
 
 function predictSetPerms(s: Scene): Prediction {

@@ -125,11 +125,19 @@ export class Transaction implements View {
 
   /**
    * A live update carries the transaction. Versions 1 and 2 of the image carry of each node it touched what it saw (value,
-   * permissions, or that it was not there), but no list of children: the successor has the live list, less what is not there
-   * in the transaction's view, and then what is, in order of first access.
+   * permissions, or that it was not there), but no list of children. What others have made below such a node since is carried
+   * as not there; what others have removed cannot be: the successor's list is the live one, less what is not there in the
+   * transaction's view, and then what is, in order of first access.
    */
   carry(): void {
     this.isCarried = true;
+    for (const { name, now } of [...this.accessed.values()]) {
+      if (now === undefined) continue;
+      for (const leaf of this.#live.nodes.get(name)?.children ?? []) {
+        const child = childOf(name, leaf);
+        if (!now.children.includes(leaf) && !this.accessed.has(child)) this.#access(child).now = undefined;
+      }
+    }
     for (const access of this.accessed.values()) {
       if (access.now === undefined) continue;
       const live = this.#live.nodes.get(access.name)?.children ?? [];

@@ -67,6 +67,16 @@ for (const { name, binary, reason } of DAEMONS) {
       for (const one of many) socket.send(one);
       await daemon.quiet();
       expect(text(socket.take()).match(/\/local\/domain\/1/g)).toHaveLength(200);
+
+      // More than the kernel holds for a socket, in both directions.
+      const value = 'v'.repeat(2000);
+      socket.send(message(XS.WRITE, 1, 0, octets(`/big\0${value}`)));
+      for (let i = 0; i < 300; i++) {
+        socket.send(message(XS.WRITE, 1, 0, octets(`/other\0${value}`)));
+        socket.send(message(XS.READ, 1, 0, octets('/big\0')));
+      }
+      await daemon.quiet();
+      expect(text(socket.take()).split(value)).toHaveLength(301);
     });
 
     it('says when it has been killed', async () => {
@@ -180,6 +190,7 @@ describe.skipIf(C.reason !== undefined)('scripts on the real C daemon', () => {
     expect(found?.daemon[0]).toMatch(/^{"on": "z", "op": "READ", /);
     expect(found?.script.map(formatAction)).toEqual([
       '{"domain": 2}',
+      '{"socket": "z"}',
       request,
       '{"on": "z", "op": "READ", "payload": "/tool\\u0000"}',
     ]);
