@@ -1,5 +1,6 @@
 import {
   type Actor,
+  copyOctets,
   type Frame,
   PARK,
   type Port,
@@ -156,12 +157,11 @@ export class XsClient {
     this.#reqId = (this.#reqId + 1) >>> 0;
     const reqId = this.#reqId;
     const bytes = new Uint8Array(HEADER_BYTES + payload.length);
-    const view = new DataView(bytes.buffer);
-    view.setUint32(0, type, true);
-    view.setUint32(4, reqId, true);
-    view.setUint32(8, txId, true);
-    view.setUint32(12, payload.length, true);
-    bytes.set(payload, HEADER_BYTES);
+    put32(bytes, 0, type);
+    put32(bytes, 4, reqId);
+    put32(bytes, 8, txId);
+    put32(bytes, 12, payload.length);
+    copyOctets(payload, 0, bytes, HEADER_BYTES, payload.length);
     const pending: Waiter = { reqId, reply: undefined, me };
     this.#waiting.set(reqId, pending);
     this.#queue.push({ actor: me.name, bytes, type, reqId, txId, payload });
@@ -257,10 +257,10 @@ export class XsClient {
           const at = REQ_AT + (prod & (RING_BYTES - 1));
           if (torn && chunk > 1) {
             const first = 1 + draws.below(chunk - 1); // preempted between two octets of the copy
-            ring.bytes.set(current.bytes.subarray(written, written + first), at);
+            copyOctets(current.bytes, written, ring.bytes, at, first);
             yield LOAD_NS + draws.below(tornNsMax);
-            ring.bytes.set(current.bytes.subarray(written + first, written + chunk), at + first);
-          } else ring.bytes.set(current.bytes.subarray(written, written + chunk), at);
+            copyOctets(current.bytes, written + first, ring.bytes, at + first, chunk - first);
+          } else copyOctets(current.bytes, written, ring.bytes, at, chunk);
           yield LOAD_NS + COPY_NS_PER_16 * (chunk >> 4);
           written += chunk;
           this.#octetsSent += chunk;
@@ -340,6 +340,13 @@ export class XsClient {
   }
 }
 
+function put32(bytes: Uint8Array, at: number, value: number): void {
+  bytes[at] = value;
+  bytes[at + 1] = value >>> 8;
+  bytes[at + 2] = value >>> 16;
+  bytes[at + 3] = value >>> 24;
+}
+
 interface Received {
   readonly type: number;
   readonly reqId: number;
@@ -365,7 +372,7 @@ class Incoming {
   }
 
   push(from: Uint8Array, at: number, count: number): void {
-    this.#bytes.set(from.subarray(at, at + count), this.#to);
+    copyOctets(from, at, this.#bytes, this.#to, count);
     this.#to += count;
   }
 
@@ -378,13 +385,14 @@ class Incoming {
     const take = len > PAYLOAD_MAX ? 0 : len;
     if (this.#to - at < HEADER_BYTES + take) return undefined;
     this.#from += HEADER_BYTES + take;
-    const payload = this.#bytes.slice(at + HEADER_BYTES, at + HEADER_BYTES + take);
+    const payload = new Uint8Array(take);
+    copyOctets(this.#bytes, at + HEADER_BYTES, payload, 0, take);
     return { type: v.getUint32(at, true), reqId: v.getUint32(at + 4, true), txId: v.getUint32(at + 8, true), payload };
   }
 
   compact(): void {
     if (this.#from === 0) return;
-    this.#bytes.copyWithin(0, this.#from, this.#to);
+    if (this.#from < this.#to) this.#bytes.copyWithin(0, this.#from, this.#to);
     this.#to -= this.#from;
     this.#from = 0;
   }

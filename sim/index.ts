@@ -30,6 +30,7 @@ export { Frame, Memory, PAGE_BYTES } from './memory.ts';
 export { type Stream, Streams } from './random.ts';
 export {
   CONNECTION,
+  copyOctets,
   ERROR,
   EVTCHN_PORT,
   REQ_AT,

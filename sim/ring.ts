@@ -33,3 +33,12 @@ export function readableChunk(prod: number, cons: number): number {
 export function writableChunk(prod: number, cons: number): number {
   return Math.min(RING_BYTES - used(prod, cons), RING_BYTES - (prod & (RING_BYTES - 1)));
 }
+
+/** A copy by hand is faster than a call of set() up to about here: that makes an object for its window first. */
+const SHORT = 64;
+
+/** Copy `count` octets from `from` at `fromAt` to `to` at `toAt`. */
+export function copyOctets(from: Uint8Array, fromAt: number, to: Uint8Array, toAt: number, count: number): void {
+  if (count > SHORT) to.set(from.subarray(fromAt, fromAt + count), toAt);
+  else for (let i = 0; i < count; i++) to[toAt + i] = from[fromAt + i] as number;
+}

@@ -1,10 +1,10 @@
 import type { Connection, Message } from './connection.ts';
 import {
   type Dialect,
-  encodeImage,
+  type FormatFailure,
   formatFailure,
   type Perm as ImagePerm,
-  inDialectOrder,
+  ImageWriter,
   type StateRecord,
   type WatchData,
   type WatchDataExtended,
@@ -45,27 +45,35 @@ export function dumpState(
   numbers: ProcessNumbers,
   requester: Requester | undefined,
 ): { readonly ok: true; readonly image: Uint8Array } | { readonly ok: false; readonly reason: string } {
-  const records = inDialectOrder(stateRecords(state, dialect, numbers, requester), dialect);
-  const image = encodeImage({ version: dialect.version, bigEndian: false, records }, dialect);
+  const writer = new ImageWriter(dialect, { capacity: 4096 + state.tree.size * NODE_OCTETS });
+  let failure: FormatFailure | undefined;
+  putRecords(state, dialect, numbers, requester, (record) => {
+    failure ??= writer.append(record);
+  });
+  if (failure !== undefined) return { ok: false, reason: formatFailure(failure) };
+  const image = writer.finish();
   return image.ok ? { ok: true, image: image.value.slice() } : { ok: false, reason: formatFailure(image.failure) };
 }
 
-function stateRecords(
+/** Room for a node at first: a guess. */
+const NODE_OCTETS = 96;
+
+/** All records, in the order of the dialect's daemon. */
+function putRecords(
   state: DaemonState,
   dialect: Dialect,
   numbers: ProcessNumbers,
   requester: Requester | undefined,
-): StateRecord[] {
+  put: (record: StateRecord) => void,
+): void {
   const hasV2 = dialect.version >= 2;
-  const records: StateRecord[] = [{ kind: 'GLOBAL_DATA', socketFd: numbers.listenerFd, evtchnFd: numbers.evtchnFd }];
-  if (hasV2) records.push({ kind: 'GLOBAL_QUOTA_DATA', domainQuotas: quotaList(state.quotas), globalQuotas: [] });
+  put({ kind: 'GLOBAL_DATA', socketFd: numbers.listenerFd, evtchnFd: numbers.evtchnFd });
+  if (hasV2) put({ kind: 'GLOBAL_QUOTA_DATA', domainQuotas: quotaList(state.quotas), globalQuotas: [] });
   const ids = new Map<Connection, number>();
   for (const conn of state.connections) {
     const connId = ids.size + 1;
     ids.set(conn, connId);
-    records.push(
-      connectionRecord(state, conn, connId, hasV2, requester?.conn === conn ? requester.message : undefined),
-    );
+    put(connectionRecord(state, conn, connId, hasV2, requester?.conn === conn ? requester.message : undefined));
     for (const watch of conn.watches) {
       const strings = { connId, wpath: octetsOf(watch.path.slice(watch.prefix)), token: octetsOf(watch.token) };
       const plain: WatchData = { kind: 'WATCH_DATA', ...strings };
@@ -74,14 +82,14 @@ function stateRecords(
         ...strings,
         depth: Math.min(watch.depth, 0xfffe),
       };
-      records.push(hasV2 && watch.depth >= 0 ? extended : plain);
+      put(hasV2 && watch.depth >= 0 ? extended : plain);
     }
   }
   const pending: StateRecord[] = [];
   if (state.options.policy === 'carry') {
     for (const [conn, connId] of ids)
       for (const tx of conn.transactions.values()) {
-        records.push({ kind: 'TRANSACTION_DATA', connId, txId: tx.id });
+        put({ kind: 'TRANSACTION_DATA', connId, txId: tx.id });
         for (const { path, node, modified } of tx.accesses.values()) {
           // A node that is not there, removed or only looked for in vain: both are access 0 without permissions.
           const access = node === undefined ? 0 : NODE_READ | (modified ? NODE_WRITTEN : 0);
@@ -99,23 +107,22 @@ function stateRecords(
       }
   }
   const specials = specialRecords(state);
-  if (!hasV2) records.push(...specials);
+  if (!hasV2) for (const special of specials) put(special);
   const root = state.liveNode('/');
   const todo = root === undefined ? [] : [root];
   for (let node = todo.pop(); node !== undefined; node = todo.pop()) {
-    records.push(nodeRecord(state, node));
+    put(nodeRecord(state, node));
     for (let i = node.children.length - 1; i >= 0; i--) {
       const child = state.liveNode(childOf(node.path, node.children[i] as string));
       if (child !== undefined) todo.push(child);
     }
   }
-  if (hasV2) records.push(...specials);
-  records.push(...pending);
+  if (hasV2) for (const special of specials) put(special);
+  for (const record of pending) put(record);
   if (hasV2)
     for (const { domid, features, quotas } of state.domains.records())
-      records.push({ kind: 'DOMAIN_DATA', domid, features, quotas: quotaList(quotas) });
-  records.push({ kind: 'END' });
-  return records;
+      put({ kind: 'DOMAIN_DATA', domid, features, quotas: quotaList(quotas) });
+  put({ kind: 'END' });
 }
 
 function connectionRecord(

@@ -54,11 +54,14 @@ export class PersistentMap<V> {
     return new PersistentMap<V>({ kind: BRANCH, bitmap: 0, slots: [] }, 0);
   }
 
-  /** A map of many entries at once; a later one wins over an earlier of the same key. Nobody else sees it being made. */
-  static of<V>(entries: Iterable<readonly [string, V]>): PersistentMap<V> {
+  /** A map of many values at once; a later one wins over an earlier of the same key. Nobody else sees it being made. */
+  static of<V>(values: Iterable<V>, keyOf: (value: V) => string): PersistentMap<V> {
     const root: Building<V> = { kind: BRANCH, bitmap: 0, slots: [] };
     const grown = { by: 0 };
-    for (const [key, value] of entries) build(root, 0, { kind: LEAF, hash: hashOf(key), key, value }, grown);
+    for (const value of values) {
+      const key = keyOf(value);
+      build(root, 0, { kind: LEAF, hash: hashOf(key), key, value }, grown);
+    }
     return new PersistentMap(root, grown.by);
   }
 
@@ -172,6 +175,13 @@ function putSlot<V>(slot: Slot<V>, shift: number, leaf: Leaf<V>, grown: { by: nu
   return { kind: CLASH, hash: slot.hash, leaves: [...slot.leaves, leaf] };
 }
 
+/** A copy that lacks one slot; far quicker than toSpliced. */
+function without<T>(slots: readonly T[], index: number): T[] {
+  const fewer = slots.slice(0, index);
+  for (let i = index + 1; i < slots.length; i++) fewer.push(slots[i] as T);
+  return fewer;
+}
+
 /** The branch without the key; the same branch if it is not there; a lone leaf moves up; undefined when empty. */
 function remove<V>(branch: Branch<V>, shift: number, hash: number, key: string): Slot<V> | undefined {
   const bit = 1 << (hash >>> shift);
@@ -192,10 +202,12 @@ function remove<V>(branch: Branch<V>, shift: number, hash: number, key: string):
   }
   if (left !== undefined) {
     if (shift > 0 && branch.slots.length === 1 && left.kind !== BRANCH) return left;
-    return { kind: BRANCH, bitmap: branch.bitmap, slots: branch.slots.with(index, left) };
+    const copy = branch.slots.slice();
+    copy[index] = left;
+    return { kind: BRANCH, bitmap: branch.bitmap, slots: copy };
   }
   if (branch.slots.length === 1) return undefined;
-  const slots = branch.slots.toSpliced(index, 1);
+  const slots = without(branch.slots, index);
   const lone = slots[0] as Slot<V>;
   if (shift > 0 && slots.length === 1 && lone.kind !== BRANCH) return lone;
   return { kind: BRANCH, bitmap: branch.bitmap & ~bit, slots };

@@ -53,6 +53,7 @@ export class WriteRate {
 
   #update(c: Credit, nowMs: number): void {
     const since = nowMs - c.stampMs;
+    if (since === 0 && c.credit >= 0 && c.credit <= BURST) return; // most often: several looks in one ms
     c.credit += Math.floor((since * RATE_PER_SECOND) / (Math.max(1, this.domains) * 1000));
     if (c.credit < 0 && this.#reserve > 0) {
       const taken = Math.min(-c.credit, this.#reserve);

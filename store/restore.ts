@@ -1,11 +1,13 @@
 import type { Connection, Message, OutMessage } from './connection.ts';
 import {
   type ConnectionData,
-  checkImage,
-  decodeImage,
+  type Finding,
   formatFailure,
+  ImageCheck,
   type Perm as ImagePerm,
   type NodeData,
+  RecordReader,
+  type StateRecord,
 } from './format/index.ts';
 import type { Host, Stream } from './host.ts';
 import { textOf } from './octets.ts';
@@ -40,65 +42,98 @@ export function restoreState(
   options: StoreOptions,
   sockets: ReadonlyMap<number, Stream>,
 ): Restored {
-  const decoded = decodeImage(image);
-  if (!decoded.ok) return { ok: false, reason: formatFailure(decoded.failure) };
-  const finding = checkImage(decoded.value)[0];
+  // One copy of the whole: values are windows on it, which nobody else can change.
+  const reader = new RecordReader(new Uint8Array(image));
+  const restoring = new Restoring(host, options, sockets);
+  let finding: Finding | undefined;
+  let failed: string | undefined;
+  const check = new ImageCheck(reader.header?.version ?? 0, (found) => {
+    finding ??= found;
+  });
+  // To the end in any case: that it cannot be read is said before what is wrong with it, and that before what could not
+  // be made of it. After the first fault nothing is made of the rest.
+  for (let record = reader.next(); record !== undefined; record = reader.next()) {
+    check.look(record, reader.index, reader.offset);
+    if (finding === undefined && failed === undefined) failed = restoring.take(record, check.nodePath);
+  }
+  if (reader.failure !== undefined) return { ok: false, reason: formatFailure(reader.failure) };
+  check.trailing(image.length - reader.pos, reader.index + 1, reader.pos);
   if (finding !== undefined) return { ok: false, reason: formatFailure(finding) };
-  const state = new DaemonState(host, options);
-  const conns = new Map<number, Connection>();
-  const pending = new Map<string, { readonly tx: Transaction; readonly nodes: NodeData[] }>();
-  const tree = new TreeBuilder(state);
-  state.generation = 1;
-  for (const record of decoded.value.records) {
+  if (failed !== undefined) return { ok: false, reason: failed };
+  return { ok: true, state: restoring.finish() };
+}
+
+/** A state that grows record by record, in the order of an image that was found sound so far. */
+class Restoring {
+  readonly #state: DaemonState;
+  readonly #sockets: ReadonlyMap<number, Stream>;
+  readonly #conns = new Map<number, Connection>();
+  readonly #pending = new Map<string, { readonly tx: Transaction; readonly nodes: NodeData[] }>();
+  readonly #tree: TreeBuilder;
+
+  constructor(host: Host, options: StoreOptions, sockets: ReadonlyMap<number, Stream>) {
+    this.#state = new DaemonState(host, options);
+    this.#state.generation = 1;
+    this.#sockets = sockets;
+    this.#tree = new TreeBuilder(this.#state);
+  }
+
+  /**
+   * @param nodePath the path as text, if the record is a node.
+   * @returns why the record cannot be restored.
+   */
+  take(record: StateRecord, nodePath: string): string | undefined {
+    const state = this.#state;
     switch (record.kind) {
       case 'GLOBAL_DATA':
       case 'UNKNOWN':
       case 'END':
-        break;
+        return undefined;
       case 'GLOBAL_QUOTA_DATA':
         for (const q of record.domainQuotas) setQuota(state.quotas, textOf(q.name), q.value);
-        break;
+        return undefined;
       case 'CONNECTION_DATA': {
-        const conn = restoreConnection(state, record, sockets);
-        if (conn !== undefined) conns.set(record.connId, conn);
-        break;
+        const conn = restoreConnection(state, record, this.#sockets);
+        if (conn !== undefined) this.#conns.set(record.connId, conn);
+        return undefined;
       }
       case 'WATCH_DATA':
       case 'WATCH_DATA_EXTENDED': {
-        const conn = conns.get(record.connId);
-        if (conn === undefined) break;
+        const conn = this.#conns.get(record.connId);
+        if (conn === undefined) return undefined;
         const depth = record.kind === 'WATCH_DATA' || record.depth === 0xffff ? -1 : record.depth;
         restoreWatch(state, conn, textOf(record.wpath), textOf(record.token), depth);
-        break;
+        return undefined;
       }
       case 'TRANSACTION_DATA': {
-        const conn = conns.get(record.connId);
-        if (conn === undefined || options.policy !== 'carry') break;
+        const conn = this.#conns.get(record.connId);
+        if (conn === undefined || state.options.policy !== 'carry') return undefined;
         const tx = newTransaction(record.txId, true);
         conn.transactions.set(tx.id, tx);
         conn.lastTxId = Math.max(conn.lastTxId, tx.id);
         state.transactionStarted(conn);
-        pending.set(`${record.connId}/${record.txId}`, { tx, nodes: [] });
-        break;
+        this.#pending.set(`${record.connId}/${record.txId}`, { tx, nodes: [] });
+        return undefined;
       }
       case 'NODE_DATA':
-        if (record.connId === 0) {
-          const failed = tree.add(record);
-          if (failed !== undefined) return { ok: false, reason: failed };
-        } else pending.get(`${record.connId}/${record.txId}`)?.nodes.push(record);
-        break;
+        if (record.connId === 0) return this.#tree.add(nodePath, record);
+        this.#pending.get(`${record.connId}/${record.txId}`)?.nodes.push(record);
+        return undefined;
       case 'DOMAIN_DATA': {
         const known = state.domains.findOrMake(record.domid);
-        if (known === undefined) break;
+        if (known === undefined) return undefined;
         known.features = record.features;
         for (const q of record.quotas) setQuota(known.quotas, textOf(q.name), q.value);
-        break;
+        return undefined;
       }
     }
   }
-  tree.finish();
-  for (const { tx, nodes } of pending.values()) restoreView(state, tx, nodes);
-  return { ok: true, state };
+
+  finish(): DaemonState {
+    this.#tree.finish();
+    for (const { tx, nodes } of this.#pending.values()) restoreView(this.#state, tx, nodes);
+    return this.#state;
+  }
 }
 
 function setQuota(quotas: Quotas, name: string, value: number): void {
@@ -200,25 +235,36 @@ function restorePerms(state: DaemonState, perms: readonly ImagePerm[]): readonly
   });
 }
 
+/** A node whose children are still to come; nobody else has it yet. */
+interface GrowingNode extends Omit<Node, 'children' | 'childOctets'> {
+  children: string[];
+  childOctets: number;
+}
+
+/** Most nodes have none, and need no list of their own. */
+const NO_CHILDREN: string[] = [];
+
 /** The tree from its records: parents come before their children, whose order is the order of the records. */
 class TreeBuilder {
   readonly #state: DaemonState;
-  readonly #nodes = new Map<
-    string,
-    { readonly node: Omit<Node, 'children' | 'childOctets'>; readonly children: string[]; childOctets: number }
-  >();
+  readonly #nodes = new Map<string, GrowingNode>();
+  /** The entries restored last, and what they were: most nodes have the same as their neighbours. */
+  #perms: readonly Perm[] = [];
+  #imagePerms: readonly ImagePerm[] = [];
+  /** The parent looked up last: siblings come together. */
+  #parent: GrowingNode | undefined = undefined;
 
   constructor(state: DaemonState) {
     this.#state = state;
   }
 
   /** @returns why the node cannot be restored. */
-  add(record: NodeData): string | undefined {
+  add(path: string, record: NodeData): string | undefined {
     const state = this.#state;
-    const path = textOf(record.path);
-    const perms = restorePerms(state, record.perms);
+    const perms = this.#restorePerms(record.perms);
     const isSpecial = path.startsWith('@');
     if (isSpecial && !state.compat.specialNodes) {
+      state.generation++; // its record counts, although it is kept beside the tree
       if ((SPECIAL_NODES as readonly string[]).includes(path)) state.specialPerms.set(path, perms);
       return undefined;
     }
@@ -226,28 +272,44 @@ class TreeBuilder {
     if (state.domains.findOrMake(owner) === undefined)
       return `write node error restoring node ${path}: owner domain ${owner} does not exist`;
     if (!isSpecial && path !== '/') {
-      const parent = this.#nodes.get(parentOf(path));
+      const parent = this.#find(parentOf(path));
       if (parent === undefined) return `read parent error restoring node ${path}`;
       const base = baseOf(path);
-      parent.children.push(base);
+      if (parent.childOctets === 0) parent.children = [base];
+      else parent.children.push(base);
       parent.childOctets += base.length + 1; // the parent keeps its generation: only its list grows
     }
-    const node = { path, value: record.value.slice(), perms, generation: ++state.generation };
-    this.#nodes.set(path, { node, children: [], childOctets: 0 });
+    const { value } = record;
+    const generation = ++state.generation;
+    this.#nodes.set(path, { path, value, perms, children: NO_CHILDREN, childOctets: 0, generation });
     return undefined;
+  }
+
+  #find(path: string): GrowingNode | undefined {
+    if (this.#parent?.path !== path) this.#parent = this.#nodes.get(path);
+    return this.#parent;
+  }
+
+  #restorePerms(perms: readonly ImagePerm[]): readonly Perm[] {
+    const before = this.#imagePerms;
+    const isSame = (p: ImagePerm, i: number) => {
+      const b = before[i];
+      return b !== undefined && p.domid === b.domid && p.letter === b.letter && p.flags === b.flags;
+    };
+    if (perms.length === before.length && perms.every(isSame)) return this.#perms;
+    this.#imagePerms = perms;
+    this.#perms = restorePerms(this.#state, perms);
+    return this.#perms;
   }
 
   finish(): void {
     const state = this.#state;
-    const nodes = Array.from(
-      this.#nodes.values(),
-      ({ node, children, childOctets }): Node => ({ ...node, children, childOctets }),
-    );
+    const nodes = [...this.#nodes.values()];
     for (const node of nodes) {
       state.charge(ownerOf(node), nodeSize(node, state.compat) + node.path.length);
       state.domains.countNodes(ownerOf(node), 1);
     }
-    state.tree = PersistentMap.of(nodes.map((node) => [node.path, node] as const));
+    state.tree = PersistentMap.of(nodes, (node) => node.path);
   }
 }
 
@@ -266,7 +328,7 @@ function restoreView(state: DaemonState, tx: Transaction, nodes: readonly NodeDa
           names.push(baseOf(other));
       node = {
         path,
-        value: record.value.slice(),
+        value: record.value,
         perms: restorePerms(state, record.perms),
         children: names,
         childOctets: names.reduce((n, name) => n + name.length + 1, 0),

@@ -1,4 +1,5 @@
 import {
+  copyOctets,
   REQ_AT,
   REQ_CONS,
   REQ_PROD,
@@ -34,8 +35,7 @@ export function readRing(page: RingPage, into: Uint8Array, at: number, max: numb
   const prod = page.load32(REQ_PROD);
   if (used(prod, cons) > RING_BYTES) return BAD_INDEX;
   const count = Math.min(max, readableChunk(prod, cons));
-  const from = REQ_AT + (cons & (RING_BYTES - 1));
-  for (let i = 0; i < count; i++) into[at + i] = page.bytes[from + i] as number;
+  copyOctets(page.bytes, REQ_AT + (cons & (RING_BYTES - 1)), into, at, count);
   page.store32(REQ_CONS, (cons + count) >>> 0);
   return count;
 }
@@ -46,8 +46,7 @@ export function writeRing(page: RingPage, bytes: Uint8Array, at: number, max: nu
   const prod = page.load32(RSP_PROD);
   if (used(prod, cons) > RING_BYTES) return BAD_INDEX;
   const count = Math.min(max, writableChunk(prod, cons));
-  const to = RSP_AT + (prod & (RING_BYTES - 1));
-  for (let i = 0; i < count; i++) page.bytes[to + i] = bytes[at + i] as number;
+  copyOctets(bytes, at, page.bytes, RSP_AT + (prod & (RING_BYTES - 1)), count);
   page.store32(RSP_PROD, (prod + count) >>> 0);
   return count;
 }

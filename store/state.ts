@@ -431,6 +431,18 @@ export class DaemonState {
 
   /** Drop events whose time is up and of which no octet was written (store.md 10.4). */
   expireEvents(nowMs: number): void {
+    if (this.#withDeadlines.size > 0) this.#expire(nowMs);
+    if (this.#waitingForCredit.size === 0) return;
+    for (const conn of [...this.#waitingForCredit]) {
+      const credit = this.domains.record(conn.domid)?.credit;
+      if (conn.isClosed || credit === undefined || this.rate.allowed(credit, nowMs)) {
+        this.#waitingForCredit.delete(conn);
+        if (!conn.isClosed) this.onInputAllowed(conn);
+      }
+    }
+  }
+
+  #expire(nowMs: number): void {
     for (const conn of this.#withDeadlines) {
       let earliest = 0;
       for (let i = 0; i < conn.out.length; i++) {
@@ -445,14 +457,6 @@ export class DaemonState {
         if (conn.isLimited) this.onInputAllowed(conn); // its memory may have been what stopped it
       }
       if (earliest === 0) this.#withDeadlines.delete(conn);
-    }
-    if (this.#waitingForCredit.size === 0) return;
-    for (const conn of [...this.#waitingForCredit]) {
-      const credit = this.domains.record(conn.domid)?.credit;
-      if (conn.isClosed || credit === undefined || this.rate.allowed(credit, nowMs)) {
-        this.#waitingForCredit.delete(conn);
-        if (!conn.isClosed) this.onInputAllowed(conn);
-      }
     }
   }
 

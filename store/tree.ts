@@ -47,5 +47,5 @@ export function withoutChild(node: Node, base: string): Node {
   if (at < 0) return node;
   const { path, value, perms, children, generation } = node;
   const childOctets = node.childOctets - base.length - 1;
-  return { path, value, perms, children: children.toSpliced(at, 1), childOctets, generation };
+  return { path, value, perms, children: children.filter((_, i) => i !== at), childOctets, generation };
 }

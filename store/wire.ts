@@ -77,8 +77,20 @@ export function message(type: number, reqId: number, txId: number, payload: Uint
   put32(bytes, 4, reqId);
   put32(bytes, 8, txId);
   put32(bytes, 12, payload.length);
-  bytes.set(payload, HEADER_BYTES);
+  if (payload.length > 64) bytes.set(payload, HEADER_BYTES);
+  else for (let i = 0; i < payload.length; i++) bytes[HEADER_BYTES + i] = payload[i] as number;
   return bytes;
+}
+
+/** A little-endian u32. Without a DataView: that would need the array's buffer, which small arrays do not have yet. */
+export function get32(bytes: Uint8Array, at: number): number {
+  return (
+    ((bytes[at] as number) |
+      ((bytes[at + 1] as number) << 8) |
+      ((bytes[at + 2] as number) << 16) |
+      ((bytes[at + 3] as number) << 24)) >>>
+    0
+  );
 }
 
 function put32(bytes: Uint8Array, at: number, value: number): void {

@@ -5,7 +5,7 @@ import { BAD_INDEX, readRing, ringHasRequest, ringHasRoom, writeRing } from './r
 import type { SimHost } from './sim-host.ts';
 import type { DaemonState } from './state.ts';
 import { Turns } from './turns.ts';
-import { HEADER_BYTES, PAYLOAD_MAX } from './wire.ts';
+import { get32, HEADER_BYTES, PAYLOAD_MAX } from './wire.ts';
 
 /** Error words of the ring page. Source: xen/include/public/io/xs_wire.h. */
 const ERROR_RINGIDX = 2;
@@ -153,7 +153,7 @@ export class Xenstored {
       if (got === BAD_INDEX) return this.#bad(conn, ERROR_RINGIDX);
       conn.headerUsed += got;
       if (conn.headerUsed < HEADER_BYTES) return PIECE_NS;
-      const len = new DataView(conn.header.buffer).getUint32(12, true);
+      const len = get32(conn.header, 12);
       if (len > PAYLOAD_MAX) return this.#bad(conn, ERROR_PROTO);
       conn.body = new Uint8Array(len);
       conn.bodyUsed = 0;
@@ -163,11 +163,11 @@ export class Xenstored {
     if (got === BAD_INDEX) return this.#bad(conn, ERROR_RINGIDX);
     conn.bodyUsed += got;
     if (conn.bodyUsed < conn.body.length) return PIECE_NS;
-    const view = new DataView(conn.header.buffer);
+    const { header } = conn;
     const message: Message = {
-      type: view.getUint32(0, true),
-      reqId: view.getUint32(4, true),
-      txId: view.getUint32(8, true),
+      type: get32(header, 0),
+      reqId: get32(header, 4),
+      txId: get32(header, 8),
       payload: conn.body,
     };
     conn.body = undefined;

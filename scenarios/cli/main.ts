@@ -46,7 +46,8 @@ export async function main(argv: readonly string[]): Promise<number> {
     .option('--seeds <a..b>', 'first and last seed', range, { from: 1, to: 200 })
     .option('--format <name>', 'format of the live-update image', oneOf(['v1', 'v2']), 'v2')
     .option('--set <key=value>', 'change a setting (repeatable)', collect, [])
-    .action((name, options) => done(sweepCommand(name, options)));
+    .option('--jobs <n>', 'threads (default: one for each core)', positive)
+    .action(async (name, options) => done(await sweepCommand(name, options)));
   program
     .command('serve')
     .description('serve the store on a unix socket; SIGTERM or SIGINT ends it')

@@ -1,8 +1,10 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { SCENARIOS } from '../catalogue/index.ts';
 import { jsonReport } from '../report/json.ts';
-import { replayLine, textReport } from '../report/text.ts';
-import type { RunResult, Scenario, Setting } from '../scenario.ts';
+import { textReport } from '../report/text.ts';
+import type { Scenario, Setting } from '../scenario.ts';
+import { type SeedRange, sweep } from './sweep.ts';
 
 const EXIT_OF = { pass: 0, violation: 1, unknown: 3 } as const;
 
@@ -55,31 +57,33 @@ export function runCommand(name: string, options: RunOptions): number {
 }
 
 interface SweepOptions {
-  readonly seeds: { readonly from: number; readonly to: number };
+  readonly seeds: SeedRange;
   readonly format: string;
   readonly set: readonly string[];
+  readonly jobs?: number;
 }
 
-export function sweepCommand(name: string, options: SweepOptions): number {
+export async function sweepCommand(name: string, options: SweepOptions): Promise<number> {
   const found = prepare(name, options.set);
   if (typeof found === 'string') return usage(found);
-  const { scenario, settings } = found;
   const { from, to } = options.seeds;
-  const bad: RunResult[] = [];
+  const count = to - from + 1;
+  let done = 0;
   let requests = 0;
-  for (let seed = from; seed <= to; seed++) {
-    const result = scenario.run({ seed: String(seed), format: options.format, settings, checks: true });
-    requests += result.requests;
-    if (result.outcome !== 'pass') {
-      bad.push(result);
-      process.stdout.write(`${result.outcome.padEnd(10)} ${replayLine(result)}\n`);
-    }
-    if (process.stderr.isTTY)
-      process.stderr.write(`\r${seed - from + 1}/${to - from + 1} seeds, ${bad.length} failed `);
-  }
+  let violations = 0;
+  let unknowns = 0;
+  const plan = { scenario: found.scenario.name, format: options.format, settings: found.settings };
+  await sweep(plan, options.seeds, options.jobs ?? availableParallelism(), (report) => {
+    done++;
+    requests += report.requests;
+    if (report.outcome === 'violation') violations++;
+    else if (report.outcome === 'unknown') unknowns++;
+    if (report.outcome !== 'pass') process.stdout.write(`${report.outcome.padEnd(10)} ${report.detail}\n`);
+    if (process.stderr.isTTY) process.stderr.write(`\r${done}/${count} seeds, ${violations + unknowns} failed `);
+  });
   if (process.stderr.isTTY) process.stderr.write('\n');
-  process.stdout.write(`${to - from + 1} seeds, ${requests} requests, ${bad.length} failed\n`);
-  return bad.some((r) => r.outcome === 'violation') ? 1 : bad.length > 0 ? 3 : 0;
+  process.stdout.write(`${count} seeds, ${requests} requests, ${violations + unknowns} failed\n`);
+  return violations > 0 ? 1 : unknowns > 0 ? 3 : 0;
 }
 
 function prepare(

@@ -1,7 +1,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { execFile, spawn } from 'node:child_process';
-import { closeSync, constants, existsSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
-import { mkdtemp, open, rm, writeFile } from 'node:fs/promises';
+import { closeSync, constants, existsSync, openSync, readSync, writeSync } from 'node:fs';
+import { mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
@@ -37,16 +37,19 @@ function standinSource(): string {
   return existsSync(near) ? near : join(import.meta.dirname, '../../../scenarios/conform/standin.c');
 }
 
-let compiled: Promise<string> | undefined;
+let compiled: Promise<Uint8Array> | undefined;
 
-/** Compile the stand-in, once per process; returns the library's path, removed when the process exits. Errors: no `cc`. */
-export function compileStandin(): Promise<string> {
+/** Compile the stand-in, once per process; returns the library's octets. Errors: no `cc`, or what it says. */
+export function compileStandin(): Promise<Uint8Array> {
   compiled ??= (async () => {
     const dir = await mkdtemp(join(tmpdir(), 'xenarium-standin-'));
-    process.once('exit', () => rmSync(dir, { recursive: true, force: true }));
-    const library = join(dir, 'standin.so');
-    await promisify(execFile)('cc', ['-O1', '-shared', '-fPIC', '-o', library, standinSource(), '-ldl']);
-    return library;
+    try {
+      const library = join(dir, 'standin.so');
+      await promisify(execFile)('cc', ['-O1', '-shared', '-fPIC', '-o', library, standinSource(), '-ldl']);
+      return await readFile(library);
+    } finally {
+      await rm(dir, { recursive: true, force: true });
+    }
   })();
   return compiled;
 }
@@ -399,8 +402,10 @@ export class Daemon {
 
 /** Start a daemon; resolves when it waits for its first client. Errors: it does not start; what it said is in the message. */
 export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
-  const library = await compileStandin();
+  const standin = await compileStandin();
   const dir = await mkdtemp(join(tmpdir(), 'xenarium-daemon-'));
+  const library = join(dir, 'standin.so'); // a live update loads it again
+  await writeFile(library, standin);
   await writeZeros(join(dir, 'domains'), DOMIDS * DOMAIN_OCTETS);
   await writeZeros(join(dir, 'status'), (STATUS_PORTS + DOMIDS) * 4);
   await writeZeros(join(dir, 'page-0'), PAGE_OCTETS);

@@ -214,36 +214,29 @@ export class Driver {
     const until = machine.nowNs + PATIENCE_NS;
     let sent = 0;
     for (;;) {
-      if (sent < bytes.length) sent += connection.link.send(bytes, sent);
-      const moved = this.#settle();
+      const put = sent < bytes.length ? connection.link.send(bytes, sent) : 0;
+      sent += put;
+      const received = this.#settle();
       const at = connection.inbox.findIndex((m) => m.reqId === reqId && m.type !== XS.WATCH_EVENT);
       if (at >= 0) return connection.inbox.splice(at, 1)[0];
       if (connection.link.isClosed()) return undefined;
-      if (moved && sent < bytes.length) continue;
+      if (sent < bytes.length && (put > 0 || received)) continue;
       const next = machine.scheduler.nextNs;
       if (next === undefined || next > until) return undefined;
       machine.scheduler.run(next);
     }
   }
 
-  /** Run until nothing more happens soon, taking out what comes in. @returns whether anything happened. */
+  /** Run until nothing more happens soon, taking out what comes in. @returns whether anything came. */
   #settle(): boolean {
-    const { scheduler } = this.#world.machine;
-    let moved = false;
-    for (;;) {
-      let again = false;
-      for (
-        let next = scheduler.nextNs;
-        next !== undefined && next <= this.#world.machine.nowNs + this.#patience();
-        next = scheduler.nextNs
-      ) {
+    const { machine } = this.#world;
+    const { scheduler } = machine;
+    for (let received = false; ; received = true) {
+      for (let next = scheduler.nextNs; next !== undefined && next <= machine.nowNs + this.#patience(); next = scheduler.nextNs)
         scheduler.run(next);
-        again = true;
-      }
-      for (const connection of [this.#hidden, ...this.#connections.values()])
-        if (!connection.isHeld && this.#receive(connection)) again = true;
-      if (!again) return moved;
-      moved = true;
+      const links = [this.#hidden, ...this.#connections.values()].filter((c) => !c.isHeld);
+      // Every one of them, not only the first that has something.
+      if (links.map((c) => this.#receive(c)).every((came) => !came)) return received;
     }
   }
 

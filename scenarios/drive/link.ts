@@ -53,7 +53,7 @@ export class RingEnd implements Link {
       this.#ring.store32(REQ_PROD, (prod + count) >>> 0, true);
       done += count;
     }
-    this.#notify();
+    if (done > 0) this.#notify();
     return done;
   }
 

@@ -54,10 +54,10 @@ const DOMID_INVALID = 0x7ff4;
  * Source: docs/designs/xenstore-migration.md; what C readers do is in tools/xenstored/{lu,core,domain,watch}.c.
  */
 export function checkImage(image: StateImage, options: CheckOptions = {}): Finding[] {
-  const { dialect = v2, also = [], privilegedDomid = 0, knownPaths = ['/'] } = options;
+  const { dialect = v2 } = options;
   const findings: Finding[] = [];
   const writer = new ImageWriter(dialect, { version: image.version, bigEndian: image.bigEndian });
-  const seen = new Seen(privilegedDomid, knownPaths);
+  const check = new ImageCheck(image.version, (finding) => findings.push(finding), options);
   for (const [index, record] of image.records.entries()) {
     const offset = writer.offset;
     const failure = writer.append(record);
@@ -66,32 +66,24 @@ export function checkImage(image: StateImage, options: CheckOptions = {}): Findi
       if (failure.record < 0) return findings;
       continue;
     }
-    for (const [rule, path, reason] of seen.look(record, image)) {
-      if (OPTIONAL_RULES.has(rule) && !also.includes(rule as (typeof also)[number])) continue;
-      findings.push({ offset, record: index, name: record.kind, path, reason, rule });
-    }
+    check.look(record, index, offset);
   }
   const finished = writer.finish();
   if (!finished.ok) findings.push({ ...finished.failure, record: image.records.length, rule: 'encodable' });
-  const { trailing } = image;
-  if (trailing !== undefined && trailing.length > 0)
-    findings.push({
-      offset: writer.offset,
-      record: image.records.length,
-      name: 'trailing',
-      path: '',
-      reason: `${trailing.length} octets after END`,
-      rule: 'no-trailing',
-    });
+  check.trailing(image.trailing?.length ?? 0, image.records.length, writer.offset);
   return findings;
 }
 
 const OPTIONAL_RULES: ReadonlySet<CheckRule> = new Set(['privileged-first', 'domain-known', 'version-field']);
 
-type Breach = readonly [rule: CheckRule, path: string, reason: string];
-
-/** What the records so far have established. Paths are octet strings. */
-class Seen {
+/**
+ * The same for records as they are read one at a time, which are encodable because they were decoded. Paths are octet
+ * strings. Each finding is reported as it is made.
+ */
+export class ImageCheck {
+  readonly #version: number;
+  readonly #report: (finding: Finding) => void;
+  readonly #also: readonly CheckRule[];
   readonly #privilegedDomid: number;
   readonly #connections = new Set<number>();
   readonly #transactions = new Set<string>();
@@ -103,46 +95,64 @@ class Seen {
   #globals = 0;
   #quotas = 0;
   #isPrivilegedSeen = false;
+  /** A path that is known to be there, the parent of the node looked at last: siblings come together. */
+  #parent = '';
+  // Where a breach is reported: the record being looked at.
+  #kind = '';
+  #index = 0;
+  #offset = 0;
+  /** Path of the NODE_DATA that was looked at last: whoever restores it need not build the text again. */
+  nodePath = '';
 
-  constructor(privilegedDomid: number, knownPaths: readonly string[]) {
+  constructor(version: number, report: (finding: Finding) => void, options: CheckOptions = {}) {
+    const { also = [], privilegedDomid = 0, knownPaths = ['/'] } = options;
+    this.#version = version;
+    this.#report = report;
+    this.#also = also;
     this.#privilegedDomid = privilegedDomid;
     this.#known = new Set(knownPaths);
   }
 
-  *look(record: StateRecord, image: StateImage): Generator<Breach, void, void> {
+  /** The next record, which is the `index`th and begins at `offset`. */
+  look(record: StateRecord, index: number, offset: number): void {
+    this.#kind = record.kind;
+    this.#index = index;
+    this.#offset = offset;
     switch (record.kind) {
       case 'GLOBAL_DATA':
-        if (this.#globals++ > 0) yield ['one-global', '', 'a second GLOBAL_DATA'];
-        else if (this.#connections.size > 0) yield ['one-global', '', 'comes after a connection'];
+        if (this.#globals++ > 0) this.#breach('one-global', '', 'a second GLOBAL_DATA');
+        else if (this.#connections.size > 0) this.#breach('one-global', '', 'comes after a connection');
         return;
       case 'GLOBAL_QUOTA_DATA':
-        if (this.#quotas++ > 0) yield ['one-quota', '', 'a second GLOBAL_QUOTA_DATA'];
+        if (this.#quotas++ > 0) this.#breach('one-quota', '', 'a second GLOBAL_QUOTA_DATA');
         return;
       case 'CONNECTION_DATA':
-        yield* this.#connection(record);
+        this.#connection(record);
         return;
       case 'WATCH_DATA_EXTENDED':
-        if (image.version < 2) yield ['version-field', '', 'belongs to version 2'];
-        yield* this.#watch(record.connId, record.wpath, record.token);
+        if (this.#version < 2) this.#breach('version-field', '', 'belongs to version 2');
+        this.#watch(record.connId, record.wpath, record.token);
         return;
       case 'WATCH_DATA':
-        yield* this.#watch(record.connId, record.wpath, record.token);
+        this.#watch(record.connId, record.wpath, record.token);
         return;
       case 'TRANSACTION_DATA': {
-        yield* this.#ofConnection(record.connId);
+        this.#ofConnection(record.connId);
         const key = `${record.connId}/${record.txId}`;
-        if (this.#transactions.has(key)) yield ['tx-unique', 'txId', `${record.txId} again`];
+        if (this.#transactions.has(key)) this.#breach('tx-unique', 'txId', `${record.txId} again`);
         this.#transactions.add(key);
         return;
       }
       case 'NODE_DATA':
-        yield* this.#node(record);
+        this.#node(record);
         return;
       case 'DOMAIN_DATA':
-        if (this.#domainData.has(record.domid)) yield ['domain-unique', 'domid', `${record.domid} again`];
+        if (this.#domainData.has(record.domid)) this.#breach('domain-unique', 'domid', `${record.domid} again`);
         this.#domainData.add(record.domid);
-        if (!this.#domains.has(record.domid)) yield ['domain-known', 'domid', `domain ${record.domid} is not known`];
-        if (image.version < 2 && record.features !== 0) yield ['version-field', 'features', 'belongs to version 2'];
+        if (!this.#domains.has(record.domid))
+          this.#breach('domain-known', 'domid', `domain ${record.domid} is not known`);
+        if (this.#version < 2 && record.features !== 0)
+          this.#breach('version-field', 'features', 'belongs to version 2');
         return;
       case 'UNKNOWN':
       case 'END':
@@ -150,66 +160,82 @@ class Seen {
     }
   }
 
-  *#connection(record: ConnectionData): Generator<Breach, void, void> {
+  /** Octets behind END, which would be the `index`th record and begin at `offset`. */
+  trailing(count: number, index: number, offset: number): void {
+    if (count === 0) return;
+    this.#kind = 'trailing';
+    this.#index = index;
+    this.#offset = offset;
+    this.#breach('no-trailing', '', `${count} octets after END`);
+  }
+
+  #breach(rule: CheckRule, path: string, reason: string): void {
+    if (OPTIONAL_RULES.has(rule) && !this.#also.includes(rule)) return;
+    this.#report({ offset: this.#offset, record: this.#index, name: this.#kind, path, reason, rule });
+  }
+
+  #connection(record: ConnectionData): void {
     const { connId, conn, outRespLen, outData } = record;
-    if (this.#connections.has(connId)) yield ['conn-id-unique', 'connId', `${connId} again`];
+    if (this.#connections.has(connId)) this.#breach('conn-id-unique', 'connId', `${connId} again`);
     this.#connections.add(connId);
     if (outRespLen > outData.length)
-      yield ['out-resp-len', 'outRespLen', `is ${outRespLen}, more than the ${outData.length} octets of output`];
+      this.#breach('out-resp-len', 'outRespLen', `is ${outRespLen}, more than the ${outData.length} octets of output`);
     if (conn.kind === 'socket') return;
     this.#domains.add(conn.domid);
     if (conn.targetDomid !== DOMID_INVALID) this.#domains.add(conn.targetDomid);
     if (conn.domid === this.#privilegedDomid) this.#isPrivilegedSeen = true;
   }
 
-  *#watch(connId: number, wpath: Uint8Array, token: Uint8Array): Generator<Breach, void, void> {
-    yield* this.#ofConnection(connId);
-    if (wpath.indexOf(0) >= 0) yield ['inner-nul', 'wpath', 'has a NUL inside'];
+  #watch(connId: number, wpath: Uint8Array, token: Uint8Array): void {
+    this.#ofConnection(connId);
+    if (wpath.indexOf(0) >= 0) this.#breach('inner-nul', 'wpath', 'has a NUL inside');
     else {
       const reason = pathFault(textOf(wpath), true);
-      if (reason !== undefined) yield ['watch-path', 'wpath', reason];
+      if (reason !== undefined) this.#breach('watch-path', 'wpath', reason);
     }
-    if (token.indexOf(0) >= 0) yield ['inner-nul', 'token', 'has a NUL inside'];
+    if (token.indexOf(0) >= 0) this.#breach('inner-nul', 'token', 'has a NUL inside');
   }
 
-  *#ofConnection(connId: number): Generator<Breach, void, void> {
-    if (!this.#connections.has(connId)) yield ['conn-id-known', 'connId', `there is no connection ${connId} yet`];
+  #ofConnection(connId: number): void {
+    if (!this.#connections.has(connId)) this.#breach('conn-id-known', 'connId', `there is no connection ${connId} yet`);
   }
 
-  *#node(record: NodeData): Generator<Breach, void, void> {
+  #node(record: NodeData): void {
     const { connId, perms } = record; // txId and access are ignored in a committed node
     const path = textOf(record.path);
-    const isNul = record.path.indexOf(0) >= 0;
+    this.nodePath = path;
+    const isNul = path.includes('\0');
     const fault = isNul ? undefined : pathFault(path, false);
-    if (isNul) yield ['inner-nul', 'path', 'has a NUL inside'];
-    if (fault !== undefined) yield ['node-path', 'path', fault];
+    if (isNul) this.#breach('inner-nul', 'path', 'has a NUL inside');
+    if (fault !== undefined) this.#breach('node-path', 'path', fault);
     if (!this.#isPrivilegedSeen)
-      yield ['privileged-first', '', `comes before the connection of domain ${this.#privilegedDomid}`];
+      this.#breach('privileged-first', '', `comes before the connection of domain ${this.#privilegedDomid}`);
     if (connId !== 0) {
-      yield* this.#pendingNode(record, path);
+      this.#pendingNode(record, path);
       return;
     }
-    if (this.#committed.has(path)) yield ['node-unique', 'path', `${path} again`];
-    this.#committed.add(path);
-    if (perms[0] === undefined) yield ['node-owner', 'perms', 'is empty'];
+    const before = this.#committed.size;
+    if (this.#committed.add(path).size === before) this.#breach('node-unique', 'path', `${path} again`);
+    if (perms[0] === undefined) this.#breach('node-owner', 'perms', 'is empty');
     else this.#domains.add(perms[0].domid);
     const parent = parentOf(path);
-    if (parent !== undefined && !this.#committed.has(parent) && !this.#known.has(parent))
-      yield ['parent-first', 'path', `there is no ${parent} yet`];
+    if (parent === undefined || parent === this.#parent) return;
+    if (this.#committed.has(parent) || this.#known.has(parent)) this.#parent = parent;
+    else this.#breach('parent-first', 'path', `there is no ${parent} yet`);
   }
 
-  *#pendingNode(record: NodeData, path: string): Generator<Breach, void, void> {
+  #pendingNode(record: NodeData, path: string): void {
     const { connId, txId, access, perms, value } = record;
-    yield* this.#ofConnection(connId);
+    this.#ofConnection(connId);
     if (this.#connections.has(connId) && !this.#transactions.has(`${connId}/${txId}`))
-      yield ['tx-known', 'txId', `connection ${connId} has no transaction ${txId} yet`];
+      this.#breach('tx-known', 'txId', `connection ${connId} has no transaction ${txId} yet`);
     const key = `${connId}/${txId}${path}`;
-    if (this.#pending.has(key)) yield ['node-unique', 'path', `${path} again in transaction ${txId}`];
+    if (this.#pending.has(key)) this.#breach('node-unique', 'path', `${path} again in transaction ${txId}`);
     this.#pending.add(key);
     const isTouched = (access & (NODE_READ | NODE_WRITTEN)) !== 0;
     if (isTouched === (perms.length === 0))
-      yield ['node-deleted', 'access', `is ${access} with ${perms.length} permissions`];
-    if (!isTouched && value.length > 0) yield ['node-deleted', 'value', 'is not empty'];
+      this.#breach('node-deleted', 'access', `is ${access} with ${perms.length} permissions`);
+    if (!isTouched && value.length > 0) this.#breach('node-deleted', 'value', 'is not empty');
   }
 }
 
@@ -227,7 +253,8 @@ function parentOf(path: string): string | undefined {
 export function pathFault(path: string, isWatch: boolean): string | undefined {
   if (path === '') return 'is empty';
   // The prefix of a domain's home does not count, so that the length of its number cannot matter.
-  if (path.replace(/^\/local\/domain\/[0-9]+\//, '').length > PATH_BYTES_MAX) return `is longer than ${PATH_BYTES_MAX}`;
+  if (path.length > PATH_BYTES_MAX && path.replace(/^\/local\/domain\/[0-9]+\//, '').length > PATH_BYTES_MAX)
+    return `is longer than ${PATH_BYTES_MAX}`;
   if (!/^[A-Za-z0-9\-/_@]*$/.test(path)) return 'has a character outside A-Z a-z 0-9 - / _ @';
   if (path === '/') return undefined;
   if (path.endsWith('/')) return 'ends in /';

@@ -1,4 +1,12 @@
-export { CHECK_RULES, type CheckOptions, type CheckRule, checkImage, type Finding, pathFault } from './check.ts';
+export {
+  CHECK_RULES,
+  type CheckOptions,
+  type CheckRule,
+  checkImage,
+  type Finding,
+  ImageCheck,
+  pathFault,
+} from './check.ts';
 export { type RecordSchema, record } from './compile.ts';
 export {
   type CursorFailure,

@@ -1,5 +1,7 @@
 /** Octets as a string of one code point U+0000..U+00FF each. Not for show: see `escapeOctets`. */
 export function textOf(octets: Uint8Array): string {
+  // Short ones are the rule; in one call, since a text grown by parts is a chain until somebody reads it.
+  if (octets.length <= 4096) return String.fromCharCode.apply(null, octets as unknown as number[]);
   let text = '';
   for (let at = 0; at < octets.length; at += 4096) text += String.fromCharCode(...octets.subarray(at, at + 4096));
   return text;

@@ -2,7 +2,7 @@ import { octets, strings, text, XS } from '../../guests/index.ts';
 import { STORE_BINARY, World } from '../../scenarios/world.ts';
 import { NO_JITTER } from '../../sim/index.ts';
 
-/** Live-update a store that holds about `nodes` nodes; wall time from the dump's begin to the successor's first pass. */
+/** Live-update a store that holds about `nodes` nodes; wall time from the request to the successor's answer. */
 export function updatePause(nodes: number): {
   readonly wallMs: number;
   readonly virtualMs: number;
@@ -18,6 +18,7 @@ export function updatePause(nodes: number): {
   });
   const { dom0, machine, store } = world;
   let filled = false;
+  let wanted = false;
   let answer = '';
   dom0.os.start('fill', function* (me) {
     const perDomain = 50;
@@ -28,10 +29,12 @@ export function updatePause(nodes: number): {
     }
     while (dom0.client.inFlight > 0) yield 1_000;
     filled = true;
+    while (!wanted) yield 1_000;
     yield* dom0.client.request(me, XS.CONTROL, strings('live-update', '-f', STORE_BINARY));
     answer = text((yield* dom0.client.request(me, XS.CONTROL, strings('live-update', '-s'))).payload);
   });
   while (!filled) machine.scheduler.run(machine.nowNs + 100_000);
+  wanted = true;
   const start = performance.now();
   machine.scheduler.run(Number.MAX_SAFE_INTEGER);
   const wallMs = performance.now() - start;

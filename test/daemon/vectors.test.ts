@@ -1,8 +1,10 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { comparable } from '../../scenarios/conform/conform.ts';
 import { INSTALLED_DAEMONS, whyNot } from '../../scenarios/conform/daemon.ts';
 import { runScript } from '../../scenarios/conform/run-script.ts';
+import { Driver } from '../../scenarios/drive/drive.ts';
 import { type Action, parseScript } from '../../scenarios/drive/script.ts';
 
 // XENARIUM_RECORD=1 writes down what the daemon says now, instead of comparing with what it said.
@@ -21,6 +23,12 @@ function scriptOf(name: string): readonly Action[] {
   });
 }
 
+function recordingOf(name: string): readonly string[] {
+  return readFileSync(join(SCRIPTS, `${name}.expected-4.17`), 'utf8')
+    .split('\n')
+    .slice(0, -1);
+}
+
 const reason = await whyNot(INSTALLED_DAEMONS.xenstored);
 if (reason !== undefined) console.log(`skipped: recorded scripts on the C daemon: ${reason}`);
 
@@ -34,6 +42,12 @@ describe('the recorded scripts', () => {
     const output = (await runScript({ binary: INSTALLED_DAEMONS.xenstored }, scriptOf(name))).flat();
     const file = join(SCRIPTS, `${name}.expected-4.17`);
     if (RECORD) writeFileSync(file, `${output.join('\n')}\n`);
-    expect(output).toEqual(readFileSync(file, 'utf8').split('\n').slice(0, -1));
+    expect(output).toEqual(recordingOf(name));
+  });
+
+  it.each(names)('%s is answered by drive as by the daemon', (name) => {
+    const driver = new Driver({ compat: '4.17', seed: '1', liveUpdateEvery: 0, format: 'v1' });
+    const output = scriptOf(name).flatMap((action) => driver.perform(action));
+    expect(comparable(output).split('\n')).toEqual(comparable(recordingOf(name)).split('\n'));
   });
 });
