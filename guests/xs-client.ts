@@ -273,11 +273,8 @@ export class XsClient {
           }
           yield torn ? STORE_NS + draws.below(tornNsMax) : STORE_NS;
           // LX-6: the store may be asleep only if it had consumed everything before this chunk.
-          if (
-            notify === 'always' ||
-            used(prod, ring.load32(REQ_CONS)) === 0 ||
-            used(prod, ring.load32(REQ_CONS)) > RING_BYTES
-          ) {
+          const left = used(prod, ring.load32(REQ_CONS));
+          if (notify === 'always' || left === 0 || left > RING_BYTES) {
             this.#os.hyper.send(this.#port);
             yield SEND_NS;
           }

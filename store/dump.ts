@@ -93,7 +93,7 @@ function putRecords(
         for (const { path, node, modified } of tx.accesses.values()) {
           // A node that is not there, removed or only looked for in vain: both are access 0 without permissions.
           const access = node === undefined ? 0 : NODE_READ | (modified ? NODE_WRITTEN : 0);
-          const perms = node === undefined ? [] : node.perms.map((p, i) => imagePerm(state, p, i, node.generation));
+          const perms = node === undefined ? [] : imagePerms(state, node);
           const value = node?.value ?? new Uint8Array(0);
           pending.push({ kind: 'NODE_DATA', connId, txId: tx.id, access, perms, path: octetsOf(path), value });
           // No record has a list of children. What others have made below it since is not there in this view: say so.
@@ -110,8 +110,13 @@ function putRecords(
   if (!hasV2) for (const special of specials) put(special);
   const root = state.liveNode('/');
   const todo = root === undefined ? [] : [root];
+  let before: Node | undefined;
+  let perms: readonly ImagePerm[] = [];
   for (let node = todo.pop(); node !== undefined; node = todo.pop()) {
-    put(nodeRecord(state, node));
+    // Neighbours often share their entries; of a lone one, the owner's, it does not matter how old the node is.
+    if (node.perms !== before?.perms || node.perms.length > 1) perms = imagePerms(state, node);
+    before = node;
+    put(nodeRecord(node, perms));
     for (let i = node.children.length - 1; i >= 0; i--) {
       const child = state.liveNode(childOf(node.path, node.children[i] as string));
       if (child !== undefined) todo.push(child);
@@ -178,13 +183,17 @@ function imagePerm(state: DaemonState, perm: Perm, i: number, generation: number
   };
 }
 
-function nodeRecord(state: DaemonState, node: Node): StateRecord {
+function imagePerms(state: DaemonState, { perms, generation }: Node): ImagePerm[] {
+  return perms.map((p, i) => imagePerm(state, p, i, generation));
+}
+
+function nodeRecord(node: Node, perms: readonly ImagePerm[]): StateRecord {
   return {
     kind: 'NODE_DATA',
     connId: 0,
     txId: 0,
     access: 0,
-    perms: node.perms.map((p, i) => imagePerm(state, p, i, node.generation)),
+    perms,
     path: octetsOf(node.path),
     value: node.value,
   };
@@ -193,19 +202,12 @@ function nodeRecord(state: DaemonState, node: Node): StateRecord {
 function specialRecords(state: DaemonState): StateRecord[] {
   return SPECIAL_NODES.flatMap((path) => {
     const node = state.liveNode(path);
-    if (node !== undefined) return [nodeRecord(state, node)];
+    if (node !== undefined) return [nodeRecord(node, imagePerms(state, node))];
     const perms = state.specialPerms.get(path);
     if (perms === undefined) return [];
-    return [
-      nodeRecord(state, {
-        path,
-        value: new Uint8Array(0),
-        perms,
-        children: [],
-        childOctets: 0,
-        generation: state.generation,
-      }),
-    ];
+    const { generation } = state;
+    const kept: Node = { path, value: new Uint8Array(0), perms, children: [], childOctets: 0, generation };
+    return [nodeRecord(kept, imagePerms(state, kept))];
   });
 }
 

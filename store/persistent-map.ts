@@ -116,7 +116,9 @@ function build<V>(branch: Building<V>, shift: number, leaf: Leaf<V>, grown: { by
   const index = bitCount(branch.bitmap & (bit - 1));
   if ((branch.bitmap & bit) === 0) {
     branch.bitmap |= bit;
-    branch.slots.splice(index, 0, leaf);
+    const { slots } = branch;
+    for (let i = slots.length; i > index; i--) slots[i] = slots[i - 1] as Slot<V>; // splice would make an array for nothing
+    slots[index] = leaf;
     grown.by++;
     return;
   }

@@ -304,12 +304,11 @@ class TreeBuilder {
 
   finish(): void {
     const state = this.#state;
-    const nodes = [...this.#nodes.values()];
-    for (const node of nodes) {
+    for (const node of this.#nodes.values()) {
       state.charge(ownerOf(node), nodeSize(node, state.compat) + node.path.length);
       state.domains.countNodes(ownerOf(node), 1);
     }
-    state.tree = PersistentMap.of(nodes, (node) => node.path);
+    state.tree = PersistentMap.of<Node>(this.#nodes.values(), (node) => node.path);
   }
 }
 

@@ -7,14 +7,14 @@ import type { Connection } from './connection.ts';
 export class Turns {
   /** Min-heap by serial: still to be served in this pass. */
   readonly #now: Connection[] = [];
-  #later: Connection[] = [];
+  readonly #later: Connection[] = [];
   #current = -1;
 
   /** Something may be done for `conn`: in this pass if its turn is still to come, else in the next. */
   add(conn: Connection): void {
     if (conn.turn === 'now') return;
     if (conn.serial > this.#current && this.#current >= 0) {
-      if (conn.turn === 'later') this.#later = this.#later.filter((c) => c !== conn);
+      if (conn.turn === 'later') this.#later.splice(this.#later.indexOf(conn), 1);
       this.#push(conn);
     } else this.addLater(conn);
   }
@@ -32,7 +32,7 @@ export class Turns {
       conn.turn = 'none';
       this.#push(conn);
     }
-    this.#later = [];
+    this.#later.length = 0;
     this.#current = 0;
   }
 

@@ -43,6 +43,7 @@ export class Xenstored {
       this.#turns.add(conn);
     };
     state.onInputAllowed = (conn) => this.#turns.add(conn);
+    state.onReleased = (conn) => this.#turns.add(conn);
     state.onTouched = (conn) => this.#touch(conn);
     if (listener !== undefined) listener.onConnect = () => host.task?.wake();
     for (const conn of state.connections) {
@@ -72,9 +73,15 @@ export class Xenstored {
       } else yield PASS_NS;
       this.#turns.begin();
       for (let conn = this.#turns.next(); conn !== undefined; conn = this.#turns.next()) {
-        if (conn.isClosed || conn.isIgnored) continue;
-        const spent = this.#input(conn);
+        if (conn.isClosed || (conn.isIgnored && !conn.isReleased)) continue;
+        const spent = conn.isIgnored ? 0 : this.#input(conn);
         if (spent > 0) yield spent;
+        if (conn.isReleased) {
+          // Its neighbour before it in the list has released it: this was its last request (store.md 8.2).
+          this.state.finishRelease(conn);
+          yield PIECE_NS;
+          continue;
+        }
         if (!conn.isClosed && this.#output(conn)) yield WRITE_NS;
         this.#again(conn);
       }

@@ -42,7 +42,7 @@ export const liveUpdateMidTraffic: Scenario = {
 function run(request: RunRequest): RunResult {
   const { settings, seed, format } = request;
   const number = (name: string) => Number(settings[name]);
-  const policy = settings['policy'] === 'daemon' ? 'daemon' : 'carry';
+  const policy = settings.policy === 'daemon' ? 'daemon' : 'carry';
   const requestsMax = number('requests');
   const world = new World({
     seed,

@@ -51,7 +51,7 @@ export function runCommand(name: string, options: RunOptions): number {
     ...(trace === undefined ? {} : { traceLine: trace.line }),
   });
   trace?.close();
-  const colour = process.stdout.isTTY === true && process.env['NO_COLOR'] === undefined;
+  const colour = process.stdout.isTTY === true && process.env.NO_COLOR === undefined;
   process.stdout.write(options.json ? jsonReport(result) : textReport(result, { colour }));
   return EXIT_OF[result.outcome];
 }

@@ -179,7 +179,8 @@ export class Driver {
     this.#ask(this.#hidden, XS.MKDIR, strings(`/local/domain/${domid}`), 0);
     this.#ask(this.#hidden, XS.SET_PERMS, strings(`/local/domain/${domid}`, `n${domid}`), 0);
     const name = String(domid);
-    if (made !== undefined && !this.#connections.has(name)) this.#connections.set(name, this.#connection(name, made.link));
+    if (made !== undefined && !this.#connections.has(name))
+      this.#connections.set(name, this.#connection(name, made.link));
     this.#hidden.inbox.length = 0;
     return introduced?.type === XS.INTRODUCE;
   }
@@ -232,7 +233,11 @@ export class Driver {
     const { machine } = this.#world;
     const { scheduler } = machine;
     for (let received = false; ; received = true) {
-      for (let next = scheduler.nextNs; next !== undefined && next <= machine.nowNs + this.#patience(); next = scheduler.nextNs)
+      for (
+        let next = scheduler.nextNs;
+        next !== undefined && next <= machine.nowNs + this.#patience();
+        next = scheduler.nextNs
+      )
         scheduler.run(next);
       const links = [this.#hidden, ...this.#connections.values()].filter((c) => !c.isHeld);
       // Every one of them, not only the first that has something.

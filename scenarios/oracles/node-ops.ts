@@ -182,7 +182,11 @@ function predictRm(s: Scene, name: string): Prediction {
   // A transaction's lists and nodes may not fit: one was read before, the other after somebody else's change. The daemon
   // removes until it notices, answers EIO, and leaves what it has removed removed; the commit cannot succeed any more.
   if (s.tx !== undefined && !fits(s.view, name, true))
-    return { ...refuse('EIO', 'the lists do not fit the nodes'), always: () => void removeUntilMisfit(s.view, name, s.by, true), name };
+    return {
+      ...refuse('EIO', 'the lists do not fit the nodes'),
+      always: () => void removeUntilMisfit(s.view, name, s.by, true),
+      name,
+    };
   return { answer: OK, effect: () => s.model.remove(s.view, name, s.by), name };
 }
 

@@ -71,6 +71,20 @@ describe('xenarium run', () => {
   });
 });
 
+describe('xenarium sweep', () => {
+  it('prints the same whatever the number of threads', () => {
+    const alone = xenarium('sweep', '--seeds', '3..9', '--jobs', '1', ...QUICK);
+    const together = xenarium('sweep', '--seeds', '3..9', '--jobs', '3', ...QUICK);
+    expect(alone.code).toBe(0);
+    expect(alone.out).toMatch(/^7 seeds, [0-9]+ requests, 0 failed\n$/);
+    expect(together).toEqual(alone);
+  });
+
+  it('refuses a number of threads that is none', () => {
+    expect(xenarium('sweep', '--jobs', '0')).toMatchObject({ code: 2, out: '' });
+  });
+});
+
 describe('xenarium list', () => {
   it('names scenarios and settings', () => {
     const { code, out } = xenarium('list');

@@ -1,7 +1,7 @@
 import type { CompatName } from '../../store/compat.ts';
 import type { Connection, OutMessage } from '../../store/connection.ts';
 import { octetsOf, textOf } from '../../store/octets.ts';
-import { processMessage, reply } from '../../store/ops.ts';
+import { processMessage, runDelayed } from '../../store/ops.ts';
 import { makeInitialStore } from '../../store/special.ts';
 import { DaemonState, DEFAULT_OPTIONS, type StoreOptions } from '../../store/state.ts';
 import { XS } from '../../store/wire.ts';
@@ -116,6 +116,7 @@ export class Bench {
   readonly state: DaemonState;
   readonly clients: Client[] = [];
   readonly s: Client;
+  readonly #rings = new Map<number, Client>();
   #fd = 10;
 
   constructor(compat: CompatName = '4.22', options: Partial<StoreOptions> = {}) {
@@ -141,7 +142,9 @@ export class Bench {
 
   /** The client behind an introduced domain's ring. */
   ring(domid: number): Client {
-    return this.#client(() => this.state.ringOf(domid));
+    const client = this.#rings.get(domid) ?? this.#client(() => this.state.ringOf(domid));
+    this.#rings.set(domid, client);
+    return client;
   }
 
   #client(find: () => Connection | undefined): Client {
@@ -163,13 +166,7 @@ export class Bench {
 
   /** The end of a pass of the main loop. */
   passEnd(): 'live-update' | undefined {
-    const verdict = this.state.runDelayed((conn, { kind, message }) => {
-      if (kind === 'live-update') {
-        const text = this.state.liveUpdate?.reply ?? '';
-        this.state.liveUpdate = undefined;
-        reply(this.state, conn, message, message.type, octetsOf(`${text}\0`), undefined);
-      } else processMessage(this.state, conn, message);
-    });
+    const verdict = this.state.runDelayed((conn, delayed) => runDelayed(this.state, conn, delayed));
     this.deliver();
     return verdict;
   }

@@ -1,6 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import { formatPerm, parsePerm } from '../../store/perms.ts';
-import { atoi, ERROR_NAMES, message, oneString, StoreError, strictDomid, strings, wireErrno } from '../../store/wire.ts';
+import {
+  atoi,
+  ERROR_NAMES,
+  message,
+  oneString,
+  StoreError,
+  strictDomid,
+  strings,
+  wireErrno,
+} from '../../store/wire.ts';
 import { octets } from './harness.ts';
 
 /** The value, or the name of the refusal. */
@@ -33,7 +42,7 @@ describe('payloads', () => {
     ['a^x', undefined, 'a tail'],
     ['^', '', 'an empty one'],
     ['a^', 'a', 'one'],
-  ])('"%s" as one string is %s: %s', (payload, expected) => {
+  ])('"%s" as one string is %s: %s', (payload, expected, _why) => {
     expect(oneString(octets(payload))).toBe(expected);
   });
 
@@ -63,7 +72,7 @@ describe('numbers', () => {
     ['5 ', 'EINVAL', 'something is left'],
     [' ', 'EINVAL', 'something is left'],
     ['-', 'EINVAL', 'something is left'],
-  ])('"%s" as a domid is %s %s', (s, expected) => {
+  ])('"%s" as a domid is %s %s', (s, expected, _why) => {
     expect(outcome(() => strictDomid(s))).toBe(expected);
   });
 

@@ -8,7 +8,7 @@ export function has(what: string, ...programs: readonly string[]): boolean {
   const absent = programs.filter((program) => spawnSync('sh', ['-c', `command -v ${program}`]).status !== 0);
   if (absent.length === 0) return true;
   const line = `${what}: skipped, for want of ${absent.join(', ')}`;
-  if (process.env['XENARIUM_NO_SKIP'] !== undefined) throw new Error(line);
+  if (process.env.XENARIUM_NO_SKIP !== undefined) throw new Error(line);
   console.warn(line);
   return false;
 }
