@@ -110,6 +110,7 @@ describe.skipIf(!has('the distribution’s xenstore tools', ...TOOLS))('the real
 
   it('watch prints the initial event and then each change', async () => {
     const watcher = spawn('xenstore-watch', ['-n', '3', '/w'], { env: { ...process.env, XENSTORED_PATH: path } });
+    const exited = new Promise((resolve) => watcher.once('exit', resolve)); // it may exit before we look
     let seen = '';
     watcher.stdout.on('data', (d: Buffer) => {
       seen += d.toString();
@@ -117,7 +118,7 @@ describe.skipIf(!has('the distribution’s xenstore tools', ...TOOLS))('the real
     while (seen === '') await new Promise((r) => setTimeout(r, 20));
     await tool('xenstore-write', '/w/x', '1');
     await tool('xenstore-rm', '/w/x');
-    await new Promise((resolve) => watcher.once('exit', resolve));
+    await exited;
     expect(seen).toBe('/w\n/w/x\n/w/x\n');
   });
 

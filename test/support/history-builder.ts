@@ -299,7 +299,7 @@ export class HistoryBuilder {
     this.#add({ kind: 'liveUpdate', n, what: 'dump', imageBytes: 1000 });
     for (const ring of this.#rings) {
       for (const [i, out] of ring.out.entries()) ring.out[i] = { ...out, key: '' };
-      for (const tx of ring.transactions.values()) tx.carried = true;
+      for (const tx of ring.transactions.values()) this.#carry(tx);
       if (this.#options.policy === 'daemon' || this.#options.mistake === 'lost-update') ring.transactions.clear();
       if (this.#options.mistake === 'restarts-ids') ring.lastTx = 0;
       if (this.#options.mistake === 'forgets-watches') ring.watches.length = 0;
@@ -307,6 +307,30 @@ export class HistoryBuilder {
     this.#add({ kind: 'liveUpdate', n, what: 'up', imageBytes: 1000 });
     if (this.#options.mistake !== 'renews-watches') return;
     for (const ring of this.#rings) for (const w of ring.watches) this.#event(ring, `${w.raw}\0${w.token}\0`);
+  }
+
+  /** The image has no lists of children: what others made below a touched node is not there, what they removed drops out. */
+  #carry(tx: { readonly touched: Map<string, Touched>; carried: boolean }): void {
+    tx.carried = true;
+    const below = (name: string, base: string) => (name === '/' ? `/${base}` : `${name}/${base}`);
+    for (const [name, { node }] of [...tx.touched])
+      for (const base of node === undefined ? [] : (this.#tree.get(name)?.children ?? [])) {
+        const child = below(name, base);
+        if (!node!.children.includes(base) && !tx.touched.has(child)) {
+          this.#get(tx.touched, child);
+          tx.touched.get(child)!.node = undefined;
+        }
+      }
+    for (const [name, entry] of tx.touched) {
+      if (entry.node === undefined) continue;
+      const isThere = (base: string) =>
+        !tx.touched.has(below(name, base)) || tx.touched.get(below(name, base))!.node !== undefined;
+      const children = (this.#tree.get(name)?.children ?? []).filter(isThere);
+      for (const [other, { node }] of tx.touched)
+        if (node !== undefined && other !== '/' && up(other) === name && !children.includes(leaf(other)))
+          children.push(leaf(other));
+      entry.node = { ...entry.node, children };
+    }
   }
 
   /** A domain dies, and the server notices it at once. */
