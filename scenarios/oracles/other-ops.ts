@@ -52,6 +52,7 @@ export function predictStart(model: XenstoreModel, peer: Peer, asked: Asked): Pr
     return peer.transactions.has(id) ? `transaction ${id} of this connection is still open` : undefined;
   };
   const effect = (payload: string) => {
+    if (payload === '') return; // its reply never came: nobody knows the id, and nobody can use it
     peer.transactions.set(Number(payload.slice(0, -1)), new Transaction(model.tree));
   };
   return { answer: reply('<id>\0'), accepts, effect, mayFail: peer.isPriv ? [] : ['ENOSPC', 'ENOMEM'] };
