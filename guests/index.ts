@@ -1,3 +1,4 @@
+export { XS } from '../store/wire.ts';
 export { type OperatorPlan, operator, quiesce, readTree, type SeenNode } from './operator.ts';
 export { GuestOs, Me } from './os.ts';
 export { octets, split, strings, text } from './payload.ts';
@@ -14,4 +15,4 @@ export {
   type WatchEvent,
   XsClient,
 } from './xs-client.ts';
-export { XS, Xs } from './xs-ops.ts';
+export { Xs } from './xs-ops.ts';

@@ -1,9 +1,10 @@
 import type { Actor } from '../sim/index.ts';
+import { XS } from '../store/wire.ts';
 import type { Me } from './os.ts';
 import { strings, text } from './payload.ts';
 import type { Traffic } from './traffic.ts';
 import type { XsClient } from './xs-client.ts';
-import { XS, Xs } from './xs-ops.ts';
+import { Xs } from './xs-ops.ts';
 
 export interface OperatorPlan {
   /** When each update is asked for, in requests of all traffic so far; ascending. */

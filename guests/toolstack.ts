@@ -1,9 +1,10 @@
 import { type Actor, DOMID_ANY, type Domain, type Frame, GNTTAB_RESERVED_XENSTORE, type Port } from '../sim/index.ts';
+import { XS } from '../store/wire.ts';
 import type { GuestOs, Me } from './os.ts';
 import { strings } from './payload.ts';
 import type { Traffic } from './traffic.ts';
 import type { EventQueue, XsClient } from './xs-client.ts';
-import { XS, Xs } from './xs-ops.ts';
+import { Xs } from './xs-ops.ts';
 
 /** A domain as the builder leaves it: paused, its ring page granted through entry 1, its store port unbound. */
 export interface BuiltDomain {

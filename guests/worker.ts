@@ -1,9 +1,10 @@
 import { type Actor, PARK } from '../sim/index.ts';
+import { XS } from '../store/wire.ts';
 import type { Me } from './os.ts';
 import { split } from './payload.ts';
 import type { Traffic } from './traffic.ts';
 import type { EventQueue, Pending, WatchEvent, XsClient } from './xs-client.ts';
-import { XS, Xs } from './xs-ops.ts';
+import { Xs } from './xs-ops.ts';
 
 export interface WorkerPlan {
   readonly domid: number;

@@ -15,18 +15,9 @@ import {
   used,
   writableChunk,
 } from '../sim/index.ts';
+import { HEADER_BYTES, PAYLOAD_MAX, XS } from '../store/wire.ts';
 import type { GuestOs, Me } from './os.ts';
 import { split, strings, text } from './payload.ts';
-
-const HEADER_BYTES = 16;
-const PAYLOAD_MAX = 4096;
-/** Message types that the client itself must know. Source: xen/include/public/io/xs_wire.h. */
-const XS_WATCH = 4;
-const XS_UNWATCH = 5;
-const XS_TRANSACTION_START = 6;
-const XS_TRANSACTION_END = 7;
-const XS_WATCH_EVENT = 15;
-const XS_ERROR = 16;
 
 /** Virtual time of the client's own work. */
 const LOAD_NS = 20;
@@ -184,7 +175,7 @@ export class XsClient {
   *watch(queue: EventQueue, path: string, token: string, depth?: number): Actor<Reply> {
     this.#watches.set(token, queue);
     const payload = depth === undefined ? strings(path, token) : strings(path, token, String(depth));
-    const reply = yield* this.request(queue.me, XS_WATCH, payload);
+    const reply = yield* this.request(queue.me, XS.WATCH, payload);
     if (reply.error !== undefined) this.#watches.delete(token);
     return reply;
   }
@@ -192,18 +183,18 @@ export class XsClient {
   /** Remove a watch; events of it that are still on their way are dropped from now on. */
   *unwatch(me: Me, path: string, token: string): Actor<Reply> {
     this.#watches.delete(token);
-    return yield* this.request(me, XS_UNWATCH, strings(path, token));
+    return yield* this.request(me, XS.UNWATCH, strings(path, token));
   }
 
   /** TRANSACTION_START; the id, or the errno name. */
   *begin(me: Me): Actor<{ readonly txId: number } | { readonly error: string }> {
-    const reply = yield* this.request(me, XS_TRANSACTION_START, strings(''));
+    const reply = yield* this.request(me, XS.TRANSACTION_START, strings(''));
     return reply.error === undefined ? { txId: Number(text(reply.payload).slice(0, -1)) } : { error: reply.error };
   }
 
   /** TRANSACTION_END; the errno name, or undefined. */
   *end(me: Me, txId: number, commit: boolean): Actor<string | undefined> {
-    return (yield* this.request(me, XS_TRANSACTION_END, strings(commit ? 'T' : 'F'), txId)).error;
+    return (yield* this.request(me, XS.TRANSACTION_END, strings(commit ? 'T' : 'F'), txId)).error;
   }
 
   /**
@@ -315,7 +306,7 @@ export class XsClient {
   #got(message: Received, end: number): void {
     const { type, reqId, txId, payload } = message;
     this.observer?.got(end, type, reqId, txId, payload);
-    if (type === XS_WATCH_EVENT) {
+    if (type === XS.WATCH_EVENT) {
       const [path, token] = split(payload);
       const queue = token === undefined ? undefined : this.#watches.get(token);
       if (queue === undefined || path === undefined || token === undefined) this.strayEvents++;
@@ -331,7 +322,7 @@ export class XsClient {
       return;
     }
     this.#waiting.delete(reqId);
-    waiter.reply = { type, payload, error: type === XS_ERROR ? text(payload).replace(/\0$/, '') : undefined };
+    waiter.reply = { type, payload, error: type === XS.ERROR ? text(payload).replace(/\0$/, '') : undefined };
     waiter.me.wake();
     if (this.#queue.length > 0) this.#pump?.wake();
   }

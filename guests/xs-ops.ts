@@ -1,33 +1,8 @@
 import type { Actor } from '../sim/index.ts';
+import { XS } from '../store/wire.ts';
 import type { Me } from './os.ts';
 import { octets, strings } from './payload.ts';
 import type { Pending, Reply, XsClient } from './xs-client.ts';
-
-/** Message types. Source: xen/include/public/io/xs_wire.h. */
-export const XS = {
-  CONTROL: 0,
-  DIRECTORY: 1,
-  READ: 2,
-  GET_PERMS: 3,
-  WATCH: 4,
-  UNWATCH: 5,
-  TRANSACTION_START: 6,
-  TRANSACTION_END: 7,
-  INTRODUCE: 8,
-  RELEASE: 9,
-  GET_DOMAIN_PATH: 10,
-  WRITE: 11,
-  MKDIR: 12,
-  RM: 13,
-  SET_PERMS: 14,
-  WATCH_EVENT: 15,
-  ERROR: 16,
-  IS_DOMAIN_INTRODUCED: 17,
-  RESUME: 18,
-  SET_TARGET: 19,
-  RESET_WATCHES: 21,
-  DIRECTORY_PART: 22,
-} as const;
 
 /** One actor's view of its domain's client: operations by name, each returning its reply. */
 export class Xs {

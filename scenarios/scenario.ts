@@ -1,3 +1,4 @@
+import type { UpdateRecord } from '../store/index.ts';
 import type { History, Verdict } from './history.ts';
 
 /** A value that a user can set with `--set key=value`; all are whole numbers or words, so that a line replays a run. */
@@ -33,29 +34,9 @@ export interface RunRequest {
   readonly checks: boolean;
 }
 
-/** What one live update interrupted, seen at the moment of the dump. */
-export interface UpdateReport {
-  readonly n: number;
-  readonly format: string;
-  /** Virtual ns at which the image was complete. */
-  readonly atNs: number;
-  readonly outcome: 'ok' | 'failed';
-  /** What the requester was told. */
+/** What one live update interrupted, and what its requester was told. */
+export interface UpdateReport extends UpdateRecord {
   readonly answer: string;
-  readonly connections: number;
-  /** Requests of which the store had consumed some octets, but not all. */
-  readonly partialRequests: number;
-  /** Octets of requests that were in rings, not consumed. */
-  readonly requestOctetsInRings: number;
-  readonly partialReplies: number;
-  readonly queuedReplies: number;
-  readonly queuedEvents: number;
-  readonly openTransactions: number;
-  readonly watches: number;
-  readonly nodes: number;
-  readonly imageBytes: number;
-  /** Virtual ns during which nobody was served. */
-  readonly pauseNs: number;
 }
 
 export interface RunResult {

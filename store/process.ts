@@ -54,12 +54,17 @@ export interface ProcessOptions {
 export interface UpdateRecord {
   readonly n: number;
   readonly format: string;
+  /** Virtual ns at which the update began. */
   readonly atNs: number;
   readonly outcome: 'ok' | 'failed';
+  /** Why it failed; '' otherwise. */
   readonly reason: string;
   readonly connections: number;
+  /** Requests of which the store had consumed some octets, but not all. */
   readonly partialRequests: number;
+  /** Octets of requests that were in rings, not consumed. */
   readonly requestOctetsInRings: number;
+  /** Messages to clients of which some octets were written, but not all. */
   readonly partialReplies: number;
   readonly queuedReplies: number;
   readonly queuedEvents: number;
@@ -67,6 +72,7 @@ export interface UpdateRecord {
   readonly watches: number;
   readonly nodes: number;
   readonly imageBytes: number;
+  /** Virtual ns during which nobody was served. */
   readonly pauseNs: number;
 }
 
