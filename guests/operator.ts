@@ -1,7 +1,8 @@
 import type { Actor } from '../sim/index.ts';
+import { textOf as text } from '../store/octets.ts';
 import { XS } from '../store/wire.ts';
 import type { Me } from './os.ts';
-import { strings, text } from './payload.ts';
+import { strings } from './payload.ts';
 import type { Traffic } from './traffic.ts';
 import type { XsClient } from './xs-client.ts';
 import { Xs } from './xs-ops.ts';

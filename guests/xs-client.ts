@@ -15,9 +15,10 @@ import {
   used,
   writableChunk,
 } from '../sim/index.ts';
+import { textOf as text } from '../store/octets.ts';
 import { HEADER_BYTES, PAYLOAD_MAX, XS } from '../store/wire.ts';
 import type { GuestOs, Me } from './os.ts';
-import { split, strings, text } from './payload.ts';
+import { split, strings } from './payload.ts';
 
 /** Virtual time of the client's own work. */
 const LOAD_NS = 20;

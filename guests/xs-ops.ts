@@ -1,7 +1,8 @@
 import type { Actor } from '../sim/index.ts';
+import { octetsOf as octets } from '../store/octets.ts';
 import { XS } from '../store/wire.ts';
 import type { Me } from './os.ts';
-import { octets, strings } from './payload.ts';
+import { strings } from './payload.ts';
 import type { Pending, Reply, XsClient } from './xs-client.ts';
 
 /** One actor's view of its domain's client: operations by name, each returning its reply. */

@@ -7,7 +7,7 @@ import {
   Traffic,
   XsClient,
 } from '../guests/index.ts';
-import { type Jitter, Listener, Machine, type Task } from '../sim/index.ts';
+import { type Jitter, Listener, Machine } from '../sim/index.ts';
 import { type ProcessOptions, type StorePolicy, startXenstored, type XenstoredProcess } from '../store/index.ts';
 import { Recorder } from './recorder.ts';
 
@@ -102,9 +102,5 @@ export class World {
     let n = this.dom0.client.inFlight;
     for (const { os, client } of this.guests) if (os.domain.isRunning) n += client.inFlight;
     return n;
-  }
-
-  get storeTask(): Task {
-    return this.store.task;
   }
 }

@@ -1,5 +1,5 @@
 import { EventChannels } from './event-channel.ts';
-import { ENTRIES_PER_FRAME, GrantTable, Maptrack } from './grant-table.ts';
+import { GrantTable, Maptrack } from './grant-table.ts';
 import type { Domid } from './ids.ts';
 import { Memory } from './memory.ts';
 import type { Task } from './scheduler.ts';
@@ -36,15 +36,5 @@ export class Domain {
   /** Whether the domain's tasks may take a step now (CHK-7). */
   get isRunning(): boolean {
     return this.controllerPauses === 0 && this.dying === 'alive' && this.shutdown === undefined;
-  }
-
-  /** One more grant frame: 512 more references. */
-  growGrants(): void {
-    this.grants.frames.push(this.memory.alloc());
-  }
-
-  /** References that the guest's allocator may use; the first eight are the toolstack's. */
-  get grantCount(): number {
-    return this.grants.frames.length * ENTRIES_PER_FRAME;
   }
 }

@@ -100,11 +100,6 @@ export class Scheduler {
     for (const task of domain.tasks) if (task.state === 'stalled') this.#queue(task, this.nowNs);
   }
 
-  /** Nothing is due any more, whatever happens: every task is parked, stalled or done. */
-  get isIdle(): boolean {
-    return this.#heap.length === 0;
-  }
-
   /** Due time of the next entry; `undefined` when idle. */
   get nextNs(): number | undefined {
     return this.#heap[0]?.dueNs;

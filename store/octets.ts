@@ -25,8 +25,3 @@ export function octetsOf(...parts: readonly (string | Uint8Array)[]): Uint8Array
   }
   return bytes;
 }
-
-/** Order of octets. Octet strings compare by code unit, which is the same. */
-export function compareOctets(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
-}

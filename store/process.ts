@@ -111,11 +111,6 @@ export class XenstoredProcess {
     this.#host.task = this.task;
   }
 
-  /** How many instances have served. */
-  get instances(): number {
-    return 1 + this.updates.filter((u) => u.outcome === 'ok').length;
-  }
-
   /** A guest waits until the write rate limit lets it be read again. */
   get waitsForCredit(): boolean {
     return this.#daemon.state.waitsForCredit;

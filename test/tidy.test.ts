@@ -10,7 +10,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   sim: ['sim'],
   'store/format': ['store/format'],
   store: ['store', 'store/format', 'sim'],
-  guests: ['guests', 'sim', 'store/wire.ts'], // they have the headers, not the daemon
+  guests: ['guests', 'sim', 'store/wire.ts', 'store/octets.ts'], // they have the headers, not the daemon
   'scenarios/oracles': ['scenarios/oracles', 'scenarios/history.ts'],
   'scenarios/invariants': ['scenarios/invariants', 'scenarios/oracles', 'scenarios/history.ts'],
   scenarios: ['scenarios', 'scenarios/oracles', 'scenarios/invariants', 'guests', 'store', 'store/format', 'sim'],

@@ -1,3 +1,4 @@
+import { octets } from '../../guests/index.ts';
 import {
   type Domain,
   type Frame,
@@ -69,7 +70,7 @@ export class RingEnd implements Link {
       this.#ring.store32(RSP_CONS, (cons + count) >>> 0, true);
     }
     if (pieces.length > 0) this.#notify();
-    return join(pieces);
+    return octets(...pieces);
   }
 
   #notify(): void {
@@ -108,14 +109,4 @@ export class SocketEnd implements Link {
   close(): void {
     this.#socket.close();
   }
-}
-
-function join(pieces: readonly Uint8Array[]): Uint8Array {
-  const bytes = new Uint8Array(pieces.reduce((n, p) => n + p.length, 0));
-  let at = 0;
-  for (const piece of pieces) {
-    bytes.set(piece, at);
-    at += piece.length;
-  }
-  return bytes;
 }
