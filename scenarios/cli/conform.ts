@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { conform, type RunScript } from '../conform/conform.ts';
+import { conform, type Outcome, type RunScript } from '../conform/conform.ts';
 import { whyNot } from '../conform/daemon.ts';
 import { Driver } from '../drive/drive.ts';
 import { formatAction } from '../drive/script.ts';
@@ -10,39 +10,45 @@ interface ConformOptions {
   readonly seeds: { readonly from: number; readonly to: number };
   readonly actions: number;
   readonly liveUpdates?: true;
+  readonly liveUpdateEvery: number;
 }
 
 /** Run seeded scripts on a real daemon and on ours, and print the shortest script of each difference. Exit 1: they differ. */
 export async function conformCommand(options: ConformOptions): Promise<number> {
-  const { daemon, compat, actions, seeds } = options;
+  const { daemon, compat, actions, seeds, liveUpdateEvery } = options;
   const reason = existsSync(daemon) ? await whyNot(daemon) : `${daemon}: no such file`;
   if (reason !== undefined) {
     process.stderr.write(`xenarium: ${reason}\n`);
     return 2;
   }
-  const found = await conform({
+  const outcomes = await conform({
     daemon,
     compat,
     seeds: Array.from({ length: seeds.to - seeds.from + 1 }, (_, i) => String(seeds.from + i)),
     count: actions,
     liveUpdates: options.liveUpdates === true,
-    runOurs: runOurs(compat),
-    onSeed: (seed, difference) => {
-      if (difference === undefined) return;
-      const lines = (title: string, text: readonly string[]) => `  ${title}\n${text.map((l) => `    ${l}\n`).join('')}`;
-      process.stdout.write(
-        `seed ${seed} differs:\n${lines('script', difference.script.map(formatAction))}${lines('daemon', difference.daemon)}${lines('ours', difference.ours)}`,
-      );
-    },
+    liveUpdateEvery,
+    runOurs: runOurs(compat, liveUpdateEvery),
+    onSeed: (seed, outcome) => process.stdout.write(outcomeText(seed, outcome)),
   });
-  process.stdout.write(`seeds ${seeds.from}..${seeds.to}, ${actions} actions each: ${found.length} differ\n`);
-  return found.length === 0 ? 0 : 1;
+  const count = (kind: Outcome['kind']) => outcomes.filter((one) => one.kind === kind).length;
+  const died = count('died') > 0 ? `, in ${count('died')} the daemon died` : '';
+  process.stdout.write(`seeds ${seeds.from}..${seeds.to}, ${actions} actions each: ${count('different')} differ${died}\n`);
+  return count('same') === outcomes.length ? 0 : 1;
+}
+
+function outcomeText(seed: string, outcome: Outcome): string {
+  if (outcome.kind === 'same') return '';
+  if (outcome.kind === 'died') return `seed ${seed}: ${outcome.reason.trimEnd()}\n`;
+  const { script, daemon, ours } = outcome.difference;
+  const lines = (title: string, text: readonly string[]) => `  ${title}\n${text.map((l) => `    ${l}\n`).join('')}`;
+  return `seed ${seed} differs:\n${lines('script', script.map(formatAction))}${lines('daemon', daemon)}${lines('ours', ours)}`;
 }
 
 /** A script in the simulator, as `xenarium drive` runs it. */
-export function runOurs(compat: '4.22' | '4.17'): RunScript {
+export function runOurs(compat: '4.22' | '4.17', liveUpdateEvery = 0): RunScript {
   return (script) => {
-    const driver = new Driver({ compat, seed: '1', liveUpdateEvery: 0, format: compat === '4.17' ? 'v1' : 'v2' });
+    const driver = new Driver({ compat, seed: '1', liveUpdateEvery, format: compat === '4.17' ? 'v1' : 'v2' });
     return script.map((action) => driver.perform(action));
   };
 }

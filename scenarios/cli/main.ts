@@ -75,6 +75,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     .option('--compat <version>', 'whose behaviour', oneOf(['4.22', '4.17']), '4.17')
     .option('--actions <n>', 'actions in each script', positive, 300)
     .option('--live-updates', 'with live updates in the scripts')
+    .option('--live-update-every <k>', 'on both sides, silently after so many actions', positive, 0)
     .action(async (options) => done(await conformCommand(options)));
   const image = program.command('image').description('look into a live-update image');
   image

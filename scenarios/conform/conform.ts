@@ -17,10 +17,18 @@ export interface ConformOptions {
   /** Actions a script. */
   readonly count: number;
   readonly liveUpdates: boolean;
+  /** Both sides update themselves silently after so many actions each; 0 = never. Ours has to do it in `runOurs`. */
+  readonly liveUpdateEvery: number;
   readonly runOurs: RunScript;
   /** Called after every seed. */
-  readonly onSeed?: (seed: string, difference: Difference | undefined) => void;
+  readonly onSeed?: (seed: string, outcome: Outcome) => void;
 }
+
+/** What a seed came to: the two agree, they disagree, or the daemon ended in the middle of the script. */
+export type Outcome =
+  | { readonly kind: 'same' }
+  | { readonly kind: 'different'; readonly difference: Difference }
+  | { readonly kind: 'died'; readonly reason: string };
 
 /** A script on which the two sides disagree, without an action that could be left out, and what its last action gave. */
 export interface Difference {
@@ -30,22 +38,34 @@ export interface Difference {
   readonly ours: readonly string[];
 }
 
-/** Compare on one script per seed; returns the differences, each shrunk. Errors: a daemon that does not start, or dies. */
-export async function conform(options: ConformOptions): Promise<readonly Difference[]> {
-  const found: Difference[] = [];
+/** Compare on one script per seed; returns what each came to, differences shrunk. Errors: a daemon that does not start. */
+export async function conform(options: ConformOptions): Promise<readonly Outcome[]> {
+  const outcomes: Outcome[] = [];
   for (const seed of options.seeds) {
-    const { count, compat, liveUpdates } = options;
-    const script = generateScript({ seed, count, compat, liveUpdates });
-    const difference = await compareScript(options, script);
-    if (difference !== undefined) found.push({ seed, ...difference });
-    options.onSeed?.(seed, difference && { seed, ...difference });
+    const outcome = await conformSeed(options, seed);
+    outcomes.push(outcome);
+    options.onSeed?.(seed, outcome);
   }
-  return found;
+  return outcomes;
+}
+
+async function conformSeed(options: ConformOptions, seed: string): Promise<Outcome> {
+  const { count, compat, liveUpdates, liveUpdateEvery } = options;
+  // A script that is to survive live updates keeps out what a daemon does not survive then.
+  const script = generateScript({ seed, count, compat, liveUpdates: liveUpdates || liveUpdateEvery > 0 });
+  try {
+    const difference = await compareScript(options, script);
+    if (difference === undefined) return { kind: 'same' };
+    return { kind: 'different', difference: { seed, ...difference } };
+  } catch (error) {
+    if (!(error instanceof DaemonDied)) throw error;
+    return { kind: 'died', reason: error.message }; // its own fault: there is nothing to compare with
+  }
 }
 
 /** Compare on one script; a difference comes back shrunk. */
 export async function compareScript(
-  options: Pick<ConformOptions, 'daemon' | 'runOurs'>,
+  options: Pick<ConformOptions, 'daemon' | 'runOurs' | 'liveUpdateEvery'>,
   script: readonly Action[],
 ): Promise<Omit<Difference, 'seed'> | undefined> {
   const first = await firstDifference(options, script);
@@ -127,16 +147,30 @@ interface Disagreement {
 }
 
 async function firstDifference(
-  options: Pick<ConformOptions, 'daemon' | 'runOurs'>,
+  options: Pick<ConformOptions, 'daemon' | 'runOurs' | 'liveUpdateEvery'>,
   script: readonly Action[],
 ): Promise<Disagreement | undefined> {
-  const daemon = await runScript({ binary: options.daemon }, script);
+  const daemon = await runDaemon(options.daemon, script, options.liveUpdateEvery);
   const ours = await options.runOurs(script);
   for (const [at, lines] of daemon.entries()) {
     const other = ours[at] ?? [];
     if (comparable(lines) !== comparable(other)) return { at, daemon: lines, ours: other };
   }
   return undefined;
+}
+
+/** The script on the daemon; its own updates after every so many actions leave only what they made others see. */
+async function runDaemon(binary: string, script: readonly Action[], every: number): Promise<Output> {
+  if (every === 0) return runScript({ binary }, script);
+  const update: Action = { kind: 'liveUpdate', format: 'v1' };
+  const spread = script.flatMap((action, i) => ((i + 1) % every === 0 ? [action, update] : [action]));
+  const output = await runScript({ binary }, spread);
+  const groups: string[][] = [];
+  for (const [at, action] of spread.entries()) {
+    if (action === update) groups.at(-1)?.push(...output[at]!.slice(1));
+    else groups.push([...output[at]!]);
+  }
+  return groups;
 }
 
 /** Lines without what depends on how fast a machine is: the ages of transactions in a refused live update. */

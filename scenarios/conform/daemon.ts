@@ -246,8 +246,9 @@ export class Daemon {
       }
     });
     this.#control.on('error', () => {});
-    this.#child.once('exit', () => {
+    this.#child.once('exit', (code, signal) => {
       this.#isAlive = false;
+      this.#stderr.push(signal === null ? `exit ${code}\n` : `${signal}\n`);
       this.#settle(undefined);
     });
   }
@@ -361,7 +362,7 @@ export class Daemon {
     await this.quiet();
     this.#setDomain(domid, [0, 0, 0, 0]);
     await rm(join(this.dir, `page-${domid}`), { force: true });
-    // Complete destruction raises the VIRQ once more, but then the last mapping is gone, and nobody is left to tell.
+    this.#raiseVirq(); // the second one, when the last mapping is gone and the domid is free
   }
 
   #raiseVirq(): void {

@@ -1,4 +1,4 @@
-import { type Stream, Streams } from '../../sim/index.ts';
+import { RING_BYTES, type Stream, Streams } from '../../sim/index.ts';
 import { message, type OpName, XS } from '../../store/wire.ts';
 import { type Action, type MessageAction, RING_GFN, RING_PORT, SHUTDOWN_REASONS } from '../drive/script.ts';
 
@@ -40,6 +40,8 @@ class Writer {
   /** Open transactions by connection: the names that `as` gave them. */
   readonly #open = new Map<string, string[]>();
   readonly #held = new Set<string>();
+  /** Octets put into rings that consume nothing: the store may have left them there. */
+  readonly #unread = new Map<string, number>();
   /** The connection that is in the middle of a message. */
   #busy: string | undefined;
   /** Stubdomains and their targets: releasing or destroying one leaves dangling pointers behind. */
@@ -126,11 +128,12 @@ class Writer {
   /** Forget what the script knows of a connection that has ended or was reset. */
   #forget(name: string): void {
     this.#open.delete(name);
-    if (this.#held.delete(name)) this.#push({ kind: 'free', on: name });
+    if (this.#held.has(name)) this.#free(name);
   }
 
   #free(name: string): void {
     this.#held.delete(name);
+    this.#unread.delete(name);
     this.#push({ kind: 'free', on: name });
   }
 
@@ -369,8 +372,14 @@ class Writer {
       ['GET_DOMAIN_PATH', '5\0'],
     ] as const);
     const octets = message(XS[op], this.#rawReq++, 0, octetsOf(payload));
-    if (octets.length > 900 || oneIn(2) || this.#held.has(on)) return this.#push({ kind: 'raw', on, octets });
     const isSocket = this.#sockets.has(on);
+    // What a ring has no room for is lost to the script, and the message stays half-read: 4.17 frees its buffer at the
+    // next INTRODUCE and goes on to use it.
+    if (!isSocket && (this.#unread.get(on) ?? 0) + octets.length > RING_BYTES) return;
+    if (octets.length > 900 || oneIn(2) || this.#held.has(on)) {
+      if (!isSocket && this.#held.has(on)) this.#unread.set(on, (this.#unread.get(on) ?? 0) + octets.length);
+      return this.#push({ kind: 'raw', on, octets });
+    }
     // A socket's header without its body: the C daemon would serve nobody until an octet comes.
     const cut = isSocket ? 17 + below(octets.length - 17) : 1 + below(octets.length - 1);
     this.#push({ kind: 'raw', on, octets: octets.slice(0, cut) });

@@ -91,6 +91,7 @@ export class Driver {
       case 'domain':
         return { kind: 'domain', domid: action.domid, introduced: this.#createDomain(action.domid) };
       case 'socket': {
+        this.#connections.get(action.name)?.link.close(); // the name now stands for the new one
         const connection = this.#connection(action.name, new SocketEnd(this.#world.listener.connect()));
         this.#connections.set(action.name, connection);
         this.#settle();
@@ -133,6 +134,7 @@ export class Driver {
         });
       case 'shutdown':
         return this.#domain(action.domid, (domain) => {
+          this.#world.machine.resume(domain); // a domain that shuts down again ran in between
           this.#world.machine.shutdown(domain, action.reason);
           this.#settle();
           return { kind: 'shutdown', domid: action.domid };

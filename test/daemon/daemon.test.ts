@@ -158,17 +158,25 @@ describe.skipIf(C.reason !== undefined)('scripts on the real C daemon', () => {
 
   it('agree with themselves', async () => {
     const seen: string[] = [];
-    const differences = await conform({
+    const outcomes = await conform({
       daemon: binary,
       compat: '4.17',
       seeds: ['1', '2'],
       count: 60,
       liveUpdates: true,
+      liveUpdateEvery: 0,
       runOurs: (script) => runScript({ binary }, script),
       onSeed: (seed) => seen.push(seed),
     });
-    expect(differences).toEqual([]);
+    expect(outcomes).toEqual([{ kind: 'same' }, { kind: 'same' }]);
     expect(seen).toEqual(['1', '2']);
+  });
+
+  it('that end the daemon are told from those that differ', async () => {
+    const died = new DaemonDied('its last words');
+    const runOurs = () => Promise.reject(died);
+    const options = { daemon: binary, compat: '4.17', count: 10, liveUpdates: false, liveUpdateEvery: 0 } as const;
+    expect(await conform({ ...options, seeds: ['1'], runOurs })).toEqual([{ kind: 'died', reason: 'its last words' }]);
   });
 
   it('show a difference as the shortest script that has it', async () => {
@@ -185,7 +193,7 @@ describe.skipIf(C.reason !== undefined)('scripts on the real C daemon', () => {
         actions.some((a) => 'op' in a && a.type === 17 && a.on === 'z');
       return output.map((lines) => (lies && lines[0]?.startsWith('{"on": "z", "op": "READ"') ? ['a lie'] : lines));
     };
-    const found = await compareScript({ daemon: binary, runOurs }, script);
+    const found = await compareScript({ daemon: binary, runOurs, liveUpdateEvery: 0 }, script);
     expect(found?.ours).toEqual(['a lie']);
     expect(found?.daemon[0]).toMatch(/^{"on": "z", "op": "READ", /);
     expect(found?.script.map(formatAction)).toEqual([

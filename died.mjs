@@ -1,0 +1,10 @@
+import { generateScript } from './dist/scenarios/conform/generate.js';
+import { runScript, DaemonDied } from './dist/scenarios/conform/run-script.js';
+import { shrink } from './dist/scenarios/conform/shrink.js';
+import { isSound } from './dist/scenarios/conform/conform.js';
+import { formatAction } from './dist/scenarios/drive/script.js';
+const [seed,count,lu]=process.argv.slice(2);
+const script=generateScript({seed,count:Number(count??300),compat:'4.17',liveUpdates:lu==='lu'});
+const dies=async(a)=>{ if(!isSound(a)) return false; try{ await runScript({binary:'/usr/lib/xen-4.17/bin/xenstored'},a); return false;}catch(e){ if(e instanceof DaemonDied) return true; throw e;}};
+const least=await shrink(script,dies);
+for(const a of least) console.log(formatAction(a).slice(0,300));
