@@ -33,7 +33,9 @@ export async function conformCommand(options: ConformOptions): Promise<number> {
   });
   const count = (kind: Outcome['kind']) => outcomes.filter((one) => one.kind === kind).length;
   const died = count('died') > 0 ? `, in ${count('died')} the daemon died` : '';
-  process.stdout.write(`seeds ${seeds.from}..${seeds.to}, ${actions} actions each: ${count('different')} differ${died}\n`);
+  process.stdout.write(
+    `seeds ${seeds.from}..${seeds.to}, ${actions} actions each: ${count('different')} differ${died}\n`,
+  );
   return count('same') === outcomes.length ? 0 : 1;
 }
 
