@@ -13,7 +13,8 @@ import { promisify } from 'node:util';
  */
 
 const DOMIDS = 32768;
-const DOMAIN_OCTETS = 4;
+const DOMAIN_OCTETS = 16;
+const UNIQUE_ID_AT = 8;
 const STATUS_PORTS = 64;
 const STATUS_VIRQ = 0;
 const STATUS_SECONDS = 3;
@@ -213,6 +214,8 @@ export class Daemon {
   /** How often sockets brought something; only changes matter. */
   #arrivals = 0;
   #sequence = 0;
+  /** Of the youngest domain; dom0 has 1. */
+  #uniqueId = 1;
   #waiting: ((idle: Idle | undefined) => void) | undefined;
   #isAlive = true;
 
@@ -335,32 +338,43 @@ export class Daemon {
   async createDomain(domid: number): Promise<RingPage> {
     const path = join(this.dir, `page-${domid}`);
     if (!this.exists(domid)) await writeFile(path, new Uint8Array(PAGE_OCTETS));
-    this.#setDomain(domid, [1, 0, 0, 0]);
+    if (!this.exists(domid)) this.#setDomain(domid, { exists: 1, uniqueId: ++this.#uniqueId });
     return new RingPage(path);
   }
 
   exists(domid: number): boolean {
-    const entry = new Uint8Array(DOMAIN_OCTETS);
-    readSync(this.#fds.domains, entry, 0, DOMAIN_OCTETS, domid * DOMAIN_OCTETS);
-    return entry[0] !== 0;
+    return this.#entry(domid)[0] !== 0;
   }
 
-  #setDomain(domid: number, entry: readonly [exists: number, shutdown: number, reason: number, dying: number]): void {
-    writeSync(this.#fds.domains, new Uint8Array(entry), 0, DOMAIN_OCTETS, domid * DOMAIN_OCTETS);
+  #entry(domid: number): Uint8Array {
+    const entry = new Uint8Array(DOMAIN_OCTETS);
+    readSync(this.#fds.domains, entry, 0, DOMAIN_OCTETS, domid * DOMAIN_OCTETS);
+    return entry;
+  }
+
+  /** What the hypervisor tells of a domain changes; while the VIRQ is bound, it also remembers that it did. */
+  #setDomain(domid: number, to: { exists: 0 | 1; shutdown?: number; dying?: 1; uniqueId?: number }): void {
+    const entry = to.exists === 1 && to.uniqueId === undefined ? this.#entry(domid) : new Uint8Array(DOMAIN_OCTETS);
+    entry[0] = to.exists;
+    if (to.shutdown !== undefined) [entry[1], entry[2]] = [1, to.shutdown];
+    if (to.dying !== undefined) entry[3] = to.dying;
+    entry[4] = this.#status(STATUS_VIRQ) === 0 ? 0 : 1;
+    if (to.uniqueId !== undefined) new DataView(entry.buffer).setUint32(UNIQUE_ID_AT, to.uniqueId, true);
+    writeSync(this.#fds.domains, entry, 0, DOMAIN_OCTETS, domid * DOMAIN_OCTETS);
   }
 
   /** The domain shuts down, and the store is told. */
   shutdownDomain(domid: number, reason: keyof typeof SHUTDOWN_CODES): void {
-    this.#setDomain(domid, [1, 1, SHUTDOWN_CODES[reason], 0]);
+    this.#setDomain(domid, { exists: 1, shutdown: SHUTDOWN_CODES[reason] });
     this.#raiseVirq();
   }
 
   /** The domain is destroyed, as a toolstack does it: dying while its pages are mapped elsewhere, then gone. */
   async destroyDomain(domid: number): Promise<void> {
-    this.#setDomain(domid, [1, 1, 0, 1]);
+    this.#setDomain(domid, { exists: 1, dying: 1 });
     this.#raiseVirq();
     await this.quiet();
-    this.#setDomain(domid, [0, 0, 0, 0]);
+    this.#setDomain(domid, { exists: 0 });
     await rm(join(this.dir, `page-${domid}`), { force: true });
     this.#raiseVirq(); // the second one, when the last mapping is gone and the domid is free
   }
@@ -413,7 +427,8 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   await writeFile(join(dir, 'xsd_port'), '1');
   const conf = `persistent = false\nxenstored-kva = ${join(dir, 'page-0')}\nxenstored-port = ${join(dir, 'xsd_port')}\n`;
   await writeFile(join(dir, 'oxenstored.conf'), conf);
-  await patch(join(dir, 'domains'), 0, [1, 0, 0, 0]);
+  await patch(join(dir, 'domains'), 0, [1]);
+  await patch(join(dir, 'domains'), UNIQUE_ID_AT, [1]);
   await patch(join(dir, 'status'), 4 * STATUS_SECONDS, [0, 0, 0x10, 0]); // any time but zero will do
 
   const server = createServer();

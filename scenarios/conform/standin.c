@@ -5,7 +5,9 @@
  * harness.ts prepares and watches. Nothing is kept in this process that must outlive exec: a live update goes on with
  * the same files, the same event device (a FIFO, open without close-on-exec) and the same ports.
  *
- *   domains     4 octets per domid, written by the harness: exists, shutdown, shutdown reason, dying
+ *   domains     16 octets per domid, written by the harness: exists, shutdown, shutdown reason, dying, changed (set by the
+ *               harness, cleared here when asked for; means something only while VIRQ_DOM_EXC is bound), 3 unused, and the
+ *               unique id, u64
  *   page-<d>    the ring page of domain d, which is also what its grant 1 and its gfn map to
  *   evtchn      FIFO of ready ports, u32 each, made here: read by the daemon, written by the harness and by a bind
  *   status      u32 words, written here: STATUS_* below, then from STATUS_PORTS on the remote port bound per domid
@@ -53,12 +55,12 @@
 #define SOON_MS 8000
 
 enum { STATUS_VIRQ, STATUS_NOTIFIES, STATUS_OWED, STATUS_SECONDS, STATUS_MILLIS, STATUS_PORTS = 64 };
-enum { DOM_EXISTS, DOM_SHUTDOWN, DOM_REASON, DOM_DYING, DOM_OCTETS };
+enum { DOM_EXISTS, DOM_SHUTDOWN, DOM_REASON, DOM_DYING, DOM_CHANGED, DOM_UNIQUE_ID = 8, DOM_OCTETS = 16 };
 
 static const char *dir;
 static int control = -1;
 static volatile uint32_t *status;
-static const volatile uint8_t *domains;
+static volatile uint8_t *domains;
 
 static void die(const char *what)
 {
@@ -414,6 +416,14 @@ int xenevtchn_bind_interdomain(event_device *xce, uint32_t domid, uint32_t remot
 	return PORT_BASE + domid;
 }
 
+static void mark_changed(int whether)
+{
+	uint32_t domid;
+
+	for (domid = 0; domid < DOMIDS; domid++)
+		domains[domid * DOM_OCTETS + DOM_CHANGED] = whether && dom_flag(domid, DOM_EXISTS);
+}
+
 int xenevtchn_bind_virq(event_device *xce, unsigned int virq)
 {
 	(void)xce;
@@ -421,6 +431,7 @@ int xenevtchn_bind_virq(event_device *xce, unsigned int virq)
 		errno = EINVAL;
 		return -1;
 	}
+	mark_changed(1); /* the bitmap starts with every domain that is there */
 	status[STATUS_VIRQ] = VIRQ_PORT;
 	return VIRQ_PORT;
 }
@@ -428,9 +439,10 @@ int xenevtchn_bind_virq(event_device *xce, unsigned int virq)
 int xenevtchn_unbind(event_device *xce, uint32_t port)
 {
 	(void)xce;
-	if (port == VIRQ_PORT && status[STATUS_VIRQ])
+	if (port == VIRQ_PORT && status[STATUS_VIRQ]) {
 		status[STATUS_VIRQ] = 0;
-	else if (port >= PORT_BASE && port < PORT_BASE + DOMIDS && status[STATUS_PORTS + port - PORT_BASE])
+		mark_changed(0);
+	} else if (port >= PORT_BASE && port < PORT_BASE + DOMIDS && status[STATUS_PORTS + port - PORT_BASE])
 		status[STATUS_PORTS + port - PORT_BASE] = 0;
 	else {
 		errno = EINVAL;
@@ -583,6 +595,67 @@ int xc_domain_getinfolist(void *xch, uint32_t first, unsigned int max, struct do
 	return 1;
 }
 
+/* libxenmanage, from 4.21 on: what XEN_DOMCTL_get_domain_state tells. */
+enum { STATE_EXIST = 1, STATE_SHUTDOWN = 2, STATE_DEAD = 8, CAP_CONTROL = 1, CAP_HARDWARE = 2 };
+
+void *xenmanage_open(void *log, unsigned int flags)
+{
+	(void)log;
+	(void)flags;
+	return malloc(1);
+}
+
+int xenmanage_close(void *xm)
+{
+	free(xm);
+	return 0;
+}
+
+static void tell_state(uint32_t domid, unsigned int *state, unsigned int *caps, uint64_t *unique_id)
+{
+	int exists = dom_flag(domid, DOM_EXISTS);
+
+	if (state)
+		*state = (exists ? STATE_EXIST : 0) | (dom_flag(domid, DOM_SHUTDOWN) ? STATE_SHUTDOWN : 0) |
+			 (dom_flag(domid, DOM_DYING) ? STATE_DEAD : 0);
+	if (caps)
+		*caps = domid ? 0 : CAP_CONTROL | CAP_HARDWARE;
+	if (unique_id && exists)
+		memcpy(unique_id, (const void *)(domains + domid * DOM_OCTETS + DOM_UNIQUE_ID), sizeof(*unique_id));
+	else if (unique_id)
+		*unique_id = 0;
+}
+
+int xenmanage_get_domain_info(void *xm, unsigned int domid, unsigned int *state, unsigned int *caps,
+			      uint64_t *unique_id)
+{
+	(void)xm;
+	if (!dom_flag(domid, DOM_EXISTS)) {
+		errno = ESRCH;
+		return -1;
+	}
+	tell_state(domid, state, caps, unique_id);
+	return 0;
+}
+
+int xenmanage_poll_changed_domain(void *xm, unsigned int *domid, unsigned int *state, unsigned int *caps,
+				  uint64_t *unique_id)
+{
+	uint32_t next = 0;
+
+	(void)xm;
+	while (next < DOMIDS && !domains[next * DOM_OCTETS + DOM_CHANGED])
+		next++;
+	if (next == DOMIDS) {
+		errno = ENOENT;
+		return -1;
+	}
+	domains[next * DOM_OCTETS + DOM_CHANGED] = 0;
+	*domid = next;
+	tell_state(next, state, caps, unique_id);
+	return 0;
+}
+
 /* Start ------------------------------------------------------------------------------------------------------------ */
 
 __attribute__((constructor)) static void start(void)
@@ -594,7 +667,7 @@ __attribute__((constructor)) static void start(void)
 	dir = getenv("XENARIUM_STANDIN");
 	if (!dir)
 		return;
-	domains = map_file("domains", DOMIDS * DOM_OCTETS, O_RDONLY, PROT_READ);
+	domains = map_file("domains", DOMIDS * DOM_OCTETS, O_RDWR, PROT_READ | PROT_WRITE);
 	status = map_file("status", (STATUS_PORTS + DOMIDS) * sizeof(*status), O_RDWR, PROT_READ | PROT_WRITE);
 	if (!domains || !status)
 		die("domains and status");
