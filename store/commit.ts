@@ -1,7 +1,8 @@
 import type { Connection } from './connection.ts';
+import { baseOf, parentOf } from './path.ts';
 import type { DaemonState } from './state.ts';
 import type { Transaction } from './transaction.ts';
-import { rewritten } from './tree.ts';
+import { ownerOf, rewritten, withoutChild } from './tree.ts';
 import { fireWatches } from './watch.ts';
 import { refuse } from './wire.ts';
 
@@ -16,17 +17,39 @@ export function commit(state: DaemonState, conn: Connection, tx: Transaction): v
   if (isLimited || state.compat.commitNeedsOwners) checkNodeCounts(state, tx, isLimited);
   for (const { path, base } of tx.accesses.values())
     if ((state.liveNode(path)?.generation ?? -1) !== base) refuse('EAGAIN');
+  const left: string[] = [];
   for (const { path, base, basePerms, node, modified, fire } of tx.accesses.values()) {
     if (!modified) continue;
     const live = state.liveNode(path);
-    if (node !== undefined) state.store(rewritten(node, node.perms, ++state.generation), live);
-    else if (live !== undefined && base !== -1) state.erase(live); // without a generation of its own
+    if (node !== undefined) {
+      const written = rewritten(node, node.perms, ++state.generation);
+      if (state.compat.commitSkipsOwnerless && state.domains.record(ownerOf(node)) === undefined) left.push(path);
+      else state.store(written, live);
+    } else if (live !== undefined && base !== -1) state.erase(live); // without a generation of its own
     // Who may see it is decided as the store is at this moment: of a new chain the leaf comes before its parents.
     const old = basePerms && { perms: basePerms, generation: base };
     if (fire !== undefined) fireWatches(state, path, state.liveNode(path), fire, old);
   }
-  for (const [owner, delta] of tx.nodeDeltas) state.domains.countNodes(owner, delta);
+  for (const [owner, delta] of tx.nodeDeltas)
+    if (left.length === 0 || state.domains.record(owner) !== undefined) state.domains.countNodes(owner, delta);
+  for (const path of left) repair(state, tx, path);
   state.payForWrites(conn, 1);
+}
+
+/** What the daemon's check of the store does about a node that was to be made and was not: nobody lists it, nothing is below. */
+function repair(state: DaemonState, tx: Transaction, path: string): void {
+  if (state.liveNode(path) !== undefined) return; // it is as it was before
+  const parent = state.liveNode(parentOf(path));
+  if (parent !== undefined) {
+    const rest = withoutChild(parent, baseOf(path));
+    if (rest !== parent) state.store(rewritten(rest, rest.perms, ++state.generation), parent);
+  }
+  for (const name of tx.accesses.keys()) {
+    const orphan = name.startsWith(`${path}/`) ? state.liveNode(name) : undefined;
+    if (orphan === undefined) continue;
+    state.domains.countNodes(ownerOf(orphan), -1);
+    state.erase(orphan);
+  }
 }
 
 /** Whoever gains or loses nodes must exist: ENOMEM. The quota is only for those who may not do everything: ENOSPC. */

@@ -48,6 +48,8 @@ export interface Compat {
   readonly countsAtOnce: boolean;
   /** Every commit asks whether the domains exist whose nodes it adds or removes, not only one that quotas are for. */
   readonly commitNeedsOwners: boolean;
+  /** A commit leaves out nodes whose owner is gone, and answers OK. */
+  readonly commitSkipsOwnerless: boolean;
   /** Parameters of CONTROL live-update that are looked at. */
   readonly liveUpdateArgsMax: number;
   /** Highest version of the state stream. */
@@ -80,6 +82,7 @@ const V422: Compat = {
   errorWordAlways: false,
   countsAtOnce: false,
   commitNeedsOwners: false,
+  commitSkipsOwnerless: true,
   liveUpdateArgsMax: 6,
   streamVersionMax: 2,
   quotaNames: [
@@ -120,6 +123,7 @@ const V417: Compat = {
   errorWordAlways: true,
   countsAtOnce: true,
   commitNeedsOwners: true,
+  commitSkipsOwnerless: false,
   liveUpdateArgsMax: 4,
   streamVersionMax: 1,
   quotaNames: [

@@ -53,7 +53,10 @@ export class View {
       fire: undefined,
     };
     tx.accesses.set(name, access);
-    if (node !== undefined) this.#charge(tx, copyOctets(tx, node, state.compat));
+    if (node !== undefined) {
+      this.#charge(tx, copyOctets(tx, node, state.compat));
+      if (conn !== undefined) state.exceeds(conn, 'node-size', nodeSize(node, state.compat)); // seen, and not refused
+    }
     return access;
   }
 
@@ -124,8 +127,8 @@ export class View {
       return node;
     }
     const access = this.#access(tx, node.path);
-    this.#charge(tx, copyOctets(tx, node, state.compat));
     if (access.node !== undefined) this.#charge(tx, -copyOctets(tx, access.node, state.compat));
+    this.#charge(tx, copyOctets(tx, node, state.compat));
     access.node = node;
     access.modified = true;
     return node;
@@ -139,6 +142,7 @@ export class View {
   #remove(node: Node): void {
     const { state, tx } = this;
     state.generation++;
+    if (!this.#isCounted(ownerOf(node))) refuse('EIO');
     this.#count(ownerOf(node), -1);
     if (tx === undefined) state.currentWrites++;
     this.#erase(node);
@@ -165,11 +169,27 @@ export class View {
       deltas = new Map();
       this.#deltas = deltas;
     }
-    deltas.set(owner, (deltas.get(owner) ?? 0) + delta);
+    const sum = (deltas.get(owner) ?? 0) + delta;
+    deltas.set(owner, sum);
+    if (this.state.compat.countsAtOnce) return;
+    const account = this.state.account(owner);
+    const seen = account.nodes + (this.tx?.nodeDeltas.get(owner) ?? 0) + sum;
+    this.state.noteMax(owner, account, 'nodes', seen);
   }
 
-  /** Move a node's count to a new owner. */
+  /**
+   * False: a transaction works on a node whose owner died meanwhile, and whose nodes are counted by the request (4.22) or
+   * only at commit (4.17).
+   */
+  #isCounted(owner: number): boolean {
+    const { state, conn, tx } = this;
+    if (tx === undefined || state.compat.countsAtOnce || owner === conn?.domid) return true;
+    return state.domains.findOrMake(owner) !== undefined;
+  }
+
+  /** Move a node's count to a new owner. Errors: ENOMEM the old one is gone. */
   reown(from: number, to: number): void {
+    if (!this.#isCounted(from)) refuse('ENOMEM');
     // Also where both are the same: a commit asks whether everybody who is counted still exists.
     this.#count(from, -1);
     this.#count(to, 1);
@@ -215,6 +235,10 @@ export class View {
           generation: ++state.generation,
         };
         this.#put(node, undefined, 'checked');
+        if (!this.#isCounted((perms[0] as Perm).domid)) {
+          this.#erase(node);
+          refuse('ENOMEM');
+        }
         written.push(node);
         this.#count((perms[0] as Perm).domid, 1);
       }

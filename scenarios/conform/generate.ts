@@ -24,7 +24,42 @@ const DOMIDS = [1, 2, 3] as const;
 const SOCKETS = ['a', 'b'] as const;
 /** Never created: permissions and requests may name it all the same. */
 const NOBODY = 9;
+const QUOTAS_422 = [
+  'nodes',
+  'watches',
+  'outstanding',
+  'transactions',
+  'transaction-nodes',
+  'node-permissions',
+  'path-max',
+  'node-size',
+] as const;
+const CONTROLS_422 = [
+  'log',
+  'log\0+wrl',
+  'log\0-acc',
+  'log\0+x',
+  'quota\0max',
+  'quota\0max\0-r',
+  'quota\0max\0-x',
+  'quota\x001',
+  'quota\x009',
+  'quota\0abc',
+  'quota\x000\0x',
+  'quota-soft\0set\0memory\x00100000',
+  'quota-soft\0x',
+] as const;
 const TOKENS = ['t', 'u', '', 'a token with spaces', 't/\xe9\x01'] as const;
+const SPECIALS = ['@releaseDomain', '@introduceDomain', '/', '@other', '@'] as const;
+const SPECIALS_422 = [
+  ...SPECIALS,
+  '@releaseDomain/1',
+  '@releaseDomain/2',
+  '@introduceDomain/3',
+  '@introduceDomain/0',
+  '@releaseDomain/x',
+  '@releaseDomain/',
+] as const;
 const NAMES = ['a', 'b', 'c', 'data', 'x-1', 'Y_2', 'z@', '0'] as const;
 
 export function generateScript(plan: ScriptPlan): readonly Action[] {
@@ -187,6 +222,7 @@ class Writer {
 
   #setPerms(on: string, path: string, tx: number | string): void {
     const { below, pick, oneIn } = this.#draw;
+    if (oneIn(12) && this.#is422) return this.#setSpecialPerms();
     if (oneIn(12)) {
       // 4.17 answers a refused SET_PERMS of a special path with a left-over errno: privileged and well-formed only.
       const who = this.#privileged();
@@ -209,16 +245,41 @@ class Writer {
   #permission(): string {
     const { pick, oneIn } = this.#draw;
     if (oneIn(12)) return pick(['r0x1', 'w010', 'b 2', 'r+3', 'n-1', 'r', 'q1', '']);
-    return `${pick(['n', 'r', 'w', 'b'])}${pick([0, 1, 2, 3, NOBODY])}`;
+    return `${pick(['n', 'r', 'w', 'b'])}${pick(this.#nameable())}`;
+  }
+
+  get #is422(): boolean {
+    return this.#plan.compat === '4.22';
+  }
+
+  /** Domids that a request may name. A 4.22 does not come back from a live update with a record of one not introduced. */
+  #nameable(): readonly number[] {
+    const all = [0, ...DOMIDS, NOBODY];
+    if (!this.#is422 || !this.#plan.liveUpdates) return all;
+    return all.filter((domid) => this.#domains.get(domid) !== 'released');
+  }
+
+  /** The owner stays dom0: a 4.22 crashes when the owner of a special node dies. */
+  #setSpecialPerms(): void {
+    const { pick, oneIn } = this.#draw;
+    const on = oneIn(4) ? this.#anyone() : this.#privileged();
+    const path = pick(['@releaseDomain', '@introduceDomain', '@releaseDomain', '@nothing']);
+    const entries = pick(['n0', 'r0', 'w0']) + pick(['', '\0r1', '\0b1\0r2', '\0r3', `\0r${NOBODY}`]);
+    this.#send(on, 'SET_PERMS', `${path}\0${entries}\0`, { tx: this.#someTx(on) });
   }
 
   #watchRequest(): void {
     const { pick, oneIn, below } = this.#draw;
     const on = this.#anyone();
-    const path = oneIn(5) ? pick(['@releaseDomain', '@introduceDomain', '/', '@other', '@']) : this.#path(on);
+    const path = oneIn(5) ? pick(this.#is422 ? SPECIALS_422 : SPECIALS) : this.#path(on);
     const token = pick(TOKENS);
     const tx = oneIn(10) ? 77 : 0; // ignored
     const roll = below(20);
+    if (this.#is422 && !this.#plan.liveUpdates && oneIn(3)) {
+      // Not before a live update: a 4.22 writes such a watch without its depth, and loses it or all that follows.
+      const depth = pick(['0', '1', '2', '3', '7', '65535', '-1', 'x', ' 1', '99999999999', '']);
+      return this.#send(on, 'WATCH', `${path}\0${token}\0${depth}\0`, { tx });
+    }
     if (roll < 12) return this.#send(on, 'WATCH', `${path}\0${token}\0`, { tx });
     if (roll < 17) {
       // A name that 4.22 finds invalid is for 4.17 a watch that is not there: both say so, each in its way.
@@ -257,6 +318,7 @@ class Writer {
     const { pick, below } = this.#draw;
     const on = this.#anyone();
     const domid = pick([0, 1, 2, 3, NOBODY]);
+    if (this.#is422 && this.#draw.oneIn(2)) return this.#featureOrQuota();
     switch (below(10)) {
       case 0:
       case 1:
@@ -282,6 +344,31 @@ class Writer {
         return this.#setTarget();
       default:
         return this.#introduceAgain();
+    }
+  }
+
+  #featureOrQuota(): void {
+    const { pick, oneIn, below } = this.#draw;
+    const on = oneIn(4) ? this.#anyone() : this.#privileged();
+    const domid = oneIn(8) ? pick(['x', '', '-1', '65536', ' 1', '32752', '32757']) : pick(this.#nameable());
+    const name = pick([...QUOTAS_422, 'soft-memory', 'soft-nodes', 'permissions', '']);
+    const value = pick(['1000', '200', '60', '0', '-5', 'abc', '-1', '4294967295', '4294967296', ' 30', '30x', '']);
+    const tail = oneIn(12) ? pick(['tail', 'more\0']) : '';
+    switch (below(5)) {
+      case 0:
+        return this.#send(on, 'GET_FEATURE', oneIn(3) ? pick(['', 'x']) : `${domid}\0${tail}`);
+      case 1:
+        return this.#send(on, 'SET_FEATURE', `${domid}\0${pick(['14', '2', '0', '1', '16', 'x', '', '-1'])}\0${tail}`);
+      case 2:
+        return this.#send(
+          on,
+          'GET_QUOTA',
+          pick(['', `${name}\0`, `${domid}\0${name}\0`, `${domid}\0${name}\0${tail}`]),
+        );
+      case 3:
+        return this.#send(on, 'SET_QUOTA', `${domid}\0${name}\0${value}\0${tail}`);
+      default:
+        return this.#send(on, 'SET_QUOTA', pick([`${name}\0${value}\0`, `${name}\0`, '']));
     }
   }
 
@@ -353,6 +440,7 @@ class Writer {
       'check\0x',
       'log\0off',
       'log\0on',
+      ...(this.#is422 ? CONTROLS_422 : []),
     ];
     this.#send(on, 'CONTROL', `${pick(words)}\0`);
   }
