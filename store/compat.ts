@@ -50,6 +50,10 @@ export interface Compat {
   readonly commitNeedsOwners: boolean;
   /** A commit leaves out nodes whose owner is gone, and answers OK. */
   readonly commitSkipsOwnerless: boolean;
+  /** What sockets have counts for the store domain. */
+  readonly countsSockets: boolean;
+  /** Octets for which the privileged domain is charged after a live update, beside its nodes: the root is made twice. */
+  readonly restoredRootBytes: number;
   /** Parameters of CONTROL live-update that are looked at. */
   readonly liveUpdateArgsMax: number;
   /** Highest version of the state stream. */
@@ -83,6 +87,8 @@ const V422: Compat = {
   countsAtOnce: false,
   commitNeedsOwners: false,
   commitSkipsOwnerless: true,
+  countsSockets: true,
+  restoredRootBytes: 26,
   liveUpdateArgsMax: 6,
   streamVersionMax: 2,
   quotaNames: [
@@ -124,6 +130,8 @@ const V417: Compat = {
   countsAtOnce: true,
   commitNeedsOwners: true,
   commitSkipsOwnerless: false,
+  countsSockets: false,
+  restoredRootBytes: 34,
   liveUpdateArgsMax: 4,
   streamVersionMax: 1,
   quotaNames: [

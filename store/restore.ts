@@ -191,10 +191,15 @@ function restoreInput(state: DaemonState, conn: Connection, data: Uint8Array): v
   conn.body.set(rest.subarray(HEADER_BYTES));
 }
 
-/** The rest of a half-sent message, then whole ones. Events may be dropped by time again, and are not compared to later ones. */
+/**
+ * The rest of a half-sent message, then whole ones. Events may be dropped by time again, and are not compared to later
+ * ones; everything else is outstanding until it is sent.
+ */
 function restoreOutput(state: DaemonState, conn: Connection, data: Uint8Array, restLength: number): void {
   const push = (kind: OutMessage['kind'], bytes: Uint8Array, deadlineMs: number) => {
-    conn.out.push({ kind, bytes, sent: 0, eventKey: '', deadlineMs, cause: undefined });
+    const cause = kind === 'event' ? undefined : { conn, pending: 1 };
+    if (cause !== undefined) state.count(conn, 'outstanding', 1);
+    conn.out.push({ kind, bytes, sent: 0, eventKey: '', deadlineMs, cause });
     state.charge(conn.domid, bytes.length);
   };
   if (restLength > 0) push('restored', data.slice(0, restLength), 0);
@@ -214,6 +219,7 @@ function restoreOutput(state: DaemonState, conn: Connection, data: Uint8Array, r
 
 /** Without its initial event. The path check's result does not matter, limits are not applied. */
 function restoreWatch(state: DaemonState, conn: Connection, path: string, token: string, depth: number): void {
+  state.nameOf(conn, path); // its length has been seen
   const isRelative = !path.startsWith('/') && !path.startsWith('@');
   const home = `${state.homeOf(conn)}/`;
   addWatch(state, {
@@ -304,6 +310,7 @@ class TreeBuilder {
 
   finish(): void {
     const state = this.#state;
+    state.charge(state.options.privDomid, state.compat.restoredRootBytes);
     for (const node of this.#nodes.values()) {
       state.charge(ownerOf(node), nodeSize(node, state.compat) + node.path.length);
       state.domains.countNodes(ownerOf(node), 1);

@@ -343,6 +343,7 @@ export class DaemonState {
 
   /** Count one more, or one less, of something that a connection has. */
   count(conn: Connection, name: 'watches' | 'transactions' | 'outstanding', delta: 1 | -1): void {
+    if (conn.record === undefined && !this.compat.countsSockets) return;
     const account = this.accountOf(conn);
     const value = Math.max(0, account[name] + delta);
     account[name] = value;

@@ -42,9 +42,6 @@ const CONTROLS_422 = [
   'quota\0max',
   'quota\0max\0-r',
   'quota\0max\0-x',
-  'quota\x001',
-  'quota\x009',
-  'quota\0abc',
   'quota\x000\0x',
   'quota-soft\0set\0memory\x00100000',
   'quota-soft\0x',
@@ -244,7 +241,8 @@ class Writer {
 
   #permission(): string {
     const { pick, oneIn } = this.#draw;
-    if (oneIn(12)) return pick(['r0x1', 'w010', 'b 2', 'r+3', 'n-1', 'r', 'q1', '']);
+    if (oneIn(12) && !(this.#is422 && this.#plan.liveUpdates))
+      return pick(['r0x1', 'w010', 'b 2', 'r+3', 'n-1', 'r', 'q1', '']);
     return `${pick(['n', 'r', 'w', 'b'])}${pick(this.#nameable())}`;
   }
 
@@ -264,7 +262,8 @@ class Writer {
     const { pick, oneIn } = this.#draw;
     const on = oneIn(4) ? this.#anyone() : this.#privileged();
     const path = pick(['@releaseDomain', '@introduceDomain', '@releaseDomain', '@nothing']);
-    const entries = pick(['n0', 'r0', 'w0']) + pick(['', '\0r1', '\0b1\0r2', '\0r3', `\0r${NOBODY}`]);
+    const others = [`r${pick(this.#nameable())}`, `b${pick(this.#nameable())}`].slice(0, this.#draw.below(3));
+    const entries = [pick(['n0', 'r0', 'w0']), ...others].join('\0');
     this.#send(on, 'SET_PERMS', `${path}\0${entries}\0`, { tx: this.#someTx(on) });
   }
 
@@ -440,6 +439,9 @@ class Writer {
       'check\0x',
       'log\0off',
       'log\0on',
+      'quota\x001',
+      'quota\x009',
+      'quota\0abc',
       ...(this.#is422 ? CONTROLS_422 : []),
     ];
     this.#send(on, 'CONTROL', `${pick(words)}\0`);
