@@ -1,9 +1,15 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { Streams } from '../../../sim/random.ts';
+import { annotateFile } from '../../../store/format/annotate.ts';
+import { record } from '../../../store/format/compile.ts';
 import { decodeFile, encodeFile } from '../../../store/format/file.ts';
-import { type Format, type FormatFile, knobsOf, recordsOf } from '../../../store/format/format.ts';
+import { extend, type Format, type FormatFile, knobsOf, readerKnobs, recordsOf } from '../../../store/format/format.ts';
 import { allFormats, formatNamed } from '../../../store/format/formats.ts';
+import { damageFile, generateFile } from '../../../store/format/generate.ts';
 import type { Knobs } from '../../../store/format/knobs.ts';
+import { atLeast, cstring, u16, u32 } from '../../../store/format/schema.ts';
+import { validateFile } from '../../../store/format/validate.ts';
 import { concat, END, header, hex, o, streams, toHex } from './support.ts';
 
 interface Vector {
@@ -282,5 +288,81 @@ describe('knobs', () => {
       ok: false,
       failure: { record: 0, path: 'value', reason: expect.stringContaining('do not fit valueLen') },
     });
+  });
+});
+
+const IMAGES = Number(process.env.XENARIUM_IMAGES ?? 500);
+
+/** A user's own format: the newest one and one more record. */
+const own = extend(need('G4.1'), {
+  name: 'own',
+  title: 'G4.1 with epochs',
+  records: [record('EPOCH', 100, { epoch: atLeast(1, u32), nameLen: u16, name: cstring({ length: 'nameLen' }) })],
+  rules: [{ rule: 'epoch-unique', of: ['EPOCH'], must: 'be-unique', key: ['epoch'], text: 'each epoch once' }],
+});
+
+/** Every octet stands in exactly one row. */
+function coverage(format: Format, octets: Uint8Array, knobs: Partial<Knobs> = {}): string {
+  let at = 0;
+  for (const row of annotateFile(format, octets, knobs).rows) {
+    if (row.offset !== at) return `gap or overlap at ${at}: row ${row.path} at ${row.offset}`;
+    at += row.bytes.length;
+  }
+  return at === octets.length ? 'whole' : `${at} of ${octets.length}`;
+}
+
+describe.each([...allFormats(), own].map((format) => ({ name: format.name, format })))('$name', ({ name, format }) => {
+  it('generates valid files that survive decoding and encoding, and explains each octet', () => {
+    const draws = new Streams('1').for(`generate/${name}`);
+    const kinds = new Set<string>();
+    for (let i = 0; i < IMAGES; i++) {
+      const file = generateFile(format, draws, 1 + (i % 30));
+      const encoded = encodeFile(format, file);
+      if (!encoded.ok) throw new Error(JSON.stringify(encoded.failure));
+      const back = decodeFile(format, encoded.octets, {}, file.byteOrder);
+      if (!back.ok) throw new Error(JSON.stringify(back.failure));
+      expect(back.file.records.map((one) => one.kind)).toEqual(file.records.map((one) => one.kind));
+      const again = encodeFile(format, back.file);
+      expect(again.ok && toHex(again.octets)).toBe(toHex(encoded.octets));
+      expect(validateFile(format, encoded.octets).filter((one) => one.severity === 'error')).toEqual([]);
+      expect(coverage(format, encoded.octets)).toBe('whole');
+      for (const one of file.records) kinds.add(one.kind);
+    }
+    if (IMAGES >= 100) expect(kinds).toEqual(new Set(recordsOf(format, knobsOf(format)).map((one) => one.name)));
+  });
+
+  it('refuses a damaged file with offset and reason, or reads it as something that encodes back', () => {
+    const draws = new Streams('2').for(`damage/${name}`);
+    let refused = 0;
+    for (let i = 0; i < IMAGES; i++) {
+      const encoded = encodeFile(format, generateFile(format, draws, 1 + (i % 30)));
+      if (!encoded.ok) throw new Error(JSON.stringify(encoded.failure));
+      const octets = damageFile(encoded.octets, draws);
+      for (const knobs of [{}, format.reads ?? {}]) {
+        const back = decodeFile(format, octets, knobs);
+        const findings = validateFile(format, octets, knobs);
+        expect(coverage(format, octets, knobs)).toBe('whole');
+        if (back.ok) {
+          const again = encodeFile(format, back.file, knobs);
+          expect(again.ok ? toHex(again.octets) : again.failure).toBe(toHex(octets));
+        } else {
+          refused++;
+          expect(back.failure.reason).not.toBe('');
+          expect(back.failure.offset).toBeGreaterThanOrEqual(0);
+          expect(back.failure.offset).toBeLessThanOrEqual(octets.length);
+          expect(findings.some((one) => one.severity === 'error')).toBe(true);
+        }
+      }
+    }
+    if (IMAGES >= 100) expect(refused).toBeGreaterThan(IMAGES / 10);
+  });
+});
+
+describe('annotation', () => {
+  it.each(vectors)('covers each octet of $name', (vector) => {
+    expect(coverage(need(vector.format), fileOf(vector))).toBe('whole');
+  });
+  it.each(streams)('covers each octet of $name', ({ bytes, name }) => {
+    expect(coverage(need(name.slice(0, 6)), bytes)).toBe('whole');
   });
 });
