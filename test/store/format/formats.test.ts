@@ -7,6 +7,7 @@ import { decodeFile, encodeFile } from '../../../store/format/file.ts';
 import { extend, type Format, type FormatFile, knobsOf, recordsOf } from '../../../store/format/format.ts';
 import { allFormats, formatNamed } from '../../../store/format/formats.ts';
 import { damageFile, generateFile } from '../../../store/format/generate.ts';
+import { decodeImage, v1, v2 } from '../../../store/format/index.ts';
 import type { Knobs } from '../../../store/format/knobs.ts';
 import { atLeast, cstring, u16, u32 } from '../../../store/format/schema.ts';
 import { validateFile } from '../../../store/format/validate.ts';
@@ -477,5 +478,18 @@ describe('validation', () => {
   it('holds the records of a draft to its own rules', () => {
     expect(rules(need('G2'), hex('02000000 01000000 61000000 01000000 62000000'))).toEqual(['domain-first']);
     expect(rules(need('G1'), hex('07000000 0c000000 03000000 00000000'))).not.toEqual([]);
+  });
+});
+
+describe("the store's own path", () => {
+  it.each([v1, v2])('$name has the layouts of its format', ({ name, records }) => {
+    const layouts = recordsOf(need(name), knobsOf(need(name)));
+    expect(new Set(layouts.map((one) => one.fields))).toEqual(new Set(records.map((one) => one.fields)));
+    for (const one of records) expect(layouts.some((layout) => layout.fields === one.fields)).toBe(true);
+  });
+  it.each(streams)('reads the same from $name', ({ bytes }) => {
+    const image = decodeImage(bytes);
+    const file = decodeFile(need('v2'), bytes);
+    expect(image.ok && file.ok && file.file.records).toEqual(image.ok && image.value.records);
   });
 });
