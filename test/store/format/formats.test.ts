@@ -238,6 +238,14 @@ describe('the extended watch of 4.22', () => {
         { kind: 'END' },
       ]);
   });
+  it('must declare the length that its writer declares', () => {
+    const octets = vectorFile('BUG-4.22-A').slice();
+    octets[20] = 32;
+    expect(decodeFile(c422, octets)).toMatchObject({
+      ok: false,
+      failure: { offset: 20, record: 0, path: 'len', reason: 'is 32, this writer declares 24' },
+    });
+  });
   it('is mutilated by its own reader, or swallows the next header', () => {
     expect(decoded(c422, vectorFile('BUG-4.22-A'), c422.reads).records[0]).toMatchObject({
       depth: 26159,
