@@ -31,7 +31,7 @@ export {
   type UnmapOp,
   XENMAPIDX_grant_table_status,
 } from './grants/abi.ts';
-export { checkGrants, type GrantCheckOptions } from './grants/check.ts';
+export { checkGrants } from './grants/check.ts';
 export { Grants, type PlannedRefusal, type RefusalKey } from './grants/grants.ts';
 export {
   type Access,

@@ -190,8 +190,7 @@ function look(host: GrantHost, granter: Domain, gref: Gref, claim: CopyClaim): A
   const page = pageOf(granter, body.gfn, claim.readonly);
   if (page.frame === undefined) return page.status;
   const [start, length] = isSubPage ? [body.off, body.len] : [0, PAGE_BYTES];
-  const { domid } = claim;
-  return { pin: 0, domid, frame: page.frame, start, length, isSubPage, source: granter, sourceRef: gref };
+  return fresh(claim, { frame: page.frame, start, length, isSubPage, source: granter, sourceRef: gref });
 }
 
 /** The page behind a transitive entry: the granter's own use of another's entry, handed on; pinned there as well. */
@@ -203,10 +202,14 @@ function follow(host: GrantHost, granter: Domain, gref: Gref, claim: CopyClaim):
   const behind = acquire(host, source, transGref, { ...claim, domid: granter.domid, mayFollow: false });
   if (typeof behind === 'number') return behind;
   const { record, start, length } = behind;
-  // Always as a sub-page: that is what keeps it from being mapped.
-  const isSubPage = true;
-  const { domid } = claim;
-  return { pin: 0, domid, frame: record.frame, start, length, isSubPage, source, sourceRef: transGref };
+  const isSubPage = true; // whatever it is behind: that keeps it from being mapped
+  return fresh(claim, { frame: record.frame, start, length, isSubPage, source, sourceRef: transGref });
+}
+
+type Found = Pick<ActiveEntry, 'frame' | 'start' | 'length' | 'isSubPage' | 'source' | 'sourceRef'>;
+
+function fresh({ domid }: CopyClaim, found: Found): ActiveEntry {
+  return { ...found, pin: 0, domid, shown: 0, isOverwritten: false };
 }
 
 /** Undo acquire(). Source: release_grant_for_copy. */

@@ -81,6 +81,8 @@ function claim(host: GrantHost, mapper: Domain, granter: Domain, op: MapOp): Act
     isSubPage: false,
     source: granter,
     sourceRef: gref,
+    shown: 0,
+    isOverwritten: false,
   };
 }
 

@@ -71,9 +71,14 @@ export function setStatus(granter: Domain, gref: Gref, claim: Claim, race: Race 
   const table = granter.grants;
   const isPinned = table.active(gref) !== undefined;
   race?.('read', granter, gref);
-  return table.version === 1
-    ? setStatusV1(granter, gref, claim, isPinned, race)
-    : setStatusV2(granter, gref, claim, isPinned, race);
+  const isSet = table.version === 1 ? setStatusV1 : setStatusV2;
+  if (!isSet(granter, gref, claim, isPinned, race)) return false;
+  const record = table.active(gref);
+  if (record !== undefined) {
+    record.shown = loadStatus(table, gref);
+    record.isOverwritten = false;
+  }
+  return true;
 }
 
 function isAllowed(table: GrantTable, word: number, claim: Claim): boolean {
@@ -114,15 +119,22 @@ function setStatusV2(granter: Domain, gref: Gref, claim: Claim, isPinned: boolea
 /** Take back what the entry shows and the pins do not need; nobody is told (GNT-12). `readonly`: no write pin fell. */
 export function reduceStatus(table: GrantTable, gref: Gref, isReadonly: boolean): void {
   if (gref >= table.size) return;
-  const pin = table.active(gref)?.pin ?? 0;
+  const record = table.active(gref);
+  const pin = record?.pin ?? 0;
   const clear = (pin === 0 ? GTF_reading : 0) | (!isReadonly && !hasWritePin(pin) ? GTF_writing : 0);
-  if (clear !== 0) storeStatus(table, gref, loadStatus(table, gref) & ~clear);
+  if (clear === 0) return;
+  const found = loadStatus(table, gref);
+  storeStatus(table, gref, found & ~clear);
+  if (record === undefined) return;
+  record.isOverwritten ||= found !== record.shown;
+  record.shown = found & ~clear;
 }
 
 /** Add pins to an entry; the first ones make its record. */
 export function addPin(table: GrantTable, gref: Gref, record: ActiveEntry, increment: number): void {
   record.pin = (record.pin + increment) >>> 0;
   if (table.active(gref) !== undefined) return;
+  record.shown = loadStatus(table, gref);
   table.setActive(gref, record);
   if (record.isSubPage) table.v2Ops++;
 }

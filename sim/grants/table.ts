@@ -41,6 +41,9 @@ export interface ActiveEntry {
   /** Whose page it is: another domain than the granter behind a transitive entry. */
   source: Domain;
   sourceRef: Gref;
+  /** The status word as Xen left it, and whether something else was found there since: for the self-check. */
+  shown: number;
+  isOverwritten: boolean;
 }
 
 /** One domain's grant table: the shared entries are octets in frames of the guest, which edits them itself. */
@@ -114,6 +117,7 @@ export class GrantTable {
     for (const [gref] of this.pinned())
       if (gref >= GNTTAB_NR_RESERVED_ENTRIES) fail('EBUSY', `reference ${gref} is pinned`);
     if (version === 1) this.#checkRepresentable();
+    for (const [gref, record] of this.pinned()) record.isOverwritten ||= loadStatus(this, gref) !== record.shown;
     const reserved = this.#takeReserved();
     for (const frame of this.frames) frame.bytes.fill(0);
     if (version === 1) for (const frame of this.statusFrames.splice(0)) this.#memory.free(frame.gfn);
@@ -126,6 +130,7 @@ export class GrantTable {
       storeFlags(this, gref, version === 1 ? entry.flags : entry.flags & ~(GTF_reading | GTF_writing));
       if (version === 2) storeStatus(this, gref, inUse);
     });
+    for (const [gref, record] of this.pinned()) record.shown = loadStatus(this, gref);
   }
 
   #checkRepresentable(): void {
