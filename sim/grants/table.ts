@@ -117,7 +117,11 @@ export class GrantTable {
     for (const [gref] of this.pinned())
       if (gref >= GNTTAB_NR_RESERVED_ENTRIES) fail('EBUSY', `reference ${gref} is pinned`);
     if (version === 1) this.#checkRepresentable();
-    for (const [gref, record] of this.pinned()) record.isOverwritten ||= loadStatus(this, gref) !== record.shown;
+    for (const [gref, record] of this.pinned()) {
+      // An entry whose type the guest took away loses its in-use bits on the way to version 1, pinned or not.
+      const isInvalid = (this.header(gref).flags & GTF_type_mask) !== GTF_permit_access;
+      record.isOverwritten ||= isInvalid || loadStatus(this, gref) !== record.shown;
+    }
     const reserved = this.#takeReserved();
     for (const frame of this.frames) frame.bytes.fill(0);
     if (version === 1) for (const frame of this.statusFrames.splice(0)) this.#memory.free(frame.gfn);

@@ -163,6 +163,20 @@ describe('GNT-20: set_version', () => {
     expect([x.d1.grants.version, x.d1.grants.frames[0]!.bytes]).toEqual([was, before]);
   });
 
+  it('on the way back to version 1 a pinned entry that its guest invalidated no longer shows that it is in use', () => {
+    const { m, h0, h1, d1 } = host();
+    h1.gnttab.setVersion(2);
+    const page = granted(d1, 1, 0);
+    const handle = mapped(h0, 1, 1);
+    storeFlags(d1.grants, 1, 0);
+    expect(h1.gnttab.setVersion(1).ok).toBe(true);
+    expect(loadFlags(d1.grants, 1)).toBe(0);
+    expect(map(h0, 1, 1).frame).toBe(page); // GNT-7: and the pin goes on
+    sound(m);
+    expect(h0.unmapGrant(handle)).toBe(GNTST.okay);
+    sound(m);
+  });
+
   it('asking for the version that it has changes nothing', () => {
     const { h1, d1 } = host();
     granted(d1, 8, 0);
