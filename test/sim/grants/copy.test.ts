@@ -117,6 +117,17 @@ describe('GNTTABOP_copy', () => {
     expect([looks, shown]).toEqual([1, [GTF_permit_access | GTF_reading]]);
   });
 
+  it('GNT-13: a copy into a gfn of oneself marks it dirty; after a failure the next element looks again', () => {
+    const { copy, mine, dom0, m } = copying();
+    dom0.memory.dirty = new Set();
+    let looks = 0;
+    m.grants.race = (point) => {
+      if (point === 'read') looks++;
+    };
+    expect(copy(out(10, mine.gfn), out(10, mine.gfn, { at: 4090 }), out(10, mine.gfn))).toEqual([0, -10, 0]);
+    expect([looks, ...dom0.memory.dirty]).toEqual([2, mine.gfn]);
+  });
+
   it('a copy of a mapped entry: by the mapper alone, of the pinned page; general_error once the entry names another', () => {
     const { copy, mine, d1, h0, h2, page, m } = copying();
     const handle = mapped(h0, 1, 10, RO);
@@ -162,7 +173,7 @@ describe('GNTTABOP_copy', () => {
   });
 
   it('GNT-24: a transitive entry is followed for one level, for copies alone', () => {
-    const { copy, mine, d1, d2, h0, h1, h2, m } = copying();
+    const { copy, mine, dom0, d1, d2, h0, h1, h2, m } = copying();
     h1.gnttab.setVersion(2);
     h2.gnttab.setVersion(2);
     const page = granted(d2, 30, 1); // d2 to d1
@@ -178,8 +189,10 @@ describe('GNTTABOP_copy', () => {
     expect([loadStatus(d1.grants, 10), loadStatus(d2.grants, 30), d1.grants.v2Ops]).toEqual([0, 0, 0]);
     expect(copy(into(10, mine.gfn))).toEqual([GNTST.okay]);
     expect(map(h0, 1, 10, RO).status).toBe(GNTST.general_error);
+    granted(dom0, 9, 2);
     grantTransitive(d2.grants, 30, { domid: 1, transDomid: 0, transGref: 9 });
     expect(copy(out(10, mine.gfn))).toEqual([GNTST.general_error]);
+    granted(d1, 30, 1); // good by itself, and yet not to be reached through oneself
     for (const transDomid of [1, 99]) {
       grantTransitive(d1.grants, 10, { domid: 0, transDomid, transGref: 30 });
       expect(copy(out(10, mine.gfn))).toEqual([GNTST.general_error]);
@@ -199,23 +212,28 @@ describe('GNTTABOP_copy', () => {
     sound(m);
   });
 
-  it('GNT-20: while a sub-page entry is being copied, the way back to version 1 is EAGAIN', () => {
-    const { copy, mine, d1, d2, h1, h2, m } = copying();
-    h1.gnttab.setVersion(2);
-    h2.gnttab.setVersion(2);
-    const page = d1.memory.alloc();
-    grantAccess(d1.grants, 5, { domid: 0, gfn: page.gfn, window: { off: 0, len: 4096 } });
-    granted(d2, 30, 0);
-    const answers: unknown[] = [];
-    m.grants.race = (point, granter) => {
-      if (point === 'frame' && granter === d2) answers.push(h1.gnttab.setVersion(1));
-    };
-    const op = { ...out(5, mine.gfn), dest: { domid: 2, gfnOrRef: 30, offset: 0 }, flags: 3 };
-    expect(copy(op)).toEqual([GNTST.okay]);
-    expect(answers).toEqual([{ ok: false, errno: 'EAGAIN' }]);
-    expect(h1.gnttab.setVersion(1).ok).toBe(true);
-    sound(m);
-  });
+  it.each(['sub-page', 'transitive'])(
+    'GNT-20: while a %s entry is being copied, the way back to version 1 is EAGAIN',
+    (what) => {
+      const { copy, mine, d1, d2, h1, h2, m } = copying();
+      h1.gnttab.setVersion(2);
+      h2.gnttab.setVersion(2);
+      const page = d1.memory.alloc();
+      if (what === 'sub-page') grantAccess(d1.grants, 5, { domid: 0, gfn: page.gfn, window: { off: 0, len: 4096 } });
+      else grantTransitive(d1.grants, 5, { domid: 0, transDomid: 2, transGref: 31 });
+      granted(d2, 31, 1);
+      granted(d2, 30, 0);
+      const answers: unknown[] = [];
+      m.grants.race = (point, granter, gref) => {
+        if (point === 'frame' && granter === d2 && gref === 30) answers.push(h1.gnttab.setVersion(1));
+      };
+      const op = { ...out(5, mine.gfn), dest: { domid: 2, gfnOrRef: 30, offset: 0 }, flags: 3 };
+      expect(copy(op)).toEqual([GNTST.okay]);
+      expect(answers).toEqual([{ ok: false, errno: 'EAGAIN' }]);
+      expect(d1.grants.v2Ops).toBe(0);
+      sound(m);
+    },
+  );
 });
 
 describe('GNT-25: GNTTABOP_transfer', () => {

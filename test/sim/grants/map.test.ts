@@ -218,6 +218,14 @@ describe('GNTTABOP_map_grant_ref', () => {
     expect(map(h0, 1, 10, RW).status).toBe(GNTST.okay); // a write pin is there: nothing is read at all
   });
 
+  it('step 7: an entry that a copy holds as a sub-page is not mapped', () => {
+    const { h0, d1 } = host();
+    granted(d1, 10, 0);
+    mapped(h0, 1, 10);
+    d1.grants.active(10)!.isSubPage = true;
+    expect(map(h0, 1, 10, RO).status).toBe(GNTST.general_error);
+  });
+
   it('GNT-8: two domains never hold one reference at once, whatever the entry says', () => {
     const { m, h0, h2, d1 } = host();
     granted(d1, 10, 0);

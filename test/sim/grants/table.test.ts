@@ -240,6 +240,11 @@ describe('GNTTABOP_swap_grant_ref', () => {
     const swap = (refA: number, refB: number) => h1.gnttab.swapGrantRef([{ refA, refB }])[0];
     expect(swap(10, 11)).toBe(GNTST.okay);
     expect(d1.grants.header(10).domid).toBe(2);
+    if (version === 2) {
+      d1.grants.statusFrames[0]!.store16(2 * 11, GTF_reading); // whatever is there goes along
+      expect([swap(10, 11), loadStatus(d1.grants, 10), loadStatus(d1.grants, 11)]).toEqual([0, GTF_reading, 0]);
+      expect([swap(10, 11), loadStatus(d1.grants, 10), loadStatus(d1.grants, 11)]).toEqual([0, 0, GTF_reading]);
+    }
     expect(map(h0, 1, 11, RW).frame).toBe(a);
     expect([swap(10, 11), swap(11, 10)]).toEqual([GNTST.eagain, GNTST.eagain]);
     expect(swap(11, 11)).toBe(GNTST.okay);
