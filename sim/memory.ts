@@ -79,7 +79,7 @@ export class Memory {
   dirty: Set<Gfn> | undefined = undefined;
 
   alloc(): Frame {
-    return this.#set(this.#next++, new Frame(0));
+    return this.#set(this.#freshGfn(), new Frame(0));
   }
 
   frame(gfn: Gfn): Frame | undefined {
@@ -88,6 +88,11 @@ export class Memory {
 
   get size(): number {
     return this.#frames.size;
+  }
+
+  /** Every page that has a gfn, in the order in which they got it. */
+  get frames(): readonly Frame[] {
+    return [...this.#frames.values()];
   }
 
   /** Whether the page is this domain's: reachable by its gfn, or given back and still referred to. */
@@ -132,7 +137,7 @@ export class Memory {
 
   /** Take in a page from elsewhere at a fresh gfn. */
   adopt(frame: Frame): Gfn {
-    return this.#set(this.#next++, frame).gfn;
+    return this.#set(this.#freshGfn(), frame).gfn;
   }
 
   /** Take an unshared ordinary page out of the domain for good; `undefined` and no change if there is any other reference. */
@@ -169,8 +174,13 @@ export class Memory {
   #set(gfn: Gfn, frame: Frame): Frame {
     frame.gfn = gfn;
     this.#frames.set(gfn, frame);
-    if (gfn >= this.#next) this.#next = gfn + 1;
     return frame;
+  }
+
+  /** The next gfn in order that the guest itself has put nothing at. */
+  #freshGfn(): Gfn {
+    while (this.#frames.has(this.#next)) this.#next++;
+    return this.#next++;
   }
 
   #drop(frame: Frame): void {

@@ -64,7 +64,7 @@ export function checkGrants(machine: CheckedMachine): string[] {
       if (!references.has(frame)) findings.push(`${who}: gfn ${hex(frame.gfn)} is kept for nobody`);
     if (domain.dying !== 'dead') continue;
     if (domain.maptrack.handles().length > 0) findings.push(`${who}: dead, and still maps others' pages`);
-    if (domain.memory.size > 0) findings.push(`${who}: dead, and still owns pages`);
+    if (domain.memory.frames.some((frame) => !frame.isSpecial)) findings.push(`${who}: dead, and still owns pages`);
   }
   return findings;
 }

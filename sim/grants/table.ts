@@ -117,6 +117,7 @@ export class GrantTable {
     for (const [gref] of this.pinned())
       if (gref >= GNTTAB_NR_RESERVED_ENTRIES) fail('EBUSY', `reference ${gref} is pinned`);
     if (version === 1) this.#checkRepresentable();
+    if (this.statusFrames.some((frame) => frame.refs > 0)) fail('EBUSY', 'a status frame is mapped by somebody');
     for (const [gref, record] of this.pinned()) {
       // An entry whose type the guest took away loses its in-use bits on the way to version 1, pinned or not.
       const isInvalid = (this.header(gref).flags & GTF_type_mask) !== GTF_permit_access;

@@ -223,6 +223,7 @@ describe('the self-check', () => {
       'CHK-5: a dead domain that still owns pages',
       /dead, and still owns/,
       ({ d2 }) => {
+        d2.memory.alloc();
         d2.dying = 'dead';
       },
     ],

@@ -14,7 +14,7 @@ import {
   storeFlags,
   XENMAPIDX_grant_table_status,
 } from '../../../sim/index.ts';
-import { granted, host, map, mapped, RW, sound } from './host.ts';
+import { granted, host, map, mapped, RO, RW, runOn, sound } from './host.ts';
 
 describe('sizes', () => {
   it('GNT-19: a reference beyond the current size is bad_gntref until the guest asks for frames; nothing shrinks', () => {
@@ -82,6 +82,20 @@ describe('sizes', () => {
   });
 });
 
+it('gfns that a guest puts its table at are not handed out, however large; a zombie can still be asked for frames', () => {
+  const { m, h0, h1, d1 } = host();
+  const next = d1.memory.alloc().gfn + 1;
+  for (const gfn of [next, 2 ** 53, 2 ** 64]) expect(h1.gnttab.addToPhysmap(DOMID_SELF, 0, gfn).ok).toBe(true);
+  expect(h1.gnttab.addToPhysmap(DOMID_SELF, 0, next).ok).toBe(true);
+  expect([d1.memory.alloc().gfn, d1.memory.alloc().gfn]).toEqual([next + 1, next + 2]);
+  granted(d1, 10, 0);
+  mapped(h0, 1, 10);
+  m.destroy(d1);
+  runOn(m);
+  expect(h0.gnttab.setupTable(1, 3).status).toBe(GNTST.okay);
+  sound(m);
+});
+
 describe('GNT-20: set_version', () => {
   it('carries the reserved entries over with their pins, clears every other one, and comes back', () => {
     const { m, h0, h1, d1 } = host();
@@ -134,6 +148,16 @@ describe('GNT-20: set_version', () => {
         h1.gnttab.setVersion(2);
         d1.grants.v2Ops = 1;
         storeFlags(d1.grants, 3, GTF_transitive);
+      },
+    ],
+    [
+      'EBUSY while somebody maps a status frame',
+      1,
+      'EBUSY',
+      ({ h0, h1, d1 }) => {
+        h1.gnttab.setVersion(2);
+        grantAccess(d1.grants, 7, { domid: 0, gfn: d1.grants.statusFrames[0]!.gfn, readonly: true });
+        mapped(h0, 1, 7, RO);
       },
     ],
     [
