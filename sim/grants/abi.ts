@@ -10,9 +10,6 @@ export const GTF_type_mask = 3;
 export const GTF_readonly = 4;
 export const GTF_reading = 8;
 export const GTF_writing = 16;
-export const GTF_PWT = 32;
-export const GTF_PCD = 64;
-export const GTF_PAT = 128;
 export const GTF_sub_page = 256;
 /** The same two bits in an entry of type accept_transfer. */
 export const GTF_transfer_committed = 4;
