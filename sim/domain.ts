@@ -1,5 +1,6 @@
 import { EventChannels } from './event-channel.ts';
-import { GrantTable, Maptrack } from './grant-table.ts';
+import { Maptrack } from './grants/maptrack.ts';
+import { GrantTable } from './grants/table.ts';
 import type { Domid } from './ids.ts';
 import { Memory } from './memory.ts';
 import type { Task } from './scheduler.ts';
@@ -14,8 +15,8 @@ export class Domain {
   readonly uniqueId: bigint;
   readonly name: string;
   readonly memory = new Memory();
-  readonly grants = new GrantTable();
-  readonly maptrack = new Maptrack(1024 * 256);
+  readonly grants = new GrantTable(this.memory);
+  readonly maptrack = new Maptrack();
   readonly ports = new EventChannels();
   /** Every task that runs on this domain's virtual CPUs. */
   readonly tasks: Task[] = [];
@@ -30,7 +31,6 @@ export class Domain {
     this.domid = domid;
     this.uniqueId = uniqueId;
     this.name = name;
-    this.grants.frames.push(this.memory.alloc());
   }
 
   /** Whether the domain's tasks may take a step now (CHK-7). */

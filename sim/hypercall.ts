@@ -1,6 +1,7 @@
 import type { Domain } from './domain.ts';
 import { type Errno, type Result, XenError } from './errors.ts';
-import type { GrantStatus } from './grant-table.ts';
+import type { GrantStatus, MapResult } from './grants/abi.ts';
+import { GrantHypercalls } from './grants/hypercalls.ts';
 import type { Domid, Gref, Handle, Port } from './ids.ts';
 import type { DomainInfo, Machine } from './machine.ts';
 import type { Frame } from './memory.ts';
@@ -12,10 +13,13 @@ import type { Frame } from './memory.ts';
 export class Hypercalls {
   readonly #machine: Machine;
   readonly #caller: Domain;
+  /** GNTTABOP_*, all of them. */
+  readonly gnttab: GrantHypercalls;
 
   constructor(machine: Machine, caller: Domain) {
     this.#machine = machine;
     this.#caller = caller;
+    this.gnttab = new GrantHypercalls(machine, caller);
   }
 
   /** EVTCHNOP_alloc_unbound. In another domain only for the control domain (EVT-3). Errors: ESRCH, EPERM, ENOSPC, EINVAL. */
@@ -50,7 +54,7 @@ export class Hypercalls {
   }
 
   /** GNTTABOP_map_grant_ref; a status, never an errno. */
-  mapGrant(domid: Domid, gref: Gref, flags: number): ReturnType<Machine['mapGrant']> {
+  mapGrant(domid: Domid, gref: Gref, flags: number): MapResult {
     return this.#machine.mapGrant(this.#caller, domid, gref, flags);
   }
 

@@ -3,14 +3,51 @@ export { Domain, SHUTDOWN_REASONS, type ShutdownReason } from './domain.ts';
 export { assert, ERRNO, type Errno, fail, type Result, XenError } from './errors.ts';
 export { type Channel, EventChannels, VIRQ_DOM_EXC } from './event-channel.ts';
 export {
+  type CopyOp,
+  type CopyPtr,
+  GNTCOPY_dest_gref,
+  GNTCOPY_source_gref,
+  GNTMAP_application_map,
+  GNTMAP_contains_pte,
+  GNTMAP_device_map,
   GNTMAP_host_map,
+  GNTMAP_readonly,
   GNTST,
   type GrantStatus,
+  GTF_accept_transfer,
   GTF_permit_access,
   GTF_reading,
   GTF_readonly,
+  GTF_sub_page,
+  GTF_transfer_committed,
+  GTF_transfer_completed,
+  GTF_transitive,
   GTF_writing,
-} from './grant-table.ts';
+  type MapOp,
+  type MapResult,
+  type ReplaceOp,
+  type SwapOp,
+  type TransferOp,
+  type UnmapOp,
+  XENMAPIDX_grant_table_status,
+} from './grants/abi.ts';
+export { checkGrants } from './grants/check.ts';
+export { Grants, type PlannedRefusal, type RefusalKey } from './grants/grants.ts';
+export {
+  type Access,
+  acceptTransfer,
+  endAccess,
+  endAccessSteps,
+  endTransfer,
+  grantAccess,
+  grantTransitive,
+  isInUse,
+  openTable,
+} from './grants/guest.ts';
+export { type FrameList, GrantHypercalls } from './grants/hypercalls.ts';
+export { entriesPerFrame, loadFlags, loadStatus, storeFlags, type TableBytes } from './grants/layout.ts';
+export type { Race, RacePoint } from './grants/pin.ts';
+export { GRANT_LIMITS, type GrantLimits, STUBDOM_GRANT_LIMITS } from './grants/table.ts';
 export { Hypercalls } from './hypercall.ts';
 export {
   DOMID_ANY,
@@ -26,7 +63,7 @@ export {
   type Port,
 } from './ids.ts';
 export { type DomainInfo, Machine, type MachineOptions } from './machine.ts';
-export { Frame, Memory, PAGE_BYTES } from './memory.ts';
+export { Frame, Memory, PAGE_BYTES, type PageKind } from './memory.ts';
 export { type Stream, Streams } from './random.ts';
 export {
   CONNECTION,

@@ -1,7 +1,8 @@
 import { Domain, type ShutdownReason } from './domain.ts';
 import { fail } from './errors.ts';
 import { allocUnbound, bindInterdomain, bindVirq, closePort, sendPort, VIRQ_DOM_EXC } from './event-channel.ts';
-import { GNTST, type GrantStatus, GTF_permit_access, mapGrant, unmapGrant } from './grant-table.ts';
+import { GNTST, type GrantStatus, type MapResult } from './grants/abi.ts';
+import { Grants } from './grants/grants.ts';
 import { DOMID_ANY, DOMID_FIRST_RESERVED, type Domid, type Gref, type Handle, type Port } from './ids.ts';
 import type { Frame } from './memory.ts';
 import { Streams } from './random.ts';
@@ -28,6 +29,7 @@ export class Machine {
   readonly trace = new Trace();
   readonly streams: Streams;
   readonly scheduler: Scheduler;
+  readonly grants: Grants;
   readonly #domains = new Map<Domid, Domain>();
   /** Domains of which VIRQ_DOM_EXC's handler has not been told; exists only while the VIRQ is bound (DOM-30). */
   #changed: Set<Domid> | undefined = undefined;
@@ -38,6 +40,12 @@ export class Machine {
   constructor(options: MachineOptions) {
     this.streams = new Streams(options.seed);
     this.scheduler = new Scheduler(this.trace, options.jitter ?? NO_JITTER);
+    this.grants = new Grants({
+      trace: this.trace,
+      domain: (domid) => this.domain(domid),
+      crash: (domain) => this.shutdown(domain, 'crash'),
+      released: (granter) => this.#freeIfUnreferenced(granter), // the last unmap frees a zombie (GNT-30)
+    });
     const draws = this.streams.for('xen/unique-id');
     this.#uniqueId = (BigInt(draws.bits()) << 32n) | BigInt(draws.bits()) | 1n;
   }
@@ -192,28 +200,19 @@ export class Machine {
 
   // Grants --------------------------------------------------------------------------------------------------------
 
-  mapGrant(
-    mapper: Domain,
-    granterDomid: Domid,
-    gref: Gref,
-    flags: number,
-  ): { readonly status: GrantStatus; readonly handle?: Handle; readonly frame?: Frame } {
-    const result = mapGrant(mapper, this.domain(granterDomid), gref, flags);
-    this.trace.grant(result.status === GNTST.okay ? 'map' : 'refused', mapper.domid, granterDomid, gref, result.status);
-    return result;
+  mapGrant(mapper: Domain, granterDomid: Domid, gref: Gref, flags: number): MapResult {
+    return this.grants.map(mapper, { dom: granterDomid, ref: gref, flags });
   }
 
+  /** Both halves of a mapping, at the addresses where they are. */
   unmapGrant(mapper: Domain, handle: Handle): GrantStatus {
-    const done = unmapGrant(mapper, handle);
-    if (done === undefined) return GNTST.bad_handle;
-    this.trace.grant('unmap', mapper.domid, done.granter.domid, done.gref, GNTST.okay);
-    this.#freeIfUnreferenced(done.granter); // the unmap of the last reference frees a zombie (GNT-30)
-    return GNTST.okay;
+    if (mapper.dying !== 'alive') return this.grants.release(mapper, handle) ? GNTST.okay : GNTST.bad_handle;
+    return this.grants.unmap(mapper, [{ handle }])[0] ?? GNTST.bad_handle;
   }
 
   /** What the domain builder does for a reserved entry (GNT-26). */
   seedGrant(domain: Domain, gref: Gref, forDomid: Domid, frame: Frame): void {
-    domain.grants.write(gref, { flags: GTF_permit_access, domid: forDomid, gfn: frame.gfn });
+    this.grants.seed(domain, gref, forDomid, frame);
   }
 
   // Domain state --------------------------------------------------------------------------------------------------

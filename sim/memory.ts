@@ -4,9 +4,14 @@ export const PAGE_BYTES = 4096;
 
 /** One guest frame. Shared by everyone who maps it, so anything in it can change between two steps. */
 export class Frame {
-  readonly gfn: Gfn;
+  /** Where its owner finds it; a transfer or add_to_physmap gives it a new one. */
+  gfn: Gfn;
   readonly bytes = new Uint8Array(PAGE_BYTES);
   readonly #view = new DataView(this.bytes.buffer);
+  /** References beside the owner's own: one for each host or device mapping that the hypervisor made for somebody. */
+  refs = 0;
+  /** Belongs to Xen's heap and is only lent to the domain, as grant frames are: it cannot be given away. */
+  isSpecial = false;
   /** Called with each 32-bit store, after it: (offset, before, after, by the owner?). One watcher: the ring's trace. */
   onStore: ((offset: number, before: number, after: number, byOwner: boolean) => void) | undefined = undefined;
   /** Called with each 32-bit store of the owner: how a mapper that polls by level learns that it may look. */
@@ -36,17 +41,45 @@ export class Frame {
   store16(offset: number, value: number): void {
     this.#view.setUint16(offset, value, true);
   }
+
+  /** Compare and swap of an aligned word. @returns what was there: the swap was made if that is `expected`. */
+  cas32(offset: number, expected: number, next: number): number {
+    const found = this.#view.getUint32(offset, true);
+    if (found === expected >>> 0) this.#view.setUint32(offset, next, true);
+    return found;
+  }
+
+  /** Compare and swap of an aligned half word. @returns what was there. */
+  cas16(offset: number, expected: number, next: number): number {
+    const found = this.#view.getUint16(offset, true);
+    if (found === expected) this.#view.setUint16(offset, next, true);
+    return found;
+  }
 }
 
-/** A domain's frames, gfn to page. Pages are handed out in order and never reused within a domain's life. */
+/**
+ * What a gfn stands for beside ordinary memory: paged out to disk, shared copy on write, another domain's page, a device's
+ * registers, or a page that is in use as a page table and so can be read but not written by others.
+ * Source: xen/arch/x86/include/asm/p2m.h, check_get_page_from_gfn.
+ */
+export type PageKind = 'ram' | 'paged_out' | 'shared' | 'foreign' | 'mmio' | 'page_table';
+
+/** A domain's frames, gfn to page. Gfns are handed out in order; a page that is given back leaves its gfn empty. */
 export class Memory {
   readonly #frames = new Map<Gfn, Frame>();
+  /** Pages that the domain gave back, or lost with its life, while others still refer to them. */
+  readonly #kept = new Set<Frame>();
+  readonly #kinds = new Map<Gfn, PageKind>();
   #next: Gfn = 0x1000;
+  /** Whether Xen keeps the physmap (HVM, PVH) and not the guest (PV). */
+  translated = false;
+  /** Pages that the domain may own. */
+  maxPages = Number.POSITIVE_INFINITY;
+  /** Gfns written since the last look, while log-dirty is on; what mappers store is not seen here (GNT-13). */
+  dirty: Set<Gfn> | undefined = undefined;
 
   alloc(): Frame {
-    const frame = new Frame(this.#next++);
-    this.#frames.set(frame.gfn, frame);
-    return frame;
+    return this.#set(this.#freshGfn(), new Frame(0));
   }
 
   frame(gfn: Gfn): Frame | undefined {
@@ -57,8 +90,102 @@ export class Memory {
     return this.#frames.size;
   }
 
+  /** Every page that has a gfn, in the order in which they got it. */
+  get frames(): readonly Frame[] {
+    return [...this.#frames.values()];
+  }
+
+  /** Whether the page is this domain's: reachable by its gfn, or given back and still referred to. */
+  owns(frame: Frame): boolean {
+    return this.#frames.get(frame.gfn) === frame || this.#kept.has(frame);
+  }
+
+  /** Pages that exist only because somebody refers to them. */
+  get kept(): readonly Frame[] {
+    return [...this.#kept];
+  }
+
+  kind(gfn: Gfn): PageKind {
+    return this.#kinds.get(gfn) ?? 'ram';
+  }
+
+  /** What the pager, the sharer or the guest's kernel made of a page. */
+  setKind(gfn: Gfn, kind: PageKind): void {
+    if (kind === 'ram') this.#kinds.delete(gfn);
+    else this.#kinds.set(gfn, kind);
+  }
+
+  /** XENMEM_decrease_reservation: the gfn is empty from now on; mappers keep the old page. @returns false: nothing there. */
+  free(gfn: Gfn): boolean {
+    const frame = this.#frames.get(gfn);
+    if (frame === undefined) return false;
+    this.#drop(frame);
+    return true;
+  }
+
+  /** XENMEM_populate_physmap: a fresh page of zeros at an empty gfn. @returns `undefined`: the gfn is in use. */
+  populate(gfn: Gfn): Frame | undefined {
+    return this.#frames.has(gfn) ? undefined : this.#set(gfn, new Frame(0));
+  }
+
+  /** XENMEM_add_to_physmap: the page moves to `gfn`; what was there is given back. */
+  place(frame: Frame, gfn: Gfn): void {
+    if (this.#frames.get(frame.gfn) === frame) this.#frames.delete(frame.gfn);
+    this.free(gfn);
+    this.#set(gfn, frame);
+  }
+
+  /** Take in a page from elsewhere at a fresh gfn. */
+  adopt(frame: Frame): Gfn {
+    return this.#set(this.#freshGfn(), frame).gfn;
+  }
+
+  /** Take an unshared ordinary page out of the domain for good; `undefined` and no change if there is any other reference. */
+  steal(gfn: Gfn): Frame | undefined {
+    const frame = this.#frames.get(gfn);
+    if (frame === undefined || frame.refs > 0 || frame.isSpecial) return undefined;
+    this.#frames.delete(gfn);
+    return frame;
+  }
+
+  /** Take a reference on behalf of a mapper. */
+  get(frame: Frame): void {
+    frame.refs++;
+  }
+
+  /** Drop a mapper's reference; a page that was given back goes with the last one. */
+  put(frame: Frame): void {
+    frame.refs--;
+    if (frame.refs === 0) this.#kept.delete(frame);
+  }
+
+  /** Log-dirty: the hypervisor wrote to the page, or took a writable mapping of it down. */
+  markDirty(frame: Frame): void {
+    this.dirty?.add(frame.gfn);
+  }
+
   /** Give all pages back; mappers that still hold a frame keep it alive, as a page reference does. */
   release(): void {
+    for (const frame of this.#frames.values()) if (frame.refs > 0) this.#kept.add(frame);
     this.#frames.clear();
+    this.#kinds.clear();
+  }
+
+  #set(gfn: Gfn, frame: Frame): Frame {
+    frame.gfn = gfn;
+    this.#frames.set(gfn, frame);
+    return frame;
+  }
+
+  /** The next gfn in order that the guest itself has put nothing at. */
+  #freshGfn(): Gfn {
+    while (this.#frames.has(this.#next)) this.#next++;
+    return this.#next++;
+  }
+
+  #drop(frame: Frame): void {
+    this.#frames.delete(frame.gfn);
+    this.#kinds.delete(frame.gfn);
+    if (frame.refs > 0) this.#kept.add(frame);
   }
 }

@@ -17,7 +17,7 @@ export type TraceEvent =
   | {
       readonly kind: 'grant';
       readonly timeNs: number;
-      readonly what: 'map' | 'unmap' | 'refused';
+      readonly what: 'map' | 'unmap' | 'refused' | 'copy' | 'transfer';
       readonly mapper: Domid;
       readonly granter: Domid;
       readonly gref: number;
@@ -95,7 +95,13 @@ export class Trace {
     if (this.#observers > 0) this.#emit({ kind: 'life', timeNs: this.nowNs, domid, uniqueId, what });
   }
 
-  grant(what: 'map' | 'unmap' | 'refused', mapper: Domid, granter: Domid, gref: number, status: number): void {
+  grant(
+    what: 'map' | 'unmap' | 'refused' | 'copy' | 'transfer',
+    mapper: Domid,
+    granter: Domid,
+    gref: number,
+    status: number,
+  ): void {
     this.#fold(TAG.grant, (mapper << 16) | granter, gref);
     this.digest.word(status);
     if (this.#observers > 0) this.#emit({ kind: 'grant', timeNs: this.nowNs, what, mapper, granter, gref, status });
