@@ -2,10 +2,11 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { comparable } from '../../scenarios/conform/conform.ts';
-import { INSTALLED_DAEMONS, whyNot } from '../../scenarios/conform/daemon.ts';
+import { INSTALLED_DAEMONS } from '../../scenarios/conform/daemon.ts';
 import { runScript } from '../../scenarios/conform/run-script.ts';
 import { Driver } from '../../scenarios/drive/drive.ts';
 import { type Action, parseScript } from '../../scenarios/drive/script.ts';
+import { daemonIsMissing } from '../support/needs.ts';
 
 // XENARIUM_RECORD=1 writes down what the daemon says now, instead of comparing with what it said.
 const RECORD = process.env.XENARIUM_RECORD === '1';
@@ -29,8 +30,7 @@ function recordingOf(name: string): readonly string[] {
     .slice(0, -1);
 }
 
-const reason = await whyNot(INSTALLED_DAEMONS.xenstored);
-if (reason !== undefined) console.log(`skipped: recorded scripts on the C daemon: ${reason}`);
+const isMissing = await daemonIsMissing('recorded scripts on the C daemon', INSTALLED_DAEMONS.xenstored);
 
 describe('the recorded scripts', () => {
   it.each(names)('%s parses, and has a recording', (name) => {
@@ -38,7 +38,7 @@ describe('the recorded scripts', () => {
     if (!RECORD) expect(existsSync(join(SCRIPTS, `${name}.expected-4.17`))).toBe(true);
   });
 
-  it.skipIf(reason !== undefined).each(names)('%s is answered by the installed C daemon as recorded', async (name) => {
+  it.skipIf(isMissing).each(names)('%s is answered by the installed C daemon as recorded', async (name) => {
     const output = (await runScript({ binary: INSTALLED_DAEMONS.xenstored }, scriptOf(name))).flat();
     const file = join(SCRIPTS, `${name}.expected-4.17`);
     if (RECORD) writeFileSync(file, `${output.join('\n')}\n`);
