@@ -55,6 +55,7 @@ export class Front {
     socket.on('error', (error) => this.#options.log(`client: ${error.message}`));
     socket.on('close', () => {
       end.close();
+      client.waiting.length = 0;
       this.#clients.delete(socket);
       this.run();
     });
@@ -96,6 +97,7 @@ export class Front {
     put();
     this.run();
     put();
+    if (end.hungUp()) waiting.length = 0; // nobody will read it
     if (waiting.length === 0) socket.resume();
     else {
       socket.pause();

@@ -11,7 +11,7 @@ export interface TakeoverOptions extends Omit<ServeOptions, 'path' | 'compat'> {
   readonly image: Uint8Array;
   /** As the image's version suggests, where left out. */
   readonly compat?: ServeOptions['compat'] | undefined;
-  /** Called when the state has been taken over, before anybody is served. */
+  /** Called when all has been taken over. */
   readonly onRestored: () => void;
 }
 
@@ -58,7 +58,6 @@ export async function takeOver(options: TakeoverOptions): Promise<Serving> {
     resume: { image: options.image, sockets: streams },
   });
   if (store.startFailure !== undefined) throw new Error(store.startFailure);
-  options.onRestored();
 
   const front = new Front({ machine, nowNs: options.nowNs, log: options.log });
   for (const [fd, end] of ends) front.attach(new Socket({ fd, allowHalfOpen: true }), end);
@@ -67,6 +66,7 @@ export async function takeOver(options: TakeoverOptions): Promise<Serving> {
     front.run();
   });
   await listening(server, { fd: globals.socketFd });
+  options.onRestored();
   front.run();
   return { close: () => closing(server, front) };
 }

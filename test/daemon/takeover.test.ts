@@ -1,12 +1,15 @@
 import { execFile } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { chmod, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { octets, strings, text, XS } from '../../guests/index.ts';
 import { type Daemon, INSTALLED_DAEMONS, type SocketClient, startDaemon } from '../../scenarios/conform/daemon.ts';
+import { encodeImage, type StateRecord, v1 } from '../../store/format/index.ts';
 import { message } from '../../store/wire.ts';
+import { xenarium } from '../support/cli.ts';
 import { daemonIsMissing, has } from '../support/needs.ts';
 
 const run = promisify(execFile);
@@ -104,5 +107,39 @@ describe.skipIf(isMissing)('xenstore-control live-update tells a real C xenstore
     deaf.free();
     const expected = text(octets(...events, event('/noise/last', 't')));
     expect((await octetsOf(deaf, expected.length)) === expected).toBe(true); // a difference would take long to show
+  });
+});
+
+describe('xenarium takeover', () => {
+  const dir = mkdtempSync(join(tmpdir(), 'xenarium-takeover-'));
+  afterAll(() => rmSync(dir, { recursive: true, force: true }));
+
+  const image = (...records: readonly StateRecord[]) => {
+    const encoded = encodeImage({ version: 1, bigEndian: false, records: [...records, { kind: 'END' }] }, v1);
+    if (!encoded.ok) throw new Error(encoded.failure.reason);
+    return encoded.value;
+  };
+  const globals = (socketFd: number): StateRecord => ({ kind: 'GLOBAL_DATA', socketFd, evtchnFd: -1 });
+  const root: StateRecord = {
+    kind: 'NODE_DATA',
+    connId: 0,
+    txId: 0,
+    access: 0,
+    perms: [{ letter: 'n', domid: 0, flags: 0 }],
+    path: octets('/'),
+    value: new Uint8Array(0),
+  };
+
+  it.each([
+    ['a state that is cut short', image(globals(3), root).slice(0, -9), /the image: /],
+    ['a state without a listening socket', image(globals(-1), root), /names no listening socket/],
+    ['a descriptor that is not open', image(globals(987), root), /987|EBADF|EINVAL|fd/i],
+  ])('refuses %s, and keeps the file', (name, octetsOfState, reason) => {
+    const state = join(dir, name);
+    writeFileSync(state, octetsOfState);
+    const { code, err } = xenarium('takeover', '--state', state);
+    expect(err).toMatch(reason);
+    expect(code).toBe(2);
+    expect(existsSync(state)).toBe(true);
   });
 });
