@@ -24,6 +24,8 @@ export async function takeoverCommand(args: readonly string[], options: Takeover
     const serving = await takeOver({
       image: new Uint8Array(readFileSync(options.state)),
       compat: options.compat,
+      stateFile: options.state,
+      args,
       nowNs: () => Number(process.hrtime.bigint()),
       log: say,
       onRestored: () => unlinkSync(options.state),

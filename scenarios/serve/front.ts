@@ -1,6 +1,9 @@
 import { writeSync } from 'node:fs';
 import type { Socket } from 'node:net';
+import { octets } from '../../guests/index.ts';
 import type { Machine, UnixSocket } from '../../sim/index.ts';
+import type { ConnectionData } from '../../store/format/index.ts';
+import { HEADER_BYTES } from '../../store/wire.ts';
 import { handleOf } from './handle.ts';
 
 /** How long a client whose kernel buffer is full is left alone, in ms. */
@@ -15,6 +18,42 @@ interface Client {
   readonly waiting: Uint8Array[];
   /** Taken from the store; the kernel has no room for it yet. */
   unsent: Uint8Array;
+  /** Where in a message the stream stands that has left. */
+  readonly sent: Boundary;
+}
+
+/** Follows a stream of messages: how many octets of the one under way are still to come. */
+class Boundary {
+  readonly #header = new Uint8Array(HEADER_BYTES);
+  #used = 0;
+  #rest: number;
+
+  constructor(rest: number) {
+    this.#rest = rest;
+  }
+
+  pass(bytes: Uint8Array): void {
+    for (let at = 0; at < bytes.length; ) {
+      if (this.#rest > 0) {
+        const count = Math.min(this.#rest, bytes.length - at);
+        this.#rest -= count;
+        at += count;
+        continue;
+      }
+      this.#header[this.#used++] = bytes[at++] as number;
+      if (this.#used < HEADER_BYTES) continue;
+      this.#rest = new DataView(this.#header.buffer).getUint32(12, true);
+      this.#used = 0;
+    }
+  }
+
+  /** Octets of `next` that belong to the message under way. */
+  restOf(next: Uint8Array): number {
+    if (this.#used === 0) return this.#rest;
+    const header = this.#header.slice();
+    header.set(next.subarray(0, HEADER_BYTES - this.#used), this.#used);
+    return HEADER_BYTES - this.#used + new DataView(header.buffer).getUint32(12, true);
+  }
 }
 
 export interface FrontOptions {
@@ -40,9 +79,19 @@ export class Front {
     this.#startNs = options.nowNs();
   }
 
-  /** Serve a connected socket as the peer of `end`. */
-  attach(socket: Socket, end: UnixSocket): void {
-    const client: Client = { socket, end, fd: handleOf(socket).fd, waiting: [], unsent: new Uint8Array(0) };
+  /**
+   * Serve a connected socket as the peer of `end`.
+   * @param restLength octets of a message that the store will send first, of which the beginning has left before.
+   */
+  attach(socket: Socket, end: UnixSocket, restLength = 0): void {
+    const client: Client = {
+      socket,
+      end,
+      fd: handleOf(socket).fd,
+      waiting: [],
+      unsent: new Uint8Array(0),
+      sent: new Boundary(restLength),
+    };
     this.#clients.set(socket, client);
     socket.on('data', (data: Buffer) => {
       client.waiting.push(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
@@ -119,11 +168,44 @@ export class Front {
         socket.destroy();
         return true;
       }
+      client.sent.pass(client.unsent.subarray(0, count));
       client.unsent = client.unsent.subarray(count);
       if (client.unsent.length > 0) return false;
     }
     if (end.hungUp() && !socket.writableEnded) socket.end();
     return true;
+  }
+
+  /**
+   * The record of the store's socket `fd`, with what lies between the store and the client added; the client's descriptor.
+   * `undefined`: it has gone.
+   */
+  gather(fd: number, record: ConnectionData): { readonly fd: number; readonly record: ConnectionData } | undefined {
+    for (const client of this.#clients.values()) {
+      const { end, socket, waiting } = client;
+      const store = end.peer;
+      if (store?.fd !== fd) continue;
+      const unsent = new Uint8Array(end.readable());
+      end.read(unsent, 0, unsent.length);
+      client.unsent = octets(client.unsent, unsent);
+      const unread = new Uint8Array(store.readable());
+      store.read(unread, 0, unread.length);
+      end.write(unread, 0, unread.length); // it stays, should the successor fail
+      for (let more: Buffer | null = socket.read(); more !== null; more = socket.read())
+        waiting.push(new Uint8Array(more));
+      const outData = octets(client.unsent, record.outData);
+      const outRespLen = client.sent.restOf(outData);
+      return {
+        fd: client.fd,
+        record: { ...record, inData: octets(record.inData, unread, ...waiting), outData, outRespLen },
+      };
+    }
+    return undefined;
+  }
+
+  /** The C daemon reads sockets in blocking mode: it takes EAGAIN for the end (readfd in xenstored_core.c). */
+  setBlocking(blocking: boolean): void {
+    for (const socket of this.#clients.keys()) handleOf(socket).setBlocking(blocking);
   }
 
   close(): void {

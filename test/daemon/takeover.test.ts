@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { chmod, writeFile } from 'node:fs/promises';
+import { chmod, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -85,6 +85,55 @@ describe.skipIf(isMissing)('xenstore-control live-update tells a real C xenstore
     await expectNext(b, event('relative/y', 'of b'));
     expect(await tool('xenstore-read', '/local/domain/1/x')).toBe('of 1\n');
     expect(await tool('xenstore-ls', '-fp', '/local/domain/1')).toContain('(n0');
+    ring.close();
+  });
+
+  it('and back again, and neither a socket client nor a guest has lost anything', async () => {
+    const [a, deaf] = [await daemon.openSocket(), await daemon.openSocket()];
+    const ring = await daemon.createDomain(1);
+    a.send(message(XS.INTRODUCE, 1, 0, strings('1', '1234', '7')));
+    a.send(message(XS.MKDIR, 2, 0, strings('/local/domain/1')));
+    a.send(message(XS.SET_PERMS, 3, 0, strings('/local/domain/1', 'n1')));
+    a.send(message(XS.WATCH, 4, 0, strings('/t', 'tok')));
+    deaf.send(message(XS.WATCH, 5, 0, strings('/noise', 'n')));
+    await daemon.quiet();
+    const asked = message(XS.WRITE, 9, 0, octets('mine\0', 'of 1'));
+    ring.put(asked.slice(0, 18));
+    daemon.kick(1);
+    await daemon.quiet();
+    a.take();
+    deaf.take();
+    deaf.hold();
+    await tool(CONTROL, 'live-update', await wrapper());
+
+    const events: Uint8Array[] = [];
+    for (let i = 0; i < 900; i++) {
+      const path = `/noise/${'x'.repeat(300)}${i}`;
+      a.send(message(XS.WRITE, 6, 0, octets(path, '\0')));
+      events.push(event(path, 'n'));
+    }
+    await octetsOf(a, 900 * 19);
+    const half = message(XS.READ, 77, 0, strings('/t/x'));
+    a.send(half.slice(0, 9));
+    const back = join(daemon.dir, 'back');
+    const command = `unset XENARIUM_STANDIN_CONTROL\nexport LD_PRELOAD="$XENARIUM_STANDIN/standin.so"\nexec ${BINARY} "$@"`;
+    await writeFile(back, `#!/bin/sh\n${command}\n`);
+    await chmod(back, 0o700);
+    expect(await tool(CONTROL, 'live-update', back)).toBe('');
+    expect(existsSync(join(daemon.dir, 'state_dump'))).toBe(false);
+
+    await tool('xenstore-write', '/t/x', 'after');
+    await expectNext(a, event('/t/x', 'tok'));
+    a.send(half.slice(9));
+    await expectNext(a, message(XS.READ, 77, 0, octets('after')));
+    ring.put(asked.slice(18));
+    daemon.kick(1);
+    for (let got = ''; got.length < 19; got += text(ring.take())) await new Promise((r) => setTimeout(r, 5));
+    expect(await tool('xenstore-read', '/local/domain/1/mine')).toBe('of 1\n');
+    deaf.free();
+    const expected = text(octets(...events));
+    expect((await octetsOf(deaf, expected.length)) === expected).toBe(true);
+    process.kill(Number(await readFile(join(daemon.dir, 'pid'), 'utf8')), 'SIGKILL'); // no child of this process
     ring.close();
   });
 
