@@ -119,6 +119,7 @@ describe.skipIf(isMissing)('xenstore-control live-update tells a real C xenstore
     const command = `unset XENARIUM_STANDIN_CONTROL\nexport LD_PRELOAD="$XENARIUM_STANDIN/standin.so"\nexec ${BINARY} "$@"`;
     await writeFile(back, `#!/bin/sh\n${command}\n`);
     await chmod(back, 0o700);
+    await expect(tool(CONTROL, 'live-update', '/bin/false')).rejects.toThrow('Error activating new binary.');
     expect(await tool(CONTROL, 'live-update', back)).toBe('');
     expect(existsSync(join(daemon.dir, 'state_dump'))).toBe(false);
 
