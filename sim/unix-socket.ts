@@ -65,6 +65,10 @@ export class UnixSocket {
     return [a, b];
   }
 
+  get peer(): UnixSocket | undefined {
+    return this.#peer;
+  }
+
   readable(): number {
     return this.#incoming.length;
   }

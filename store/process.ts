@@ -14,7 +14,7 @@ import { dumpState, type Requester } from './dump.ts';
 import { type Dialect, v1, v2 } from './format/index.ts';
 import type { Stream } from './host.ts';
 import { restoreState } from './restore.ts';
-import { SimHost } from './sim-host.ts';
+import { type Files, SimHost } from './sim-host.ts';
 import { makeInitialStore } from './special.ts';
 import { DaemonState, DEFAULT_OPTIONS, type StoreOptions, type StorePolicy } from './state.ts';
 import { Xenstored } from './xenstored.ts';
@@ -41,7 +41,9 @@ export interface ProcessOptions {
   /** Whether watch events that wait for 20 s are dropped; as in the daemon where left out. */
   readonly eventsExpire?: boolean;
   readonly listener: Listener | undefined;
-  readonly files: ReadonlyMap<string, 'not-executable' | 'executable'>;
+  readonly files: Files;
+  /** Execute the program of a live update on this image instead of going on in this process; why it could not. */
+  readonly execute?: (image: Uint8Array, file: string, commandLine: string) => string;
   /** Port of dom0's kernel for its own ring (xsd_port). */
   readonly dom0Port: number;
   /** What stands between the dump and the successor of update `n`, such as a disk that flips a bit. */
@@ -157,7 +159,11 @@ export class XenstoredProcess {
       trace.mark('xenstored', 'dump', n, String(imageBytes));
       trace.digest.octets(image, 0, image.length);
       yield before.nodes * NODE_NS + Math.floor(imageBytes / OCTETS_PER_NS);
-      const restored = restoreState(image, this.#host, this.#store, streamsOf(old));
+      const { execute } = this.#options;
+      const restored =
+        execute !== undefined && session !== undefined
+          ? { ok: false as const, reason: execute(image, session.file, session.commandLine) }
+          : restoreState(image, this.#host, this.#store, streamsOf(old));
       if (restored.ok) {
         yield EXEC_NS + before.nodes * NODE_NS;
         this.#retire(old);

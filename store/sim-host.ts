@@ -24,6 +24,11 @@ const MAP_ERRNO: Record<number, string> = {
 /** From an upcall to the daemon's return from poll(2), ns. */
 const POLL_NS = 1_500;
 
+/** What can be found under a path, as far as `live-update -f` asks. */
+export interface Files {
+  get(path: string): 'not-executable' | 'executable' | undefined;
+}
+
 /**
  * What the daemon's process has of the kernel and the hypervisor: the open event channel file (EVT-28), its grant mappings,
  * the domctls. The file outlives an exec, the mappings do not (GNT-14).
@@ -38,10 +43,10 @@ export class SimHost implements Host {
   #virqPort: Port | undefined;
   /** The daemon's one thread; woken when poll(2) would return. */
   task: Task | undefined = undefined;
-  readonly #files: ReadonlyMap<string, 'not-executable' | 'executable'>;
+  readonly #files: Files;
   readonly logLines: string[] = [];
 
-  constructor(machine: Machine, domain: Domain, files: ReadonlyMap<string, 'not-executable' | 'executable'>) {
+  constructor(machine: Machine, domain: Domain, files: Files) {
     this.#machine = machine;
     this.#domain = domain;
     this.#hyper = new Hypercalls(machine, domain);

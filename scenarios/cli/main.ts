@@ -6,6 +6,7 @@ import { driveCommand } from './drive.ts';
 import { imageCommand } from './image.ts';
 import { listCommand, runCommand, sweepCommand } from './run.ts';
 import { serveCommand } from './serve.ts';
+import { stateFile, takeoverCommand } from './takeover.ts';
 
 /** Exit codes: 0 pass, 1 violation, 2 error or bad usage, 3 unknown. */
 export const EXIT = { pass: 0, violation: 1, error: 2, unknown: 3 } as const;
@@ -54,6 +55,13 @@ export async function main(argv: readonly string[]): Promise<number> {
     .requiredOption('--socket <path>', 'path of the socket')
     .option('--compat <version>', 'whose behaviour', oneOf(['4.22', '4.17']), '4.22')
     .action(async (options) => done(await serveCommand(options)));
+  program
+    .command('takeover')
+    .description('go on as the successor of a daemon that executes this in a live update')
+    .argument('[args...]', "the daemon's own arguments, after --; without effect")
+    .option('--state <file>', 'the state that it has written', stateFile())
+    .option('--compat <version>', 'whose behaviour (default: by the version of the state)', oneOf(['4.22', '4.17']))
+    .action(async (args, options) => done(await takeoverCommand(args, options)));
   program
     .command('drive')
     .description('run a traffic script; prints JSON Lines')

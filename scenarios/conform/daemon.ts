@@ -1,11 +1,12 @@
 import type { ChildProcess } from 'node:child_process';
 import { execFile, spawn } from 'node:child_process';
 import { closeSync, constants, existsSync, openSync, readSync, writeSync } from 'node:fs';
-import { mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, open, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
+import { handleOf } from '../serve/handle.ts';
 
 /**
  * A real xenstore daemon, run in a directory of its own under the hypervisor stand-in (standin.c): domains, event
@@ -194,6 +195,26 @@ export interface DaemonOptions {
   readonly binary: string;
   /** Further arguments. */
   readonly args?: readonly string[];
+  /** Start as the successor of another daemon, of which this is left; the C daemon only. */
+  readonly succeeds?: Legacy;
+}
+
+/** Process numbers that an image must have, so that what it names is there. */
+export interface LegacyNumbers {
+  readonly listenerFd: number;
+  /** As many as were asked for, in their order. */
+  readonly socketFds: readonly number[];
+  /** The daemon's own port of a domain, dom0's included. */
+  readonly portOf: (domid: number) => number;
+}
+
+/** What a daemon leaves to its successor: descriptors, bound ports, guests' pages and its state. */
+export interface Legacy {
+  /** Domains whose rings were connected; dom0's always was. */
+  readonly domids: readonly number[];
+  /** How many clients were connected to the unix socket. */
+  readonly sockets: number;
+  readonly image: (numbers: LegacyNumbers) => Uint8Array;
 }
 
 /** The daemon sleeps; so many sockets have no room for what it wants to send. */
@@ -323,14 +344,17 @@ export class Daemon {
   /** Open a privileged connection; resolves when the daemon has accepted it. */
   async openSocket(): Promise<SocketClient> {
     const socket = connect(join(this.dir, 'socket'));
-    await new Promise<void>((resolve, reject) => {
-      socket.once('connect', resolve);
-      socket.once('error', reject);
-    });
+    await isConnected(socket);
+    const client = this.adopt(socket);
+    await this.quiet();
+    return client;
+  }
+
+  /** Make a connected socket one of its clients. */
+  adopt(socket: Socket): SocketClient {
     const client = new SocketClient(socket, () => this.#arrivals++);
     this.#clients.add(client);
     socket.once('close', () => this.#clients.delete(client));
-    await this.quiet();
     return client;
   }
 
@@ -415,8 +439,78 @@ export class Daemon {
   }
 }
 
+function isConnected(socket: Socket): Promise<void> {
+  return new Promise<void>((resolve, reject) => {
+    socket.once('connect', resolve);
+    socket.once('error', reject);
+  });
+}
+
+/** A daemon that has taken over, and the clients that were connected all the time. */
+export interface Successor {
+  readonly daemon: Daemon;
+  readonly sockets: readonly SocketClient[];
+}
+
+/** The first descriptor that a child inherits beside its standard ones. */
+const FIRST_FD = 3;
+
+/** Files and descriptors of a legacy in the daemon's directory; `release` gives up this process's copies. */
+async function bequeath(dir: string, legacy: Legacy) {
+  const path = join(dir, 'socket');
+  const accepted: Socket[] = [];
+  let onAccept = () => {};
+  const server = createServer({ pauseOnConnect: true }, (socket) => {
+    accepted.push(socket);
+    onAccept();
+  });
+  await new Promise<void>((resolve) => server.listen(path, resolve));
+  const clients: Socket[] = [];
+  while (clients.length < legacy.sockets) {
+    const arrived = new Promise<void>((resolve) => {
+      onAccept = resolve;
+    });
+    const client = connect(path);
+    clients.push(client);
+    await Promise.all([isConnected(client), arrived]);
+  }
+  for (const domid of [0, ...legacy.domids]) {
+    await patch(join(dir, 'domains'), domid * DOMAIN_OCTETS, [1, 0, 0, 0]);
+    await writeZeros(join(dir, `page-${domid}`), PAGE_OCTETS);
+    await patch(join(dir, 'status'), 4 * (STATUS_PORTS + domid), [domid === 0 ? 1 : 7, 0, 0, 0]);
+  }
+  const image = legacy.image({
+    listenerFd: FIRST_FD,
+    socketFds: accepted.map((_, i) => FIRST_FD + 1 + i),
+    portOf: (domid) => PORT_BASE + domid,
+  });
+  await writeFile(join(dir, 'state_dump'), image);
+  // The C daemon reads sockets in blocking mode: it takes EAGAIN for the end (readfd in xenstored_core.c).
+  for (const socket of accepted) handleOf(socket).setBlocking(true);
+  return {
+    fds: [server, ...accepted].map((one) => handleOf(one).fd),
+    clients,
+    release: async () => {
+      for (const socket of accepted) socket.destroy();
+      // Closing a server removes the name that it was bound to.
+      await rename(path, `${path}.kept`);
+      await new Promise((resolve) => server.close(resolve));
+      await rename(`${path}.kept`, path);
+    },
+  };
+}
+
 /** Start a daemon; resolves when it waits for its first client. Errors: it does not start; what it said is in the message. */
 export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
+  return (await launch(options)).daemon;
+}
+
+/** Start a C daemon with `-U` on what another has left to it. Errors: as `startDaemon`. */
+export function startSuccessor(options: DaemonOptions & { readonly succeeds: Legacy }): Promise<Successor> {
+  return launch(options);
+}
+
+async function launch(options: DaemonOptions): Promise<Successor> {
   const standin = await compileStandin();
   const dir = await mkdtemp(join(tmpdir(), 'xenarium-daemon-'));
   const library = join(dir, 'standin.so'); // a live update loads it again
@@ -439,7 +533,8 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const own = isOcaml
     ? ['--no-fork', '--config-file', join(dir, 'oxenstored.conf')]
     : ['--no-fork', '--pid-file', join(dir, 'pid')];
-  const child = spawn(options.binary, [...own, ...(options.args ?? [])], {
+  const left = options.succeeds === undefined ? undefined : await bequeath(dir, options.succeeds);
+  const child = spawn(options.binary, [...own, ...(left === undefined ? [] : ['-U']), ...(options.args ?? [])], {
     cwd: dir,
     env: {
       PATH: '/usr/bin:/bin',
@@ -448,15 +543,16 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       XENSTORED_RUNDIR: dir,
       XENSTORED_PATH: join(dir, 'socket'),
     },
-    stdio: ['ignore', 'ignore', 'pipe'],
+    stdio: ['ignore', 'ignore', 'pipe', ...(left?.fds ?? [])],
   });
   const stderr: string[] = [];
-  child.stderr.setEncoding('utf8');
-  child.stderr.on('data', (text: string) => stderr.push(text));
+  child.stderr?.setEncoding('utf8');
+  child.stderr?.on('data', (text: string) => stderr.push(text));
   const died = new Promise<undefined>((resolve) => {
     child.once('exit', () => resolve(undefined));
     child.once('error', () => resolve(undefined));
   });
+  await left?.release();
   const connected = await Promise.race([control, died]);
   const fail = async (): Promise<never> => {
     server.close();
@@ -465,7 +561,8 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   };
   if (connected === undefined) return fail();
   const daemon = new Daemon({ binary: options.binary, dir, child, control: connected, server, stderr });
-  if (await daemon.quiet()) return daemon;
+  const sockets = (left?.clients ?? []).map((socket) => daemon.adopt(socket));
+  if (await daemon.quiet()) return { daemon, sockets };
   await daemon.stop();
   return fail();
 }

@@ -2,17 +2,20 @@ import { readdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { afterEach, describe, expect, it } from 'vitest';
 import { compareScript, conform } from '../../scenarios/conform/conform.ts';
-import { type Daemon, INSTALLED_DAEMONS, startDaemon, whyNot } from '../../scenarios/conform/daemon.ts';
+import { type Daemon, INSTALLED_DAEMONS, startDaemon } from '../../scenarios/conform/daemon.ts';
 import { generateScript } from '../../scenarios/conform/generate.ts';
 import { DaemonDied, runScript } from '../../scenarios/conform/run-script.ts';
 import { type Action, formatAction, parseLine } from '../../scenarios/drive/script.ts';
 import { message, XS } from '../../store/wire.ts';
+import { daemonIsMissing } from '../support/needs.ts';
 
 const DAEMONS = await Promise.all(
-  Object.entries(INSTALLED_DAEMONS).map(async ([name, binary]) => ({ name, binary, reason: await whyNot(binary) })),
+  Object.entries(INSTALLED_DAEMONS).map(async ([name, binary]) => ({
+    name,
+    binary,
+    isMissing: await daemonIsMissing(`tests on a real ${name}`, binary),
+  })),
 );
-for (const { name, reason } of DAEMONS)
-  if (reason !== undefined) console.log(`skipped: tests on a real ${name}: ${reason}`);
 
 const octets = (text: string) => Uint8Array.from(text, (c) => c.charCodeAt(0));
 const text = (chunks: readonly Uint8Array[]) => chunks.map((chunk) => String.fromCharCode(...chunk)).join('');
@@ -23,8 +26,8 @@ const scriptOf = (...lines: readonly string[]): readonly Action[] =>
     return parsed.action;
   });
 
-for (const { name, binary, reason } of DAEMONS) {
-  describe.skipIf(reason !== undefined)(`a real ${name}`, () => {
+for (const { name, binary, isMissing } of DAEMONS) {
+  describe.skipIf(isMissing)(`a real ${name}`, () => {
     let daemon: Daemon | undefined;
     afterEach(async () => {
       await daemon?.stop();
@@ -130,7 +133,7 @@ for (const { name, binary, reason } of DAEMONS) {
 }
 
 const C = DAEMONS.find(({ name }) => name === 'xenstored')!;
-describe.skipIf(C.reason !== undefined)('scripts on the real C daemon', () => {
+describe.skipIf(C.isMissing)('scripts on the real C daemon', () => {
   const { binary } = C;
 
   it('give the same output every time', async () => {

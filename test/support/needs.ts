@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { whyNot } from '../../scenarios/conform/daemon.ts';
 
 /**
  * Whether programs are there. Where one is absent the tests that need it skip with a visible line; with XENARIUM_NO_SKIP set,
@@ -11,4 +12,17 @@ export function has(what: string, ...programs: readonly string[]): boolean {
   if (process.env.XENARIUM_NO_SKIP !== undefined) throw new Error(line);
   console.warn(line);
   return false;
+}
+
+/**
+ * Whether no real daemon can be run here: the same rule as `has`.
+ * @param binary path of the daemon.
+ */
+export async function daemonIsMissing(what: string, binary: string): Promise<boolean> {
+  const reason = await whyNot(binary);
+  if (reason === undefined) return false;
+  const line = `${what}: skipped: ${reason}`;
+  if (process.env.XENARIUM_NO_SKIP !== undefined) throw new Error(line);
+  console.warn(line);
+  return true;
 }

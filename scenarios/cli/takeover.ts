@@ -1,0 +1,41 @@
+import { readFileSync, unlinkSync } from 'node:fs';
+import { takeOver } from '../serve/takeover.ts';
+
+interface TakeoverOptions {
+  readonly state: string;
+  readonly compat?: '4.22' | '4.17';
+}
+
+/** Where the C daemon writes its state. Source: xs_daemon_rootdir. */
+export function stateFile(): string {
+  return `${process.env.XENSTORED_ROOTDIR ?? '/var/lib/xenstored'}/state_dump`;
+}
+
+/** Serve as the successor of the daemon that has executed this program, until SIGTERM or SIGINT. */
+export async function takeoverCommand(args: readonly string[], options: TakeoverOptions): Promise<number> {
+  const say = (line: string) => process.stderr.write(`xenarium: ${line}\n`);
+  const unused = args.filter((arg) => arg !== '-U' && arg !== '--live-update');
+  if (unused.length > 0) say(`without effect here: ${unused.join(' ')}`);
+  const ended = new Promise<void>((resolve) => {
+    process.once('SIGTERM', resolve);
+    process.once('SIGINT', resolve);
+  });
+  try {
+    const serving = await takeOver({
+      image: new Uint8Array(readFileSync(options.state)),
+      compat: options.compat,
+      stateFile: options.state,
+      args,
+      nowNs: () => Number(process.hrtime.bigint()),
+      log: say,
+      onRestored: () => unlinkSync(options.state),
+    });
+    say('took over');
+    await ended;
+    await serving.close();
+    return 0;
+  } catch (error) {
+    say(`${options.state}: ${error instanceof Error ? error.message : String(error)}`);
+    return 2;
+  }
+}
