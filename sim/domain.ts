@@ -1,4 +1,4 @@
-import { EventChannels } from './event-channel.ts';
+import { EventChannels } from './events/ports.ts';
 import { GrantTable, Maptrack } from './grant-table.ts';
 import type { Domid } from './ids.ts';
 import { Memory } from './memory.ts';
@@ -16,13 +16,14 @@ export class Domain {
   readonly memory = new Memory();
   readonly grants = new GrantTable();
   readonly maptrack = new Maptrack(1024 * 256);
-  readonly ports = new EventChannels();
+  readonly ports = new EventChannels(this);
   /** Every task that runs on this domain's virtual CPUs. */
   readonly tasks: Task[] = [];
   /** Progress of XEN_DOMCTL_destroydomain. */
   dying: 'alive' | 'dying' | 'dead' = 'alive';
   shutdown: ShutdownReason | undefined = undefined;
   controllerPauses = 0;
+  vcpus = 1;
   /** Mappings that others hold of this domain's pages: while there are any, a dead domain is a zombie (DOM-8). */
   foreignMaps = 0;
 
