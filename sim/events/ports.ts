@@ -8,7 +8,7 @@ import { Fifo, type FifoPort, fifoPort } from './fifo.ts';
 import { Receiver, type Service } from './receive.ts';
 import { TwoLevel } from './two-level.ts';
 import { VcpuEvents } from './vcpu.ts';
-import { CONTROL_BYTES, FIFO_WORDS_PER_PAGE, PRIORITY_DEFAULT, VCPU_INFO_BYTES } from './words.ts';
+import { CONTROL_BYTES, FIFO_WORDS_PER_PAGE, MASK_AT, PENDING_AT, PRIORITY_DEFAULT, VCPU_INFO_BYTES } from './words.ts';
 
 /** libxl's default `event_channels`. */
 export const MAX_PORT_DEFAULT = 1023;
@@ -344,6 +344,13 @@ export class EventChannels implements AbiHost {
     vcpu.isRegistered = true;
     bytes.fill(0xff, vcpu.selectorAt, vcpu.selectorAt + 8);
     this.markPending(vcpu);
+  }
+
+  /** What the restorer leaves in shared_info: nothing pending, everything masked, nothing selected (EVT-33). */
+  resetWords(): void {
+    this.sharedInfo.fill(0, PENDING_AT, MASK_AT);
+    this.sharedInfo.fill(0xff, MASK_AT, MASK_AT + (MASK_AT - PENDING_AT));
+    for (const vcpu of this.#vcpus) vcpu?.info.fill(0, vcpu.selectorAt, vcpu.selectorAt + 8);
   }
 
   #page(gfn: Gfn): Uint8Array {
