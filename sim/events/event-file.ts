@@ -116,8 +116,9 @@ export class EventFile {
     this.#enabled.set(port, true);
     if (this.#enabled.size > this.#ringSize) this.#ringSize = Math.max(RING_START, 2 * this.#ringSize);
     const { ports } = this.#domain;
+    ports.mask(port); // a number that was used before has its mask bit as it was left (EVT-6)
     ports.handle(port, () => this.#interrupt(port), 'lateeoi');
-    ports.unmask(port); // a number that was used before has its mask bit as it was left (EVT-6)
+    ports.unmask(port);
     return port;
   }
 

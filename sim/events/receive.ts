@@ -113,10 +113,11 @@ export class Receiver {
 
   #scanBits(vcpu: VcpuEvents): void {
     const words = this.#ports.sharedInfo;
+    const { info, selectorAt } = vcpu;
     for (let i = 0; i < 8; i++) {
-      let selected = vcpu.info[vcpu.selectorAt + i] as number;
+      let selected = info[selectorAt + i] as number;
       if (selected === 0) continue;
-      vcpu.info[vcpu.selectorAt + i] = 0;
+      info[selectorAt + i] = 0;
       for (; selected !== 0; selected &= selected - 1) {
         const word = 8 * i + lowest(selected);
         for (let octet = 8 * word; octet < 8 * word + 8; octet++) {

@@ -161,7 +161,13 @@ describe('two-level delivery', () => {
     const { m, h1, d1 } = host();
     const port = value(h1.bindIpi(0));
     let runs = 0;
-    d1.ports.handle(port, () => { if (++runs < 1_000) h1.send(port); }, 'edge');
+    d1.ports.handle(
+      port,
+      () => {
+        if (++runs < 1_000) h1.send(port);
+      },
+      'edge',
+    );
     h1.send(port);
     expect(runs).toBeLessThan(50);
     m.scheduler.run(1_000_000);
@@ -265,24 +271,34 @@ describe('FIFO delivery', () => {
     h1.send(a);
     h1.send(b);
     expect([blocks[0]?.load32(0), blocks[0]?.load32(8 + 4 * 7)]).toEqual([1 << 7, a]);
-    expect([array.load32(4 * a), array.load32(4 * b)]).toEqual([(PENDING + LINKED + b) >>> 0, (PENDING + LINKED) >>> 0]);
+    expect([array.load32(4 * a), array.load32(4 * b)]).toEqual([
+      (PENDING + LINKED + b) >>> 0,
+      (PENDING + LINKED) >>> 0,
+    ]);
     expect(d1.ports.vcpu(0).upcallPending).toBe(true);
   });
 
   it.each([
     [4, true],
     [5, false],
-  ])('EVT-22: a guest that changes the tail %i times: linked %s, and only its own event is lost', (changes, isLinked) => {
-    const { m, h1, d1, array } = fifo();
-    d1.ports.onUpcall = () => {};
-    const [a, b] = [value(h1.bindIpi(0)), value(h1.bindIpi(0))];
-    h1.send(a);
-    let n = 0;
-    m.events.faults = { linking: (_, tail) => { if (n++ < changes) array.store32(4 * tail, (array.load32(4 * tail) ^ MASKED) >>> 0, true); } };
-    h1.send(b);
-    expect((array.load32(4 * a) & 0x1ffff) === b).toBe(isLinked);
-    expect(array.load32(4 * a) & 0x1000_0000).toBe(0);
-  });
+  ])(
+    'EVT-22: a guest that changes the tail %i times: linked %s, and only its own event is lost',
+    (changes, isLinked) => {
+      const { m, h1, d1, array } = fifo();
+      d1.ports.onUpcall = () => {};
+      const [a, b] = [value(h1.bindIpi(0)), value(h1.bindIpi(0))];
+      h1.send(a);
+      let n = 0;
+      m.events.faults = {
+        linking: (_, tail) => {
+          if (n++ < changes) array.store32(4 * tail, (array.load32(4 * tail) ^ MASKED) >>> 0, true);
+        },
+      };
+      h1.send(b);
+      expect((array.load32(4 * a) & 0x1ffff) === b).toBe(isLinked);
+      expect(array.load32(4 * a) & 0x1000_0000).toBe(0);
+    },
+  );
 
   it('EVT-22: a tail that the guest unlinked makes the new port the head', () => {
     const { m, h1, d1, array, blocks } = fifo();

@@ -108,15 +108,18 @@ describe('connect, close, send', () => {
     expect(value(h.h0.status(0, local))).toEqual({ state: 'unbound', vcpu: 0, domid: 1 });
   });
 
-  it.each(['paused', 'shut down', 'dying', 'running'])('EVT-10: send to a domain that is %s sets its bit and says 0', (how) => {
-    const h = host();
-    const { local, remote } = connected(h);
-    if (how === 'paused') h.m.pause(h.d1);
-    if (how === 'shut down') h.m.shutdown(h.d1, 'poweroff');
-    if (how === 'dying') h.m.destroy(h.d1);
-    expect(h.h0.send(local)).toBeUndefined();
-    expect(h.d1.ports.isPending(remote)).toBe(true);
-  });
+  it.each(['paused', 'shut down', 'dying', 'running'])(
+    'EVT-10: send to a domain that is %s sets its bit and says 0',
+    (how) => {
+      const h = host();
+      const { local, remote } = connected(h);
+      if (how === 'paused') h.m.pause(h.d1);
+      if (how === 'shut down') h.m.shutdown(h.d1, 'poweroff');
+      if (how === 'dying') h.m.destroy(h.d1);
+      expect(h.h0.send(local)).toBeUndefined();
+      expect(h.d1.ports.isPending(remote)).toBe(true);
+    },
+  );
 
   it('EVT-10: to an unbound port 0 and nothing happens, to an IPI port oneself, on FREE and VIRQ ports EINVAL', () => {
     const { h0, h1, d1 } = host();
@@ -226,7 +229,17 @@ describe('errnos in the order of the checks', () => {
     ['EINVAL', 'close: RESERVED', (h) => errno(h.h1.close(0))],
     ['EINVAL', 'close: Xen-attached', (h) => errno(h.h1.close(h.m.events.allocXen(h.d1, 0, 0, () => {})))],
     ['EINVAL', 'send: Xen-attached', (h) => h.h1.send(h.m.events.allocXen(h.d1, 0, 0, () => {}))],
-    ['EINVAL', 'bind_vcpu: Xen-attached', (h) => errno(h.h1.bindVcpu(h.m.events.allocXen(h.d1, 0, 0, () => {}), 0))],
+    [
+      'EINVAL',
+      'bind_vcpu: Xen-attached',
+      (h) =>
+        errno(
+          h.h1.bindVcpu(
+            h.m.events.allocXen(h.d1, 0, 0, () => {}),
+            0,
+          ),
+        ),
+    ],
     ['ESRCH', 'status: no domain', (h) => errno(h.h1.status(9, 1))],
     ['EINVAL', 'status: a port beyond the table wins over EPERM', (h) => errno(h.h1.status(2, 64))],
     ['EPERM', 'status: no right', (h) => errno(h.h1.status(2, 63))],
@@ -237,7 +250,11 @@ describe('errnos in the order of the checks', () => {
     ['EINVAL', 'init_control: crosses the page', (h) => errno(h.h1.initControl(0, h.d1.memory.alloc().gfn, 4032))],
     ['EINVAL', 'init_control: unaligned', (h) => errno(h.h1.initControl(0, h.d1.memory.alloc().gfn, 4))],
     ['EINVAL', 'init_control: no page', (h) => errno(h.h1.initControl(0, 0xdead, 0))],
-    ['EINVAL', 'init_control: twice', (h) => (toFifo(h.d1, h.h1), errno(h.h1.initControl(0, h.d1.memory.alloc().gfn, 0)))],
+    [
+      'EINVAL',
+      'init_control: twice',
+      (h) => (toFifo(h.d1, h.h1), errno(h.h1.initControl(0, h.d1.memory.alloc().gfn, 0))),
+    ],
     ['success', 'init_control: the last place', (h) => errno(h.h1.initControl(0, h.d1.memory.alloc().gfn, 4024))],
     ['EOPNOTSUPP', 'expand_array: 2-level', (h) => errno(h.h1.expandArray(0xdead))],
     ['EINVAL', 'expand_array: no page', (h) => (toFifo(h.d1, h.h1), errno(h.h1.expandArray(0xdead)))],
@@ -252,7 +269,11 @@ describe('errnos in the order of the checks', () => {
     ],
     ['EINVAL', 'set_priority: a port beyond the table wins over ENOSYS', (h) => errno(h.h1.setPriority(64, 99))],
     ['ENOSYS', 'set_priority: 2-level wins over EACCES', (h) => errno(h.h1.setPriority(5, 99))],
-    ['EACCES', 'set_priority: FREE wins over the priority', (h) => (toFifo(h.d1, h.h1), errno(h.h1.setPriority(5, 99)))],
+    [
+      'EACCES',
+      'set_priority: FREE wins over the priority',
+      (h) => (toFifo(h.d1, h.h1), errno(h.h1.setPriority(5, 99))),
+    ],
     ['EINVAL', 'set_priority: 16', (h) => (toFifo(h.d1, h.h1), errno(h.h1.setPriority(value(h.h1.bindIpi(0)), 16)))],
     ['EINVAL', 'poll: 129 ports', (h) => errno(h.h1.poll(0, Array(129).fill(1), 0, () => {}))],
     ['EINVAL', 'poll: a port that is not open', (h) => errno(h.h1.poll(0, [3], 0, () => {}))],
@@ -262,7 +283,11 @@ describe('errnos in the order of the checks', () => {
     ['EINVAL', 'set_virq_handler: dying', (h) => (die(h), errno(h.h0.setVirqHandler(1, 3)))],
     ['EBUSY', 'set_virq_handler: bound', (h) => (h.h0.bindVirq(3), errno(h.h0.setVirqHandler(1, 3)))],
     ['EINVAL', 'register_vcpu_info: no page', (h) => errno(h.h1.registerVcpuInfo(0, 0xdead, 0))],
-    ['ENXIO', 'register_vcpu_info: crosses the page', (h) => errno(h.h1.registerVcpuInfo(0, h.d1.memory.alloc().gfn, 4040))],
+    [
+      'ENXIO',
+      'register_vcpu_info: crosses the page',
+      (h) => errno(h.h1.registerVcpuInfo(0, h.d1.memory.alloc().gfn, 4040)),
+    ],
   ];
   it.each(rows)('%s: %s', (expected, _, call) => {
     expect(call(host())).toBe(expected);
