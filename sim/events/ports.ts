@@ -326,7 +326,6 @@ export class EventChannels implements AbiHost {
   leaveFifo(): void {
     this.#fifo = undefined;
     this.#abi = this.#twoLevel;
-    this.kernel.reset();
   }
 
   /** VCPUOP_register_vcpu_info: contents move, all selector bits set, one spurious upcall (DOM-43).

@@ -7,7 +7,6 @@ import {
   FIFO_LINKED,
   FIFO_MASKED,
   FIFO_PENDING,
-  FIFO_QUEUES,
   HEADS,
   load32,
   MASK_AT,
@@ -46,8 +45,6 @@ export class Receiver {
   readonly #ports: ReceiverPorts;
   readonly #handlers: (Handler | undefined)[] = [];
   readonly #inService: boolean[] = [];
-  /** FIFO: the guest's own copy of each queue's head, by vCPU and priority; 0: take it from the control block. */
-  readonly #heads: Port[] = [];
 
   constructor(ports: ReceiverPorts) {
     this.#ports = ports;
@@ -68,11 +65,6 @@ export class Receiver {
     this.#inService[port] = false;
   }
 
-  /** Forget the local heads: the control blocks are gone. */
-  reset(): void {
-    this.#heads.length = 0;
-  }
-
   /** Take one upcall: clear the flag, then drain what the words show (EVT-15, EVT-23). */
   upcall(vcpu: VcpuEvents): void {
     vcpu.upcallPending = false;
@@ -80,7 +72,7 @@ export class Receiver {
     if (fifo === undefined) this.#scanBits(vcpu);
     else {
       const block = fifo.block(vcpu.id);
-      if (block !== undefined) this.#drainQueues(fifo, block, vcpu.id);
+      if (block !== undefined) this.#drainQueues(fifo, block);
     }
   }
 
@@ -129,14 +121,14 @@ export class Receiver {
   }
 
   /** Drain the highest priority that is ready, look for newly ready ones, and so on: strict across priorities (EVT-26). */
-  #drainQueues(fifo: Fifo, block: ControlBlock, vcpu: number): void {
+  #drainQueues(fifo: Fifo, block: ControlBlock): void {
+    const heads: Port[] = []; // its own copy, by priority; 0: the control block has it
     let ready = this.#takeReady(block);
     while (ready !== 0) {
       const priority = lowest(ready);
-      const own = vcpu * FIFO_QUEUES + priority;
-      const head = (this.#heads[own] ?? 0) || load32(block.bytes, block.at + HEADS + 4 * priority);
+      const head = (heads[priority] ?? 0) || load32(block.bytes, block.at + HEADS + 4 * priority);
       const next = head === 0 ? 0 : this.#consume(fifo, head);
-      this.#heads[own] = next;
+      heads[priority] = next;
       if (next === 0) ready &= ~(1 << priority);
       ready |= this.#takeReady(block);
     }

@@ -144,6 +144,19 @@ describe('two-level delivery', () => {
     expect(runs).toEqual(['late handler']);
   });
 
+  it('INJ-E9: an event taken when nobody cared is not lost on a handler that is installed while the domain is paused', () => {
+    const h = host();
+    const { local, remote } = connected(h);
+    h.h0.send(local);
+    expect(h.d1.ports.vcpu(0).upcallPending).toBe(false);
+    h.m.pause(h.d1);
+    let runs = 0;
+    h.d1.ports.handle(remote, () => runs++);
+    expect(runs).toBe(0);
+    h.m.unpause(h.d1);
+    expect(runs).toBe(1);
+  });
+
   it('DOM-43: registering vcpu_info moves the words, sets the whole selector and gives one spurious upcall', () => {
     const { h1, d1 } = host();
     const page = d1.memory.alloc();
@@ -323,6 +336,33 @@ describe('FIFO delivery', () => {
     expect(runs).toEqual([ports[3], ports[2], ports[1], ports[0]]);
   });
 
+  it('EVT-26: what a handler makes ready at a higher priority goes before the rest of its own queue', () => {
+    const { h1, d1 } = fifo();
+    const runs: number[] = [];
+    const [a, b, urgent] = [1, 2, 3].map(() => value(h1.bindIpi(0))) as [number, number, number];
+    value(h1.setPriority(urgent, 0));
+    for (const port of [b, urgent]) d1.ports.handle(port, () => runs.push(port), 'edge');
+    d1.ports.handle(a, () => h1.send(urgent), 'edge');
+    d1.ports.vcpu(0).upcallMasked = true;
+    h1.send(a);
+    h1.send(b);
+    h1.block(0, () => {});
+    expect(runs).toEqual([urgent, b]);
+  });
+
+  it('EVT-21, EVT-27: pollers are woken when PENDING is newly set, also of a masked port, and by nothing else', () => {
+    const { h1, d1 } = fifo();
+    const port = value(h1.bindIpi(0));
+    d1.ports.mask(port);
+    let woken = 0;
+    expect(value(h1.poll(0, [port], 0, () => woken++))).toBe(true);
+    h1.send(port);
+    expect(woken).toBe(1);
+    expect(value(h1.poll(0, [], 0, () => woken++))).toBe(true);
+    h1.send(port);
+    expect(woken).toBe(1);
+  });
+
   it('EVT-23: a port that is no longer pending, or masked, is taken off its queue without its handler', () => {
     const { h1, d1, array } = fifo();
     const runs: number[] = [];
@@ -343,9 +383,12 @@ describe('FIFO delivery', () => {
     let runs = 0;
     d1.ports.handle(port, () => runs++, 'edge');
     array.store32(4 * port, MASKED, true);
+    d1.ports.vcpu(0).upcallMasked = true;
     h1.send(port);
     expect([array.load32(4 * port), runs]).toEqual([(PENDING + MASKED) >>> 0, 0]);
     value(h1.unmask(port));
+    expect(array.load32(4 * port)).toBe((PENDING + LINKED) >>> 0);
+    h1.block(0, () => {});
     expect([array.load32(4 * port), runs]).toEqual([0, 1]);
   });
 

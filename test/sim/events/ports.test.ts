@@ -263,7 +263,7 @@ describe('errnos in the order of the checks', () => {
     [
       'EINVAL',
       'init_control: twice',
-      (h) => (toFifo(h.d1, h.h1), errno(h.h1.initControl(0, h.d1.memory.alloc().gfn, 0))),
+      (h) => second(toFifo(h.d1, h.h1), errno(h.h1.initControl(0, h.d1.memory.alloc().gfn, 0))),
     ],
     ['success', 'init_control: the last place', (h) => errno(h.h1.initControl(0, h.d1.memory.alloc().gfn, 4024))],
     ['EOPNOTSUPP', 'expand_array: 2-level', (h) => errno(h.h1.expandArray(0xdead))],
@@ -282,7 +282,7 @@ describe('errnos in the order of the checks', () => {
     [
       'EACCES',
       'set_priority: FREE wins over the priority',
-      (h) => (toFifo(h.d1, h.h1), errno(h.h1.setPriority(5, 99))),
+      (h) => second(toFifo(h.d1, h.h1), errno(h.h1.setPriority(5, 99))),
     ],
     [
       'EINVAL',
@@ -296,6 +296,11 @@ describe('errnos in the order of the checks', () => {
     ['EINVAL', 'set_virq_handler: not global', (h) => errno(h.h0.setVirqHandler(1, 0))],
     ['EINVAL', 'set_virq_handler: dying', (h) => second(die(h), errno(h.h0.setVirqHandler(1, 3)))],
     ['EBUSY', 'set_virq_handler: bound', (h) => second(h.h0.bindVirq(3), errno(h.h0.setVirqHandler(1, 3)))],
+    [
+      'success',
+      'set_virq_handler: the present one, though bound',
+      (h) => second(h.h0.bindVirq(3), errno(h.h0.setVirqHandler(0, 3))),
+    ],
     ['EINVAL', 'register_vcpu_info: no page', (h) => errno(h.h1.registerVcpuInfo(0, 0xdead, 0))],
     [
       'ENXIO',
