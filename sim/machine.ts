@@ -159,18 +159,6 @@ export class Machine {
 
   // Event channels ------------------------------------------------------------------------------------------------
 
-  allocUnbound(owner: Domain, remoteDomid: Domid): Port {
-    return this.events.allocUnbound(owner, owner, remoteDomid);
-  }
-
-  bindInterdomain(caller: Domain, remoteDomid: Domid, remotePort: Port): Port {
-    return this.events.bindInterdomain(caller, remoteDomid, remotePort);
-  }
-
-  bindVirq(caller: Domain, virq: number): Port {
-    return this.events.bindVirq(caller, virq, 0);
-  }
-
   /** A host as it was found: an interdomain channel at given ports, nothing pending. The ports must be free. */
   connectPorts(a: Domain, portA: Port, b: Domain, portB: Port): void {
     this.events.connect(a, portA, b, portB);

@@ -24,7 +24,6 @@ export interface Abi {
 /** What an ABI asks of the domain whose words it keeps. */
 export interface AbiHost {
   readonly sharedInfo: Uint8Array;
-  vcpu(id: number): VcpuEvents;
   /** Set the vCPU's upcall flag and kick it. */
   markPending(vcpu: VcpuEvents): void;
   checkPollers(port: Port): void;

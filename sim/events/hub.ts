@@ -231,7 +231,7 @@ export class Events implements EventContext {
     this.#host.trace.port('reset', domain.domid, 0, 0, 0);
   }
 
-  /** EVTCHNOP_init_control; link_bits. Errors: ENOENT, EINVAL. */
+  /** EVTCHNOP_init_control. Errors: ENOENT, EINVAL. */
   initControl(caller: Domain, vcpu: number, gfn: Gfn, offset: number): void {
     caller.ports.initControl(vcpu, gfn, offset);
     this.#host.trace.port('fifo', caller.domid, 0, vcpu, 0);

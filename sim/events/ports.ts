@@ -76,10 +76,6 @@ export class EventChannels implements AbiHost {
     return port >= 0 && port < this.#valid;
   }
 
-  get validPorts(): number {
-    return this.#valid;
-  }
-
   /** Lowest free port; port 0 is never handed out (EVT-1). Errors: EINVAL dying; ENOSPC. */
   firstFree(): Port {
     if (this.#domain.dying !== 'alive') fail('EINVAL', `domain ${this.#domain.domid} is dying`);

@@ -56,10 +56,6 @@ export class Receiver {
     this.#inService[port] = false;
   }
 
-  hasHandler(port: Port): boolean {
-    return this.#handlers[port] !== undefined;
-  }
-
   /** The work of a port is done: its handler may run again. */
   finish(port: Port): void {
     this.#inService[port] = false;

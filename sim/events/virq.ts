@@ -1,7 +1,6 @@
 /** Virtual interrupts. Source: xen/include/public/xen.h; classes from xen/common/event_channel.c. */
 export const VIRQ_TIMER = 0;
 export const VIRQ_DEBUG = 1;
-export const VIRQ_CONSOLE = 2;
 export const VIRQ_DOM_EXC = 3;
 export const VIRQ_XENOPROF = 7;
 export const VIRQ_ARGO = 11;
