@@ -1,4 +1,4 @@
-import { EventChannels } from './event-channel.ts';
+import { EventChannels } from './events/ports.ts';
 import { Maptrack } from './grants/maptrack.ts';
 import { GrantTable } from './grants/table.ts';
 import type { Domid } from './ids.ts';
@@ -17,13 +17,14 @@ export class Domain {
   readonly memory = new Memory();
   readonly grants = new GrantTable(this.memory);
   readonly maptrack = new Maptrack();
-  readonly ports = new EventChannels();
+  readonly ports = new EventChannels(this);
   /** Every task that runs on this domain's virtual CPUs. */
   readonly tasks: Task[] = [];
   /** Progress of XEN_DOMCTL_destroydomain. */
   dying: 'alive' | 'dying' | 'dead' = 'alive';
   shutdown: ShutdownReason | undefined = undefined;
   controllerPauses = 0;
+  vcpus = 1;
   /** Mappings that others hold of this domain's pages: while there are any, a dead domain is a zombie (DOM-8). */
   foreignMaps = 0;
 

@@ -1,5 +1,6 @@
 import type { Domain } from './domain.ts';
 import { type Errno, type Result, XenError } from './errors.ts';
+import { EventHypercalls } from './events/hypercalls.ts';
 import type { GrantStatus, MapResult } from './grants/abi.ts';
 import { GrantHypercalls } from './grants/hypercalls.ts';
 import type { Domid, Gref, Handle, Port } from './ids.ts';
@@ -15,42 +16,39 @@ export class Hypercalls {
   readonly #caller: Domain;
   /** GNTTABOP_*, all of them. */
   readonly gnttab: GrantHypercalls;
+  /** HYPERVISOR_event_channel_op; the flat methods below are short for the commonest. */
+  readonly evtchn: EventHypercalls;
 
   constructor(machine: Machine, caller: Domain) {
     this.#machine = machine;
     this.#caller = caller;
     this.gnttab = new GrantHypercalls(machine, caller);
+    this.evtchn = new EventHypercalls(machine.events, caller, (domid) => machine.domain(domid));
   }
 
-  /** EVTCHNOP_alloc_unbound. In another domain only for the control domain (EVT-3). Errors: ESRCH, EPERM, ENOSPC, EINVAL. */
+  /** EVTCHNOP_alloc_unbound. In another domain only for the control domain (EVT-3). Errors: ESRCH, EINVAL, ENOSPC, EPERM. */
   allocUnbound(domid: Domid, remoteDomid: Domid): Result<Port> {
-    return this.#try(() => this.#machine.allocUnbound(this.#domain(domid, true), remoteDomid));
+    return this.evtchn.allocUnbound(domid, remoteDomid);
   }
 
   /** EVTCHNOP_bind_interdomain. Errors: ESRCH, ENOSPC, EINVAL. */
   bindInterdomain(remoteDomid: Domid, remotePort: Port): Result<Port> {
-    return this.#try(() => this.#machine.bindInterdomain(this.#caller, remoteDomid, remotePort));
+    return this.evtchn.bindInterdomain(remoteDomid, remotePort);
   }
 
-  /** EVTCHNOP_bind_virq. Errors: EINVAL, EBUSY, EEXIST, ENOSPC. */
+  /** EVTCHNOP_bind_virq on vCPU 0. Errors: EINVAL, EBUSY, EEXIST, ENOSPC. */
   bindVirq(virq: number): Result<Port> {
-    return this.#try(() => this.#machine.bindVirq(this.#caller, virq));
+    return this.evtchn.bindVirq(virq);
   }
 
   /** EVTCHNOP_close. Errors: EINVAL. */
   close(port: Port): Result<void> {
-    return this.#try(() => this.#machine.closePort(this.#caller, port));
+    return this.evtchn.close(port);
   }
 
   /** EVTCHNOP_send; `undefined` is success, which says nothing of the peer. Errors: EINVAL. */
   send(port: Port): Errno | undefined {
-    try {
-      this.#machine.send(this.#caller, port);
-      return undefined;
-    } catch (error) {
-      if (error instanceof XenError) return error.errno;
-      throw error;
-    }
+    return this.evtchn.send(port);
   }
 
   /** GNTTABOP_map_grant_ref; a status, never an errno. */

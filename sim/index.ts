@@ -1,7 +1,15 @@
 export { Digest } from './digest.ts';
 export { Domain, SHUTDOWN_REASONS, type ShutdownReason } from './domain.ts';
 export { assert, ERRNO, type Errno, fail, type Result, XenError } from './errors.ts';
-export { type Channel, EventChannels, VIRQ_DOM_EXC } from './event-channel.ts';
+export type { EdgeOutcome } from './events/abi.ts';
+export { checkEvents } from './events/check.ts';
+export { EventFile } from './events/event-file.ts';
+export type { EdgeVerdict, EventFaults, KickVerdict } from './events/faults.ts';
+export { Events, type PortStatus } from './events/hub.ts';
+export { EventHypercalls } from './events/hypercalls.ts';
+export { type Channel, EventChannels, MAX_PORT_DEFAULT } from './events/ports.ts';
+export { Receiver, type Service } from './events/receive.ts';
+export { VIRQ_DOM_EXC } from './events/virq.ts';
 export {
   type CopyOp,
   type CopyPtr,

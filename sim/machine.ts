@@ -1,6 +1,7 @@
 import { Domain, type ShutdownReason } from './domain.ts';
 import { fail } from './errors.ts';
-import { allocUnbound, bindInterdomain, bindVirq, closePort, sendPort, VIRQ_DOM_EXC } from './event-channel.ts';
+import { Events } from './events/hub.ts';
+import { VIRQ_DOM_EXC } from './events/virq.ts';
 import { GNTST, type GrantStatus, type MapResult } from './grants/abi.ts';
 import { Grants } from './grants/grants.ts';
 import { DOMID_ANY, DOMID_FIRST_RESERVED, type Domid, type Gref, type Handle, type Port } from './ids.ts';
@@ -30,10 +31,10 @@ export class Machine {
   readonly streams: Streams;
   readonly scheduler: Scheduler;
   readonly grants: Grants;
+  readonly events: Events;
   readonly #domains = new Map<Domid, Domain>();
   /** Domains of which VIRQ_DOM_EXC's handler has not been told; exists only while the VIRQ is bound (DOM-30). */
   #changed: Set<Domid> | undefined = undefined;
-  #virqHandler: Domid = 0;
   #lastAutoDomid: Domid = 0;
   #uniqueId: bigint;
 
@@ -45,6 +46,14 @@ export class Machine {
       domain: (domid) => this.domain(domid),
       crash: (domain) => this.shutdown(domain, 'crash'),
       released: (granter) => this.#freeIfUnreferenced(granter), // the last unmap frees a zombie (GNT-30)
+    });
+    this.events = new Events({
+      trace: this.trace,
+      scheduler: this.scheduler,
+      domain: (domid) => this.domain(domid),
+      domExcBound: (isBound) => {
+        this.#changed = isBound ? new Set(this.#domains.keys()) : undefined;
+      },
     });
     const draws = this.streams.for('xen/unique-id');
     this.#uniqueId = (BigInt(draws.bits()) << 32n) | BigInt(draws.bits()) | 1n;
@@ -85,6 +94,7 @@ export class Machine {
     else if (this.#domains.has(id)) fail('EEXIST', `domid ${id}`);
     const domain = new Domain(id, uniqueId ?? this.#nextUniqueId(), name);
     domain.controllerPauses = 1;
+    this.events.adopt(domain);
     this.#domains.set(id, domain);
     this.trace.life(id, domain.uniqueId, 'created');
     this.#changed?.add(id); // the state bit, but no VIRQ (T1)
@@ -157,45 +167,17 @@ export class Machine {
 
   // Event channels ------------------------------------------------------------------------------------------------
 
-  allocUnbound(owner: Domain, remoteDomid: Domid): Port {
-    const port = allocUnbound(owner, remoteDomid);
-    this.trace.port('alloc', owner.domid, port, remoteDomid, 0);
-    return port;
-  }
-
-  bindInterdomain(caller: Domain, remoteDomid: Domid, remotePort: Port): Port {
-    const port = bindInterdomain(caller, this.domain(remoteDomid), remotePort);
-    this.trace.port('bind', caller.domid, port, remoteDomid, remotePort);
-    return port;
-  }
-
-  /** EVTCHNOP_bind_virq. VIRQ_DOM_EXC: only for its handler (EBUSY), and the bitmap starts with every domain (DOM-30). */
-  bindVirq(caller: Domain, virq: number): Port {
-    if (virq === VIRQ_DOM_EXC && caller.domid !== this.#virqHandler)
-      fail('EBUSY', `domain ${caller.domid} is not the handler`);
-    const port = bindVirq(caller, virq);
-    if (virq === VIRQ_DOM_EXC) this.#changed = new Set(this.#domains.keys());
-    this.trace.port('virq', caller.domid, port, 0, virq);
-    return port;
-  }
-
   /** A host as it was found: an interdomain channel at given ports, nothing pending. The ports must be free. */
   connectPorts(a: Domain, portA: Port, b: Domain, portB: Port): void {
-    a.ports.set(portA, { state: 'interdomain', remote: b, remotePort: portB });
-    b.ports.set(portB, { state: 'interdomain', remote: a, remotePort: portA });
-    this.trace.port('bind', a.domid, portA, b.domid, portB);
+    this.events.connect(a, portA, b, portB);
   }
 
   closePort(owner: Domain, port: Port): void {
-    const channel = owner.ports.get(port);
-    closePort(owner, port);
-    if (channel?.state === 'virq' && channel.virq === VIRQ_DOM_EXC) this.#changed = undefined;
-    const peer = channel?.state === 'interdomain' ? channel : undefined;
-    this.trace.port('close', owner.domid, port, peer?.remote.domid ?? 0, peer?.remotePort ?? 0);
+    this.events.close(owner, port, false);
   }
 
   send(owner: Domain, port: Port): void {
-    this.trace.send(owner.domid, port, sendPort(owner, port));
+    this.events.send(owner, port);
   }
 
   // Grants --------------------------------------------------------------------------------------------------------
@@ -236,11 +218,7 @@ export class Machine {
   #domainChanged(domid: Domid): void {
     if (this.#changed === undefined) return;
     this.#changed.add(domid);
-    const handler = this.domain(this.#virqHandler);
-    for (const port of handler?.ports.ports() ?? []) {
-      const channel = handler?.ports.get(port);
-      if (channel?.state === 'virq' && channel.virq === VIRQ_DOM_EXC) handler?.ports.raise(port);
-    }
+    this.events.raiseGlobal(VIRQ_DOM_EXC);
   }
 
   /** Xorshift 13, 7, 17 over 64 bits; never 0, different for each creation (DOM-6). */

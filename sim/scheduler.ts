@@ -97,6 +97,7 @@ export class Scheduler {
 
   /** A paused domain runs again: its stalled tasks go on where they were. */
   unstall(domain: Domain): void {
+    domain.ports.enter(); // events that came meanwhile are delivered first (DOM-14)
     for (const task of domain.tasks) if (task.state === 'stalled') this.#queue(task, this.nowNs);
   }
 

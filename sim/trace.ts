@@ -5,6 +5,9 @@ import type { RingWord } from './ring.ts';
 
 export type LifeStep = 'created' | 'paused' | 'unpaused' | 'shutdown' | 'resumed' | 'dying' | 'dead' | 'gone';
 
+/** What happened to a port; `ipi`, `vcpu` and `virq` have the vCPU for remoteDomid, `priority` the priority. */
+export type PortStep = 'alloc' | 'bind' | 'virq' | 'ipi' | 'close' | 'vcpu' | 'priority' | 'reset' | 'fifo';
+
 /** Everything that happens, as a tagged union. Times are virtual ns. */
 export type TraceEvent =
   | {
@@ -26,7 +29,7 @@ export type TraceEvent =
   | {
       readonly kind: 'port';
       readonly timeNs: number;
-      readonly what: 'alloc' | 'bind' | 'virq' | 'close';
+      readonly what: PortStep;
       readonly domid: Domid;
       readonly port: Port;
       readonly remoteDomid: Domid;
@@ -107,13 +110,7 @@ export class Trace {
     if (this.#observers > 0) this.#emit({ kind: 'grant', timeNs: this.nowNs, what, mapper, granter, gref, status });
   }
 
-  port(
-    what: 'alloc' | 'bind' | 'virq' | 'close',
-    domid: Domid,
-    port: Port,
-    remoteDomid: Domid,
-    remotePort: Port,
-  ): void {
+  port(what: PortStep, domid: Domid, port: Port, remoteDomid: Domid, remotePort: Port): void {
     this.#fold(TAG.port, (domid << 16) | port, (remoteDomid << 16) | remotePort);
     this.digest.text(what);
     if (this.#observers > 0)

@@ -1,0 +1,195 @@
+import type { Domain } from '../domain.ts';
+import { fail } from '../errors.ts';
+import type { Port } from '../ids.ts';
+import type { Abi, AbiHost, EdgeOutcome } from './abi.ts';
+import type { EventFaults } from './faults.ts';
+import type { VcpuEvents } from './vcpu.ts';
+import {
+  FIFO_BUSY,
+  FIFO_LINK,
+  FIFO_LINKED,
+  FIFO_MASKED,
+  FIFO_PAGES,
+  FIFO_PENDING,
+  FIFO_PORTS,
+  FIFO_QUEUES,
+  FIFO_WORDS_PER_PAGE,
+  HEADS,
+  load32,
+  PRIORITY_DEFAULT,
+  READY,
+  store32,
+  testAndSetBit,
+} from './words.ts';
+
+/** A vCPU's control block in guest memory, and Xen's own idea of the tail of each of its queues. */
+export interface ControlBlock {
+  readonly bytes: Uint8Array;
+  readonly at: number;
+}
+
+/** What Xen keeps of a port for the FIFO ABI. It outlives a close: only a later event or set_priority changes it. */
+export interface FifoPort {
+  /** Set while there was no array page; raised when the page comes, and never taken back (EVT-20). */
+  wasPending: boolean;
+  priority: number;
+  /** Where the port was last linked: vCPU and priority. */
+  lastVcpu: number;
+  lastPriority: number;
+}
+
+export function fifoPort(): FifoPort {
+  return { wasPending: false, priority: PRIORITY_DEFAULT, lastVcpu: 0, lastPriority: 0 };
+}
+
+/** Event words in array pages, queues by vCPU and priority. Source: xen/common/event_fifo.c. */
+export class Fifo implements Abi {
+  readonly kind = 'fifo';
+  readonly ports = FIFO_PORTS;
+  readonly #host: AbiHost;
+  readonly #domain: Domain;
+  readonly #port: (port: Port) => FifoPort;
+  readonly #faults: () => EventFaults | undefined;
+  readonly #pages: Uint8Array[] = [];
+  readonly #blocks: (ControlBlock | undefined)[] = [];
+  /** Tail of queue (vCPU, priority); 0: empty. */
+  readonly #tails: Port[] = [];
+
+  constructor(host: AbiHost, domain: Domain, port: (port: Port) => FifoPort, faults: () => EventFaults | undefined) {
+    this.#host = host;
+    this.#domain = domain;
+    this.#port = port;
+    this.#faults = faults;
+  }
+
+  /** Ports that have a word. */
+  get words(): number {
+    return this.#pages.length * FIFO_WORDS_PER_PAGE;
+  }
+
+  block(vcpu: number): ControlBlock | undefined {
+    return this.#blocks[vcpu];
+  }
+
+  setBlock(vcpu: number, block: ControlBlock): void {
+    this.#blocks[vcpu] = block;
+  }
+
+  /** The next page of the event array; the caller raises again what was pending without it. Errors: ENOSPC. */
+  addPage(page: () => Uint8Array): void {
+    if (this.#pages.length >= FIFO_PAGES) fail('ENOSPC', `${FIFO_PAGES} array pages`);
+    this.#pages.push(page());
+  }
+
+  setPending(port: Port, vcpu: VcpuEvents): EdgeOutcome {
+    const bytes = this.#page(port);
+    const own = this.#port(port);
+    if (bytes === undefined) {
+      const outcome = own.wasPending ? 'coalesced' : 'set';
+      own.wasPending = true;
+      return outcome;
+    }
+    if (this.#faults()?.queueContended?.(this.#domain, port) === true) return 'dropped';
+    const block = this.#blocks[vcpu.id];
+    if (block === undefined) return 'dropped';
+    const at = wordAt(port);
+    const before = load32(bytes, at);
+    store32(bytes, at, before | FIFO_PENDING);
+    const isNew = (before & FIFO_PENDING) === 0;
+    let isChained = true;
+    if ((before & (FIFO_MASKED | FIFO_LINKED)) === 0) {
+      store32(bytes, at, before | FIFO_PENDING | FIFO_LINKED);
+      isChained = this.#append(port, own, vcpu.id, block);
+    }
+    if (!isChained && !testAndSetBit(block.bytes, block.at + READY, own.lastPriority)) this.#host.markPending(vcpu);
+    if (isNew) this.#host.checkPollers(port);
+    return isNew ? 'set' : 'coalesced';
+  }
+
+  clearPending(port: Port): void {
+    const bytes = this.#page(port);
+    if (bytes !== undefined) store32(bytes, wordAt(port), load32(bytes, wordAt(port)) & ~FIFO_PENDING);
+  }
+
+  unmask(port: Port, vcpu: VcpuEvents): void {
+    const bytes = this.#page(port);
+    if (bytes === undefined) return;
+    const word = load32(bytes, wordAt(port)) & ~FIFO_MASKED;
+    store32(bytes, wordAt(port), word);
+    if ((word & FIFO_PENDING) !== 0) this.setPending(port, vcpu);
+  }
+
+  mask(port: Port): void {
+    const bytes = this.#page(port);
+    if (bytes !== undefined) store32(bytes, wordAt(port), load32(bytes, wordAt(port)) | FIFO_MASKED);
+  }
+
+  isPending(port: Port): boolean {
+    return (this.word(port) & FIFO_PENDING) !== 0;
+  }
+
+  isMasked(port: Port): boolean {
+    return this.#page(port) === undefined || (this.word(port) & FIFO_MASKED) !== 0;
+  }
+
+  isBusy(port: Port): boolean {
+    return (this.word(port) & FIFO_LINKED) !== 0;
+  }
+
+  /** The port's event word; 0 without an array page. */
+  word(port: Port): number {
+    const bytes = this.#page(port);
+    return bytes === undefined ? 0 : load32(bytes, wordAt(port));
+  }
+
+  /** The guest's store to an event word, and nothing without an array page. */
+  store(port: Port, word: number): void {
+    const bytes = this.#page(port);
+    if (bytes !== undefined) store32(bytes, wordAt(port), word);
+  }
+
+  /** Put a port whose LINKED bit was just set at the end of its queue; whether the tail's link leads to it. */
+  #append(port: Port, own: FifoPort, vcpu: number, block: ControlBlock): boolean {
+    const old = own.lastVcpu * FIFO_QUEUES + own.lastPriority;
+    if (this.#tails[old] === port) this.#tails[old] = 0; // it was the last one there: that queue is empty now
+    own.lastVcpu = vcpu;
+    own.lastPriority = own.priority;
+    const queue = vcpu * FIFO_QUEUES + own.priority;
+    const tail = this.#tails[queue] ?? 0;
+    const isChained = tail !== 0 && this.#link(tail, port);
+    if (!isChained) store32(block.bytes, block.at + HEADS + 4 * own.priority, port);
+    this.#tails[queue] = port;
+    return isChained;
+  }
+
+  /**
+   * Set the LINK of the tail's word if it is still LINKED. A guest that changes the word under each of the five tries gets
+   * success without a link: the events behind are lost to it alone (EVT-22).
+   */
+  #link(tail: Port, port: Port): boolean {
+    const linking = this.#faults()?.linking;
+    for (let tries = 0; tries < 5; tries++) {
+      const seen = this.word(tail);
+      if ((seen & FIFO_LINKED) === 0) {
+        if (tries > 0) this.store(tail, seen & ~FIFO_BUSY);
+        return false;
+      }
+      linking?.(this.#domain, tail);
+      if (this.word(tail) === seen) {
+        this.store(tail, (seen & ~(FIFO_BUSY | FIFO_LINK)) | port);
+        return true;
+      }
+      if (tries === 0) this.store(tail, this.word(tail) | FIFO_BUSY); // keeps an honest guest from unmasking meanwhile
+    }
+    this.store(tail, this.word(tail) & ~FIFO_BUSY);
+    return true;
+  }
+
+  #page(port: Port): Uint8Array | undefined {
+    return this.#pages[port >>> 10];
+  }
+}
+
+function wordAt(port: Port): number {
+  return (port & (FIFO_WORDS_PER_PAGE - 1)) * 4;
+}
