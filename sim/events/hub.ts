@@ -169,7 +169,7 @@ export class Events implements EventContext {
   send(owner: Domain, port: Port): EdgeOutcome {
     if (this.faults !== undefined) owner.ports.enter();
     const channel = owner.ports.get(port);
-    if (channel === undefined || channel.state === 'virq' || !owner.ports.isUsable(port))
+    if (channel === undefined || channel.state === 'virq' || owner.ports.consumer(port) !== undefined)
       fail('EINVAL', `port ${port}`);
     let outcome: EdgeOutcome = 'dropped';
     if (channel.state === 'interdomain') {

@@ -125,7 +125,7 @@ export class EventChannels implements AbiHost {
   }
 
   consumer(port: Port): XenConsumer | undefined {
-    return this.#consumers.get(port);
+    return this.#consumers.size === 0 ? undefined : this.#consumers.get(port);
   }
 
   /** Open, and not attached to Xen. */
@@ -218,7 +218,8 @@ export class EventChannels implements AbiHost {
       return;
     }
     vcpu.upcallPending = true;
-    const verdict = this.#domain.isRunning ? this.context.faults?.kick?.(this.#domain, vcpu.id) : undefined;
+    const kick = this.context.faults?.kick;
+    const verdict = kick !== undefined && this.#domain.isRunning ? kick(this.#domain, vcpu.id) : undefined;
     if (verdict !== undefined && verdict.kind !== 'pass') {
       vcpu.missedKick = true;
       if (verdict.kind === 'delay') this.context.after(verdict.delayNs, () => this.deliver(vcpu));
