@@ -1,6 +1,7 @@
 import { escapeOctets, textOf } from '../text.ts';
 import type { StateRow } from './carriage.ts';
 import { quoted } from './losses.ts';
+import { contentText, QUOTA_NAMES } from './reduce.ts';
 import {
   type AclEntry,
   type ConnectionState,
@@ -9,6 +10,7 @@ import {
   type DaemonState,
   type NodeState,
   type QuotaState,
+  type RingLink,
   type TouchedNode,
 } from './state.ts';
 
@@ -35,7 +37,7 @@ export function diffStates(a: DaemonState, b: DaemonState): Difference[] {
   all.texts('evtchnFd', 'daemon', daemonTexts({ evtchn: a.evtchn.fd }), daemonTexts({ evtchn: b.evtchn.fd }));
   all.texts('excPort', 'daemon', daemonTexts({ exc: a.evtchn.excPort }), daemonTexts({ exc: b.evtchn.excPort }));
   for (const side of ['domain', 'global'] as const)
-    all.texts('defaultQuotas', `default quota (${side})`, quotas(a.quotas?.[side]), quotas(b.quotas?.[side]));
+    diffQuotas(all, 'defaultQuotas', `default quota (${side})`, a.quotas?.[side], b.quotas?.[side]);
   all.both(byKey(a.domains, domainKey), byKey(b.domains, domainKey), (thing, x, y) => {
     all.texts(
       'features',
@@ -43,7 +45,7 @@ export function diffStates(a: DaemonState, b: DaemonState): Difference[] {
       daemonTexts({ features: x?.features || undefined }),
       daemonTexts({ features: y?.features || undefined }),
     );
-    all.texts('domainQuotas', `quota of ${thing}`, quotas(x?.quotas), quotas(y?.quotas));
+    diffQuotas(all, 'domainQuotas', `quota of ${thing}`, x?.quotas, y?.quotas);
   });
   all.both(byKey(a.connections, connKey), byKey(b.connections, connKey), (thing, x, y) =>
     diffConnection(all, thing, x, y),
@@ -111,9 +113,23 @@ function quotas(list: readonly QuotaState[] = []): Texts {
   return new Map(list.map(({ name, value }) => [name, String(value)]));
 }
 
+function diffQuotas(
+  all: Differ,
+  row: StateRow,
+  thing: string,
+  a: readonly QuotaState[] | undefined,
+  b: readonly QuotaState[] | undefined,
+): void {
+  all.both(quotas(a), quotas(b), (name, x, y) =>
+    all.text(QUOTA_NAMES.includes(name) ? row : 'unknownQuotas', thing, name, x, y),
+  );
+}
+
 function aclText(acl: readonly AclEntry[]): string {
   return acl.map(({ letter, domid, stale }) => `${letter}${domid}${stale ? '(stale)' : ''}`).join(' ');
 }
+
+const isLive = ({ stale }: AclEntry) => !stale;
 
 function nodeText({ value, acl }: NodeState | TouchedNode): string {
   return `${escapeOctets(value)} [${aclText(acl)}]`;
@@ -124,7 +140,9 @@ function diffNodes(all: Differ, row: StateRow, a: readonly NodeState[], b: reado
   all.both(byKey(a, key), byKey(b, key), (thing, x, y) => {
     if (x === undefined || y === undefined) return all.text(row, thing, '', x && nodeText(x), y && nodeText(y));
     all.text(row, thing, 'value', escapeOctets(x.value), escapeOctets(y.value));
-    all.text(row === 'node' ? 'acl' : row, thing, 'acl', aclText(x.acl), aclText(y.acl));
+    const isSameLive = aclText(x.acl.filter(isLive)) === aclText(y.acl.filter(isLive));
+    const aclRow = isSameLive ? 'staleAcl' : row === 'node' ? 'acl' : row;
+    all.text(aclRow, thing, 'acl', aclText(x.acl), aclText(y.acl));
     all.text('generation', thing, 'generation', x.generation?.toString(), y.generation?.toString());
   });
 }
@@ -135,38 +153,27 @@ function diffConnection(
   x: ConnectionState | undefined,
   y: ConnectionState | undefined,
 ): void {
-  if (x === undefined || y === undefined)
-    all.text(
-      x?.link.kind === 'socket' || y?.link.kind === 'socket' ? 'sockets' : 'connections',
-      thing,
-      '',
-      x && '',
-      y && '',
-    );
-  const [a, b] = [x?.link, y?.link].map((link) => (link?.kind === 'ring' ? link : undefined));
+  if (x === undefined || y === undefined) {
+    const row = (x ?? y)?.link.kind === 'socket' ? 'sockets' : 'connections';
+    return all.text(row, thing, '', x && contentText(x), y && contentText(y));
+  }
   const row = (of: StateRow, name: string, p: unknown, q: unknown) =>
     all.text(of, thing, name, p === undefined ? undefined : String(p), q === undefined ? undefined : String(q));
-  if (x !== undefined && y !== undefined) {
-    row('target', 'target', a?.target, b?.target);
-    row('port', "daemon's port", a?.port, b?.port);
-    row('port', "guest's port", a?.guestPort, b?.guestPort);
-    row('mfn', 'mfn', a?.mfn, b?.mfn);
-    row('uniqueId', 'unique id', a?.uniqueId, b?.uniqueId);
-    row(
-      'flags',
-      'flags',
-      Object.keys(a?.flags ?? {}).join(' ') || undefined,
-      Object.keys(b?.flags ?? {}).join(' ') || undefined,
-    );
-    row('readOnly', 'read-only', x.readOnly, y.readOnly);
-    row('outputBoundary', 'half-sent octets', x.restBytes, y.restBytes);
+  if (x.link.kind === 'ring' && y.link.kind === 'ring') {
+    const [a, b] = [x.link, y.link];
+    row('target', 'target', a.target, b.target);
+    row('port', "daemon's port", a.port, b.port);
+    row('port', "guest's port", a.guestPort, b.guestPort);
+    row('mfn', 'mfn', a.mfn, b.mfn);
+    row('uniqueId', 'unique id', a.uniqueId, b.uniqueId);
+    row('flags', 'flags', flagsText(a), flagsText(b));
   }
-  const octets = (of: StateRow, name: string, p: Uint8Array | undefined, q: Uint8Array | undefined) =>
-    row(of, name, p?.length ? escapeOctets(p) : undefined, q?.length ? escapeOctets(q) : undefined);
-  octets('input', 'input', x?.input, y?.input);
-  octets('output', 'output', x?.output, y?.output);
-  for (let i = 0; i < Math.max(x?.delayed.length ?? 0, y?.delayed.length ?? 0); i++)
-    octets('delayed', `delayed request ${i}`, x?.delayed[i], y?.delayed[i]);
+  row('readOnly', 'read-only', x.readOnly, y.readOnly);
+  row('outputBoundary', 'half-sent octets', x.restBytes, y.restBytes);
+  row('input', 'input', octetsText(x.input), octetsText(y.input));
+  row('output', 'output', octetsText(x.output), octetsText(y.output));
+  for (let i = 0; i < Math.max(x.delayed.length, y.delayed.length); i++)
+    row('delayed', `delayed request ${i}`, octetsText(x.delayed[i]), octetsText(y.delayed[i]));
   all.both(watches(x), watches(y), (key, p, q) => {
     const name = `watch ${key} of ${thing}`;
     if (p === undefined || q === undefined) all.text('watch', name, '', p, q);
@@ -184,6 +191,15 @@ function diffConnection(
       all.text('txBase', `${name}, ${path}`, 'base', m?.base?.toString(), n?.base?.toString());
     });
   });
+}
+
+function flagsText({ flags = {} }: RingLink): string | undefined {
+  return Object.keys(flags).join(' ') || undefined;
+}
+
+/** Nothing for no octets. */
+function octetsText(octets: Uint8Array | undefined): string | undefined {
+  return octets === undefined || octets.length === 0 ? undefined : escapeOctets(octets);
 }
 
 /** Depth as text, by path and token. */

@@ -31,7 +31,8 @@ export function reduceConnection(
   const lacks = (row: StateRow) => extentOf(carriage, row) === 'none';
   const link = conn.link.kind === 'ring' ? reduceRing(conn.link, carriage, context, lose) : conn.link;
   if (conn.readOnly && lacks('readOnly')) lose('readOnly', 'changed', 'it may write');
-  const watches = conn.watches.map((watch) => reduceWatch(watch, connection, carriage, report));
+  const hasDepth = !lacks('watchDepth') && (context.version ?? 2) >= 2;
+  const watches = conn.watches.map((watch) => (hasDepth ? watch : reduceWatch(watch, connection, report)));
   const transactions = conn.transactions.flatMap((tx) => reduceTransaction(tx, connection, carriage, context, report));
   let { delayed, input, output, restBytes } = conn;
   if (delayed.length > 0 && lacks('delayed')) {
@@ -101,9 +102,9 @@ function reduceRing(
   return kept;
 }
 
-function reduceWatch(watch: WatchState, connection: string, carriage: Carriage, report: Report): WatchState {
+function reduceWatch(watch: WatchState, connection: string, report: Report): WatchState {
   const { path, token, depth } = watch;
-  if (depth === undefined || extentOf(carriage, 'watchDepth') !== 'none') return watch;
+  if (depth === undefined) return watch;
   report('watchDepth', { kind: 'watch', connection, path, token }, 'changed', `depth ${depth} becomes unlimited`);
   return { path, token };
 }

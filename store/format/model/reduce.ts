@@ -6,7 +6,7 @@ import { type ConnectionState, connectionName, type DaemonState, type DomainStat
 
 /** What shapes a conversion beside the format. */
 export interface ReduceOptions {
-  /** Version word of the image; features are part of version 2 only. The carriage decides by default. */
+  /** Version word of the image: 2 by default. Features and depths are part of version 2 only. */
   readonly version?: number;
   /** G2 and R1: list nodes that a transaction has only read; they come back as written. */
   readonly txReads?: 'omit' | 'include';
@@ -103,8 +103,9 @@ function reduceConnections(
 }
 
 /** What goes with a connection. */
-export function contentText({ watches, transactions, delayed, input, output }: ConnectionState): string {
+export function contentText({ readOnly, watches, transactions, delayed, input, output }: ConnectionState): string {
   const parts = [
+    readOnly ? 'no right to write' : '0 ',
     `${watches.length} watches`,
     `${transactions.length} transactions`,
     `${delayed.length} delayed requests`,
