@@ -35,7 +35,9 @@ export function keptEntries(
 export function reduceAcl(nodes: readonly NodeState[], carriage: Carriage, report: Report): readonly NodeState[] {
   return nodes.map((node) => {
     const thing = { kind: 'node', path: node.path } as const;
-    const acl = keptEntries(node.acl, carriage, (row, fate, how) => report(row, thing, fate, how));
+    const acl = keptEntries(node.acl, carriage, (row, fate, how) =>
+      report(row === 'acl' && node.path.startsWith('@') ? 'specialAcl' : row, thing, fate, how),
+    );
     const isLost = node.generation !== undefined && extentOf(carriage, 'generation') === 'none';
     if (isLost) report('generation', thing, 'dropped', `${node.generation}; it counts anew`);
     if (!isLost) return acl === node.acl ? node : { ...node, acl };
