@@ -1,19 +1,9 @@
-import type { StateImage } from '../image.ts';
-import {
-  type ConnectionData,
-  NODE_READ,
-  NODE_WRITTEN,
-  type NodeData,
-  PERM_STALE,
-  type Perm,
-  type Quota,
-  type StateRecord,
-} from '../records.ts';
+import { NODE_READ, NODE_WRITTEN } from '../records.ts';
 import { octetsOf, textOf } from '../text.ts';
+import { aclOf, type LooseRecord, list, maybeNumber, num, octets, permsOf, type RecordsOfState } from './loose.ts';
 import type { Assumption } from './losses.ts';
 import { joined, splitMessages } from './messages.ts';
 import {
-  type AclEntry,
   type ConnectionState,
   connectionName,
   type DaemonState,
@@ -21,13 +11,23 @@ import {
   EMPTY_STATE,
   type NodeState,
   type QuotaState,
+  type RingLink,
   type TouchedNode,
   type TransactionState,
   type WatchState,
 } from './state.ts';
 
+// The formats whose connections have numbers: D1 and all that came from it.
+
 const DOMID_INVALID = 0x7ff4;
 const DEPTH_UNLIMITED = 0xffff;
+/** Bit of a connection's flags, in those formats that have them. */
+const READ_ONLY = 1;
+/** Bits of D1's ring flags. */
+const INTRODUCED = 1;
+const RELEASED = 2;
+/** D1, D4: no frame is known. */
+const INVALID_MFN = 0xffffffffffffffffn;
 
 type Growing = {
   -readonly [K in keyof ConnectionState]: ConnectionState[K] extends readonly (infer X)[] ? X[] : ConnectionState[K];
@@ -37,10 +37,10 @@ interface GrowingTransaction extends TransactionState {
 }
 
 /**
- * What a sound image of versions 1 and 2 says (`checkImage`). Records of connections or transactions that are not
- * there are left out, as are records of unknown types.
+ * What a sound image says. Records of connections or transactions that are not there are left out, as are records of
+ * unknown types.
  */
-export function stateOfImage({ records, bigEndian }: Pick<StateImage, 'records' | 'bigEndian'>): DaemonState {
+export function stateOfRecords(records: readonly LooseRecord[], bigEndian: boolean): DaemonState {
   const connections = new Map<number, Growing>();
   const transactions = new Map<string, GrowingTransaction>();
   const nodes: NodeState[] = [];
@@ -51,40 +51,44 @@ export function stateOfImage({ records, bigEndian }: Pick<StateImage, 'records' 
     switch (record.kind) {
       case 'GLOBAL_DATA':
         scope = 'update';
-        listeners = record.socketFd === -1 ? {} : { rw: record.socketFd };
-        evtchn = record.evtchnFd === -1 ? {} : { fd: record.evtchnFd };
+        listeners = { ...open('rw', record.socketFd), ...open('ro', record.roSocketFd) };
+        evtchn = open('fd', record.evtchnFd);
         break;
       case 'GLOBAL_QUOTA_DATA':
-        quotas = { domain: record.domainQuotas.map(quotaState), global: record.globalQuotas.map(quotaState) };
+        quotas = { domain: quotasOf(record, 'domainQuotas'), global: quotasOf(record, 'globalQuotas') };
         break;
       case 'CONNECTION_DATA':
-        connections.set(record.connId, connectionState(record, bigEndian));
+        connections.set(num(record, 'connId'), connectionState(record, bigEndian));
         break;
       case 'WATCH_DATA':
       case 'WATCH_DATA_EXTENDED': {
-        const isDeep = record.kind === 'WATCH_DATA' || record.depth === DEPTH_UNLIMITED;
-        const watch: WatchState = { path: textOf(record.wpath), token: record.token };
-        connections.get(record.connId)?.watches.push(isDeep ? watch : { ...watch, depth: record.depth });
+        const depth = maybeNumber(record, 'depth') ?? DEPTH_UNLIMITED;
+        const watch: WatchState = { path: textOf(octets(record, 'wpath')), token: octets(record, 'token') };
+        const conn = connections.get(num(record, 'connId'));
+        conn?.watches.push(depth === DEPTH_UNLIMITED ? watch : { ...watch, depth });
         break;
       }
       case 'TRANSACTION_DATA': {
-        const tx: GrowingTransaction = { id: record.txId, nodes: [] };
-        transactions.set(`${record.connId}/${record.txId}`, tx);
-        connections.get(record.connId)?.transactions.push(tx);
+        const tx: GrowingTransaction = { id: num(record, 'txId'), nodes: [] };
+        transactions.set(transactionKey(record), tx);
+        connections.get(num(record, 'connId'))?.transactions.push(tx);
         break;
       }
       case 'NODE_DATA': {
-        const path = textOf(record.path);
-        const acl = record.perms.map(aclEntry);
-        if (record.connId === 0) (path.startsWith('@') ? specials : nodes).push({ path, value: record.value, acl });
-        else transactions.get(`${record.connId}/${record.txId}`)?.nodes.push(touchedNode(record, path, acl));
+        const path = textOf(octets(record, 'path'));
+        const [value, acl] = [octets(record, 'value'), aclOf(record)];
+        const access = num(record, 'access');
+        const [read, written] = [(access & NODE_READ) !== 0, (access & NODE_WRITTEN) !== 0];
+        if (num(record, 'connId') === 0) (path.startsWith('@') ? specials : nodes).push({ path, value, acl });
+        else transactions.get(transactionKey(record))?.nodes.push({ path, read, written, value, acl });
         break;
       }
       case 'DOMAIN_DATA':
-        domains.push({ domid: record.domid, features: record.features, quotas: record.quotas.map(quotaState) });
-        break;
-      case 'UNKNOWN':
-      case 'END':
+        domains.push({
+          domid: num(record, 'domid'),
+          features: num(record, 'features'),
+          quotas: quotasOf(record, 'quotas'),
+        });
         break;
     }
   }
@@ -92,61 +96,73 @@ export function stateOfImage({ records, bigEndian }: Pick<StateImage, 'records' 
   return quotas === undefined ? state : { ...state, quotas };
 }
 
-function connectionState(record: ConnectionData, bigEndian: boolean): Growing {
-  const { conn, inData, outData, outRespLen, uniqueId } = record;
-  const { whole, partial } = splitMessages(inData, bigEndian);
-  const link: ConnectionState['link'] =
-    conn.kind === 'socket'
-      ? { kind: 'socket', fd: conn.fd }
-      : {
-          kind: 'ring',
-          domid: conn.domid,
-          ...(conn.targetDomid === DOMID_INVALID ? {} : { target: conn.targetDomid }),
-          ...(conn.port === 0 ? {} : { port: conn.port }),
-          ...(uniqueId === undefined ? {} : { uniqueId }),
-        };
-  const buffers = { delayed: [...whole], input: partial, output: outData, restBytes: outRespLen };
-  return { link, readOnly: false, watches: [], transactions: [], ...buffers };
+function transactionKey(record: LooseRecord): string {
+  return `${num(record, 'connId')}/${num(record, 'txId')}`;
 }
 
-function aclEntry({ letter, domid, flags }: Perm): AclEntry {
-  return { letter, domid, stale: (flags & PERM_STALE) !== 0 };
+/** A file descriptor; -1 is none. */
+function open<K extends string>(key: K, fd: unknown): { readonly [P in K]?: number } {
+  return (typeof fd === 'number' && fd !== -1 ? { [key]: fd } : {}) as { readonly [P in K]?: number };
 }
 
-function touchedNode({ access, value }: NodeData, path: string, acl: readonly AclEntry[]): TouchedNode {
-  return { path, read: (access & NODE_READ) !== 0, written: (access & NODE_WRITTEN) !== 0, value, acl };
+function connectionState(record: LooseRecord, bigEndian: boolean): Growing {
+  const { whole, partial } = splitMessages(octets(record, 'inData'), bigEndian);
+  const conn = record.conn as { readonly kind: string; readonly [field: string]: unknown };
+  const flags = num(record, 'flags') | (conn.kind === 'socket' ? num(conn, 'flags') : 0);
+  return {
+    link: conn.kind === 'socket' ? { kind: 'socket', fd: num(conn, 'fd') } : ringLink(conn, record.uniqueId),
+    readOnly: (flags & READ_ONLY) !== 0,
+    watches: [],
+    transactions: [],
+    delayed: [...whole],
+    input: partial,
+    output: octets(record, 'outData'),
+    restBytes: num(record, 'outRespLen'),
+  };
 }
 
-function quotaState({ name, value }: Quota): QuotaState {
-  return { name: textOf(name), value };
+function ringLink(conn: { readonly [field: string]: unknown }, uniqueId: unknown): RingLink {
+  const link: { -readonly [K in keyof RingLink]: RingLink[K] } = { kind: 'ring', domid: num(conn, 'domid') };
+  const [target, port, guestPort] = ['targetDomid', 'port', 'guestPort'].map((name) => maybeNumber(conn, name));
+  if (target !== undefined && target !== DOMID_INVALID) link.target = target;
+  // Zero, and -1 in D1's migrations, stand for a port that is not known.
+  if (port !== undefined && port !== 0 && port !== 0xffffffff) link.port = port;
+  if (guestPort !== undefined && guestPort !== 0) link.guestPort = guestPort;
+  if (typeof conn.mfn === 'bigint' && conn.mfn !== INVALID_MFN) link.mfn = conn.mfn;
+  if (typeof uniqueId === 'bigint') link.uniqueId = uniqueId;
+  if ((num(conn, 'flags') & RELEASED) !== 0) link.flags = { released: true };
+  return link;
 }
 
-/** How a daemon lays out an image. */
+function quotasOf(record: LooseRecord, field: string): QuotaState[] {
+  return list(record, field).map((quota) => ({ name: textOf(octets(quota, 'name')), value: num(quota, 'value') }));
+}
+
+/** How a daemon lays out an image, and which ports it wants. */
 export interface ImageLayout {
   /** Special nodes come before the tree, as up to 4.17. */
   readonly specialsFirst: boolean;
+  readonly ports: readonly ('port' | 'guestPort')[];
+  readonly hasMfn: boolean;
 }
 
 /** The records of a state that holds nothing but what the format can carry (`reduceState`), and what had to be made up. */
-export function recordsOfState(
-  state: DaemonState,
-  { specialsFirst }: ImageLayout,
-): { readonly records: readonly StateRecord[]; readonly assumptions: readonly Assumption[] } {
-  const records: StateRecord[] = [];
+export function recordsOfState(state: DaemonState, layout: ImageLayout): RecordsOfState {
+  const records: LooseRecord[] = [];
   const assumptions: Assumption[] = [];
-  const pending: StateRecord[] = [];
+  const pending: LooseRecord[] = [];
   const { listeners, evtchn, quotas } = state;
-  if (state.scope === 'update')
-    records.push({ kind: 'GLOBAL_DATA', socketFd: listeners.rw ?? -1, evtchnFd: evtchn.fd ?? -1 });
-  if (quotas !== undefined)
-    records.push({
-      kind: 'GLOBAL_QUOTA_DATA',
-      domainQuotas: quotas.domain.map(quotaOf),
-      globalQuotas: quotas.global.map(quotaOf),
-    });
+  if (state.scope === 'update') {
+    const [socketFd, roSocketFd, evtchnFd] = [listeners.rw, listeners.ro, evtchn.fd].map((fd) => fd ?? -1);
+    records.push({ kind: 'GLOBAL_DATA', socketFd, roSocketFd, evtchnFd });
+  }
+  if (quotas !== undefined) {
+    const [domainQuotas, globalQuotas] = [quotas.domain, quotas.global].map((some) => some.map(quotaOf));
+    records.push({ kind: 'GLOBAL_QUOTA_DATA', domainQuotas, globalQuotas });
+  }
   for (const [i, conn] of state.connections.entries()) {
     const connId = i + 1;
-    records.push(connectionRecord(conn, connId, assumptions));
+    records.push(connectionRecord(conn, connId, state.scope, layout, assumptions));
     for (const { path, token, depth } of conn.watches) {
       const strings = { connId, wpath: octetsOf(path), token };
       if (depth === undefined) records.push({ kind: 'WATCH_DATA', ...strings });
@@ -160,9 +176,9 @@ export function recordsOfState(
       }
     }
   }
-  if (specialsFirst) records.push(...state.specials.map(nodeRecord));
+  if (layout.specialsFirst) records.push(...state.specials.map(nodeRecord));
   records.push(...state.nodes.map(nodeRecord));
-  if (!specialsFirst) records.push(...state.specials.map(nodeRecord));
+  if (!layout.specialsFirst) records.push(...state.specials.map(nodeRecord));
   records.push(...pending);
   for (const { domid, features = 0, quotas: own } of state.domains)
     records.push({ kind: 'DOMAIN_DATA', domid, features, quotas: own.map(quotaOf) });
@@ -170,23 +186,39 @@ export function recordsOfState(
   return { records, assumptions };
 }
 
-function connectionRecord(conn: ConnectionState, connId: number, assumptions: Assumption[]): ConnectionData {
-  const { link, delayed, input, output, restBytes } = conn;
+function connectionRecord(
+  conn: ConnectionState,
+  connId: number,
+  scope: DaemonState['scope'],
+  { ports, hasMfn }: ImageLayout,
+  assumptions: Assumption[],
+): LooseRecord {
+  const { link, readOnly, delayed, input, output, restBytes } = conn;
+  const flags = readOnly ? READ_ONLY : 0;
   const buffers = { inData: joined(...delayed, input), outRespLen: restBytes, outData: output };
-  const record = { kind: 'CONNECTION_DATA', connId } as const;
-  if (link.kind === 'socket') return { ...record, conn: { kind: 'socket', fd: link.fd }, ...buffers };
-  const { domid, target = DOMID_INVALID, port, uniqueId } = link;
+  const record = { kind: 'CONNECTION_DATA', connId, flags, ...buffers };
+  if (link.kind === 'socket') return { ...record, conn: { kind: 'socket', fd: link.fd, flags } };
+  const { domid, target = DOMID_INVALID, port = 0, guestPort = 0, mfn = INVALID_MFN, uniqueId } = link;
   const thing = { kind: 'connection', connection: connectionName(link) } as const;
-  if (port === undefined) assumptions.push({ row: 'port', thing, how: "the daemon's is written as 0" });
-  const ring = { kind: 'ring', domid, targetDomid: target, port: port ?? 0 } as const;
-  return { ...record, conn: ring, ...buffers, ...(uniqueId === undefined ? {} : { uniqueId }) };
+  // In a migration none of these means anything to the other side.
+  for (const name of scope === 'update' ? ports : [])
+    if (link[name] === undefined)
+      assumptions.push({
+        row: 'port',
+        thing,
+        how: `${name === 'port' ? "the daemon's" : "the guest's"} is written as 0`,
+      });
+  if (scope === 'update' && hasMfn && link.mfn === undefined)
+    assumptions.push({ row: 'mfn', thing, how: 'written as INVALID_MFN' });
+  const ringFlags = INTRODUCED | (link.flags?.released ? RELEASED : 0);
+  const ring = { kind: 'ring', domid, targetDomid: target, port, guestPort, mfn, flags: ringFlags };
+  return { ...record, conn: ring, ...(uniqueId === undefined ? {} : { uniqueId }) };
 }
 
-function nodeRecord({ path, value, acl }: Pick<NodeState, 'path' | 'value' | 'acl'>): NodeData {
-  const perms = acl.map(({ letter, domid, stale }): Perm => ({ letter, domid, flags: stale ? PERM_STALE : 0 }));
-  return { kind: 'NODE_DATA', connId: 0, txId: 0, access: 0, perms, path: octetsOf(path), value };
+function nodeRecord({ path, value, acl }: Pick<NodeState, 'path' | 'value' | 'acl'>): LooseRecord {
+  return { kind: 'NODE_DATA', connId: 0, txId: 0, access: 0, perms: permsOf(acl), path: octetsOf(path), value };
 }
 
-function quotaOf({ name, value }: QuotaState): Quota {
+function quotaOf({ name, value }: QuotaState): { readonly name: Uint8Array; readonly value: number } {
   return { name: octetsOf(name), value };
 }

@@ -82,7 +82,7 @@ const ring = (of: number): fc.Arbitrary<ConnectionState> =>
     .tuple(
       body,
       maybe('target', fc.constantFrom(1, 2)),
-      maybe('port', fc.integer({ min: 1, max: 0xffffffff })),
+      maybe('port', fc.integer({ min: 1, max: 0x1ffff })),
       maybe('guestPort', fc.integer({ min: 1, max: 99 })),
       maybe('mfn', fc.bigInt({ min: 1n, max: 0xffffffffffffn })),
       maybe('uniqueId', fc.bigInt({ min: 0n, max: 0xffffffffffffffffn })),
