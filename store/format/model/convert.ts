@@ -23,6 +23,7 @@ export interface StateFormat {
 }
 
 export interface WriteOptions extends ReduceOptions {
+  /** Of the image; messages in its buffers stay as they are. */
   readonly bigEndian?: boolean;
   /** G1, R1: whose file it is. */
   readonly domid?: number;
