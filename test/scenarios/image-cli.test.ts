@@ -26,7 +26,7 @@ describe('xenarium image convert', () => {
     for (const [from, to] of [
       [NODES_417, 'v1'],
       [NODES_422, 'v2'],
-      [TEXT, 'ox-c'],
+      [TEXT, 'Ox-c'],
     ] as const) {
       expect(xenarium('image', 'convert', from, '--to', to, '--out', file('same'))).toEqual({
         code: 0,
@@ -59,7 +59,7 @@ describe('xenarium image convert', () => {
   });
 
   it('writes what it is told of frames and ports, and says what it made up', () => {
-    const args = ['image', 'convert', NODES_417, '--to', 'ox-c', '--out', file('ox'), '--on-loss', 'warn'];
+    const args = ['image', 'convert', NODES_417, '--to', 'Ox-c', '--out', file('ox'), '--on-loss', 'warn'];
     const { code, err } = xenarium(...args, '--fill', '1.mfn=1234', '--fill', '1.guestPort=7');
     expect(code).toBe(0);
     expect(err).toContain('assumed: domain 2: ring frame number not known: written as 0');
@@ -143,7 +143,7 @@ describe('xenarium format list', () => {
   it('names every format once', () => {
     const names = (JSON.parse(xenarium('format', 'list', '--json').out) as { name: string }[]).map(({ name }) => name);
     expect(names).toEqual([...new Set(names)]);
-    expect(names).toEqual(expect.arrayContaining(['v1', 'v2', 'ox-a', 'ox-b', 'ox-c']));
+    expect(names).toEqual(expect.arrayContaining(['v1', 'v2', 'Ox-a', 'Ox-b', 'Ox-c']));
     expect(xenarium('format', 'list').out.trimEnd().split('\n')).toHaveLength(names.length);
   });
 });

@@ -70,30 +70,30 @@ export type Mark = keyof typeof MARKS;
 
 /** Formats of the table, oldest first; daemons' dialects by the release that began them. */
 export const CARRIERS = [
-  'g1',
-  'g2',
-  'r1',
-  'd1',
-  'd4',
-  'g3-0',
-  'g3-1',
-  'g3-2',
-  'g4-0',
-  'g4-1',
-  'c-4.15',
-  'c-4.16',
-  'c-4.18',
-  'c-4.21',
-  'c-4.22',
-  'ox-a',
-  'ox-b',
-  'ox-c',
+  'G1',
+  'G2',
+  'R1',
+  'D1',
+  'D4',
+  'G3.0',
+  'G3.1',
+  'G3.2',
+  'G4.0',
+  'G4.1',
+  'C-4.15',
+  'C-4.16',
+  'C-4.18',
+  'C-4.21',
+  'C-4.22',
+  'Ox-a',
+  'Ox-b',
+  'Ox-c',
 ] as const;
 export type Carrier = (typeof CARRIERS)[number];
 
 /** One mark for each of `CARRIERS`: the documents, the C daemons, the text dumps. */
 const TABLE: Readonly<Record<StateRow, string>> = {
-  //              g1   g2   r1   d1    d4    g3-0  g3-1  g3-2   g4-0   g4-1     c-4.15 16     18     21     22         ox-a  ox-b  ox-c
+  //              G1   G2   R1   D1    D4    G3.0  G3.1  G3.2   G4.0   G4.1     C-4.15 .16    .18    .21    .22        Ox-a  Ox-b  Ox-c
   node: '         y    y    y    y     y     y     y     y      y      y        y      y      y      y      y          y     y     y   ',
   siblingOrder:
     ' p1   p1   p1   p1    p1    p1    p1    p1     p1     p1       y      y      y      y      y          p1    -     -   ',
@@ -173,7 +173,7 @@ export interface Carriage {
   readonly onlyOwnSpecials: boolean;
 }
 
-const BEFORE_4_22: readonly Carrier[] = ['c-4.15', 'c-4.16', 'c-4.18', 'c-4.21', 'ox-a', 'ox-b', 'ox-c'];
+const BEFORE_4_22: readonly Carrier[] = ['C-4.15', 'C-4.16', 'C-4.18', 'C-4.21', 'Ox-a', 'Ox-b', 'Ox-c'];
 
 function isMark(word: string): word is Mark {
   return Object.hasOwn(MARKS, word);
@@ -190,10 +190,10 @@ export function carriageOf(carrier: Carrier): Carriage {
   }
   return {
     marks: marks as Record<StateRow, Mark>,
-    oneDomain: carrier === 'g1' || carrier === 'r1',
-    outputOnBoundary: carrier === 'g2' || carrier === 'r1',
+    oneDomain: carrier === 'G1' || carrier === 'R1',
+    outputOnBoundary: carrier === 'G2' || carrier === 'R1',
     knowsDomidAny: !BEFORE_4_22.includes(carrier),
-    onlyOwnSpecials: carrier === 'c-4.15' || carrier === 'c-4.16',
+    onlyOwnSpecials: carrier === 'C-4.15' || carrier === 'C-4.16',
   };
 }
 

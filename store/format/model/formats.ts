@@ -7,18 +7,20 @@ import { TEXT_DIALECTS, textFormat } from './text-format.ts';
 /** Every format that can be read and written, oldest first. */
 export const LAB_FORMATS: readonly LabFormat[] = [...imageFormats, ...TEXT_DIALECTS.map(textFormat)];
 
+/** The format of this name or alias, in capitals or not. */
 export function formatOf(name: string): LabFormat | undefined {
-  return LAB_FORMATS.find((format) => format.name === name);
+  const is = (other: string) => other.toLowerCase() === name.toLowerCase();
+  return LAB_FORMATS.find((format) => is(format.name) || format.aliases.some(is));
 }
 
 /**
  * What the first octets tell: `v1` and `v2` by their header, the latter also when an image of version 1 has records that
- * only its daemons write; `ox-c`, which all readers take, by the first line of a dump. The others do not say.
+ * only its daemons write; `Ox-c`, which all readers take, by the first line of a dump. The others do not say.
  */
 export function detectFormat(octets: Uint8Array): LabFormat | undefined {
   const first = TEXT_DUMP_HEADER.length;
   if ([...TEXT_DUMP_HEADER].every((c, i) => octets[i] === c.charCodeAt(0)) && (octets[first] ?? 0x0a) === 0x0a)
-    return formatOf('ox-c');
+    return formatOf('Ox-c');
   const isImage = octets[0] === 0x78 && octets[1] === 0x65;
   if (!isImage) return undefined;
   const header = decodeHeader(octets);

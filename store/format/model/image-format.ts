@@ -14,6 +14,7 @@ import type { LooseRecord } from './loose.ts';
 export function imageFormat(dialect: Dialect, carrier: Carrier): LabFormat {
   return {
     name: dialect.name,
+    aliases: [],
     title: `${dialect.generation}, as ${dialect.daemon} writes it`,
     carriage: carriageOf(carrier),
     read(octets) {
@@ -58,4 +59,4 @@ export function imageFormat(dialect: Dialect, carrier: Carrier): LabFormat {
   };
 }
 
-export const imageFormats: readonly LabFormat[] = [imageFormat(v1, 'g3-2'), imageFormat(v2, 'g4-1')];
+export const imageFormats: readonly LabFormat[] = [imageFormat(v1, 'G3.2'), imageFormat(v2, 'G4.1')];

@@ -4,6 +4,8 @@ import type { StateFormat } from './convert.ts';
 
 /** All that can be done with files of one format. */
 export interface LabFormat extends StateFormat {
+  /** Other names of it. */
+  readonly aliases: readonly string[];
   /** Who writes it, in half a line. */
   readonly title: string;
   /** A readable text. What cannot be read ends it in a line of its own. */

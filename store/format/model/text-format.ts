@@ -6,12 +6,12 @@ import { quoted } from './losses.ts';
 import { type DumpLine, decodeTextDump, encodeTextDump, textDumpRows } from './text-dump.ts';
 import { stateOfTextDump, type TextDialect, textDumpOfState } from './text-model.ts';
 
-export const TEXT_DIALECTS = ['ox-a', 'ox-b', 'ox-c'] as const;
+export const TEXT_DIALECTS = ['Ox-a', 'Ox-b', 'Ox-c'] as const;
 
 const TITLES: Readonly<Record<TextDialect, string>> = {
-  'ox-a': 'text dump of oxenstored up to 4.14',
-  'ox-b': 'text dump of oxenstored 4.15, 4.16.0 to 4.16.2, 4.17.0',
-  'ox-c': 'text dump of oxenstored 4.16.3, 4.17.1, 4.18 and later',
+  'Ox-a': 'text dump of oxenstored up to 4.14',
+  'Ox-b': 'text dump of oxenstored 4.15, 4.16.0 to 4.16.2, 4.17.0',
+  'Ox-c': 'text dump of oxenstored 4.16.3, 4.17.1, 4.18 and later',
 };
 
 /** A dialect of oxenstored's dump. All are read alike. */
@@ -25,6 +25,7 @@ export function textFormat(dialect: TextDialect): LabFormat {
   };
   return {
     name: dialect,
+    aliases: [],
     title: TITLES[dialect],
     carriage: carriageOf(dialect),
     read,

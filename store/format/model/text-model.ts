@@ -16,7 +16,7 @@ import {
 import { type DumpFields, type DumpLine, lineText, TEXT_DUMP_HEADER, type TextDump } from './text-dump.ts';
 
 /** Which text: up to 4.14; 4.15, 4.16.0 to 2 and 4.17.0; all later ones. */
-export type TextDialect = 'ox-a' | 'ox-b' | 'ox-c';
+export type TextDialect = 'Ox-a' | 'Ox-b' | 'Ox-c';
 
 /** Limits of the daemon that reads: none by default. */
 export interface TextReadOptions {
@@ -135,8 +135,8 @@ export function textDumpOfState(
   const lines: DumpFields[] = [];
   const assumptions: Assumption[] = [];
   const { listeners, evtchn } = state;
-  if (dialect !== 'ox-a') lines.push({ kind: 'global', rw: listeners.rw ?? -1 });
-  if (dialect === 'ox-c' && evtchn.fd !== undefined) {
+  if (dialect !== 'Ox-a') lines.push({ kind: 'global', rw: listeners.rw ?? -1 });
+  if (dialect === 'Ox-c' && evtchn.fd !== undefined) {
     const { fd, excPort } = evtchn;
     if (excPort === undefined) assumptions.push({ row: 'excPort', thing: { kind: 'daemon' }, how: 'written as 0' });
     lines.push({ kind: 'evtchn-dev', fd, port: excPort ?? 0 });
@@ -158,7 +158,7 @@ function domLine(link: RingLink, dialect: TextDialect, assumptions: Assumption[]
   if (mfn === undefined && domid !== 0) assumptions.push({ row: 'mfn', thing, how: 'written as 0' });
   if (guestPort === undefined) assumptions.push({ row: 'port', thing, how: "the guest's is written as 0" });
   const line = { kind: 'dom', domid, mfn: mfn ?? 0n, remotePort: guestPort ?? 0 } as const;
-  return dialect === 'ox-c' && port !== undefined ? { ...line, localPort: port } : line;
+  return dialect === 'Ox-c' && port !== undefined ? { ...line, localPort: port } : line;
 }
 
 /** Special nodes are children of the root, at the place that their names give them. */

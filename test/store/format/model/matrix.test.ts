@@ -49,7 +49,7 @@ describe('the table of what formats carry', () => {
     // One file for each domain: nothing is lost as long as all are written.
     else if (row === 'connections') expect(lost).toEqual([]);
     // Said of the socket, which is gone.
-    else if (row === 'readOnly' && ['g1', 'g2'].includes(carrier)) expect(lost).toEqual([]);
+    else if (row === 'readOnly' && ['G1', 'G2'].includes(carrier)) expect(lost).toEqual([]);
     else expect(lost.length > 0).toBe(LOSES[mark]);
   });
 
@@ -64,7 +64,7 @@ describe('the table of what formats carry', () => {
 
   it('says of each loss what it happens to and what becomes of it', () => {
     const texts = (carrier: Carrier) => reduceState(everything(), carriageOf(carrier)).losses.map(lossText);
-    expect(texts('g3-1')).toEqual([
+    expect(texts('G3.1')).toEqual([
       'node "/b": stale ACL entry dropped: r9',
       'node "/b": node generation dropped: 77; it counts anew',
       'daemon: event channel device fd dropped: fd 6',

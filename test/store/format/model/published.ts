@@ -2,7 +2,7 @@ import { type Carrier, STATE_ROWS, type StateRow } from '../../../../store/forma
 
 /** The table of what the documents can hold and what the daemons transfer, as it is published. */
 const PUBLISHED = `
-| state | g1 | g2 | g3-0 | g3-1 | g3-2 | g4-0 | g4-1 | c-4.16 | c-4.22 | ox-c |
+| state | G1 | G2 | G3.0 | G3.1 | G3.2 | G4.0 | G4.1 | C-4.16 | C-4.22 | Ox-c |
 | node path, value | y | y | y | y | y | y | y | y | y | y |
 | sibling order | p1 | p1 | p1 | p1 | p1 | p1 | p1 | y | y | - |
 | owner and ACL | y | y | y | y | y | y | y | y | y | y |

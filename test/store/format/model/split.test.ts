@@ -75,9 +75,9 @@ describe('one file for each domain', () => {
 
 describe('records that belong to the domain named last', () => {
   const layouts: readonly [Carrier, { hasDomainStart: boolean; hasTxRecord: boolean; hasEnd: boolean }][] = [
-    ['g2', { hasDomainStart: true, hasTxRecord: true, hasEnd: false }],
-    ['r1', { hasDomainStart: false, hasTxRecord: false, hasEnd: true }],
-    ['g1', { hasDomainStart: false, hasTxRecord: true, hasEnd: false }],
+    ['G2', { hasDomainStart: true, hasTxRecord: true, hasEnd: false }],
+    ['R1', { hasDomainStart: false, hasTxRecord: false, hasEnd: true }],
+    ['G1', { hasDomainStart: false, hasTxRecord: true, hasEnd: false }],
   ];
   it.each(layouts)('carry as %s all that the reduction left', (carrier, layout) => {
     fc.assert(

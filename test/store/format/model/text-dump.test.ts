@@ -49,8 +49,8 @@ describe("oxenstored's dump", () => {
     expect(encodeTextDump(decoded.value.dump)).toEqual(octets);
     const { state, warnings } = stateOfTextDump(decoded.value.dump);
     expect(warnings).toEqual([]);
-    expect(reduceState(state, carriageOf('ox-c')).losses).toEqual([]);
-    expect(encodeTextDump(textDumpOfState(state, 'ox-c').dump)).toEqual(octets);
+    expect(reduceState(state, carriageOf('Ox-c')).losses).toEqual([]);
+    expect(encodeTextDump(textDumpOfState(state, 'Ox-c').dump)).toEqual(octets);
   });
 
   it('says what the daemon knows', () => {
@@ -90,13 +90,13 @@ describe("oxenstored's dump", () => {
       listeners: { rw: 4 },
       evtchn: { fd: 7, excPort: 3 },
     });
-    expect(encodeTextDump(textDumpOfState(state, 'ox-c').dump)).toEqual(o(EXAMPLE));
+    expect(encodeTextDump(textDumpOfState(state, 'Ox-c').dump)).toEqual(o(EXAMPLE));
   });
 
   it.each([
-    ['ox-a', ['dom,0,0,1', 'dom,5,1044476,1', 'watch,5,646576696365,746f6b', 'store,2f,6e30,']],
-    ['ox-b', ['global,4', 'dom,0,0,1', 'dom,5,1044476,1', 'watch,5,646576696365,746f6b', 'socket,9']],
-    ['ox-c', ['global,4', 'evtchn-dev,7,3', 'dom,0,0,1,2', 'dom,5,1044476,1,42', 'watch,5,646576696365,746f6b']],
+    ['Ox-a', ['dom,0,0,1', 'dom,5,1044476,1', 'watch,5,646576696365,746f6b', 'store,2f,6e30,']],
+    ['Ox-b', ['global,4', 'dom,0,0,1', 'dom,5,1044476,1', 'watch,5,646576696365,746f6b', 'socket,9']],
+    ['Ox-c', ['global,4', 'evtchn-dev,7,3', 'dom,0,0,1,2', 'dom,5,1044476,1,42', 'watch,5,646576696365,746f6b']],
   ] as const)('is written as %s has it', (dialect, lines) => {
     const decoded = decodeTextDump(o(EXAMPLE));
     if (!decoded.ok) throw new Error(formatFailure(decoded.failure));
@@ -193,16 +193,16 @@ describe("oxenstored's dump", () => {
         connections: [idle({ kind: 'ring', domid: 0 }), idle({ kind: 'ring', domid: 5 })],
         evtchn: { fd: 6 },
       },
-      carriageOf('ox-c'),
+      carriageOf('Ox-c'),
     );
-    const { dump, assumptions } = textDumpOfState(state, 'ox-c');
+    const { dump, assumptions } = textDumpOfState(state, 'Ox-c');
     expect(assumptions.map(assumptionText)).toEqual([
       'daemon: port of VIRQ_DOM_EXC not known: written as 0',
       "domain 0: event channel port not known: the guest's is written as 0",
       'domain 5: ring frame number not known: written as 0',
       "domain 5: event channel port not known: the guest's is written as 0",
     ]);
-    const back = textFormat('ox-c').read(encodeTextDump(dump));
+    const back = textFormat('Ox-c').read(encodeTextDump(dump));
     expect(back.ok && diffStates(state, back.value.state)).toEqual([]);
   });
 });
