@@ -1,0 +1,126 @@
+import { formatFailure } from '../cursor.ts';
+import { decodeFile, encodeFile } from '../file.ts';
+import type { Format, FormatFile, FormatRecord } from '../format.ts';
+import { escapeOctets } from '../text.ts';
+import { type Carriage, CARRIERS, carriageOf } from './carriage.ts';
+import { derivedCarriage } from './derive.ts';
+import { stateJson } from './diff.ts';
+import { type ImageLayout, recordsOfState, stateOfRecords } from './image-model.ts';
+import type { LabFormat } from './lab-format.ts';
+import type { LooseRecord, RecordsOfState } from './loose.ts';
+import type { DaemonState } from './state.ts';
+import { stateOfStream, streamOfState } from './stream-model.ts';
+import type { WriteOptions } from './convert.ts';
+
+/** What a format written as a value can carry: the published column, or what its fields show. */
+export function carriageOfFormat(format: Format): Carriage {
+  const carrier = CARRIERS.find((name) => name === format.name);
+  return carrier === undefined ? derivedCarriage(format) : carriageOf(carrier);
+}
+
+/** All that can be done with files of a format that is written as a value. */
+export function binaryFormat(format: Format): LabFormat {
+  const carriage = carriageOfFormat(format);
+  const isStream = !format.records.some((one) => 'name' in one && one.name === 'CONNECTION_DATA');
+  return {
+    name: format.name,
+    aliases: format.aliases ?? [],
+    title: format.title,
+    carriage,
+    read(octets) {
+      const decoded = decodeFile(format, octets);
+      if (!decoded.ok) return decoded;
+      const { file } = decoded;
+      const state = isStream ? streamState(file, carriage) : stateOfRecords(looseOf(file.records), file.byteOrder === 'big');
+      return { ok: true, value: { state, warnings: [] } };
+    },
+    write(state, options) {
+      const { records, assumptions } = isStream ? streamRecords(state, carriage, options) : recordsOfState(state, layoutOf(format, carriage));
+      const file: FormatFile = {
+        header: headerOf(format, options),
+        byteOrder: options.bigEndian ? 'big' : 'little',
+        records: inOrder(records, format) as readonly FormatRecord[],
+      };
+      const encoded = encodeFile(format, file);
+      return encoded.ok ? { ok: true, value: { octets: encoded.octets, assumptions } } : encoded;
+    },
+    show(octets) {
+      const decoded = decodeFile(format, octets);
+      if (!decoded.ok) return `failure: ${formatFailure(decoded.failure)}\n`;
+      return shownFile(decoded.file);
+    },
+    json(octets) {
+      const decoded = decodeFile(format, octets);
+      return decoded.ok ? { ok: true, value: stateJson(decoded.file) } : decoded;
+    },
+    rows: (octets) => ({ rows: [] }),
+    validate: (octets) => [],
+  };
+}
+
+function looseOf(records: readonly FormatRecord[]): readonly LooseRecord[] {
+  return records as readonly object[] as readonly LooseRecord[];
+}
+
+/** G1 has no word about whose file it is: domain 0's, until the caller says otherwise. */
+function streamState(file: FormatFile, carriage: Carriage): DaemonState {
+  const domid = typeof file.header.domid === 'number' ? file.header.domid : 0;
+  return stateOfStream(looseOf(file.records), carriage.oneDomain ? domid : undefined);
+}
+
+function streamRecords(state: DaemonState, carriage: Carriage, { txRecord = true }: WriteOptions): RecordsOfState {
+  const { oneDomain } = carriage;
+  return streamOfState(state, { hasDomainStart: !oneDomain, hasTxRecord: txRecord, hasEnd: false });
+}
+
+function layoutOf(format: Format, { marks }: Carriage): ImageLayout {
+  const at = (nodes: string) => format.order.findIndex((stage) => stage.nodes === nodes);
+  const hasGuest = marks.port === 'guest' || marks.port === 'both';
+  const hasOwn = marks.port === 'daemon' || marks.port === 'both';
+  return {
+    specialsFirst: at('special') < at('tree'),
+    ports: [...(hasOwn ? (['port'] as const) : []), ...(hasGuest ? (['guestPort'] as const) : [])],
+    hasMfn: marks.mfn === 'y',
+  };
+}
+
+function headerOf(format: Format, { version, domid }: WriteOptions): Readonly<Record<string, unknown>> {
+  const { header, versions } = format;
+  if (header === undefined) return {};
+  const told = header.version === undefined ? {} : { [header.version]: version ?? versions[0] };
+  return domid === undefined ? told : { ...told, domid };
+}
+
+/** Records in the order in which the format's daemon writes; equal ones as they come. */
+function inOrder(records: readonly LooseRecord[], format: Format): LooseRecord[] {
+  const stageOf = (record: LooseRecord) => {
+    const at = format.order.findIndex(({ of, nodes }) => of.includes(record.kind) && (nodes ?? nodesOf(record)) === nodesOf(record));
+    return at < 0 ? format.order.length : at;
+  };
+  const staged = records.map((record) => ({ record, stage: record.kind === format.end ? Number.POSITIVE_INFINITY : stageOf(record) }));
+  return staged.sort((a, b) => (a.stage === b.stage ? 0 : a.stage - b.stage)).map(({ record }) => record);
+}
+
+function nodesOf({ kind, connId, path }: LooseRecord): 'special' | 'tree' | 'pending' | undefined {
+  if (kind !== 'NODE_DATA') return undefined;
+  if (typeof connId === 'number' && connId !== 0) return 'pending';
+  return path instanceof Uint8Array && path[0] === 0x40 ? 'special' : 'tree';
+}
+
+/** A header line, and one for each record. */
+function shownFile(file: FormatFile): string {
+  const header = Object.entries(file.header).map(([name, value]) => `${name} ${shown(value)}`);
+  const lines = [['header', ...header, `${file.byteOrder} endian`].join(' ')];
+  for (const { kind, ...fields } of looseOf(file.records))
+    lines.push(`${kind}: ${Object.entries(fields).map(([name, value]) => `${name} ${shown(value)}`).join(', ')}`);
+  if (file.trailing !== undefined) lines.push(`trailing: ${file.trailing.length} octets`);
+  return `${lines.join('\n')}\ntotal: ${file.records.length} records\n`;
+}
+
+function shown(value: unknown): string {
+  if (value instanceof Uint8Array) return escapeOctets(value, 64);
+  if (Array.isArray(value)) return `[${value.map(shown).join('; ')}]`;
+  if (typeof value === 'object' && value !== null)
+    return Object.entries(value).map(([name, inner]) => `${name} ${shown(inner)}`).join(' ');
+  return String(value);
+}
