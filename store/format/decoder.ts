@@ -6,6 +6,7 @@ import {
   lettersOf,
   need,
   optionalsOf,
+  orderOf,
   pathOf,
   RESERVED_INTS,
   runsOf,
@@ -40,18 +41,18 @@ export function compileDecode<V>(fields: Fields, kind: string): (reader: Reader)
   return new Function('K', body.join('\n'))(e.constants);
 }
 
-function readInt(type: IntType, at: string): string {
+function readInt(type: IntType, at: string, le = 'le'): string {
   switch (type) {
     case 'u8':
       return `b[${at}]`;
     case 'u16':
-      return `v.getUint16(${at}, le)`;
+      return `v.getUint16(${at}, ${le})`;
     case 'u32':
-      return `v.getUint32(${at}, le)`;
+      return `v.getUint32(${at}, ${le})`;
     case 'i32':
-      return `v.getInt32(${at}, le)`;
+      return `v.getInt32(${at}, ${le})`;
     case 'u64':
-      return `v.getBigUint64(${at}, le)`;
+      return `v.getBigUint64(${at}, ${le})`;
   }
 }
 
@@ -107,7 +108,7 @@ function decodeField(e: Emitter, place: FieldPlace, out: Decoded): void {
   const number = (of: string) => need(numbers.get(of), `${of} must come before ${name}`);
   switch (field.what) {
     case 'int':
-      e.emit(`const ${x} = ${readInt(field.type, at)};`);
+      e.emit(`const ${x} = ${readInt(field.type, at, orderOf(field.order))};`);
       if (field.min !== undefined)
         e.emit(`if (${x} < ${field.min}) return c.fail(${at}, ${path}, "is " + ${x} + ", less than ${field.min}");`);
       numbers.set(name, x);
@@ -118,6 +119,10 @@ function decodeField(e: Emitter, place: FieldPlace, out: Decoded): void {
         `const ${x} = ${readInt(field.type, at)};`,
         `if (${x} !== ${field.value}) return c.fail(${at}, ${path}, "is " + ${x} + ", must be ${field.value}");`,
       );
+      return;
+    case 'magic':
+      for (const [i, octet] of field.octets.entries())
+        e.emit(`if (b[${at} + ${i}] !== ${octet}) return c.fail(${at} + ${i}, ${path}, "is not the expected octet");`);
       return;
     case 'flags':
       e.emit(`const ${x} = ${readInt(field.type, at)};`);
@@ -161,8 +166,16 @@ function decodeField(e: Emitter, place: FieldPlace, out: Decoded): void {
       out.props.push(`${name}: ${x}`);
       return;
     }
+    case 'terminated':
+      e.emit(
+        `let ${x}E = p; while (${x}E < end && b[${x}E] !== 0) ${x}E++;`,
+        `if (${x}E === end) return c.fail(p, ${path}, "does not end in NUL");`,
+        `const ${x} = b.subarray(p, ${x}E); p = ${x}E + 1;`,
+      );
+      out.props.push(`${name}: ${x}`);
+      return;
     case 'cstring': {
-      const n = number(field.length);
+      const n = field.uncounted ? `(${number(field.length)} + 1)` : number(field.length);
       e.emit(
         `if (${n} > end - p) return c.beyond(p, ${path}, ${n});`,
         `if (${n} === 0) return c.fail(p, ${path}, "length 0 leaves no room for the NUL");`,

@@ -27,6 +27,11 @@ export class Emitter {
   }
 }
 
+/** The byte order as an expression: the image's own, unless the field has one. */
+export function orderOf(order: 'big' | 'little' | undefined): string {
+  return order === undefined ? 'le' : String(order === 'little');
+}
+
 /** Where a field is, as an expression: `prefix` is '' or an expression for all that comes before the name. */
 export function pathOf(prefix: string, name: string): string {
   return prefix === '' ? JSON.stringify(name) : `${prefix} + ${JSON.stringify(name)}`;

@@ -1,5 +1,16 @@
 import { INT_BYTES, type IntType, type Writer } from './cursor.ts';
-import { bitOf, Emitter, identifier, lettersOf, need, optionalsOf, pathOf, RESERVED_INTS, runsOf } from './emitter.ts';
+import {
+  bitOf,
+  Emitter,
+  identifier,
+  lettersOf,
+  need,
+  optionalsOf,
+  orderOf,
+  pathOf,
+  RESERVED_INTS,
+  runsOf,
+} from './emitter.ts';
 import { type Field, type Fields, type FlagsField, fixedBytes } from './schema.ts';
 
 /** The function that writes a value by that layout. */
@@ -42,18 +53,18 @@ function isMisfit(type: IntType, x: string): string {
 
 const INT_MAX = { u8: 0xff, u16: 0xffff, u32: 0xffffffff, i32: 0x7fffffff } as const;
 
-function writeInt(type: IntType, at: string, x: string): string {
+function writeInt(type: IntType, at: string, x: string, le = 'le'): string {
   switch (type) {
     case 'u8':
       return `b[${at}] = ${x};`;
     case 'u16':
-      return `v.setUint16(${at}, ${x}, le);`;
+      return `v.setUint16(${at}, ${x}, ${le});`;
     case 'u32':
-      return `v.setUint32(${at}, ${x}, le);`;
+      return `v.setUint32(${at}, ${x}, ${le});`;
     case 'i32':
-      return `v.setInt32(${at}, ${x}, le);`;
+      return `v.setInt32(${at}, ${x}, ${le});`;
     case 'u64':
-      return `v.setBigUint64(${at}, ${x}, le);`;
+      return `v.setBigUint64(${at}, ${x}, ${le});`;
   }
 }
 
@@ -101,11 +112,19 @@ function hoist(e: Emitter, place: EncodePlace): void {
   switch (field.what) {
     case 'octets':
     case 'cstring':
+    case 'terminated':
     case 'rest':
       e.emit(`const ${x} = ${source}.${name}; if (!(${x} instanceof Uint8Array)) ${bad(path, 'octets')}`);
       if (field.what === 'octets') numbers.set(field.length, { x: `${x}.length`, text: 'octets', path });
       if (field.what === 'cstring')
-        numbers.set(field.length, { x: `(${x}.length + 1)`, text: 'octets with the NUL', path });
+        numbers.set(
+          field.length,
+          field.uncounted
+            ? { x: `${x}.length`, text: 'octets', path }
+            : { x: `(${x}.length + 1)`, text: 'octets with the NUL', path },
+        );
+      if (field.what === 'terminated')
+        e.emit(`if (${x}.indexOf(0) >= 0) return w.fail(p, ${path}, "has a NUL inside"), false;`);
       break;
     case 'list':
       e.emit(`const ${x} = ${source}.${name}; if (!Array.isArray(${x})) ${bad(path, 'a list')}`);
@@ -134,6 +153,7 @@ function hoist(e: Emitter, place: EncodePlace): void {
       break;
     case 'int':
     case 'constant':
+    case 'magic':
     case 'flags':
     case 'reserved':
     case 'letter':
@@ -155,7 +175,7 @@ function encodeField(e: Emitter, place: EncodePlace & { readonly fields: Fields;
         if (field.type === 'u64') throw new Error(`layout: ${name} is too wide to count anything`);
         e.emit(
           `if (${derived.x} > ${INT_MAX[field.type]}) return w.fail(${at}, ${derived.path}, ${derived.x} + " ${derived.text} do not fit ${name} (${field.type})"), false;`,
-          writeInt(field.type, at, derived.x),
+          writeInt(field.type, at, derived.x, orderOf(field.order)),
         );
         return;
       }
@@ -167,9 +187,12 @@ function encodeField(e: Emitter, place: EncodePlace & { readonly fields: Fields;
         e.emit(
           `if (${x} < ${field.min}) return w.fail(${at}, ${path}, "is " + ${x} + ", less than ${field.min}"), false;`,
         );
-      e.emit(writeInt(field.type, at, x));
+      e.emit(writeInt(field.type, at, x, orderOf(field.order)));
       return;
     }
+    case 'magic':
+      for (const [i, octet] of field.octets.entries()) e.emit(`b[${at} + ${i}] = ${octet};`);
+      return;
     case 'constant':
       e.emit(writeInt(field.type, at, String(field.value)));
       return;
@@ -214,6 +237,7 @@ function encodeField(e: Emitter, place: EncodePlace & { readonly fields: Fields;
       e.emit(room(`${x}.length`), copy(x));
       return;
     case 'cstring':
+    case 'terminated':
       e.emit(room(`${x}.length + 1`), copy(x), 'b[p++] = 0;');
       return;
     case 'list': {

@@ -65,6 +65,14 @@ class Walk {
     return value;
   }
 
+  #ordered<T>(order: 'big' | 'little' | undefined, read: () => T): T {
+    const own = this.#reader.littleEndian;
+    if (order !== undefined) this.#reader.littleEndian = order === 'little';
+    const value = read();
+    this.#reader.littleEndian = own;
+    return value;
+  }
+
   #octets(length: number, path: string, note: string, isShownEmpty = true): Uint8Array | undefined {
     const offset = this.#reader.pos;
     const value = this.#reader.window(length, path);
@@ -85,7 +93,9 @@ class Walk {
       case 'int':
       case 'flags':
       case 'constant': {
-        const value = this.#int(field.type, path, text);
+        const value = this.#ordered(field.what === 'int' ? field.order : undefined, () =>
+          this.#int(field.type, path, text),
+        );
         if (value === undefined) return false;
         if (typeof value === 'number') numbers.set(name, value);
         if (field.what === 'int' && field.min !== undefined && value < field.min)
@@ -98,14 +108,24 @@ class Walk {
         return this.#int('u8', path, text) !== undefined;
       case 'reserved':
         return this.#octets(field.bytes, path, text) !== undefined;
+      case 'magic': {
+        const value = this.#octets(field.octets.length, path, text);
+        if (value === undefined) return false;
+        return field.octets.every((octet, i) => value[i] === octet) || this.#fail(path, 'is not the expected octets');
+      }
       case 'align':
         return this.#align(field.to, path, text);
       case 'octets':
         return this.#octets(number(field.length), path, text) !== undefined;
       case 'cstring': {
-        const value = this.#octets(number(field.length), path, text);
+        const value = this.#octets(number(field.length) + (field.uncounted ? 1 : 0), path, text);
         if (value === undefined) return false;
         return value.at(-1) === 0 || this.#fail(path, 'does not end in NUL');
+      }
+      case 'terminated': {
+        const { bytes, pos, end } = this.#reader;
+        const nul = bytes.subarray(pos, end).indexOf(0);
+        return nul < 0 ? this.#fail(path, 'does not end in NUL') : this.#octets(nul + 1, path, text) !== undefined;
       }
       case 'rest':
         return this.#octets(this.#reader.end - this.#reader.pos, path, text) !== undefined;

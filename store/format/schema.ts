@@ -11,12 +11,14 @@ import { INT_BYTES, type IntType } from './cursor.ts';
 export type Field =
   | IntField<IntType>
   | ConstantField
+  | MagicField
   | FlagsField
   | ReservedField
   | AlignField
   | LetterField<string>
   | OctetsField<string>
   | CStringField<string>
+  | TerminatedField
   | RestField
   | ListField<string, Fields>
   | TableField<Readonly<Record<string, string>>>
@@ -31,6 +33,8 @@ export type Cases = { readonly [kind: string]: { readonly tag: number; readonly 
 interface Noted {
   /** One sentence for documentation. */
   readonly note?: string;
+  /** Means something from this version of the image on; in earlier ones written zero and ignored when read. */
+  readonly since?: number;
 }
 
 /** A number, or a bigint for u64. */
@@ -39,12 +43,19 @@ export interface IntField<T extends IntType> extends Noted {
   readonly type: T;
   /** Smallest value allowed; smaller ones are failures both ways. */
   readonly min?: number;
+  /** Byte order where it is not the one that the image announces. */
+  readonly order?: 'big' | 'little';
 }
 /** A number that is always the same; anything else read is a failure. Not in the decoded value. */
 export interface ConstantField extends Noted {
   readonly what: 'constant';
   readonly type: Exclude<IntType, 'u64'>;
   readonly value: number;
+}
+/** Octets that are always the same; anything else read is a failure. Not in the decoded value. */
+export interface MagicField extends Noted {
+  readonly what: 'magic';
+  readonly octets: readonly number[];
 }
 /** Presence bits of `optional` parts. Decoded: the remaining bits, only when non-zero. */
 export interface FlagsField extends Noted {
@@ -75,8 +86,14 @@ export interface OctetsField<R extends string> extends Noted {
 /** `length` octets of which the last is NUL. Decoded without it. */
 export interface CStringField<R extends string> extends Noted {
   readonly what: 'cstring';
-  /** Counts the NUL. */
+  /** Counts the NUL, unless `uncounted`. */
   readonly length: R;
+  /** The NUL is stored behind the `length` octets. */
+  readonly uncounted?: boolean;
+}
+/** Octets up to a NUL, which no length tells. Decoded without it. */
+export interface TerminatedField extends Noted {
+  readonly what: 'terminated';
 }
 /** All octets up to the end of the body. */
 export interface RestField extends Noted {
@@ -134,7 +151,7 @@ type Required<X> =
     ? IntValue<T>
     : X extends LetterField<infer L>
       ? L
-      : X extends { readonly what: 'octets' | 'cstring' | 'rest' }
+      : X extends { readonly what: 'octets' | 'cstring' | 'terminated' | 'rest' }
         ? Uint8Array
         : X extends ListField<string, infer F>
           ? readonly ValueOf<F>[]
@@ -179,6 +196,10 @@ export interface Layout {
   readonly type: number;
   readonly fields: Fields;
   readonly note: string;
+  /** Version of the image from which on the record belongs to it. */
+  readonly since?: number;
+  /** So many octets are counted by the record header's length although the writer leaves them out. */
+  readonly unwritten?: number;
 }
 
 export const u8: IntField<'u8'> = { what: 'int', type: 'u8' };
@@ -187,6 +208,7 @@ export const u32: IntField<'u32'> = { what: 'int', type: 'u32' };
 export const u64: IntField<'u64'> = { what: 'int', type: 'u64' };
 export const i32: IntField<'i32'> = { what: 'int', type: 'i32' };
 export const rest: RestField = { what: 'rest' };
+export const terminated: TerminatedField = { what: 'terminated' };
 
 /** The same field with a sentence of documentation. */
 export function note<X extends Field>(field: X, text: string): X {
@@ -194,6 +216,21 @@ export function note<X extends Field>(field: X, text: string): X {
 }
 export function atLeast<T extends 'u8' | 'u16' | 'u32' | 'i32'>(min: number, field: IntField<T>): IntField<T> {
   return { ...field, min };
+}
+/** The same integer in a byte order of its own, whatever the image announces. */
+export function bigEndian<T extends IntType>(field: IntField<T>): IntField<T> {
+  return { ...field, order: 'big' };
+}
+export function littleEndian<T extends IntType>(field: IntField<T>): IntField<T> {
+  return { ...field, order: 'little' };
+}
+/** The same field or record, which belongs to the image from `version` on only. */
+export function since<X extends Field | Layout>(version: number, what: X): X {
+  return { ...what, since: version };
+}
+/** The octets of an ASCII text, always the same. */
+export function magic(text: string): MagicField {
+  return { what: 'magic', octets: Array.from(text, (one) => one.charCodeAt(0)) };
 }
 export function constant(type: ConstantField['type'], value: number): ConstantField {
   return { what: 'constant', type, value };
@@ -215,6 +252,10 @@ export function octets<const R extends string>(of: { readonly length: R }): Octe
 }
 export function cstring<const R extends string>(of: { readonly length: R }): CStringField<R> {
   return { what: 'cstring', length: of.length };
+}
+/** `length` octets and a NUL that `length` does not count. */
+export function nulString<const R extends string>(of: { readonly length: R }): CStringField<R> {
+  return { what: 'cstring', length: of.length, uncounted: true };
 }
 export function list<const R extends string, F extends Fields>(of: { readonly count: R }, fields: F): ListField<R, F> {
   return { what: 'list', count: of.count, of: fields };
@@ -241,6 +282,8 @@ export function fixedBytes(field: Field): number | undefined {
       return INT_BYTES[field.type];
     case 'letter':
       return 1;
+    case 'magic':
+      return field.octets.length;
     case 'reserved':
       return field.bytes;
     case 'variant': {
@@ -250,6 +293,7 @@ export function fixedBytes(field: Field): number | undefined {
     case 'align':
     case 'octets':
     case 'cstring':
+    case 'terminated':
     case 'rest':
     case 'list':
     case 'table':
@@ -272,7 +316,8 @@ export function fieldsBytes(fields: Fields): number | undefined {
 /** Fewest octets that the fields can take: what bounds a count before anything is allocated for it. */
 export function leastBytes(fields: Fields): number {
   let sum = 0;
-  for (const field of Object.values(fields)) sum += fixedBytes(field) ?? (field.what === 'cstring' ? 1 : 0);
+  for (const field of Object.values(fields))
+    sum += fixedBytes(field) ?? (field.what === 'cstring' || field.what === 'terminated' ? 1 : 0);
   return sum;
 }
 
@@ -343,8 +388,12 @@ function describeFields(fields: Fields, prefix: string, start: number | undefine
 
 function typeText(field: Field): string {
   switch (field.what) {
-    case 'int':
-      return field.min === undefined ? field.type : `${field.type} >= ${field.min}`;
+    case 'int': {
+      const type = field.order === undefined ? field.type : `${field.type} ${field.order} endian`;
+      return field.min === undefined ? type : `${type} >= ${field.min}`;
+    }
+    case 'magic':
+      return JSON.stringify(String.fromCharCode(...field.octets));
     case 'constant':
       return `${field.type} = ${field.value}`;
     case 'flags':
@@ -358,7 +407,9 @@ function typeText(field: Field): string {
     case 'octets':
       return `octets[${field.length}]`;
     case 'cstring':
-      return `octets[${field.length}] with NUL`;
+      return field.uncounted ? `octets[${field.length}], then NUL` : `octets[${field.length}] with NUL`;
+    case 'terminated':
+      return 'octets up to NUL';
     case 'rest':
       return 'octets to the end';
     case 'list':

@@ -1,0 +1,209 @@
+import { record } from '../compile.ts';
+import { type Framing, headerRule, type Stage } from '../format.ts';
+import type { Rule } from '../rules.ts';
+import { bigEndian, magic, note, u32 } from '../schema.ts';
+
+// What all generations of the separate image share: header, framing, order, and what must hold among the records.
+
+/** 16 octets, always big endian. */
+export const imageHeader = headerRule(
+  record('HEADER', -1, {
+    ident: magic('xenstore'),
+    version: bigEndian(u32),
+    flags: note(bigEndian(u32), 'Bit 0: all that follows is big endian; the others are zero.'),
+  }),
+  { version: 'version', byteOrder: { field: 'flags', bit: 0 } },
+);
+
+export const imageFraming: Framing = { how: 'typed' };
+
+export const imageOrder: readonly Stage[] = [
+  { of: ['GLOBAL_DATA'] },
+  { of: ['GLOBAL_QUOTA_DATA'] },
+  { of: ['CONNECTION_DATA', 'WATCH_DATA', 'WATCH_DATA_EXTENDED', 'TRANSACTION_DATA'] },
+  { of: ['NODE_DATA'], nodes: 'tree' },
+  { of: ['NODE_DATA'], nodes: 'special' },
+  { of: ['NODE_DATA'], nodes: 'pending' },
+  { of: ['DOMAIN_DATA'] },
+  { of: ['END'] },
+];
+
+/** Committed, or pending in a transaction. */
+const COMMITTED = { connId: 0 } as const;
+const PENDING = { connId: { not: 0 } } as const;
+const WATCHES = ['WATCH_DATA', 'WATCH_DATA_EXTENDED'] as const;
+const CONNECTIONS = [{ kind: 'CONNECTION_DATA', key: ['connId'] }] as const;
+const NO_TARGET = 0x7ff4; // DOMID_INVALID
+
+export const imageRules: readonly Rule[] = [
+  {
+    rule: 'one-global',
+    of: ['GLOBAL_DATA'],
+    must: 'be-single',
+    before: ['CONNECTION_DATA'],
+    text: 'at most one GLOBAL_DATA, and before any connection',
+  },
+  {
+    rule: 'conn-id-zero',
+    of: ['CONNECTION_DATA'],
+    must: 'be-something',
+    field: 'connId',
+    text: 'a connection id is not zero',
+  },
+  {
+    rule: 'conn-id-unique',
+    of: ['CONNECTION_DATA'],
+    must: 'be-unique',
+    key: ['connId'],
+    text: 'each connection has an id of its own',
+  },
+  {
+    rule: 'conn-id-known',
+    of: [...WATCHES, 'TRANSACTION_DATA'],
+    must: 'be-known',
+    key: ['connId'],
+    from: CONNECTIONS,
+    text: 'the connection of a record comes earlier',
+    knob: 'unknownConnection',
+  },
+  {
+    rule: 'conn-id-known',
+    of: ['NODE_DATA'],
+    where: PENDING,
+    must: 'be-known',
+    key: ['connId'],
+    from: CONNECTIONS,
+    text: 'the connection of a record comes earlier',
+    knob: 'unknownConnection',
+  },
+  {
+    rule: 'target-known',
+    of: ['CONNECTION_DATA'],
+    where: { 'conn.kind': 'ring', 'conn.targetDomid': { not: NO_TARGET } },
+    must: 'be-known',
+    key: ['conn.targetDomid'],
+    from: [{ kind: 'CONNECTION_DATA', key: ['conn.domid'] }],
+    text: 'a target comes before the connection that names it, or C daemons drop it',
+    isNote: true,
+  },
+  {
+    rule: 'tx-unique',
+    of: ['TRANSACTION_DATA'],
+    must: 'be-unique',
+    key: ['connId', 'txId'],
+    text: 'each transaction of a connection has an id of its own',
+  },
+  {
+    rule: 'tx-known',
+    of: ['NODE_DATA'],
+    where: PENDING,
+    must: 'be-known',
+    key: ['connId', 'txId'],
+    from: [{ kind: 'TRANSACTION_DATA', key: ['connId', 'txId'] }],
+    text: 'a pending node belongs to a transaction that comes earlier',
+  },
+  {
+    rule: 'node-unique',
+    of: ['NODE_DATA'],
+    where: COMMITTED,
+    must: 'be-unique',
+    key: ['path'],
+    text: 'each path once',
+    knob: 'duplicateNode',
+  },
+  {
+    rule: 'pending-unique',
+    of: ['NODE_DATA'],
+    where: PENDING,
+    must: 'be-unique',
+    key: ['connId', 'txId', 'path'],
+    text: 'each path once in each transaction',
+  },
+  {
+    rule: 'parent-first',
+    of: ['NODE_DATA'],
+    where: COMMITTED,
+    must: 'have-parent',
+    field: 'path',
+    known: ['/'],
+    text: 'the parent of a committed node comes earlier',
+    knob: 'missingParent',
+  },
+  {
+    rule: 'node-owner',
+    of: ['NODE_DATA'],
+    where: COMMITTED,
+    must: 'be-something',
+    field: 'perms',
+    text: 'a committed node has an owner entry',
+  },
+  {
+    rule: 'node-deleted',
+    of: ['NODE_DATA'],
+    where: PENDING,
+    must: 'agree',
+    needed: ['access', 'perms'],
+    allowed: ['value'],
+    text: 'a deleted node has neither access, nor permissions, nor value',
+  },
+  {
+    rule: 'node-path',
+    of: ['NODE_DATA'],
+    must: 'be-path',
+    field: 'path',
+    as: 'node',
+    text: 'a node path is absolute, or the name of a special node',
+  },
+  { rule: 'watch-path', of: WATCHES, must: 'be-path', field: 'wpath', as: 'watch', text: 'a watch path is valid' },
+  { rule: 'inner-nul', of: WATCHES, must: 'have-no-nul', field: 'token', text: 'no NUL inside a token' },
+  {
+    rule: 'privileged-first',
+    of: ['NODE_DATA'],
+    must: 'follow',
+    kind: 'CONNECTION_DATA',
+    like: { 'conn.kind': 'ring', 'conn.domid': 0 },
+    text: 'a node comes after the connection of the privileged domain',
+    knob: 'privilegedFirst',
+  },
+];
+
+/** From version 1's input and half-sent output on. */
+export const outputRule: Rule = {
+  rule: 'out-resp-len',
+  of: ['CONNECTION_DATA'],
+  must: 'fit',
+  field: 'outRespLen',
+  within: 'outData',
+  text: 'the rest of a half-written message is part of the output',
+};
+
+/** Version 2's records. */
+export const quotaRules: readonly Rule[] = [
+  {
+    rule: 'one-quota',
+    of: ['GLOBAL_QUOTA_DATA'],
+    must: 'be-single',
+    before: ['CONNECTION_DATA'],
+    text: 'at most one GLOBAL_QUOTA_DATA, and before any connection',
+  },
+  {
+    rule: 'domain-unique',
+    of: ['DOMAIN_DATA'],
+    must: 'be-unique',
+    key: ['domid'],
+    text: 'at most one DOMAIN_DATA for each domain',
+  },
+  {
+    rule: 'domain-known',
+    of: ['DOMAIN_DATA'],
+    must: 'be-known',
+    key: ['domid'],
+    from: [
+      { kind: 'CONNECTION_DATA', key: ['conn.domid'] },
+      { kind: 'CONNECTION_DATA', key: ['conn.targetDomid'] },
+      { kind: 'NODE_DATA', where: COMMITTED, key: ['perms.0.domid'] },
+    ],
+    text: 'a DOMAIN_DATA domain is a connection, a target, or the owner of a node',
+    knob: 'unknownDomain',
+  },
+];
