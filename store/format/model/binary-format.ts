@@ -2,15 +2,15 @@ import { formatFailure } from '../cursor.ts';
 import { decodeFile, encodeFile } from '../file.ts';
 import type { Format, FormatFile, FormatRecord } from '../format.ts';
 import { escapeOctets } from '../text.ts';
-import { type Carriage, CARRIERS, carriageOf } from './carriage.ts';
+import { CARRIERS, type Carriage, carriageOf } from './carriage.ts';
+import type { WriteOptions } from './convert.ts';
 import { derivedCarriage } from './derive.ts';
 import { stateJson } from './diff.ts';
 import { type ImageLayout, recordsOfState, stateOfRecords } from './image-model.ts';
 import type { LabFormat } from './lab-format.ts';
-import type { LooseRecord, RecordsOfState } from './loose.ts';
+import type { LooseRecord } from './loose.ts';
 import type { DaemonState } from './state.ts';
 import { stateOfStream, streamOfState } from './stream-model.ts';
-import type { WriteOptions } from './convert.ts';
 
 /** What a format written as a value can carry: the published column, or what its fields show. */
 export function carriageOfFormat(format: Format): Carriage {
@@ -27,15 +27,19 @@ export function binaryFormat(format: Format): LabFormat {
     aliases: format.aliases ?? [],
     title: format.title,
     carriage,
-    read(octets) {
+    read(octets, options) {
       const decoded = decodeFile(format, octets);
       if (!decoded.ok) return decoded;
       const { file } = decoded;
-      const state = isStream ? streamState(file, carriage) : stateOfRecords(looseOf(file.records), file.byteOrder === 'big');
+      const state = isStream
+        ? streamState(file, carriage, options?.domid)
+        : stateOfRecords(looseOf(file.records), file.byteOrder === 'big');
       return { ok: true, value: { state, warnings: [] } };
     },
     write(state, options) {
-      const { records, assumptions } = isStream ? streamRecords(state, carriage, options) : recordsOfState(state, layoutOf(format, carriage));
+      const { records, assumptions } = isStream
+        ? streamRecords(state, format, carriage, options)
+        : recordsOfState(state, layoutOf(format, carriage));
       const file: FormatFile = {
         header: headerOf(format, options),
         byteOrder: options.bigEndian ? 'big' : 'little',
@@ -53,8 +57,8 @@ export function binaryFormat(format: Format): LabFormat {
       const decoded = decodeFile(format, octets);
       return decoded.ok ? { ok: true, value: stateJson(decoded.file) } : decoded;
     },
-    rows: (octets) => ({ rows: [] }),
-    validate: (octets) => [],
+    rows: () => ({ rows: [] }),
+    validate: () => [],
   };
 }
 
@@ -62,15 +66,15 @@ function looseOf(records: readonly FormatRecord[]): readonly LooseRecord[] {
   return records as readonly object[] as readonly LooseRecord[];
 }
 
-/** G1 has no word about whose file it is: domain 0's, until the caller says otherwise. */
-function streamState(file: FormatFile, carriage: Carriage): DaemonState {
-  const domid = typeof file.header.domid === 'number' ? file.header.domid : 0;
+/** Whose file it is stands in its header (R1), or nowhere (G1): then the caller has to say. */
+function streamState(file: FormatFile, carriage: Carriage, told = 0): DaemonState {
+  const domid = typeof file.header.domid === 'number' ? file.header.domid : told;
   return stateOfStream(looseOf(file.records), carriage.oneDomain ? domid : undefined);
 }
 
-function streamRecords(state: DaemonState, carriage: Carriage, { txRecord = true }: WriteOptions): RecordsOfState {
-  const { oneDomain } = carriage;
-  return streamOfState(state, { hasDomainStart: !oneDomain, hasTxRecord: txRecord, hasEnd: false });
+function streamRecords(state: DaemonState, format: Format, carriage: Carriage, { txRecord = true }: WriteOptions) {
+  const hasEnd = format.end !== undefined;
+  return streamOfState(state, { hasDomainStart: !carriage.oneDomain, hasTxRecord: txRecord, hasEnd });
 }
 
 function layoutOf(format: Format, { marks }: Carriage): ImageLayout {
@@ -94,10 +98,15 @@ function headerOf(format: Format, { version, domid }: WriteOptions): Readonly<Re
 /** Records in the order in which the format's daemon writes; equal ones as they come. */
 function inOrder(records: readonly LooseRecord[], format: Format): LooseRecord[] {
   const stageOf = (record: LooseRecord) => {
-    const at = format.order.findIndex(({ of, nodes }) => of.includes(record.kind) && (nodes ?? nodesOf(record)) === nodesOf(record));
+    const at = format.order.findIndex(
+      ({ of, nodes }) => of.includes(record.kind) && (nodes ?? nodesOf(record)) === nodesOf(record),
+    );
     return at < 0 ? format.order.length : at;
   };
-  const staged = records.map((record) => ({ record, stage: record.kind === format.end ? Number.POSITIVE_INFINITY : stageOf(record) }));
+  const staged = records.map((record) => ({
+    record,
+    stage: record.kind === format.end ? Number.POSITIVE_INFINITY : stageOf(record),
+  }));
   return staged.sort((a, b) => (a.stage === b.stage ? 0 : a.stage - b.stage)).map(({ record }) => record);
 }
 
@@ -112,7 +121,11 @@ function shownFile(file: FormatFile): string {
   const header = Object.entries(file.header).map(([name, value]) => `${name} ${shown(value)}`);
   const lines = [['header', ...header, `${file.byteOrder} endian`].join(' ')];
   for (const { kind, ...fields } of looseOf(file.records))
-    lines.push(`${kind}: ${Object.entries(fields).map(([name, value]) => `${name} ${shown(value)}`).join(', ')}`);
+    lines.push(
+      `${kind}: ${Object.entries(fields)
+        .map(([name, value]) => `${name} ${shown(value)}`)
+        .join(', ')}`,
+    );
   if (file.trailing !== undefined) lines.push(`trailing: ${file.trailing.length} octets`);
   return `${lines.join('\n')}\ntotal: ${file.records.length} records\n`;
 }
@@ -121,6 +134,8 @@ function shown(value: unknown): string {
   if (value instanceof Uint8Array) return escapeOctets(value, 64);
   if (Array.isArray(value)) return `[${value.map(shown).join('; ')}]`;
   if (typeof value === 'object' && value !== null)
-    return Object.entries(value).map(([name, inner]) => `${name} ${shown(inner)}`).join(' ');
+    return Object.entries(value)
+      .map(([name, inner]) => `${name} ${shown(inner)}`)
+      .join(' ');
   return String(value);
 }

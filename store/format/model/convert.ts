@@ -11,7 +11,10 @@ export interface StateFormat {
   readonly name: string;
   readonly carriage: Carriage;
   /** What a file says. Errors: what cannot be read. Warnings: what the format's reader logs and goes on from. */
-  readonly read: (octets: Uint8Array) => FormatResult<{
+  readonly read: (
+    octets: Uint8Array,
+    options?: ReadOptions,
+  ) => FormatResult<{
     readonly state: DaemonState;
     readonly warnings: readonly FormatFailure[];
   }>;
@@ -20,6 +23,11 @@ export interface StateFormat {
     state: DaemonState,
     options: WriteOptions,
   ) => FormatResult<{ readonly octets: Uint8Array; readonly assumptions: readonly Assumption[] }>;
+}
+
+export interface ReadOptions {
+  /** G1: whose file it is, which nothing in it says; 0 by default. */
+  readonly domid?: number;
 }
 
 export interface WriteOptions extends ReduceOptions {
@@ -49,6 +57,8 @@ export interface ConvertOptions extends WriteOptions {
    */
   readonly finishFirst?: (state: DaemonState) => DaemonState;
   readonly fills?: Fills;
+  /** For the file that is read. */
+  readonly from?: ReadOptions;
 }
 
 /** One file; formats of one domain make several, told apart by `domid`. */
@@ -126,7 +136,7 @@ export function convertFile(
   to: StateFormat,
   options: ConvertOptions = {},
 ): Converted & { readonly read?: FormatFailure; readonly warnings: readonly FormatFailure[] } {
-  const read = from.read(octets);
+  const read = from.read(octets, options.from);
   if (!read.ok) return { ok: false, losses: [], failure: read.failure, read: read.failure, warnings: [] };
   const { state, warnings } = read.value;
   const isSame = from.name === to.name && options.version === undefined && options.bigEndian === undefined;

@@ -24,8 +24,12 @@ function fieldsOf(format: Format, kind: string): ReadonlySet<string> {
  * connection.
  */
 export function derivedCarriage(format: Format): Carriage {
-  const [node, connection, global] = ['NODE_DATA', 'CONNECTION_DATA', 'GLOBAL_DATA'].map((kind) => fieldsOf(format, kind));
-  const [defaults, domain, deep] = ['GLOBAL_QUOTA_DATA', 'DOMAIN_DATA', 'WATCH_DATA_EXTENDED'].map((kind) => fieldsOf(format, kind));
+  const [node, connection, global] = ['NODE_DATA', 'CONNECTION_DATA', 'GLOBAL_DATA'].map((kind) =>
+    fieldsOf(format, kind),
+  );
+  const [defaults, domain, deep] = ['GLOBAL_QUOTA_DATA', 'DOMAIN_DATA', 'WATCH_DATA_EXTENDED'].map((kind) =>
+    fieldsOf(format, kind),
+  );
   const tx = fieldsOf(format, 'TRANSACTION_DATA');
   const watch = fieldsOf(format, 'WATCH_DATA');
   const isStream = connection?.size === 0;
@@ -42,7 +46,7 @@ export function derivedCarriage(format: Format): Carriage {
   set('watchDepth', has(deep, 'depth') || has(watch, 'depth'));
   if (!isStream) {
     for (const row of ['txWrites', 'txDeletes', 'txReads'] as const) set(row, has(node, 'access'));
-    set('output', has(connection, 'outData'));
+    set('output', has(connection, 'outData', 'data', 'conn.ring.data'));
     set('outputBoundary', has(connection, 'outRespLen'));
     set('input', has(connection, 'inData'));
     set('delayed', has(connection, 'inData'), 'p5');
@@ -51,7 +55,7 @@ export function derivedCarriage(format: Format): Carriage {
     set('readOnly', has(connection, 'flags', 'conn.socket.flags'));
     set('listeners', has(global, 'socketFd'), has(global, 'roSocketFd') ? 'rw+ro' : 'rw');
     set('evtchnFd', has(global, 'evtchnFd'));
-    const [own, guests] = [has(connection, 'conn.ring.port'), has(connection, 'conn.ring.guestPort')];
+    const [own, guests] = [has(connection, 'conn.ring.port'), has(connection, 'conn.ring.remotePort')];
     set('port', own || guests, own && guests ? 'both' : own ? 'daemon' : 'guest');
     set('mfn', has(connection, 'conn.ring.mfn'));
     set('flags', has(connection, 'conn.ring.flags'), 'p9');

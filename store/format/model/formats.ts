@@ -1,11 +1,20 @@
+import { v1, v2 } from '../dialect.ts';
+import { allFormats } from '../formats.ts';
 import { decodeHeader, IMAGE_HEADER_BYTES } from '../image.ts';
-import { imageFormats } from './image-format.ts';
+import { binaryFormat } from './binary-format.ts';
+import { imageView } from './image-format.ts';
 import type { LabFormat } from './lab-format.ts';
 import { TEXT_DUMP_HEADER } from './text-dump.ts';
 import { TEXT_DIALECTS, textFormat } from './text-format.ts';
 
+/** The two that live update writes have a text of their own. */
+const VIEWS: Readonly<Record<string, ReturnType<typeof imageView>>> = { 'G3.2': imageView(v1), 'G4.1': imageView(v2) };
+
 /** Every format that can be read and written, oldest first. */
-export const LAB_FORMATS: readonly LabFormat[] = [...imageFormats, ...TEXT_DIALECTS.map(textFormat)];
+export const LAB_FORMATS: readonly LabFormat[] = [
+  ...allFormats().map((format) => ({ ...binaryFormat(format), ...VIEWS[format.name] })),
+  ...TEXT_DIALECTS.map(textFormat),
+];
 
 /** The format of this name or alias, in capitals or not. */
 export function formatOf(name: string): LabFormat | undefined {

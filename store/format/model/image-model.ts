@@ -116,14 +116,15 @@ function connectionState(record: LooseRecord, bigEndian: boolean): Growing {
     transactions: [],
     delayed: [...whole],
     input: partial,
-    output: octets(record, 'outData'),
+    // Some formats have no input, and call what is left `data`; D1 has it in the part of each kind.
+    output: joined(octets(record, 'outData'), octets(record, 'data'), octets(conn, 'data')),
     restBytes: num(record, 'outRespLen'),
   };
 }
 
 function ringLink(conn: { readonly [field: string]: unknown }, uniqueId: unknown): RingLink {
   const link: { -readonly [K in keyof RingLink]: RingLink[K] } = { kind: 'ring', domid: num(conn, 'domid') };
-  const [target, port, guestPort] = ['targetDomid', 'port', 'guestPort'].map((name) => maybeNumber(conn, name));
+  const [target, port, guestPort] = ['targetDomid', 'port', 'remotePort'].map((name) => maybeNumber(conn, name));
   if (target !== undefined && target !== DOMID_INVALID) link.target = target;
   // Zero, and -1 in D1's migrations, stand for a port that is not known.
   if (port !== undefined && port !== 0 && port !== 0xffffffff) link.port = port;
@@ -196,8 +197,8 @@ function connectionRecord(
   const { link, readOnly, delayed, input, output, restBytes } = conn;
   const flags = readOnly ? READ_ONLY : 0;
   const buffers = { inData: joined(...delayed, input), outRespLen: restBytes, outData: output };
-  const record = { kind: 'CONNECTION_DATA', connId, flags, ...buffers };
-  if (link.kind === 'socket') return { ...record, conn: { kind: 'socket', fd: link.fd, flags } };
+  const record = { kind: 'CONNECTION_DATA', connId, flags, data: output, ...buffers };
+  if (link.kind === 'socket') return { ...record, conn: { kind: 'socket', fd: link.fd, flags, data: output } };
   const { domid, target = DOMID_INVALID, port = 0, guestPort = 0, mfn = INVALID_MFN, uniqueId } = link;
   const thing = { kind: 'connection', connection: connectionName(link) } as const;
   // In a migration none of these means anything to the other side.
@@ -211,8 +212,8 @@ function connectionRecord(
   if (scope === 'update' && hasMfn && link.mfn === undefined)
     assumptions.push({ row: 'mfn', thing, how: 'written as INVALID_MFN' });
   const ringFlags = INTRODUCED | (link.flags?.released ? RELEASED : 0);
-  const ring = { kind: 'ring', domid, targetDomid: target, port, guestPort, mfn, flags: ringFlags };
-  return { ...record, conn: ring, ...(uniqueId === undefined ? {} : { uniqueId }) };
+  const ring = { kind: 'ring', domid, targetDomid: target, port, remotePort: guestPort, mfn, flags: ringFlags };
+  return { ...record, conn: { ...ring, data: output }, ...(uniqueId === undefined ? {} : { uniqueId }) };
 }
 
 function nodeRecord({ path, value, acl }: Pick<NodeState, 'path' | 'value' | 'acl'>): LooseRecord {

@@ -19,15 +19,18 @@ describe.each(LAB_FORMATS.map((format) => [format.name, format] as const))('a st
         const written = writeState(state, format, { onLoss: 'warn' });
         if (!written.ok) throw new Error(written.failure && formatFailure(written.failure));
         const { state: reduced } = reduceState(state, format.carriage);
-        const shares = written.files.map(({ octets }) => {
+        const shares = written.files.map(({ octets, domid }) => {
           expect(format.validate(octets).map(formatFailure)).toEqual([]);
-          const read = format.read(octets);
+          const read = format.read(octets, domid === undefined ? {} : { domid });
           if (!read.ok) throw new Error(formatFailure(read.failure));
           return { state: read.value.state };
         });
         const wanted = format.carriage.oneDomain ? mergeShares(splitByDomain(reduced).shares) : reduced;
         const got = format.carriage.oneDomain ? mergeShares(shares) : shares[0]?.state;
-        expect(got && differencesText(diffStates(wanted, got))).toBe('');
+        // A file of one domain always has its ring, also where the state has none.
+        const hasNoDomain = format.carriage.oneDomain && wanted.connections.length === 0;
+        const compared = got && hasNoDomain ? { ...got, connections: [] } : got;
+        expect(compared && differencesText(diffStates(wanted, compared))).toBe('');
       }),
       { numRuns: 150 },
     );
