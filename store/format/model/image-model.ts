@@ -69,7 +69,7 @@ export function stateOfRecords(records: readonly LooseRecord[], bigEndian: boole
         break;
       }
       case 'TRANSACTION_DATA': {
-        const tx: GrowingTransaction = { id: num(record, 'txId'), nodes: [] };
+        const tx: GrowingTransaction = { id: num(record, 'txId'), nodes: [], ...count('base', record.base) };
         transactions.set(transactionKey(record), tx);
         connections.get(num(record, 'connId'))?.transactions.push(tx);
         break;
@@ -79,8 +79,13 @@ export function stateOfRecords(records: readonly LooseRecord[], bigEndian: boole
         const [value, acl] = [octets(record, 'value'), aclOf(record)];
         const access = num(record, 'access');
         const [read, written] = [(access & NODE_READ) !== 0, (access & NODE_WRITTEN) !== 0];
-        if (num(record, 'connId') === 0) (path.startsWith('@') ? specials : nodes).push({ path, value, acl });
-        else transactions.get(transactionKey(record))?.nodes.push({ path, read, written, value, acl });
+        if (num(record, 'connId') === 0) {
+          const node = { path, value, acl, ...count('generation', record.generation) };
+          (path.startsWith('@') ? specials : nodes).push(node);
+        } else {
+          const node = { path, read, written, value, acl, ...count('base', record.base) };
+          transactions.get(transactionKey(record))?.nodes.push(node);
+        }
         break;
       }
       case 'DOMAIN_DATA':
@@ -94,6 +99,11 @@ export function stateOfRecords(records: readonly LooseRecord[], bigEndian: boole
   }
   const state = { scope, nodes, specials, connections: [...connections.values()], domains, listeners, evtchn };
   return quotas === undefined ? state : { ...state, quotas };
+}
+
+/** A generation, in formats that have one; 0 is none. */
+function count<K extends string>(key: K, value: unknown): { readonly [P in K]?: bigint } {
+  return (typeof value === 'bigint' && value !== 0n ? { [key]: value } : {}) as { readonly [P in K]?: bigint };
 }
 
 function transactionKey(record: LooseRecord): string {
@@ -169,11 +179,11 @@ export function recordsOfState(state: DaemonState, layout: ImageLayout): Records
       if (depth === undefined) records.push({ kind: 'WATCH_DATA', ...strings });
       else records.push({ kind: 'WATCH_DATA_EXTENDED', ...strings, depth });
     }
-    for (const { id, nodes } of conn.transactions) {
-      records.push({ kind: 'TRANSACTION_DATA', connId, txId: id });
-      for (const { path, read, written, value, acl } of nodes) {
+    for (const { id, nodes, base = 0n } of conn.transactions) {
+      records.push({ kind: 'TRANSACTION_DATA', connId, txId: id, base });
+      for (const { path, read, written, value, acl, base: seen = 0n } of nodes) {
         const access = (read ? NODE_READ : 0) | (written ? NODE_WRITTEN : 0);
-        pending.push({ ...nodeRecord({ path, value, acl }), connId, txId: id, access });
+        pending.push({ ...nodeRecord({ path, value, acl }), connId, txId: id, access, base: seen });
       }
     }
   }
@@ -216,8 +226,9 @@ function connectionRecord(
   return { ...record, conn: { ...ring, data: output }, ...(uniqueId === undefined ? {} : { uniqueId }) };
 }
 
-function nodeRecord({ path, value, acl }: Pick<NodeState, 'path' | 'value' | 'acl'>): LooseRecord {
-  return { kind: 'NODE_DATA', connId: 0, txId: 0, access: 0, perms: permsOf(acl), path: octetsOf(path), value };
+function nodeRecord({ path, value, acl, generation = 0n }: NodeState): LooseRecord {
+  const committed = { connId: 0, txId: 0, access: 0, base: 0n };
+  return { kind: 'NODE_DATA', ...committed, perms: permsOf(acl), path: octetsOf(path), value, generation };
 }
 
 function quotaOf({ name, value }: QuotaState): { readonly name: Uint8Array; readonly value: number } {

@@ -1,3 +1,4 @@
+export { binaryFormat, carriageOfFormat } from './binary-format.ts';
 export {
   CARRIERS,
   type Carriage,
