@@ -2,8 +2,11 @@ import { describe, expect, it } from 'vitest';
 import {
   type Carrier,
   carriageOf,
+  convertFile,
   detectFormat,
   diffStates,
+  formatOf,
+  mergeShares,
   reduceState,
   type StateRow,
 } from '../../../../store/format/model/index.ts';
@@ -89,4 +92,42 @@ describe('a recorded stream', () => {
     if (to === 'G2') rows.delete('output'); // goes with the boundary
     expect([...rows].sort()).toEqual(Object.keys(counts).sort());
   });
+
+  it.each(PAIRS.filter(({ to }) => to !== 'G1'))('$name is in a file of $to what is left of it', ({ name, to }) => {
+    const octets = stream(name);
+    const [from, format] = [detectFormat(octets), formatOf(to)];
+    if (from === undefined || format === undefined) throw new Error('no format');
+    expect(convertFile(octets, from, format).ok).toBe(reduced(name, to).losses.length === 0);
+    const converted = convertFile(octets, from, format, { onLoss: 'warn' });
+    if (!converted.ok) throw new Error(converted.failure?.reason);
+    expect(converted.losses).toEqual(reduced(name, to).losses);
+    expect(converted.files).toHaveLength(1);
+    const back = format.read(converted.files[0]!.octets);
+    if (!back.ok) throw new Error(back.failure.reason);
+    expect(diffStates(reduced(name, to).state, back.value.state)).toEqual([]);
+    expect(format.validate(converted.files[0]!.octets)).toEqual([]);
+  });
+
+  it.each(Object.entries(CONTENT))('%s is in as many files of G1 as there are domains', (name, { rings }) => {
+    const octets = stream(name);
+    const g1 = formatOf('G1')!;
+    const converted = convertFile(octets, detectFormat(octets)!, g1, { onLoss: 'silent' });
+    if (!converted.ok) throw new Error(converted.failure?.reason);
+    expect(converted.files.map(({ domid }) => domid)).toEqual(Array.from({ length: rings }, (_, i) => i));
+    const shares = converted.files.map((file) => {
+      const read = g1.read(file.octets, { domid: file.domid! });
+      if (!read.ok) throw new Error(read.failure.reason);
+      return read.value;
+    });
+    expect(diffStates(reduced(name, 'G1').state, mergeShares(shares))).toEqual([]);
+    const alone = convertFile(octets, detectFormat(octets)!, g1, { onLoss: 'warn', domid: 0 });
+    const others = alone.losses.filter(({ row }) => row === 'connections');
+    expect(others).toHaveLength(rings - 1);
+  });
 });
+
+function reduced(name: string, to: Carrier) {
+  const read = detectFormat(stream(name))!.read(stream(name));
+  if (!read.ok) throw new Error(read.failure.reason);
+  return reduceState(read.value.state, carriageOf(to));
+}
