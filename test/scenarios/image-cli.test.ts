@@ -68,6 +68,96 @@ describe('xenarium image convert', () => {
   });
 });
 
+describe('xenarium image convert, between generations', () => {
+  const to = (name: string, from: string, ...args: string[]) =>
+    xenarium('image', 'convert', from, '--to', name, '--out', file(name), '--on-loss', 'warn', ...args);
+
+  it('makes one file for each domain where the format has one in each', () => {
+    const { code, err } = to('G1', NODES_417);
+    expect(code).toBe(0);
+    expect(err).toContain('lost: socket 11: socket connections (fd) dropped: with 19 octets of output\n');
+    const [first, second] = [0, 1].map((domid) => file(`G1.${domid}`));
+    expect(() => readFileSync(file('G1'))).toThrow();
+    expect(xenarium('image', 'decode', first as string, '--format', 'G1').out).toContain(
+      'NODE_DATA: path "/", perms [n0], value ""',
+    );
+    const back = xenarium(
+      'image',
+      'convert',
+      second as string,
+      '--from',
+      'G1',
+      '--from-domid',
+      '1',
+      '--to',
+      'v1',
+      '--out',
+      file('one'),
+    );
+    expect(back).toEqual({ code: 0, out: '', err: '' });
+    expect(xenarium('image', 'decode', file('one')).out).toMatch(/conn 1 ring domid 1 port 0/);
+  });
+
+  it('makes one file where only one domain is asked for, and says what stays behind', () => {
+    const { code, err } = to('R1', NODES_417, '--domid', '2');
+    expect(code).toBe(0);
+    expect(err).toMatch(/lost: domain 1: more than one connection dropped/);
+    expect(err).toMatch(/lost: daemon: node path, value dropped: [0-9]+ nodes outside the home of domain 2/);
+    expect(xenarium('image', 'decode', file('R1'), '--format', 'r1').out).toMatch(/^header .*domid 2/);
+  });
+
+  it('goes down step by step as it goes down at once', () => {
+    let from = NODES_422;
+    for (const name of ['G4.0', 'G3.2', 'G3.1', 'G3.0', 'G2']) {
+      expect(to(name, from, '--from', from === NODES_422 ? 'v2' : (from.split('/').at(-1) as string)).code).toBe(0);
+      from = file(name);
+    }
+    const steps = readFileSync(file('G2'));
+    expect(to('G2', NODES_422).code).toBe(0);
+    expect(readFileSync(file('G2'))).toEqual(steps);
+  });
+});
+
+describe('a format from a module', () => {
+  const module = file('own.mjs');
+  const formats = new URL('../../dist/store/format/', import.meta.url);
+  writeFileSync(
+    module,
+    `import { extend } from '${new URL('format.js', formats)}';
+     import { formatNamed } from '${new URL('formats.js', formats)}';
+     export const own = extend(formatNamed('G4.1'), { name: 'own', title: 'no quotas', without: ['GLOBAL_QUOTA_DATA'] });`,
+  );
+
+  it('is read and written, and its losses are those of its fields', () => {
+    const { code, err } = xenarium(
+      'image',
+      'convert',
+      NODES_422,
+      '--to',
+      module,
+      '--out',
+      file('own'),
+      '--on-loss',
+      'warn',
+    );
+    expect(code).toBe(0);
+    expect(err).toMatch(/^xenarium: lost: daemon: default quotas dropped: nodes=1000 .*\n$/);
+    const diff = xenarium('image', 'diff', NODES_422, file('own'), '--format-b', module);
+    expect(diff.out).toMatch(/^(- default quota \(domain\) [a-z-]+: [0-9]+\n){10}$/);
+  });
+
+  it.each([
+    ['nothing.mjs', undefined, /nothing.mjs/],
+    ['broken.mjs', 'export const = 1', /broken.mjs/],
+    ['empty.mjs', 'export const a = 1', /exports no format/],
+  ])('%s is none: exit 2', (name, text, reason) => {
+    if (text !== undefined) writeFileSync(file(name), text);
+    const { code, err } = xenarium('image', 'decode', NODES_422, '--format', file(name));
+    expect(code).toBe(2);
+    expect(err).toMatch(reason);
+  });
+});
+
 describe('xenarium image diff', () => {
   it('finds no difference between a file and itself, whatever the format', () => {
     expect(xenarium('image', 'diff', TEXT, TEXT)).toEqual({ code: 0, out: '', err: '' });
@@ -143,7 +233,7 @@ describe('xenarium format list', () => {
   it('names every format once', () => {
     const names = (JSON.parse(xenarium('format', 'list', '--json').out) as { name: string }[]).map(({ name }) => name);
     expect(names).toEqual([...new Set(names)]);
-    expect(names).toEqual(expect.arrayContaining(['v1', 'v2', 'Ox-a', 'Ox-b', 'Ox-c']));
+    expect(names).toEqual(expect.arrayContaining(['G1', 'G3.2', 'G4.1', 'C-4.22', 'Ox-a', 'Ox-b', 'Ox-c']));
     expect(xenarium('format', 'list').out.trimEnd().split('\n')).toHaveLength(names.length);
   });
 });

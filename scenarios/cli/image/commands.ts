@@ -39,6 +39,7 @@ export function addImageCommands(program: Command, done: (code: number) => void)
     .requiredOption('--out <file>', 'where to write')
     .addOption(new Option('--on-loss <policy>', 'what to do about losses').choices(LOSS_POLICIES).default('refuse'))
     .option('--domid <n>', 'the domain to write, for formats that have one in each file', number)
+    .option('--from-domid <n>', 'whose image it is, for formats in which nothing says it', number)
     .option('--image-version <n>', 'version word to write, for formats that have several', number)
     .option(
       '--fill <what=n>',

@@ -15,6 +15,7 @@ export interface ConvertOptions {
   readonly out: string;
   readonly onLoss: LossPolicy;
   readonly domid?: number;
+  readonly fromDomid?: number;
   readonly imageVersion?: number;
   readonly fill: Fills;
 }
@@ -39,7 +40,7 @@ export function addFill(text: string, before: Fills): Fills | undefined {
  * for each, with the domid behind its name, unless there is only one or one was asked for.
  */
 export async function convertCommand(file: string, options: ConvertOptions): Promise<number> {
-  const { onLoss, domid, imageVersion: version, fill: fills } = options;
+  const { onLoss, domid, fromDomid, imageVersion: version, fill: fills } = options;
   const octets = readOctets(file);
   const from = await formatFor(file, octets, options.from);
   const to = await namedFormat(options.to);
@@ -47,6 +48,7 @@ export async function convertCommand(file: string, options: ConvertOptions): Pro
     onLoss,
     fills,
     ...(domid === undefined ? {} : { domid }),
+    ...(fromDomid === undefined ? {} : { from: { domid: fromDomid } }),
     ...(version === undefined ? {} : { version }),
   });
   if (onLoss !== 'silent') {

@@ -132,10 +132,16 @@ function shownFile(file: FormatFile): string {
 
 function shown(value: unknown): string {
   if (value instanceof Uint8Array) return escapeOctets(value, 64);
-  if (Array.isArray(value)) return `[${value.map(shown).join('; ')}]`;
-  if (typeof value === 'object' && value !== null)
-    return Object.entries(value)
-      .map(([name, inner]) => `${name} ${shown(inner)}`)
-      .join(' ');
-  return String(value);
+  if (Array.isArray(value)) return `[${value.map(shown).join(' ')}]`;
+  if (typeof value !== 'object' || value === null) return String(value);
+  const { letter, domid, flags = 0, ...others } = value as Readonly<Record<string, unknown>>;
+  if (letter === undefined) return `(${pairs(value)})`;
+  const text = `${letter}${domid}${flags === 0 ? '' : `(flags ${flags})`}`;
+  return Object.keys(others).length === 0 ? text : `${text}(${pairs(others)})`;
+}
+
+function pairs(value: object): string {
+  return Object.entries(value)
+    .map(([name, inner]) => `${name} ${shown(inner)}`)
+    .join(' ');
 }
