@@ -11,6 +11,7 @@ import {
   optional,
   reserved,
   rest,
+  since,
   table,
   u8,
   u16,
@@ -280,7 +281,7 @@ export const domainData: RecordSchema<DomainData> = record(
   {
     domid: u16,
     quotaCount: u16,
-    features: note(u32, 'The word at offset 2064 of the ring page; version 2 only.'),
+    features: since(2, note(u32, 'The word at offset 2064 of the ring page; version 2 only.')),
     quotaTable: note(table({ quotas: 'quotaCount' }), '0 = unlimited.'),
   },
   'At most one for each domain.',

@@ -1,0 +1,87 @@
+import type { FormatFailure } from './cursor.ts';
+import { FileReader } from './file.ts';
+import type { Format } from './format.ts';
+import type { Knobs } from './knobs.ts';
+import { type Row, rows } from './rows.ts';
+
+/** Some octets of a file and what they are. */
+export interface FileRow {
+  readonly offset: number;
+  readonly bytes: Uint8Array;
+  /** `perms[0].domid`; `slack`, `pad`, `unread`, `trailing`. */
+  readonly path: string;
+  /** The number they make, if they make one. */
+  readonly value?: number | bigint;
+  readonly meaning: string;
+  /** Number of the record, -1 = the file's header; and the name of its type. */
+  readonly record: number;
+  readonly name: string;
+}
+
+export interface Annotation {
+  readonly rows: readonly FileRow[];
+  readonly failure?: FormatFailure;
+}
+
+const RECORD_HEADER = {
+  fields: {
+    type: { what: 'int', type: 'u32', note: 'Type of the record.' },
+    len: { what: 'int', type: 'u32', note: 'Of the body; the daemons count the padding, the document does not.' },
+  },
+} as const;
+
+/** Explain a file: rows in the order of the octets, each octet in exactly one, whatever the file is. */
+export function annotateFile(
+  format: Format,
+  octets: Uint8Array,
+  knobs: Partial<Knobs> = {},
+  byteOrder: 'little' | 'big' = 'little',
+): Annotation {
+  const reader = new FileReader(format, octets, knobs, byteOrder);
+  const found: FileRow[] = [];
+  const add = (row: Row, record: number, name: string) => {
+    if (row.length === 0) return;
+    const { offset, path, value, note } = row;
+    const bytes = octets.subarray(offset, offset + row.length);
+    const number = typeof value === 'object' ? {} : { value };
+    found.push({ offset, bytes, path, ...number, meaning: note, record, name });
+  };
+  const piece = (path: string, from: number, to: number, record: number, name: string, note: string) =>
+    add({ offset: from, length: to - from, path, value: octets.subarray(from, to), note }, record, name);
+  const littleEndian = (reader.header?.byteOrder ?? byteOrder) === 'little';
+  if (reader.header !== undefined && format.header !== undefined)
+    for (const row of rows(format.header.layout, octets, { littleEndian, end: reader.header.bytes }).rows)
+      add(row, -1, 'header');
+  while (!reader.ended && reader.failure === undefined) {
+    const from = reader.pos;
+    const record = reader.next();
+    if (record === undefined && reader.failure === undefined) break;
+    const { body, layout, index, failure } = reader;
+    const name = layout?.name ?? (record === undefined ? '' : `type ${(record as { type?: number }).type ?? ''}`);
+    if (body > from)
+      for (const row of rows(RECORD_HEADER, octets, { littleEndian, start: from, end: body }).rows)
+        add(row, index, name);
+    if (record === undefined) {
+      // A body that cannot be read is explained up to where it fails.
+      const end = reader.len === undefined || layout?.unwritten !== undefined ? octets.length : body + reader.len;
+      if (layout !== undefined && failure !== undefined)
+        for (const row of rows(layout, octets, { littleEndian, start: body, end }).rows) add(row, index, name);
+      break;
+    }
+    if (layout !== undefined)
+      for (const row of rows(layout, octets, { littleEndian, start: body, end: reader.content }).rows)
+        add(row, index, name);
+    const declared = layout?.unwritten === undefined && reader.len !== undefined ? body + reader.len : reader.pos;
+    const content = layout === undefined ? body : reader.content;
+    if (layout === undefined) piece('body', body, declared, index, name, 'A type that is not known: skipped.');
+    else piece('slack', content, declared, index, name, 'Counted by len, not part of any field.');
+    piece('pad', declared, reader.pos, index, name, 'Up to a multiple of 8.');
+  }
+  const last = found.at(-1);
+  const end = last === undefined ? 0 : last.offset + last.bytes.length;
+  const { failure } = reader;
+  const [path, note] =
+    failure === undefined ? ['trailing', 'Behind the end: no reader looks at it.'] : ['unread', failure.reason];
+  piece(path, end, octets.length, reader.index + (failure === undefined ? 1 : 0), failure?.name ?? 'trailing', note);
+  return failure === undefined ? { rows: found } : { rows: found, failure };
+}
