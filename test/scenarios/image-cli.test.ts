@@ -210,7 +210,7 @@ describe('xenarium image decode, annotate, validate', () => {
   it('names the lines of a text that a daemon skips', () => {
     writeFileSync(file('text'), '$xenstored-dump-format\nglobal,3\nstore,2f,6e30\n');
     const { code, out } = xenarium('image', 'validate', file('text'));
-    expect([code, out]).toEqual([1, 'offset 32 (0x20), record 1 store: has 2 fields, not 3\n']);
+    expect([code, out]).toEqual([1, 'offset 32 (0x20), record 1 store: has 2 fields, not 3 [line]\n']);
   });
 
   it.each([
@@ -227,6 +227,24 @@ describe('xenarium image decode, annotate, validate', () => {
     expect([code, out]).toEqual([2, '']);
     expect(err).toMatch(reason);
   });
+});
+
+describe('xenarium image generate', () => {
+  it.each(['G1', 'R1', 'D1', 'v1', 'v2', 'C-4.22', 'Ox-c'])(
+    'makes a sound file of %s, the same for the same seed',
+    (name) => {
+      const make = (out: string, seed: string, ...more: string[]) =>
+        xenarium('image', 'generate', '--format', name, '--seed', seed, '--out', file(out), ...more);
+      expect(make('made', '7')).toEqual({ code: 0, out: '', err: '' });
+      expect(make('again', '7').code).toBe(0);
+      expect(make('other', '8').code).toBe(0);
+      expect(readFileSync(file('again'))).toEqual(readFileSync(file('made')));
+      expect(readFileSync(file('other'))).not.toEqual(readFileSync(file('made')));
+      expect(xenarium('image', 'validate', file('made'), '--format', name).code).toBe(0);
+      expect(make('damaged', '7', '--damage').code).toBe(0);
+      expect(readFileSync(file('damaged'))).not.toEqual(readFileSync(file('made')));
+    },
+  );
 });
 
 describe('xenarium format list', () => {

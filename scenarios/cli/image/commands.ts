@@ -1,6 +1,7 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { type Fills, LAB_FORMATS, LOSS_POLICIES } from '../../../store/format/model/index.ts';
 import { addFill, convertCommand } from './convert.ts';
+import { generateCommand } from './generate.ts';
 import { orUnusable } from './io.ts';
 import { annotateCommand, decodeCommand, diffCommand, validateCommand } from './look.ts';
 
@@ -49,6 +50,16 @@ export function addImageCommands(program: Command, done: (code: number) => void)
     )
     .action(async (file, options) => done(await orUnusable(() => convertCommand(file, options))));
 
+  image
+    .command('generate')
+    .description('write an image drawn at random')
+    .requiredOption('--format <name>', 'format to write, a name or the path of a module')
+    .requiredOption('--seed <n>', 'decimal digits; the same seed gives the same octets', digits)
+    .option('--size <n>', 'about how many records', number, 20)
+    .option('--damage', 'with one to three things broken')
+    .requiredOption('--out <file>', 'where to write')
+    .action(async (options) => done(await orUnusable(() => generateCommand(options))));
+
   const format = program.command('format').description('the formats of daemon state');
   format
     .command('list')
@@ -73,4 +84,9 @@ function fill(value: string, before: Fills): Fills {
   const found = addFill(value, before);
   if (found === undefined) throw new InvalidArgumentError('as 5.mfn=1044476 or features=6.');
   return found;
+}
+
+function digits(value: string): string {
+  if (!/^(0|[1-9][0-9]{0,17})$/.test(value)) throw new InvalidArgumentError('decimal digits without a leading zero.');
+  return value;
 }

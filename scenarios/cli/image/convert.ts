@@ -56,8 +56,9 @@ export async function convertCommand(file: string, options: ConvertOptions): Pro
     tell(converted.losses.map((loss) => `lost: ${lossText(loss)}`));
   }
   if (!converted.ok) {
-    const { failure, read, losses } = converted;
-    if (failure === undefined) return tell([`refused: ${losses.length} losses; --on-loss warn accepts them`]);
+    const { failure, read, losses, warnings } = converted;
+    const faults = warnings.length === 0 ? '' : `${warnings.length} faults, `;
+    if (failure === undefined) return tell([`refused: ${faults}${losses.length} losses; --on-loss warn accepts them`]);
     return tell([`${read === undefined ? options.out : file}: ${formatFailure(failure)}`]);
   }
   if (onLoss !== 'silent') tell(converted.assumptions.map((one) => `assumed: ${assumptionText(one)}`));

@@ -1,4 +1,5 @@
-import { escapeOctets, type FormatFailure, formatFailure, type ImageRow } from '../../../store/format/index.ts';
+import type { FileRow } from '../../../store/format/annotate.ts';
+import { escapeOctets, formatFailure, textOf } from '../../../store/format/index.ts';
 import { differencesText, diffStates, type LabFormat } from '../../../store/format/model/index.ts';
 import { readOctets, tell } from './io.ts';
 import { formatFor } from './named.ts';
@@ -22,43 +23,39 @@ export async function decodeCommand(file: string, options: LookOptions): Promise
 export async function annotateCommand(file: string, options: LookOptions): Promise<number> {
   const octets = readOctets(file);
   const format = await formatFor(file, octets, options.format);
-  const { rows, failure } = format.rows(octets);
+  const { rows, failure } = format.annotate(octets);
   if (options.json) process.stdout.write(`${JSON.stringify(rows.map(rowJson), null, 2)}\n`);
-  else process.stdout.write(rows.map((row) => rowText(row, octets)).join(''));
+  else process.stdout.write(rows.map(rowText).join(''));
   return failure === undefined ? 0 : tell([`${file}: ${formatFailure(failure)}`]);
 }
 
 const SHOWN_BYTES = 16;
 
-/** Offset, octets, record, field, value, note. */
-function rowText(row: ImageRow, octets: Uint8Array): string {
-  const offset = row.offset.toString(16).padStart(8, '0');
-  const shown = octets.subarray(row.offset, row.offset + Math.min(row.length, SHOWN_BYTES));
-  const hex = Array.from(shown, (octet) => octet.toString(16).padStart(2, '0')).join(' ');
-  const more = row.length > SHOWN_BYTES ? ` ..(${row.length})` : '';
-  const value = row.value instanceof Uint8Array ? escapeOctets(row.value, 64) : String(row.value);
-  const where = `${row.record < 0 ? '' : `${row.record} `}${row.name}${row.path === '' ? '' : ` ${row.path}`}`;
-  return `${offset} ${`${hex}${more}`.padEnd(47)}  ${where} = ${value}${row.note === '' ? '' : `  ${row.note}`}\n`;
+/** Offset, octets, record, field, value, meaning. */
+function rowText({ offset, bytes, record, name, path, value, meaning }: FileRow): string {
+  const shown = Array.from(bytes.subarray(0, SHOWN_BYTES), (octet) => octet.toString(16).padStart(2, '0')).join(' ');
+  const hex = bytes.length > SHOWN_BYTES ? `${shown} ..(${bytes.length})` : shown;
+  const where = `${record < 0 ? '' : `${record} `}${name}${path === '' ? '' : ` ${path}`}`;
+  const text = `${where} = ${value ?? escapeOctets(bytes, 64)}${meaning === '' ? '' : `  ${meaning}`}`;
+  return `${offset.toString(16).padStart(8, '0')} ${hex.padEnd(47)}  ${text}\n`;
 }
 
-function rowJson({ value, ...row }: ImageRow): unknown {
-  const plain = value instanceof Uint8Array ? String.fromCharCode(...value) : String(value);
-  return { ...row, value: typeof value === 'number' ? value : plain };
+/** Octets as a string of one code point each, a u64 as decimal digits. */
+function rowJson({ bytes, value, ...row }: FileRow): unknown {
+  const number = typeof value === 'bigint' ? String(value) : value;
+  return { ...row, length: bytes.length, value: number ?? textOf(bytes) };
 }
 
-/** Say what is wrong with an image. Exit 1: something is. */
+/** Say what is wrong with an image, and what is worth a note. Exit 1: something is wrong. */
 export async function validateCommand(file: string, options: LookOptions): Promise<number> {
   const octets = readOctets(file);
   const format = await formatFor(file, octets, options.format);
   const findings = format.validate(octets);
-  for (const finding of findings) process.stdout.write(`${findingText(finding)}\n`);
-  return findings.length === 0 ? 0 : 1;
-}
-
-/** With the rule, where there is one. */
-function findingText(finding: FormatFailure & { readonly rule?: string }): string {
-  const text = formatFailure(finding);
-  return finding.rule === undefined ? text : `${text} [${finding.rule}]`;
+  for (const finding of findings) {
+    const note = finding.severity === 'note' ? 'note: ' : '';
+    process.stdout.write(`${note}${formatFailure(finding)} [${finding.rule}]\n`);
+  }
+  return findings.some(({ severity }) => severity === 'error') ? 1 : 0;
 }
 
 /** Compare what two images say, whatever their formats. Exit 1: they differ, or one is broken. */

@@ -1,7 +1,10 @@
+import { annotateFile } from '../annotate.ts';
 import { formatFailure } from '../cursor.ts';
 import { decodeFile, encodeFile } from '../file.ts';
 import type { Format, FormatFile, FormatRecord } from '../format.ts';
+import { generateOctets, isOfStage } from '../generate.ts';
 import { escapeOctets } from '../text.ts';
+import { validateFile } from '../validate.ts';
 import { CARRIERS, type Carriage, carriageOf } from './carriage.ts';
 import type { WriteOptions } from './convert.ts';
 import { derivedCarriage } from './derive.ts';
@@ -34,7 +37,8 @@ export function binaryFormat(format: Format): LabFormat {
       const state = isStream
         ? streamState(file, carriage, options?.domid)
         : stateOfRecords(looseOf(file.records), file.byteOrder === 'big');
-      return { ok: true, value: { state, warnings: [] } };
+      const warnings = validateFile(format, octets).filter(({ severity }) => severity === 'error');
+      return { ok: true, value: { state, warnings } };
     },
     write(state, options) {
       const { records, assumptions } = isStream
@@ -43,7 +47,7 @@ export function binaryFormat(format: Format): LabFormat {
       const file: FormatFile = {
         header: headerOf(format, options),
         byteOrder: options.bigEndian ? 'big' : 'little',
-        records: inOrder(records, format) as readonly FormatRecord[],
+        records: inOrder(records, format),
       };
       const encoded = encodeFile(format, file);
       return encoded.ok ? { ok: true, value: { octets: encoded.octets, assumptions } } : encoded;
@@ -57,8 +61,12 @@ export function binaryFormat(format: Format): LabFormat {
       const decoded = decodeFile(format, octets);
       return decoded.ok ? { ok: true, value: stateJson(decoded.file) } : decoded;
     },
-    rows: () => ({ rows: [] }),
-    validate: () => [],
+    annotate: (octets) => annotateFile(format, octets),
+    validate: (octets) => validateFile(format, octets),
+    generate(draws, size) {
+      const made = generateOctets(format, draws, size);
+      return made.ok ? { ok: true, value: made.octets } : made;
+    },
   };
 }
 
@@ -96,24 +104,12 @@ function headerOf(format: Format, { version, domid }: WriteOptions): Readonly<Re
 }
 
 /** Records in the order in which the format's daemon writes; equal ones as they come. */
-function inOrder(records: readonly LooseRecord[], format: Format): LooseRecord[] {
-  const stageOf = (record: LooseRecord) => {
-    const at = format.order.findIndex(
-      ({ of, nodes }) => of.includes(record.kind) && (nodes ?? nodesOf(record)) === nodesOf(record),
-    );
-    return at < 0 ? format.order.length : at;
-  };
-  const staged = records.map((record) => ({
-    record,
-    stage: record.kind === format.end ? Number.POSITIVE_INFINITY : stageOf(record),
-  }));
-  return staged.sort((a, b) => (a.stage === b.stage ? 0 : a.stage - b.stage)).map(({ record }) => record);
-}
-
-function nodesOf({ kind, connId, path }: LooseRecord): 'special' | 'tree' | 'pending' | undefined {
-  if (kind !== 'NODE_DATA') return undefined;
-  if (typeof connId === 'number' && connId !== 0) return 'pending';
-  return path instanceof Uint8Array && path[0] === 0x40 ? 'special' : 'tree';
+function inOrder(records: readonly LooseRecord[], { order }: Format): FormatRecord[] {
+  const staged = (records as readonly FormatRecord[]).map((record) => {
+    const at = order.findIndex((stage) => isOfStage(record, stage));
+    return { record, stage: at < 0 ? order.length : at };
+  });
+  return staged.sort((a, b) => a.stage - b.stage).map(({ record }) => record);
 }
 
 /** A header line, and one for each record. */

@@ -141,5 +141,8 @@ export function convertFile(
   const { state, warnings } = read.value;
   const isSame = from.name === to.name && options.version === undefined && options.bigEndian === undefined;
   if (isSame) return { ok: true, files: [{ octets }], losses: [], assumptions: [], warnings };
+  // What is wrong with a file is not in the state.
+  if ((options.onLoss ?? 'refuse') === 'refuse' && warnings.length > 0)
+    return { ok: false, losses: reduceState(state, to.carriage, options).losses, warnings };
   return { ...writeState(state, to, options), warnings };
 }

@@ -26,7 +26,7 @@ export {
 } from './convert.ts';
 export { type Difference, differencesText, diffStates, stateJson } from './diff.ts';
 export { detectFormat, formatOf, LAB_FORMATS } from './formats.ts';
-export type { LabFormat } from './lab-format.ts';
+export type { LabFinding, LabFormat } from './lab-format.ts';
 export { type Assumption, assumptionText, type Loss, lossText, type Thing, thingText } from './losses.ts';
 export { type ReduceOptions, reduceState } from './reduce.ts';
 export { mergeShares, splitByDomain, takeDomain } from './split.ts';

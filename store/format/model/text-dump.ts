@@ -1,6 +1,7 @@
+import type { FileRow } from '../annotate.ts';
 import type { FormatFailure, FormatResult } from '../cursor.ts';
 import { PERM_LETTERS, type PermLetter } from '../records.ts';
-import type { ImageRow } from '../rows.ts';
+
 import { octetsOf, textOf } from '../text.ts';
 import type { AclEntry } from './state.ts';
 
@@ -236,16 +237,16 @@ export function lineText(line: DumpFields): string {
 }
 
 /** Annotate a dump: every octet once, field by field, separators and line ends as rows of their own. */
-export function textDumpRows(octets: Uint8Array): ImageRow[] {
-  const found: ImageRow[] = [];
+export function textDumpRows(octets: Uint8Array): FileRow[] {
+  const found: FileRow[] = [];
   for (const [i, { offset, text }] of textLines(octets).entries()) {
     const record = i - 1;
     const [kind = ''] = text.split(',');
     const name = record < 0 ? 'header' : kind;
     const names = record < 0 ? [] : (LINE_FIELDS[kind] ?? []);
     let at = offset;
-    const put = (length: number, path: string, note: string) => {
-      found.push({ record, name, offset: at, length, path, value: octets.subarray(at, at + length), note });
+    const put = (length: number, path: string, meaning: string) => {
+      if (length > 0) found.push({ record, name, offset: at, bytes: octets.subarray(at, at + length), path, meaning });
       at += length;
     };
     for (const [k, field] of text.split(',').entries()) {

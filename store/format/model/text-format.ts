@@ -1,8 +1,14 @@
+import { decodeFile } from '../file.ts';
+import { generateOctets } from '../generate.ts';
+import { g41 } from '../generations/g4-1.ts';
 import { escapeOctets } from '../text.ts';
 import { carriageOf } from './carriage.ts';
 import { stateJson } from './diff.ts';
+import { stateOfRecords } from './image-model.ts';
 import type { LabFormat } from './lab-format.ts';
+import type { LooseRecord } from './loose.ts';
 import { quoted } from './losses.ts';
+import { reduceState } from './reduce.ts';
 import { type DumpLine, decodeTextDump, encodeTextDump, textDumpRows } from './text-dump.ts';
 import { stateOfTextDump, type TextDialect, textDumpOfState } from './text-model.ts';
 
@@ -43,14 +49,25 @@ export function textFormat(dialect: TextDialect): LabFormat {
       const decoded = decodeTextDump(octets);
       return decoded.ok ? { ok: true, value: stateJson(decoded.value.dump) } : decoded;
     },
-    rows(octets) {
+    annotate(octets) {
       const decoded = decodeTextDump(octets);
       const rows = textDumpRows(octets);
       return decoded.ok ? { rows } : { rows, failure: decoded.failure };
     },
     validate(octets) {
       const decoded = read(octets);
-      return decoded.ok ? decoded.value.warnings : [decoded.failure];
+      if (decoded.ok) return decoded.value.warnings.map((one) => ({ ...one, rule: 'line', severity: 'error' }));
+      return [{ ...decoded.failure, rule: 'header', severity: 'error' }];
+    },
+    generate(draws, size) {
+      // What another format makes, as far as it can be said here.
+      const made = generateOctets(g41, draws, size);
+      const decoded = made.ok ? decodeFile(g41, made.octets) : made;
+      if (!decoded.ok) return decoded;
+      const { records, byteOrder } = decoded.file;
+      const state = stateOfRecords(records as readonly object[] as readonly LooseRecord[], byteOrder === 'big');
+      const { dump } = textDumpOfState(reduceState(state, carriageOf(dialect)).state, dialect);
+      return { ok: true, value: encodeTextDump(dump) };
     },
   };
 }

@@ -181,7 +181,7 @@ describe("oxenstored's dump", () => {
     let at = 0;
     for (const row of textDumpRows(octets)) {
       expect(row.offset).toBe(at);
-      at += row.length;
+      at += row.bytes.length;
     }
     expect(at).toBe(octets.length);
   });
