@@ -36,7 +36,7 @@ export function binaryFormat(format: Format): LabFormat {
       const { file } = decoded;
       const state = isStream
         ? streamState(file, carriage, options?.domid)
-        : stateOfRecords(looseOf(file.records), file.byteOrder === 'big');
+        : stateOfRecords(looseOf(file.records), file.byteOrder === 'big', carriage.readOnlyRings);
       const warnings = validateFile(format, octets).filter(({ severity }) => severity === 'error');
       return { ok: true, value: { state, warnings } };
     },

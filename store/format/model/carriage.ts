@@ -171,9 +171,37 @@ export interface Carriage {
   readonly knowsDomidAny: boolean;
   /** Of the special nodes, only the two that fire events are taken. */
   readonly onlyOwnSpecials: boolean;
+  /** A file can only be for a live update. */
+  readonly scope?: 'update';
+  /**
+   * How records name a connection: by an id, by its domain, which then can have only one, or by one number, the domid or
+   * the negated descriptor. A transaction has an id other than 0 where a domain is the name.
+   */
+  readonly names: 'ids' | 'domids' | 'numbers';
+  /** A node without its parent is fatal to the reader, or is skipped. */
+  readonly needsParents: boolean;
+  /** Rings can be read-only, not sockets alone. */
+  readonly readOnlyRings: boolean;
 }
 
 const BEFORE_4_22: readonly Carrier[] = ['C-4.15', 'C-4.16', 'C-4.18', 'C-4.21', 'Ox-a', 'Ox-b', 'Ox-c'];
+
+function traitsOf(carrier: Carrier): Omit<Carriage, 'marks'> {
+  const isText = carrier.startsWith('Ox');
+  const isDaemon = isText || carrier.startsWith('C');
+  const isStream = carrier === 'G1' || carrier === 'G2' || carrier === 'R1';
+  const oneDomain = carrier === 'G1' || carrier === 'R1';
+  return {
+    oneDomain,
+    outputOnBoundary: carrier === 'G2' || carrier === 'R1',
+    knowsDomidAny: !BEFORE_4_22.includes(carrier),
+    onlyOwnSpecials: carrier === 'C-4.15' || carrier === 'C-4.16',
+    ...(isDaemon || carrier === 'G2' ? { scope: 'update' } : {}),
+    names: isText ? 'numbers' : isStream ? 'domids' : 'ids',
+    needsParents: isDaemon,
+    readOnlyRings: carrier === 'G3.1',
+  };
+}
 
 function isMark(word: string): word is Mark {
   return Object.hasOwn(MARKS, word);
@@ -188,13 +216,7 @@ export function carriageOf(carrier: Carrier): Carriage {
     if (!isMark(mark)) throw new Error(`carriage of ${row} in ${carrier} is '${mark}'`); // our own table
     marks[row] = mark;
   }
-  return {
-    marks: marks as Record<StateRow, Mark>,
-    oneDomain: carrier === 'G1' || carrier === 'R1',
-    outputOnBoundary: carrier === 'G2' || carrier === 'R1',
-    knowsDomidAny: !BEFORE_4_22.includes(carrier),
-    onlyOwnSpecials: carrier === 'C-4.15' || carrier === 'C-4.16',
-  };
+  return { marks: marks as Record<StateRow, Mark>, ...traitsOf(carrier) };
 }
 
 /** How much of a row survives. */

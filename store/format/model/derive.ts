@@ -65,5 +65,6 @@ export function derivedCarriage(format: Format): Carriage {
   set('domainQuotas', has(domain, 'quotas'));
   set('unknownQuotas', all(domain, 'quotas') || all(defaults, 'domainQuotas'));
   set('features', has(domain, 'features'), format.versions.includes(1) ? 'v2' : 'y');
-  return { ...base, marks, oneDomain: isStream && fieldsOf(format, 'DOMAIN_START').size === 0 };
+  const readOnlyRings = all(connection, 'flags', 'inData');
+  return { ...base, marks, readOnlyRings, oneDomain: isStream && fieldsOf(format, 'DOMAIN_START').size === 0 };
 }

@@ -96,8 +96,16 @@ class Differ {
   }
 }
 
+/** Things by name; the second of a name is `name (2)`. */
 function byKey<T>(list: readonly T[], keyOf: (one: T) => string): Map<string, T> {
-  return new Map(list.map((one) => [keyOf(one), one]));
+  const found = new Map<string, T>();
+  for (const one of list) {
+    const key = keyOf(one);
+    let again = 1;
+    while (found.has(again === 1 ? key : `${key} (${again})`)) again++;
+    found.set(again === 1 ? key : `${key} (${again})`, one);
+  }
+  return found;
 }
 
 const domainKey = ({ domid }: { readonly domid: number }) => `domain ${domid}`;

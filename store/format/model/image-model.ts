@@ -40,7 +40,11 @@ interface GrowingTransaction extends TransactionState {
  * What a sound image says. Records of connections or transactions that are not there are left out, as are records of
  * unknown types.
  */
-export function stateOfRecords(records: readonly LooseRecord[], bigEndian: boolean): DaemonState {
+export function stateOfRecords(
+  records: readonly LooseRecord[],
+  bigEndian: boolean,
+  readOnlyRings = false,
+): DaemonState {
   const connections = new Map<number, Growing>();
   const transactions = new Map<string, GrowingTransaction>();
   const nodes: NodeState[] = [];
@@ -58,7 +62,7 @@ export function stateOfRecords(records: readonly LooseRecord[], bigEndian: boole
         quotas = { domain: quotasOf(record, 'domainQuotas'), global: quotasOf(record, 'globalQuotas') };
         break;
       case 'CONNECTION_DATA':
-        connections.set(num(record, 'connId'), connectionState(record, bigEndian));
+        connections.set(num(record, 'connId'), connectionState(record, bigEndian, readOnlyRings));
         break;
       case 'WATCH_DATA':
       case 'WATCH_DATA_EXTENDED': {
@@ -78,7 +82,9 @@ export function stateOfRecords(records: readonly LooseRecord[], bigEndian: boole
         const path = textOf(octets(record, 'path'));
         const [value, acl] = [octets(record, 'value'), aclOf(record)];
         const access = num(record, 'access');
-        const [read, written] = [(access & NODE_READ) !== 0, (access & NODE_WRITTEN) !== 0];
+        const read = (access & NODE_READ) !== 0;
+        // With entries it is there, whatever the bits are.
+        const written = (access & NODE_WRITTEN) !== 0 || (acl.length > 0 && !read);
         if (num(record, 'connId') === 0) {
           const node = { path, value, acl, ...count('generation', record.generation) };
           (path.startsWith('@') ? specials : nodes).push(node);
@@ -112,16 +118,16 @@ function transactionKey(record: LooseRecord): string {
 
 /** A file descriptor; -1 is none. */
 function open<K extends string>(key: K, fd: unknown): { readonly [P in K]?: number } {
-  return (typeof fd === 'number' && fd !== -1 ? { [key]: fd } : {}) as { readonly [P in K]?: number };
+  return (typeof fd === 'number' && fd >= 0 ? { [key]: fd } : {}) as { readonly [P in K]?: number };
 }
 
-function connectionState(record: LooseRecord, bigEndian: boolean): Growing {
+function connectionState(record: LooseRecord, bigEndian: boolean, readOnlyRings: boolean): Growing {
   const { whole, partial } = splitMessages(octets(record, 'inData'), bigEndian);
   const conn = record.conn as { readonly kind: string; readonly [field: string]: unknown };
   const flags = num(record, 'flags') | (conn.kind === 'socket' ? num(conn, 'flags') : 0);
   return {
     link: conn.kind === 'socket' ? { kind: 'socket', fd: num(conn, 'fd') } : ringLink(conn, record.uniqueId),
-    readOnly: (flags & READ_ONLY) !== 0,
+    readOnly: (flags & READ_ONLY) !== 0 && (conn.kind === 'socket' || readOnlyRings),
     watches: [],
     transactions: [],
     delayed: [...whole],

@@ -30,7 +30,8 @@ export function reduceConnection(
   const lose = (row: StateRow, fate: Loss['fate'], how: string) => report(row, thing, fate, how);
   const lacks = (row: StateRow) => extentOf(carriage, row) === 'none';
   const link = conn.link.kind === 'ring' ? reduceRing(conn.link, carriage, context, lose) : conn.link;
-  if (conn.readOnly && lacks('readOnly')) lose('readOnly', 'changed', 'it may write');
+  const isReadOnly = !lacks('readOnly') && (conn.link.kind === 'socket' || carriage.readOnlyRings);
+  if (conn.readOnly && !isReadOnly) lose('readOnly', 'changed', 'it may write');
   const hasDepth = !lacks('watchDepth') && (context.version ?? 2) >= 2;
   const watches = conn.watches.map((watch) => (hasDepth ? watch : reduceWatch(watch, connection, report)));
   const transactions = conn.transactions.flatMap((tx) => reduceTransaction(tx, connection, carriage, context, report));
@@ -57,7 +58,7 @@ export function reduceConnection(
     } else lose('outputBoundary', 'changed', `${restBytes} octets of a half-sent message look like a whole one`);
     restBytes = 0;
   }
-  const readOnly = conn.readOnly && !lacks('readOnly');
+  const readOnly = conn.readOnly && isReadOnly;
   return { link, readOnly, watches, transactions, delayed, input, output, restBytes };
 }
 
@@ -126,6 +127,10 @@ function reduceTransaction(
   const nodes = tx.nodes.flatMap((node): TouchedNode[] => {
     const lose = (row: StateRow, fate: Loss['fate'], how: string) => report(row, touched(node.path), fate, how);
     if (node.base !== undefined && lacks('txBase')) lose('txBase', 'dropped', `generation ${node.base}`);
+    if (node.path.startsWith('@') && lacks('specialAcl')) {
+      lose('specialAcl', 'dropped', 'special nodes have no name there');
+      return [];
+    }
     const row = node.written ? 'txWrites' : node.read ? 'txReads' : 'txDeletes';
     if (lacks(row)) {
       lose(row, 'dropped', node.written ? 'written' : node.read ? 'read' : 'deleted');
@@ -147,6 +152,10 @@ function reduceTransaction(
   });
   if (lacks('txId')) {
     report('txId', thing, 'dropped', 'the client finds that it does not exist');
+    return [];
+  }
+  if (id === 0 && carriage.names === 'domids') {
+    report('txId', thing, 'dropped', '0 is no id there');
     return [];
   }
   if (!txRecord && nodes.length === 0) {

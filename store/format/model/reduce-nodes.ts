@@ -1,6 +1,6 @@
 import { type Carriage, extentOf } from './carriage.ts';
 import type { Report } from './reduce.ts';
-import { type AclEntry, childLists, type NodeState } from './state.ts';
+import { type AclEntry, childLists, type NodeState, parentPath } from './state.ts';
 
 const DOMID_ANY = 0x7ff5;
 const OWN_SPECIALS: readonly string[] = ['@introduceDomain', '@releaseDomain'];
@@ -56,6 +56,18 @@ export function reduceSpecials(nodes: readonly NodeState[], carriage: Carriage, 
         'dropped',
         isCarried ? 'the reader does not know it' : 'defaults apply',
       );
+    return isKept;
+  });
+}
+
+/** Nodes whose parent is there, where the reader insists. */
+export function reduceOrphans(nodes: readonly NodeState[], carriage: Carriage, report: Report): readonly NodeState[] {
+  if (!carriage.needsParents) return nodes;
+  const kept = new Set<string>(['/']);
+  return nodes.filter(({ path }) => {
+    const isKept = kept.has(parentPath(path) ?? '/');
+    if (isKept) kept.add(path);
+    else report('node', { kind: 'node', path }, 'dropped', 'its parent is not there');
     return isKept;
   });
 }

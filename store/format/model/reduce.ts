@@ -1,7 +1,7 @@
 import { type Carriage, extentOf, type StateRow } from './carriage.ts';
 import type { Loss, Thing } from './losses.ts';
 import { reduceConnection } from './reduce-connection.ts';
-import { reduceAcl, reduceOrder, reduceSpecials } from './reduce-nodes.ts';
+import { reduceAcl, reduceOrder, reduceOrphans, reduceSpecials } from './reduce-nodes.ts';
 import { type ConnectionState, connectionName, type DaemonState, type DomainState, type QuotaState } from './state.ts';
 
 /** What shapes a conversion beside the format. */
@@ -44,7 +44,8 @@ export function reduceState(
 ): { readonly state: DaemonState; readonly losses: readonly Loss[] } {
   const losses: Loss[] = [];
   const report: Report = (row, thing, fate, how) => losses.push({ row, thing, fate, how });
-  const nodes = reduceOrder(reduceAcl(state.nodes, carriage, report), carriage, report);
+  const rooted = reduceOrphans(state.nodes, carriage, report);
+  const nodes = reduceOrder(reduceAcl(rooted, carriage, report), carriage, report);
   const specials = reduceSpecials(reduceAcl(state.specials, carriage, report), carriage, report);
   const listeners = { ...state.listeners };
   if (listeners.rw !== undefined && extentOf(carriage, 'listeners') === 'none') {
@@ -67,7 +68,7 @@ export function reduceState(
   const quotas = reduceDefaults(state, carriage, options, report);
   return {
     state: {
-      scope: state.scope,
+      scope: carriage.scope ?? state.scope,
       nodes,
       specials,
       connections: reduceConnections(state.connections, carriage, options, report),
@@ -90,12 +91,27 @@ function reduceConnections(
 ): ConnectionState[] {
   const kept: ConnectionState[] = [];
   const earlier = new Set<number>();
+  const named = new Set<string>();
   for (const conn of connections) {
     const connection = connectionName(conn.link);
     if (conn.link.kind === 'socket' && extentOf(carriage, 'sockets') === 'none') {
       report('sockets', { kind: 'connection', connection }, 'dropped', contentText(conn));
       continue;
     }
+    if (named.has(connection) && carriage.names !== 'ids') {
+      report('connections', { kind: 'connection', connection }, 'dropped', `a second one, ${contentText(conn)}`);
+      continue;
+    }
+    if (conn.link.kind === 'socket' && conn.link.fd <= 0 && carriage.names === 'numbers') {
+      report(
+        'sockets',
+        { kind: 'connection', connection },
+        'dropped',
+        `its negated fd is no name, ${contentText(conn)}`,
+      );
+      continue;
+    }
+    named.add(connection);
     kept.push(reduceConnection(conn, carriage, { ...options, earlier }, report));
     if (conn.link.kind === 'ring') earlier.add(conn.link.domid);
   }

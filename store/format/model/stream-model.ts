@@ -2,7 +2,14 @@ import { octetsOf, textOf } from '../text.ts';
 import { aclOf, type LooseRecord, num, octets, permsOf, type RecordsOfState } from './loose.ts';
 import type { Assumption } from './losses.ts';
 import { joined } from './messages.ts';
-import { type ConnectionState, connectionName, type DaemonState, EMPTY_STATE, type NodeState } from './state.ts';
+import {
+  type ConnectionState,
+  connectionName,
+  type DaemonState,
+  EMPTY_STATE,
+  type NodeState,
+  parentPath,
+} from './state.ts';
 
 // G1, G2 and R1: records without connection numbers, which belong to the domain of their file (G1, R1) or to the one
 // that DOMAIN_START named last (G2). Only domains have connections.
@@ -49,7 +56,8 @@ export function stateOfStream(records: readonly LooseRecord[], domid: number | u
         current?.watches.push({ path: textOf(octets(record, 'wpath')), token: octets(record, 'token') });
         break;
       case 'TRANSACTION_DATA':
-        current?.transactions.push({ id: num(record, 'txId'), nodes: [] });
+        if (current?.transactions.every(({ id }) => id !== num(record, 'txId')))
+          current.transactions.push({ id: num(record, 'txId'), nodes: [] });
         break;
       case 'TRANSACTION_NODE_DATA':
         if (current !== undefined) touch(current, record);
@@ -60,7 +68,27 @@ export function stateOfStream(records: readonly LooseRecord[], domid: number | u
     }
   }
   const scope = domid === undefined ? 'update' : 'migration';
-  return { ...EMPTY_STATE, scope, nodes, connections: [...connections.values()] };
+  return { ...EMPTY_STATE, scope, nodes: parentsFirst(nodes), connections: [...connections.values()] };
+}
+
+/** Records come in any order; each node goes behind its parent, as far as that is there. */
+function parentsFirst(nodes: readonly NodeState[]): NodeState[] {
+  const all = new Set(nodes.map(({ path }) => path));
+  const placed = new Set<string>(['/']); // known to every reader
+  const sorted: NodeState[] = [];
+  for (let left = [...nodes]; left.length > 0; ) {
+    const late: NodeState[] = [];
+    for (const node of left) {
+      const parent = parentPath(node.path);
+      if (parent !== undefined && all.has(parent) && !placed.has(parent)) late.push(node);
+      else {
+        placed.add(node.path);
+        sorted.push(node);
+      }
+    }
+    left = late;
+  }
+  return sorted;
 }
 
 /** A transaction that nothing else tells of began with its first node. */

@@ -40,7 +40,8 @@ export function stateOfTextDump(
   options: TextReadOptions = {},
 ): { readonly state: DaemonState; readonly warnings: readonly FormatFailure[] } {
   const { valueBytesMax = Number.POSITIVE_INFINITY, watchesMax = Number.POSITIVE_INFINITY } = options;
-  const connections = new Map<number, GrowingConnection>();
+  const domains = new Map<number, GrowingConnection>();
+  const sockets = new Map<number, GrowingConnection>();
   const nodes = new Map<string, NodeState>();
   const warnings: FormatFailure[] = [];
   let listeners: DaemonState['listeners'] = {};
@@ -55,16 +56,16 @@ export function stateOfTextDump(
         return undefined;
       case 'dom': {
         const { domid, mfn, remotePort, localPort } = line;
-        if (connections.has(domid)) return `domain ${domid} again`;
+        if (domains.has(domid)) return `domain ${domid} again`;
         const ports = { ...known('port', localPort), ...known('guestPort', remotePort) };
-        connections.set(domid, { link: { kind: 'ring', domid, ...ports, ...known('mfn', mfn) }, watches: [] });
+        domains.set(domid, { link: { kind: 'ring', domid, ...ports, ...known('mfn', mfn) }, watches: [] });
         return undefined;
       }
       case 'socket':
-        connections.set(-line.fd, { link: { kind: 'socket', fd: line.fd }, watches: [] });
+        sockets.set(line.fd, { link: { kind: 'socket', fd: line.fd }, watches: [] });
         return undefined;
       case 'watch': {
-        const conn = connections.get(line.id);
+        const conn = line.id < 0 ? sockets.get(-line.id) : domains.get(line.id);
         if (conn === undefined) return `there is no connection ${line.id} yet`;
         const fault = pathFault(line.path, true);
         if (fault !== undefined) return `path ${fault}`;
@@ -102,7 +103,11 @@ export function stateOfTextDump(
       ...EMPTY_STATE,
       nodes: all.filter((node) => !isSpecial(node)),
       specials: all.filter(isSpecial).map((node) => ({ ...node, path: node.path.slice(1) })),
-      connections: [...connections.values()].map(({ link, watches }) => ({ ...EMPTY_CONNECTION, link, watches })),
+      connections: [...domains.values(), ...sockets.values()].map(({ link, watches }) => ({
+        ...EMPTY_CONNECTION,
+        link,
+        watches,
+      })),
       listeners,
       evtchn,
     },
