@@ -164,3 +164,23 @@ export function headerRule<V extends FormatRecord>(
 ): HeaderRule {
   return { layout, ...told };
 }
+
+/** Whether a record has its place in the stage. */
+export function isOfStage(record: FormatRecord, stage: Stage): boolean {
+  if (!stage.of.includes(record.kind)) return false;
+  if (stage.nodes === undefined) return true;
+  const { connId, path } = record as { connId?: unknown; path?: unknown };
+  if (connId !== 0) return stage.nodes === 'pending';
+  const isSpecial = path instanceof Uint8Array && path[0] === 0x40;
+  return stage.nodes === (isSpecial ? 'special' : 'tree');
+}
+
+/** The records in the order of the format's stages, those of one stage as they come; what has no stage comes last but the end. */
+export function inFormatOrder(format: Format, records: readonly FormatRecord[]): FormatRecord[] {
+  const rank = (record: FormatRecord) => {
+    if (record.kind === format.end) return format.order.length + 1;
+    const found = format.order.findIndex((stage) => isOfStage(record, stage));
+    return found < 0 ? format.order.length : found;
+  };
+  return records.toSorted((a, b) => rank(a) - rank(b));
+}

@@ -5,6 +5,7 @@ import {
   type Format,
   type FormatFile,
   type FormatRecord,
+  isOfStage,
   knobsOf,
   recordsOf,
   type Stage,
@@ -12,7 +13,7 @@ import {
 import type { Knobs } from './knobs.ts';
 import { RuleCheck } from './rule-check.ts';
 import { derivedFields, type Field, type Fields } from './schema.ts';
-import { octetsOf, textOf } from './text.ts';
+import { octetsOf } from './text.ts';
 
 /** Draws of a named stream; sim's `Stream` is one. */
 export interface Draws {
@@ -97,16 +98,6 @@ function drawn(
     if (isOfStage(record, stage) && check.breaches(record).every((one) => one.severity === 'note')) return record;
   }
   return undefined;
-}
-
-/** Whether a record has its place in the stage. */
-export function isOfStage(record: FormatRecord, stage: Stage): boolean {
-  if (!stage.of.includes(record.kind)) return false;
-  if (stage.nodes === undefined) return true;
-  const { connId, path } = record as { connId?: unknown; path?: unknown };
-  if (connId !== 0) return stage.nodes === 'pending';
-  const isSpecial = path instanceof Uint8Array && textOf(path.subarray(0, 1)) === '@';
-  return stage.nodes === (isSpecial ? 'special' : 'tree');
 }
 
 function object(making: Making, fields: Fields, kind: string): Record<string, unknown> {

@@ -1,3 +1,4 @@
+export { type Annotation, annotateFile, type FileRow } from './annotate.ts';
 export {
   CHECK_RULES,
   type CheckOptions,
@@ -19,6 +20,29 @@ export {
 } from './cursor.ts';
 export { type Dialect, inDialectOrder, type StateSchema, v1, v2 } from './dialect.ts';
 export { type DumpOptions, dumpImage, dumpJson, type Json, permsText } from './dump.ts';
+export { decodeFile, encodeFile, FileReader } from './file.ts';
+export {
+  type AnyRecord,
+  type Changes,
+  type Chosen,
+  chosen,
+  type DecodedFile,
+  type EncodedFile,
+  extend,
+  type Format,
+  type FormatFile,
+  type FormatRecord,
+  type Framing,
+  type HeaderRule,
+  headerRule,
+  inFormatOrder,
+  knobsOf,
+  readerKnobs,
+  recordsOf,
+  type Stage,
+} from './format.ts';
+export { allFormats, formatNamed } from './formats.ts';
+export { type Draws, damageFile, generateFile, generateOctets } from './generate.ts';
 export {
   type DecodeOptions,
   decodeHeader,
@@ -36,6 +60,7 @@ export {
   type StateImage,
   type WriterOptions,
 } from './image.ts';
+export { DEFAULT_KNOBS, type Knobs } from './knobs.ts';
 export {
   type ConnectionData,
   connectionData,
@@ -81,9 +106,11 @@ export {
   type RowsResult,
   rows,
 } from './rows.ts';
+export type { Place, Rule, Source, Where } from './rules.ts';
 export {
   align,
   atLeast,
+  bigEndian,
   constant,
   cstring,
   type Description,
@@ -99,12 +126,17 @@ export {
   type Layout,
   letter,
   list,
+  littleEndian,
+  magic,
   note,
+  nulString,
   octets,
   optional,
   reserved,
   rest,
+  since,
   table,
+  terminated,
   u8,
   u16,
   u32,
@@ -113,3 +145,4 @@ export {
   variant,
 } from './schema.ts';
 export { escapeOctets, octetsOf, textOf } from './text.ts';
+export { CODEC_RULES, type FormatFinding, validateFile } from './validate.ts';

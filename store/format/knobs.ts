@@ -1,4 +1,4 @@
-/** Where the sources leave a hole or the daemons differ from the document: one choice each. Section 8 has the defaults. */
+/** Where the sources leave a hole or the daemons differ from the document: one choice each. */
 export interface Knobs {
   /** Writer: `len` of a record counts its padding, as the daemons have it; the document does not count it. */
   readonly lenIncludesPad: boolean;

@@ -23,7 +23,11 @@ export class RuleCheck {
   /** What each rule has seen, by its place among the rules. */
   readonly #seen: readonly Set<string>[];
 
-  constructor(format: Format, knobs: Knobs) {
+  readonly #knownPaths: readonly string[];
+
+  /** @param knownPaths nodes that are there before the file is read */
+  constructor(format: Format, knobs: Knobs, knownPaths: readonly string[] = []) {
+    this.#knownPaths = knownPaths;
     this.#rules = format.rules;
     this.#knobs = knobs;
     this.#seen = format.rules.map(() => new Set());
@@ -116,7 +120,9 @@ export class RuleCheck {
         const path = this.#text(record, rule.field);
         if (path === '/' || !path.startsWith('/')) return undefined;
         const parent = path.slice(0, Math.max(1, path.lastIndexOf('/')));
-        return seen.has(parent) || rule.known.includes(parent) ? undefined : [rule.field, `there is no ${parent} yet`];
+        return seen.has(parent) || rule.known.includes(parent) || this.#knownPaths.includes(parent)
+          ? undefined
+          : [rule.field, `there is no ${parent} yet`];
       }
       case 'have-no-nul':
         return this.#text(record, rule.field).includes('\0') ? [rule.field, 'has a NUL inside'] : undefined;

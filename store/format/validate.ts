@@ -28,6 +28,7 @@ export const CODEC_RULES = {
   slack: 'nothing stands between the content and its padding; the daemon of 4.22 leaves garbage behind quota names',
   'non-zero-pad': 'padding is zero',
   'version-gate': 'types and fields of a later version stay out of an earlier one',
+  'other-layout': 'the record has the layout that the knobs tell',
   'c422-watch': 'WATCH_DATA_EXTENDED is as documented, not as the daemon of 4.22 writes it',
   trailing: 'nothing follows the end',
 } as const;
@@ -47,12 +48,18 @@ function ruleOf(failure: FormatFailure): string {
 /**
  * Everything that is wrong with a file, or worth a note, in the order of its octets. The rest of a file behind a
  * record that cannot be read is not looked at.
- * @param knobs `readerKnobs(format)` to hear what the format's own reader would make of it
+ * @param knobs `format.reads` to hear what the format's own reader would make of it
+ * @param knownPaths nodes that are there before: the parents of what a migrated domain brings
  */
-export function validateFile(format: Format, octets: Uint8Array, knobs: Partial<Knobs> = {}): FormatFinding[] {
+export function validateFile(
+  format: Format,
+  octets: Uint8Array,
+  knobs: Partial<Knobs> = {},
+  knownPaths: readonly string[] = [],
+): FormatFinding[] {
   const reader = new FileReader(format, octets, knobs);
   const found: FormatFinding[] = [];
-  const check = new RuleCheck(format, reader.knobs);
+  const check = new RuleCheck(format, reader.knobs, knownPaths);
   const version = reader.header?.version ?? 0;
   for (let record = reader.next(); record !== undefined; record = reader.next()) {
     const place = { offset: reader.offset, record: reader.index, name: record.kind };
@@ -63,8 +70,6 @@ export function validateFile(format: Format, octets: Uint8Array, knobs: Partial<
   const { failure } = reader;
   if (failure !== undefined) {
     found.push({ ...failure, rule: ruleOf(failure), severity: 'error' });
-    const other = otherLayout(format, octets, reader, failure);
-    if (other !== undefined) found.push(other);
   } else if (reader.pos < octets.length)
     found.push({
       offset: reader.pos,
@@ -75,7 +80,7 @@ export function validateFile(format: Format, octets: Uint8Array, knobs: Partial<
       rule: 'trailing',
       severity: 'note',
     });
-  return found;
+  return [...found, ...otherLayouts(format, octets, reader, found)];
 }
 
 type Found = Pick<FormatFinding, 'path' | 'reason' | 'rule' | 'severity'>;
@@ -150,23 +155,39 @@ function innerFields(field: Field, value: unknown): (readonly [string, Fields, V
     .map(([kind, one]) => [`.${kind}`, one.fields, of] as const);
 }
 
-/** A record that cannot be read, but could be if a knob stood otherwise. */
-function otherLayout(
+/** The first record of each layout in choice that has errors, where the layout of another choice has fewer. */
+function otherLayouts(
   format: Format,
   octets: Uint8Array,
   reader: FileReader,
-  failure: FormatFailure,
-): FormatFinding | undefined {
-  for (const one of format.records) {
-    if (!('knob' in one) || choicesOf(one)[0]?.name !== failure.name) continue;
-    for (const choice of Object.keys(one.choices)) {
-      const again = new FileReader(format, octets, { ...reader.knobs, [one.knob]: choice });
-      while (again.index < failure.record && again.next() !== undefined);
-      if (again.index < failure.record || again.failure !== undefined) continue;
-      const reason = `can be read with ${one.knob} ${choice}`;
-      const rule = one.knob === 'watchExtLayout' ? 'c422-watch' : 'other-layout';
-      return { ...failure, path: '', reason, rule, severity: 'note' };
-    }
+  found: readonly FormatFinding[],
+): FormatFinding[] {
+  return format.records.flatMap((one) => {
+    if (!('knob' in one)) return [];
+    const name = choicesOf(one)[0]?.name;
+    const errors = found.filter((finding) => finding.severity === 'error' && finding.name === name);
+    const first = errors[0];
+    if (first === undefined) return [];
+    const count = errors.filter((finding) => finding.record === first.record).length;
+    const isBroken = reader.failure?.record === first.record;
+    const better = Object.keys(one.choices).find((choice) => {
+      if (choice === String(reader.knobs[one.knob])) return false;
+      const errorsThen = errorsOf(format, octets, { ...reader.knobs, [one.knob]: choice }, first.record);
+      return errorsThen !== undefined && (isBroken || errorsThen < count);
+    });
+    if (better === undefined) return [];
+    const rule = one.knob === 'watchExtLayout' ? 'c422-watch' : 'other-layout';
+    return [{ ...first, path: '', reason: `can be read with ${one.knob} ${better}`, rule, severity: 'note' }];
+  });
+}
+
+/** Errors of one record against the rules; `undefined` = it cannot be read. */
+function errorsOf(format: Format, octets: Uint8Array, knobs: Knobs, index: number): number | undefined {
+  const reader = new FileReader(format, octets, knobs);
+  const check = new RuleCheck(format, reader.knobs);
+  for (let record = reader.next(); record !== undefined; record = reader.next()) {
+    if (reader.index === index) return check.breaches(record).filter((one) => one.severity === 'error').length;
+    check.admit(record);
   }
   return undefined;
 }

@@ -5,7 +5,7 @@ import { imageOrder } from '../generations/image.ts';
 
 // The C daemons: live update only, transactions never written, `len` counts the padding and is what readers advance
 // by, native byte order (these are little endian machines). "Fatal": the successor exits, and the old daemon is gone.
-// Source: tools/xenstore(d)/ of each release, see docs of the state image for the list.
+// Source: tools/xenstore/ and, from 4.18 on, tools/xenstored/ of each release.
 
 const [GLOBAL, QUOTA, CONNECTIONS, TREE, SPECIAL, , DOMAINS, END] = imageOrder;
 
