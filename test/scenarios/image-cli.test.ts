@@ -123,8 +123,7 @@ describe('a format from a module', () => {
   const formats = new URL('../../dist/store/format/', import.meta.url);
   writeFileSync(
     module,
-    `import { extend } from '${new URL('format.js', formats)}';
-     import { formatNamed } from '${new URL('formats.js', formats)}';
+    `import { extend, formatNamed } from '${new URL('index.js', formats)}';
      export const own = extend(formatNamed('G4.1'), { name: 'own', title: 'no quotas', without: ['GLOBAL_QUOTA_DATA'] });`,
   );
 

@@ -1,8 +1,8 @@
 import { annotateFile } from '../annotate.ts';
 import { formatFailure } from '../cursor.ts';
 import { decodeFile, encodeFile } from '../file.ts';
-import type { Format, FormatFile, FormatRecord } from '../format.ts';
-import { generateOctets, isOfStage } from '../generate.ts';
+import { type Format, type FormatFile, type FormatRecord, inFormatOrder } from '../format.ts';
+import { generateOctets } from '../generate.ts';
 import { escapeOctets } from '../text.ts';
 import { validateFile } from '../validate.ts';
 import { CARRIERS, type Carriage, carriageOf } from './carriage.ts';
@@ -47,7 +47,7 @@ export function binaryFormat(format: Format): LabFormat {
       const file: FormatFile = {
         header: headerOf(format, options),
         byteOrder: options.bigEndian ? 'big' : 'little',
-        records: inOrder(records, format),
+        records: inFormatOrder(format, records as readonly FormatRecord[]),
       };
       const encoded = encodeFile(format, file);
       return encoded.ok ? { ok: true, value: { octets: encoded.octets, assumptions } } : encoded;
@@ -101,15 +101,6 @@ function headerOf(format: Format, { version, domid }: WriteOptions): Readonly<Re
   if (header === undefined) return {};
   const told = header.version === undefined ? {} : { [header.version]: version ?? versions[0] };
   return domid === undefined ? told : { ...told, domid };
-}
-
-/** Records in the order in which the format's daemon writes; equal ones as they come. */
-function inOrder(records: readonly LooseRecord[], { order }: Format): FormatRecord[] {
-  const staged = (records as readonly FormatRecord[]).map((record) => {
-    const at = order.findIndex((stage) => isOfStage(record, stage));
-    return { record, stage: at < 0 ? order.length : at };
-  });
-  return staged.sort((a, b) => a.stage - b.stage).map(({ record }) => record);
 }
 
 /** A header line, and one for each record. */

@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { record } from '../../../../store/format/compile.ts';
-import { extend } from '../../../../store/format/format.ts';
-import { allFormats, formatNamed } from '../../../../store/format/formats.ts';
+import { allFormats, extend, formatNamed } from '../../../../store/format/index.ts';
 import { derivedCarriage } from '../../../../store/format/model/derive.ts';
 import type { Carrier } from '../../../../store/format/model/index.ts';
 import { binaryFormat, carriageOf, diffStates, reduceState, writeState } from '../../../../store/format/model/index.ts';
