@@ -3,6 +3,7 @@ import { formatFailure } from '../cursor.ts';
 import { decodeFile, encodeFile } from '../file.ts';
 import { type Format, type FormatFile, type FormatRecord, inFormatOrder } from '../format.ts';
 import { generateOctets } from '../generate.ts';
+import type { Knobs } from '../knobs.ts';
 import { escapeOctets } from '../text.ts';
 import { validateFile } from '../validate.ts';
 import { CARRIERS, type Carriage, carriageOf } from './carriage.ts';
@@ -21,8 +22,11 @@ export function carriageOfFormat(format: Format): Carriage {
   return carrier === undefined ? derivedCarriage(format) : carriageOf(carrier);
 }
 
-/** All that can be done with files of a format that is written as a value. */
-export function binaryFormat(format: Format): LabFormat {
+/**
+ * All that can be done with files of a format that is written as a value.
+ * @param knobs over the format's own, for all that is read and written
+ */
+export function binaryFormat(format: Format, knobs: Partial<Knobs> = {}): LabFormat {
   const carriage = carriageOfFormat(format);
   const isStream = !format.records.some((one) => 'name' in one && one.name === 'CONNECTION_DATA');
   return {
@@ -30,8 +34,9 @@ export function binaryFormat(format: Format): LabFormat {
     aliases: format.aliases ?? [],
     title: format.title,
     carriage,
+    ...choicesOfKnobs({ ...format.knobs, ...knobs }),
     read(octets, options) {
-      const decoded = decodeFile(format, octets);
+      const decoded = decodeFile(format, octets, knobs);
       if (!decoded.ok) return decoded;
       const { file } = decoded;
       const state = isStream
@@ -39,7 +44,7 @@ export function binaryFormat(format: Format): LabFormat {
         : stateOfRecords(looseOf(file.records), file.byteOrder === 'big', carriage.readOnlyRings);
       // What a migrated domain brings has its parents on the other side.
       const isKnown = (rule: string) => rule === 'parent-first' && state.scope === 'migration';
-      const warnings = validateFile(format, octets).filter(
+      const warnings = validateFile(format, octets, knobs).filter(
         ({ severity, rule }) => severity === 'error' && !isKnown(rule),
       );
       return { ok: true, value: { state, warnings } };
@@ -53,25 +58,31 @@ export function binaryFormat(format: Format): LabFormat {
         byteOrder: options.bigEndian ? 'big' : 'little',
         records: inFormatOrder(format, records as readonly FormatRecord[]),
       };
-      const encoded = encodeFile(format, file);
+      const encoded = encodeFile(format, file, knobs);
       return encoded.ok ? { ok: true, value: { octets: encoded.octets, assumptions } } : encoded;
     },
     show(octets) {
-      const decoded = decodeFile(format, octets);
+      const decoded = decodeFile(format, octets, knobs);
       if (!decoded.ok) return `failure: ${formatFailure(decoded.failure)}\n`;
       return shownFile(decoded.file);
     },
     json(octets) {
-      const decoded = decodeFile(format, octets);
+      const decoded = decodeFile(format, octets, knobs);
       return decoded.ok ? { ok: true, value: stateJson(decoded.file) } : decoded;
     },
-    annotate: (octets) => annotateFile(format, octets),
-    validate: (octets) => validateFile(format, octets),
+    annotate: (octets) => annotateFile(format, octets, knobs),
+    validate: (octets) => validateFile(format, octets, knobs),
     generate(draws, size) {
-      const made = generateOctets(format, draws, size);
+      const made = generateOctets(format, draws, size, knobs);
       return made.ok ? { ok: true, value: made.octets } : made;
     },
   };
+}
+
+/** What knobs say of transactions. */
+function choicesOfKnobs({ g2TxReads, r1KeepTxRecord }: Partial<Knobs>): Pick<LabFormat, 'choices'> {
+  const reads = g2TxReads === undefined ? {} : { txReads: g2TxReads };
+  return { choices: r1KeepTxRecord === undefined ? reads : { ...reads, txRecord: r1KeepTxRecord } };
 }
 
 function looseOf(records: readonly FormatRecord[]): readonly LooseRecord[] {

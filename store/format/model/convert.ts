@@ -10,6 +10,8 @@ import type { DaemonState, DomainState, RingLink } from './state.ts';
 export interface StateFormat {
   readonly name: string;
   readonly carriage: Carriage;
+  /** How the format itself wants to be written; the caller's options go over it. */
+  readonly choices?: ReduceOptions;
   /** What a file says. Errors: what cannot be read. Warnings: what the format's reader logs and goes on from. */
   readonly read: (
     octets: Uint8Array,
@@ -81,8 +83,9 @@ export type Converted =
 export const IN_FLIGHT: readonly StateRow[] = ['input', 'delayed', 'output', 'outputBoundary'];
 
 /** Files of `format` that say what a state says, as far as the format can. */
-export function writeState(state: DaemonState, format: StateFormat, options: ConvertOptions = {}): Converted {
+export function writeState(state: DaemonState, format: StateFormat, given: ConvertOptions = {}): Converted {
   const { carriage } = format;
+  const options = { ...format.choices, ...given };
   let { state: reduced, losses } = reduceState(state, carriage, options);
   if (options.finishFirst !== undefined && losses.some(({ row }) => IN_FLIGHT.includes(row)))
     ({ state: reduced, losses } = reduceState(options.finishFirst(state), carriage, options));
@@ -143,6 +146,6 @@ export function convertFile(
   if (isSame) return { ok: true, files: [{ octets }], losses: [], assumptions: [], warnings };
   // What is wrong with a file is not in the state.
   if ((options.onLoss ?? 'refuse') === 'refuse' && warnings.length > 0)
-    return { ok: false, losses: reduceState(state, to.carriage, options).losses, warnings };
+    return { ok: false, losses: reduceState(state, to.carriage, { ...to.choices, ...options }).losses, warnings };
   return { ...writeState(state, to, options), warnings };
 }
