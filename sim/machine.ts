@@ -94,6 +94,7 @@ export class Machine {
     else if (this.#domains.has(id)) fail('EEXIST', `domid ${id}`);
     const domain = new Domain(id, uniqueId ?? this.#nextUniqueId(), name);
     domain.controllerPauses = 1;
+    if (id === 0) domain.ports.maxPort = Number.MAX_SAFE_INTEGER; // dom0 is built without max_evtchn_port
     this.events.adopt(domain);
     this.#domains.set(id, domain);
     this.trace.life(id, domain.uniqueId, 'created');

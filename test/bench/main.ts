@@ -1,7 +1,11 @@
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
 import { Bench } from 'tinybench';
 import { liveUpdateMidTraffic } from '../../scenarios/catalogue/live-update-mid-traffic.ts';
 import type { Setting } from '../../scenarios/scenario.ts';
 import { type Actor, Machine } from '../../sim/index.ts';
+import { besideDaemon } from './beside-daemon.ts';
+import type { ManyDomains } from './many.ts';
 import { ringRequests } from './ring.ts';
 import { updatePause } from './update.ts';
 
@@ -95,4 +99,23 @@ for (const nodes of [1_000, 100_000]) {
     `${`live update of ${nodes.toLocaleString('en')} nodes (v2)`.padEnd(46)} ${wallMs.toFixed(1).padStart(12)} ms wall, ${virtualMs.toFixed(1)} ms virtual, ${imageBytes.toLocaleString('en')} octets\n`,
   );
 }
+process.stdout.write('\ndomains with 50 nodes and 10 watches each, two of them working\n');
+for (const domains of [2, 2_000]) {
+  const program = `import('${join(import.meta.dirname, 'many.js')}').then((m) => console.log(JSON.stringify(m.manyDomains(${domains}))))`;
+  const { stdout } = spawnSync(process.execPath, ['--expose-gc', '-e', program], { encoding: 'utf8' });
+  const { requestsPerSecond, bytesPerNode, bytesPerWatch }: ManyDomains = JSON.parse(stdout);
+  const memory = domains > 100 ? `, ${bytesPerNode.toFixed(0)} octets a node, ${bytesPerWatch.toFixed(0)} a watch` : '';
+  process.stdout.write(
+    `${`${domains.toLocaleString('en')} domains`.padEnd(46)} ${Math.round(requestsPerSecond).toLocaleString('en').padStart(12)} requests/s${memory}\n`,
+  );
+}
+
+process.stdout.write('\ntest-xenstore, us an operation: C daemon, ours, ratio\n');
+const times = await besideDaemon(join(import.meta.dirname, '../../scenarios/cli.js'));
+if (typeof times === 'string') process.stdout.write(`skipped: ${times}\n`);
+else
+  for (const { name, daemonUs, oursUs } of times)
+    process.stdout.write(
+      `${name.padEnd(46)} ${daemonUs.toFixed(0).padStart(6)} ${oursUs.toFixed(0).padStart(6)} ${(oursUs / daemonUs).toFixed(2).padStart(6)}\n`,
+    );
 if (headlineRequests < 20_000) process.exitCode = 1;

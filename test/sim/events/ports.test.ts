@@ -16,6 +16,14 @@ describe('allocation and limits', () => {
     expect(value(h.h1.allocUnbound(1, 0))).toBe(2);
   });
 
+  it('EVT-2: dom0 was built without a limit of its own, a guest has 1023 ports', () => {
+    const { h0, h1 } = host();
+    for (let i = 0; i < 1023; i++) value(h1.allocUnbound(1, 0));
+    expect(errno(h1.allocUnbound(1, 0))).toBe('ENOSPC');
+    for (let i = 0; i < 4095; i++) value(h0.allocUnbound(0, 1));
+    expect(errno(h0.allocUnbound(0, 1))).toBe('ENOSPC');
+  });
+
   it.each([
     ['max_evtchn_port by default', 'two-level', 1023, 1023],
     ['the 2-level ABI', 'two-level', 200_000, 4095],
