@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { conform, type Outcome, type RunScript } from '../conform/conform.ts';
-import { whyNot } from '../conform/daemon.ts';
+import { isOcaml, whyNot } from '../conform/daemon.ts';
+import { OXENSTORED } from '../conform/known.ts';
 import { Driver } from '../drive/drive.ts';
 import { formatAction } from '../drive/script.ts';
 
@@ -29,10 +30,17 @@ export async function conformCommand(options: ConformOptions): Promise<number> {
     liveUpdates: options.liveUpdates === true,
     liveUpdateEvery,
     runOurs: runOurs(compat, liveUpdateEvery),
+    ...(isOcaml(daemon) ? { known: OXENSTORED } : {}),
     onSeed: (seed, outcome) => process.stdout.write(outcomeText(seed, outcome)),
   });
   const count = (kind: Outcome['kind']) => outcomes.filter((one) => one.kind === kind).length;
   const died = count('died') > 0 ? `, in ${count('died')} the daemon died` : '';
+  const known = new Map<string, number>();
+  for (const one of outcomes)
+    if (one.kind === 'same')
+      for (const [name, times] of one.known ?? []) known.set(name, (known.get(name) ?? 0) + times);
+  for (const [name, times] of [...known].sort((a, b) => b[1] - a[1]))
+    process.stdout.write(`known (docs/daemons.md): ${name} ${times}\n`);
   process.stdout.write(
     `seeds ${seeds.from}..${seeds.to}, ${actions} actions each: ${count('different')} differ${died}\n`,
   );

@@ -1,6 +1,7 @@
 import { HEADER_BYTES, PAYLOAD_MAX } from '../../store/wire.ts';
 import { type Action, formatAction } from '../drive/script.ts';
 import { generateScript } from './generate.ts';
+import { type KnownDifference, knownDifference } from './known.ts';
 import { DaemonDied, runScript } from './run-script.ts';
 import { shrink } from './shrink.ts';
 
@@ -19,6 +20,8 @@ export interface ConformOptions {
   readonly liveUpdates: boolean;
   /** Both sides update themselves silently after so many actions each; 0 = never. Ours has to do it in `runOurs`. */
   readonly liveUpdateEvery: number;
+  /** Differences that are expected of this daemon; none for the C daemons. */
+  readonly known?: readonly KnownDifference[];
   readonly runOurs: RunScript;
   /** Called after every seed. */
   readonly onSeed?: (seed: string, outcome: Outcome) => void;
@@ -26,7 +29,8 @@ export interface ConformOptions {
 
 /** What a seed came to: the two agree, they disagree, or the daemon ended in the middle of the script. */
 export type Outcome =
-  | { readonly kind: 'same' }
+  /** `known`: how often each class of known differences was seen on the way. */
+  | { readonly kind: 'same'; readonly known?: ReadonlyMap<string, number> }
   | { readonly kind: 'different'; readonly difference: Difference }
   | { readonly kind: 'died'; readonly reason: string };
 
@@ -52,10 +56,12 @@ export async function conform(options: ConformOptions): Promise<readonly Outcome
 async function conformSeed(options: ConformOptions, seed: string): Promise<Outcome> {
   const { count, compat, liveUpdates, liveUpdateEvery } = options;
   // A script that is to survive live updates keeps out what a daemon does not survive then.
-  const script = generateScript({ seed, count, compat, liveUpdates: liveUpdates || liveUpdateEvery > 0 });
+  const dialect = options.known === undefined ? 'c' : 'ocaml';
+  const script = generateScript({ seed, count, compat, dialect, liveUpdates: liveUpdates || liveUpdateEvery > 0 });
   try {
-    const difference = await compareScript(options, script);
-    if (difference === undefined) return { kind: 'same' };
+    const seen = new Map<string, number>();
+    const difference = await compareScript(options, script, seen);
+    if (difference === undefined) return seen.size === 0 ? { kind: 'same' } : { kind: 'same', known: seen };
     return { kind: 'different', difference: { seed, ...difference } };
   } catch (error) {
     if (!(error instanceof DaemonDied)) throw error;
@@ -63,12 +69,15 @@ async function conformSeed(options: ConformOptions, seed: string): Promise<Outco
   }
 }
 
-/** Compare on one script; a difference comes back shrunk. */
+type Sides = Pick<ConformOptions, 'daemon' | 'runOurs' | 'liveUpdateEvery' | 'known'>;
+
+/** Compare on one script; a difference comes back shrunk. `seen`: counts the known ones that were met. */
 export async function compareScript(
-  options: Pick<ConformOptions, 'daemon' | 'runOurs' | 'liveUpdateEvery'>,
+  options: Sides,
   script: readonly Action[],
+  seen?: Map<string, number>,
 ): Promise<Omit<Difference, 'seed'> | undefined> {
-  const first = await firstDifference(options, script);
+  const first = await firstDifference(options, script, seen);
   if (first === undefined) return undefined;
   const failing = script.slice(0, first.at + 1);
   const lastLine = formatAction(failing[first.at]!);
@@ -147,14 +156,19 @@ interface Disagreement {
 }
 
 async function firstDifference(
-  options: Pick<ConformOptions, 'daemon' | 'runOurs' | 'liveUpdateEvery'>,
+  options: Sides,
   script: readonly Action[],
+  seen?: Map<string, number>,
 ): Promise<Disagreement | undefined> {
   const daemon = await runDaemon(options.daemon, script, options.liveUpdateEvery);
   const ours = await options.runOurs(script);
   for (const [at, lines] of daemon.entries()) {
     const other = ours[at] ?? [];
-    if (comparable(lines) !== comparable(other)) return { at, daemon: lines, ours: other };
+    if (comparable(lines) === comparable(other)) continue;
+    const known = options.known && knownDifference({ action: script[at]!, daemon: lines, ours: other }, options.known);
+    if (known === undefined) return { at, daemon: lines, ours: other };
+    seen?.set(known.name, (seen.get(known.name) ?? 0) + 1);
+    if (known.parts) return undefined; // the rest of the script cannot be compared
   }
   return undefined;
 }

@@ -22,6 +22,11 @@ const STATUS_SECONDS = 3;
 const PORT_BASE = 100;
 const PAGE_OCTETS = 4096;
 
+/** Whether a daemon is an oxenstored: by its name, as there is no other way to tell before it runs. */
+export function isOcaml(binary: string): boolean {
+  return basename(binary).startsWith('oxenstored');
+}
+
 /** Enough for the slowest machine: what takes longer has hung, and the daemon is no further use. */
 const HANG_MS = 20_000;
 
@@ -529,8 +534,8 @@ async function launch(options: DaemonOptions): Promise<Successor> {
   const control = new Promise<Socket>((resolve) => server.once('connection', resolve));
   await new Promise<void>((resolve) => server.listen(join(dir, 'control'), resolve));
 
-  const isOcaml = basename(options.binary).startsWith('oxenstored');
-  const own = isOcaml
+  const ocaml = isOcaml(options.binary);
+  const own = ocaml
     ? ['--no-fork', '--config-file', join(dir, 'oxenstored.conf')]
     : ['--no-fork', '--pid-file', join(dir, 'pid')];
   const left = options.succeeds === undefined ? undefined : await bequeath(dir, options.succeeds);

@@ -15,6 +15,8 @@ export interface ScriptPlan {
   readonly compat: '4.17' | '4.22';
   /** Whether the store live-updates itself now and then. */
   readonly liveUpdates: boolean;
+  /** Which daemon judges; of an oxenstored, what it is known to do otherwise at once is left out. */
+  readonly dialect?: 'c' | 'ocaml';
 }
 
 /** What a domid that the script uses can be: its ring served, released by hand, not there, or beyond the script's reach. */
@@ -60,7 +62,24 @@ const SPECIALS_422 = [
 const NAMES = ['a', 'b', 'c', 'data', 'x-1', 'Y_2', 'z@', '0'] as const;
 
 export function generateScript(plan: ScriptPlan): readonly Action[] {
-  return new Writer(plan).write();
+  const script = new Writer(plan).write();
+  return plan.dialect === 'ocaml' ? script.map(withBody).filter(isForOcaml) : script;
+}
+
+/** An oxenstored does not see a message without a body until the next one comes. */
+function withBody(action: Action): Action {
+  const isEmpty = action.kind === 'message' && action.payload.length === 0;
+  return isEmpty && action.op === 'TRANSACTION_START' ? { ...action, payload: new Uint8Array(1) } : action;
+}
+
+/** Leaves out what would part an oxenstored from ours in the first lines already (docs/daemons.md). */
+function isForOcaml(action: Action): boolean {
+  if (action.kind !== 'message') return true;
+  const { op, payload } = action;
+  if (typeof op === 'number' || op === 'DIRECTORY_PART' || op === 'CONTROL' || op === 'SET_TARGET') return false;
+  if (op === 'INTRODUCE' || op === 'RELEASE' || op === 'RESUME') return false;
+  if (payload.length === 0 || payload.length > 1900) return false;
+  return op === 'WRITE' || payload.at(-1) === 0;
 }
 
 class Writer {

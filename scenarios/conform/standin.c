@@ -55,6 +55,8 @@
 #define SOON_MS 8000
 /* A C daemon asks to be woken after this time as long as requests are put aside; nothing happens then. */
 #define RETRY_MS 1000
+/* An oxenstored waits for less than a millisecond by asking again and again: so often in a row, and time passes. */
+#define SPINS_MAX 1000
 
 enum { STATUS_VIRQ, STATUS_NOTIFIES, STATUS_OWED, STATUS_SECONDS, STATUS_MILLIS, STATUS_PORTS = 64 };
 enum { DOM_EXISTS, DOM_SHUTDOWN, DOM_REASON, DOM_DYING, DOM_CHANGED, DOM_UNIQUE_ID = 8, DOM_OCTETS = 16 };
@@ -286,7 +288,7 @@ int poll(struct pollfd *fds, nfds_t count, int timeout)
 	static int (*next)(struct pollfd *, nfds_t, int);
 	static struct pollfd *all;
 	static nfds_t room;
-	static int probed;
+	static int probed, spins;
 	int n;
 
 	if (!next)
@@ -304,6 +306,10 @@ int poll(struct pollfd *fds, nfds_t count, int timeout)
 		n = next(fds, count, 0);
 		if (n || timeout != RETRY_MS)
 			probed = 0;
+		if (n || timeout)
+			spins = 0;
+		else if (++spins > SPINS_MAX)
+			jump(1);
 		if (n || !timeout)
 			return n;
 		if (timeout == RETRY_MS && !probed) {
