@@ -201,7 +201,8 @@ export const OXENSTORED: readonly KnownDifference[] = [
   {
     name: 'orphan-events',
     parts: false,
-    is: (d) => d.action.kind === 'destroy' && moreEvents({ ...d, theirs: d.ours, ours: d.theirs }),
+    // A connection that consumed nothing meanwhile sees it only when it is freed.
+    is: (d) => /^(destroy|free)$/.test(d.action.kind) && moreEvents({ ...d, theirs: d.ours, ours: d.theirs }),
   },
   {
     name: 'protocol-break',
