@@ -210,8 +210,9 @@ function restoreOutput(state: DaemonState, conn: Connection, data: Uint8Array, r
     if (end > data.length) break;
     const isEvent = view.getUint32(at, true) === XS.WATCH_EVENT;
     const expires = isEvent && state.isLimited(conn) && state.options.watchEventSeconds > 0;
-    push(isEvent ? 'event' : 'reply', data.slice(at, end), expires ? state.host.nowMs() + EVENT_TIMEOUT_MS : 0);
-    if (expires) state.noteDeadline(conn);
+    const deadlineMs = expires ? state.host.nowMs() + EVENT_TIMEOUT_MS : 0;
+    push(isEvent ? 'event' : 'reply', data.slice(at, end), deadlineMs);
+    if (expires) state.noteDeadline(conn, deadlineMs);
     at = end;
   }
   if (at < data.length) push('restored', data.slice(at), 0);

@@ -426,13 +426,17 @@ export class DaemonState {
     this.onInputAllowed(cause.conn);
   }
 
-  noteDeadline(conn: Connection): void {
+  /** Nothing has to be dropped before this time: deadlines are looked at only then, however many wait. */
+  #firstDeadlineMs = Number.POSITIVE_INFINITY;
+
+  noteDeadline(conn: Connection, deadlineMs: number): void {
     this.#withDeadlines.add(conn);
+    if (deadlineMs < this.#firstDeadlineMs) this.#firstDeadlineMs = deadlineMs;
   }
 
   /** Drop events whose time is up and of which no octet was written (store.md 10.4). */
   expireEvents(nowMs: number): void {
-    if (this.#withDeadlines.size > 0) this.#expire(nowMs);
+    if (nowMs >= this.#firstDeadlineMs) this.#expire(nowMs);
     if (this.#waitingForCredit.size === 0) return;
     for (const conn of [...this.#waitingForCredit]) {
       const credit = this.domains.record(conn.domid)?.credit;
@@ -444,6 +448,7 @@ export class DaemonState {
   }
 
   #expire(nowMs: number): void {
+    this.#firstDeadlineMs = Number.POSITIVE_INFINITY;
     for (const conn of this.#withDeadlines) {
       let earliest = 0;
       for (let i = 0; i < conn.out.length; i++) {
@@ -458,16 +463,14 @@ export class DaemonState {
         if (conn.isLimited) this.onInputAllowed(conn); // its memory may have been what stopped it
       }
       if (earliest === 0) this.#withDeadlines.delete(conn);
+      else if (earliest < this.#firstDeadlineMs) this.#firstDeadlineMs = earliest;
     }
   }
 
   /** When the loop must run again although nothing happens; monotonic ms. */
   nextDeadlineMs(): number | undefined {
     let next = this.#withDelayed.size > 0 ? this.host.nowMs() + 1_000 : Number.POSITIVE_INFINITY;
-    for (const conn of this.#withDeadlines) {
-      const first = conn.out.find((out) => out.deadlineMs > 0 && out.sent === 0);
-      if (first !== undefined) next = Math.min(next, first.deadlineMs);
-    }
+    next = Math.min(next, this.#firstDeadlineMs);
     for (const conn of this.#waitingForCredit) {
       const credit = this.domains.record(conn.domid)?.credit;
       if (credit !== undefined) next = Math.min(next, this.host.nowMs() + Math.max(1, this.rate.waitMs(credit)));
