@@ -92,21 +92,32 @@ export class RecordReader {
   readonly #reader: Reader;
   readonly #byType: readonly (AnySchema | undefined)[];
   readonly #limit: number;
+  /** Offset of `bytes` in the image. */
+  readonly #base: number;
+  readonly #isPart: boolean;
 
-  constructor(bytes: Uint8Array, options: DecodeOptions = {}) {
-    const header = decodeHeader(bytes, options);
-    this.header = header.ok ? header.value : undefined;
-    this.failure = header.ok ? undefined : header.failure;
+  /** @param part `bytes` are whole records from the middle of an image, more of which may follow. */
+  constructor(bytes: Uint8Array, options: DecodeOptions = {}, part?: ImagePart) {
     this.#reader = new Reader(bytes);
+    if (part === undefined) {
+      const header = decodeHeader(bytes, options);
+      this.header = header.ok ? header.value : undefined;
+      this.failure = header.ok ? undefined : header.failure;
+      this.#reader.pos = IMAGE_HEADER_BYTES;
+    } else {
+      this.header = part.header;
+      this.index = part.index - 1;
+    }
+    this.#base = part?.offset ?? 0;
+    this.#isPart = part?.isWhole === true;
     this.#reader.littleEndian = !this.header?.bigEndian;
-    this.#reader.pos = IMAGE_HEADER_BYTES;
     this.#limit = bytes.length;
     this.#byType = schemasByType(options.dialect ?? v2);
   }
 
   /** Offset of the next record header. */
   get pos(): number {
-    return this.#reader.pos;
+    return this.#base + this.#reader.pos;
   }
 
   /** The next record, END included; `undefined` = after END, or `failure` is set. */
@@ -114,8 +125,9 @@ export class RecordReader {
     if (this.failure !== undefined || this.ended) return undefined;
     const reader = this.#reader;
     const at = reader.pos;
+    if (at === this.#limit && this.#isPart) return undefined;
     this.index++;
-    this.offset = at;
+    this.offset = this.#base + at;
     if (at === this.#limit) return this.#fail('', at, '', 'the image ends without END');
     if (at + 4 > this.#limit) return this.#short('', at, 'type', 4);
     const type = reader.view.getUint32(at, reader.littleEndian);
@@ -163,9 +175,19 @@ export class RecordReader {
   }
 
   #fail(name: string, offset: number, path: string, reason: string): undefined {
-    this.failure = { offset, record: this.index, name, path, reason };
+    this.failure = { offset: this.#base + offset, record: this.index, name, path, reason };
     return undefined;
   }
+}
+
+/** A piece of an image behind its header. */
+export interface ImagePart {
+  readonly header: ImageHeader;
+  /** Number of its first record, and where in the image that stands. */
+  readonly index: number;
+  readonly offset: number;
+  /** It ends with a record, and is not the last piece. */
+  readonly isWhole: boolean;
 }
 
 /** Yields the records of an image one at a time, END included, with their offsets; a failure is yielded last. */
@@ -200,9 +222,17 @@ export interface WriterOptions {
   readonly bigEndian?: boolean;
   /** Octets to make room for at first, when the size can be guessed. */
   readonly capacity?: number;
+  /** Takes the image piece by piece as it is written, so that it is never held as a whole; a piece is good until the next. */
+  readonly sink?: (piece: Uint8Array) => void;
 }
 
-/** Writes an image record by record into one growing buffer. A record that fails leaves no octets behind. */
+/** With a sink: how much is written before it gets it. */
+const PIECE_BYTES = 1 << 20;
+
+/**
+ * Writes an image record by record, into one growing buffer or piece by piece into a sink. A record that fails leaves no
+ * octets behind.
+ */
 export class ImageWriter {
   readonly #writer: Writer;
   readonly #byKind: ReadonlyMap<string, AnySchema>;
@@ -210,9 +240,14 @@ export class ImageWriter {
   count = 0;
   #ended = false;
   #failure: FormatFailure | undefined = undefined;
+  readonly #sink: ((piece: Uint8Array) => void) | undefined;
+  /** Octets that the sink has got. */
+  #gone = 0;
 
   constructor(dialect: Dialect, options: WriterOptions = {}) {
-    const { version = dialect.version, bigEndian = false, capacity } = options;
+    const { version = dialect.version, bigEndian = false, sink } = options;
+    const { capacity = sink === undefined ? undefined : 2 * PIECE_BYTES } = options;
+    this.#sink = sink;
     this.#writer = new Writer(capacity);
     this.#byKind = schemasByKind(dialect);
     if (!dialect.versions.includes(version))
@@ -232,13 +267,21 @@ export class ImageWriter {
 
   /** Offset at which the next record will start: the size so far. */
   get offset(): number {
-    return this.#writer.pos;
+    return this.#gone + this.#writer.pos;
+  }
+
+  #flush(): void {
+    const writer = this.#writer;
+    this.#sink?.(writer.bytes.subarray(0, writer.pos));
+    this.#gone += writer.pos;
+    writer.pos = 0;
   }
 
   /** Appends one record. Returns the failure, or undefined. Errors: values that do not fit, records after END. */
   append(record: StateRecord): FormatFailure | undefined {
     if (this.#failure !== undefined) return this.#failure;
     const writer = this.#writer;
+    if (writer.pos >= PIECE_BYTES && this.#sink !== undefined) this.#flush();
     const at = writer.pos;
     if (this.#ended) return this.#fail(record, at, '', 'comes after END');
     if (record.kind === 'UNKNOWN') return this.#appendUnknown(record);
@@ -262,16 +305,20 @@ export class ImageWriter {
     return undefined;
   }
 
-  /** The finished image: a window on the writer's buffer, so write no more. Errors: no END. */
+  /** The finished image: a window on the writer's buffer, so write no more; with a sink, nothing. Errors: no END. */
   finish(trailing?: Uint8Array): FormatResult<Uint8Array> {
     const writer = this.#writer;
     const fail = (reason: string): FormatResult<Uint8Array> => ({
       ok: false,
-      failure: { offset: writer.pos, record: this.count, name: '', path: '', reason },
+      failure: { offset: this.offset, record: this.count, name: '', path: '', reason },
     });
     if (this.#failure !== undefined) return { ok: false, failure: this.#failure };
     if (!this.#ended) return fail('the image ends without END');
     if (trailing !== undefined && !writer.octets(trailing)) return fail(writer.failure?.reason ?? '');
+    if (this.#sink !== undefined) {
+      this.#flush();
+      return { ok: true, value: NOTHING };
+    }
     return { ok: true, value: writer.bytes.subarray(0, writer.pos) };
   }
 
@@ -316,7 +363,7 @@ export class ImageWriter {
   }
 
   #fail(record: StateRecord, offset: number, path: string, reason: string): FormatFailure {
-    return { offset, record: this.count, name: record.kind, path, reason };
+    return { offset: this.#gone + offset, record: this.count, name: record.kind, path, reason };
   }
 }
 

@@ -60,6 +60,7 @@ export {
   type StateImage,
   type WriterOptions,
 } from './image.ts';
+export { recordsInPieces } from './image-pieces.ts';
 export { DEFAULT_KNOBS, type Knobs } from './knobs.ts';
 export {
   type ConnectionData,

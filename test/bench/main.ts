@@ -6,6 +6,7 @@ import type { Setting } from '../../scenarios/scenario.ts';
 import { type Actor, Machine } from '../../sim/index.ts';
 import { besideDaemon } from './beside-daemon.ts';
 import type { ManyDomains } from './many.ts';
+import { millionNodes } from './million.ts';
 import { ringRequests } from './ring.ts';
 import { updatePause } from './update.ts';
 
@@ -99,6 +100,18 @@ for (const nodes of [1_000, 100_000]) {
     `${`live update of ${nodes.toLocaleString('en')} nodes (v2)`.padEnd(46)} ${wallMs.toFixed(1).padStart(12)} ms wall, ${virtualMs.toFixed(1)} ms virtual, ${imageBytes.toLocaleString('en')} octets\n`,
   );
 }
+const million = millionNodes();
+for (const [name, rate, records] of [
+  ['a million nodes to a file (v2), by pieces', million.writeMBs, million.writeRecords],
+  ['a million nodes from a file, by pieces', million.readMBs, million.readRecords],
+] as const)
+  process.stdout.write(
+    `${name.padEnd(46)} ${rate.toLocaleString('en').padStart(12)} MB/s, ${records.toLocaleString('en')} records/s, ${million.megabytes.toFixed(0)} MB\n`,
+  );
+process.stdout.write(
+  `${'  memory that they took'.padEnd(46)} ${million.heldMiB.toFixed(0).padStart(12)} MiB at most\n`,
+);
+
 process.stdout.write('\ndomains with 50 nodes and 10 watches each, two of them working\n');
 for (const domains of [2, 2_000]) {
   const program = `import('${join(import.meta.dirname, 'many.js')}').then((m) => console.log(JSON.stringify(m.manyDomains(${domains}))))`;
