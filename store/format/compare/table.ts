@@ -210,6 +210,9 @@ export const COMPARE_RULES = {
   'rule-stricter': rule('rules', 'A rule among the records finds more faults.', SAME, 'stricter'),
   'rule-looser': rule('rules', 'A rule among the records finds fewer faults.', 'stricter', SAME),
 
+  'remark-added': rule('rules', 'Something among the records is remarked on, and accepted.', SAME, SAME),
+  'remark-removed': rule('rules', 'Something among the records is not remarked on any more.', SAME, SAME),
+
   'unknown-records-refused': rule('readers', 'Readers stop at a record of an unknown type.', SAME, 'stricter'),
   'unknown-records-skipped': rule('readers', 'Readers skip a record of an unknown type.', 'stricter', SAME),
   'empty-records-refused': rule(
