@@ -170,8 +170,11 @@ class FieldsWalk {
     const grown = INT_BYTES[fresh.type] - INT_BYTES[old.type];
     const text = `${fresh.type}, before ${old.type}`;
     const what = role ?? 'int';
-    if (grown !== 0) this.#push(`${what}-${grown > 0 ? 'widened' : 'narrowed'}`, place, text);
-    else if (old.type !== fresh.type) this.#push('int-sign-changed', place, text, signed(old.type, fresh.type));
+    if (grown !== 0) {
+      // A value that needs all octets of the wider one.
+      const values = role !== undefined ? {} : grown > 0 ? { newValue: 'wide' } : { oldValue: 'wide' };
+      this.#push(`${what}-${grown > 0 ? 'widened' : 'narrowed'}`, place, text, values);
+    } else if (old.type !== fresh.type) this.#push('int-sign-changed', place, text, signed(old.type, fresh.type));
     if (old.order !== fresh.order)
       this.#push(
         'field-byte-order-changed',
@@ -292,7 +295,9 @@ class FieldsWalk {
   #tables(old: Fields, fresh: Fields, prefix: Prefix): void {
     const [before, now] = [listsOf(old), listsOf(fresh)];
     for (const name of before)
-      if (now.includes(name)) this.same.set(prefix.old + name, prefix.fresh + name);
+      if (now.includes(name))
+        for (const part of ['name', 'value'])
+          this.same.set(`${prefix.old}${name}.${part}`, `${prefix.fresh}${name}.${part}`);
       else this.changes.push({ rule: 'table-list-removed', oldPath: prefix.old + name, detail: `${name} is gone` });
     for (const name of now)
       if (!before.includes(name))
