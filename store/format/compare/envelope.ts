@@ -77,7 +77,7 @@ function versionChanges({ old, fresh }: Both): Change[] {
     if (!now.includes(version))
       found.push({
         ...change('version-dropped', `${version} is not read any more`, [{ ...EMPTY, version }]),
-        newProbes: [],
+        newProbes: [EMPTY],
       });
   for (const version of now)
     if (!before.includes(version) && version !== is)
