@@ -28,7 +28,8 @@ export function declaredChanges(both: Both): Change[] {
       if (told === undefined) return [];
       const rename = isStricter ? toOld : toNew;
       const kinds = told.of.filter((kind) => (isStricter ? toOld : toNew).has(kind));
-      const breaches = kinds.map((kind) => breachOf(told, kind, rename));
+      const writer = isStricter ? old : fresh;
+      const breaches = kinds.map((kind) => breachOf(told, kind, rename, writer));
       if (breaches.length === 0) return [];
       const judge = { by: 'rule', rules: [told.rule] } as const;
       const text = `${told.rule}: ${told.text}${detail === '' ? '' : ` (${detail})`}`;
@@ -104,7 +105,7 @@ function scope(old: Rule, fresh: Rule): CompareRuleId[] {
 }
 
 /** A file that breaks a rule, of records named as the writer names them. */
-function breachOf(rule: Rule, kind: string, rename: ReadonlyMap<string, string>): Probe {
+function breachOf(rule: Rule, kind: string, rename: ReadonlyMap<string, string>, writer: Side): Probe {
   const named = rename.get(kind) ?? kind;
   const [focus, set] = whereOf(rule.where);
   const one: RecordProbe = { kind: named, ...(focus === undefined ? {} : { focus }), set };
@@ -115,10 +116,10 @@ function breachOf(rule: Rule, kind: string, rename: ReadonlyMap<string, string>)
     case 'be-single':
       return { records: [one, one] };
     case 'be-unique':
-      return { records: [...leaders(rule.key, rename), one, one] };
+      return { records: [...leaders(rule.key, rename, writer), one, one] };
     case 'be-known':
     case 'follow':
-      return { records: [...leaders(rule.must === 'be-known' ? rule.key : [], rename), one] };
+      return { records: [...leaders(rule.must === 'be-known' ? rule.key : [], rename, writer), one] };
     case 'fit':
       return holding(rule.field, 60_000);
     case 'be-something':
@@ -143,11 +144,13 @@ function breachOf(rule: Rule, kind: string, rename: ReadonlyMap<string, string>)
   }
 }
 
-/** Records that a key looks back at: `DOMAIN_START:domid`. */
-function leaders(key: readonly string[], rename: ReadonlyMap<string, string>): RecordProbe[] {
-  return key.flatMap((place) =>
-    place.includes(':') ? [{ kind: rename.get(place.split(':')[0] ?? '') ?? place.split(':')[0] ?? '' }] : [],
-  );
+/** Records that a key looks back at, `DOMAIN_START:domid`, if the writer has them. */
+function leaders(key: readonly string[], rename: ReadonlyMap<string, string>, writer: Side): RecordProbe[] {
+  return key.flatMap((place) => {
+    const [kind = '', field] = place.split(':');
+    const named = rename.get(kind) ?? kind;
+    return field !== undefined && writer.records.some(({ name }) => name === named) ? [{ kind: named }] : [];
+  });
 }
 
 /** What makes a rule look at a record: the alternative it must have, and values of its fields. */

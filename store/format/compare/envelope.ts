@@ -133,13 +133,13 @@ export function endOf({ format, records }: Side) {
   return format.end === undefined ? undefined : records.find(({ name }) => name === format.end);
 }
 
-/** Files of one record each, of those that both sides have; unchanged ones if there are any. */
+/** Files of one kind of record each, of those that both sides have; unchanged ones if there are any. Two of them, as the end would do for a reader that goes astray in zeroes. */
 export function someRecords({ old, fresh, pairs }: Both): readonly [Probe[], Probe[]] {
   const choice = pairs.filter((pair) => pair.old.name !== old.format.end && pair.fresh.name !== fresh.format.end);
   const steady = choice.filter(({ diff }) => diff.changes.length === 0);
   const used = steady.length > 0 ? steady : choice;
   return [
-    used.map((pair) => ({ records: [{ kind: pair.old.name }] })),
-    used.map((pair) => ({ records: [{ kind: pair.fresh.name }] })),
+    used.map((pair) => ({ records: [{ kind: pair.old.name }, { kind: pair.old.name }] })),
+    used.map((pair) => ({ records: [{ kind: pair.fresh.name }, { kind: pair.fresh.name }] })),
   ];
 }

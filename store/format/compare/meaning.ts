@@ -18,6 +18,9 @@ export interface Difference {
   readonly written?: string;
   readonly read?: string;
   readonly text: string;
+  /** Of what is lost or made up: where, and what it is. */
+  readonly place?: string;
+  readonly value?: string;
 }
 
 /** All values of a record, padding left out. */
@@ -124,11 +127,23 @@ export function differencesOf(
           text: `${shown(leaf)} written ${leaf.text}, read ${other.text}`,
         });
     } else if (!leaf.isEmpty)
-      found.push({ how: 'lost', written: leaf.path, text: `${shown(leaf)} ${leaf.text} is lost` });
+      found.push({
+        how: 'lost',
+        written: leaf.path,
+        text: `${shown(leaf)} ${leaf.text} is lost`,
+        place: shown(leaf),
+        value: leaf.text,
+      });
   }
   for (const leaf of there.values())
     if (!leaf.isEmpty)
-      found.push({ how: 'made up', read: leaf.path, text: `${shown(leaf)} read ${leaf.text}, never written` });
+      found.push({
+        how: 'made up',
+        read: leaf.path,
+        text: `${shown(leaf)} read ${leaf.text}, never written`,
+        place: shown(leaf),
+        value: leaf.text,
+      });
   return found;
 }
 

@@ -288,12 +288,27 @@ function faultsOf(
 
 function outcomeOf(verdict: Verdict, shows: readonly Difference[]): string {
   if (verdict === 'same') return 'same meaning';
-  const sorted = (['misread', 'made up', 'lost'] as const).flatMap((how) => shows.filter((one) => one.how === how));
+  const sorted = (['misread', 'made up', 'lost'] as const).flatMap((how) =>
+    joined(shows).filter((one) => one.how === how),
+  );
   const more = sorted.length > 3 ? `; ${sorted.length - 3} more` : '';
   return `${verdict}: ${sorted
     .slice(0, 3)
     .map(({ text }) => text)
     .join('; ')}${more}`;
+}
+
+/** What is lost in one place and made up in another, of the same value: one thing that became another. */
+function joined(shows: readonly Difference[]): readonly Difference[] {
+  const [lost, made] = [shows.filter(({ how }) => how === 'lost'), shows.filter(({ how }) => how === 'made up')];
+  const taken = new Set<Difference>();
+  for (const one of lost) {
+    const other = made.find((it) => !taken.has(it) && it.value !== undefined && it.value === one.value);
+    if (other === undefined) continue;
+    taken.add(one).add(other);
+    shows = [...shows, { how: 'misread', text: `${one.place} ${one.value} is read as ${other.place}` }];
+  }
+  return shows.filter((one) => !taken.has(one));
 }
 
 function hexOf(octets: Uint8Array): string {

@@ -195,14 +195,15 @@ function orderChanges({ old, fresh, pairs }: Both): Change[] {
         newCommon.find((one) => named(one) === named(b)),
       ];
       if (x === undefined || y === undefined || told.has(named(a)) || told.has(named(b))) continue;
-      if (Math.sign(a.stage - b.stage) === Math.sign(x.stage - y.stage)) continue;
+      // In one stage they come as they come: that is no order which another one could contradict.
+      if ((a.stage - b.stage) * (x.stage - y.stage) >= 0) continue;
       told.add(named(a));
       const sorted = x.stage <= y.stage ? [x, y] : [y, x];
       found.push({
         rule: 'record-moved',
         oldRecord: a.oldKind,
         newRecord: a.kind,
-        detail: `${named(a)} comes ${order(x.stage - y.stage)} ${named(b)}, before ${order(a.stage - b.stage)}`,
+        detail: `${named(a)} comes ${order(x.stage - y.stage)} ${named(b)}, which was ${order(a.stage - b.stage)}`,
         judge: BODY,
         oldProbes: [{ records: [probe(a.oldKind, a.nodes), probe(b.oldKind, b.nodes)] }],
         newProbes: [{ records: sorted.map(({ kind, nodes }) => probe(kind, nodes)) }],
@@ -212,7 +213,7 @@ function orderChanges({ old, fresh, pairs }: Both): Change[] {
 }
 
 function order(difference: number): string {
-  return difference < 0 ? 'before' : difference > 0 ? 'behind' : 'among';
+  return difference < 0 ? 'before' : 'behind';
 }
 
 /** What makes a node one of these. */

@@ -149,7 +149,7 @@ export const COMPARE_RULES = {
   'constant-changed': rule('fields', 'A number or the octets that are always the same are others.', WIRE, WIRE),
   'minimum-raised': rule('fields', 'The smallest number allowed is larger.', SAME, 'stricter'),
   'minimum-lowered': rule('fields', 'The smallest number allowed is smaller.', 'stricter', SAME),
-  'padding-gained-meaning': rule('fields', 'Octets that were padding mean something.', LOST, SAME),
+  'padding-gained-meaning': rule('fields', 'Octets that were padding mean something.', ['meaning', 'compatible'], SAME),
   'field-became-padding': rule('fields', 'A field is padding now.', SAME, LOST),
   'padding-added': rule('fields', 'Octets without meaning are new.', MOSTLY_WIRE, MOSTLY_WIRE),
   'padding-removed': rule('fields', 'Octets without meaning are gone.', MOSTLY_WIRE, MOSTLY_WIRE),
