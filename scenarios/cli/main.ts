@@ -3,7 +3,7 @@ import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { SCENARIOS } from '../catalogue/index.ts';
 import { conformCommand } from './conform.ts';
 import { driveCommand } from './drive.ts';
-import { imageCommand } from './image.ts';
+import { addImageCommands } from './image/commands.ts';
 import { listCommand, runCommand, sweepCommand } from './run.ts';
 import { serveCommand } from './serve.ts';
 
@@ -77,13 +77,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     .option('--live-updates', 'with live updates in the scripts')
     .option('--live-update-every <k>', 'on both sides, silently after so many actions', positive, 0)
     .action(async (options) => done(await conformCommand(options)));
-  const image = program.command('image').description('look into a live-update image');
-  image
-    .command('decode')
-    .description('print an image record by record')
-    .argument('<file>', 'the image')
-    .option('--json', 'for programs')
-    .action((file, options) => done(imageCommand(file, options)));
+  addImageCommands(program, done);
 
   try {
     await program.parseAsync(argv as string[]);

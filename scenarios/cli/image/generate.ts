@@ -1,0 +1,24 @@
+import { Streams } from '../../../sim/index.ts';
+import { damageFile } from '../../../store/format/generate.ts';
+import { formatFailure } from '../../../store/format/index.ts';
+import { tell, writeOctets } from './io.ts';
+import { namedFormat } from './named.ts';
+
+export interface GenerateOptions {
+  readonly format: string;
+  readonly seed: string;
+  readonly size: number;
+  readonly damage?: true;
+  readonly out: string;
+}
+
+/** Write a file drawn at random: a sound one, or one with a few things broken. The same seed gives the same octets. */
+export async function generateCommand(options: GenerateOptions): Promise<number> {
+  const format = await namedFormat(options.format);
+  const streams = new Streams(options.seed);
+  const made = format.generate(streams.for(`image/generate/${format.name}`), options.size);
+  if (!made.ok) return tell([`${options.out}: ${formatFailure(made.failure)}`]);
+  const octets = options.damage ? damageFile(made.value, streams.for(`image/damage/${format.name}`)) : made.value;
+  writeOctets(options.out, octets);
+  return 0;
+}

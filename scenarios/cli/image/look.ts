@@ -1,0 +1,84 @@
+import type { FileRow } from '../../../store/format/annotate.ts';
+import { escapeOctets, formatFailure, textOf } from '../../../store/format/index.ts';
+import { differencesText, diffStates, type LabFormat } from '../../../store/format/model/index.ts';
+import { readOctets, tell } from './io.ts';
+import { formatFor } from './named.ts';
+
+interface LookOptions {
+  readonly format?: string;
+  readonly json?: true;
+}
+
+/** Print an image record by record; what could be read before a fault is printed, then the fault. Exit 1: it is broken. */
+export async function decodeCommand(file: string, options: LookOptions): Promise<number> {
+  const octets = readOctets(file);
+  const format = await formatFor(file, octets, options.format);
+  const json = format.json(octets);
+  if (!options.json) process.stdout.write(format.show(octets));
+  else if (json.ok) process.stdout.write(`${JSON.stringify(json.value, null, 2)}\n`);
+  return json.ok ? 0 : tell([`${file}: ${formatFailure(json.failure)}`]);
+}
+
+/** Print every octet with the field that it belongs to. Exit 1: it is broken; what can be followed is printed. */
+export async function annotateCommand(file: string, options: LookOptions): Promise<number> {
+  const octets = readOctets(file);
+  const format = await formatFor(file, octets, options.format);
+  const { rows, failure } = format.annotate(octets);
+  if (options.json) process.stdout.write(`${JSON.stringify(rows.map(rowJson), null, 2)}\n`);
+  else process.stdout.write(rows.map(rowText).join(''));
+  return failure === undefined ? 0 : tell([`${file}: ${formatFailure(failure)}`]);
+}
+
+const SHOWN_BYTES = 16;
+
+/** Offset, octets, record, field, value, meaning. */
+function rowText({ offset, bytes, record, name, path, value, meaning }: FileRow): string {
+  const shown = Array.from(bytes.subarray(0, SHOWN_BYTES), (octet) => octet.toString(16).padStart(2, '0')).join(' ');
+  const hex = bytes.length > SHOWN_BYTES ? `${shown} ..(${bytes.length})` : shown;
+  const where = `${record < 0 ? '' : `${record} `}${name}${path === '' ? '' : ` ${path}`}`;
+  const text = `${where} = ${value ?? escapeOctets(bytes, 64)}${meaning === '' ? '' : `  ${meaning}`}`;
+  return `${offset.toString(16).padStart(8, '0')} ${hex.padEnd(47)}  ${text}\n`;
+}
+
+/** Octets as a string of one code point each, a u64 as decimal digits. */
+function rowJson({ bytes, value, ...row }: FileRow): unknown {
+  const number = typeof value === 'bigint' ? String(value) : value;
+  return { ...row, length: bytes.length, value: number ?? textOf(bytes) };
+}
+
+/** Say what is wrong with an image, and what is worth a note. Exit 1: something is wrong. */
+export async function validateCommand(file: string, options: LookOptions): Promise<number> {
+  const octets = readOctets(file);
+  const format = await formatFor(file, octets, options.format);
+  const findings = format.validate(octets);
+  for (const finding of findings) {
+    const note = finding.severity === 'note' ? 'note: ' : '';
+    process.stdout.write(`${note}${formatFailure(finding)} [${finding.rule}]\n`);
+  }
+  return findings.some(({ severity }) => severity === 'error') ? 1 : 0;
+}
+
+/** Compare what two images say, whatever their formats. Exit 1: they differ, or one is broken. */
+export async function diffCommand(
+  a: string,
+  b: string,
+  options: LookOptions & { readonly formatB?: string },
+): Promise<number> {
+  const states = [];
+  for (const [file, name] of [
+    [a, options.format],
+    [b, options.formatB ?? options.format],
+  ] as const) {
+    const octets = readOctets(file);
+    const format: LabFormat = await formatFor(file, octets, name);
+    const read = format.read(octets);
+    if (!read.ok) return tell([`${file}: ${formatFailure(read.failure)}`]);
+    states.push(read.value.state);
+  }
+  const [first, second] = states;
+  if (first === undefined || second === undefined) return 1;
+  const differences = diffStates(first, second);
+  if (options.json) process.stdout.write(`${JSON.stringify(differences, null, 2)}\n`);
+  else process.stdout.write(differencesText(differences));
+  return differences.length === 0 ? 0 : 1;
+}
