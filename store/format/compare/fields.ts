@@ -62,7 +62,9 @@ class FieldsWalk {
       const place = { old: prefix.old + pair.oldName, fresh: prefix.fresh + pair.newName };
       const isLast = isTail && newNames.at(-1) === pair.newName && oldNames.at(-1) === pair.oldName;
       if (!steady.has(pair)) this.#moved(pair, place, roleOf(fresh, pair.newName));
-      this.#field(pair, place, roleOf(fresh, pair.newName), isLast);
+      // What it tells about another field is told of that one.
+      const isCount = roleOf(old, pair.oldName) !== undefined || roleOf(fresh, pair.newName) !== undefined;
+      this.#field(pair, place, roleOf(fresh, pair.newName), isLast, isCount);
     }
     const [gone, come] = [
       oldNames.filter((name) => !pairs.some((one) => one.oldName === name)),
@@ -119,9 +121,9 @@ class FieldsWalk {
   }
 
   /** Two fields that stand for each other. */
-  #field(pair: Pair, place: Prefix, role: Role, isTail: boolean): void {
+  #field(pair: Pair, place: Prefix, role: Role, isTail: boolean, isCount: boolean): void {
     const { old, fresh } = pair;
-    if (isPadding(old) || isPadding(fresh)) return this.#padding(old, fresh, place);
+    if (isPadding(old) || isPadding(fresh)) return isCount ? undefined : this.#padding(old, fresh, place);
     if (old.what === 'list' && fresh.what === 'list') this.#list(old.of, fresh.of, place);
     else if (old.what === 'variant' && fresh.what === 'variant') this.#variant(old, fresh, place, isTail);
     else if (old.what === 'int' && fresh.what === 'int') this.#int(old, fresh, place, role);
@@ -242,7 +244,10 @@ class FieldsWalk {
       this.#push('optional-bit-moved', place, `bit ${fresh.bit} of ${fresh.flags}, before ${old.bit} of ${old.flags}`);
     if (old.align !== fresh.align)
       this.#push('optional-part-realigned', place, `to a multiple of ${fresh.align}, before of ${old.align}`);
-    if (old.of !== fresh.of) this.#push('optional-part-retyped', place, `${fresh.of}, before ${old.of}`);
+    if (old.of !== fresh.of) {
+      const values = INT_BYTES[fresh.of] > INT_BYTES[old.of] ? { newValue: 'wide' } : { oldValue: 'wide' };
+      this.#push('optional-part-retyped', place, `${fresh.of}, before ${old.of}`, values);
+    }
     if (JSON.stringify(old.when) !== JSON.stringify(fresh.when))
       this.#push(
         'optional-condition-changed',

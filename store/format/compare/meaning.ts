@@ -59,7 +59,7 @@ function walk(
         break;
       case 'variant': {
         const { kind, ...inner } = value as { readonly kind: string };
-        found.push({ path: `${path}.${kind}`, indexes, text: kind, isEmpty: false });
+        found.push({ path: `${path}.${kind}`, indexes, text: '(the alternative)', isEmpty: false });
         const one = field.cases[kind];
         if (one !== undefined) walk(one.fields, inner, `${path}.${kind}.`, indexes, found);
         break;

@@ -36,7 +36,8 @@ export interface Proof {
   readonly isBodyOnly: boolean;
 }
 
-const VARIANTS = 4;
+/** So many lengths of strings: one of them leaves no padding behind it. */
+const VARIANTS = 8;
 
 /** What around the bodies would get into the way of showing what a body means. */
 const LENIENT: Partial<Knobs> = {
@@ -117,7 +118,10 @@ class Trial {
     const isBodyOnly = judge.by !== 'file' && !this.#sharesEnvelope(version);
     const format = judge.by === 'file' ? this.#reader.format : this.#behind();
     const knobs = knobsFor(judge, this.#reader.reads);
-    const faults = faultsOf(format, octets, knobs, judge, file.byteOrder);
+    // A reader whose files tell no byte order takes its own, unless nothing of the writer's tells it either.
+    const isTold = this.#writer.format.header?.byteOrder !== undefined && format.header?.byteOrder === undefined;
+    const byteOrder = isTold ? 'little' : file.byteOrder;
+    const faults = faultsOf(format, octets, knobs, judge, byteOrder);
     if (faults !== undefined) {
       const { offset, reason, path, name } = faults;
       const place = [name, path].filter((part) => part !== '').join(' ');
@@ -130,7 +134,7 @@ class Trial {
         isBodyOnly,
       };
     }
-    const read = decodeFile(format, octets, knobs, file.byteOrder);
+    const read = decodeFile(format, octets, knobs, byteOrder);
     // What cannot be read was found out above.
     const shows = read.ok ? this.#mine(this.#differences(file, read.file, knobs)) : [];
     const verdict = shows.length === 0 ? 'same' : shows.every(({ how }) => how === 'lost') ? 'lost' : 'misread';
@@ -208,10 +212,10 @@ class Trial {
   #mine(all: readonly Difference[]): readonly Difference[] {
     const [written, read] = this.#paths(this.#change);
     const here = all.filter((one) => isAt(one, written, read));
-    if (here.length > 0 || (written === undefined && read === undefined)) return here.length > 0 ? here : all;
-    if (!this.#canShift(this.#change)) return [];
+    if (written === undefined && read === undefined) return all;
+    if (!this.#canShift(this.#change)) return here;
     const others = this.#changes.filter((one) => one !== this.#change && one.newRecord === this.#change.newRecord);
-    return all.filter((one) => !others.some((other) => isAt(one, ...this.#paths(other))));
+    return all.filter((one) => here.includes(one) || !others.some((other) => isAt(one, ...this.#paths(other))));
   }
 
   #paths(change: Change): readonly [written: string | undefined, read: string | undefined] {

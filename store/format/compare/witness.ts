@@ -81,7 +81,8 @@ function object(making: Making, fields: Fields, prefix: string, kind: string): R
       made[`${name}Octet`] = making.value.octet;
       continue;
     }
-    const value = isFocus && making.value !== undefined ? given(field, making.value) : one(making, field, path, made);
+    const value =
+      isFocus && making.value !== undefined ? given(field, making.value) : one(making, fields, field, path, made);
     if (value !== undefined) made[name] = value;
   }
   return made;
@@ -95,7 +96,8 @@ function isUnknownLetter(value: unknown): value is { readonly octet: number } {
 function given(field: Field, value: unknown): unknown {
   if (field.what === 'reserved' && value === 'dirty')
     return field.bytes === 1 || field.bytes === 2 || field.bytes === 4 ? 0xdd : new Uint8Array(field.bytes).fill(0xdd);
-  if (value === 'wide' && field.what === 'int') return field.type === 'u64' ? 0xa1b2c3d4e5f60718n : WIDE[field.type];
+  const type = field.what === 'int' ? field.type : field.what === 'optional' ? field.of : undefined;
+  if (value === 'wide' && type !== undefined) return type === 'u64' ? 0xa1b2c3d4e5f60718n : WIDE[type];
   if (field.what === 'int' && field.type === 'u64') return BigInt(value as number);
   return value;
 }
@@ -104,7 +106,22 @@ function next(making: Making): number {
   return FIRST + making.count++;
 }
 
-function one(making: Making, field: Field, path: string, made: Readonly<Record<string, unknown>>): unknown {
+/** The alternative that the focus is in, or on which it depends. */
+function wantedCase(making: Making, fields: Fields, path: string): (kind: string) => boolean {
+  return (kind) => {
+    if (isInside(making.focus, `${path}.${kind}`)) return true;
+    const focus = fields[making.focus ?? ''];
+    return focus?.what === 'optional' && focus.when?.variant === path && focus.when.kind === kind;
+  };
+}
+
+function one(
+  making: Making,
+  fields: Fields,
+  field: Field,
+  path: string,
+  made: Readonly<Record<string, unknown>>,
+): unknown {
   switch (field.what) {
     case 'int': {
       if ((field.since ?? 0) > making.version && making.version > 0) return field.type === 'u64' ? 0n : 0;
@@ -118,7 +135,7 @@ function one(making: Making, field: Field, path: string, made: Readonly<Record<s
     case 'terminated':
     case 'rest': {
       const letter = String.fromCharCode(0x61 + ((next(making) - FIRST) % 26));
-      return octetsOf(letter.repeat(3 + making.variant));
+      return octetsOf(letter.repeat(5 + making.variant));
     }
     case 'list':
       return [0, 1].map(() => {
@@ -127,8 +144,8 @@ function one(making: Making, field: Field, path: string, made: Readonly<Record<s
       });
     case 'variant': {
       const kinds = Object.entries(field.cases);
-      const [kind, of] = kinds.find(([name]) => isInside(making.focus, `${path}.${name}`)) ??
-        kinds[0] ?? ['', undefined];
+      const isWanted = wantedCase(making, fields, path);
+      const [kind, of] = kinds.find(([name]) => isWanted(name)) ?? kinds[0] ?? ['', undefined];
       return of === undefined ? undefined : object(making, of.fields, `${path}.${kind}.`, kind);
     }
     case 'optional': {
