@@ -36,6 +36,8 @@ export interface Change {
   readonly newRecord?: string;
   readonly oldPath?: string;
   readonly newPath?: string;
+  /** Name of the declared rule, and the records that it looks at, as the new format names them. */
+  readonly declared?: { readonly rule: string; readonly kinds: readonly string[] };
   readonly detail: string;
   readonly judge: Judge;
   /** Files that show it, by the old writer and by the new one: the worst that a reader makes of them counts. */

@@ -15,6 +15,8 @@ export interface CompareFinding {
   readonly record?: string;
   /** The field, likewise: `perms[].flags`. */
   readonly path?: string;
+  /** Name of the declared rule. */
+  readonly declared?: string;
   readonly detail: string;
   readonly oldReadsNew: Proof;
   readonly newReadsOld: Proof;
@@ -54,6 +56,7 @@ export function compareFormats(old: Format, fresh: Format): Comparison {
       rule,
       ...(record === undefined ? {} : { record }),
       ...(path === undefined ? {} : { path }),
+      ...(change.declared === undefined ? {} : { declared: change.declared.rule }),
       detail,
       oldReadsNew: prove(both, changes, change, 'old reads new'),
       newReadsOld: prove(both, changes, change, 'new reads old'),
@@ -70,15 +73,14 @@ export function compareFormats(old: Format, fresh: Format): Comparison {
 }
 
 function amongOf(changes: readonly Change[], change: Change): CompareRuleId[] {
-  const isNear = (other: Change) =>
-    other !== change &&
-    other.judge.by === change.judge.by &&
-    (change.judge.by === 'file' || (change.newRecord !== undefined && other.newRecord === change.newRecord));
-  const near = changes.filter(
-    (other) =>
-      isNear(other) &&
-      COMPARE_RULES[other.rule].oldReadsNew.concat(COMPARE_RULES[other.rule].newReadsOld).includes('wire'),
-  );
+  const records = change.declared?.kinds ?? [change.newRecord];
+  const isAround = change.judge.by === 'file';
+  const near = changes.filter((other) => {
+    if (other === change) return false;
+    const { oldReadsNew, newReadsOld } = COMPARE_RULES[other.rule];
+    if (![...oldReadsNew, ...newReadsOld].includes('wire')) return false;
+    return isAround ? other.judge.by === 'file' : other.newRecord !== undefined && records.includes(other.newRecord);
+  });
   return [...new Set(near.map(({ rule }) => rule))];
 }
 

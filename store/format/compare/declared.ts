@@ -32,10 +32,12 @@ export function declaredChanges(both: Both): Change[] {
       const breaches = kinds.map((kind) => breachOf(told, kind, rename, writer));
       if (breaches.length === 0) return [];
       const judge = { by: 'rule', rules: [told.rule] } as const;
-      const text = `${told.rule}: ${told.text}${detail === '' ? '' : ` (${detail})`}`;
+      const text = `${told.text}${detail === '' ? '' : ` (${detail})`}`;
+      const declared = { rule: told.rule, kinds: kinds.map((kind) => (isStricter ? kind : (toNew.get(kind) ?? kind))) };
       return [
         {
           rule,
+          declared,
           detail: text,
           judge,
           oldProbes: isStricter ? breaches : [EMPTY],

@@ -208,14 +208,15 @@ class Trial {
     return found;
   }
 
-  /** Those that this change makes, if it can be told from the others of the record. */
+  /** Those that this change makes, as far as it can be told from the others of the record. */
   #mine(all: readonly Difference[]): readonly Difference[] {
     const [written, read] = this.#paths(this.#change);
     const here = all.filter((one) => isAt(one, written, read));
-    if (written === undefined && read === undefined) return all;
-    if (!this.#canShift(this.#change)) return here;
-    const others = this.#changes.filter((one) => one !== this.#change && one.newRecord === this.#change.newRecord);
-    return all.filter((one) => here.includes(one) || !others.some((other) => isAt(one, ...this.#paths(other))));
+    const isWhole = written === undefined && read === undefined;
+    if (!isWhole && !this.#canShift(this.#change)) return here;
+    const others = this.#changes.filter((one) => one !== this.#change && one.judge.by === 'body');
+    const isOthers = (one: Difference) => others.some((other) => isAt(one, ...this.#paths(other)));
+    return all.filter((one) => here.includes(one) || !isOthers(one));
   }
 
   #paths(change: Change): readonly [written: string | undefined, read: string | undefined] {

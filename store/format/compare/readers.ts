@@ -77,6 +77,7 @@ export function readerChanges(both: Both): Change[] {
     const judge = { by: 'knob', knob } as const;
     found.push({
       rule: is ? strict : loose,
+      ...recordIn(both, edge),
       detail,
       judge,
       oldProbes: is ? edge : [EMPTY],
@@ -120,13 +121,25 @@ function unknown({ old, fresh }: Both, body: string): readonly Probe[] {
   return [{ records: [{ ready }, { ready }] }];
 }
 
-/** Records with padding that is not zero. */
+/** Records with padding that is not zero; of those that are as before, if there are any. */
 function dirty(both: Both, side: 'old' | 'fresh'): readonly Probe[] {
-  return both.pairs.flatMap((pair) =>
-    padPaths(pair[side].fields, '').map(
-      (focus): Probe => ({ records: [{ kind: pair[side].name, focus, value: 'dirty' }] }),
-    ),
+  const padded = both.pairs.filter((pair) => padPaths(pair[side].fields, '').length > 0);
+  const steady = padded.filter(({ diff }) => diff.changes.length === 0);
+  return [steady[0] ?? padded[0]].flatMap((pair) =>
+    pair === undefined ? [] : padPaths(pair[side].fields, '').map((focus) => probeOf(pair[side].name, focus)),
   );
+}
+
+function probeOf(kind: string, focus: string): Probe {
+  return { records: [{ kind, focus, value: 'dirty' }] };
+}
+
+/** The record that the probes are about, if it is one of the formats'. */
+function recordIn({ pairs }: Both, [probe]: readonly Probe[]): Pick<Change, 'oldRecord' | 'newRecord'> {
+  const [first] = probe?.records ?? [];
+  const kind = first !== undefined && 'kind' in first ? first.kind : undefined;
+  const pair = pairs.find(({ old, fresh }) => old.name === kind || fresh.name === kind);
+  return pair === undefined ? {} : { oldRecord: pair.old.name, newRecord: pair.fresh.name };
 }
 
 function padPaths(fields: Fields, prefix: string): string[] {

@@ -104,14 +104,14 @@ export const COMPARE_RULES = {
   'record-misread-by-own-reader': rule(
     'records',
     'The reader takes another layout of a record than its own writer.',
-    WIRE,
+    ['compatible', 'wire'],
     WIRE,
   ),
   'record-read-as-written': rule(
     'records',
     'The reader takes the layout of a record that its own writer writes.',
     WIRE,
-    WIRE,
+    ['compatible', 'wire'],
   ),
 
   'field-added-at-end': rule('fields', 'A field comes behind the last one.', LOST_OR_WIRE, MOSTLY_WIRE),

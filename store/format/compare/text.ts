@@ -21,8 +21,8 @@ export function tallyText({ breaks, meaning, compatible, unproven }: Tally): str
 }
 
 function findingLines(finding: CompareFinding, directions: readonly Direction[]): string[] {
-  const { rule, record, path, detail, among } = finding;
-  const place = [record ?? 'file', path ?? ''].filter((part) => part !== '').join(' ');
+  const { rule, record, path, declared, detail, among } = finding;
+  const place = [record ?? declared ?? 'file', path ?? ''].filter((part) => part !== '').join(' ');
   const lines = [`${rule}  ${place}: ${detail}`, `  ${COMPARE_RULES[rule].text}`];
   if (among.length > 0) lines.push(`  together with ${among.join(', ')}`);
   for (const direction of directions)
