@@ -5,6 +5,7 @@ import {
   DIRECTIONS,
   type Direction,
   isBreaking,
+  rulesPage,
 } from '../../../store/format/compare/index.ts';
 import { orUnusable } from '../image/io.ts';
 import { recordFormat } from './named.ts';
@@ -24,7 +25,7 @@ Exit code 0: no reader refuses a file or takes it for something else, in the dir
 What a reader passes over is told as a change of meaning and does not count.
 `;
 
-/** Adds `compare` to the command `format`. `done` takes the exit code. */
+/** Adds `compare` and `rules` to the command `format`. `done` takes the exit code. */
 export function addFormatCompare(format: Command, done: (code: number) => void): void {
   format
     .command('compare')
@@ -35,6 +36,13 @@ export function addFormatCompare(format: Command, done: (code: number) => void):
     .option('--json', 'for programs')
     .addHelpText('after', HELP)
     .action(async (old, fresh, options) => done(await orUnusable(() => compareCommand(old, fresh, options))));
+  format
+    .command('rules')
+    .description('write the rules that compare knows, in Markdown')
+    .action(() => {
+      process.stdout.write(rulesPage());
+      done(0);
+    });
 }
 
 async function compareCommand(old: string, fresh: string, options: CompareOptions): Promise<number> {

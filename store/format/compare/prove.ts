@@ -211,7 +211,8 @@ class Trial {
   /** Those that this change makes, as far as it can be told from the others of the record. */
   #mine(all: readonly Difference[]): readonly Difference[] {
     const [written, read] = this.#paths(this.#change);
-    const here = all.filter((one) => isAt(one, written, read));
+    const isOfRecord = (one: Difference) => one.written === undefined && one.read === undefined;
+    const here = all.filter((one) => isOfRecord(one) || isAt(one, written, read));
     const isWhole = written === undefined && read === undefined;
     if (!isWhole && !this.#canShift(this.#change)) return here;
     const others = this.#changes.filter((one) => one !== this.#change && one.judge.by === 'body');

@@ -1,4 +1,7 @@
-/** What is found between two formats, and why it is there; in brackets how each reading comes out. */
+/**
+ * What is found between two formats, and why: how the old reader takes the new files, and the new reader the old ones.
+ * Source of the reasons: the history of docs/designs/xenstore-migration.md and of tools/xenstored, by commit.
+ */
 export const FOUND: Readonly<Record<string, readonly string[]>> = {
   'G1 G2': [
     'framing-changed: refused, refused', // a live update has no libxl stream around its records
@@ -28,8 +31,8 @@ export const FOUND: Readonly<Record<string, readonly string[]>> = {
     'record-removed TRANSACTION_NODE_DATA: same, misread',
     'record-removed GUEST_RING_DATA: same, refused',
     'record-renumbered NODE_DATA: refused, misread',
-    'constant-became-field NODE_DATA connId: refused, same',
-    'field-replaced NODE_DATA connId: refused, same',
+    'constant-became-field NODE_DATA connId: refused, misread',
+    'field-replaced NODE_DATA connId: refused, misread',
     'count-narrowed NODE_DATA permCount: refused, misread',
     'length-moved NODE_DATA pathLen: refused, misread',
     'length-narrowed NODE_DATA pathLen: refused, misread',

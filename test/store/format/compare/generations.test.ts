@@ -1,5 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { COMPARE_RULES, type CompareFinding, compareFormats } from '../../../../store/format/compare/index.ts';
+import {
+  COMPARE_RULES,
+  type CompareFinding,
+  type Comparison,
+  compareFormats,
+} from '../../../../store/format/compare/index.ts';
 import type { Format } from '../../../../store/format/format.ts';
 import { allFormats, formatNamed } from '../../../../store/format/formats.ts';
 import { ALLOWED } from './allowed.ts';
@@ -8,6 +13,16 @@ import { FOUND } from './found.ts';
 function need(name: string): Format {
   const found = formatNamed(name);
   if (found === undefined) throw new Error(`no format ${name}`);
+  return found;
+}
+
+const known = new Map<string, Comparison>();
+
+/** The comparison, made once for all tests. */
+function compared(old: string, fresh: string): Comparison {
+  const key = `${old} ${fresh}`;
+  const found = known.get(key) ?? compareFormats(need(old), need(fresh));
+  known.set(key, found);
   return found;
 }
 
@@ -20,7 +35,7 @@ function lineOf({ rule, record, path, declared, oldReadsNew, newReadsOld }: Comp
 describe('from one generation to the next, and to the daemons', () => {
   it.each(Object.entries(FOUND))('%s: what the history tells is found, and nothing else', (names, found) => {
     const [old = '', fresh = ''] = names.split(' ');
-    expect(compareFormats(need(old), need(fresh)).findings.map(lineOf)).toEqual(found);
+    expect(compared(old, fresh).findings.map(lineOf)).toEqual(found);
   });
 });
 
@@ -31,14 +46,14 @@ const IMAGES = ALL.filter((names) => names.every((name) => need(name).header ===
 
 describe('turned round', () => {
   it.each(IMAGES)('%s and %s come to the same', (a, b) => {
-    const [one, other] = [compareFormats(need(a), need(b)), compareFormats(need(b), need(a))];
+    const [one, other] = [compared(a, b), compared(b, a)];
     expect(one.oldReadsNew).toEqual(other.newReadsOld);
   });
 });
 
 describe('the readings', () => {
   it.each(ALL)('from %s to %s come out as the table says, but for changes that hide each other', (a, b) => {
-    for (const finding of compareFormats(need(a), need(b)).findings) {
+    for (const finding of compared(a, b).findings) {
       const { rule, among, oldReadsNew, newReadsOld } = finding;
       expect(oldReadsNew.verdict, lineOf(finding)).not.toBe('unproven');
       expect(newReadsOld.verdict, lineOf(finding)).not.toBe('unproven');
