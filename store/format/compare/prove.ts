@@ -297,11 +297,9 @@ function outcomeOf(verdict: Verdict, shows: readonly Difference[]): string {
   const sorted = (['misread', 'made up', 'lost'] as const).flatMap((how) =>
     joined(shows).filter((one) => one.how === how),
   );
-  const more = sorted.length > 3 ? `; ${sorted.length - 3} more` : '';
-  return `${verdict}: ${sorted
-    .slice(0, 3)
-    .map(({ text }) => text)
-    .join('; ')}${more}`;
+  const texts = [...new Set(sorted.map(({ text }) => text))];
+  const more = texts.length > 3 ? `; ${texts.length - 3} more` : '';
+  return `${verdict}: ${texts.slice(0, 3).join('; ')}${more}`;
 }
 
 /** What is lost in one place and made up in another, of the same value: one thing that became another. */

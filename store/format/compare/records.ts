@@ -12,8 +12,9 @@ export function recordChanges(both: Both): Change[] {
   return [...comings(both), ...both.pairs.flatMap((pair) => pairChanges(both, pair)), ...orderChanges(both)];
 }
 
+/** Two of them: where one ends shows in the next. */
 function only(kind: string): readonly Probe[] {
-  return [{ records: [{ kind }] }];
+  return [{ records: [{ kind }, { kind }] }];
 }
 
 /** Records that one side only has. */

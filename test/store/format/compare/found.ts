@@ -159,7 +159,7 @@ export const FOUND: Readonly<Record<string, readonly string[]>> = {
   ],
   'C-4.21 C-4.22': [
     'record-added GLOBAL_QUOTA_DATA: lost, same', // c427829d0e, e52798141b
-    'record-added WATCH_DATA_EXTENDED: lost, same', // db98de120c
+    'record-added WATCH_DATA_EXTENDED: refused, same', // db98de120c: len counts octets that are not there
   ],
   'G4.1 C-4.22': [
     'record-gate-lowered WATCH_DATA_EXTENDED: refused, misread',

@@ -216,8 +216,8 @@ export const ROWS: readonly Row[] = [
     'same',
     'same',
   ),
-  records('record-length-misdeclared', [PLAIN], [{ ...PLAIN, unwritten: 4 }], 'lost', 'refused'),
-  records('record-length-declared', [{ ...PLAIN, unwritten: 4 }], [PLAIN], 'refused', 'lost'),
+  records('record-length-misdeclared', [PLAIN], [{ ...PLAIN, unwritten: 4 }], 'refused', 'refused'),
+  records('record-length-declared', [{ ...PLAIN, unwritten: 4 }], [PLAIN], 'refused', 'refused'),
   row('record-misread-by-own-reader', {}, astray({ reads: { r1KeepTxRecord: false } }), 'same', 'misread'),
   row('record-read-as-written', astray({ reads: { r1KeepTxRecord: false } }), {}, 'misread', 'same'),
 
