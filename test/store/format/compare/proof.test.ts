@@ -5,6 +5,7 @@ import {
   comparisonText,
   isBreaking,
 } from '../../../../store/format/compare/index.ts';
+import { hexLines } from '../../../../store/format/compare/text.ts';
 import { decodeFile } from '../../../../store/format/file.ts';
 import { type Format, readerKnobs } from '../../../../store/format/format.ts';
 import { formatNamed } from '../../../../store/format/formats.ts';
@@ -77,6 +78,11 @@ describe('a proof', () => {
     expect(finding('field-redescribed', 'G3.0', 'G3.1').among).toEqual(['field-removed-at-end', 'field-added-at-end']);
     expect(finding('field-replaced', 'G3.1', 'G3.2').among).toEqual([]);
   });
+});
+
+it('octets are shown sixteen a line, a mark before each one concerned', () => {
+  expect(hexLines('00112233', [[1, 3]])).toEqual(['0000  00>11>22 33']);
+  expect(hexLines('ab'.repeat(17), [[16, 17]])[1]).toBe('0010 >ab');
 });
 
 describe('a comparison', () => {
