@@ -1,5 +1,7 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { type Fills, LAB_FORMATS, LOSS_POLICIES } from '../../../store/format/model/index.ts';
+import { addFormatCompare } from '../format/compare.ts';
+import { addFormatPaper } from '../format/paper.ts';
 import { addFill, convertCommand } from './convert.ts';
 import { generateCommand } from './generate.ts';
 import { orUnusable } from './io.ts';
@@ -66,6 +68,8 @@ export function addImageCommands(program: Command, done: (code: number) => void)
     .description('name them')
     .option('--json', 'for programs')
     .action((options) => done(listCommand(options)));
+  addFormatCompare(format, done);
+  addFormatPaper(format, done);
 }
 
 function listCommand(options: { readonly json?: true }): number {

@@ -4,11 +4,16 @@ import type { Format } from '../../../store/format/format.ts';
 import { binaryFormat, type LabFormat } from '../../../store/format/model/index.ts';
 import { Unusable } from './io.ts';
 
+/** The format that a module exports, with all that can be done to a file of it. */
+export async function loadFormat(path: string): Promise<LabFormat> {
+  return binaryFormat(await importFormat(path));
+}
+
 /**
  * The format that a module exports: its default export, or the only one of its exports that is a format. Whoever names
  * the module trusts it, as it is run.
  */
-export async function loadFormat(path: string): Promise<LabFormat> {
+export async function importFormat(path: string): Promise<Format> {
   let module: Readonly<Record<string, unknown>>;
   try {
     module = (await import(pathToFileURL(resolve(path)).href)) as Readonly<Record<string, unknown>>;
@@ -22,7 +27,7 @@ export async function loadFormat(path: string): Promise<LabFormat> {
     throw new Unusable(
       `${path}: exports several formats, ${found.map(({ name }) => name).join(', ')}; make one the default`,
     );
-  return binaryFormat(format);
+  return format;
 }
 
 function isFormat(value: unknown): value is Format {
