@@ -1,4 +1,4 @@
-import { endAccess, EVTCHN_PORT, grantAccess, openTable, REQ_PROD } from '../../sim/index.ts';
+import { EVTCHN_PORT, endAccess, grantAccess, openTable, REQ_PROD } from '../../sim/index.ts';
 import { XS } from '../../store/wire.ts';
 import { requestOctets, said } from './raw-ring.ts';
 import type { HostileKind, Rig } from './rig.ts';

@@ -115,7 +115,12 @@ export class RawRing {
     if (this.#text.length < HEADER_BYTES + len) return undefined;
     const payload = this.#text.slice(HEADER_BYTES, HEADER_BYTES + len);
     this.#text = this.#text.slice(HEADER_BYTES + len);
-    return { type: header.getUint32(0, true), reqId: header.getUint32(4, true), txId: header.getUint32(8, true), payload };
+    return {
+      type: header.getUint32(0, true),
+      reqId: header.getUint32(4, true),
+      txId: header.getUint32(8, true),
+      payload,
+    };
   }
 }
 

@@ -55,7 +55,7 @@ function run(request: RunRequest): RunResult {
     passImage: request.passImage,
   });
   const { machine, traffic, dom0 } = world;
-  if (request.traceLine !== undefined) traceTo(world, request.traceLine);
+  if (request.traceLine !== undefined) world.traceTo(request.traceLine);
 
   const plan = machine.streams.for('scenario');
   const domains = number('domains');
@@ -167,29 +167,16 @@ function run(request: RunRequest): RunResult {
   const reason = finished
     ? ''
     : `the run did not come to rest: ${world.inFlight} requests unanswered at ${machine.nowNs} ns`;
-  return {
+  return world.result({
+    request,
+    scenario: liveUpdateMidTraffic.name,
     outcome: violated ? 'violation' : finished ? 'pass' : 'unknown',
     reason,
-    scenario: liveUpdateMidTraffic.name,
-    seed,
-    format,
-    settings,
-    digest: machine.trace.digest.hex(),
-    virtualNs: machine.nowNs,
-    steps: machine.scheduler.steps,
-    traceEvents: machine.trace.count,
-    requests: traffic.requests,
-    replies: count(history, (r) => r.kind === 'got' && r.type !== 15),
-    watchEvents: count(history, (r) => r.kind === 'got' && r.type === 15),
-    domainsCreated: created,
-    domainsDestroyed: count(history, (r) => r.kind === 'life' && r.what === 'gone'),
-    commits: traffic.commits,
-    conflicts: traffic.conflicts,
-    refusals: [...traffic.refusals].sort((a, b) => (a[0] < b[0] ? -1 : 1)),
+    created,
     updates,
     verdicts,
     history,
-  };
+  });
 }
 
 function isWorking({ task }: Me): boolean {
@@ -210,22 +197,4 @@ function updateMoments(
   const share = Math.floor((requests * 8) / 10 / Math.max(1, updates));
   const first = Math.floor(requests / 10);
   return Array.from({ length: updates }, (_, i) => first + i * share + plan.between(0, Math.max(0, share - 1)));
-}
-
-type Records = NonNullable<RunResult['history']>['records'];
-
-function count(history: RunResult['history'], is: (record: Records[number]) => boolean): number {
-  let n = 0;
-  for (const record of history?.records ?? []) if (is(record)) n++;
-  return n;
-}
-
-function traceTo(world: World, line: (text: string) => void): void {
-  world.machine.trace.observe((event) =>
-    line(
-      JSON.stringify(event, (key, value: unknown) =>
-        key === 'bytes' ? undefined : typeof value === 'bigint' ? String(value) : value,
-      ),
-    ),
-  );
 }
