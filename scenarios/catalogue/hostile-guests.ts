@@ -26,7 +26,7 @@ const HORIZON_NS = 300_000_000_000;
 const SLICE_NS = 1_000_000;
 
 /** One turn: a message in and one out, each with the unevenness of a step; a pass: its own step. From the daemon's loop. */
-const SERVICE = { turnNs: 900 + 350 + 2 * 64, passNs: 200 + 900 + 64, slackNs: 10 * LIFELIKE.absentNsMax } as const;
+const SERVICE = { turnNs: 900 + 350 + 2 * 64, passNs: 200 + 900 + 64, slackNs: 4 * LIFELIKE.absentNsMax } as const;
 
 export const hostileGuests: Scenario = {
   name: 'hostile-guests',
