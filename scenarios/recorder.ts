@@ -163,6 +163,8 @@ export class Recorder {
     const ring = this.#rings.get(event.domid);
     if (ring === undefined) return;
     const { word, by } = event;
+    // So does a reset of its own words, which would look like a move by four billion.
+    if (by === 'store' && event.to === 0 && (event.to - event.from) >>> 0 > RING_BYTES) return;
     if (ring.isHostile && (by === 'guest' || (event.to - event.from) >>> 0 > RING_BYTES)) return;
     // The store writes the guest's words only when INTRODUCE resets the ring: a new beginning, not a move.
     if (by === 'store' && (word === 1 || word === 2)) return;

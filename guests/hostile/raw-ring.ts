@@ -133,5 +133,5 @@ export function said(reply: RawMessage | undefined): string {
 
 /** Looks get rarer with time, so that waiting for seconds costs little. */
 export function pauseAfter(waitedNs: number): number {
-  return Math.min(1_000_000, 5_000 + (waitedNs >> 2));
+  return Math.min(1_000_000, 5_000 + Math.floor(waitedNs / 4));
 }

@@ -50,6 +50,9 @@ export const hostileGuests: Scenario = {
   run,
 };
 
+/** A domain's share of 200 writes a second, for the most that a worker's request makes or removes (store.md 10.3). */
+const CREDIT_NS = 12 * 5_000_000;
+
 /** One hostile guest of a run. */
 interface Bad {
   readonly kind: HostileKind;
@@ -171,7 +174,11 @@ function run(request: RunRequest): RunResult {
   const verdicts =
     history === undefined
       ? []
-      : [...checkHistory(history), fairService(history, SERVICE), containment(bad, accounts, machine.nowNs)];
+      : [
+          ...checkHistory(history),
+          fairService(history, { ...SERVICE, creditNs: number('limit') * CREDIT_NS }),
+          containment(bad, accounts, machine.nowNs),
+        ];
   const updates = world.store.updates.map((u, i): UpdateReport => ({ ...u, answer: answers[i] ?? '' }));
   const violated = verdicts.some((v) => v.violations.length > 0);
   return world.result({

@@ -15,6 +15,8 @@ export interface ServiceTimes {
   readonly passNs: number;
   /** Pauses of virtual CPUs, the guest's own and the store's, that may fall into one wait. */
   readonly slackNs: number;
+  /** What one request may cost in time by the write rate limit, for each domain that shares it; 0 where it is off. */
+  readonly creditNs: number;
 }
 
 const KEPT_MAX = 20;
@@ -23,6 +25,7 @@ const KEPT_MAX = 20;
  * From the moment at which a whole request is in the ring to that at which its reply is: the ring itself has moved `n` times
  * meanwhile (its earlier requests, its events, the pieces of a long message), and before each move, as before the first and
  * after the last, at most two passes were needed: one may have just gone by, one serves it. Pauses of live updates do not count.
+ * With the write rate limit each of these turns may first have to wait for the credit that the one before has used up.
  */
 export function fairService(history: History, times: ServiceTimes): Verdict {
   const lines = collectLines(history);
@@ -47,7 +50,7 @@ export function fairService(history: History, times: ServiceTimes): Verdict {
       judged++;
       const waitNs = reply.last.timeNs - since.timeNs - paused(pauses, since.timeNs, reply.last.timeNs);
       const own = between(turns, since.timeNs, reply.last.timeNs);
-      const boundNs = 2 * (own + 2) * passNs + times.slackNs;
+      const boundNs = 2 * (own + 2) * passNs + times.slackNs + (own + 2) * rings * times.creditNs;
       longestNs = Math.max(longestNs, waitNs);
       longestPasses = Math.max(longestPasses, Math.ceil(waitNs / passNs) - 2 * own);
       if (waitNs <= boundNs || violations.length >= KEPT_MAX) continue;
