@@ -44,7 +44,7 @@ export interface WorldOptions {
 
 /** What only the scenario knows of its run. */
 export interface RunSummary
-  extends Pick<RunResult, 'scenario' | 'outcome' | 'reason' | 'updates' | 'verdicts' | 'history'> {
+  extends Pick<RunResult, 'scenario' | 'outcome' | 'reason' | 'updates' | 'verdicts' | 'history' | 'faults'> {
   readonly request: RunRequest;
   readonly created: number;
 }

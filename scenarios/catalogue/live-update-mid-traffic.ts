@@ -10,6 +10,7 @@ import {
   toolstack,
   worker,
 } from '../../guests/index.ts';
+import { FAULTS_SETTING, FaultPlan } from '../faults/plan.ts';
 import { checkHistory } from '../invariants/index.ts';
 import type { RunRequest, RunResult, Scenario, UpdateReport } from '../scenario.ts';
 import { LIFELIKE, STORE_BINARY, World } from '../world.ts';
@@ -34,6 +35,7 @@ export const liveUpdateMidTraffic: Scenario = {
       default: 0,
       meaning: "1: the daemon's write rate limit is on; it makes guests that hammer wait for most of the time",
     },
+    faults: FAULTS_SETTING,
     churn: { default: 1, meaning: '1: every third domain is destroyed and made anew now and then' },
   },
   run,
@@ -52,16 +54,20 @@ function run(request: RunRequest): RunResult {
     compat: '4.22',
     records: request.checks,
     limitsWrites: number('limit') === 1,
-    passImage: request.passImage,
+    passImage: (image, n) => faults.passImage(request.passImage?.(image, n) ?? image),
   });
   const { machine, traffic, dom0 } = world;
   if (request.traceLine !== undefined) world.traceTo(request.traceLine);
+
+  const faults = new FaultPlan(machine, String(settings.faults ?? 'off'));
+  if (faults.faults.length > 0) request.planned?.(faults.faults);
+  faults.arm(world, () => traffic.stopping);
 
   const plan = machine.streams.for('scenario');
   const domains = number('domains');
   const slow = new Set<number>();
   for (let i = 0; i < domains; i++) if (plan.oneIn(3)) slow.add(i);
-  const atRequests = updateMoments(number('updates'), requestsMax, plan);
+  const atRequests = faults.updates(updateMoments(number('updates'), requestsMax, plan));
 
   // Version 1 of the image does not carry the depth of a watch: under it nobody asks for one.
   const hasDepth = format !== 'v1';
@@ -75,6 +81,7 @@ function run(request: RunRequest): RunResult {
       lifeNsMin: 8_000_000,
       lifeNsMax: number('churn') === 1 ? 30_000_000 : 0,
       storeDomid: 0,
+      mishaps: faults,
       livesForEver: (slot) => slot % 3 !== 1,
       boot: (built, slot) => {
         created++;
@@ -87,7 +94,7 @@ function run(request: RunRequest): RunResult {
           slowReadNsMax: slow.has(slot) ? 150_000 : 0,
           maxInFlight: 1 + (slot % 8) * 2,
         };
-        const { os, client } = world.boot(built, habits);
+        const { os, client } = world.boot(built, faults.habits(habits));
         const { domid } = built.domain;
         for (let w = 0; w < number('workers'); w++)
           writers.push(
@@ -173,6 +180,7 @@ function run(request: RunRequest): RunResult {
     outcome: violated ? 'violation' : finished ? 'pass' : 'unknown',
     reason,
     created,
+    ...(faults.faults.length === 0 ? {} : { faults: faults.faults }),
     updates,
     verdicts,
     history,
@@ -180,7 +188,7 @@ function run(request: RunRequest): RunResult {
 }
 
 function isWorking({ task }: Me): boolean {
-  return task !== undefined && task.state !== 'done' && task.domain?.dying === 'alive';
+  return task !== undefined && task.state !== 'done' && task.domain?.dying === 'alive' && !task.domain.shutdown;
 }
 
 /** Domids of neighbours that may or may not exist. */

@@ -51,14 +51,14 @@ describe('a store that is wrong about hostile guests is caught', () => {
   const serves = DaemonState.prototype.canRead;
   const ignores = DaemonState.prototype.ignoreConnection;
 
-  it('reads a victim only when the others have had eight hundred turns', () => {
+  it('reads a victim only when the others have had a thousand passes', () => {
     let passes = 0;
     vi.spyOn(DaemonState.prototype, 'canRead').mockImplementation(function (this: DaemonState, conn: Connection) {
-      if (conn.domid !== 1 || ++passes % 801 === 0) return serves.call(this, conn);
+      if (conn.domid !== 1 || ++passes % 2_001 === 0) return serves.call(this, conn);
       this.onInputAllowed?.(conn);
       return false;
     });
-    expect(broken(run('1', { kind: 'hammers', requests: 400 }))).toEqual(['fair-service']);
+    expect(broken(run('1', { kind: 'hammers', requests: 250 }))).toEqual(['fair-service']);
   });
 
   it('does not read a ring as long as a newer one has requests', () => {
