@@ -105,9 +105,12 @@ export const LIFE_RULES: readonly FaultRule[] = [
   },
 ];
 
+/** So many guests are left alone: without any the traffic would never come to its end. */
+const LEFT_ALONE = 4;
+
 /** A running guest of the run, if this occasion is one. */
 function pickVictim({ world, draws, strikes }: Armed): Domain | undefined {
   if (!strikes()) return undefined;
   const running = world.guests.map((g) => g.os.domain).filter((d) => d.isRunning);
-  return running.length === 0 ? undefined : draws.pick(running);
+  return running.length <= LEFT_ALONE ? undefined : draws.pick(running);
 }

@@ -1,5 +1,8 @@
 import type { FaultRule } from './rule.ts';
 
+/** Each death of a toolstack leaves one domain fewer to make traffic. */
+const DEATHS_MAX = 3;
+
 /** Faults of the daemon's updates and of dom0's tools. */
 export const TOOL_RULES: readonly FaultRule[] = [
   {
@@ -43,12 +46,16 @@ export const TOOL_RULES: readonly FaultRule[] = [
     what: 'the toolstack dies between two operations and leaves a domain half built',
     mustHold: 'what it left stays as it is, in the way of nobody',
     oneIn: [3, 12],
-    arm: ({ strikes, injected }) => ({
-      toolstackDies: () => {
-        if (!strikes()) return false;
-        injected('');
-        return true;
-      },
-    }),
+    arm: ({ strikes, injected }) => {
+      let deaths = 0;
+      return {
+        toolstackDies: () => {
+          if (deaths >= DEATHS_MAX || !strikes()) return false;
+          deaths++;
+          injected('');
+          return true;
+        },
+      };
+    },
   },
 ];
