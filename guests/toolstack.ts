@@ -35,6 +35,16 @@ export function buildDomain(
   return { domain, ring, port: port.value };
 }
 
+/** What can happen to a toolstack, and to domains in its hands. */
+export interface Mishaps {
+  /** Asked between two operations: whether the process that builds this domain dies here. */
+  toolstackDies(): boolean;
+  /** Whether the next domain gets the id of the one that has just gone. */
+  reusesDomid(): boolean;
+  beforeIntroduce(domain: Domain): void;
+  beforeDestroy(domain: Domain): void;
+}
+
 export interface ToolstackPlan {
   /** Domains that live at the same time. */
   readonly domains: number;
@@ -44,6 +54,8 @@ export interface ToolstackPlan {
   /** Whether the domain of this slot is never destroyed. */
   readonly livesForEver: (slot: number) => boolean;
   readonly storeDomid: number;
+  /** What comes between the steps; see the faults of scenarios. */
+  readonly mishaps?: Mishaps;
   /** Load the kernel: start the guest's actors. Called while the domain is paused, after INTRODUCE. */
   readonly boot: (built: BuiltDomain, slot: number) => void;
 }
@@ -85,28 +97,64 @@ function* slotActor(
   const xs = new Xs(client, me);
   const released: EventQueue = { events: [], me };
   yield* client.watch(released, '@releaseDomain', `xl-${slot}`);
+  let wanted = DOMID_ANY;
   for (let life = 0; !traffic.stopping; life++) {
     while (gate.building >= BUILDERS_MAX) yield 10_000 + me.draws.below(5_000);
     gate.building++;
-    const built = buildDomain(os, DOMID_ANY, `domU${slot}${life === 0 ? '' : `.${life}`}`, plan.storeDomid);
+    const built = buildDomain(os, wanted, `domU${slot}${life === 0 ? '' : `.${life}`}`, plan.storeDomid);
     if (built === undefined) return;
     const { domid } = built.domain;
-    if (!(yield* writeTree(xs, traffic, built, slot))) return;
-    yield* xs.call(XS.INTRODUCE, strings(String(domid), String(built.ring.gfn), String(built.port)));
-    yield* addDevice(xs, traffic, domid, 'vif', 0);
-    yield* addDevice(xs, traffic, domid, 'vbd', 51712);
+    const what = yield* build(xs, traffic, built, slot, plan.mishaps);
     gate.building--;
+    if (what === 'died') return;
+    if (what === 'refused') {
+      yield* destroy(xs, os, built.domain, plan.mishaps);
+      continue;
+    }
     plan.boot(built, slot);
     os.hyper.unpause(domid);
     if (plan.lifeNsMax === 0 || plan.livesForEver(slot)) return;
     yield me.draws.between(plan.lifeNsMin, plan.lifeNsMax);
     if (traffic.stopping) return;
-    // TS-11: the nodes go while the domain is only paused; its watches fire into a ring that nobody drains.
-    os.hyper.pause(domid);
-    for (const path of [`/local/domain/${domid}`, `/libxl/${domid}`, ...backends(domid)]) yield* xs.rm(path);
-    os.hyper.destroyDomain(domid);
-    while (os.hyper.domainState(domid) !== undefined) yield 20_000; // a zombie keeps its id (DOM-4)
+    yield* destroy(xs, os, built.domain, plan.mishaps);
+    wanted = plan.mishaps?.reusesDomid() === true ? domid : DOMID_ANY;
   }
+}
+
+/** From an empty domain to one that can be started. 'refused': the store does not take it. 'died': its builder is no more. */
+function* build(
+  xs: Xs,
+  traffic: Traffic,
+  built: BuiltDomain,
+  slot: number,
+  mishaps: Mishaps | undefined,
+): Actor<'built' | 'refused' | 'died'> {
+  const { domain, ring, port } = built;
+  if (mishaps?.toolstackDies()) return 'died';
+  if (!(yield* writeTree(xs, traffic, built, slot))) return 'died';
+  if (mishaps?.toolstackDies()) return 'died';
+  mishaps?.beforeIntroduce(domain);
+  const reply = yield* xs.call(XS.INTRODUCE, strings(String(domain.domid), String(ring.gfn), String(port)));
+  if (reply.error !== undefined) {
+    traffic.refused(`${reply.error} at INTRODUCE`);
+    return 'refused';
+  }
+  if (mishaps?.toolstackDies()) return 'died';
+  yield* addDevice(xs, traffic, domain.domid, 'vif', 0);
+  if (mishaps?.toolstackDies()) return 'died';
+  yield* addDevice(xs, traffic, domain.domid, 'vbd', 51712);
+  return 'built';
+}
+
+/** TS-11: the nodes go while the domain is only paused; its watches fire into a ring that nobody drains. Ends when the id is
+ *  free: a zombie keeps it (DOM-4). */
+function* destroy(xs: Xs, os: GuestOs, domain: Domain, mishaps: Mishaps | undefined): Actor {
+  const { domid } = domain;
+  os.hyper.pause(domid);
+  for (const path of [`/local/domain/${domid}`, `/libxl/${domid}`, ...backends(domid)]) yield* xs.rm(path);
+  mishaps?.beforeDestroy(domain);
+  os.hyper.destroyDomain(domid);
+  while (os.hyper.domainState(domid) !== undefined) yield 20_000;
 }
 
 function backends(domid: number): string[] {

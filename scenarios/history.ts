@@ -15,6 +15,13 @@ export interface Epoch {
   readonly uniqueId: bigint;
   /** The actor's domain name, for messages: `dom0`, `domU3`. */
   readonly name: string;
+  /**
+   * The guest keeps no rule. Of its ring only the store's moves are recorded: what it consumed and what it wrote, which is all
+   * that the others can ever feel. It is judged as any other ring, but for what the guest itself would have to do: put in
+   * only whole messages, take out what comes, be there at the end. The store ends such an epoch with its error word; the next
+   * one begins at that moment, with nothing left of watches, transactions and octets on their way.
+   */
+  readonly isHostile?: true;
 }
 
 interface At {

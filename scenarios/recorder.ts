@@ -8,6 +8,7 @@ type Body = HistoryRecord extends infer R ? (R extends HistoryRecord ? Omit<R, '
 interface Ring {
   readonly conn: number;
   readonly positions: [number, number, number, number];
+  readonly isHostile: boolean;
 }
 
 /** In which buffer of the page a stream lives. */
@@ -27,12 +28,25 @@ export class Recorder {
   /** Epoch by the store's local port. */
   readonly #ports = new Map<number, number>();
   readonly #policy: History['transactionPolicy'];
+  readonly #compat: History['compat'];
+  readonly #hostile = new Set<number>();
 
-  constructor(machine: Machine, storeDomid: number, policy: History['transactionPolicy']) {
+  constructor(
+    machine: Machine,
+    storeDomid: number,
+    policy: History['transactionPolicy'],
+    compat: History['compat'] = '4.22',
+  ) {
     this.#machine = machine;
+    this.#compat = compat;
     this.#storeDomid = storeDomid;
     this.#policy = policy;
     machine.trace.observe((event) => this.#note(event));
+  }
+
+  /** The domain keeps no rule; to be said before it is introduced. */
+  distrust(domid: number): void {
+    this.#hostile.add(domid);
   }
 
   /** Follow a guest's client library. */
@@ -81,7 +95,7 @@ export class Recorder {
   }
 
   history(): History {
-    return { epochs: this.#epochs, records: this.#records, transactionPolicy: this.#policy, compat: '4.22' };
+    return { epochs: this.#epochs, records: this.#records, transactionPolicy: this.#policy, compat: this.#compat };
   }
 
   get length(): number {
@@ -107,6 +121,7 @@ export class Recorder {
       case 'mark':
         if (event.what === 'dump' || event.what === 'up' || event.what === 'failed')
           this.#add({ kind: 'liveUpdate', n: event.n, what: event.what, imageBytes: Number(event.detail) || 0 });
+        else if (event.what === 'error-word' && this.#rings.get(event.n)?.isHostile === true) this.#begin(event.n);
         return;
       case 'grant':
       case 'send':
@@ -117,13 +132,8 @@ export class Recorder {
   #port(event: TraceEvent & { kind: 'port' }): void {
     if (event.domid !== this.#storeDomid) return;
     if (event.what === 'bind') {
-      const domain = this.#machine.domain(event.remoteDomid);
-      if (domain === undefined) return;
-      const conn = this.#epochs.length;
-      this.#epochs.push({ conn, domid: domain.domid, uniqueId: domain.uniqueId, name: domain.name });
-      this.#rings.set(domain.domid, { conn, positions: [0, 0, 0, 0] });
-      this.#ports.set(event.port, conn);
-      this.#add({ kind: 'open', conn });
+      const conn = this.#begin(event.remoteDomid);
+      if (conn !== undefined) this.#ports.set(event.port, conn);
     } else if (event.what === 'close') {
       const conn = this.#ports.get(event.port);
       if (conn === undefined) return;
@@ -134,10 +144,28 @@ export class Recorder {
     }
   }
 
+  /** A new epoch of the domain's ring; `undefined`: no such domain. */
+  #begin(domid: number): number | undefined {
+    const domain = this.#machine.domain(domid);
+    if (domain === undefined) return undefined;
+    const conn = this.#epochs.length;
+    const isHostile = this.#hostile.has(domid);
+    const { uniqueId, name } = domain;
+    this.#epochs.push({ conn, domid, uniqueId, name, ...(isHostile ? { isHostile } : {}) });
+    const before = this.#rings.get(domid)?.conn;
+    for (const [port, old] of this.#ports) if (old === before) this.#ports.set(port, conn);
+    this.#rings.set(domid, { conn, positions: [0, 0, 0, 0], isHostile });
+    this.#add({ kind: 'open', conn });
+    return conn;
+  }
+
   #index(event: TraceEvent & { kind: 'index' }): void {
     const ring = this.#rings.get(event.domid);
     if (ring === undefined) return;
     const { word, by } = event;
+    // So does a reset of its own words, which would look like a move by four billion.
+    if (by === 'store' && event.to === 0 && (event.to - event.from) >>> 0 > RING_BYTES) return;
+    if (ring.isHostile && (by === 'guest' || (event.to - event.from) >>> 0 > RING_BYTES)) return;
     // The store writes the guest's words only when INTRODUCE resets the ring: a new beginning, not a move.
     if (by === 'store' && (word === 1 || word === 2)) return;
     const count = (event.to - event.from) >>> 0;

@@ -1,4 +1,5 @@
 import type { UpdateRecord } from '../store/index.ts';
+import type { PlannedFault } from './faults/rule.ts';
 import type { History, Verdict } from './history.ts';
 
 /** A value that a user can set with `--set key=value`; all are whole numbers or words, so that a line replays a run. */
@@ -26,6 +27,8 @@ export interface RunRequest {
   /** Name of the format of the image: `v1` or `v2`. */
   readonly format: string;
   readonly settings: Readonly<Record<string, Setting>>;
+  /** Called once, before the first step, with the faults that are planned; not in a run without any. */
+  readonly planned?: (faults: readonly PlannedFault[]) => void;
   /** Called with each line of the trace, if one is wanted. */
   readonly traceLine?: (line: string) => void;
   /** What stands between the dump and the successor of update `n`: how a run meets a broken image. */
@@ -60,6 +63,8 @@ export interface RunResult {
   readonly conflicts: number;
   readonly refusals: readonly (readonly [errno: string, count: number])[];
   readonly updates: readonly UpdateReport[];
+  /** What was planned to break, and how often it did; absent in a run without faults. */
+  readonly faults?: readonly PlannedFault[];
   readonly verdicts: readonly Verdict[];
   readonly history: History | undefined;
 }

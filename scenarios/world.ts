@@ -9,7 +9,9 @@ import {
 } from '../guests/index.ts';
 import { type Jitter, Listener, Machine } from '../sim/index.ts';
 import { type ProcessOptions, type StorePolicy, startXenstored, type XenstoredProcess } from '../store/index.ts';
+import type { History } from './history.ts';
 import { Recorder } from './recorder.ts';
+import type { RunRequest, RunResult } from './scenario.ts';
 
 /** Unevenness of virtual CPUs: steps take up to 64 ns more, and one in 1,024 is followed by up to 200 us of absence. */
 export const LIFELIKE: Jitter = { stepNs: 64, absentOneIn: 1024, absentNsMax: 200_000 };
@@ -40,6 +42,13 @@ export interface WorldOptions {
   readonly passImage?: ProcessOptions['passImage'];
 }
 
+/** What only the scenario knows of its run. */
+export interface RunSummary
+  extends Pick<RunResult, 'scenario' | 'outcome' | 'reason' | 'updates' | 'verdicts' | 'history' | 'faults'> {
+  readonly request: RunRequest;
+  readonly created: number;
+}
+
 /** One host with dom0 and a running xenstored: what every scenario starts from. */
 export class World {
   readonly machine: Machine;
@@ -53,7 +62,7 @@ export class World {
   constructor(options: WorldOptions) {
     this.machine = new Machine({ seed: options.seed, jitter: options.jitter });
     this.traffic = new Traffic(options.requestsMax);
-    this.recorder = options.records ? new Recorder(this.machine, 0, options.policy) : undefined;
+    this.recorder = options.records ? new Recorder(this.machine, 0, options.policy, options.compat) : undefined;
     const domain = this.machine.createDomain(0, 'dom0');
     this.machine.unpause(domain);
     const os = new GuestOs(this.machine, domain);
@@ -95,6 +104,43 @@ export class World {
     else this.recorder.follow(client, built.domain.domid, () => this.traffic.sent());
     client.start();
     return { os, client };
+  }
+
+  /** Hand each event of the trace to `line` as one JSON object, without pages. */
+  traceTo(line: (text: string) => void): void {
+    this.machine.trace.observe((event) =>
+      line(
+        JSON.stringify(event, (key, value: unknown) =>
+          key === 'bytes' ? undefined : typeof value === 'bigint' ? String(value) : value,
+        ),
+      ),
+    );
+  }
+
+  /** What every scenario reports of its run. */
+  result(run: RunSummary): RunResult {
+    const { machine, traffic } = this;
+    const { request, created, history, ...rest } = run;
+    const count = (is: (record: History['records'][number]) => boolean) => history?.records.filter(is).length ?? 0;
+    return {
+      ...rest,
+      seed: request.seed,
+      format: request.format,
+      settings: request.settings,
+      digest: machine.trace.digest.hex(),
+      virtualNs: machine.nowNs,
+      steps: machine.scheduler.steps,
+      traceEvents: machine.trace.count,
+      requests: traffic.requests,
+      replies: count((r) => r.kind === 'got' && r.type !== 15),
+      watchEvents: count((r) => r.kind === 'got' && r.type === 15),
+      domainsCreated: created,
+      domainsDestroyed: count((r) => r.kind === 'life' && r.what === 'gone'),
+      commits: traffic.commits,
+      conflicts: traffic.conflicts,
+      refusals: [...traffic.refusals].sort((a, b) => (a[0] < b[0] ? -1 : 1)),
+      history,
+    };
   }
 
   /** Requests without an answer of domains that are still there. */

@@ -5,6 +5,7 @@ import {
   type Machine,
   REQ_CONS,
   REQ_PROD,
+  RING_BYTES,
   type Task,
   used,
 } from '../sim/index.ts';
@@ -257,7 +258,8 @@ export class XenstoredProcess {
 
 function octetsInRing(conn: Connection): number {
   const page = conn.link.kind === 'ring' ? conn.link.page : undefined;
-  return page === undefined ? 0 : used(page.load32(REQ_PROD), page.load32(REQ_CONS));
+  const octets = page === undefined ? 0 : used(page.load32(REQ_PROD), page.load32(REQ_CONS));
+  return octets > RING_BYTES ? 0 : octets; // indexes that cannot be say nothing
 }
 
 function streamsOf(state: DaemonState): Map<number, Stream> {

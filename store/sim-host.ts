@@ -1,5 +1,6 @@
 import {
   type Domain,
+  ERROR,
   GNTMAP_host_map,
   GNTST,
   GNTTAB_RESERVED_XENSTORE,
@@ -74,6 +75,7 @@ export class SimHost implements Host {
       const word = wordAt(offset);
       if (word >= 0 && before !== after)
         trace.index(domid, byOwner ? 'guest' : 'store', word as 0 | 1 | 2 | 3, before, after, frame.bytes);
+      else if (offset === ERROR && !byOwner) trace.mark('xenstored', 'error-word', domid, String(after));
     };
     frame.onOwnerStore = touched;
     const page: RingPage = {

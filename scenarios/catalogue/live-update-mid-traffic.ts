@@ -10,6 +10,7 @@ import {
   toolstack,
   worker,
 } from '../../guests/index.ts';
+import { FAULTS_SETTING, FaultPlan } from '../faults/plan.ts';
 import { checkHistory } from '../invariants/index.ts';
 import type { RunRequest, RunResult, Scenario, UpdateReport } from '../scenario.ts';
 import { LIFELIKE, STORE_BINARY, World } from '../world.ts';
@@ -34,6 +35,7 @@ export const liveUpdateMidTraffic: Scenario = {
       default: 0,
       meaning: "1: the daemon's write rate limit is on; it makes guests that hammer wait for most of the time",
     },
+    faults: FAULTS_SETTING,
     churn: { default: 1, meaning: '1: every third domain is destroyed and made anew now and then' },
   },
   run,
@@ -52,16 +54,20 @@ function run(request: RunRequest): RunResult {
     compat: '4.22',
     records: request.checks,
     limitsWrites: number('limit') === 1,
-    passImage: request.passImage,
+    passImage: (image, n) => faults.passImage(request.passImage?.(image, n) ?? image),
   });
   const { machine, traffic, dom0 } = world;
-  if (request.traceLine !== undefined) traceTo(world, request.traceLine);
+  if (request.traceLine !== undefined) world.traceTo(request.traceLine);
+
+  const faults = new FaultPlan(machine, String(settings.faults ?? 'off'));
+  if (faults.faults.length > 0) request.planned?.(faults.faults);
+  faults.arm(world, () => traffic.stopping);
 
   const plan = machine.streams.for('scenario');
   const domains = number('domains');
   const slow = new Set<number>();
   for (let i = 0; i < domains; i++) if (plan.oneIn(3)) slow.add(i);
-  const atRequests = updateMoments(number('updates'), requestsMax, plan);
+  const atRequests = faults.updates(updateMoments(number('updates'), requestsMax, plan));
 
   // Version 1 of the image does not carry the depth of a watch: under it nobody asks for one.
   const hasDepth = format !== 'v1';
@@ -75,6 +81,7 @@ function run(request: RunRequest): RunResult {
       lifeNsMin: 8_000_000,
       lifeNsMax: number('churn') === 1 ? 30_000_000 : 0,
       storeDomid: 0,
+      mishaps: faults,
       livesForEver: (slot) => slot % 3 !== 1,
       boot: (built, slot) => {
         created++;
@@ -87,7 +94,7 @@ function run(request: RunRequest): RunResult {
           slowReadNsMax: slow.has(slot) ? 150_000 : 0,
           maxInFlight: 1 + (slot % 8) * 2,
         };
-        const { os, client } = world.boot(built, habits);
+        const { os, client } = world.boot(built, faults.habits(habits));
         const { domid } = built.domain;
         for (let w = 0; w < number('workers'); w++)
           writers.push(
@@ -167,33 +174,21 @@ function run(request: RunRequest): RunResult {
   const reason = finished
     ? ''
     : `the run did not come to rest: ${world.inFlight} requests unanswered at ${machine.nowNs} ns`;
-  return {
+  return world.result({
+    request,
+    scenario: liveUpdateMidTraffic.name,
     outcome: violated ? 'violation' : finished ? 'pass' : 'unknown',
     reason,
-    scenario: liveUpdateMidTraffic.name,
-    seed,
-    format,
-    settings,
-    digest: machine.trace.digest.hex(),
-    virtualNs: machine.nowNs,
-    steps: machine.scheduler.steps,
-    traceEvents: machine.trace.count,
-    requests: traffic.requests,
-    replies: count(history, (r) => r.kind === 'got' && r.type !== 15),
-    watchEvents: count(history, (r) => r.kind === 'got' && r.type === 15),
-    domainsCreated: created,
-    domainsDestroyed: count(history, (r) => r.kind === 'life' && r.what === 'gone'),
-    commits: traffic.commits,
-    conflicts: traffic.conflicts,
-    refusals: [...traffic.refusals].sort((a, b) => (a[0] < b[0] ? -1 : 1)),
+    created,
+    ...(faults.faults.length === 0 ? {} : { faults: faults.faults }),
     updates,
     verdicts,
     history,
-  };
+  });
 }
 
 function isWorking({ task }: Me): boolean {
-  return task !== undefined && task.state !== 'done' && task.domain?.dying === 'alive';
+  return task !== undefined && task.state !== 'done' && task.domain?.dying === 'alive' && !task.domain.shutdown;
 }
 
 /** Domids of neighbours that may or may not exist. */
@@ -210,22 +205,4 @@ function updateMoments(
   const share = Math.floor((requests * 8) / 10 / Math.max(1, updates));
   const first = Math.floor(requests / 10);
   return Array.from({ length: updates }, (_, i) => first + i * share + plan.between(0, Math.max(0, share - 1)));
-}
-
-type Records = NonNullable<RunResult['history']>['records'];
-
-function count(history: RunResult['history'], is: (record: Records[number]) => boolean): number {
-  let n = 0;
-  for (const record of history?.records ?? []) if (is(record)) n++;
-  return n;
-}
-
-function traceTo(world: World, line: (text: string) => void): void {
-  world.machine.trace.observe((event) =>
-    line(
-      JSON.stringify(event, (key, value: unknown) =>
-        key === 'bytes' ? undefined : typeof value === 'bigint' ? String(value) : value,
-      ),
-    ),
-  );
 }

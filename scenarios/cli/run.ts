@@ -2,7 +2,7 @@ import { closeSync, openSync, writeSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { SCENARIOS } from '../catalogue/index.ts';
 import { jsonReport } from '../report/json.ts';
-import { textReport } from '../report/text.ts';
+import { planText, textReport } from '../report/text.ts';
 import type { Scenario, Setting } from '../scenario.ts';
 import { type SeedRange, sweep } from './sweep.ts';
 
@@ -43,15 +43,16 @@ export function runCommand(name: string, options: RunOptions): number {
   const { scenario, settings } = found;
   const trace = options.trace === undefined ? undefined : openTrace(options.trace);
   if (typeof trace === 'string') return usage(trace);
+  const colour = process.stdout.isTTY === true && process.env.NO_COLOR === undefined;
   const result = scenario.run({
     seed: options.seed,
     format: options.format,
     settings,
     checks: true,
+    ...(options.json ? {} : { planned: (faults) => process.stdout.write(planText(faults, { colour })) }),
     ...(trace === undefined ? {} : { traceLine: trace.line }),
   });
   trace?.close();
-  const colour = process.stdout.isTTY === true && process.env.NO_COLOR === undefined;
   process.stdout.write(options.json ? jsonReport(result) : textReport(result, { colour }));
   return EXIT_OF[result.outcome];
 }

@@ -93,6 +93,7 @@ export function collectLines(history: History): Line[] {
     const actors = new Map(line.sent.map((s) => [s.end, s.actor]));
     line.requests = frame(line.consumed.req).messages.map((m) => toRequest(line, m, actors.get(m.end) ?? line.name));
     line.ignoredSeq = line.requests.find((r) => r.isOverlong)?.seq ?? Number.POSITIVE_INFINITY;
+    if (line.epoch.isHostile) continue;
     line.isAliveAtEnd = line.detachSeq === Number.POSITIVE_INFINITY && stopped.get(line.epoch.uniqueId) !== true;
     line.isStalled =
       line.detachSeq === Number.POSITIVE_INFINITY && line.published.rsp.end - line.consumed.rsp.end >= RING_OCTETS;

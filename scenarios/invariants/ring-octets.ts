@@ -16,7 +16,7 @@ export function checkRingOctets(history: History, lines: readonly Line[], eviden
   const ends = lines.map(() => ({ publish: { req: 0, rsp: 0 }, consume: { req: 0, rsp: 0 } }));
   const octets = { publish: { req: 0, rsp: 0 }, consume: { req: 0, rsp: 0 } };
   for (const r of history.records) {
-    if (r.kind !== 'publish' && r.kind !== 'consume') continue;
+    if ((r.kind !== 'publish' && r.kind !== 'consume') || lines[r.conn]!.epoch.isHostile) continue;
     checkMove(r, lines[r.conn]!, ends[r.conn]!, found);
     ends[r.conn]![r.kind][r.dir] = r.to;
     octets[r.kind][r.dir] += r.to - r.from;
@@ -26,6 +26,7 @@ export function checkRingOctets(history: History, lines: readonly Line[], eviden
   found.count('reply octets published', octets.publish.rsp);
   found.count('reply octets consumed', octets.consume.rsp);
   for (const line of lines) {
+    if (line.epoch.isHostile) continue;
     checkSent(line, found);
     checkGot(line, found);
     checkOutputFrames(line, found);

@@ -63,10 +63,10 @@ export function purgeDomain(model: XenstoreModel, domid: number, seq: number): v
   for (const peer of model.peers.values()) for (const tx of peer.transactions.values()) haunt(tx, domid);
 }
 
-/** 4.22 takes a dead domain's entries out; 4.17 keeps printing them, without effect. */
+/** 4.22 takes a dead domain's entries out; 4.17 keeps printing them, without effect. Ghosts may have been written since. */
 function without(perms: readonly Perm[], domid: number, compat: '4.22' | '4.17'): readonly Perm[] {
   if (compat === '4.17') return perms.map((p) => (p.domid === domid ? { ...p, isStale: true } : p));
-  return perms.filter((p, i) => i === 0 || p.domid !== domid);
+  return perms.filter((p, i) => i === 0 || p.domid !== domid || p.isGhost);
 }
 
 /** The list with the domain's entries marked: printed or not, they give no access. */

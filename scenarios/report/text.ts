@@ -1,4 +1,5 @@
 import { styleText } from 'node:util';
+import type { PlannedFault } from '../faults/rule.ts';
 import type { HistoryRecord, Violation } from '../history.ts';
 import type { RunResult, UpdateReport } from '../scenario.ts';
 
@@ -9,9 +10,13 @@ export interface Dress {
   readonly colour: boolean;
 }
 
+function painter(dress: Dress): (style: Style, s: string) => string {
+  return (style, s) => (dress.colour ? styleText(style, s, { validateStream: false }) : s);
+}
+
 /** A run as people read it: what happened, per update what it interrupted, per checker how much it checked. */
 export function textReport(result: RunResult, dress: Dress): string {
-  const paint = (style: Style, s: string) => (dress.colour ? styleText(style, s, { validateStream: false }) : s);
+  const paint = painter(dress);
   const lines: string[] = [];
   const { seed, format } = result;
   lines.push(`${paint('bold', result.scenario)}  seed ${seed}  format ${format}  ${settingsText(result)}`);
@@ -26,6 +31,8 @@ export function textReport(result: RunResult, dress: Dress): string {
   );
   if (result.refusals.length > 0)
     lines.push(`  refused: ${result.refusals.map(([errno, count]) => `${errno} ${n(count)}`).join(', ')}`);
+  if (result.faults !== undefined)
+    lines.push(`  faults: ${result.faults.map((f) => `${f.id} ${n(f.injected)}`).join(', ') || 'none'}`);
   lines.push('');
   lines.push(...updateTable(result.updates, paint));
   lines.push('');
@@ -46,6 +53,16 @@ export function textReport(result: RunResult, dress: Dress): string {
   if (result.reason !== '') lines.push(`  ${result.reason}`);
   if (result.outcome !== 'pass') lines.push(`  replay: ${replayLine(result)}`);
   return `${lines.join('\n')}\n`;
+}
+
+/** The faults of a run, before it: what may happen, how often, and what must hold. */
+export function planText(faults: readonly PlannedFault[], dress: Dress): string {
+  const paint = painter(dress);
+  const lines = faults.map(
+    ({ id, what, mustHold, oneIn }) =>
+      `  ${id.padEnd(8)} 1 in ${String(oneIn).padEnd(4)} ${what}\n  ${''.padEnd(18)}${paint('dim', `holds: ${mustHold}`)}`,
+  );
+  return `${paint('bold', 'planned faults')}\n${lines.join('\n')}\n\n`;
 }
 
 /** The one line that runs this run again. */

@@ -1,0 +1,114 @@
+import { EVTCHN_PORT, endAccess, grantAccess, openTable, REQ_PROD } from '../../sim/index.ts';
+import { XS } from '../../store/wire.ts';
+import { requestOctets, said } from './raw-ring.ts';
+import type { HostileKind, Rig } from './rig.ts';
+
+/** Virtual time in which a live update is expected by those who prepare for one, ns. */
+const SOON_NS = 40_000_000;
+
+/** Guests that are bad before they are introduced, or that wait for a live update to map their page anew. */
+export const BIRTH_KINDS: readonly HostileKind[] = [
+  {
+    name: 'garbage-port',
+    ids: ['INJ-R16'],
+    does: 'leaves garbage in the evtchn_port word, which 4.22 prefers to the port of the request',
+    gets: 'not introduced',
+    before: (_os, { ring }) => ring.store32(EVTCHN_PORT, 0x7fff, true),
+    introduce: (version) => (version === '4.22' ? 'EINVAL' : 'OK'),
+    *run(rig) {
+      if (rig.version === '4.17') yield* rig.hello();
+      else yield* unheard(rig);
+    },
+  },
+  {
+    name: 'no-ring',
+    ids: ['INJ-G1'],
+    does: 'has no grant for its ring page when it is introduced',
+    gets: 'not introduced',
+    before: (os, { domain }) => endAccess(openTable(os.hyper.gnttab, domain.memory), 1),
+    introduce: () => 'EINVAL',
+    run: unheard,
+  },
+  {
+    name: 'ring-for-another',
+    ids: ['INJ-G1'],
+    does: 'has granted its ring page to another domain than the store',
+    gets: 'not introduced',
+    before: (os, { domain, ring }) =>
+      grantAccess(openTable(os.hyper.gnttab, domain.memory), 1, { domid: 5, gfn: ring.gfn }),
+    introduce: () => 'EINVAL',
+    run: unheard,
+  },
+  {
+    name: 'read-only-ring',
+    ids: ['INJ-G1'],
+    does: 'has granted its ring page for reading alone',
+    gets: 'not introduced',
+    before: (os, { domain, ring }) =>
+      grantAccess(openTable(os.hyper.gnttab, domain.memory), 1, { domid: 0, gfn: ring.gfn, readonly: true }),
+    introduce: () => 'EINVAL',
+    run: unheard,
+  },
+  {
+    name: 'dirty-ring',
+    ids: ['INJ-R11', 'INJ-R14', 'INJ-R15'],
+    does: 'has octets and odd indexes in its ring before it is introduced: all of it is lost',
+    gets: 'served',
+    before: (_os, { ring }) => {
+      ring.bytes.set(requestOctets(XS.RM, 1, 0, 'data\0'), 0);
+      ring.store32(REQ_PROD, 0xffff_fe00, true);
+    },
+    *run(rig) {
+      yield* rig.hello();
+      yield* rig.must('READ', 'data^', '');
+    },
+  },
+  {
+    name: 're-points-its-ring',
+    ids: ['BAD-20', 'INJ-G2'],
+    does: 'lets its first grant name another page, so that the next live update maps that one',
+    gets: 'served',
+    *run(rig) {
+      yield* rig.hello();
+      const old = rig.ring.page;
+      const other = rig.os.allocPage();
+      const { gnttab } = rig.os.hyper;
+      const { memory } = rig.os.domain;
+      // The old page stays mapped, so the entry is in use: a kernel would wait, this one overwrites it.
+      grantAccess(openTable(gnttab, memory), rig.gref, { domid: 0, gfn: other.gfn });
+      yield* rig.hello(); // the mapping is of the page, not of the entry (GNT-14)
+      yield* rig.rest(SOON_NS);
+      rig.ring.page = other;
+      yield* rig.ring.put(requestOctets(XS.READ, 3, 0, 'name\0'), 1_000_000);
+      const got = said(yield* rig.reply(3, 3_000_000));
+      rig.check('reply through one page or the other', got, [rig.name, 'nothing']);
+      rig.check('error word', old.load32(2072), 0);
+    },
+  },
+  {
+    name: 'revokes-its-ring',
+    ids: ['BAD-20', 'INJ-G2'],
+    does: 'takes back the grant of its ring page, so that the next live update cannot map it',
+    gets: 'waits',
+    *run(rig) {
+      yield* rig.hello();
+      const table = openTable(rig.os.hyper.gnttab, rig.os.domain.memory);
+      grantAccess(table, rig.gref, { domid: 0x7ff0, gfn: 0 });
+      yield* rig.hello();
+      yield* rig.rest(SOON_NS);
+      yield* rig.ring.put(requestOctets(XS.READ, 3, 0, 'name\0'), 1_000_000);
+      rig.check('reply', said(yield* rig.reply(3, 3_000_000)), [rig.name, 'nothing']);
+      rig.check('error word', rig.errorWord, 0); // nobody has the page to write it to
+    },
+  },
+];
+
+/** Without a connection nothing is read. */
+function* unheard(rig: Rig) {
+  const bytes = requestOctets(XS.READ, 3, 0, 'name\0');
+  yield* rig.ring.put(bytes, 100_000);
+  yield 2_000_000;
+  rig.check('octets left in the ring', rig.ring.unread, bytes.length);
+  rig.check('reply', said(yield* rig.reply(3, 100_000)), 'nothing');
+  rig.check('error word', rig.errorWord, 0);
+}

@@ -1,0 +1,10 @@
+import { BIRTH_KINDS } from './birth.ts';
+import { REQUEST_KINDS } from './requests.ts';
+import type { HostileKind } from './rig.ts';
+import { RING_KINDS } from './rings.ts';
+
+export { requestOctets, said } from './raw-ring.ts';
+export { type Consequence, type HostileKind, Rig, type StoreVersion } from './rig.ts';
+
+/** Every kind of hostile guest. */
+export const HOSTILE_KINDS: readonly HostileKind[] = [...RING_KINDS, ...REQUEST_KINDS, ...BIRTH_KINDS];

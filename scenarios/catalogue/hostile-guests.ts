@@ -1,0 +1,275 @@
+import { HOSTILE_KINDS, type HostileKind, Rig } from '../../guests/hostile/index.ts';
+import {
+  buildDomain,
+  GuestOs,
+  LINUX_HABITS,
+  type Me,
+  operator,
+  quiesce,
+  readTree,
+  type SeenNode,
+  strings,
+  text,
+  toolstack,
+  worker,
+  XS,
+  Xs,
+} from '../../guests/index.ts';
+import { type Actor, DOMID_ANY } from '../../sim/index.ts';
+import type { Verdict, Violation } from '../history.ts';
+import { fairService } from '../invariants/fair-service.ts';
+import { checkHistory } from '../invariants/index.ts';
+import type { RunRequest, RunResult, Scenario, UpdateReport } from '../scenario.ts';
+import { LIFELIKE, STORE_BINARY, World } from '../world.ts';
+
+const HORIZON_NS = 300_000_000_000;
+const SLICE_NS = 1_000_000;
+
+/** One turn: a message in and one out, each with the unevenness of a step; a pass: its own step. From the daemon's loop. */
+const SERVICE = { turnNs: 900 + 350 + 2 * 64, passNs: 200 + 900 + 64, slackNs: 4 * LIFELIKE.absentNsMax } as const;
+
+export const hostileGuests: Scenario = {
+  name: 'hostile-guests',
+  story:
+    'Eight ordinary guests share the store with a dozen that break every rule, while it live-updates itself; each bad one gets what is due, and nobody else notices.',
+  settings: {
+    domains: { default: 8, meaning: 'ordinary guest domains' },
+    hostile: { default: 12, meaning: 'hostile guest domains, their kinds drawn from the seed' },
+    kind: {
+      default: 'any',
+      meaning: 'one kind for all hostile guests',
+      words: ['any', ...HOSTILE_KINDS.map((k) => k.name)],
+    },
+    requests: { default: 2_500, meaning: 'requests of dom0 and the ordinary guests after which the agents stop' },
+    updates: { default: 3, meaning: 'live updates, spread over the traffic' },
+    limit: {
+      default: 0,
+      meaning: "1: the daemon's write rate limit is on; transactions of anybody then slow down everybody",
+    },
+  },
+  run,
+};
+
+/** A domain's share of 200 writes a second, for the most that a worker's request makes or removes (store.md 10.3). */
+const CREDIT_NS = 12 * 5_000_000;
+
+/** One hostile guest of a run. */
+interface Bad {
+  readonly kind: HostileKind;
+  readonly domid: number;
+  readonly introduced: string;
+  rig: Rig | undefined;
+  me: Me | undefined;
+}
+
+function run(request: RunRequest): RunResult {
+  const { settings, seed, format } = request;
+  const number = (name: string) => Number(settings[name]);
+  const requestsMax = number('requests');
+  const world = new World({
+    seed,
+    jitter: LIFELIKE,
+    requestsMax,
+    policy: 'carry',
+    compat: '4.22',
+    records: request.checks,
+    limitsWrites: number('limit') === 1,
+    passImage: request.passImage,
+  });
+  const { machine, traffic, dom0 } = world;
+  if (request.traceLine !== undefined) world.traceTo(request.traceLine);
+  const plan = machine.streams.for('scenario');
+  const kinds = Array.from({ length: number('hostile') }, () =>
+    settings.kind === 'any'
+      ? plan.pick(HOSTILE_KINDS)
+      : (HOSTILE_KINDS.find((k) => k.name === settings.kind) as HostileKind),
+  );
+  const share = Math.floor((requestsMax * 8) / 10 / Math.max(1, number('updates')));
+  const atRequests = Array.from(
+    { length: number('updates') },
+    (_, i) => Math.floor(requestsMax / 10) + i * share + plan.below(Math.max(1, share)),
+  );
+
+  const writers: Me[] = [];
+  let booted = 0;
+  writers.push(
+    dom0.os.start('xl', (me) =>
+      toolstack(me, dom0.os, dom0.client, traffic, {
+        domains: number('domains'),
+        lifeNsMin: 0,
+        lifeNsMax: 0,
+        storeDomid: 0,
+        livesForEver: () => true,
+        boot: (built, slot) => {
+          booted++;
+          const { os, client } = world.boot(built, {
+            ...LINUX_HABITS,
+            notify: slot % 2 === 0 ? 'edge' : 'always',
+            maxInFlight: 4,
+          });
+          const { domid } = built.domain;
+          writers.push(
+            os.start('worker', (own) =>
+              worker(own, client, traffic, {
+                domid,
+                sharedNodes: 3,
+                thinkNsMax: 40_000,
+                txThinkNsMax: 60_000,
+                hasDepth: format !== 'v1',
+                peers: [domid + 1],
+              }),
+            ),
+          );
+        },
+      }),
+    ),
+  );
+  const bad: Bad[] = [];
+  const builder = dom0.os.start('xl-bad', function* (me): Actor {
+    const xs = new Xs(dom0.client, me);
+    while (booted === 0) yield 50_000; // the shared directories are there
+    for (const [i, kind] of kinds.entries()) bad.push(yield* raise(world, xs, kind, `bad${i}-${kind.name}`));
+  });
+  writers.push(builder);
+  const answers: string[] = [];
+  writers.push(
+    dom0.os.start('operator', (me) =>
+      operator(me, dom0.client, traffic, {
+        atRequests,
+        file: STORE_BINARY,
+        version: format === 'v1' ? 1 : 2,
+        force: false,
+        timeoutSeconds: 0,
+        answered: (n, answer) => {
+          answers[n - 1] = answer;
+        },
+      }),
+    ),
+  );
+
+  const nodes: SeenNode[] = [];
+  const accounts = new Map<number, string>();
+  let finished = false;
+  const isWorking = ({ task }: Me) => task !== undefined && task.state !== 'done' && task.domain?.dying === 'alive';
+  dom0.os.start('verifier', (me) =>
+    quiesce(
+      me,
+      () => writers.some(isWorking) || bad.some((b) => b.me !== undefined && isWorking(b.me)) || world.inFlight > 0,
+      function* (own): Actor {
+        const xs = new Xs(dom0.client, own);
+        for (const b of bad) {
+          if (b.introduced !== 'OK') continue;
+          accounts.set(b.domid, text((yield* xs.call(XS.CONTROL, strings('quota', String(b.domid)))).payload));
+        }
+        yield* readTree(own, dom0.client, nodes);
+        finished = true;
+      },
+    ),
+  );
+
+  let horizon = SLICE_NS;
+  while (!finished && horizon <= HORIZON_NS && machine.scheduler.run(horizon)) horizon += SLICE_NS;
+  if (finished) world.recorder?.snapshot(nodes);
+  const history = world.recorder?.history();
+  const verdicts =
+    history === undefined
+      ? []
+      : [
+          ...checkHistory(history),
+          fairService(history, { ...SERVICE, creditNs: number('limit') * CREDIT_NS }),
+          containment(bad, accounts, machine.nowNs),
+        ];
+  const updates = world.store.updates.map((u, i): UpdateReport => ({ ...u, answer: answers[i] ?? '' }));
+  const violated = verdicts.some((v) => v.violations.length > 0);
+  return world.result({
+    request,
+    scenario: hostileGuests.name,
+    outcome: violated ? 'violation' : finished ? 'pass' : 'unknown',
+    reason: finished
+      ? ''
+      : `the run did not come to rest: ${world.inFlight} requests unanswered at ${machine.nowNs} ns`,
+    created: booted + bad.length,
+    updates,
+    verdicts,
+    history,
+  });
+}
+
+/** Build a hostile domain, introduce it, and let it loose. */
+function* raise(world: World, xs: Xs, kind: HostileKind, name: string): Actor<Bad> {
+  const { dom0, machine, traffic } = world;
+  const built = buildDomain(dom0.os, DOMID_ANY, name, 0);
+  if (built === undefined) throw new Error('assertion: no domid is free');
+  const { domid } = built.domain;
+  const os = new GuestOs(machine, built.domain);
+  world.recorder?.distrust(domid);
+  kind.before?.(os, built);
+  const home = `/local/domain/${domid}`;
+  for (const [path, value, perms] of [
+    [home, '', ['n0', `r${domid}`]],
+    [`${home}/name`, name, ['n0', `r${domid}`]],
+    [`${home}/data`, '', [`n${domid}`]],
+  ] as const) {
+    yield* xs.write(path, value);
+    yield* xs.setPerms(path, perms);
+  }
+  const reply = yield* xs.call(XS.INTRODUCE, strings(String(domid), String(built.ring.gfn), String(built.port)));
+  const introduced = reply.error ?? text(reply.payload).slice(0, -1);
+  const bad: Bad = { kind, domid, introduced, rig: undefined, me: undefined };
+  dom0.os.hyper.unpause(domid);
+  bad.me = os.start('bad', (me) => {
+    bad.rig = new Rig(os, me, built, '4.22', () => traffic.stopping);
+    return kind.run(bad.rig);
+  });
+  return bad;
+}
+
+/** What the hostile guests had to get, and whether the store kept to its quotas for them. */
+function containment(bad: readonly Bad[], accounts: ReadonlyMap<number, string>, timeNs: number): Verdict {
+  const violations: Violation[] = [];
+  const note = (b: Bad, detail: string) =>
+    violations.push({
+      invariant: 'containment',
+      seq: 0,
+      timeNs,
+      actor: `bad domain ${b.domid}`,
+      request: '',
+      detail: `${b.kind.name} (${b.kind.ids.join(', ')}): ${detail}`,
+    });
+  let answers = 0;
+  let quotas = 0;
+  for (const b of bad) {
+    const due = b.kind.introduce?.('4.22') ?? 'OK';
+    if (b.introduced !== due) note(b, `INTRODUCE: ${due} was due, came ${b.introduced}`);
+    answers += b.rig?.expected ?? 0;
+    for (const surprise of b.rig?.surprises ?? []) note(b, surprise);
+    for (const [label, most] of QUOTA_MOST) {
+      const seen = new RegExp(`^${label} *: .*max *([0-9]+)`, 'm').exec(accounts.get(b.domid) ?? '')?.[1];
+      if (seen === undefined) continue;
+      quotas++;
+      if (Number(seen) > most) note(b, `${label} rose to ${seen}, of ${most}`);
+    }
+  }
+  return {
+    invariant: 'containment',
+    claim: 'Each hostile guest got exactly the consequence of what it did, and the store kept to its quotas for it',
+    source: 'guests.md 5; store.md 1.4, 2, 6',
+    checked: [
+      ['hostile guests', bad.length],
+      ['kinds', new Set(bad.map((b) => b.kind.name)).size],
+      ['answers as due', answers],
+      ['quotas kept', quotas],
+    ],
+    violations,
+  };
+}
+
+/** Largest values that the store's accounts may show. Memory: the hard limit is looked at before a message is read, so that
+ *  one message of each direction may come on top. */
+const QUOTA_MOST = [
+  ['nodes', 1_000],
+  ['watches', 128],
+  ['transactions', 10],
+  ['outstanding', 20],
+  ['memory', 2_621_440 + 2 * 4_112],
+] as const;

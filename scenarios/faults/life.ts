@@ -1,0 +1,116 @@
+import { type Domain, GNTMAP_host_map, GNTST, GNTTAB_RESERVED_XENSTORE } from '../../sim/index.ts';
+import type { Armed, FaultRule } from './rule.ts';
+
+/** Faults of domains and of their grants: they may come between any two steps of anybody. */
+export const LIFE_RULES: readonly FaultRule[] = [
+  {
+    id: 'INJ-G4',
+    what: "the store's map of a new domain's ring is refused: paged out, no maptrack, unstable entry",
+    mustHold: 'INTRODUCE answers an error and leaves nothing behind; the toolstack destroys the domain',
+    oneIn: [2, 8],
+    arm: ({ draws, strikes, injected, world }) => ({
+      beforeIntroduce: ({ domid }) => {
+        if (!strikes()) return;
+        const status = draws.pick([GNTST.eagain, GNTST.no_space, GNTST.general_error]);
+        world.machine.grants.refuse({ mapper: 0, granter: domid, gref: GNTTAB_RESERVED_XENSTORE }, status);
+        injected(`domain ${domid} status ${status}`);
+      },
+    }),
+  },
+  {
+    id: 'INJ-D1',
+    what: 'a guest crashes at any step and is kept as it is (INJ-D8) until its time is over',
+    mustHold: 'its requests may stay unanswered, nobody else notices more than @releaseDomain',
+    oneIn: [1, 6],
+    arm: (armed) => ({
+      now: {
+        everyNs: [2_000_000, 12_000_000],
+        act: () => {
+          const victim = pickVictim(armed);
+          if (victim === undefined) return;
+          armed.injected(`domain ${victim.domid}`);
+          armed.world.machine.shutdown(victim, 'crash');
+        },
+      },
+    }),
+  },
+  {
+    id: 'INJ-D2',
+    what: 'a guest is destroyed at any step of the store',
+    mustHold: 'everything of it goes, the others are served on',
+    oneIn: [1, 6],
+    arm: (armed) => ({
+      now: {
+        everyNs: [2_000_000, 12_000_000],
+        act: () => {
+          const victim = pickVictim(armed);
+          if (victim === undefined) return;
+          armed.injected(`domain ${victim.domid}`);
+          armed.world.machine.destroy(victim);
+        },
+      },
+    }),
+  },
+  {
+    id: 'INJ-D3',
+    what: 'a guest is paused at any step, and goes on later',
+    mustHold: 'nothing is lost, it is only late',
+    oneIn: [1, 4],
+    arm: (armed) => ({
+      now: {
+        everyNs: [200_000, 3_000_000],
+        act: () => {
+          const victim = pickVictim(armed);
+          if (victim === undefined) return;
+          const { machine } = armed.world;
+          const { scheduler } = machine;
+          armed.injected(`domain ${victim.domid}`);
+          machine.pause(victim);
+          scheduler.at(scheduler.nowNs + armed.draws.below(2_000_000), () => {
+            if (victim.dying === 'alive') machine.unpause(victim);
+          });
+        },
+      },
+    }),
+  },
+  {
+    id: 'INJ-D4',
+    what: 'the id of a domain is used again at once',
+    mustHold: 'nothing of the old one is taken for the new one',
+    oneIn: [1, 2],
+    arm: ({ strikes, injected }) => ({
+      reusesDomid: () => {
+        if (!strikes()) return false;
+        injected('');
+        return true;
+      },
+    }),
+  },
+  {
+    id: 'INJ-D7',
+    what: 'somebody still maps a page of a dead domain: it stays a zombie for a while (INJ-G8)',
+    mustHold: 'its id is not free before the last unmap; the store lets go of it when it is dead',
+    oneIn: [1, 4],
+    arm: ({ world, draws, strikes, injected }) => ({
+      beforeDestroy: ({ domid }) => {
+        if (!strikes()) return;
+        const { machine, dom0 } = world;
+        const { status, handle } = machine.mapGrant(dom0.os.domain, domid, GNTTAB_RESERVED_XENSTORE, GNTMAP_host_map);
+        if (status !== GNTST.okay || handle === undefined) return;
+        injected(`domain ${domid}`);
+        const untilNs = machine.nowNs + draws.between(1_000_000, 40_000_000);
+        machine.scheduler.at(untilNs, () => machine.unmapGrant(dom0.os.domain, handle));
+      },
+    }),
+  },
+];
+
+/** So many guests are left alone: without any the traffic would never come to its end. */
+const LEFT_ALONE = 4;
+
+/** A running guest of the run, if this occasion is one. */
+function pickVictim({ world, draws, strikes }: Armed): Domain | undefined {
+  if (!strikes()) return undefined;
+  const running = world.guests.map((g) => g.os.domain).filter((d) => d.isRunning);
+  return running.length <= LEFT_ALONE ? undefined : draws.pick(running);
+}

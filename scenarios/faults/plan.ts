@@ -1,0 +1,120 @@
+import type { ClientHabits } from '../../guests/index.ts';
+import type { Actor, Domain, EdgeVerdict, Machine, Port } from '../../sim/index.ts';
+import type { SettingSpec } from '../scenario.ts';
+import type { World } from '../world.ts';
+import { FAULT_RULES } from './catalogue.ts';
+import type { FaultRule, Hooks, PlannedFault } from './rule.ts';
+
+/** The setting by which any scenario offers faults. */
+export const FAULTS_SETTING: SettingSpec = {
+  default: 'off',
+  meaning: 'faults beside the traffic: none, a random subset with random weights for each seed, or all of them',
+  words: ['off', 'swarm', 'all', ...FAULT_RULES.map((r) => r.id)],
+};
+
+interface Chosen {
+  readonly rule: FaultRule;
+  readonly oneIn: number;
+  injected: number;
+}
+
+/** The faults of one run: drawn when it is made, from a stream of their own, so that it can be printed before the run. */
+export class FaultPlan {
+  readonly #chosen: readonly Chosen[];
+  readonly #hooks: Hooks[] = [];
+
+  /** @param which word of FAULTS_SETTING. */
+  constructor(machine: Machine, which: string) {
+    const draws = machine.streams.for('faults');
+    this.#chosen = FAULT_RULES.flatMap((rule) => {
+      const isIn = draws.oneIn(2);
+      const oneIn = draws.between(rule.oneIn[0], rule.oneIn[1]);
+      const wanted = which === 'all' || which === rule.id || (which === 'swarm' && isIn);
+      return wanted ? [{ rule, oneIn, injected: 0 }] : [];
+    });
+  }
+
+  /** What is planned, with the injections so far. */
+  get faults(): readonly PlannedFault[] {
+    return this.#chosen.map(({ rule, oneIn, injected }) => {
+      const { id, what, mustHold } = rule;
+      return { id, what, mustHold, oneIn, injected };
+    });
+  }
+
+  /** Let the rules come in from now on. Nothing at all changes in a run without rules. `isOver`: traffic is coming to its end. */
+  arm(world: World, isOver: () => boolean): void {
+    const { machine } = world;
+    for (const chosen of this.#chosen) {
+      const { rule, oneIn } = chosen;
+      const draws = machine.streams.for(`faults/${rule.id}`);
+      const hooks = rule.arm({
+        world,
+        draws,
+        strikes: () => draws.oneIn(oneIn),
+        injected: (detail) => machine.trace.mark('faults', rule.id, ++chosen.injected, detail),
+      });
+      this.#hooks.push(hooks);
+      const { now } = hooks;
+      if (now === undefined) continue;
+      const [min, max] = now.everyNs;
+      function* body(): Actor {
+        while (!isOver()) {
+          yield draws.between(min, max);
+          now?.act();
+        }
+      }
+      machine.start(`faults/${rule.id}`, undefined, body());
+    }
+    const edges = this.#having('edge');
+    const virqs = this.#having('virqContended');
+    if (edges.length === 0 && virqs.length === 0) return;
+    machine.events.faults = {
+      ...(edges.length === 0 ? {} : { edge: (domain: Domain, port: Port) => firstVerdict(edges, domain, port) }),
+      ...(virqs.length === 0 ? {} : { virqContended: () => virqs.some((rule) => rule()) }),
+    };
+  }
+
+  habits(habits: ClientHabits): ClientHabits {
+    return this.#having('habits').reduce((h, rule) => rule(h), habits);
+  }
+
+  beforeIntroduce(domain: Domain): void {
+    for (const rule of this.#having('beforeIntroduce')) rule(domain);
+  }
+
+  beforeDestroy(domain: Domain): void {
+    for (const rule of this.#having('beforeDestroy')) rule(domain);
+  }
+
+  toolstackDies(): boolean {
+    return this.#having('toolstackDies').some((rule) => rule());
+  }
+
+  reusesDomid(): boolean {
+    return this.#having('reusesDomid').some((rule) => rule());
+  }
+
+  passImage(image: Uint8Array): Uint8Array {
+    return this.#having('passImage').reduce((i, rule) => rule(i), image);
+  }
+
+  updates(atRequests: readonly number[]): readonly number[] {
+    return this.#having('updates').reduce((at, rule) => rule(at), atRequests);
+  }
+
+  #having<K extends keyof Hooks>(name: K): NonNullable<Hooks[K]>[] {
+    return this.#hooks.flatMap((hooks) => hooks[name] ?? []) as NonNullable<Hooks[K]>[];
+  }
+}
+
+type EdgeRule = NonNullable<Hooks['edge']>;
+
+/** Rules are asked in order; the first verdict wins. */
+function firstVerdict(rules: readonly EdgeRule[], domain: Domain, port: Port): EdgeVerdict {
+  for (const rule of rules) {
+    const verdict = rule(domain, port);
+    if (verdict !== undefined) return verdict;
+  }
+  return { kind: 'pass' };
+}

@@ -1,0 +1,57 @@
+import type { ClientHabits } from '../../guests/index.ts';
+import type { Domain, EdgeVerdict, Port, Stream } from '../../sim/index.ts';
+import type { World } from '../world.ts';
+
+/** What can be broken, and what must hold all the same. Names are those of the specification's injection catalogue. */
+export interface FaultRule {
+  readonly id: string;
+  /** What happens to whom. */
+  readonly what: string;
+  readonly mustHold: string;
+  /** Rarest and most frequent weight: one in so many of its occasions. */
+  readonly oneIn: readonly [most: number, least: number];
+  readonly arm: (armed: Armed) => Hooks;
+}
+
+/** One enabled rule of a run. */
+export interface Armed {
+  readonly world: World;
+  /** A stream of the rule's own: another rule's draws do not move its. */
+  readonly draws: Stream;
+  /** Whether this occasion is one. */
+  readonly strikes: () => boolean;
+  /** To be called with each injection: it goes into the trace and is counted. */
+  readonly injected: (detail: string) => void;
+}
+
+/** Where a rule comes in; absent ones cost nothing. */
+export interface Hooks {
+  /** An event on its way; `undefined`: no matter of this rule. */
+  readonly edge?: (domain: Domain, port: Port) => EdgeVerdict | undefined;
+  readonly virqContended?: () => boolean;
+  /** Something done now and then by nobody in particular: called after each pause that it gives itself, in ns. */
+  readonly now?: { readonly everyNs: readonly [min: number, max: number]; readonly act: () => void };
+  /** A guest boots. */
+  readonly habits?: (habits: ClientHabits) => ClientHabits;
+  /** A domain was built and is about to be introduced. */
+  readonly beforeIntroduce?: (domain: Domain) => void;
+  /** A domain is about to be destroyed. */
+  readonly beforeDestroy?: (domain: Domain) => void;
+  /** The toolstack's process dies here. */
+  readonly toolstackDies?: () => boolean;
+  /** The next domain takes the id of the one that has just gone. */
+  readonly reusesDomid?: () => boolean;
+  /** The image of a live update on its way to the successor. */
+  readonly passImage?: (image: Uint8Array) => Uint8Array;
+  /** Moments of live updates, in requests. */
+  readonly updates?: (atRequests: readonly number[]) => readonly number[];
+}
+
+/** A rule as it was drawn: what is printed before the run, and how often it struck. */
+export interface PlannedFault {
+  readonly id: string;
+  readonly what: string;
+  readonly mustHold: string;
+  readonly oneIn: number;
+  readonly injected: number;
+}
