@@ -58,7 +58,7 @@ describe('a store that is wrong about hostile guests is caught', () => {
       this.onInputAllowed?.(conn);
       return false;
     });
-    expect(broken(run('1', { kind: 'hammers', requests: 250 }))).toEqual(['fair-service']);
+    expect(broken(run('1', { kind: 'hammers', requests: 600 }))).toEqual(['fair-service']);
   });
 
   it('does not read a ring as long as a newer one has requests', () => {
