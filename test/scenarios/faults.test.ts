@@ -94,7 +94,8 @@ describe('a run with faults', () => {
 
   it('records each injection in the trace', () => {
     const { result, marks } = run('4', 'swarm');
-    for (const { id, injected } of result.faults ?? []) expect(marks.filter((m) => m.what === id)).toHaveLength(injected);
+    for (const { id, injected } of result.faults ?? [])
+      expect(marks.filter((m) => m.what === id)).toHaveLength(injected);
     expect(marks.length).toBeGreaterThan(0);
   });
 

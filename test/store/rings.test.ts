@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { requestOctets, Rig, said, type StoreVersion } from '../../guests/hostile/index.ts';
+import { Rig, requestOctets, type StoreVersion, said } from '../../guests/hostile/index.ts';
+import type { BuiltDomain } from '../../guests/index.ts';
 import { GuestOs, strings, text, XS, Xs } from '../../guests/index.ts';
 import { World } from '../../scenarios/world.ts';
 import {
@@ -16,7 +17,6 @@ import {
   RSP_PROD,
   SERVER_FEATURES,
 } from '../../sim/index.ts';
-import type { BuiltDomain } from '../../guests/index.ts';
 
 /* One test for each label of the ring's rules between a guest and the store. */
 
