@@ -35,6 +35,12 @@ describe('hostile-guests', () => {
     expect(run('2', {}, 'v1').outcome).toBe('pass');
   });
 
+  it.each(['4', '10'])('passes with a swarm of faults, seed %s', (seed) => {
+    const result = run(seed, { faults: 'swarm', requests: 2_500 });
+    expect(broken(result)).toEqual([]);
+    expect(result.outcome).toBe('pass');
+  });
+
   it('is the same octets for the same seed', () => {
     expect(run('9').digest).toBe(run('9').digest);
   });
