@@ -55,7 +55,9 @@ export class Rig {
   readonly built: BuiltDomain;
   #reqId = 0x4000_0000;
   readonly #early = new Map<number, RawMessage>();
+  /** Watch events and replies taken out of the ring so far. */
   events = 0;
+  taken = 0;
 
   constructor(os: GuestOs, me: Me, built: BuiltDomain, version: StoreVersion, stopping: () => boolean) {
     this.os = os;
@@ -100,7 +102,10 @@ export class Rig {
     for (let waitedNs = 0; ; ) {
       for (let m = this.ring.take(); m !== undefined; m = this.ring.take()) {
         if (m.type === XS.WATCH_EVENT) this.events++;
-        else this.#early.set(m.reqId, m);
+        else {
+          this.taken++;
+          this.#early.set(m.reqId, m);
+        }
       }
       const found = this.#early.get(reqId);
       if (found !== undefined || waitedNs >= patienceNs) {
@@ -114,11 +119,14 @@ export class Rig {
   }
 
   /** Wait for the next reply, whatever its req_id. */
-  *replyInOrder(): Actor<RawMessage | undefined> {
-    for (let waitedNs = 0; waitedNs < PATIENCE_NS; ) {
+  *replyInOrder(patienceNs = PATIENCE_NS): Actor<RawMessage | undefined> {
+    for (let waitedNs = 0; waitedNs < patienceNs; ) {
       const m = this.ring.take();
       if (m?.type === XS.WATCH_EVENT) this.events++;
-      else if (m !== undefined) return m;
+      else if (m !== undefined) {
+        this.taken++;
+        return m;
+      }
       const pauseNs = pauseAfter(waitedNs);
       waitedNs += pauseNs;
       yield pauseNs;

@@ -16,6 +16,7 @@ import {
   Xs,
 } from '../../guests/index.ts';
 import { type Actor, DOMID_ANY } from '../../sim/index.ts';
+import { FAULTS_SETTING, FaultPlan } from '../faults/plan.ts';
 import type { Verdict, Violation } from '../history.ts';
 import { fairService } from '../invariants/fair-service.ts';
 import { checkHistory } from '../invariants/index.ts';
@@ -41,6 +42,7 @@ export const hostileGuests: Scenario = {
       words: ['any', ...HOSTILE_KINDS.map((k) => k.name)],
     },
     requests: { default: 2_500, meaning: 'requests of dom0 and the ordinary guests after which the agents stop' },
+    faults: FAULTS_SETTING,
     updates: { default: 3, meaning: 'live updates, spread over the traffic' },
     limit: {
       default: 0,
@@ -74,10 +76,14 @@ function run(request: RunRequest): RunResult {
     compat: '4.22',
     records: request.checks,
     limitsWrites: number('limit') === 1,
-    passImage: request.passImage,
+    passImage: (image, n) => faults.passImage(request.passImage?.(image, n) ?? image),
   });
   const { machine, traffic, dom0 } = world;
   if (request.traceLine !== undefined) world.traceTo(request.traceLine);
+  const faults = new FaultPlan(machine, String(settings.faults ?? 'off'));
+  const hasFaults = faults.faults.length > 0;
+  if (hasFaults) request.planned?.(faults.faults);
+  faults.arm(world, () => traffic.stopping);
   const plan = machine.streams.for('scenario');
   const kinds = Array.from({ length: number('hostile') }, () =>
     settings.kind === 'any'
@@ -99,14 +105,18 @@ function run(request: RunRequest): RunResult {
         lifeNsMin: 0,
         lifeNsMax: 0,
         storeDomid: 0,
+        mishaps: faults,
         livesForEver: () => true,
         boot: (built, slot) => {
           booted++;
-          const { os, client } = world.boot(built, {
-            ...LINUX_HABITS,
-            notify: slot % 2 === 0 ? 'edge' : 'always',
-            maxInFlight: 4,
-          });
+          const { os, client } = world.boot(
+            built,
+            faults.habits({
+              ...LINUX_HABITS,
+              notify: slot % 2 === 0 ? 'edge' : 'always',
+              maxInFlight: 4,
+            }),
+          );
           const { domid } = built.domain;
           writers.push(
             os.start('worker', (own) =>
@@ -135,7 +145,7 @@ function run(request: RunRequest): RunResult {
   writers.push(
     dom0.os.start('operator', (me) =>
       operator(me, dom0.client, traffic, {
-        atRequests,
+        atRequests: faults.updates(atRequests),
         file: STORE_BINARY,
         version: format === 'v1' ? 1 : 2,
         force: false,
@@ -150,7 +160,8 @@ function run(request: RunRequest): RunResult {
   const nodes: SeenNode[] = [];
   const accounts = new Map<number, string>();
   let finished = false;
-  const isWorking = ({ task }: Me) => task !== undefined && task.state !== 'done' && task.domain?.dying === 'alive';
+  const isWorking = ({ task }: Me) =>
+    task !== undefined && task.state !== 'done' && task.domain?.dying === 'alive' && !task.domain.shutdown;
   dom0.os.start('verifier', (me) =>
     quiesce(
       me,
@@ -176,7 +187,8 @@ function run(request: RunRequest): RunResult {
       ? []
       : [
           ...checkHistory(history),
-          fairService(history, { ...SERVICE, creditNs: number('limit') * CREDIT_NS }),
+          // A paused or slow guest keeps itself and others waiting: with faults there is no bound to wait for.
+          ...(hasFaults ? [] : [fairService(history, { ...SERVICE, creditNs: number('limit') * CREDIT_NS })]),
           containment(bad, accounts, machine.nowNs),
         ];
   const updates = world.store.updates.map((u, i): UpdateReport => ({ ...u, answer: answers[i] ?? '' }));
@@ -190,6 +202,7 @@ function run(request: RunRequest): RunResult {
       : `the run did not come to rest: ${world.inFlight} requests unanswered at ${machine.nowNs} ns`,
     created: booted + bad.length,
     updates,
+    ...(hasFaults ? { faults: faults.faults } : {}),
     verdicts,
     history,
   });

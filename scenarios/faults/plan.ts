@@ -59,8 +59,9 @@ export class FaultPlan {
       if (now === undefined) continue;
       const [min, max] = now.everyNs;
       function* body(): Actor {
-        while (!isOver()) {
+        for (;;) {
           yield draws.between(min, max);
+          if (isOver()) return;
           now?.act();
         }
       }

@@ -45,6 +45,8 @@ class Judge {
   #introducing: number | undefined;
   /** When dom0 last listed the root: so begins the reading of a whole tree. */
   #readingSince = Number.POSITIVE_INFINITY;
+  /** Where the store's process stands; from 'dumped' on, the next thing it does to a connection is the successor's. */
+  #phase: 'serving' | 'dumped' | 'taken over' = 'serving';
   /** The last `live-update -s` that was seen in a ring. */
   #updating: Request | undefined;
 
@@ -87,8 +89,9 @@ class Judge {
         this.#lived(r);
         break;
       case 'liveUpdate':
-        if (r.what === 'up') this.#updated(r);
+        if (r.what === 'up' && this.#phase !== 'taken over') this.#updated(r);
         else if (r.what === 'failed') this.#updating = undefined;
+        this.#phase = r.what === 'dump' ? 'dumped' : 'serving';
         break;
       case 'snapshot':
         this.#settleRelease();
@@ -246,6 +249,12 @@ class Judge {
   }
 
   #detached(conn: number, at: Moment): void {
+    if (this.#phase === 'dumped') {
+      // 1. The image is written. 2. A domain dies. 3. The successor reads the image, looks for the dead, lets go of this one, and
+      // only then begins to serve: what was carried is as it was before the death.
+      this.#updated(at);
+      this.#phase = 'taken over';
+    }
     const { domid } = this.#lines[conn]!.epoch;
     this.#boxes[conn]!.close();
     if (this.#introducing === domid) {
