@@ -69,6 +69,7 @@ export class Scheduler {
   #tasks = 0;
   /** While running: the time that no shortcut of a lone task may pass. */
   #limitNs = 0;
+  #isHalted = false;
   nowNs = 0;
   steps = 0;
 
@@ -99,6 +100,13 @@ export class Scheduler {
   unstall(domain: Domain): void {
     domain.ports.enter(); // events that came meanwhile are delivered first (DOM-14)
     for (const task of domain.tasks) if (task.state === 'stalled') this.#queue(task, this.nowNs);
+  }
+
+  /** The host is down: nothing that waits is ever due, and the present step is the last. */
+  halt(): void {
+    this.#isHalted = true;
+    this.#heap.length = 0;
+    this.#limitNs = -1;
   }
 
   /** Due time of the next entry; `undefined` when idle. */
@@ -181,6 +189,7 @@ export class Scheduler {
   }
 
   #push(entry: Task | Timer): void {
+    if (this.#isHalted) return;
     const heap = this.#heap;
     let i = heap.length;
     heap.push(entry);
