@@ -1,6 +1,7 @@
 import type { Domain, ShutdownReason } from './domain.ts';
 import type { DomainConfig } from './domains/create.ts';
 import { Lives } from './domains/lives.ts';
+import { domainInfo } from './domains/queries.ts';
 import { softReset } from './domains/soft-reset.ts';
 import { Events } from './events/hub.ts';
 import { GNTST, type GrantStatus, type MapResult } from './grants/abi.ts';
@@ -148,9 +149,7 @@ export class Machine {
 
   domainInfo(domid: Domid): DomainInfo | undefined {
     const domain = this.domain(domid);
-    if (domain === undefined) return undefined;
-    const { dying, isShutDown, uniqueId } = domain;
-    return { domid, shutdown: isShutDown, dying: dying === 'dying', dead: dying === 'dead', uniqueId };
+    return domain === undefined ? undefined : domainInfo(domain);
   }
 
   /** get_domain_state(DOMID_INVALID): pop the lowest changed domid; `undefined`: ENOENT (DOM-32). */
