@@ -1,3 +1,4 @@
+export { checkFreed, checkMachine, MachineWatch } from './check.ts';
 export { Digest } from './digest.ts';
 export { type Capabilities, Domain, SHUTDOWN_REASONS, type ShutdownReason } from './domain.ts';
 export type { DomainConfig } from './domains/create.ts';
@@ -117,3 +118,4 @@ export {
 export { type Actor, type Jitter, NO_JITTER, PARK, Scheduler, type Step, Task } from './scheduler.ts';
 export { type LifeStep, Trace, type TraceEvent } from './trace.ts';
 export { Listener, UnixSocket } from './unix-socket.ts';
+export { StoreBuffer, type StoreOrder } from './weak-memory.ts';

@@ -72,6 +72,8 @@ export class Scheduler {
   #isHalted = false;
   nowNs = 0;
   steps = 0;
+  /** Called before each step of a task; who checks the machine listens. */
+  onStep: ((task: Task) => void) | undefined = undefined;
 
   constructor(trace: Trace, jitter: Jitter) {
     this.#trace = trace;
@@ -149,6 +151,7 @@ export class Scheduler {
         return;
       }
       this.steps++;
+      if (this.onStep !== undefined) this.onStep(task);
       this.#trace.step(task.id, this.nowNs);
       const result = task.actor.next();
       if (result.done === true) {

@@ -23,13 +23,13 @@ export class ChangedDomains {
     this.#bits?.add(domid);
   }
 
-  has(domid: Domid): boolean {
-    return this.#bits?.has(domid) ?? false;
+  get isEmpty(): boolean {
+    return this.#bits === undefined || this.#bits.size === 0;
   }
 
   /** Take the lowest domid out; `undefined`: none, or no bitmap (DOM-32). */
   pop(): Domid | undefined {
-    if (this.#bits === undefined || this.#bits.size === 0) return undefined;
+    if (this.#bits === undefined || this.isEmpty) return undefined;
     let lowest: Domid = DOMID_FIRST_RESERVED;
     for (const domid of this.#bits) if (domid < lowest) lowest = domid;
     this.#bits.delete(lowest);

@@ -6,7 +6,7 @@ import type { Grants } from '../grants/grants.ts';
 import { DOMID_ANY, DOMID_FIRST_RESERVED, type Domid } from '../ids.ts';
 import type { Stream } from '../random.ts';
 import type { Actor, Scheduler } from '../scheduler.ts';
-import type { Trace } from '../trace.ts';
+import type { LifeStep, Trace } from '../trace.ts';
 import { ChangedDomains } from './changed.ts';
 import { type DomainConfig, makeDomain } from './create.ts';
 import { UniqueIds } from './unique-id.ts';
@@ -45,6 +45,8 @@ export class Lives {
   #hardware: Domain | undefined = undefined;
   /** The hardware domain shut down, and the host with it (DOM-17); its code. */
   hostShutdown: number | undefined = undefined;
+  /** Called with each step of each domain's life; who checks the machine listens. */
+  onLife: ((domain: Domain, what: LifeStep) => void) | undefined = undefined;
 
   constructor(host: LifeHost, draws: Stream) {
     this.#host = host;
@@ -260,7 +262,8 @@ export class Lives {
     return id;
   }
 
-  #tell(domain: Domain, what: Parameters<Trace['life']>[2]): void {
+  #tell(domain: Domain, what: LifeStep): void {
+    this.onLife?.(domain, what);
     this.#host.trace.life(domain.domid, domain.uniqueId, what);
   }
 }

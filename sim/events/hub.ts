@@ -44,6 +44,8 @@ export class Events implements EventContext {
   /** Handlers set by XEN_DOMCTL_set_virq_handler; absent: the hardware domain. */
   readonly #handlers = new Map<number, Domain>();
   faults: EventFaults | undefined = undefined;
+  /** Called before each global VIRQ; who checks the machine listens. */
+  onGlobal: ((virq: number) => void) | undefined = undefined;
 
   constructor(host: EventHost) {
     this.#host = host;
@@ -278,6 +280,7 @@ export class Events implements EventContext {
 
   /** Raise a global VIRQ in its handler's domain. */
   raiseGlobal(virq: number): void {
+    this.onGlobal?.(virq);
     const handler = this.virqHandler(virq);
     if (handler !== undefined) this.raiseDomain(handler, virq);
   }
