@@ -25,7 +25,7 @@ function losesWakeup(seed: number, order: StoreOrder, fences: Fences): boolean {
       undefined,
       (function* (): Actor {
         for (let cons = 0; ; ) {
-          while (cons !== front32(back)) {
+          while (cons !== back.load32(page, PROD)) {
             cons++;
             page.store32(CONS, cons, false);
             yield 10;
@@ -34,12 +34,11 @@ function losesWakeup(seed: number, order: StoreOrder, fences: Fences): boolean {
           yield 5;
           if (fences.consumer) back.fence();
           yield 5;
-          if (cons === front32(back)) yield PARK;
+          if (cons === back.load32(page, PROD)) yield PARK;
         }
       })(),
     ),
   );
-  const front32 = (by: StoreBuffer) => by.load32(page, PROD);
   m.start(
     'producer',
     undefined,
