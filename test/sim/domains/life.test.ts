@@ -64,7 +64,7 @@ describe('ids', () => {
     expect(h0.createDomain(1, 'x').ok).toBe(true);
   });
 
-  it('DOM-5: the hypervisor has no list of recent ids: an id that is free is given at once', () => {
+  it('DOM-5, INJ-D4: the hypervisor has no list of recent ids: an id that is free is given at once', () => {
     const { h0, m } = host();
     for (let i = 0; i < 3; i++) {
       expect(h0.createDomain(7, 'x').ok).toBe(true);
@@ -151,7 +151,7 @@ describe('destruction', () => {
     expect([h0.domctl.getDomainInfo(1), h0.domctl.getDomainState(1)]).toEqual([refused('ESRCH'), refused('ESRCH')]);
   });
 
-  it('DOM-8, DOM-29: a mapping makes a zombie, whose end is the second VIRQ', () => {
+  it('DOM-8, DOM-29, INJ-D7: a mapping makes a zombie, whose end is the second VIRQ', () => {
     const { m, d1, h0, dom0, settle } = host();
     const port = value(h0.bindVirq(VIRQ_DOM_EXC));
     m.seedGrant(d1, 1, 0, d1.memory.alloc());
@@ -234,7 +234,7 @@ describe('destruction', () => {
     expect(dom0.isRunning).toBe(true);
   });
 
-  it('CHK-11: destroydomain is entered again, with the same domid, until the domain is dead; a second caller joins', () => {
+  it('CHK-11, INJ-D16: destroydomain is entered again, with the same domid, until the domain is dead; a second caller joins', () => {
     const { m, h0, h1 } = host();
     for (let i = 0; i < 200; i++) value(h1.allocUnbound(1, 0));
     let entries = 0;
@@ -261,7 +261,7 @@ describe('pauses', () => {
     expect(h0.unpause(1)).toEqual(refused('EINVAL'));
   });
 
-  it('DOM-14, CHK-7: a paused domain stops between any two steps, and gets the events of the meantime first', () => {
+  it('DOM-14, CHK-7, INJ-D3: a paused domain stops between any two steps, and gets the events of the meantime first', () => {
     const { m, d1, h0, h1 } = host();
     const port = value(h1.allocUnbound(1, 0));
     const local = value(h0.bindInterdomain(1, port));

@@ -57,7 +57,7 @@ describe('shutdown', () => {
     expect(d1.shutdown).toBe('crash');
   });
 
-  it('DOM-16: a vCPU that waits for its device model parks later; meanwhile nothing of the guest runs', () => {
+  it('DOM-16, INJ-D18: a vCPU that waits for its device model parks later; meanwhile nothing of the guest runs', () => {
     const { m, d1, h1, told } = listening();
     const seen = counting(m, 1);
     expect(m.lives.deferShutdown(d1, 0)).toBe(true);
@@ -126,7 +126,7 @@ describe('shutdown', () => {
     expect(upcalls).toBe(1);
   });
 
-  it('DOM-20: a suspend sends on the subscribed port and raises no VIRQ; the bit is set all the same', () => {
+  it('DOM-20, INJ-D10: a suspend sends on the subscribed port and raises no VIRQ; the bit is set all the same', () => {
     const { d1, dom0, h0, h1, told } = listening();
     const port = value(h0.allocUnbound(1, 0));
     const local = value(h0.bindInterdomain(1, port));
@@ -166,7 +166,7 @@ describe('watchdog', () => {
     expect([d1.shutdown, d1.shutdownCode]).toEqual(['watchdog', WATCHDOG]);
   });
 
-  it('DOM-21: it fires in a paused domain; while shutting down or dying it does nothing', () => {
+  it('DOM-21, INJ-D17: it fires in a paused domain; while shutting down or dying it does nothing', () => {
     const { m, d1, d2, h0, h1, h2 } = host();
     for (const h of [h1, h2]) value(h.domctl.watchdog(0, 1));
     value(h0.pause(1));
@@ -224,7 +224,7 @@ describe('resume in place', () => {
     expect([told(), h0.popChanged()]).toEqual([false, undefined]);
   });
 
-  it('DOM-25: shut down and resumed before anybody looks: the answer shows no shutdown', () => {
+  it('DOM-25, INJ-D9: shut down and resumed before anybody looks: the answer shows no shutdown', () => {
     const { h0, h1, told } = listening();
     h1.domctl.shutdown(SUSPEND);
     value(h0.resume(1));

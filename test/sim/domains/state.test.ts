@@ -66,7 +66,7 @@ describe('global VIRQs', () => {
     expect(host().h1.bindVirq(VIRQ_DOM_EXC)).toEqual(refused('EBUSY'));
   });
 
-  it('DOM-28: dropped while not bound and while the lock is contended, though the bit is set', () => {
+  it('DOM-28, INJ-E12: dropped while not bound and while the lock is contended, though the bit is set', () => {
     const h = bound();
     h.m.events.faults = { virqContended: () => true };
     h.m.shutdown(h.d1, 'crash');
@@ -124,7 +124,7 @@ describe('changed domains', () => {
     expect(h.drainBits()).toEqual([0, 2]);
   });
 
-  it('DOM-32: pops the lowest, only for the handler; a domid that is gone is all zeros', () => {
+  it('DOM-32, INJ-D12: pops the lowest, only for the handler; a domid that is gone is all zeros', () => {
     const h = bound();
     expect(h.h1.domctl.getDomainState(DOMID_INVALID)).toEqual(refused('EPERM'));
     for (const domid of [2, 1]) value(h.h0.destroyDomain(domid));
@@ -186,7 +186,7 @@ describe('changed domains', () => {
 });
 
 describe('getdomaininfo', () => {
-  it('DOM-37: two calls may show one domain and its heir, and in between none', () => {
+  it('DOM-37, INJ-D14: two calls may show one domain and its heir, and in between none', () => {
     const { h0, settle } = host();
     const seen = [h0.domctl.getDomainInfo(1).ok];
     value(h0.destroyDomain(1));
