@@ -7,7 +7,7 @@ import {
   Traffic,
   XsClient,
 } from '../guests/index.ts';
-import { type Jitter, Listener, Machine } from '../sim/index.ts';
+import { type Jitter, Listener, Machine, MachineWatch } from '../sim/index.ts';
 import { type ProcessOptions, type StorePolicy, startXenstored, type XenstoredProcess } from '../store/index.ts';
 import type { History } from './history.ts';
 import { Recorder } from './recorder.ts';
@@ -37,6 +37,8 @@ export interface WorldOptions {
   readonly compat: ProcessOptions['compat'];
   /** Whether the history is recorded. */
   readonly records: boolean;
+  /** The machine checks itself every so many steps; left out: never. A finding is thrown: the run is an error. */
+  readonly checkEverySteps?: number;
   readonly limitsWrites?: boolean;
   readonly eventsExpire?: boolean;
   readonly passImage?: ProcessOptions['passImage'];
@@ -52,6 +54,7 @@ export interface RunSummary
 /** One host with dom0 and a running xenstored: what every scenario starts from. */
 export class World {
   readonly machine: Machine;
+  readonly watch: MachineWatch | undefined;
   readonly traffic: Traffic;
   readonly recorder: Recorder | undefined;
   readonly listener = new Listener(9);
@@ -61,6 +64,8 @@ export class World {
 
   constructor(options: WorldOptions) {
     this.machine = new Machine({ seed: options.seed, jitter: options.jitter });
+    this.watch =
+      options.checkEverySteps === undefined ? undefined : new MachineWatch(this.machine, options.checkEverySteps);
     this.traffic = new Traffic(options.requestsMax);
     this.recorder = options.records ? new Recorder(this.machine, 0, options.policy, options.compat) : undefined;
     const domain = this.machine.createDomain(0, 'dom0');

@@ -1,19 +1,29 @@
 import { EventChannels } from './events/ports.ts';
 import { Maptrack } from './grants/maptrack.ts';
 import { GrantTable } from './grants/table.ts';
-import type { Domid } from './ids.ts';
+import type { Domid, Port } from './ids.ts';
 import { Memory } from './memory.ts';
 import type { Task } from './scheduler.ts';
 
-/** SCHEDOP_shutdown reasons. Source: xen/include/public/sched.h. */
+/** SCHEDOP_shutdown reasons, by code. Source: xen/include/public/sched.h. */
 export const SHUTDOWN_REASONS = ['poweroff', 'reboot', 'suspend', 'crash', 'watchdog', 'soft_reset'] as const;
 export type ShutdownReason = (typeof SHUTDOWN_REASONS)[number];
 
-/** One domain: its memory, grants, ports and life. Life-cycle transitions are in machine.ts, in one place. */
+/** Which parts a domain plays on its host (DOM-34). Source: xen/include/public/domctl.h, XEN_DOMCTL_GETDOMSTATE_CAP_*. */
+export interface Capabilities {
+  readonly control: boolean;
+  readonly hardware: boolean;
+  readonly xenstore: boolean;
+}
+
+const NO_CAPABILITIES: Capabilities = { control: false, hardware: false, xenstore: false };
+
+/** One domain: its memory, grants, ports and life. Life-cycle transitions are in domains/, in one place. */
 export class Domain {
   readonly domid: Domid;
   readonly uniqueId: bigint;
   readonly name: string;
+  readonly capabilities: Capabilities;
   readonly memory = new Memory();
   readonly grants = new GrantTable(this.memory);
   readonly maptrack = new Maptrack();
@@ -22,20 +32,47 @@ export class Domain {
   readonly tasks: Task[] = [];
   /** Progress of XEN_DOMCTL_destroydomain. */
   dying: 'alive' | 'dying' | 'dead' = 'alive';
-  shutdown: ShutdownReason | undefined = undefined;
+  /** A shutdown has begun: no vCPU runs the guest from here on. */
+  isShuttingDown = false;
+  /** Every vCPU is parked. */
+  isShutDown = false;
+  /** The first reason given, which stays until the domain is resumed (DOM-15); any octet, though only 0 to 5 have names. */
+  shutdownCode: number | undefined = undefined;
+  /** Port of this domain that XEN_DOMCTL_subscribe named; 0: none. It may have been closed since. */
+  suspendPort: Port = 0;
+  /** vCPUs whose device model owes them an answer: they park only when they have it (DOM-16). */
+  readonly deferring = new Set<number>();
+  /** When each SCHEDOP_watchdog timer fires, in ns; `undefined`: not in use. */
+  readonly watchdogsNs: (number | undefined)[] = [undefined, undefined];
   controllerPauses = 0;
+  /** It has run: the controller's count was 0 once. */
+  isCreationFinished = false;
+  /** vCPUs that exist. */
   vcpus = 1;
+  /** vCPUs that XEN_DOMCTL_max_vcpus is to make. */
+  maxVcpus = 1;
+  /** The one domain whose device model this domain is. */
+  target: Domain | undefined = undefined;
+  /** Domains whose device model's target this is: each holds it as a mapping does. */
+  stubdoms = 0;
   /** Mappings that others hold of this domain's pages: while there are any, a dead domain is a zombie (DOM-8). */
   foreignMaps = 0;
 
-  constructor(domid: Domid, uniqueId: bigint, name: string) {
+  constructor(domid: Domid, uniqueId: bigint, name: string, capabilities = NO_CAPABILITIES) {
     this.domid = domid;
     this.uniqueId = uniqueId;
     this.name = name;
+    this.capabilities = capabilities;
   }
 
   /** Whether the domain's tasks may take a step now (CHK-7). */
   get isRunning(): boolean {
-    return this.controllerPauses === 0 && this.dying === 'alive' && this.shutdown === undefined;
+    return this.controllerPauses === 0 && this.dying === 'alive' && !this.isShuttingDown;
+  }
+
+  /** Why the domain is shut down; `undefined`: it is not, or not yet. */
+  get shutdown(): ShutdownReason | 'unknown' | undefined {
+    if (!this.isShutDown) return undefined;
+    return SHUTDOWN_REASONS[this.shutdownCode ?? -1] ?? 'unknown';
   }
 }

@@ -1,5 +1,8 @@
 import type { Domain } from './domain.ts';
-import { type Errno, type Result, XenError } from './errors.ts';
+import type { DomainConfig } from './domains/create.ts';
+import { DomainHypercalls } from './domains/hypercalls.ts';
+import { mayCall } from './domains/permissions.ts';
+import type { Errno, Result } from './errors.ts';
 import { EventHypercalls } from './events/hypercalls.ts';
 import type { GrantStatus, MapResult } from './grants/abi.ts';
 import { GrantHypercalls } from './grants/hypercalls.ts';
@@ -9,7 +12,7 @@ import type { Frame } from './memory.ts';
 
 /**
  * The table that one domain sees, and the errno door of the simulator: a guest's mistake comes back as data.
- * Anything but a XenError arriving here is our own bug and passes through.
+ * Anything but a XenError is our own bug and passes through.
  */
 export class Hypercalls {
   readonly #machine: Machine;
@@ -18,11 +21,14 @@ export class Hypercalls {
   readonly gnttab: GrantHypercalls;
   /** HYPERVISOR_event_channel_op; the flat methods below are short for the commonest. */
   readonly evtchn: EventHypercalls;
+  /** HYPERVISOR_domctl, sysctl's domain list and the shutdowns of sched_op. */
+  readonly domctl: DomainHypercalls;
 
   constructor(machine: Machine, caller: Domain) {
     this.#machine = machine;
     this.#caller = caller;
     this.gnttab = new GrantHypercalls(machine, caller);
+    this.domctl = new DomainHypercalls(machine, caller);
     this.evtchn = new EventHypercalls(machine.events, caller, (domid) => machine.domain(domid));
   }
 
@@ -73,61 +79,35 @@ export class Hypercalls {
   }
 
   /** XEN_DOMCTL_createdomain. Errors: EPERM, EEXIST, EINVAL, ENOMEM. */
-  createDomain(domid: Domid, name: string): Result<Domain> {
-    return this.#try(() => {
-      this.#privileged();
-      return this.#machine.createDomain(domid, name);
-    });
+  createDomain(domid: Domid, name: string, config?: DomainConfig): Result<Domain> {
+    return this.domctl.createDomain(domid, name, config);
   }
 
   /** XEN_DOMCTL_pausedomain. Errors: EPERM, ESRCH, EINVAL, EOVERFLOW. */
   pause(domid: Domid): Result<void> {
-    return this.#try(() => this.#machine.pause(this.#other(domid)));
+    return this.domctl.pause(domid);
   }
 
   /** XEN_DOMCTL_unpausedomain. Errors: EPERM, ESRCH, EINVAL. */
   unpause(domid: Domid): Result<void> {
-    return this.#try(() => this.#machine.unpause(this.#other(domid)));
+    return this.domctl.unpause(domid);
   }
 
   /** XEN_DOMCTL_resumedomain. Errors: EPERM, ESRCH, EINVAL. */
   resume(domid: Domid): Result<void> {
-    return this.#try(() => this.#machine.resume(this.#other(domid)));
+    return this.domctl.resume(domid);
   }
 
   /** XEN_DOMCTL_destroydomain; success does not mean that the id is free (DOM-4). Errors: EPERM, ESRCH, EINVAL. */
   destroyDomain(domid: Domid): Result<void> {
-    return this.#try(() => this.#machine.destroy(this.#other(domid)));
+    return this.domctl.destroyDomain(domid);
   }
 
-  /** The domain builder's work on a paused domain: a page granted through a reserved entry (GNT-26). */
+  /** The domain builder's work on a paused domain: a page granted through a reserved entry (GNT-26). Errors: ESRCH, EPERM. */
   seedGrant(domid: Domid, gref: Gref, forDomid: Domid, frame: Frame): Result<void> {
-    return this.#try(() => this.#machine.seedGrant(this.#domain(domid, true), gref, forDomid, frame));
-  }
-
-  #domain(domid: Domid, control: boolean): Domain {
     const domain = this.#machine.domain(domid);
-    if (domain === undefined) throw new XenError('ESRCH', `domain ${domid}`);
-    if (domain !== this.#caller && control) this.#privileged();
-    return domain;
-  }
-
-  #other(domid: Domid): Domain {
-    this.#privileged();
-    if (domid === this.#caller.domid) throw new XenError('EINVAL', 'a domain cannot do this to itself'); // DOM-12
-    return this.#domain(domid, true);
-  }
-
-  #privileged(): void {
-    if (this.#caller.domid !== 0) throw new XenError('EPERM', `domain ${this.#caller.domid}`);
-  }
-
-  #try<T>(call: () => T): Result<T> {
-    try {
-      return { ok: true, value: call() };
-    } catch (error) {
-      if (error instanceof XenError) return { ok: false, errno: error.errno };
-      throw error;
-    }
+    if (domain === undefined) return { ok: false, errno: 'ESRCH' };
+    if (!mayCall('GNTTABOP_setup_table', this.#caller, domain)) return { ok: false, errno: 'EPERM' };
+    return { ok: true, value: this.#machine.seedGrant(domain, gref, forDomid, frame) };
   }
 }

@@ -1,5 +1,28 @@
+export { checkFreed, checkMachine, MachineWatch } from './check.ts';
 export { Digest } from './digest.ts';
-export { Domain, SHUTDOWN_REASONS, type ShutdownReason } from './domain.ts';
+export { type Capabilities, Domain, SHUTDOWN_REASONS, type ShutdownReason } from './domain.ts';
+export type { DomainConfig } from './domains/create.ts';
+export { DomainHypercalls } from './domains/hypercalls.ts';
+export { mayCall, PERMISSION, type PermissionClass, type RestrictedCall } from './domains/permissions.ts';
+export {
+  DOMCAP_CONTROL,
+  DOMCAP_HARDWARE,
+  DOMCAP_XENSTORE,
+  DOMSTATE_DEAD,
+  DOMSTATE_DYING,
+  DOMSTATE_EXIST,
+  DOMSTATE_SHUTDOWN,
+  type DomainRecord,
+  type DomainState,
+  XEN_DOMINF_blocked,
+  XEN_DOMINF_dying,
+  XEN_DOMINF_hvm_guest,
+  XEN_DOMINF_paused,
+  XEN_DOMINF_running,
+  XEN_DOMINF_shutdown,
+  XEN_DOMINF_shutdownshift,
+  XEN_DOMINF_xs_domain,
+} from './domains/queries.ts';
 export { assert, ERRNO, type Errno, fail, type Result, XenError } from './errors.ts';
 export type { EdgeOutcome } from './events/abi.ts';
 export { checkEvents } from './events/check.ts';
@@ -95,3 +118,4 @@ export {
 export { type Actor, type Jitter, NO_JITTER, PARK, Scheduler, type Step, Task } from './scheduler.ts';
 export { type LifeStep, Trace, type TraceEvent } from './trace.ts';
 export { Listener, UnixSocket } from './unix-socket.ts';
+export { StoreBuffer, type StoreOrder } from './weak-memory.ts';

@@ -69,8 +69,11 @@ export class Scheduler {
   #tasks = 0;
   /** While running: the time that no shortcut of a lone task may pass. */
   #limitNs = 0;
+  #isHalted = false;
   nowNs = 0;
   steps = 0;
+  /** Called before each step of a task; who checks the machine listens. */
+  onStep: ((task: Task) => void) | undefined = undefined;
 
   constructor(trace: Trace, jitter: Jitter) {
     this.#trace = trace;
@@ -99,6 +102,13 @@ export class Scheduler {
   unstall(domain: Domain): void {
     domain.ports.enter(); // events that came meanwhile are delivered first (DOM-14)
     for (const task of domain.tasks) if (task.state === 'stalled') this.#queue(task, this.nowNs);
+  }
+
+  /** The host is down: nothing that waits is ever due, and the present step is the last. */
+  halt(): void {
+    this.#isHalted = true;
+    this.#heap.length = 0;
+    this.#limitNs = -1;
   }
 
   /** Due time of the next entry; `undefined` when idle. */
@@ -141,6 +151,7 @@ export class Scheduler {
         return;
       }
       this.steps++;
+      if (this.onStep !== undefined) this.onStep(task);
       this.#trace.step(task.id, this.nowNs);
       const result = task.actor.next();
       if (result.done === true) {
@@ -181,6 +192,7 @@ export class Scheduler {
   }
 
   #push(entry: Task | Timer): void {
+    if (this.#isHalted) return;
     const heap = this.#heap;
     let i = heap.length;
     heap.push(entry);

@@ -17,6 +17,8 @@ import { LIFELIKE, STORE_BINARY, World } from '../world.ts';
 
 /** Virtual time after which a run that has not ended is stuck. */
 const HORIZON_NS = 120_000_000_000;
+/** The machine checks itself so often: a few dozen times in a run. */
+const CHECK_EVERY_STEPS = 20_000;
 /** How often the run is asked whether it has ended. */
 const SLICE_NS = 1_000_000;
 
@@ -53,6 +55,7 @@ function run(request: RunRequest): RunResult {
     policy,
     compat: '4.22',
     records: request.checks,
+    ...(request.checks ? { checkEverySteps: CHECK_EVERY_STEPS } : {}),
     limitsWrites: number('limit') === 1,
     passImage: (image, n) => faults.passImage(request.passImage?.(image, n) ?? image),
   });
@@ -166,6 +169,7 @@ function run(request: RunRequest): RunResult {
   let horizon = SLICE_NS;
   while (!finished && horizon <= HORIZON_NS && machine.scheduler.run(horizon)) horizon += SLICE_NS;
   if (finished) world.recorder?.snapshot(nodes);
+  world.watch?.check();
 
   const history = world.recorder?.history();
   const verdicts = history === undefined ? [] : checkHistory(history);

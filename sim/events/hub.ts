@@ -1,4 +1,5 @@
 import type { Domain } from '../domain.ts';
+import { permit } from '../domains/permissions.ts';
 import { fail } from '../errors.ts';
 import type { Domid, Gfn, Port } from '../ids.ts';
 import { DOMID_SELF } from '../ids.ts';
@@ -23,6 +24,8 @@ export interface EventHost {
   readonly trace: Trace;
   readonly scheduler: Scheduler;
   domain(domid: Domid): Domain | undefined;
+  /** The hardware domain: who receives global VIRQs by default. */
+  hardware(): Domain | undefined;
   /** VIRQ_DOM_EXC was bound or closed: its bitmap comes and goes with it (DOM-30). */
   domExcBound(isBound: boolean): void;
 }
@@ -41,6 +44,8 @@ export class Events implements EventContext {
   /** Handlers set by XEN_DOMCTL_set_virq_handler; absent: the hardware domain. */
   readonly #handlers = new Map<number, Domain>();
   faults: EventFaults | undefined = undefined;
+  /** Called before each global VIRQ; who checks the machine listens. */
+  onGlobal: ((virq: number) => void) | undefined = undefined;
 
   constructor(host: EventHost) {
     this.#host = host;
@@ -63,7 +68,7 @@ export class Events implements EventContext {
   /** EVTCHNOP_alloc_unbound in `owner`, for a domid whose existence is not checked (EVT-3). Errors: EINVAL dying; ENOSPC; EPERM. */
   allocUnbound(caller: Domain, owner: Domain, remoteDomid: Domid): Port {
     const port = owner.ports.firstFree(); // before the permission: Xen asks for it with the port in hand
-    if (!mayTarget(caller, owner)) fail('EPERM', `domain ${caller.domid}`);
+    permit('EVTCHNOP_alloc_unbound', caller, owner);
     const resolved = remoteDomid === DOMID_SELF ? caller.domid : remoteDomid;
     owner.ports.set(port, { state: 'unbound', remoteDomid: resolved });
     this.#host.trace.port('alloc', owner.domid, port, resolved, 0);
@@ -188,7 +193,7 @@ export class Events implements EventContext {
   /** EVTCHNOP_status. Errors: EINVAL port; EPERM. */
   status(caller: Domain, owner: Domain, port: Port): PortStatus {
     if (!owner.ports.isValid(port)) fail('EINVAL', `port ${port}`);
-    if (!mayTarget(caller, owner)) fail('EPERM', `domain ${caller.domid}`);
+    permit('EVTCHNOP_status', caller, owner);
     const channel = owner.ports.get(port);
     const vcpu = owner.ports.notifyVcpu(port);
     switch (channel?.state) {
@@ -218,7 +223,7 @@ export class Events implements EventContext {
    */
   *reset(caller: Domain, domain: Domain): Actor {
     const { ports } = domain;
-    if (!mayTarget(caller, domain)) fail('EPERM', `domain ${caller.domid}`);
+    permit('EVTCHNOP_reset', caller, domain);
     if (domain !== caller && domain.controllerPauses === 0) fail('EINVAL', `domain ${domain.domid} is not paused`);
     if (ports.resetAt !== 0) fail('EBUSY', 'a reset is running');
     for (ports.resetAt = 1; ports.isValid(ports.resetAt) && ports.activePorts > 0; ports.resetAt++) {
@@ -259,7 +264,7 @@ export class Events implements EventContext {
   /** Who receives a global VIRQ: the domain set for it while that lives, else the hardware domain (DOM-26). */
   virqHandler(virq: number): Domain | undefined {
     const set = this.#handlers.get(virq);
-    return set !== undefined && set.dying !== 'dead' ? set : this.#host.domain(0);
+    return set !== undefined && set.dying !== 'dead' ? set : this.#host.hardware();
   }
 
   /** XEN_DOMCTL_set_virq_handler. Errors: EINVAL not a global VIRQ, or dying; EBUSY bound by the present handler. */
@@ -275,6 +280,7 @@ export class Events implements EventContext {
 
   /** Raise a global VIRQ in its handler's domain. */
   raiseGlobal(virq: number): void {
+    this.onGlobal?.(virq);
     const handler = this.virqHandler(virq);
     if (handler !== undefined) this.raiseDomain(handler, virq);
   }
@@ -295,9 +301,4 @@ export class Events implements EventContext {
   spurious(domain: Domain, port: Port): EdgeOutcome {
     return domain.ports.raise(port);
   }
-}
-
-/** The TARGET class of calls: oneself, or the control domain (DOM-38 is the life cycle's business). */
-function mayTarget(caller: Domain, owner: Domain): boolean {
-  return caller === owner || caller.domid === 0;
 }

@@ -1,4 +1,5 @@
 import type { Domain } from '../domain.ts';
+import { permit } from '../domains/permissions.ts';
 import { type Errno, type Result, XenError } from '../errors.ts';
 import { DOMID_SELF, type Domid, type Gfn, type Port } from '../ids.ts';
 import type { Actor } from '../scheduler.ts';
@@ -109,7 +110,7 @@ export class EventHypercalls {
   /** XEN_DOMCTL_set_virq_handler. Errors: EPERM, ESRCH, EINVAL, EBUSY. */
   setVirqHandler(domid: Domid, virq: number): Result<void> {
     return this.#try(() => {
-      if (this.#caller.domid !== 0) throw new XenError('EPERM', `domain ${this.#caller.domid}`);
+      permit('XEN_DOMCTL_set_virq_handler', this.#caller);
       this.#events.setVirqHandler(this.#domain(domid), virq);
     });
   }

@@ -342,6 +342,12 @@ export class EventChannels implements AbiHost {
     this.markPending(vcpu);
   }
 
+  /** What a soft reset leaves: vcpu_info where it was at first, and shared_info a page of zeros (DOM-40). */
+  replaceSharedInfo(): void {
+    this.sharedInfo.fill(0);
+    for (const vcpu of this.#vcpus) vcpu?.unregister(this.sharedInfo);
+  }
+
   /** What the restorer leaves in shared_info: nothing pending, everything masked, nothing selected (EVT-33). */
   resetWords(): void {
     this.sharedInfo.fill(0, PENDING_AT, MASK_AT);

@@ -25,9 +25,17 @@ export class VcpuEvents {
 
   constructor(id: number, sharedInfo: Uint8Array) {
     this.id = id;
-    const isLegacy = id < LEGACY_MAX_VCPUS;
+    this.info = sharedInfo;
+    this.at = 0;
+    this.unregister(sharedInfo);
+  }
+
+  /** Where vcpu_info is before the guest registers a place of its own. */
+  unregister(sharedInfo: Uint8Array): void {
+    const isLegacy = this.id < LEGACY_MAX_VCPUS;
     this.info = isLegacy ? sharedInfo : new Uint8Array(VCPU_INFO_BYTES); // nobody sees it before it is registered
-    this.at = isLegacy ? id * VCPU_INFO_BYTES : 0;
+    this.at = isLegacy ? this.id * VCPU_INFO_BYTES : 0;
+    this.isRegistered = false;
   }
 
   get upcallPending(): boolean {

@@ -1,4 +1,5 @@
 import type { Domain } from '../domain.ts';
+import { mayCall, type RestrictedCall } from '../domains/permissions.ts';
 import { type Errno, type Result, XenError } from '../errors.ts';
 import { DOMID_SELF, type Domid, type Gfn } from '../ids.ts';
 import type { Actor } from '../scheduler.ts';
@@ -75,7 +76,7 @@ export class GrantHypercalls {
    * bad_domain; permission_denied unless for itself or by the control domain; general_error above the limit.
    */
   setupTable(domid: Domid, nrFrames: number): FrameList {
-    const target = this.#target(domid);
+    const target = this.#target('GNTTABOP_setup_table', domid);
     if (typeof target === 'number') return { status: target, frames: [] };
     const { grants } = target;
     if (!grants.grow(nrFrames >>> 0)) return { status: GNTST.general_error, frames: [] };
@@ -84,7 +85,7 @@ export class GrantHypercalls {
 
   /** GNTTABOP_get_status_frames (9): the first so many; general_error if there are fewer. */
   getStatusFrames(domid: Domid, nrFrames: number): FrameList {
-    const target = this.#target(domid);
+    const target = this.#target('GNTTABOP_get_status_frames', domid);
     if (typeof target === 'number') return { status: target, frames: [] };
     const { statusFrames } = target.grants;
     if (nrFrames >>> 0 > statusFrames.length) return { status: GNTST.general_error, frames: [] };
@@ -93,7 +94,7 @@ export class GrantHypercalls {
 
   /** GNTTABOP_query_size (6): frames now and at most. */
   querySize(domid: Domid): { readonly status: GrantStatus; readonly nrFrames: number; readonly maxNrFrames: number } {
-    const target = this.#target(domid);
+    const target = this.#target('GNTTABOP_query_size', domid);
     if (typeof target === 'number') return { status: target, nrFrames: 0, maxNrFrames: 0 };
     const { frames, limits } = target.grants;
     return { status: GNTST.okay, nrFrames: frames.length, maxNrFrames: limits.grantFrames };
@@ -106,7 +107,7 @@ export class GrantHypercalls {
 
   /** GNTTABOP_get_version (10). Errors: ESRCH, EPERM. */
   getVersion(domid: Domid): Result<1 | 2> {
-    const target = this.#target(domid);
+    const target = this.#target('GNTTABOP_get_version', domid);
     if (typeof target === 'number') return { ok: false, errno: errnoOf(target) };
     return { ok: true, value: target.grants.version };
   }
@@ -121,7 +122,7 @@ export class GrantHypercalls {
    * With XENMAPIDX_grant_table_status in `index` and version 2: a status frame. Errors: ESRCH, EPERM, EINVAL.
    */
   addToPhysmap(domid: Domid, index: number, gfn: Gfn): Result<void> {
-    const target = this.#target(domid);
+    const target = this.#target('XENMEM_add_to_physmap', domid);
     if (typeof target === 'number') return { ok: false, errno: errnoOf(target) };
     const { grants, memory } = target;
     const isStatus = grants.version === 2 && (index & XENMAPIDX_grant_table_status) !== 0;
@@ -157,11 +158,11 @@ export class GrantHypercalls {
     return yield* this.inSteps(ops, (some) => this.unmapGrantRef(some), UNMAP_BATCH, stepNs);
   }
 
-  /** Permission class TARGET: oneself, or anyone for the control domain. */
-  #target(domid: Domid): Domain | GrantStatus {
+  /** The domain of that id, if the caller may do this to it. */
+  #target(call: RestrictedCall, domid: Domid): Domain | GrantStatus {
     const target = domid === DOMID_SELF ? this.#caller : this.#machine.domain(domid);
     if (target === undefined) return GNTST.bad_domain;
-    return target === this.#caller || this.#caller.domid === 0 ? target : GNTST.permission_denied;
+    return mayCall(call, this.#caller, target) ? target : GNTST.permission_denied;
   }
 
   #swap(refA: number, refB: number): GrantStatus {

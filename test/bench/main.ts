@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { Bench } from 'tinybench';
 import { liveUpdateMidTraffic } from '../../scenarios/catalogue/live-update-mid-traffic.ts';
 import type { Setting } from '../../scenarios/scenario.ts';
-import { type Actor, Machine } from '../../sim/index.ts';
+import { type Actor, Machine, PARK } from '../../sim/index.ts';
 import { besideDaemon } from './beside-daemon.ts';
 import type { ManyDomains } from './many.ts';
 import { millionNodes } from './million.ts';
@@ -15,6 +15,8 @@ interface Line {
   readonly name: string;
   readonly unit: string;
   readonly perRound: number;
+  /** Called before each round, and not measured. */
+  readonly prepare?: () => void;
   readonly round: () => void;
 }
 
@@ -40,11 +42,40 @@ function schedulerSteps(): void {
   machine.scheduler.run(Number.MAX_SAFE_INTEGER);
 }
 
+/** Two domains that are about to work, beside `idle` ones of which each has a task that sleeps. */
+function beside(idle: number): Machine {
+  const machine = new Machine({ seed: '1', jitter: { stepNs: 64, absentOneIn: 1024, absentNsMax: 200_000 } });
+  const sleeper = function* (): Actor {
+    for (;;) yield PARK;
+  };
+  const worker = function* (): Actor {
+    for (let n = 0; n < STEPS / 2; n++) yield 20;
+  };
+  for (let domid = 1; domid <= idle + 2; domid++) {
+    const domain = machine.createDomain(domid, `d${domid}`);
+    machine.unpause(domain);
+    machine.start(`d${domid}`, domain, domid <= idle ? sleeper() : worker());
+  }
+  return machine;
+}
+
+/** The host of the round to come: making it is no part of the round. */
+let prepared = beside(0);
+
 const REQUESTS = 50_000;
 let headlineRequests = 0;
 
 const lines: readonly Line[] = [
   { name: 'scheduler, 16 actors', unit: 'steps/s', perRound: STEPS, round: schedulerSteps },
+  ...[0, 1_000].map((idle) => ({
+    name: `scheduler, 2 domains beside ${idle.toLocaleString('en')} idle ones`,
+    unit: 'steps/s',
+    perRound: STEPS,
+    prepare: () => {
+      prepared = beside(idle);
+    },
+    round: () => void prepared.scheduler.run(Number.MAX_SAFE_INTEGER),
+  })),
   {
     name: 'READ through rings, 1 guest, 16 in flight',
     unit: 'requests/s',
@@ -81,7 +112,8 @@ const lines: readonly Line[] = [
 ];
 
 const bench = new Bench({ iterations: 5, time: 0, warmupIterations: 1, warmupTime: 0 });
-for (const { name, round } of lines) bench.add(name, round);
+for (const { name, round, prepare } of lines)
+  bench.add(name, round, prepare === undefined ? {} : { beforeEach: prepare });
 await bench.run();
 
 process.stdout.write(`node ${process.version}\n`);
