@@ -69,7 +69,12 @@ export function populatedState(): DaemonState {
       { path: '/', value: NONE, ...values },
       // No children are in descending order, which oxenstored would give them.
       { path: '/box', value: NONE, ...values },
-      { path: '/box/b', value: octetsOf('\0\xff'), generation: 61n, acl: acl(5, { letter: 'b', domid: 7, stale: false }) },
+      {
+        path: '/box/b',
+        value: octetsOf('\0\xff'),
+        generation: 61n,
+        acl: acl(5, { letter: 'b', domid: 7, stale: false }),
+      },
       { path: '/box/c', value: octetsOf('gone soon'), generation: 62n, acl: acl(0) },
       { path: '/box/a', value: octetsOf('first'), ...values, acl: acl(0, { letter: 'r', domid: 9, stale: true }) },
       { path: '/local', value: NONE, ...values },
