@@ -4,6 +4,8 @@ import { SCENARIOS } from '../catalogue/index.ts';
 import { conformCommand } from './conform.ts';
 import { driveCommand } from './drive.ts';
 import { addImageCommands } from './image/commands.ts';
+import { orUnusable } from './image/io.ts';
+import { matrixCommand } from './matrix.ts';
 import { listCommand, runCommand, sweepCommand } from './run.ts';
 import { serveCommand } from './serve.ts';
 import { stateFile, takeoverCommand } from './takeover.ts';
@@ -85,6 +87,18 @@ export async function main(argv: readonly string[]): Promise<number> {
     .option('--live-updates', 'with live updates in the scripts')
     .option('--live-update-every <k>', 'on both sides, silently after so many actions', positive, 0)
     .action(async (options) => done(await conformCommand(options)));
+  program
+    .command('matrix')
+    .description('say what each image format loses, predicted beside observed')
+    .option(
+      '--format <name>',
+      'a format, or the path of a module that exports one (repeatable; default: all)',
+      collect,
+      [],
+    )
+    .option('--out <file>', 'write the page there, too')
+    .option('--json', 'for programs')
+    .action(async (options) => done(await orUnusable(() => matrixCommand(options))));
   addImageCommands(program, done);
 
   try {

@@ -132,7 +132,7 @@ const TABLE: Readonly<Record<StateRow, string>> = {
   binding:
     '      p7   y    y    y     y     y     y     y      y      y        y      y      y      y      y          y     y     y   ',
   connections:
-    '  -    p8   -    y     y     y     y     y      y      y        y      y      y      y      y          y     y     y   ',
+    '  -    p8   -    y     y     y     y     y      y      y        y      y      y      y      y          p8    y     y   ',
   sockets:
     '      -    -    -    y     y     y     y     y      y      y        y      y      y      y      y          -     y     y   ',
   readOnly:

@@ -1,0 +1,26 @@
+import { LAB_FORMATS } from '../../store/format/model/index.ts';
+import { measure, wrongCells } from '../matrix/measure.ts';
+import { matrixPage, surpriseText } from '../matrix/page.ts';
+import { tell, writeOctets } from './image/io.ts';
+import { namedFormat } from './image/named.ts';
+
+export interface MatrixOptions {
+  /** Names, or paths of modules; none: every format of the lab. */
+  readonly format: readonly string[];
+  readonly out?: string;
+  readonly json?: boolean;
+}
+
+/** Print what each format loses, and write it as a page. Exit 1: a prediction did not hold. */
+export async function matrixCommand({ format: names, out, json }: MatrixOptions): Promise<number> {
+  const formats = names.length === 0 ? LAB_FORMATS : await Promise.all(names.map(namedFormat));
+  const columns = formats.map((format) => measure(format));
+  const page = matrixPage(columns);
+  process.stdout.write(json ? `${JSON.stringify({ formats: columns })}\n` : page);
+  if (out !== undefined) writeOctets(out, new TextEncoder().encode(page));
+  const wrong = columns.flatMap((column) => [
+    ...(column.failure === undefined ? [] : [`${column.format}: ${column.failure}`]),
+    ...wrongCells(column).map((cell) => surpriseText(column.format, cell)),
+  ]);
+  return wrong.length === 0 ? 0 : tell(wrong);
+}
