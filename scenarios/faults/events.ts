@@ -65,8 +65,9 @@ export const DELAY_RULES: readonly FaultRule[] = [
       return {
         virqContended: () => {
           if (isRepair || !strikes()) return false;
-          const { scheduler, events } = world.machine;
+          const { scheduler, events, lives } = world.machine;
           scheduler.at(scheduler.nowNs + NEXT_VIRQ_NS, () => {
+            if (lives.changed.isEmpty) return; // another one came first
             isRepair = true;
             events.raiseGlobal(VIRQ_DOM_EXC);
             isRepair = false;

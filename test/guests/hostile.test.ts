@@ -66,7 +66,7 @@ function alone(kind: HostileKind, version: StoreVersion, updates: boolean): Outc
 }
 
 describe.each(['4.22', '4.17'] as const)('hostile guests and a store of %s', (version) => {
-  describe.each(HOSTILE_KINDS)('$name', (kind) => {
+  describe.each(HOSTILE_KINDS)('$name $ids', (kind) => {
     it.each([false, true])(`gets: ${kind.gets} (live updates: %s)`, (updates) => {
       const { rig, introduced, dom0, done } = alone(kind, version, updates);
       expect(done).toBe(true);
