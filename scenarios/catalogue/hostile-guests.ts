@@ -29,6 +29,9 @@ const SLICE_NS = 1_000_000;
 /** One turn: a message in and one out, each with the unevenness of a step; a pass: its own step. From the daemon's loop. */
 const SERVICE = { turnNs: 900 + 350 + 2 * 64, passNs: 200 + 900 + 64, slackNs: 4 * LIFELIKE.absentNsMax } as const;
 
+/** How often the machine checks itself while a run is judged. */
+const CHECK_EVERY_STEPS = 5_000;
+
 export const hostileGuests: Scenario = {
   name: 'hostile-guests',
   story:
@@ -75,6 +78,7 @@ function run(request: RunRequest): RunResult {
     policy: 'carry',
     compat: '4.22',
     records: request.checks,
+    ...(request.checks ? { checkEverySteps: CHECK_EVERY_STEPS } : {}),
     limitsWrites: number('limit') === 1,
     passImage: (image, n) => faults.passImage(request.passImage?.(image, n) ?? image),
   });
