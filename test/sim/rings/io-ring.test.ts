@@ -75,4 +75,59 @@ describe('the request/response ring', () => {
   it('RNG-9: slots of a page', () => {
     expect([slotsOf(112), slotsOf(12), slotsOf(8)]).toEqual([32, 256, 256]);
   });
+
+  it('RNG-4: if each end stores before it loads, no order of the four accesses loses the wake-up', () => {
+    const orders = ['fFbB', 'fbFB', 'fbBF', 'bfFB', 'bfBF', 'bBfF'];
+    for (const order of orders) expect([order, wakesOrSees(order)]).toEqual([order, true]);
+  });
+
+  it('RNG-4: with the loads before the stores the wake-up can be lost', () => {
+    expect(wakesOrSees('FBfb')).toBe(false);
+  });
+
+  it('RNG-7: a response goes into the slot of a consumed request, in any order of ids', () => {
+    const { front, back } = pair();
+    for (const id of [7, 8]) front.fill()[0] = id;
+    front.publish();
+    const ids = [back.take()[0] ?? 0, back.take()[0] ?? 0];
+    for (const id of ids.reverse()) back.fill()[0] = id;
+    back.publish();
+    expect([front.pending(), front.take()[0], front.take()[0], front.pending()]).toEqual([2, 8, 7, 0]);
+  });
+
+  it('RR-b: both the event and the final check tell of the item', () => {
+    const { front, back } = pair();
+    back.arm();
+    front.fill();
+    expect(front.shouldNotify(front.publish())).toBe(true);
+    expect(back.pending()).toBe(1);
+  });
+
+  it('RR-c: three items around the threshold are one event; RR-e: without it they still wait', () => {
+    const { front, back } = pair();
+    for (let i = 0; i < 3; i++) front.fill();
+    const before = front.publish();
+    expect([front.shouldNotify(before), back.pending()]).toEqual([true, 3]);
+    expect(front.shouldNotify(front.publish())).toBe(false);
+  });
 });
+
+/**
+ * One item against one sleeper, past the first: f, F the frontend's store and load; b, B the backend's.
+ * @returns whether the backend gets an event or sees the item.
+ */
+function wakesOrSees(order: string): boolean {
+  const { front, back } = pair();
+  front.fill();
+  front.publish();
+  back.take();
+  front.fill();
+  let told = false;
+  for (const step of order) {
+    if (step === 'f') front.publish();
+    else if (step === 'F') told ||= front.shouldNotify(1);
+    else if (step === 'b') back.arm();
+    else told ||= back.pending() > 0;
+  }
+  return told;
+}
