@@ -93,6 +93,7 @@ export {
   type Handle,
   type Port,
 } from './ids.ts';
+export { BackRing, FrontRing, initIoRing, slotsOf } from './io-ring.ts';
 export { type DomainInfo, Machine, type MachineOptions } from './machine.ts';
 export { Frame, Memory, PAGE_BYTES, type PageKind } from './memory.ts';
 export { type Stream, Streams } from './random.ts';

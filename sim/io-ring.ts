@@ -1,0 +1,123 @@
+import { type Frame, PAGE_BYTES } from './memory.ts';
+
+/**
+ * The generic request/response ring on one shared page. All indexes are free-running u32. Each method makes few shared
+ * accesses, so that an actor can yield between them. Source: xen/include/public/io/ring.h.
+ */
+export const IO_REQ_PROD = 0;
+export const IO_REQ_EVENT = 4;
+export const IO_RSP_PROD = 8;
+export const IO_RSP_EVENT = 12;
+export const IO_HEADER_BYTES = 64;
+
+/** Slots of `slotBytes` octets that a page holds: the largest power of two that fits behind the header. */
+export function slotsOf(slotBytes: number): number {
+  return 1 << (31 - Math.clz32(Math.floor((PAGE_BYTES - IO_HEADER_BYTES) / slotBytes)));
+}
+
+/** Whether a producer that moved from `before` to `after` passed the peer's event threshold: it lies in (before, after]. */
+export function mustNotify(before: number, after: number, event: number): boolean {
+  return (after - event) >>> 0 < (after - before) >>> 0;
+}
+
+/** Empty the header as a frontend does before it grants the page: the first item of either side notifies. */
+export function initIoRing(frame: Frame): void {
+  for (const at of [IO_REQ_PROD, IO_RSP_PROD]) frame.store32(at, 0, true);
+  for (const at of [IO_REQ_EVENT, IO_RSP_EVENT]) frame.store32(at, 1, true);
+}
+
+/** What both ends have: their private producer and consumer index, and where each finds its words. */
+class RingEnd {
+  readonly slots: number;
+  readonly #frame: Frame;
+  readonly #slotBytes: number;
+  readonly #isFront: boolean;
+  /** Items filled in, published or not. */
+  prodPvt: number;
+  /** Items of the peer taken. */
+  cons: number;
+
+  constructor(frame: Frame, slotBytes: number, isFront: boolean, start: number) {
+    this.#frame = frame;
+    this.#slotBytes = slotBytes;
+    this.#isFront = isFront;
+    this.slots = slotsOf(slotBytes);
+    this.prodPvt = start;
+    this.cons = start;
+  }
+
+  /** The octets of the slot of index `index`, in the page itself. */
+  slot(index: number): Uint8Array {
+    const at = IO_HEADER_BYTES + (index & (this.slots - 1)) * this.#slotBytes;
+    return this.#frame.bytes.subarray(at, at + this.#slotBytes);
+  }
+
+  /** The next slot to produce in; the private index moves on. The caller has checked that there is room. */
+  fill(): Uint8Array {
+    const slot = this.slot(this.prodPvt);
+    this.prodPvt = (this.prodPvt + 1) >>> 0;
+    return slot;
+  }
+
+  /** The next slot to consume; the private index moves on. The caller has checked that there is one. */
+  take(): Uint8Array {
+    const slot = this.slot(this.cons);
+    this.cons = (this.cons + 1) >>> 0;
+    return slot;
+  }
+
+  /** One step: store the producer index (RNG-2). @returns the index before, for `shouldNotify`. */
+  publish(): number {
+    const at = this.#isFront ? IO_REQ_PROD : IO_RSP_PROD;
+    const before = this.#frame.load32(at);
+    this.#frame.store32(at, this.prodPvt, this.#isFront);
+    return before;
+  }
+
+  /** A later step: load the peer's threshold. @returns whether to send an event. */
+  shouldNotify(before: number): boolean {
+    return mustNotify(before, this.prodPvt, this.#frame.load32(this.#isFront ? IO_REQ_EVENT : IO_RSP_EVENT));
+  }
+
+  /** First step before sleep: ask for an event at the next item (RNG-3). Look for work again afterwards. */
+  arm(): void {
+    this.#frame.store32(this.#isFront ? IO_RSP_EVENT : IO_REQ_EVENT, (this.cons + 1) >>> 0, this.#isFront);
+  }
+
+  protected peerProd(): number {
+    return this.#frame.load32(this.#isFront ? IO_RSP_PROD : IO_REQ_PROD);
+  }
+}
+
+/** The frontend's end: produces requests, consumes responses. */
+export class FrontRing extends RingEnd {
+  /** @param start where both indexes stand: 0 on a new ring. */
+  constructor(frame: Frame, slotBytes: number, start = 0) {
+    super(frame, slotBytes, true, start);
+  }
+
+  get free(): number {
+    return this.slots - ((this.prodPvt - this.cons) >>> 0);
+  }
+
+  /** Responses to take, or -1: the backend's index is impossible and the frontend must stop. */
+  pending(): number {
+    const waiting = (this.peerProd() - this.cons) >>> 0;
+    return waiting > this.slots ? -1 : waiting;
+  }
+}
+
+/** The backend's end: consumes requests, produces responses. */
+export class BackRing extends RingEnd {
+  /** @param start where both indexes stand: 0 on a new ring. */
+  constructor(frame: Frame, slotBytes: number, start = 0) {
+    super(frame, slotBytes, false, start);
+  }
+
+  /** Requests to take, or -1: the frontend's index is impossible and the backend must stop (RNG-8). */
+  pending(): number {
+    const prod = this.peerProd();
+    if ((prod - this.prodPvt) >>> 0 > this.slots) return -1;
+    return Math.min((prod - this.cons) >>> 0, this.slots - ((this.cons - this.prodPvt) >>> 0));
+  }
+}
