@@ -3,6 +3,7 @@ import { type Fills, LAB_FORMATS, LOSS_POLICIES } from '../../../store/format/mo
 import { addFormatCompare } from '../format/compare.ts';
 import { addFormatPaper } from '../format/paper.ts';
 import { addFill, convertCommand } from './convert.ts';
+import { encloseCommand, extractCommand, verifyCommand } from './enclose.ts';
 import { generateCommand } from './generate.ts';
 import { orUnusable } from './io.ts';
 import { annotateCommand, decodeCommand, diffCommand, validateCommand } from './look.ts';
@@ -61,6 +62,27 @@ export function addImageCommands(program: Command, done: (code: number) => void)
     .option('--damage', 'with one to three things broken')
     .requiredOption('--out <file>', 'where to write')
     .action(async (options) => done(await orUnusable(() => generateCommand(options))));
+
+  image
+    .command('enclose')
+    .description('put an image into a saved guest, as an opaque record')
+    .argument('<file>', 'the image')
+    .addOption(new Option('--as <layer>', 'of the smallest guest').choices(['libxl', 'xl']).default('libxl'))
+    .option('--into <file>', 'a saved guest, xl or libxl, in its place')
+    .requiredOption('--out <file>', 'where to write')
+    .action(async (file, options) => done(await orUnusable(async () => encloseCommand(file, options))));
+  image
+    .command('extract')
+    .description('take an image out of a saved guest')
+    .argument('<file>', 'the saved guest, xl or libxl')
+    .option('--nth <n>', 'which one of a checkpointed stream, from 1 (default: the last)', number)
+    .requiredOption('--out <file>', 'where to write')
+    .action(async (file, options) => done(await orUnusable(async () => extractCommand(file, options))));
+  image
+    .command('verify')
+    .description("say what Xen's verify-stream-v2 would refuse of a saved guest, images aside")
+    .argument('<file>', 'the saved guest, xl or libxl')
+    .action(async (file) => done(await orUnusable(async () => verifyCommand(file))));
 
   const format = program.command('format').description('the formats of daemon state');
   format

@@ -26,6 +26,11 @@ export interface XlFile {
 const KNOWN_FLAGS = 3;
 const HAS_LIBXL_STREAM = 2;
 
+/** Whether the octets begin as a file of `xl save` does. */
+export function isXl(bytes: Uint8Array): boolean {
+  return MAGIC.every((octet, i) => bytes[i] === octet);
+}
+
 /** Errors: not the magic, another byte order, flags that nobody knows, a legacy stream, and what the stream itself has. */
 export function decodeXl(bytes: Uint8Array): FormatResult<XlFile> {
   const fail = (offset: number, path: string, reason: string): FormatResult<XlFile> => ({

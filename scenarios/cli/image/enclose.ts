@@ -1,0 +1,90 @@
+import { checkLibxl } from '../../../store/format/enclosing/check.ts';
+import { emptyLibxc } from '../../../store/format/enclosing/libxc.ts';
+import {
+  decodeLibxl,
+  encodeLibxl,
+  imagesIn,
+  type LibxlStream,
+  withImage,
+} from '../../../store/format/enclosing/libxl.ts';
+import { decodeXl, encodeXl, isXl, xlData } from '../../../store/format/enclosing/xl.ts';
+import { type FormatFailure, type FormatResult, formatFailure } from '../../../store/format/index.ts';
+import { readOctets, tell, writeOctets } from './io.ts';
+
+export interface EncloseOptions {
+  readonly as: 'libxl' | 'xl';
+  /** A saved guest to put the image into; the smallest one by default. */
+  readonly into?: string;
+  readonly out: string;
+}
+
+const SMALLEST: LibxlStream = {
+  options: 0,
+  records: [{ kind: 'LIBXC_CONTEXT', libxc: emptyLibxc() }, { kind: 'END' }],
+};
+/** Bit 0: the configuration is JSON; bit 1: a libxl stream follows. */
+const XL_FLAGS = 3;
+
+interface SavedGuest {
+  readonly stream: LibxlStream;
+  /** The same guest with another stream, as octets. */
+  readonly encode: (stream: LibxlStream) => FormatResult<Uint8Array>;
+}
+
+function readGuest(octets: Uint8Array): SavedGuest | FormatFailure {
+  if (!isXl(octets)) {
+    const stream = decodeLibxl(octets);
+    return stream.ok ? { stream: stream.value, encode: encodeLibxl } : stream.failure;
+  }
+  const file = decodeXl(octets);
+  if (!file.ok) return file.failure;
+  return { stream: file.value.stream, encode: (stream) => encodeXl({ ...file.value, stream }) };
+}
+
+/** A saved guest that carries the image as an opaque record. Exit 1: the guest is broken; no file is written then. */
+export function encloseCommand(file: string, { as, into, out }: EncloseOptions): number {
+  const image = readOctets(file);
+  const data = xlData('{"c_info": {"type": "hvm", "name": "guest"}}');
+  const smallest: SavedGuest = {
+    stream: SMALLEST,
+    encode: (stream) =>
+      as === 'libxl' ? encodeLibxl(stream) : encodeXl({ mandatoryFlags: XL_FLAGS, optionalFlags: 0, data, stream }),
+  };
+  const guest = into === undefined ? smallest : readGuest(readOctets(into));
+  if ('reason' in guest) return tell([formatFailure(guest)]);
+  const octets = guest.encode(withImage(guest.stream, image));
+  if (!octets.ok) return tell([formatFailure(octets.failure)]);
+  writeOctets(out, octets.value);
+  return 0;
+}
+
+export interface ExtractOptions {
+  /** Of a checkpointed stream, which one; from 1. The last by default. */
+  readonly nth?: number;
+  readonly out: string;
+}
+
+/** The state image in a saved guest. Exit 1: the guest is broken, or has no such image; no file is written then. */
+export function extractCommand(file: string, { nth, out }: ExtractOptions): number {
+  const guest = readGuest(readOctets(file));
+  if ('reason' in guest) return tell([formatFailure(guest)]);
+  const images = imagesIn(guest.stream);
+  const image = images.at(nth === undefined ? -1 : nth - 1);
+  if (image === undefined) return tell([`${file}: ${images.length} images in it`]);
+  writeOctets(out, image);
+  return 0;
+}
+
+/** What a stream verifier would refuse, image records aside. Exit 1 if anything. */
+export function verifyCommand(file: string): number {
+  const guest = readGuest(readOctets(file));
+  if ('reason' in guest) return tell([formatFailure(guest)]);
+  const records = guest.stream.records.filter(({ kind }) => kind !== 'XENSTORE_IMAGE');
+  const findings = checkLibxl({ ...guest.stream, records });
+  const where = (record: number) => (record < 0 ? 'header' : `record ${record}`);
+  if (findings.length > 0)
+    return tell(findings.map(({ layer, record, reason }) => `${layer} ${where(record)}: ${reason}`));
+  const kinds = guest.stream.records.map(({ kind }) => kind).join(', ');
+  process.stdout.write(`${file}: ${kinds}\n`);
+  return 0;
+}
