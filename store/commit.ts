@@ -1,8 +1,8 @@
 import type { Connection } from './connection.ts';
 import { baseOf, parentOf } from './path.ts';
 import type { DaemonState } from './state.ts';
-import type { Transaction } from './transaction.ts';
-import { ownerOf, rewritten, withoutChild } from './tree.ts';
+import { copyOctets, type Transaction } from './transaction.ts';
+import { type Node, ownerOf, rewritten, withoutChild } from './tree.ts';
 import { fireWatches } from './watch.ts';
 import { refuse } from './wire.ts';
 
@@ -17,10 +17,19 @@ export function commit(state: DaemonState, conn: Connection, tx: Transaction): v
   if (isLimited || state.compat.commitNeedsOwners) checkNodeCounts(state, tx, isLimited);
   for (const { path, base } of tx.accesses.values())
     if ((state.liveNode(path)?.generation ?? -1) !== base) refuse('EAGAIN');
+  // Private copies go one by one, each before the node is written from it: what events find of the memory quota.
+  const drop = (copy: Node | undefined) => {
+    if (copy === undefined) return;
+    const octets = copyOctets(tx, copy, state.compat);
+    tx.memory -= octets;
+    state.chargeTo(conn, -octets);
+  };
+  for (const { node, modified } of tx.accesses.values()) if (!modified) drop(node);
   const left: string[] = [];
   for (const { path, base, basePerms, node, modified, fire } of tx.accesses.values()) {
     if (!modified) continue;
     const live = state.liveNode(path);
+    drop(node);
     if (node !== undefined) {
       const written = rewritten(node, node.perms, ++state.generation);
       if (state.compat.commitSkipsOwnerless && state.domains.record(ownerOf(node)) === undefined) left.push(path);

@@ -411,8 +411,11 @@ function transactionEnd(r: Request): Answer {
   if (tx === undefined) return 'ENOENT';
   conn.transactions.delete(tx.id);
   state.transactionEnded(conn);
-  state.chargeTo(conn, -tx.memory);
-  if (arg === 'T') commit(state, conn, tx);
+  try {
+    if (arg === 'T') commit(state, conn, tx);
+  } finally {
+    state.chargeTo(conn, -tx.memory); // for the private copies that are left
+  }
   return OK;
 }
 
