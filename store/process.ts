@@ -13,6 +13,7 @@ import type { CompatName } from './compat.ts';
 import type { Connection } from './connection.ts';
 import { dumpState, type Requester } from './dump.ts';
 import { type Dialect, formatFailure, v1, v2 } from './format/index.ts';
+import { STATE_ROWS } from './format/model/carriage.ts';
 import { type StateFormat, writeState } from './format/model/convert.ts';
 import { lossText } from './format/model/losses.ts';
 import { mergeShares } from './format/model/split.ts';
@@ -86,6 +87,8 @@ export interface UpdateRecord {
   readonly imageBytes: number;
   /** What the format does not carry, a line each; empty for `v1` and `v2`. */
   readonly losses: readonly string[];
+  /** How many of each kind, in the order in which the kinds were met. */
+  readonly lossCounts: readonly (readonly [kind: string, count: number])[];
   /** Virtual ns during which nobody was served. */
   readonly pauseNs: number;
 }
@@ -164,7 +167,7 @@ export class XenstoredProcess {
     const { format, execute } = this.#options;
     const before = this.#census(old, n, format?.name ?? `v${dialect.version}`, atNs);
     const dumped = format === undefined ? dumpImage(old, dialect, requester) : dumpFiles(old, format, requester);
-    const losses = dumped.ok ? dumped.losses : [];
+    const lost = { losses: dumped.ok ? dumped.losses : [], lossCounts: dumped.ok ? dumped.lossCounts : [] };
     let reason = dumped.ok ? '' : dumped.reason;
     let imageBytes = 0;
     if (dumped.ok) {
@@ -187,7 +190,7 @@ export class XenstoredProcess {
         this.#takeOver(restored.state);
         trace.mark('xenstored', 'up', n, String(imageBytes));
         const pauseNs = this.#machine.nowNs - atNs;
-        this.updates.push({ ...before, outcome: 'ok', reason, imageBytes, losses, pauseNs });
+        this.updates.push({ ...before, outcome: 'ok', reason, imageBytes, ...lost, pauseNs });
         return;
       }
       reason = restored.reason;
@@ -200,7 +203,7 @@ export class XenstoredProcess {
       outcome: 'failed',
       reason,
       imageBytes,
-      losses,
+      ...lost,
       pauseNs: this.#machine.nowNs - atNs,
     });
   }
@@ -260,7 +263,7 @@ export class XenstoredProcess {
     n: number,
     format: string,
     atNs: number,
-  ): Omit<UpdateRecord, 'outcome' | 'reason' | 'imageBytes' | 'losses' | 'pauseNs'> {
+  ): Omit<UpdateRecord, 'outcome' | 'reason' | 'imageBytes' | 'losses' | 'lossCounts' | 'pauseNs'> {
     let connections = 0;
     let partialRequests = 0;
     let requestOctetsInRings = 0;
@@ -304,13 +307,14 @@ type Dumped =
       readonly images: readonly Uint8Array[];
       /** Whose file each is, in formats of one domain. */
       readonly domids: readonly (number | undefined)[];
-      readonly losses: readonly string[];
+      readonly losses: UpdateRecord['losses'];
+      readonly lossCounts: UpdateRecord['lossCounts'];
     }
   | { readonly ok: false; readonly reason: string };
 
 function dumpImage(state: DaemonState, dialect: Dialect, requester: Requester | undefined): Dumped {
   const dumped = dumpState(state, dialect, NUMBERS, requester);
-  return dumped.ok ? { ok: true, images: [dumped.image], domids: [], losses: [] } : dumped;
+  return dumped.ok ? { ok: true, images: [dumped.image], domids: [], losses: [], lossCounts: [] } : dumped;
 }
 
 function dumpFiles(state: DaemonState, format: StateFormat, requester: Requester | undefined): Dumped {
@@ -318,11 +322,14 @@ function dumpFiles(state: DaemonState, format: StateFormat, requester: Requester
   if (!written.ok)
     return { ok: false, reason: written.failure === undefined ? 'not written' : formatFailure(written.failure) };
   const { files, losses } = written;
+  const counts = new Map<string, number>();
+  for (const { row } of losses) counts.set(STATE_ROWS[row], (counts.get(STATE_ROWS[row]) ?? 0) + 1);
   return {
     ok: true,
     images: files.map(({ octets }) => octets),
     domids: files.map(({ domid }) => domid),
     losses: losses.map(lossText),
+    lossCounts: [...counts],
   };
 }
 
