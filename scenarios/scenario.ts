@@ -1,3 +1,4 @@
+import type { StateFormat } from '../store/format/model/index.ts';
 import type { UpdateRecord } from '../store/index.ts';
 import type { PlannedFault } from './faults/rule.ts';
 import type { History, Verdict } from './history.ts';
@@ -24,8 +25,10 @@ export interface Scenario {
 export interface RunRequest {
   /** Decimal digits. */
   readonly seed: string;
-  /** Name of the format of the image: `v1` or `v2`. */
+  /** Name of the format of the image: `v1`, `v2` or that of `lab`. */
   readonly format: string;
+  /** Updates go through the neutral state and files of this format; left out: through the daemon's own images. */
+  readonly lab?: StateFormat | undefined;
   readonly settings: Readonly<Record<string, Setting>>;
   /** Called once, before the first step, with the faults that are planned; not in a run without any. */
   readonly planned?: (faults: readonly PlannedFault[]) => void;

@@ -42,6 +42,8 @@ export interface WorldOptions {
   readonly limitsWrites?: boolean;
   readonly eventsExpire?: boolean;
   readonly passImage?: ProcessOptions['passImage'];
+  /** Of live updates; left out: the daemon's own images. */
+  readonly lab?: ProcessOptions['format'];
 }
 
 /** What only the scenario knows of its run. */
@@ -85,6 +87,7 @@ export class World {
       limitsWrites: options.limitsWrites ?? true,
       eventsExpire: options.eventsExpire ?? true,
       ...(options.passImage === undefined ? {} : { passImage: options.passImage }),
+      format: options.lab,
     });
     this.dom0 = this.#guest(os, { domain, ring, port: port.value }, LINUX_HABITS);
   }

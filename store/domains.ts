@@ -24,7 +24,7 @@ export interface DomainRecord {
   /** 0n = not learnt yet. */
   uniqueId: bigint;
   /** Global generation when the record was made: permissions older than this meant somebody else. */
-  readonly stamp: number;
+  stamp: number;
   features: number;
   isShutdown: boolean;
   /** Dead, but kept by a connection whose target it is (store.md 8.6). */
@@ -69,6 +69,11 @@ export class Domains {
     const account = this.account(owner);
     account.nodes = Math.max(0, account.nodes + delta);
     this.#state.noteMax(owner, account, 'nodes', account.nodes);
+  }
+
+  /** After a restore: no record is younger than this generation. */
+  limitStamps(generation: number): void {
+    for (const record of this.#records.values()) record.stamp = Math.min(record.stamp, generation);
   }
 
   isIntroduced(domid: number): boolean {

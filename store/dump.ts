@@ -59,7 +59,7 @@ export function dumpState(
 const NODE_OCTETS = 96;
 
 /** All records, in the order of the dialect's daemon. */
-function putRecords(
+export function putRecords(
   state: DaemonState,
   dialect: Dialect,
   numbers: ProcessNumbers,

@@ -12,9 +12,15 @@ import {
 import type { CompatName } from './compat.ts';
 import type { Connection } from './connection.ts';
 import { dumpState, type Requester } from './dump.ts';
-import { type Dialect, v1, v2 } from './format/index.ts';
+import { type Dialect, formatFailure, v1, v2 } from './format/index.ts';
+import { STATE_ROWS } from './format/model/carriage.ts';
+import { type StateFormat, writeState } from './format/model/convert.ts';
+import { lossText } from './format/model/losses.ts';
+import { mergeShares } from './format/model/split.ts';
+import type { DaemonState as PortableState } from './format/model/state.ts';
 import type { Stream } from './host.ts';
-import { restoreState } from './restore.ts';
+import { portableOf, restorePortable } from './portable.ts';
+import { type Restored, restoreState } from './restore.ts';
 import { type Files, SimHost } from './sim-host.ts';
 import { makeInitialStore } from './special.ts';
 import { DaemonState, DEFAULT_OPTIONS, type StoreOptions, type StorePolicy } from './state.ts';
@@ -27,6 +33,8 @@ const OCTETS_PER_NS = 2;
 
 const LISTENER_FD = 4;
 const EVTCHN_FD = 7;
+const NUMBERS = { listenerFd: LISTENER_FD, evtchnFd: EVTCHN_FD };
+const NO_OCTETS = new Uint8Array(0);
 /** ERROR word of a ring that could not be taken over. Source: xs_wire.h, XENSTORE_ERROR_COMM. */
 const ERROR_AT = 2072;
 const ERROR_COMM = 1;
@@ -49,6 +57,8 @@ export interface ProcessOptions {
   readonly dom0Port: number;
   /** What stands between the dump and the successor of update `n`, such as a disk that flips a bit. */
   readonly passImage?: ((image: Uint8Array, n: number) => Uint8Array) | undefined;
+  /** Updates go through files of this format, whatever version the requester asked for; not with `execute`. */
+  readonly format?: StateFormat | undefined;
   /** Start from this image instead of an empty store, as `-U` does. */
   readonly resume?: { readonly image: Uint8Array; readonly sockets: ReadonlyMap<number, Stream> };
 }
@@ -75,6 +85,10 @@ export interface UpdateRecord {
   readonly watches: number;
   readonly nodes: number;
   readonly imageBytes: number;
+  /** What the format does not carry, a line each; empty for `v1` and `v2`. */
+  readonly losses: readonly string[];
+  /** How many of each kind, in the order in which the kinds were met. */
+  readonly lossCounts: readonly (readonly [kind: string, count: number])[];
   /** Virtual ns during which nobody was served. */
   readonly pauseNs: number;
 }
@@ -150,28 +164,33 @@ export class XenstoredProcess {
     const dialect = DIALECTS[session?.version ?? 2] ?? v2;
     const n = this.updates.length + 1;
     const atNs = this.#machine.nowNs;
-    const before = this.#census(old, n, `v${dialect.version}`, atNs);
-    const dumped = dumpState(old, dialect, { listenerFd: LISTENER_FD, evtchnFd: EVTCHN_FD }, requester);
+    const { format, execute } = this.#options;
+    const before = this.#census(old, n, format?.name ?? `v${dialect.version}`, atNs);
+    const dumped = format === undefined ? dumpImage(old, dialect, requester) : dumpFiles(old, format, requester);
+    const lost = { losses: dumped.ok ? dumped.losses : [], lossCounts: dumped.ok ? dumped.lossCounts : [] };
     let reason = dumped.ok ? '' : dumped.reason;
     let imageBytes = 0;
     if (dumped.ok) {
-      const image = this.#options.passImage?.(dumped.image, n) ?? dumped.image;
-      imageBytes = image.length;
+      const images = dumped.images.map((image) => this.#options.passImage?.(image, n) ?? image);
+      imageBytes = images.reduce((sum, image) => sum + image.length, 0);
       trace.mark('xenstored', 'dump', n, String(imageBytes));
-      trace.digest.octets(image, 0, image.length);
+      for (const image of images) trace.digest.octets(image, 0, image.length);
       yield before.nodes * NODE_NS + Math.floor(imageBytes / OCTETS_PER_NS);
-      const { execute } = this.#options;
+      const [image = NO_OCTETS] = images;
       const restored =
-        execute !== undefined && session !== undefined
-          ? { ok: false as const, reason: execute(image, session.file, session.commandLine) }
-          : restoreState(image, this.#host, this.#store, streamsOf(old));
+        format !== undefined
+          ? this.#restoreFiles(images, dumped.domids, format, streamsOf(old))
+          : execute !== undefined && session !== undefined
+            ? { ok: false as const, reason: execute(image, session.file, session.commandLine) }
+            : restoreState(image, this.#host, this.#store, streamsOf(old));
       if (restored.ok) {
         yield EXEC_NS + before.nodes * NODE_NS;
         this.#retire(old);
         this.#daemon = new Xenstored(restored.state, this.#host, this.#options.listener);
         this.#takeOver(restored.state);
         trace.mark('xenstored', 'up', n, String(imageBytes));
-        this.updates.push({ ...before, outcome: 'ok', reason, imageBytes, pauseNs: this.#machine.nowNs - atNs });
+        const pauseNs = this.#machine.nowNs - atNs;
+        this.updates.push({ ...before, outcome: 'ok', reason, imageBytes, ...lost, pauseNs });
         return;
       }
       reason = restored.reason;
@@ -179,7 +198,33 @@ export class XenstoredProcess {
     // Roll back: the old instance was not touched. Its requester learns why.
     trace.mark('xenstored', 'failed', n, String(imageBytes));
     if (session !== undefined) session.reply = reason;
-    this.updates.push({ ...before, outcome: 'failed', reason, imageBytes, pauseNs: this.#machine.nowNs - atNs });
+    this.updates.push({
+      ...before,
+      outcome: 'failed',
+      reason,
+      imageBytes,
+      ...lost,
+      pauseNs: this.#machine.nowNs - atNs,
+    });
+  }
+
+  /** The state that the files of a format say together. */
+  #restoreFiles(
+    images: readonly Uint8Array[],
+    domids: readonly (number | undefined)[],
+    format: StateFormat,
+    sockets: ReadonlyMap<number, Stream>,
+  ): Restored {
+    const shares: { readonly state: PortableState }[] = [];
+    for (const [i, image] of images.entries()) {
+      const domid = domids[i];
+      const read = format.read(image, domid === undefined ? {} : { domid });
+      if (!read.ok) return { ok: false, reason: formatFailure(read.failure) };
+      shares.push({ state: read.value.state });
+    }
+    const [first, ...others] = shares;
+    const whole = first !== undefined && others.length === 0 ? first.state : mergeShares(shares);
+    return restorePortable(whole, this.#host, this.#store, sockets);
   }
 
   #requester(state: DaemonState): Requester | undefined {
@@ -218,7 +263,7 @@ export class XenstoredProcess {
     n: number,
     format: string,
     atNs: number,
-  ): Omit<UpdateRecord, 'outcome' | 'reason' | 'imageBytes' | 'pauseNs'> {
+  ): Omit<UpdateRecord, 'outcome' | 'reason' | 'imageBytes' | 'losses' | 'lossCounts' | 'pauseNs'> {
     let connections = 0;
     let partialRequests = 0;
     let requestOctetsInRings = 0;
@@ -254,6 +299,38 @@ export class XenstoredProcess {
       nodes: tree.size,
     };
   }
+}
+
+type Dumped =
+  | {
+      readonly ok: true;
+      readonly images: readonly Uint8Array[];
+      /** Whose file each is, in formats of one domain. */
+      readonly domids: readonly (number | undefined)[];
+      readonly losses: UpdateRecord['losses'];
+      readonly lossCounts: UpdateRecord['lossCounts'];
+    }
+  | { readonly ok: false; readonly reason: string };
+
+function dumpImage(state: DaemonState, dialect: Dialect, requester: Requester | undefined): Dumped {
+  const dumped = dumpState(state, dialect, NUMBERS, requester);
+  return dumped.ok ? { ok: true, images: [dumped.image], domids: [], losses: [], lossCounts: [] } : dumped;
+}
+
+function dumpFiles(state: DaemonState, format: StateFormat, requester: Requester | undefined): Dumped {
+  const written = writeState(portableOf(state, NUMBERS, requester), format, { onLoss: 'silent' });
+  if (!written.ok)
+    return { ok: false, reason: written.failure === undefined ? 'not written' : formatFailure(written.failure) };
+  const { files, losses } = written;
+  const counts = new Map<string, number>();
+  for (const { row } of losses) counts.set(STATE_ROWS[row], (counts.get(STATE_ROWS[row]) ?? 0) + 1);
+  return {
+    ok: true,
+    images: files.map(({ octets }) => octets),
+    domids: files.map(({ domid }) => domid),
+    losses: losses.map(lossText),
+    lossCounts: [...counts],
+  };
 }
 
 function octetsInRing(conn: Connection): number {

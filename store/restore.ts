@@ -64,7 +64,7 @@ export function restoreState(
 }
 
 /** A state that grows record by record, in the order of an image that was found sound so far. */
-class Restoring {
+export class Restoring {
   readonly #state: DaemonState;
   readonly #sockets: ReadonlyMap<number, Stream>;
   readonly #conns = new Map<number, Connection>();
@@ -127,6 +127,11 @@ class Restoring {
         return undefined;
       }
     }
+  }
+
+  /** The connection of this number, if it could be restored. */
+  connection(connId: number): Connection | undefined {
+    return this.#conns.get(connId);
   }
 
   finish(): DaemonState {

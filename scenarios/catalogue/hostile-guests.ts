@@ -16,6 +16,7 @@ import {
   Xs,
 } from '../../guests/index.ts';
 import { type Actor, DOMID_ANY } from '../../sim/index.ts';
+import { extentOf } from '../../store/format/model/index.ts';
 import { FAULTS_SETTING, FaultPlan } from '../faults/plan.ts';
 import type { Verdict, Violation } from '../history.ts';
 import { fairService } from '../invariants/fair-service.ts';
@@ -80,6 +81,7 @@ function run(request: RunRequest): RunResult {
     records: request.checks,
     ...(request.checks ? { checkEverySteps: CHECK_EVERY_STEPS } : {}),
     limitsWrites: number('limit') === 1,
+    lab: request.lab,
     passImage: (image, n) => faults.passImage(request.passImage?.(image, n) ?? image),
   });
   const { machine, traffic, dom0 } = world;
@@ -129,7 +131,8 @@ function run(request: RunRequest): RunResult {
                 sharedNodes: 3,
                 thinkNsMax: 40_000,
                 txThinkNsMax: 60_000,
-                hasDepth: format !== 'v1',
+                hasDepth:
+                  request.lab === undefined ? format !== 'v1' : extentOf(request.lab.carriage, 'watchDepth') !== 'none',
                 peers: [domid + 1],
               }),
             ),

@@ -10,6 +10,7 @@ import {
   toolstack,
   worker,
 } from '../../guests/index.ts';
+import { extentOf } from '../../store/format/model/index.ts';
 import { FAULTS_SETTING, FaultPlan } from '../faults/plan.ts';
 import { checkHistory } from '../invariants/index.ts';
 import type { RunRequest, RunResult, Scenario, UpdateReport } from '../scenario.ts';
@@ -57,6 +58,7 @@ function run(request: RunRequest): RunResult {
     records: request.checks,
     ...(request.checks ? { checkEverySteps: CHECK_EVERY_STEPS } : {}),
     limitsWrites: number('limit') === 1,
+    lab: request.lab,
     passImage: (image, n) => faults.passImage(request.passImage?.(image, n) ?? image),
   });
   const { machine, traffic, dom0 } = world;
@@ -72,8 +74,9 @@ function run(request: RunRequest): RunResult {
   for (let i = 0; i < domains; i++) if (plan.oneIn(3)) slow.add(i);
   const atRequests = faults.updates(updateMoments(number('updates'), requestsMax, plan));
 
-  // Version 1 of the image does not carry the depth of a watch: under it nobody asks for one.
-  const hasDepth = format !== 'v1';
+  // Where the image does not carry the depth of a watch, as in version 1, nobody asks for one.
+  const hasDepth =
+    request.lab === undefined ? format !== 'v1' : extentOf(request.lab.carriage, 'watchDepth') !== 'none';
   const deep = (path: string) => (hasDepth ? { path, depth: 1 } : { path });
   let created = 0;
   /** Those who change something: the run is at rest when they have ended. */

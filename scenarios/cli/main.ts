@@ -37,11 +37,11 @@ export async function main(argv: readonly string[]): Promise<number> {
     .description('run one scenario and judge it')
     .argument('[scenario]', 'name of the scenario', SCENARIOS[0]?.name)
     .option('--seed <n>', 'decimal digits; the same seed gives the same octets', digits, '1')
-    .option('--format <name>', 'format of the live-update image', oneOf(['v1', 'v2']), 'v2')
+    .option('--format <name>', 'v1 or v2, or any other format or module: then updates go through its files', 'v2')
     .option('--set <key=value>', 'change a setting (repeatable)', collect, [])
     .option('--trace <file>', 'write every event as JSON Lines')
     .option('--json', 'one JSON object for programs')
-    .action((name, options) => done(runCommand(name, options)));
+    .action(async (name, options) => done(await runCommand(name, options)));
   program
     .command('sweep')
     .description('run one scenario with many seeds')

@@ -1,9 +1,12 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
+import type { StateFormat } from '../../store/format/model/index.ts';
 import { SCENARIOS } from '../catalogue/index.ts';
 import { jsonReport } from '../report/json.ts';
 import { planText, textReport } from '../report/text.ts';
 import type { Scenario, Setting } from '../scenario.ts';
+import { Unusable } from './image/io.ts';
+import { namedFormat } from './image/named.ts';
 import { type SeedRange, sweep } from './sweep.ts';
 
 const EXIT_OF = { pass: 0, violation: 1, unknown: 3 } as const;
@@ -37,10 +40,13 @@ interface RunOptions {
   readonly json?: true;
 }
 
-export function runCommand(name: string, options: RunOptions): number {
+export async function runCommand(name: string, options: RunOptions): Promise<number> {
   const found = prepare(name, options.set);
   if (typeof found === 'string') return usage(found);
   const { scenario, settings } = found;
+  // The daemon has images of its own; G3.2 and G4.1, the same formats, go through the neutral state like all others.
+  const lab = options.format === 'v1' || options.format === 'v2' ? undefined : await labFormat(options.format);
+  if (typeof lab === 'string') return usage(lab);
   const trace = options.trace === undefined ? undefined : openTrace(options.trace);
   if (typeof trace === 'string') return usage(trace);
   const colour = process.stdout.isTTY === true && process.env.NO_COLOR === undefined;
@@ -48,6 +54,7 @@ export function runCommand(name: string, options: RunOptions): number {
     seed: options.seed,
     format: options.format,
     settings,
+    lab,
     checks: true,
     ...(options.json ? {} : { planned: (faults) => process.stdout.write(planText(faults, { colour })) }),
     ...(trace === undefined ? {} : { traceLine: trace.line }),
@@ -55,6 +62,15 @@ export function runCommand(name: string, options: RunOptions): number {
   trace?.close();
   process.stdout.write(options.json ? jsonReport(result) : textReport(result, { colour }));
   return EXIT_OF[result.outcome];
+}
+
+async function labFormat(name: string): Promise<StateFormat | string> {
+  try {
+    return await namedFormat(name);
+  } catch (error) {
+    if (error instanceof Unusable) return error.message;
+    throw error;
+  }
 }
 
 interface SweepOptions {

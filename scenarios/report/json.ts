@@ -1,16 +1,19 @@
 import type { RunResult } from '../scenario.ts';
-import { replayLine } from './text.ts';
+import { LOSS_KINDS_MAX, replayLine } from './text.ts';
 
 /** Version of the record; it grows with every change of meaning. */
 const RECORD_VERSION = 1;
 
 /** A run as programs read it: one JSON object, the same octets for the same run. */
 export function jsonReport(result: RunResult): string {
-  const { history: _history, verdicts, refusals, ...rest } = result;
+  const { history: _history, verdicts, refusals, updates, ...rest } = result;
   const record = {
     record: 'xenarium-run',
     version: RECORD_VERSION,
     ...rest,
+    updates: updates.map(({ losses: _losses, lossCounts, ...update }) =>
+      lossCounts.length === 0 ? update : { ...update, losses: Object.fromEntries(lossCounts.slice(0, LOSS_KINDS_MAX)) },
+    ),
     refusals: Object.fromEntries(refusals),
     checks: verdicts.map((v) => ({
       invariant: v.invariant,

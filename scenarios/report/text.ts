@@ -35,6 +35,8 @@ export function textReport(result: RunResult, dress: Dress): string {
     lines.push(`  faults: ${result.faults.map((f) => `${f.id} ${n(f.injected)}`).join(', ') || 'none'}`);
   lines.push('');
   lines.push(...updateTable(result.updates, paint));
+  for (const { n: update, lossCounts } of result.updates)
+    if (lossCounts.length > 0) lines.push(`  #${update} lost: ${lossesText(lossCounts)}`);
   lines.push('');
   if (result.verdicts.length > 0) {
     lines.push(paint('bold', '  checks, from the history of what guests put in and got out'));
@@ -75,6 +77,15 @@ function settingsText(result: RunResult): string {
   return Object.entries(result.settings)
     .map(([key, value]) => `${key}=${value}`)
     .join(' ');
+}
+
+/** Kinds of losses that a report names for each update. */
+export const LOSS_KINDS_MAX = 10;
+
+function lossesText(counts: UpdateReport['lossCounts']): string {
+  const named = counts.slice(0, LOSS_KINDS_MAX).map(([kind, count]) => `${kind} ${n(count)}`);
+  const left = counts.length - named.length;
+  return `${named.join(', ')}${left > 0 ? `, and ${left} kinds more` : ''}`;
 }
 
 function updateTable(updates: readonly UpdateReport[], paint: (style: Style, s: string) => string): string[] {

@@ -57,7 +57,7 @@ describe('xenarium run', () => {
     [['run', '--set', 'domains=-1'], /whole number/],
     [['run', '--seed', '1x'], /decimal digits/],
     [['run', '--seed', '01'], /decimal digits/],
-    [['run', '--format', 'v9'], /one of v1, v2/],
+    [['run', '--format', 'v9'], /no format 'v9'/],
     [['run', '--trace', '/nowhere/at/all'], /--trace \/nowhere\/at\/all/],
     [['frobnicate', 'x', 'y'], /error/],
     [['image', 'decode', '/nowhere'], /ENOENT/],

@@ -1,12 +1,14 @@
 import { liveUpdateMidTraffic } from '../../scenarios/catalogue/live-update-mid-traffic.ts';
 import type { RunResult, Setting } from '../../scenarios/scenario.ts';
 import { decodeImage, encodeImage, type StateRecord, v1, v2 } from '../../store/format/index.ts';
+import type { StateFormat } from '../../store/format/model/index.ts';
 
 /** The headline scenario, shorter by default: tests run many of them. */
 export function headline(
   options: {
     readonly seed?: string;
     readonly format?: string;
+    readonly lab?: StateFormat;
     readonly set?: Record<string, Setting>;
     readonly passImage?: (image: Uint8Array, n: number) => Uint8Array;
   } = {},
@@ -14,7 +16,8 @@ export function headline(
   const defaults = Object.fromEntries(Object.entries(liveUpdateMidTraffic.settings).map(([k, s]) => [k, s.default]));
   return liveUpdateMidTraffic.run({
     seed: options.seed ?? '1',
-    format: options.format ?? 'v2',
+    format: options.format ?? options.lab?.name ?? 'v2',
+    lab: options.lab,
     settings: { ...defaults, requests: 3_000, ...options.set },
     passImage: options.passImage,
     checks: true,

@@ -1,0 +1,165 @@
+import type { Connection } from './connection.ts';
+import { type ProcessNumbers, putRecords, type Requester } from './dump.ts';
+import { v2 } from './format/index.ts';
+import { recordsOfState, stateOfRecords } from './format/model/image-model.ts';
+import type { LooseRecord } from './format/model/loose.ts';
+import type { ConnectionState, DaemonState as PortableState, TransactionState } from './format/model/state.ts';
+import type { StateRecord } from './format/records.ts';
+import type { Host, Stream } from './host.ts';
+import { octetsOf, textOf } from './octets.ts';
+import { parentOf } from './path.ts';
+import { PersistentMap } from './persistent-map.ts';
+import { type Restored, Restoring } from './restore.ts';
+import type { DaemonState, StoreOptions } from './state.ts';
+import type { Access, Transaction } from './transaction.ts';
+import { type Node, ownerOf } from './tree.ts';
+
+/**
+ * The daemon's whole state in terms of no format: what an image of version 2 says, and what has no place there:
+ * generations, the bases of open transactions and the events that they owe.
+ */
+export function portableOf(
+  state: DaemonState,
+  numbers: ProcessNumbers,
+  requester: Requester | undefined,
+): PortableState {
+  const records: LooseRecord[] = [];
+  putRecords(state, v2, numbers, requester, (record) => records.push(record as object as LooseRecord));
+  const known = stateOfRecords(records, false);
+  const conns = [...state.connections];
+  const counted = <T extends { readonly path: string }>(node: T) => {
+    const live = state.liveNode(node.path);
+    return live === undefined ? node : { ...node, generation: BigInt(live.generation) };
+  };
+  return {
+    ...known,
+    nodes: known.nodes.map(counted),
+    specials: known.specials.map(counted),
+    connections: known.connections.map((conn, i) => withBases(conn, conns[i] as Connection)),
+  };
+}
+
+function withBases(known: ConnectionState, conn: Connection): ConnectionState {
+  const transactions = known.transactions.map((one): TransactionState => {
+    const tx = conn.transactions.get(one.id) as Transaction;
+    if (tx.mustFail) return one;
+    const nodes = one.nodes.map((node) => {
+      const access = tx.accesses.get(node.path);
+      return access === undefined || access.base < 0 ? node : { ...node, base: BigInt(access.base) };
+    });
+    const events = [...tx.accesses.values()].flatMap(({ path, fire }) => (fire === undefined ? [] : [path]));
+    return { ...one, nodes, base: BigInt(tx.generation), events };
+  });
+  return { ...known, transactions };
+}
+
+/**
+ * A daemon's state from a neutral one, as `restoreState` makes it from an image. Generations and conflict bases are taken
+ * over where they are known: a transaction that has them may commit, any other ends in EAGAIN.
+ * @param sockets streams by file descriptor; a connection whose descriptor is unknown is left out.
+ */
+export function restorePortable(
+  portable: PortableState,
+  host: Host,
+  options: StoreOptions,
+  sockets: ReadonlyMap<number, Stream>,
+): Restored {
+  const restoring = new Restoring(host, options, sockets);
+  const { records } = recordsOfState(portable, { specialsFirst: false, ports: ['port'], hasMfn: false });
+  for (const loose of records) {
+    const record = loose as object as StateRecord;
+    const path = record.kind === 'NODE_DATA' ? textOf(record.path) : '';
+    if (record.kind === 'NODE_DATA' && record.connId === 0 && record.perms.length === 0)
+      return { ok: false, reason: `restoring node ${path}: nobody owns it` };
+    const failed = restoring.take(record, path);
+    if (failed !== undefined) return { ok: false, reason: failed };
+  }
+  const state = restoring.finish();
+  if (restoreGenerations(state, portable))
+    for (const [i, { transactions }] of portable.connections.entries()) {
+      const conn = restoring.connection(i + 1);
+      for (const tx of transactions) if (conn !== undefined) restoreBases(state, conn, tx);
+    }
+  return { ok: true, state };
+}
+
+/** @returns whether all are known; otherwise the store counts anew, as every node got its own. */
+function restoreGenerations(state: DaemonState, { nodes, specials, connections }: PortableState): boolean {
+  const known = new Map<string, number>();
+  for (const { path, generation } of [...nodes, ...specials])
+    if (generation !== undefined) known.set(path, Number(generation));
+  const tree: Node[] = [];
+  for (const node of state.tree.values()) {
+    const generation = known.get(node.path);
+    if (generation === undefined) return false;
+    tree.push({ ...node, generation });
+  }
+  state.tree = PersistentMap.of(tree, (node) => node.path);
+  // Entries that meant somebody else are marked: what was made on the way is as old as the oldest node.
+  let [oldest, youngest] = [Number.MAX_SAFE_INTEGER, 0];
+  for (const { generation } of tree)
+    [oldest, youngest] = [Math.min(oldest, generation), Math.max(youngest, generation)];
+  for (const { transactions } of connections)
+    for (const { base = 0n } of transactions) youngest = Math.max(youngest, Number(base));
+  state.domains.limitStamps(oldest);
+  state.generation = youngest;
+  return true;
+}
+
+/** The transaction of which nothing but the records was restored, with what its commit is judged by. */
+function restoreBases(state: DaemonState, conn: Connection, { id, base, nodes, events }: TransactionState): void {
+  const view = conn.transactions.get(id);
+  // Something that was read was there, and has a base in any format that has bases.
+  const isKnown = nodes.every((node) => node.base !== undefined || !node.read || node.written);
+  const isJudged = nodes.length === 0 || nodes.some((node) => node.base !== undefined);
+  if (view === undefined || base === undefined || !isKnown || !isJudged) return;
+  const tx: Transaction = { ...view, mustFail: false, generation: Number(base) };
+  for (const [path, access] of view.accesses) {
+    const seen = nodes.find((node) => node.path === path)?.base;
+    const was = state.liveNode(path);
+    const first = seen === undefined ? -1 : Number(seen);
+    const { node } = access;
+    const modified = node === undefined ? first >= 0 || events?.includes(path) === true : access.modified;
+    const basePerms = first < 0 ? undefined : was?.perms;
+    const taken: Access = { path, base: first, basePerms, node, modified, fire: undefined };
+    if (modified && owesEvent(path, events, node, was)) taken.fire = fireMode(view, path, node);
+    tx.accesses.set(path, taken);
+    if (node !== undefined && first < 0) {
+      tx.creates = true;
+      addDelta(tx, ownerOf(node), 1);
+    } else if (node === undefined && first >= 0 && was !== undefined) addDelta(tx, ownerOf(was), -1);
+    else if (node !== undefined && was !== undefined && ownerOf(node) !== ownerOf(was)) {
+      addDelta(tx, ownerOf(was), -1);
+      addDelta(tx, ownerOf(node), 1);
+    }
+  }
+  conn.transactions.set(id, tx);
+}
+
+/** Where a format does not tell which events are owed: each change has one. */
+function owesEvent(
+  path: string,
+  events: readonly string[] | undefined,
+  node: Node | undefined,
+  was: Node | undefined,
+): boolean {
+  if (events !== undefined) return events.includes(path);
+  // With other children and all else as it was, it is the children that changed.
+  const sameList = node?.children.join('/') === was?.children.join('/');
+  return sameList || node === undefined || was === undefined || contentKey(node) !== contentKey(was);
+}
+
+function contentKey({ value, perms }: Node): string {
+  return `${perms.map(({ rights, domid }) => `${rights}.${domid}`).join(' ')}/${textOf(octetsOf(value))}`;
+}
+
+/** A node below another that was removed is announced by its name alone. */
+function fireMode(view: Transaction, path: string, node: Node | undefined): 'subtree' | 'exact' {
+  if (node !== undefined || path === '/') return 'subtree';
+  const parent = view.accesses.get(parentOf(path));
+  return parent !== undefined && parent.node === undefined ? 'exact' : 'subtree';
+}
+
+function addDelta(tx: Transaction, owner: number, by: number): void {
+  tx.nodeDeltas.set(owner, (tx.nodeDeltas.get(owner) ?? 0) + by);
+}
