@@ -43,7 +43,7 @@ describe('the walk-through in docs/prototyping.md', () => {
     writeFileSync(join(dir, 'my-format.mjs'), code ?? '');
     const shown = blocks('');
     const commandsOf = (block: string) => block.split('\n').filter((line) => line.startsWith('$ '));
-    expect(shown.flatMap(commandsOf).length).toBe(5);
+    expect(shown.flatMap(commandsOf).length).toBe(6);
     for (const block of shown) {
       const ran = commandsOf(block).map((line) => `${line}\n${shell(line.slice(2))}`);
       expect(ran.join('')).toBe(block);
