@@ -6,14 +6,6 @@ export { split, strings } from './payload.ts';
 export { type BuiltDomain, buildDomain, type ToolstackPlan, toolstack } from './toolstack.ts';
 export { Traffic } from './traffic.ts';
 export { type MonitorPlan, monitor, type WorkerPlan, worker } from './worker.ts';
-export {
-  type ClientHabits,
-  type ClientObserver,
-  type EventQueue,
-  LINUX_HABITS,
-  type Pending,
-  type Reply,
-  type WatchEvent,
-  XsClient,
-} from './xs-client.ts';
+export { type ClientHabits, type ClientObserver, LINUX_HABITS, XsClient } from './xs-client.ts';
+export type { EventQueue, Pending, Reply, WatchEvent, XsLink } from './xs-link.ts';
 export { Xs } from './xs-ops.ts';

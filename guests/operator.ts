@@ -4,7 +4,7 @@ import { XS } from '../store/wire.ts';
 import type { Me } from './os.ts';
 import { strings } from './payload.ts';
 import type { Traffic } from './traffic.ts';
-import type { XsClient } from './xs-client.ts';
+import type { XsLink } from './xs-link.ts';
 import { Xs } from './xs-ops.ts';
 
 export interface OperatorPlan {
@@ -20,7 +20,7 @@ export interface OperatorPlan {
 }
 
 /** dom0's administrator: `xenstore-control live-update`, in its three messages (store.md 9.2). */
-export function* operator(me: Me, client: XsClient, traffic: Traffic, plan: OperatorPlan): Actor {
+export function* operator(me: Me, client: XsLink, traffic: Traffic, plan: OperatorPlan): Actor {
   const xs = new Xs(client, me);
   let n = 0;
   for (const at of plan.atRequests) {
@@ -46,7 +46,7 @@ export interface SeenNode {
 }
 
 /** Read the whole tree over the ring, depth first, children in the store's order; then the special nodes' permissions. */
-export function* readTree(me: Me, client: XsClient, into: SeenNode[]): Actor {
+export function* readTree(me: Me, client: XsLink, into: SeenNode[]): Actor {
   const xs = new Xs(client, me);
   const todo = ['/'];
   for (let path = todo.pop(); path !== undefined; path = todo.pop()) {

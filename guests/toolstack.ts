@@ -3,7 +3,7 @@ import { XS } from '../store/wire.ts';
 import type { GuestOs, Me } from './os.ts';
 import { strings } from './payload.ts';
 import type { Traffic } from './traffic.ts';
-import type { EventQueue, XsClient } from './xs-client.ts';
+import type { EventQueue, XsLink } from './xs-link.ts';
 import { Xs } from './xs-ops.ts';
 
 /** A domain as the builder leaves it: paused, its ring page granted through entry 1, its store port unbound. */
@@ -62,7 +62,7 @@ export interface ToolstackPlan {
 
 /** dom0's hand: creates the shared directories, then one slot actor a domain; ends when they have ended.
  *  Source of the order: guests.md 3.2, 3.3. */
-export function* toolstack(me: Me, os: GuestOs, client: XsClient, traffic: Traffic, plan: ToolstackPlan): Actor {
+export function* toolstack(me: Me, os: GuestOs, client: XsLink, traffic: Traffic, plan: ToolstackPlan): Actor {
   const xs = new Xs(client, me);
   yield* mknod(xs, '/shared', ['b0'], 0);
   yield* mknod(xs, '/libxl', ['n0'], 0);
@@ -88,7 +88,7 @@ const BUILDERS_MAX = 2;
 function* slotActor(
   me: Me,
   os: GuestOs,
-  client: XsClient,
+  client: XsLink,
   traffic: Traffic,
   plan: ToolstackPlan,
   slot: number,

@@ -3,7 +3,7 @@ import { XS } from '../store/wire.ts';
 import type { Me } from './os.ts';
 import { split } from './payload.ts';
 import type { Traffic } from './traffic.ts';
-import type { EventQueue, Pending, WatchEvent, XsClient } from './xs-client.ts';
+import type { EventQueue, Pending, WatchEvent, XsLink } from './xs-link.ts';
 import { Xs } from './xs-ops.ts';
 
 export interface WorkerPlan {
@@ -37,7 +37,7 @@ const NAMES = [
  * in a directory that all may write, and at places where it has no business.
  * Size and mix: guests.md 4.6.
  */
-export function* worker(me: Me, client: XsClient, traffic: Traffic, plan: WorkerPlan): Actor {
+export function* worker(me: Me, client: XsLink, traffic: Traffic, plan: WorkerPlan): Actor {
   const xs = new Xs(client, me);
   const { draws } = me;
   const queue: EventQueue = { events: [], me };
@@ -198,7 +198,7 @@ export interface MonitorPlan {
 }
 
 /** Watches large subtrees and special paths, and looks at what changed, as xenconsoled, xenopsd and qmemmand do (guests.md 4.1). */
-export function* monitor(me: Me, client: XsClient, traffic: Traffic, plan: MonitorPlan): Actor {
+export function* monitor(me: Me, client: XsLink, traffic: Traffic, plan: MonitorPlan): Actor {
   const xs = new Xs(client, me);
   const queue: EventQueue = { events: [], me };
   for (const [i, w] of plan.watches.entries()) {

@@ -19,6 +19,7 @@ import { textOf as text } from '../store/octets.ts';
 import { HEADER_BYTES, PAYLOAD_MAX, XS } from '../store/wire.ts';
 import type { GuestOs, Me } from './os.ts';
 import { split, strings } from './payload.ts';
+import type { EventQueue, Pending, Reply, XsLink } from './xs-link.ts';
 
 /** Virtual time of the client's own work. */
 const LOAD_NS = 20;
@@ -26,30 +27,6 @@ const COPY_NS_PER_16 = 4;
 const STORE_NS = 15;
 const SEND_NS = 250;
 const PARSE_NS = 60;
-
-/** An answer. `error` is the errno name of an ERROR reply, without its NUL. */
-export interface Reply {
-  readonly type: number;
-  readonly payload: Uint8Array;
-  readonly error: string | undefined;
-}
-
-/** A request on its way. */
-export interface Pending {
-  readonly reqId: number;
-  reply: Reply | undefined;
-}
-
-export interface WatchEvent {
-  readonly path: string;
-  readonly token: string;
-}
-
-/** Where an actor receives events: it parks, and is woken when one arrives. */
-export interface EventQueue {
-  readonly events: WatchEvent[];
-  readonly me: Me;
-}
 
 /** How a guest treats its ring (guests.md 1.9). */
 export interface ClientHabits {
@@ -99,7 +76,7 @@ interface Waiter extends Pending {
  * requests and park until they are answered. Several requests are in flight, matched by req_id.
  * Source of the protocol: docs/misc/xenstore-ring.txt; of the habits: linux drivers/xen/xenbus/xenbus_comms.c.
  */
-export class XsClient {
+export class XsClient implements XsLink {
   readonly #os: GuestOs;
   readonly #ring: Frame;
   readonly #port: Port;
@@ -138,12 +115,10 @@ export class XsClient {
     this.#pump?.wake();
   }
 
-  /** Requests that have no answer yet. */
   get inFlight(): number {
     return this.#waiting.size;
   }
 
-  /** Queue a request without waiting for it. `me` is woken when the answer is there. */
   submit(me: Me, type: number, payload: Uint8Array, txId = 0): Pending {
     if (payload.length > PAYLOAD_MAX) throw new Error(`assertion: payload of ${payload.length} octets`);
     this.#reqId = (this.#reqId + 1) >>> 0;
@@ -161,18 +136,15 @@ export class XsClient {
     return pending;
   }
 
-  /** Park until the answer is there. */
   *answer(pending: Pending): Actor<Reply> {
     while (pending.reply === undefined) yield PARK;
     return pending.reply;
   }
 
-  /** One request and its answer. */
   *request(me: Me, type: number, payload: Uint8Array, txId = 0): Actor<Reply> {
     return yield* this.answer(this.submit(me, type, payload, txId));
   }
 
-  /** Register a watch whose events go to `queue`. The queue is known before the request leaves (LX-14). */
   *watch(queue: EventQueue, path: string, token: string, depth?: number): Actor<Reply> {
     this.#watches.set(token, queue);
     const payload = depth === undefined ? strings(path, token) : strings(path, token, String(depth));
@@ -181,28 +153,20 @@ export class XsClient {
     return reply;
   }
 
-  /** Remove a watch; events of it that are still on their way are dropped from now on. */
   *unwatch(me: Me, path: string, token: string): Actor<Reply> {
     this.#watches.delete(token);
     return yield* this.request(me, XS.UNWATCH, strings(path, token));
   }
 
-  /** TRANSACTION_START; the id, or the errno name. */
   *begin(me: Me): Actor<{ readonly txId: number } | { readonly error: string }> {
     const reply = yield* this.request(me, XS.TRANSACTION_START, strings(''));
     return reply.error === undefined ? { txId: Number(text(reply.payload).slice(0, -1)) } : { error: reply.error };
   }
 
-  /** TRANSACTION_END; the errno name, or undefined. */
   *end(me: Me, txId: number, commit: boolean): Actor<string | undefined> {
     return (yield* this.request(me, XS.TRANSACTION_END, strings(commit ? 'T' : 'F'), txId)).error;
   }
 
-  /**
-   * Run `body` in a transaction until it commits: EAGAIN means once more from the start, without back-off, as all clients do.
-   * ENOENT at the end (the store lost the transaction in a forced update) is treated the same.
-   * @returns what `body` returned in the round that committed; an errno name if it could not.
-   */
   *transaction<T>(
     me: Me,
     body: (txId: number) => Actor<T | undefined>,

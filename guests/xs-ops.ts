@@ -3,19 +3,19 @@ import { octetsOf as octets } from '../store/octets.ts';
 import { XS } from '../store/wire.ts';
 import type { Me } from './os.ts';
 import { strings } from './payload.ts';
-import type { Pending, Reply, XsClient } from './xs-client.ts';
+import type { Pending, Reply, XsLink } from './xs-link.ts';
 
 /** One actor's view of its domain's client: operations by name, each returning its reply. */
 export class Xs {
-  readonly #client: XsClient;
+  readonly #client: XsLink;
   readonly me: Me;
 
-  constructor(client: XsClient, me: Me) {
+  constructor(client: XsLink, me: Me) {
     this.#client = client;
     this.me = me;
   }
 
-  get client(): XsClient {
+  get client(): XsLink {
     return this.#client;
   }
 
