@@ -52,9 +52,17 @@ export class GuestOs {
     return this.domain.memory.alloc();
   }
 
-  /** Upcalls of `port` wake this actor; it clears the pending bit itself, before it looks at its ring (EVT-19). */
-  handle(port: Port, by: Me): void {
-    this.domain.ports.handle(port, () => by.task?.wake(UPCALL_NS));
+  /** Upcalls of `port` wake these actors; each clears the pending bit itself, before it looks at its ring (EVT-19). */
+  handle(port: Port, ...by: readonly Me[]): void {
+    this.domain.ports.handle(port, () => {
+      for (const me of by) me.task?.wake(UPCALL_NS);
+    });
+  }
+
+  /** Close a port and forget who handled it. */
+  closePort(port: Port): void {
+    this.domain.ports.handle(port, undefined);
+    this.hyper.close(port);
   }
 
   /** Clear the pending bit of a port; true if it was set. */

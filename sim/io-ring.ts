@@ -79,9 +79,10 @@ class RingEnd {
     return mustNotify(before, this.prodPvt, this.#frame.load32(this.#isFront ? IO_REQ_EVENT : IO_RSP_EVENT));
   }
 
-  /** First step before sleep: ask for an event at the next item (RNG-3). Look for work again afterwards. */
-  arm(): void {
-    this.#frame.store32(this.#isFront ? IO_RSP_EVENT : IO_REQ_EVENT, (this.cons + 1) >>> 0, this.#isFront);
+  /** First step before sleep: ask for an event at the next item (RNG-3). Look for work again afterwards.
+   *  @param left items that are there, and too few to go on with. */
+  arm(left = 0): void {
+    this.#frame.store32(this.#isFront ? IO_RSP_EVENT : IO_REQ_EVENT, (this.cons + left + 1) >>> 0, this.#isFront);
   }
 
   protected peerProd(): number {

@@ -1,0 +1,295 @@
+import {
+  type Actor,
+  BackRing,
+  type Frame,
+  GNTMAP_host_map,
+  GNTMAP_readonly,
+  GNTST,
+  type Gref,
+  type Handle,
+  PARK,
+  type Port,
+} from '../../sim/index.ts';
+import type { Me } from '../os.ts';
+import {
+  BLKIF_MAX_SEGMENTS_PER_REQUEST,
+  BLKIF_OP_DISCARD,
+  BLKIF_OP_FLUSH_DISKCACHE,
+  BLKIF_OP_READ,
+  BLKIF_OP_WRITE,
+  BLKIF_OP_WRITE_BARRIER,
+  BLKIF_RSP_EOPNOTSUPP,
+  BLKIF_RSP_ERROR,
+  BLKIF_RSP_OKAY,
+  BLKIF_SLOT_BYTES,
+  type BlkRequest,
+  type BlkResponse,
+  decodeRequest,
+  encodeResponse,
+} from './blkif.ts';
+import type { Disk } from './disk.ts';
+import type { BlkOp } from './observer.ts';
+import { SECTOR_BYTES, sectorSums } from './sums.ts';
+import type { XenbusDevice } from './xenbus.ts';
+
+/** Sectors of a page. */
+const PAGE_SECTORS = 8;
+/** Requests that are at the disk at the same time. */
+const AT_DISK_MAX = 2;
+const STORE_NS = 15;
+const LOAD_NS = 20;
+const SEND_NS = 250;
+const SLOT_NS = 60;
+const MAP_NS = 300;
+
+export const BLK_OPS: Readonly<Record<number, BlkOp>> = {
+  [BLKIF_OP_READ]: 'read',
+  [BLKIF_OP_WRITE]: 'write',
+  [BLKIF_OP_FLUSH_DISKCACHE]: 'flush',
+  [BLKIF_OP_WRITE_BARRIER]: 'barrier',
+  [BLKIF_OP_DISCARD]: 'discard',
+};
+
+interface Page {
+  readonly handle: Handle;
+  readonly frame: Frame;
+}
+
+/** What the ring serves, as it is at the moment of use. */
+export interface BlkService {
+  readonly isPersistent: boolean;
+  readonly disk: () => Disk | undefined;
+  readonly isReadonly: () => boolean;
+}
+
+/**
+ * One frontend's ring and its thread, which alone touches the ring; requests go to the disk from actors of their own, are
+ * done in any order, and answered as they are done (RNG-7). Source: linux drivers/block/xen-blkback/blkback.c.
+ */
+export class BlkRing {
+  readonly #device: XenbusDevice;
+  readonly #ring: BackRing;
+  readonly #port: Port;
+  readonly #service: BlkService;
+  readonly #todo: BlkRequest[] = [];
+  readonly #done: BlkResponse[] = [];
+  readonly #persistent = new Map<Gref, Page>();
+  readonly #workers: Me[] = [];
+  #thread: Me | undefined;
+  /** Taken off the ring and not answered yet. */
+  #inFlight = 0;
+  /** A barrier that waits until it is alone, or is under way. */
+  #barrier: { readonly request: BlkRequest; isReleased: boolean } | undefined;
+  #isStopping = false;
+  /** The frontend's index was impossible: nothing is served any more (RNG-8). */
+  #isBroken = false;
+
+  constructor(device: XenbusDevice, frame: Frame, port: Port, service: BlkService) {
+    this.#device = device;
+    this.#ring = new BackRing(frame, BLKIF_SLOT_BYTES);
+    this.#port = port;
+    this.#service = service;
+  }
+
+  start(): void {
+    const { os } = this.#device.kernel;
+    const name = `blkback.${this.#device.otherendId}.${this.#device.id}`;
+    this.#thread = os.start(name, () => this.#run());
+    os.handle(this.#port, this.#thread);
+    for (let i = 0; i < AT_DISK_MAX; i++) this.#workers.push(os.start(`${name}/bio${i}`, (me) => this.#work(me)));
+  }
+
+  /** End the thread: what is at the disk is done first; nothing new is taken. Then nothing of the frontend is mapped. */
+  *stop(me: Me): Actor {
+    this.#isStopping = true;
+    for (const actor of [this.#thread, ...this.#workers]) {
+      actor?.wake();
+      while (actor?.task !== undefined && actor.task.state !== 'done') {
+        yield 1_000 + me.draws.below(500);
+        actor.wake();
+      }
+    }
+    const { hyper } = this.#device.kernel.os;
+    if (this.#persistent.size > 0)
+      hyper.gnttab.unmapGrantRef([...this.#persistent.values()].map(({ handle }) => ({ handle })));
+    this.#persistent.clear();
+  }
+
+  *#run(): Actor {
+    const { os } = this.#device.kernel;
+    const ring = this.#ring;
+    for (;;) {
+      os.acknowledge(this.#port);
+      let worked = false;
+      if (this.#done.length > 0) {
+        worked = true;
+        yield* this.#respond();
+      }
+      if (this.#barrier === undefined ? this.#take() : this.#releaseBarrier()) {
+        worked = true;
+        for (const worker of this.#workers) worker.wake();
+        yield SLOT_NS;
+      }
+      if (worked) continue;
+      if (this.#isStopping) {
+        if (this.#inFlight === 0) return;
+      } else if (!this.#isBroken && this.#barrier === undefined) {
+        ring.arm();
+        yield STORE_NS;
+        if (ring.pending() > 0 || this.#done.length > 0) continue;
+      }
+      yield PARK;
+    }
+  }
+
+  /** All answers that are due, and one event if the frontend asked for it. */
+  *#respond(): Actor {
+    const ring = this.#ring;
+    for (const response of this.#done.splice(0)) {
+      encodeResponse(response, ring.fill());
+      this.#inFlight--;
+    }
+    yield STORE_NS;
+    const before = ring.publish();
+    yield LOAD_NS;
+    if (ring.shouldNotify(before)) {
+      this.#device.kernel.os.hyper.send(this.#port);
+      yield SEND_NS;
+    }
+  }
+
+  /** Take requests off the ring: a private copy of each slot, and only that is looked at (MEM-4). @returns whether any came. */
+  #take(): boolean {
+    const ring = this.#ring;
+    if (this.#isBroken || this.#isStopping) return false;
+    const waiting = ring.pending();
+    if (waiting < 0) {
+      this.#isBroken = true;
+      this.#device.note({ what: 'stopped', side: 'back', why: 'impossible producer index' });
+      return false;
+    }
+    for (let i = 0; i < waiting && this.#barrier === undefined; i++) {
+      const request = decodeRequest(ring.take().slice());
+      this.#device.note({ what: 'taken', id: Number(request.id) });
+      this.#inFlight++;
+      if (request.operation === BLKIF_OP_WRITE_BARRIER) this.#barrier = { request, isReleased: false };
+      else this.#todo.push(request);
+    }
+    return waiting > 0;
+  }
+
+  /** A barrier goes to the disk when all before it are answered; nothing is taken until it is done. @returns whether it goes. */
+  #releaseBarrier(): boolean {
+    const barrier = this.#barrier;
+    if (barrier === undefined || barrier.isReleased || this.#inFlight > 1) return false;
+    barrier.isReleased = true;
+    this.#todo.push(barrier.request);
+    return true;
+  }
+
+  *#work(me: Me): Actor {
+    for (;;) {
+      const request = this.#todo.shift();
+      if (request === undefined) {
+        if (this.#isStopping) return;
+        yield PARK;
+        continue;
+      }
+      const status = yield* this.#execute(me, request);
+      this.#done.push({ id: request.id, operation: request.operation, status });
+      if (this.#barrier?.request === request) this.#barrier = undefined;
+      this.#thread?.wake();
+    }
+  }
+
+  /** One request at the disk. @returns BLKIF_RSP_*. */
+  *#execute(me: Me, request: BlkRequest): Actor<number> {
+    const op = BLK_OPS[request.operation];
+    const disk = this.#service.disk();
+    if (op === undefined || disk === undefined) return BLKIF_RSP_EOPNOTSUPP;
+    const isTransfer = op === 'read' || op === 'write' || op === 'barrier';
+    const sectors = isTransfer ? sectorsOf(request) : Number(request.nrSectors);
+    if (request.nrSegments > BLKIF_MAX_SEGMENTS_PER_REQUEST || sectors < 0) return BLKIF_RSP_ERROR;
+    if (isTransfer && sectors === 0 && op !== 'barrier') return BLKIF_RSP_ERROR;
+    if (op !== 'read' && this.#service.isReadonly()) return BLKIF_RSP_ERROR;
+    const sector = Number(request.sector);
+    if (op === 'flush') {
+      yield me.draws.below(disk.speed.seekNsMax);
+      disk.flushes++;
+      this.#device.note({ what: 'executed', id: Number(request.id), op, ok: true, sector: 0, sectors: 0, sums: [] });
+      return BLKIF_RSP_OKAY;
+    }
+    const pages = isTransfer ? this.#map(request, op !== 'read') : [];
+    yield MAP_NS * Math.max(1, pages?.length ?? 1);
+    yield me.draws.below(disk.speed.seekNsMax) + sectors * disk.speed.sectorNs;
+    const window = disk.window(sector, sectors); // the disk may have another size by now
+    if (pages !== undefined && window !== undefined) {
+      if (op === 'discard') window.fill(0);
+      else move(request, pages, window, op !== 'read');
+      if (op === 'barrier') disk.flushes++;
+    }
+    const ok = pages !== undefined && window !== undefined;
+    const sums = window !== undefined && isTransfer ? sectorSums(window) : [];
+    this.#device.note({ what: 'executed', id: Number(request.id), op, ok, sector, sectors, sums: ok ? sums : [] });
+    if (pages !== undefined) yield* this.#unmap(pages);
+    return ok ? BLKIF_RSP_OKAY : BLKIF_RSP_ERROR;
+  }
+
+  /** Map a request's pages; `undefined`: not all of them could be. */
+  #map(request: BlkRequest, isWrite: boolean): Page[] | undefined {
+    const { otherendId, kernel } = this.#device;
+    const { isPersistent } = this.#service;
+    const pages: Page[] = [];
+    const flags = isWrite && !isPersistent ? GNTMAP_host_map | GNTMAP_readonly : GNTMAP_host_map;
+    for (const { gref } of request.segments) {
+      const kept = this.#persistent.get(gref);
+      if (kept !== undefined) {
+        pages.push(kept);
+        continue;
+      }
+      const { status, handle, frame } = kernel.os.hyper.mapGrant(otherendId, gref, flags);
+      if (status !== GNTST.okay || handle === undefined || frame === undefined) {
+        kernel.os.hyper.gnttab.unmapGrantRef(this.#passing(pages));
+        return undefined;
+      }
+      const page = { handle, frame };
+      pages.push(page);
+      if (isPersistent) this.#persistent.set(gref, page);
+    }
+    return pages;
+  }
+
+  *#unmap(pages: readonly Page[]): Actor {
+    const passing = this.#passing(pages);
+    if (passing.length === 0) return;
+    this.#device.kernel.os.hyper.gnttab.unmapGrantRef(passing);
+    yield MAP_NS;
+  }
+
+  /** Of these pages those that are mapped for one request only. */
+  #passing(pages: readonly Page[]): Page[] {
+    return this.#service.isPersistent ? [] : [...pages];
+  }
+}
+
+/** Sectors that the segments make together; -1: one of them is impossible. */
+function sectorsOf({ segments }: BlkRequest): number {
+  let sectors = 0;
+  for (const { firstSect, lastSect } of segments) {
+    if (lastSect >= PAGE_SECTORS || firstSect > lastSect) return -1;
+    sectors += lastSect - firstSect + 1;
+  }
+  return sectors;
+}
+
+/** Copy between the frontend's pages and the disk. */
+function move(request: BlkRequest, pages: readonly Page[], window: Uint8Array, isWrite: boolean): void {
+  let at = 0;
+  request.segments.forEach(({ firstSect, lastSect }, i) => {
+    const bytes = (lastSect - firstSect + 1) * SECTOR_BYTES;
+    const part = (pages[i] as Page).frame.bytes.subarray(firstSect * SECTOR_BYTES, firstSect * SECTOR_BYTES + bytes);
+    if (isWrite) window.set(part, at);
+    else part.set(window.subarray(at, at + bytes));
+    at += bytes;
+  });
+}

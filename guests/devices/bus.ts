@@ -1,0 +1,160 @@
+import { type Actor, type Domid, PARK } from '../../sim/index.ts';
+import type { Me } from '../os.ts';
+import { split } from '../payload.ts';
+import type { EventQueue } from '../xs-link.ts';
+import { Xs } from '../xs-ops.ts';
+import type { DeviceKernel } from './kernel.ts';
+import type { Side } from './observer.ts';
+import { type DeviceBus, type Driver, type DriverInstance, readText, XenbusDevice } from './xenbus.ts';
+import { parseState, XenbusState } from './xenbus-state.ts';
+
+/** Where a bus has its devices, in how many levels, and where a device says who its other end is. */
+const BUSES = {
+  front: { root: 'device', levels: 3, otherend: 'backend' },
+  back: { root: 'backend', levels: 4, otherend: 'frontend' },
+} as const;
+
+interface Registered {
+  readonly device: XenbusDevice;
+  driver: DriverInstance | undefined;
+  /** Watches on behalf of the device, by token. */
+  readonly watches: Map<string, string>;
+}
+
+/**
+ * A bus of frontends, or of backends, and its thread: one actor that runs all callbacks of its drivers one after another, in
+ * the order in which events come. Source: linux drivers/xen/xenbus/xenbus_probe.c, xenbus_probe_{front,back}end.c.
+ */
+export class XenBus implements DeviceBus {
+  readonly #kernel: DeviceKernel;
+  readonly #side: Side;
+  readonly #drivers: Readonly<Record<string, Driver>>;
+  readonly #devices = new Map<string, Registered>();
+  readonly #handlers = new Map<string, (path: string) => Actor>();
+  readonly #jobs: { readonly device: XenbusDevice; readonly run: () => Actor }[] = [];
+  #queue: EventQueue | undefined;
+  #tokens = 0;
+
+  constructor(kernel: DeviceKernel, side: Side, drivers: Readonly<Record<string, Driver>>) {
+    this.#kernel = kernel;
+    this.#side = side;
+    this.#drivers = drivers;
+  }
+
+  /** Start the bus's thread. */
+  start(): Me {
+    return this.#kernel.os.start(`xenwatch-${this.#side}`, (me) => this.#run(me));
+  }
+
+  /** Devices that have a driver. */
+  get count(): number {
+    return this.#devices.size;
+  }
+
+  *watch(device: XenbusDevice, path: string, run: () => Actor): Actor<string> {
+    const token = `${this.#side}${++this.#tokens}`;
+    const { root } = BUSES[this.#side];
+    this.#devices.get(device.nodename)?.watches.set(token, path);
+    this.#handlers.set(token, run);
+    if (this.#queue === undefined) throw new Error(`assertion: bus of ${root} is not started`);
+    yield* this.#kernel.link.watch(this.#queue, path, token);
+    return token;
+  }
+
+  *unwatch(path: string, token: string): Actor {
+    this.#handlers.delete(token);
+    for (const { watches } of this.#devices.values()) watches.delete(token);
+    if (this.#queue !== undefined) yield* this.#kernel.link.unwatch(this.#queue.me, path, token);
+  }
+
+  post(device: XenbusDevice, run: () => Actor): void {
+    this.#jobs.push({ device, run });
+    this.#queue?.me.wake();
+  }
+
+  *#run(me: Me): Actor {
+    const queue: EventQueue = { events: [], me };
+    this.#queue = queue;
+    const { root } = BUSES[this.#side];
+    this.#handlers.set(root, (path) => this.#changed(path));
+    yield* this.#kernel.link.watch(queue, root, root);
+    for (;;) {
+      const event = queue.events.shift();
+      const job = event === undefined ? this.#jobs.shift() : undefined;
+      if (event !== undefined) {
+        const run = this.#handlers.get(event.token);
+        if (run !== undefined) yield* run(event.path);
+      } else if (job === undefined) yield PARK;
+      else if (this.#devices.get(job.device.nodename)?.device === job.device) yield* job.run();
+      for (const registered of [...this.#devices.values()])
+        if (registered.device.isUnregistered) yield* this.#remove(registered);
+    }
+  }
+
+  /** Something below the root changed: devices come and go (xenbus_dev_changed). */
+  *#changed(path: string): Actor {
+    const { root, levels } = BUSES[this.#side];
+    const parts = path.split('/');
+    const xs = new Xs(this.#kernel.link, (this.#queue as EventQueue).me);
+    if (parts.length === 1) {
+      // The initial event: whatever is there already (xenbus_probe_devices).
+      yield* this.#enumerate(xs, root, levels - 1);
+      return;
+    }
+    if (parts.length < 3) return;
+    if ((yield* xs.directory(path)).error !== undefined) {
+      for (const registered of [...this.#devices.values()]) {
+        const { nodename } = registered.device;
+        if (nodename === path || nodename.startsWith(`${path}/`)) yield* this.#remove(registered);
+      }
+      return;
+    }
+    if (parts.length < levels) return;
+    const nodename = parts.slice(0, levels).join('/');
+    if (!this.#devices.has(nodename)) yield* this.#probe(xs, nodename);
+  }
+
+  *#enumerate(xs: Xs, path: string, levels: number): Actor {
+    if (levels === 0) {
+      if (!this.#devices.has(path)) yield* this.#probe(xs, path);
+      return;
+    }
+    const reply = yield* xs.directory(path);
+    if (reply.error !== undefined) return;
+    for (const name of split(reply.payload)) yield* this.#enumerate(xs, `${path}/${name}`, levels - 1);
+  }
+
+  /** A directory without a device: only one that is Initialising makes one. */
+  *#probe(xs: Xs, nodename: string): Actor {
+    const driver = this.#drivers[nodename.split('/')[1] ?? ''];
+    if (driver === undefined) return;
+    if (parseState(yield* readText(xs, `${nodename}/state`)) !== XenbusState.Initialising) return;
+    const key = BUSES[this.#side].otherend;
+    const otherend = yield* readText(xs, `${nodename}/${key}`);
+    const id = yield* readText(xs, `${nodename}/${key}-id`);
+    if (otherend === undefined || id === undefined || !/^[0-9]{1,5}$/.test(id)) return;
+    const otherendId: Domid = Number(id);
+    const device = new XenbusDevice(this, this.#kernel, xs, { side: this.#side, nodename, otherend, otherendId });
+    const registered: Registered = { device, driver: undefined, watches: new Map() };
+    this.#devices.set(nodename, registered);
+    device.note({ what: 'probed', side: this.#side });
+    const instance = yield* driver.probe(device);
+    if (instance === undefined) {
+      yield* this.#remove(registered);
+      return;
+    }
+    registered.driver = instance;
+    yield* this.watch(device, `${otherend}/state`, function* () {
+      yield* instance.otherendChanged(yield* device.otherendState());
+    });
+  }
+
+  *#remove(registered: Registered): Actor {
+    const { device, driver, watches } = registered;
+    if (this.#devices.get(device.nodename) !== registered) return;
+    for (const [token, path] of [...watches]) yield* this.unwatch(path, token);
+    if (driver !== undefined) yield* driver.removed();
+    this.#devices.delete(device.nodename);
+    device.note({ what: 'removed', side: this.#side });
+  }
+}

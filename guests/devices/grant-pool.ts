@@ -1,0 +1,95 @@
+import {
+  DOMID_SELF,
+  type Domid,
+  endAccess,
+  type Frame,
+  GNTTAB_NR_RESERVED_ENTRIES,
+  type Gref,
+  grantAccess,
+  openTable,
+  type TableBytes,
+} from '../../sim/index.ts';
+import type { GuestOs } from '../os.ts';
+
+/** References of one frame of a table of version 1. */
+const REFS_PER_FRAME = 512;
+/** How often references that were busy are tried again, and how many at once (GNT-18). */
+const DEFERRED_NS = 1_000_000_000;
+const DEFERRED_AT_ONCE = 10;
+
+/**
+ * A kernel's grant references: which are free, and which wait until their peer lets go.
+ * Source: linux drivers/xen/grant-table.c.
+ */
+export class GrantPool {
+  readonly #os: GuestOs;
+  readonly #free: Gref[] = [];
+  readonly #deferred: { readonly gref: Gref; readonly frame: Frame | undefined }[] = [];
+  #table: TableBytes;
+  #next: Gref = GNTTAB_NR_RESERVED_ENTRIES;
+  #isRetrying = false;
+
+  constructor(os: GuestOs) {
+    this.#os = os;
+    this.#table = openTable(os.hyper.gnttab, os.domain.memory);
+  }
+
+  /** References whose peer still has the page. */
+  get busy(): number {
+    return this.#deferred.length;
+  }
+
+  /** gnttab_grant_foreign_access; `undefined`: the table is full. */
+  grant(domid: Domid, frame: Frame, readonly = false): Gref | undefined {
+    const gref = this.#free.pop() ?? this.#fresh();
+    if (gref !== undefined) grantAccess(this.#table, gref, { domid, gfn: frame.gfn, readonly });
+    return gref;
+  }
+
+  /** End access to a page that is kept. @returns false: the peer still has it; the reference is not free before that ends. */
+  end(gref: Gref): boolean {
+    return this.#end(gref, undefined);
+  }
+
+  /** End access to a page, and give it back as soon as the peer lets go. */
+  endAndFree(gref: Gref, frame: Frame): void {
+    if (this.#end(gref, frame)) this.#os.domain.memory.free(frame.gfn);
+  }
+
+  #end(gref: Gref, frame: Frame | undefined): boolean {
+    if (endAccess(this.#table, gref)) {
+      this.#free.push(gref);
+      return true;
+    }
+    this.#deferred.push({ gref, frame });
+    if (!this.#isRetrying) {
+      this.#isRetrying = true;
+      this.#os.start('grants-deferred', () => this.#retry());
+    }
+    return false;
+  }
+
+  *#retry() {
+    while (this.#deferred.length > 0) {
+      yield DEFERRED_NS;
+      for (const entry of this.#deferred.splice(0, DEFERRED_AT_ONCE)) {
+        if (!endAccess(this.#table, entry.gref)) this.#deferred.push(entry);
+        else {
+          this.#free.push(entry.gref);
+          if (entry.frame !== undefined) this.#os.domain.memory.free(entry.frame.gfn);
+        }
+      }
+    }
+    this.#isRetrying = false;
+  }
+
+  /** A reference that was never used; the table grows for it (GNT-19). */
+  #fresh(): Gref | undefined {
+    if (this.#next >= this.#table.frames.length * REFS_PER_FRAME) {
+      const { gnttab } = this.#os.hyper;
+      if (gnttab.setupTable(DOMID_SELF, this.#table.frames.length + 1).frames.length === 0) return undefined;
+      this.#table = openTable(gnttab, this.#os.domain.memory);
+    }
+    return this.#next++;
+  }
+}

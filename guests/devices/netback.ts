@@ -1,0 +1,219 @@
+import { type Actor, GNTMAP_host_map, GNTST, type Gref, type Handle, type Port } from '../../sim/index.ts';
+import type { Bridge } from './bridge.ts';
+import { NetQueue } from './netback-queue.ts';
+import type { Driver, DriverInstance, XenbusDevice } from './xenbus.ts';
+import { XenbusState } from './xenbus-state.ts';
+
+/** What the administrator chose for the module, and the bridge that scripts put vifs on. */
+export interface NetbackOptions {
+  readonly bridge: Bridge;
+  /** Whether a port for each direction is offered. */
+  readonly hasSplitPorts: boolean;
+}
+
+/** xen-netback. Source: linux drivers/net/xen-netback/xenbus.c. */
+export class NetbackDriver implements Driver {
+  readonly #options: NetbackOptions;
+
+  constructor(options: NetbackOptions) {
+    this.#options = options;
+  }
+
+  *probe(device: XenbusDevice): Actor<DriverInstance | undefined> {
+    const done = yield* device.writeAll([
+      ['feature-sg', '1'],
+      ['feature-gso-tcpv4', '0'],
+      ['feature-gso-tcpv6', '0'],
+      ['feature-ipv6-csum-offload', '0'],
+      ['feature-rx-copy', '1'],
+      ['feature-rx-flip', '0'],
+      ['feature-multicast-control', '0'],
+      ['feature-dynamic-multicast-control', '0'],
+    ]);
+    if (!done) {
+      yield* device.fail('writing features');
+      return undefined;
+    }
+    yield* device.write('feature-split-event-channels', this.#options.hasSplitPorts ? '1' : '0');
+    yield* device.write('multi-queue-max-queues', '1');
+    yield* device.write('feature-ctrl-ring', '0');
+    if ((yield* device.read('script')) === undefined) {
+      yield* device.fail('reading script');
+      return undefined;
+    }
+    if ((yield* device.read('handle')) === undefined) {
+      yield* device.fail('reading handle');
+      return undefined;
+    }
+    return new Netback(device, this.#options);
+  }
+}
+
+interface Attached {
+  readonly queue: NetQueue;
+  readonly handles: readonly Handle[];
+  readonly ports: readonly Port[];
+}
+
+class Netback implements DriverInstance {
+  readonly #device: XenbusDevice;
+  readonly #options: NetbackOptions;
+  /** Where the state machine is; what others see lags behind while the script is waited for. */
+  #state: XenbusState = XenbusState.Initialising;
+  #attached: Attached | undefined;
+  /** Token of the watch for the script's word. */
+  #hotplug: string | undefined;
+
+  constructor(device: XenbusDevice, options: NetbackOptions) {
+    this.#device = device;
+    this.#options = options;
+  }
+
+  *otherendChanged(state: XenbusState): Actor {
+    switch (state) {
+      case XenbusState.Initialising:
+        yield* this.#goTo(XenbusState.InitWait);
+        return;
+      case XenbusState.Initialised:
+        return;
+      case XenbusState.Connected:
+        yield* this.#goTo(XenbusState.Connected);
+        return;
+      case XenbusState.Closing:
+        yield* this.#goTo(XenbusState.Closing);
+        return;
+      case XenbusState.Closed:
+        yield* this.#goTo(XenbusState.Closed);
+        if (!(yield* this.#device.isOnline())) this.#device.isUnregistered = true;
+        return;
+      case XenbusState.Unknown:
+        yield* this.#goTo(XenbusState.Closed);
+        this.#device.isUnregistered = true;
+        return;
+      default:
+        yield* this.#device.fail(`saw state ${state} at frontend`);
+    }
+  }
+
+  *removed(): Actor {
+    yield* this.#goTo(XenbusState.Closed);
+    yield* this.#unwatchHotplug();
+    yield* this.#device.xs.rm(`${this.#device.nodename}/hotplug-status`);
+  }
+
+  /** set_backend_state: through every state on the way. */
+  *#goTo(wanted: XenbusState): Actor {
+    while (this.#state !== wanted) {
+      switch (this.#state) {
+        case XenbusState.Initialising:
+          yield* this.#step(wanted === XenbusState.Closed ? XenbusState.Closed : XenbusState.InitWait);
+          break;
+        case XenbusState.Closed:
+          yield* this.#step(wanted === XenbusState.Closing ? XenbusState.Closing : XenbusState.InitWait);
+          break;
+        case XenbusState.InitWait:
+          if (wanted === XenbusState.Connected) {
+            if (!(yield* this.#connect())) return;
+            yield* this.#step(XenbusState.Connected);
+          } else yield* this.#step(XenbusState.Closing);
+          break;
+        case XenbusState.Connected:
+          yield* this.#disconnect();
+          yield* this.#step(XenbusState.Closing);
+          break;
+        default:
+          yield* this.#step(XenbusState.Closed);
+      }
+    }
+  }
+
+  /** backend_switch_state: nobody sees the new state before the script has spoken. */
+  *#step(state: XenbusState): Actor {
+    this.#state = state;
+    if (this.#hotplug === undefined) yield* this.#device.switchState(state);
+  }
+
+  /** connect: read the frontend's keys, map, bind, and wait for the script. False: it cannot be. */
+  *#connect(): Actor<boolean> {
+    const device = this.#device;
+    const { os } = device.kernel;
+    const txRef = yield* device.numberOther('tx-ring-ref', -1);
+    const rxRef = yield* device.numberOther('rx-ring-ref', -1);
+    const remotePorts: number[] = [];
+    for (const key of ['event-channel-tx', 'event-channel-rx']) remotePorts.push(yield* device.numberOther(key, -1));
+    if (remotePorts.includes(-1)) remotePorts.splice(0, 2, yield* device.numberOther('event-channel', -1));
+    const isCopying = (yield* device.numberOther('request-rx-copy', 0)) === 1;
+    const hasSg = (yield* device.numberOther('feature-sg', 0)) === 1;
+    if (txRef < 0 || rxRef < 0 || remotePorts.includes(-1)) return yield* this.#refuse('reading ring keys');
+    if (!isCopying) return yield* this.#refuse('frontend does not ask for rx-copy');
+    const handles: Handle[] = [];
+    const frames = [txRef, rxRef].map((gref: Gref) => {
+      const { status, handle, frame } = os.hyper.mapGrant(device.otherendId, gref, GNTMAP_host_map);
+      if (status === GNTST.okay && handle !== undefined) handles.push(handle);
+      return frame;
+    });
+    const ports: Port[] = [];
+    for (const remote of remotePorts) {
+      const bound = os.hyper.bindInterdomain(device.otherendId, remote);
+      if (bound.ok) ports.push(bound.value);
+    }
+    const [tx, rx] = frames;
+    const [txPort, rxPort = txPort] = ports;
+    if (
+      tx === undefined ||
+      rx === undefined ||
+      txPort === undefined ||
+      rxPort === undefined ||
+      ports.length < remotePorts.length
+    ) {
+      for (const port of ports) os.hyper.close(port);
+      os.hyper.gnttab.unmapGrantRef(handles.map((handle) => ({ handle })));
+      return yield* this.#refuse('mapping rings and binding ports');
+    }
+    const { bridge } = this.#options;
+    const queue = new NetQueue(device, { tx, rx, txPort, rxPort, bridge, hasSg });
+    this.#attached = { queue, handles, ports };
+    device.note({ what: 'attached', refs: [txRef, rxRef], ports: remotePorts });
+    queue.start();
+    if (this.#hotplug === undefined) {
+      const path = `${device.nodename}/hotplug-status`;
+      this.#hotplug = yield* device.bus.watch(device, path, () => this.#hotplugStatus());
+    }
+    return true;
+  }
+
+  *#refuse(why: string): Actor<false> {
+    this.#device.note({ what: 'refused', why });
+    yield* this.#device.fail(why);
+    this.#state = XenbusState.Closing;
+    return false;
+  }
+
+  /** hotplug_status_changed: the state that was kept back is shown when the script says that the vif is on its bridge. */
+  *#hotplugStatus(): Actor {
+    if (this.#hotplug === undefined) return;
+    if ((yield* this.#device.read('hotplug-status')) !== 'connected') return;
+    yield* this.#unwatchHotplug();
+    yield* this.#device.switchState(this.#state);
+  }
+
+  *#unwatchHotplug(): Actor {
+    const token = this.#hotplug;
+    this.#hotplug = undefined;
+    if (token !== undefined) yield* this.#device.bus.unwatch(`${this.#device.nodename}/hotplug-status`, token);
+  }
+
+  /** backend_disconnect: the queue's threads end, then everything of the frontend is unmapped. */
+  *#disconnect(): Actor {
+    const attached = this.#attached;
+    if (attached === undefined) return;
+    this.#attached = undefined;
+    const { os } = this.#device.kernel;
+    yield* attached.queue.stop(this.#device.xs.me);
+    for (const port of attached.ports) {
+      os.closePort(port);
+    }
+    os.hyper.gnttab.unmapGrantRef(attached.handles.map((handle) => ({ handle })));
+    this.#device.note({ what: 'detached' });
+  }
+}
