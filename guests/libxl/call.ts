@@ -169,23 +169,6 @@ export class Call {
     });
     return waited.rc === 0 ? waited.value : waited.rc;
   }
-
-  /** Several parts of an operation side by side, each an actor; the last that failed says how. Source: multidev in libxl_device.c. */
-  *parallel(what: string, bodies: readonly ((call: Call) => Actor<Rc>)[]): Actor<Rc> {
-    const { xl, me, tally } = this;
-    const rcs: (Rc | undefined)[] = bodies.map(() => undefined);
-    for (const [i, body] of bodies.entries()) {
-      xl.os.start(xl.actorName(me, what), function* (own): Actor {
-        const call = new Call(xl, own, tally);
-        rcs[i] = yield* call.locked(() => body(call));
-        me.wake();
-      });
-    }
-    this.leave();
-    while (rcs.includes(undefined)) yield PARK;
-    yield* this.enter();
-    return rcs.reduce<Rc>((worst, rc) => (rc === undefined || rc === 0 ? worst : rc), 0);
-  }
 }
 
 export type KeyValues = readonly (readonly [key: string, value: string])[];

@@ -9,6 +9,7 @@ import { consoleAdd, deviceAdd, domainType } from './device-add.ts';
 import { console0, consoleN, type Device } from './device-kinds.ts';
 import type { DomainPlan } from './domain-config.ts';
 import { writeBuilt, writeTree } from './domain-tree.ts';
+import { Parts } from './parts.ts';
 import { INIT_TIMEOUT_NS, type Rc } from './process.ts';
 
 /** Parts of the creation of a domain, as guests.md 3.2 numbers them. */
@@ -145,11 +146,9 @@ function* phases(call: Call, plan: DomainPlan, hooks: CreateHooks, progress: Pro
 
 /** Devices of one kind side by side (TS-1: their transactions are one after the other). */
 function* addAll(call: Call, domid: number, devices: readonly Device[]): Actor<Rc> {
-  if (devices.length === 0) return 0;
-  return yield* call.parallel(
-    'add',
-    devices.map((device) => (part) => deviceAdd(part, domid, device)),
-  );
+  const parts = new Parts(call, 'add');
+  for (const device of devices) yield* parts.begin((part) => deviceAdd(part, domid, device));
+  return yield* parts.finish();
 }
 
 /**

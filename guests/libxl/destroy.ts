@@ -1,9 +1,11 @@
 import type { Actor, Domain } from '../../sim/index.ts';
+import type { GuestOs } from '../os.ts';
 import type { Call } from './call.ts';
 import { domainType } from './device-add.ts';
 import type { DeviceName } from './device-kinds.ts';
 import { deviceDestroy, deviceRemove } from './device-remove.ts';
-import type { Rc } from './process.ts';
+import { Parts } from './parts.ts';
+import { type Rc, TOOLSTACK_DOMID } from './process.ts';
 
 /** How often the child that calls destroydomain, or who waits for the id, looks again. */
 const AGAIN_NS = 20_000;
@@ -40,8 +42,8 @@ export function* domainDestroy(call: Call, domid: number, hooks: DestroyHooks = 
 }
 
 /** Until the id of a destroyed domain is free: a zombie keeps it (DOM-4). libxl does not wait for that. */
-export function* untilGone(call: Call, domid: number): Actor {
-  while (call.xl.os.hyper.domainState(domid) !== undefined) yield AGAIN_NS;
+export function* untilGone(os: GuestOs, domid: number): Actor {
+  while (os.hyper.domainState(domid) !== undefined) yield AGAIN_NS;
 }
 
 /** Source: libxl_get_stubdom_id in libxl_utils.c. */
@@ -50,21 +52,23 @@ function* stubdomOf(call: Call, domid: number): Actor {
   yield* call.read(`${home}/image/device-model-domid`);
 }
 
-/** There are none. Source: libxl__device_pci_destroy_all, libxl_device_pci_list in libxl_pci.c. */
+/** There are none. Source: libxl__device_pci_destroy_all, libxl__device_pci_get_num in libxl_pci.c. */
 function* pciDevices(call: Call, domid: number): Actor {
-  yield* call.directory(`/libxl/${domid}/device/pci`);
+  yield* call.dompath(TOOLSTACK_DOMID);
+  yield* call.read(`/local/domain/${TOOLSTACK_DOMID}/backend/pci/${domid}/0/num_devs`);
 }
 
-/** There is none: only its nodes are looked at. Source: libxl__dm_active, libxl_is_stubdom. */
+/** There is none: only its nodes are looked at. Source: libxl__dm_active in libxl_dm.c, libxl_is_stubdom in libxl_utils.c. */
 function* deviceModel(call: Call, domid: number): Actor {
   yield* call.read(`/local/domain/${domid}/image/device-model-pid`);
+  yield* call.read(`/local/domain/${domid}/image/device-model-domid`);
   const home = yield* call.dompath(domid);
   yield* call.read(`${home}/target`);
 }
 
 /** Every device that libxl's own tree knows, by force and side by side; consoles have nodes alone. Source: libxl__devices_destroy. */
 function* destroyDevices(call: Call, domid: number): Actor {
-  const removals: ((part: Call) => Actor<Rc>)[] = [];
+  const parts = new Parts(call, 'remove');
   const kinds = (yield* call.directory(`/libxl/${domid}/device`)) ?? [];
   for (const kind of kinds) {
     const dir = `/libxl/${domid}/device/${kind}`;
@@ -72,10 +76,10 @@ function* destroyDevices(call: Call, domid: number): Actor {
       const device = parseBackend((yield* call.read(`${dir}/${devid}/backend`)) ?? '', kind);
       if (device === undefined) continue;
       if (device.kind === 'console') yield* deviceDestroy(call, domid, device);
-      else removals.push((part) => deviceRemove(part, domid, device, 'on'));
+      else yield* parts.begin((part) => deviceRemove(part, domid, device, 'on'));
     }
   }
-  if (removals.length > 0) yield* call.parallel('remove', removals);
+  yield* parts.finish();
 }
 
 /** Source: libxl__parse_backend_path in libxl_device.c. */

@@ -20,4 +20,5 @@ export type { Force } from './device-remove.ts';
 export { type DomainPlan, type DomainType, MEMORY_KB } from './domain-config.ts';
 export { DomidHistory } from './domid-history.ts';
 export type { Hotplug, ScriptAction, ScriptFate, ScriptHost } from './hotplug.ts';
+export { initDom0 } from './init-dom0.ts';
 export { Libxl, type LibxlOptions, type Rc } from './process.ts';

@@ -15,6 +15,14 @@ export class Lock {
     while (this.#owner !== me) yield PARK;
   }
 
+  /** Hand the lock to `to`, and have it back as soon as it leaves for the first time, before anybody who waits. */
+  *lend(me: Me, to: Me): Actor {
+    if (this.#owner !== me) throw new Error(`assertion: ${me.name} lends a lock that is not its own`);
+    this.#owner = to;
+    this.#waiting.unshift(me);
+    while (this.#owner !== me) yield PARK;
+  }
+
   leave(me: Me): void {
     if (this.#owner !== me) throw new Error(`assertion: ${me.name} leaves a lock that is not its own`);
     this.#owner = this.#waiting.shift();
