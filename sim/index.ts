@@ -88,6 +88,7 @@ export {
   type Domid,
   type Gfn,
   GNTTAB_NR_RESERVED_ENTRIES,
+  GNTTAB_RESERVED_CONSOLE,
   GNTTAB_RESERVED_XENSTORE,
   type Gref,
   type Handle,
