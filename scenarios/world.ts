@@ -7,11 +7,23 @@ import {
   Traffic,
   XsClient,
 } from '../guests/index.ts';
-import { type Jitter, Listener, Machine, MachineWatch } from '../sim/index.ts';
+import {
+  DOMID_ANY,
+  type Domain,
+  type Frame,
+  GNTTAB_RESERVED_XENSTORE,
+  type Jitter,
+  Listener,
+  Machine,
+  MachineWatch,
+  type Port,
+  STUBDOM_GRANT_LIMITS,
+  VIRQ_DOM_EXC,
+} from '../sim/index.ts';
 import { type ProcessOptions, type StorePolicy, startXenstored, type XenstoredProcess } from '../store/index.ts';
 import type { History } from './history.ts';
 import { Recorder } from './recorder.ts';
-import type { RunRequest, RunResult } from './scenario.ts';
+import type { RunRequest, RunResult, SettingSpec } from './scenario.ts';
 
 /** Unevenness of virtual CPUs: steps take up to 64 ns more, and one in 1,024 is followed by up to 200 us of absence. */
 export const LIFELIKE: Jitter = { stepNs: 64, absentOneIn: 1024, absentNsMax: 200_000 };
@@ -22,6 +34,19 @@ const FILES = new Map([
   [STORE_BINARY, 'executable'],
   ['/etc/hosts', 'not-executable'],
 ] as const);
+
+/** The setting by which a scenario offers where the store runs. */
+export const STORE_SETTING: SettingSpec = {
+  default: 'dom0',
+  meaning: 'where xenstored runs: as a daemon of dom0, or in a stub domain of its own, without sockets',
+  words: ['dom0', 'stubdom'],
+};
+
+/** Ports of 2-level event channels: init-xenstore-domain sets no other limit. */
+const STUBDOM_PORTS = 4_095;
+
+/** The first domain that a host gets; its name is that of init-xenstore-domain. */
+const STUBDOM = { domid: 1, name: 'Xenstore' } as const;
 
 /** A domain with its kernel and its xenstore client. */
 export interface Guest {
@@ -35,6 +60,8 @@ export interface WorldOptions {
   readonly requestsMax: number;
   readonly policy: StorePolicy;
   readonly compat: ProcessOptions['compat'];
+  /** A word of STORE_SETTING; left out: dom0. */
+  readonly storeIn?: string | undefined;
   /** Whether the history is recorded. */
   readonly records: boolean;
   /** The machine checks itself every so many steps; left out: never. A finding is thrown: the run is an error. */
@@ -62,34 +89,43 @@ export class World {
   readonly listener = new Listener(9);
   readonly dom0: Guest;
   readonly store: XenstoredProcess;
+  /** The domain in which the store runs. */
+  readonly storeDomid: number;
   readonly guests: Guest[] = [];
+  /** The kernel of the store's own domain, where there is one: a client as any other. */
+  readonly stubdom: Guest | undefined;
 
   constructor(options: WorldOptions) {
     this.machine = new Machine({ seed: options.seed, jitter: options.jitter });
     this.watch =
       options.checkEverySteps === undefined ? undefined : new MachineWatch(this.machine, options.checkEverySteps);
     this.traffic = new Traffic(options.requestsMax);
-    this.recorder = options.records ? new Recorder(this.machine, 0, options.policy, options.compat) : undefined;
+    this.storeDomid = options.storeIn === 'stubdom' ? STUBDOM.domid : 0;
+    this.recorder = options.records
+      ? new Recorder(this.machine, this.storeDomid, options.policy, options.compat)
+      : undefined;
     const domain = this.machine.createDomain(0, 'dom0');
     this.machine.unpause(domain);
     const os = new GuestOs(this.machine, domain);
-    // dom0's kernel offers its own ring page and port to the daemon (xsd_kva, xsd_port); both ends live in dom0.
-    const ring = os.allocPage();
-    os.hyper.seedGrant(0, 1, 0, ring);
-    const port = os.hyper.allocUnbound(0, 0);
-    if (!port.ok) throw new Error(`assertion: dom0's store port: ${port.errno}`);
-    this.store = startXenstored(this.machine, domain, {
+    const home = options.storeIn === 'stubdom' ? this.#makeStubdom(os) : domain;
+    // dom0's kernel offers its own ring page and port to the store: to the daemon both in dom0 (xsd_kva, xsd_port).
+    const { ring, port } = offerRing(os, domain, home);
+    const own = home === domain ? undefined : offerRing(os, home, home);
+    this.store = startXenstored(this.machine, home, {
       compat: options.compat,
       policy: options.policy,
       listener: this.listener,
       files: FILES,
-      dom0Port: port.value,
+      dom0Port: port,
+      ownPort: own?.port,
       limitsWrites: options.limitsWrites ?? true,
       eventsExpire: options.eventsExpire ?? true,
       ...(options.passImage === undefined ? {} : { passImage: options.passImage }),
       format: options.lab,
     });
-    this.dom0 = this.#guest(os, { domain, ring, port: port.value }, LINUX_HABITS);
+    this.dom0 = this.#guest(os, { domain, ring, port }, LINUX_HABITS);
+    if (own !== undefined)
+      this.stubdom = this.#guest(new GuestOs(this.machine, home), { domain: home, ...own }, LINUX_HABITS);
   }
 
   /** Start the kernel of a built domain: its client, observed. The domain must have been introduced. */
@@ -101,7 +137,7 @@ export class World {
 
   /** A domain outside of any toolstack, for tests: built, not introduced. */
   build(domid: number, name: string): BuiltDomain {
-    const built = buildDomain(this.dom0.os, domid, name, 0);
+    const built = buildDomain(this.dom0.os, domid, name, this.storeDomid);
     if (built === undefined) throw new Error(`assertion: domain ${domid} could not be created`);
     return built;
   }
@@ -112,6 +148,17 @@ export class World {
     else this.recorder.follow(client, built.domain.domid, () => this.traffic.sent());
     client.start();
     return { os, client };
+  }
+
+  /** What init-xenstore-domain does of its own, but for the rings (tools/helpers/init-xenstore-domain.c): DOM-38. */
+  #makeStubdom({ hyper }: GuestOs): Domain {
+    const config = { capabilities: { xenstore: true }, grants: STUBDOM_GRANT_LIMITS, maxEvtchnPort: STUBDOM_PORTS };
+    const made = hyper.createDomain(DOMID_ANY, STUBDOM.name, config);
+    if (!made.ok || made.value.domid !== STUBDOM.domid) throw new Error("assertion: the store's domain is the first");
+    const handler = hyper.evtchn.setVirqHandler(STUBDOM.domid, VIRQ_DOM_EXC);
+    if (!handler.ok) throw new Error(`assertion: VIRQ_DOM_EXC is moved: ${handler.errno}`);
+    hyper.unpause(STUBDOM.domid);
+    return made.value;
   }
 
   /** Hand each event of the trace to `line` as one JSON object, without pages. */
@@ -157,4 +204,13 @@ export class World {
     for (const { os, client } of this.guests) if (os.domain.isRunning) n += client.inFlight;
     return n;
   }
+}
+
+/** A page of `owner` granted to the store's domain through the reserved entry, and a port for it. */
+function offerRing({ hyper }: GuestOs, owner: Domain, store: Domain): { readonly ring: Frame; readonly port: Port } {
+  const ring = owner.memory.alloc();
+  hyper.seedGrant(owner.domid, GNTTAB_RESERVED_XENSTORE, store.domid, ring);
+  const port = hyper.allocUnbound(owner.domid, store.domid);
+  if (!port.ok) throw new Error(`assertion: store port of domain ${owner.domid}: ${port.errno}`);
+  return { ring, port: port.value };
 }

@@ -166,6 +166,14 @@ export class Domains {
     if (typeof conn === 'string') throw new Error(`assertion: the privileged domain's ring: ${conn}`);
   }
 
+  /** The ring of the domain in which the store itself runs, where that is not the privileged one: introduced at a fresh start,
+   *  as every domain that is there already. Source: tools/xenstored/domain.c, init_domains. */
+  connectOwn(ownPort: number): void {
+    const { storeDomid } = this.#state.options;
+    this.findOrMake(storeDomid);
+    this.introduce(storeDomid, ownPort);
+  }
+
   #reset(conn: Connection): void {
     if (conn.link.kind !== 'ring' || conn.link.page === undefined) return;
     this.#state.forget(conn);

@@ -53,8 +53,10 @@ export interface ProcessOptions {
   readonly files: Files;
   /** Execute the program of a live update on this image instead of going on in this process; why it could not. */
   readonly execute?: (image: Uint8Array, file: string, commandLine: string) => string;
-  /** Port of dom0's kernel for its own ring (xsd_port). */
+  /** Port of dom0's kernel for its own ring (xsd_port; `--event` of a stub domain). */
   readonly dom0Port: number;
+  /** The store has a domain to itself: port of that domain's own ring. Left out: it is a daemon of dom0. */
+  readonly ownPort?: number | undefined;
   /** What stands between the dump and the successor of update `n`, such as a disk that flips a bit. */
   readonly passImage?: ((image: Uint8Array, n: number) => Uint8Array) | undefined;
   /** Updates go through files of this format, whatever version the requester asked for; not with `execute`. */
@@ -113,6 +115,7 @@ export class XenstoredProcess {
       ...DEFAULT_OPTIONS,
       compat: options.compat,
       policy: options.policy,
+      storeDomid: domain.domid,
       limitsWrites: options.limitsWrites ?? true,
       watchEventSeconds: options.eventsExpire === false ? 0 : DEFAULT_OPTIONS.watchEventSeconds,
     };
@@ -124,7 +127,7 @@ export class XenstoredProcess {
       this.#daemon = new Xenstored(state, this.#host, options.listener);
       if (options.resume !== undefined) this.#takeOver(state);
     }
-    this.task = machine.start('dom0/xenstored', domain, this.#run());
+    this.task = machine.start(`${domain.name}/xenstored`, domain, this.#run());
     this.#host.task = this.task;
   }
 
@@ -134,7 +137,7 @@ export class XenstoredProcess {
   }
 
   #firstState(): DaemonState | string {
-    const { resume, dom0Port } = this.#options;
+    const { resume, dom0Port, ownPort } = this.#options;
     this.#host.bindDomainException();
     if (resume !== undefined) {
       const restored = restoreState(resume.image, this.#host, this.#store, resume.sockets);
@@ -144,6 +147,7 @@ export class XenstoredProcess {
     state.domains.make(this.#store.privDomid);
     makeInitialStore(state);
     state.domains.connectPrivileged(dom0Port);
+    if (ownPort !== undefined) state.domains.connectOwn(ownPort);
     return state;
   }
 

@@ -1,5 +1,10 @@
 import {
+  DOMID_INVALID,
+  DOMSTATE_DEAD,
+  DOMSTATE_DYING,
+  DOMSTATE_SHUTDOWN,
   type Domain,
+  type DomainState as DomainBits,
   ERROR,
   GNTMAP_host_map,
   GNTST,
@@ -24,6 +29,13 @@ const MAP_ERRNO: Record<number, string> = {
 
 /** From an upcall to the daemon's return from poll(2), ns. */
 const POLL_NS = 1_500;
+
+/** A domain's bits as libxenmanage gives them; `undefined`: no bit, so there is no such domain any more (DOM-32). */
+function told({ state, uniqueId }: DomainBits): DomainState | undefined {
+  if (state === 0) return undefined;
+  const has = (bit: number) => (state & bit) !== 0;
+  return { shutdown: has(DOMSTATE_SHUTDOWN), dying: has(DOMSTATE_DYING), dead: has(DOMSTATE_DEAD), uniqueId };
+}
 
 /** What can be found under a path, as far as `live-update -f` asks. */
 export interface Files {
@@ -59,12 +71,13 @@ export class SimHost implements Host {
   }
 
   domainState(domid: number): DomainState | undefined {
-    return this.#hyper.domainState(domid);
+    const state = this.#hyper.domctl.getDomainState(domid);
+    return state.ok ? told(state.value) : undefined;
   }
 
   popChangedDomain(): { readonly domid: number; readonly state: DomainState | undefined } | undefined {
-    const popped = this.#hyper.popChanged();
-    return popped === undefined ? undefined : { domid: popped.domid, state: popped.info };
+    const popped = this.#hyper.domctl.getDomainState(DOMID_INVALID);
+    return popped.ok ? { domid: popped.value.domid, state: told(popped.value) } : undefined;
   }
 
   mapRing(domid: number, touched: () => void): HostResult<RingPage> {

@@ -22,7 +22,7 @@ import type { Verdict, Violation } from '../history.ts';
 import { fairService } from '../invariants/fair-service.ts';
 import { checkHistory } from '../invariants/index.ts';
 import type { RunRequest, RunResult, Scenario, UpdateReport } from '../scenario.ts';
-import { LIFELIKE, STORE_BINARY, World } from '../world.ts';
+import { LIFELIKE, STORE_BINARY, STORE_SETTING, World } from '../world.ts';
 
 const HORIZON_NS = 300_000_000_000;
 const SLICE_NS = 1_000_000;
@@ -47,6 +47,7 @@ export const hostileGuests: Scenario = {
     },
     requests: { default: 2_500, meaning: 'requests of dom0 and the ordinary guests after which the agents stop' },
     faults: FAULTS_SETTING,
+    store: STORE_SETTING,
     updates: { default: 3, meaning: 'live updates, spread over the traffic' },
     limit: {
       default: 0,
@@ -78,6 +79,7 @@ function run(request: RunRequest): RunResult {
     requestsMax,
     policy: 'carry',
     compat: '4.22',
+    storeIn: String(settings.store ?? 'dom0'),
     records: request.checks,
     ...(request.checks ? { checkEverySteps: CHECK_EVERY_STEPS } : {}),
     limitsWrites: number('limit') === 1,
@@ -110,7 +112,7 @@ function run(request: RunRequest): RunResult {
         domains: number('domains'),
         lifeNsMin: 0,
         lifeNsMax: 0,
-        storeDomid: 0,
+        storeDomid: world.storeDomid,
         mishaps: faults,
         livesForEver: () => true,
         boot: (built, slot) => {
@@ -218,7 +220,7 @@ function run(request: RunRequest): RunResult {
 /** Build a hostile domain, introduce it, and let it loose. */
 function* raise(world: World, xs: Xs, kind: HostileKind, name: string): Actor<Bad> {
   const { dom0, machine, traffic } = world;
-  const built = buildDomain(dom0.os, DOMID_ANY, name, 0);
+  const built = buildDomain(dom0.os, DOMID_ANY, name, world.storeDomid);
   if (built === undefined) throw new Error('assertion: no domid is free');
   const { domid } = built.domain;
   const os = new GuestOs(machine, built.domain);

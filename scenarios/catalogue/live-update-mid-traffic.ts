@@ -14,7 +14,7 @@ import { extentOf } from '../../store/format/model/index.ts';
 import { FAULTS_SETTING, FaultPlan } from '../faults/plan.ts';
 import { checkHistory } from '../invariants/index.ts';
 import type { RunRequest, RunResult, Scenario, UpdateReport } from '../scenario.ts';
-import { LIFELIKE, STORE_BINARY, World } from '../world.ts';
+import { LIFELIKE, STORE_BINARY, STORE_SETTING, World } from '../world.ts';
 
 /** Virtual time after which a run that has not ended is stuck. */
 const HORIZON_NS = 120_000_000_000;
@@ -39,6 +39,7 @@ export const liveUpdateMidTraffic: Scenario = {
       meaning: "1: the daemon's write rate limit is on; it makes guests that hammer wait for most of the time",
     },
     faults: FAULTS_SETTING,
+    store: STORE_SETTING,
     churn: { default: 1, meaning: '1: every third domain is destroyed and made anew now and then' },
   },
   run,
@@ -55,6 +56,7 @@ function run(request: RunRequest): RunResult {
     requestsMax,
     policy,
     compat: '4.22',
+    storeIn: String(settings.store ?? 'dom0'),
     records: request.checks,
     ...(request.checks ? { checkEverySteps: CHECK_EVERY_STEPS } : {}),
     limitsWrites: number('limit') === 1,
@@ -86,7 +88,7 @@ function run(request: RunRequest): RunResult {
       domains,
       lifeNsMin: 8_000_000,
       lifeNsMax: number('churn') === 1 ? 30_000_000 : 0,
-      storeDomid: 0,
+      storeDomid: world.storeDomid,
       mishaps: faults,
       livesForEver: (slot) => slot % 3 !== 1,
       boot: (built, slot) => {
@@ -139,6 +141,20 @@ function run(request: RunRequest): RunResult {
       perEventNsMax: 5_000,
     }),
   );
+  const { stubdom } = world;
+  if (stubdom !== undefined)
+    writers.push(
+      stubdom.os.start('worker', (me) =>
+        worker(me, stubdom.client, traffic, {
+          domid: world.storeDomid,
+          sharedNodes: 3,
+          thinkNsMax: 200_000,
+          txThinkNsMax: 60_000,
+          hasDepth,
+          peers: peersOf(world.storeDomid),
+        }),
+      ),
+    );
   const answers: string[] = [];
   writers.push(xl);
   const lu = dom0.os.start('operator', (me) =>
