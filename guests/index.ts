@@ -9,3 +9,4 @@ export { type MonitorPlan, monitor, type WorkerPlan, worker } from './worker.ts'
 export { type ClientHabits, type ClientObserver, LINUX_HABITS, XsClient } from './xs-client.ts';
 export type { EventQueue, Pending, Reply, WatchEvent, XsLink } from './xs-link.ts';
 export { Xs } from './xs-ops.ts';
+export { LIBXENSTORE_HABITS, type SocketHabits, XsSocket } from './xs-socket.ts';

@@ -98,6 +98,7 @@ class Judge {
         if (this.#unnoticed.size > 0) this.#notice(r);
         checkSnapshot(r, this.#readingSince, this.#model, this.#evidence);
         break;
+      case 'close': // what the store has not read it never will: nothing changes before it closes its own end
       case 'sent':
       case 'got':
         break;
@@ -228,14 +229,19 @@ class Judge {
     if (!releasing.isNeighbour) this.#boxes[releasing.request.conn]!.reply(releasing.request, false);
   }
 
-  /** The ring of `domid` comes right behind that of `peer` in the store's list, as far as rings are concerned. */
+  /** The ring of `domid` comes right behind the connection of `peer` in the store's list. */
   #isNeighbour(peer: Peer, domid: number): boolean {
     const all = [...this.#model.peers.values()];
-    return all[all.indexOf(peer) + 1]?.domid === domid;
+    const next = all[all.indexOf(peer) + 1];
+    return next?.domid === domid && !next.isSocket;
   }
 
   #opened(conn: number, at: Moment): void {
     const { epoch } = this.#lines[conn]!;
+    if (epoch.isSocket === true) {
+      this.#model.accept(conn, epoch.domid, epoch.name);
+      return;
+    }
     const older = this.#model.introduced(epoch.domid);
     if (older !== undefined) this.#close(older.conn, at);
     this.#introducing = undefined;
@@ -255,8 +261,12 @@ class Judge {
       this.#updated(at);
       this.#phase = 'taken over';
     }
-    const { domid } = this.#lines[conn]!.epoch;
+    const { domid, isSocket } = this.#lines[conn]!.epoch;
     this.#boxes[conn]!.close();
+    if (isSocket === true) {
+      this.#model.hangUp(conn, at.seq);
+      return;
+    }
     if (this.#introducing === domid) {
       this.#close(conn, at); // INTRODUCE once more: the port changes, nothing else
       return;

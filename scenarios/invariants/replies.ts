@@ -108,7 +108,7 @@ function judgeOrder(
   if (request.type === Op.CONTROL) return; // answered when it is done: `live-update -s` by the next instance (store.md 9.3)
   if (request.type === Op.TRANSACTION_START) {
     // 1. An update is pending. 2. START arrives and is put aside. 3. Requests behind it are served and answered. 4. The update
-    // is done or given up, START runs. Sockets are not in the history, so a pending update may show only by its end.
+    // is done or given up, START runs. Who asked for the update may not be in the history: then it shows only by its end.
     request.crossedUpdate = updates.some((u) => u > request.seq && u < reply.first.seq);
     if (request.crossedUpdate || pending.some((p) => p.from < request.seq && request.seq < p.to)) {
       request.isPutAside = true;
