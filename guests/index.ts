@@ -1,5 +1,6 @@
 export { octetsOf as octets, textOf as text } from '../store/octets.ts';
 export { XS } from '../store/wire.ts';
+export { type HotplugPlan, hotplug } from './hotplug.ts';
 export { type OperatorPlan, operator, quiesce, readTree, type SeenNode } from './operator.ts';
 export { GuestOs, Me } from './os.ts';
 export { split, strings } from './payload.ts';
