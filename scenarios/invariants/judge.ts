@@ -47,6 +47,8 @@ class Judge {
   #readingSince = Number.POSITIVE_INFINITY;
   /** Where the store's process stands; from 'dumped' on, the next thing it does to a connection is the successor's. */
   #phase: 'serving' | 'dumped' | 'taken over' = 'serving';
+  /** Per connection, its last RESET_WATCHES. */
+  readonly #resetAt = new Map<number, number>();
   /** The last `live-update -s` that was seen in a ring. */
   #updating: Request | undefined;
 
@@ -184,6 +186,10 @@ class Judge {
     const begun = startedBy(peer, request, actual);
     if (begun !== undefined) this.#stale.started(begun, request);
     if (request.crossedUpdate) markCrossed(begun, this.#history.transactionPolicy);
+    if (request.type === Op.RESET_WATCHES && committed) this.#resetAt.set(request.conn, request.seq);
+    // 1. START is served at once, although an update is pending. 2. RESET_WATCHES drops its transaction. 3. Its reply is written.
+    const wasReset = request.isPutAside && (this.#resetAt.get(request.conn) ?? -1) > request.seq;
+    if (begun !== undefined && wasReset) begun.isDoubtful = true;
     if (committed) this.#noteDomainOp(peer, request);
     this.#deliver(request, request);
     if (isAside) return;
