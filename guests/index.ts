@@ -1,5 +1,6 @@
 export { octetsOf as octets, textOf as text } from '../store/octets.ts';
 export { XS } from '../store/wire.ts';
+export { type HotplugPlan, hotplug } from './hotplug.ts';
 export { type OperatorPlan, operator, quiesce, readTree, type SeenNode } from './operator.ts';
 export { GuestOs, Me } from './os.ts';
 export { split, strings } from './payload.ts';
@@ -9,3 +10,4 @@ export { type MonitorPlan, monitor, type WorkerPlan, worker } from './worker.ts'
 export { type ClientHabits, type ClientObserver, LINUX_HABITS, XsClient } from './xs-client.ts';
 export type { EventQueue, Pending, Reply, WatchEvent, XsLink } from './xs-link.ts';
 export { Xs } from './xs-ops.ts';
+export { LIBXENSTORE_HABITS, type SocketHabits, XsSocket } from './xs-socket.ts';
