@@ -12,10 +12,10 @@ export interface ControlRecord {
   readonly domid: number;
   readonly name: string;
   /**
-   * asked: the toolstack's write was answered. taken back: its transaction that blanks the node has committed. acted: the guest
-   * begins to do it. gave up: the toolstack waits no more, and leaves the request where it is.
+   * asked: the toolstack writes it now. taken back: its transaction that blanks the node has committed. acted: the guest begins
+   * to do it.
    */
-  readonly what: 'asked' | 'acted' | 'taken back' | 'gave up';
+  readonly what: 'asked' | 'acted' | 'taken back';
   readonly command: string;
 }
 
@@ -60,9 +60,6 @@ export function controlOnce(history: ControlHistory): Verdict {
         if (current === undefined) break;
         if (current.acted > 0) note(record, `${command} was taken back although the guest had taken it`);
         current.isTakenBack = true;
-        break;
-      case 'gave up':
-        break;
     }
   }
   for (const { record, acted: done, isTakenBack } of open.values())
