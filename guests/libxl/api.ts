@@ -1,0 +1,63 @@
+import type { Actor } from '../../sim/index.ts';
+import type { Me } from '../os.ts';
+import { Call } from './call.ts';
+import type { Tally } from './counted-link.ts';
+import { type Created, type CreateHooks, domainCreate, domainUnpause } from './create.ts';
+import { type DestroyHooks, domainDestroy } from './destroy.ts';
+import { deviceAdd } from './device-add.ts';
+import type { Device, DeviceName } from './device-kinds.ts';
+import { deviceRemove, type Force } from './device-remove.ts';
+import type { DomainPlan } from './domain-config.ts';
+import type { Libxl, Rc } from './process.ts';
+
+/** How an operation ended, and what it cost. */
+export interface Outcome extends Readonly<Tally> {
+  readonly rc: Rc;
+}
+
+/** `xl create`: a domain from nothing to running. `requests` counts those of all that was done side by side. */
+export function* createDomain(
+  me: Me,
+  xl: Libxl,
+  plan: DomainPlan,
+  hooks?: CreateHooks,
+): Actor<Created & Readonly<Tally>> {
+  const call = new Call(xl, me);
+  yield* call.enter();
+  const created = yield* domainCreate(call, plan, hooks);
+  if (created.rc !== 'died') call.leave(); // a dead process does nothing more, in none of its parts
+  return { ...created, ...call.tally };
+}
+
+/** `xl unpause`. */
+export function unpauseDomain(me: Me, xl: Libxl, domid: number): Actor<Outcome> {
+  return operation(me, xl, (call) => domainUnpause(call, domid));
+}
+
+/** `xl destroy`. */
+export function destroyDomain(me: Me, xl: Libxl, domid: number, hooks?: DestroyHooks): Actor<Outcome> {
+  return operation(me, xl, (call) => domainDestroy(call, domid, hooks));
+}
+
+/** `xl network-attach`, `xl block-attach`. */
+export function addDevice(me: Me, xl: Libxl, domid: number, device: Device): Actor<Outcome> {
+  return operation(me, xl, (call) => deviceAdd(call, domid, device));
+}
+
+/** `xl network-detach`, `xl block-detach`. Left out: by force after 10 s. */
+export function removeDevice(
+  me: Me,
+  xl: Libxl,
+  domid: number,
+  device: DeviceName,
+  force: Force = 'auto',
+): Actor<Outcome> {
+  return operation(me, xl, (call) => deviceRemove(call, domid, device, force));
+}
+
+/** An operation with the process' lock, by an actor of its own tally. */
+export function* operation(me: Me, xl: Libxl, body: (call: Call) => Actor<Rc>): Actor<Outcome> {
+  const call = new Call(xl, me);
+  const rc = yield* call.locked(() => body(call));
+  return { rc, ...call.tally };
+}

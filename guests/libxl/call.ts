@@ -1,0 +1,177 @@
+import { type Actor, PARK } from '../../sim/index.ts';
+import { textOf as text } from '../../store/octets.ts';
+import { XS } from '../../store/wire.ts';
+import type { Me } from '../os.ts';
+import { split, strings } from '../payload.ts';
+import type { EventQueue, Reply } from '../xs-link.ts';
+import { Xs } from '../xs-ops.ts';
+import { CountedLink, type Tally } from './counted-link.ts';
+import type { Libxl, Rc } from './process.ts';
+import { isBelow } from './watch-slots.ts';
+
+export interface TransactionOptions {
+  /** A START that fails is not noticed: what follows is done outside of any transaction, until END fails. */
+  readonly startsUnchecked?: boolean;
+  /** A commit that fails is not noticed, but for EAGAIN (TS-9). */
+  readonly endsUnchecked?: boolean;
+}
+
+/**
+ * One operation of a libxl process, as far as one actor does it. What it does between `enter` and `leave` nobody else in the
+ * process interrupts; a wait leaves, and enters again when it has something to look at.
+ */
+export class Call {
+  readonly xl: Libxl;
+  readonly me: Me;
+  readonly tally: Tally;
+  readonly xs: Xs;
+
+  constructor(xl: Libxl, me: Me, tally: Tally = { requests: 0, commits: 0, conflicts: 0 }) {
+    this.xl = xl;
+    this.me = me;
+    this.tally = tally;
+    this.xs = new Xs(new CountedLink(xl.link, tally), me);
+  }
+
+  get nowNs(): number {
+    return this.xl.os.machine.nowNs;
+  }
+
+  enter(): Actor {
+    return this.xl.lock.enter(this.me);
+  }
+
+  leave(): void {
+    this.xl.lock.leave(this.me);
+  }
+
+  /** Run `body` with the process' lock. */
+  *locked<T>(body: () => Actor<T>): Actor<T> {
+    yield* this.enter();
+    const result = yield* body();
+    this.leave();
+    return result;
+  }
+
+  /** The value of a node; `undefined`: it cannot be read. */
+  *read(path: string, tx = 0): Actor<string | undefined> {
+    const reply = yield* this.xs.read(path, tx);
+    return reply.error === undefined ? text(reply.payload) : undefined;
+  }
+
+  *directory(path: string, tx = 0): Actor<readonly string[] | undefined> {
+    const reply = yield* this.xs.directory(path, tx);
+    return reply.error === undefined ? split(reply.payload) : undefined;
+  }
+
+  /** A domain's home, which libxl asks the store for each time. Source: libxl__xs_get_dompath in libxl_xshelp.c. */
+  *dompath(domid: number): Actor<string> {
+    yield* this.xs.call(XS.GET_DOMAIN_PATH, strings(String(domid)));
+    return `/local/domain/${domid}`;
+  }
+
+  /** The domain that this process runs in, by the store's word. Source: libxl__get_domid in libxl_domain.c. */
+  *ownDomid(): Actor<number | undefined> {
+    const value = yield* this.read('domid');
+    return value === undefined ? undefined : Number(value);
+  }
+
+  /** WRITE of nothing, then SET_PERMS (TS-4). Source: libxl__xs_mknod in libxl_xshelp.c. */
+  *mknod(path: string, perms: readonly string[], tx: number): Actor {
+    if ((yield* this.xs.write(path, '', tx)).error !== undefined) return;
+    yield* this.xs.setPerms(path, perms, tx);
+  }
+
+  /** Keys below a directory, up to the first that fails. Source: libxl__xs_writev_perms in libxl_xshelp.c. */
+  *writev(dir: string, keys: KeyValues, tx: number, perms?: readonly string[]): Actor<boolean> {
+    for (const [key, value] of keys) {
+      if ((yield* this.xs.write(`${dir}/${key}`, value, tx)).error !== undefined) return false;
+      if (perms !== undefined && (yield* this.xs.setPerms(`${dir}/${key}`, perms, tx)).error !== undefined)
+        return false;
+    }
+    return true;
+  }
+
+  /**
+   * `body` in a transaction: EAGAIN means all of it once more, at once (TS-3); any other error ends it. What `body` returns
+   * beside 0 aborts. Source: libxl__xs_transaction_start, _commit and _abort in libxl_xshelp.c.
+   */
+  *transaction(body: (tx: number) => Actor<Rc>, options: TransactionOptions = {}): Actor<Rc> {
+    const { client } = this.xs;
+    for (let round = 0; round < this.xl.roundsMax; round++) {
+      const begun = yield* client.begin(this.me);
+      if ('error' in begun && options.startsUnchecked !== true) return 'ERROR_FAIL';
+      const tx = 'error' in begun ? 0 : begun.txId;
+      const rc = yield* body(tx);
+      if (rc !== 0) {
+        if (tx !== 0) yield* client.end(this.me, tx, false);
+        return rc;
+      }
+      const failed = yield* client.end(this.me, tx, true);
+      if (failed === undefined) {
+        this.tally.commits++;
+        return 0;
+      }
+      if (failed !== 'EAGAIN') return options.endsUnchecked === true ? 0 : 'ERROR_FAIL';
+      this.tally.conflicts++;
+    }
+    return 'ERROR_FAIL';
+  }
+
+  /**
+   * A watch and a timer (TS-2): each event reads the node, until `decide` has a result for what was read or the time is over.
+   * Call it with the lock, which others may have while this one waits. Special paths are not read.
+   * Source: tools/libs/light/libxl_aoutils.c, xswait.
+   */
+  *xswait<T>(
+    path: string,
+    timeoutNs: number,
+    decide: (value: string | undefined) => T | undefined,
+  ): Actor<{ readonly rc: 0; readonly value: T } | { readonly rc: Exclude<Rc, 0> }> {
+    const { xl, me } = this;
+    const untilNs = this.nowNs + timeoutNs;
+    const slot = xl.watches.take();
+    const queue: EventQueue = { events: [], me };
+    const { client } = this.xs;
+    const { scheduler } = xl.os.machine;
+    scheduler.at(untilNs, () => me.wake());
+    const registered = yield* client.watch(queue, path, slot.token);
+    if (registered.error !== undefined) {
+      xl.watches.giveBack(slot);
+      return { rc: 'ERROR_FAIL' };
+    }
+    let rc: Exclude<Rc, 0> = 'ERROR_TIMEDOUT';
+    let value: T | undefined;
+    while (this.nowNs < untilNs && value === undefined) {
+      const event = queue.events.shift();
+      if (event === undefined) {
+        this.leave();
+        while (queue.events.length === 0 && this.nowNs < untilNs) yield PARK;
+        yield* this.enter();
+        continue;
+      }
+      if (!isBelow(path, event.path)) continue;
+      let reply: Reply | undefined;
+      if (!path.startsWith('@')) reply = yield* this.xs.read(path);
+      if (reply?.error !== undefined && reply.error !== 'ENOENT') {
+        rc = 'ERROR_FAIL';
+        break;
+      }
+      value = decide(reply === undefined || reply.error !== undefined ? undefined : text(reply.payload));
+    }
+    yield* client.unwatch(me, path, slot.token);
+    xl.watches.giveBack(slot);
+    return value === undefined ? { rc } : { rc: 0, value };
+  }
+
+  /** Wait until a backend has come to `state`; ERROR_INVAL: it is gone. Source: libxl__ev_devstate_wait in libxl_event.c. */
+  *devstate(path: string, state: number, timeoutNs: number): Actor<Rc> {
+    const waited = yield* this.xswait<Rc>(path, timeoutNs, (value) => {
+      if (value === undefined) return 'ERROR_INVAL';
+      return Number.parseInt(value, 10) === state ? 0 : undefined;
+    });
+    return waited.rc === 0 ? waited.value : waited.rc;
+  }
+}
+
+export type KeyValues = readonly (readonly [key: string, value: string])[];

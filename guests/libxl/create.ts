@@ -1,0 +1,204 @@
+import { type Actor, DOMID_ANY, DOMID_FIRST_RESERVED, type Domain } from '../../sim/index.ts';
+import { textOf as text } from '../../store/octets.ts';
+import { XS } from '../../store/wire.ts';
+import { strings } from '../payload.ts';
+import { allocPorts, type BuiltDomain, seedRings } from './build.ts';
+import type { Call } from './call.ts';
+import { domainDestroy } from './destroy.ts';
+import { consoleAdd, deviceAdd, domainType } from './device-add.ts';
+import { console0, consoleN, type Device } from './device-kinds.ts';
+import type { DomainPlan } from './domain-config.ts';
+import { writeBuilt, writeTree } from './domain-tree.ts';
+import { Parts } from './parts.ts';
+import { INIT_TIMEOUT_NS, type Rc } from './process.ts';
+
+/** Parts of the creation of a domain, as guests.md 3.2 numbers them. */
+export type Phase = 'C1' | 'C2' | 'C4' | 'C5' | 'C9' | 'C10' | 'C11' | 'C13' | 'C14' | 'C15';
+
+export interface CreateHooks {
+  /** Asked between two operations: whether the process dies here (TS-8). */
+  readonly dies?: () => boolean;
+  readonly beforeIntroduce?: (domain: Domain) => void;
+  /** Load the guest's kernel: it is complete and still paused. Not called of a domain that the store did not take. */
+  readonly boot?: (built: BuiltDomain) => void;
+  /** It stays paused. */
+  readonly staysPaused?: boolean;
+}
+
+export interface Created {
+  /** 'died': the process is no more, and everything stays as it was (TS-8). */
+  readonly rc: Rc | 'died';
+  /** Where it failed; the domain is destroyed then (TS-7). */
+  readonly failedIn: Phase | undefined;
+  /** What has come to exist; with an rc beside 0 it does not any more. */
+  readonly built: BuiltDomain | undefined;
+  /** The answer to INTRODUCE, which libxl does not look at: 'OK' or an errno name. `undefined`: it was not asked. */
+  readonly introduced: string | undefined;
+  readonly uuid: string | undefined;
+}
+
+interface Progress {
+  phase: Phase;
+  domain: Domain | undefined;
+  built: BuiltDomain | undefined;
+  introduced: string | undefined;
+  uuid: string | undefined;
+}
+
+/**
+ * Create a domain: C1 to C15 in order; what fails ends in its destruction (TS-7). The caller has the lock.
+ * Source: tools/libs/light/libxl_create.c from initiate_domain_create on.
+ */
+export function* domainCreate(call: Call, plan: DomainPlan, hooks: CreateHooks = {}): Actor<Created> {
+  const progress: Progress = {
+    phase: 'C1',
+    domain: undefined,
+    built: undefined,
+    introduced: undefined,
+    uuid: undefined,
+  };
+  const rc = yield* phases(call, plan, hooks, progress);
+  const { phase, domain, built, introduced, uuid } = progress;
+  if (rc !== 0 && rc !== 'died' && domain !== undefined) yield* domainDestroy(call, domain.domid);
+  return { rc, failedIn: rc === 0 ? undefined : phase, built, introduced, uuid };
+}
+
+function* phases(call: Call, plan: DomainPlan, hooks: CreateHooks, progress: Progress): Actor<Rc | 'died'> {
+  const { xl } = call;
+  const { hyper } = xl.os;
+  const dies = () => hooks.dies?.() === true;
+
+  const created = newDomain(call, plan);
+  if (created === undefined) return 'ERROR_FAIL';
+  const { domain } = created;
+  const { domid } = domain;
+  progress.domain = domain;
+  if (created.isRecent) return 'ERROR_FAIL';
+  const uuid = plan.uuid ?? uuidOf(domain);
+  progress.uuid = uuid;
+  if (dies()) return 'died';
+
+  progress.phase = 'C2';
+  const written = yield* writeTree(call, domid, uuid, plan);
+  if (written !== 0) return written;
+  yield* dmVersion(call, domid); // C3
+  if (dies()) return 'died';
+
+  progress.phase = 'C4';
+  if (!hyper.domctl.maxVcpus(domid, plan.vcpus ?? 1).ok) return 'ERROR_FAIL';
+  const storeDomid = Number((yield* call.read('/tool/xenstored/domid')) ?? 0);
+  const consoleDomid = Number((yield* call.read('/tool/xenconsoled/domid')) ?? 0);
+  const daemons = { storeDomid, consoleDomid };
+  const ports = allocPorts(xl.os, domid, daemons);
+  if (!ports.ok) return 'ERROR_FAIL';
+
+  progress.phase = 'C5';
+  const built = seedRings(xl.os, domain, ports.value, daemons);
+  progress.built = built;
+  yield* writeBuilt(call, built, plan); // C6
+  if (!(yield* setFeatures(call, domid, plan))) return 'ERROR_FAIL'; // C7
+  hooks.beforeIntroduce?.(domain);
+  const introduced = yield* call.xs.call(
+    XS.INTRODUCE,
+    strings(String(domid), String(built.ring.gfn), String(built.port)),
+  );
+  progress.introduced = introduced.error ?? 'OK'; // C8: libxl does not look at it
+  progress.phase = 'C9';
+  for (const [name, value] of plan.quota ?? []) {
+    const set = yield* call.xs.call(XS.SET_QUOTA, strings(String(domid), name, value));
+    if (set.error !== undefined) return 'ERROR_FAIL';
+  }
+  if (dies()) return 'died';
+
+  progress.phase = 'C10';
+  yield* dmVersion(call, domid); // once more
+  const disks = yield* addAll(call, domid, plan.disks ?? []);
+  if (disks !== 0) return disks;
+  if (dies()) return 'died';
+
+  progress.phase = 'C11';
+  for (const channel of plan.channels ?? []) yield* consoleAdd(call, domid, consoleN(channel)); // unchecked
+  if (plan.console !== undefined && built.console !== undefined) {
+    const { port, ring } = built.console;
+    yield* consoleAdd(call, domid, console0(port, ring.gfn, { backendDomid: consoleDomid })); // unchecked
+  }
+
+  progress.phase = 'C13';
+  const nics = yield* addAll(call, domid, plan.nics ?? []);
+  if (nics !== 0) return nics;
+
+  progress.phase = 'C14';
+  if (plan.console === 'attended') {
+    const home = yield* call.dompath(domid);
+    const waited = yield* call.xswait(`${home}/console/tty`, INIT_TIMEOUT_NS, (value) =>
+      value === undefined || value === '' ? undefined : true,
+    );
+    if (waited.rc !== 0) return waited.rc;
+  }
+  if (dies()) return 'died';
+
+  progress.phase = 'C15';
+  if (progress.introduced === 'OK') hooks.boot?.(built);
+  if (hooks.staysPaused === true) return 0;
+  return yield* domainUnpause(call, domid);
+}
+
+/** Source: libxl_domain_unpause in tools/libs/light/libxl_domain.c. */
+export function* domainUnpause(call: Call, domid: number): Actor<Rc> {
+  yield* domainType(call, domid);
+  return call.xl.os.hyper.unpause(domid).ok ? 0 : 'ERROR_FAIL';
+}
+
+/** Devices of one kind side by side (TS-1: their transactions are one after the other). */
+function* addAll(call: Call, domid: number, devices: readonly Device[]): Actor<Rc> {
+  const parts = new Parts(call, 'add');
+  for (const device of devices) yield* parts.begin((part) => deviceAdd(part, domid, device));
+  return yield* parts.finish();
+}
+
+/**
+ * C1: a domain whose id was not in use of late (DOM-5); others are destroyed again. Source: libxl__domain_make.
+ * @returns `undefined`: the hypervisor refused.
+ */
+function newDomain(call: Call, plan: DomainPlan): { readonly domain: Domain; readonly isRecent: boolean } | undefined {
+  const { os, history } = call.xl;
+  for (;;) {
+    let wanted = plan.domid ?? DOMID_ANY;
+    if (wanted === 'random') {
+      wanted = call.me.draws.below(DOMID_FIRST_RESERVED);
+      if (wanted === 0) continue;
+    }
+    const created = os.hyper.createDomain(wanted, plan.name, {
+      type: (plan.type ?? 'pvh') === 'pv' ? 'pv' : 'hvm',
+      maxVcpus: plan.vcpus ?? 1,
+    });
+    if (!created.ok) {
+      if (created.errno === 'EEXIST' && plan.domid === 'random') continue;
+      return undefined;
+    }
+    const domain = created.value;
+    const isRecent = history.isRecent(domain.domid, call.nowNs);
+    if (!isRecent || typeof plan.domid === 'number') return { domain, isRecent };
+    if (!os.hyper.destroyDomain(domain.domid).ok) return undefined;
+  }
+}
+
+/** The same for the same run: libxl's are random. */
+function uuidOf({ uniqueId, domid }: Domain): string {
+  const hex = uniqueId.toString(16).padStart(16, '0');
+  const tail = domid.toString(16).padStart(12, '0');
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-8000-${tail}`;
+}
+
+/** Source: store_libxl_entry; also PV and PVH domains have it. */
+function* dmVersion(call: Call, domid: number): Actor {
+  yield* call.xs.write(`/libxl/${domid}/dm-version`, 'qemu_xen');
+}
+
+function* setFeatures(call: Call, domid: number, plan: DomainPlan): Actor<boolean> {
+  if (plan.featureMask === undefined) return true;
+  const got = yield* call.xs.call(XS.GET_FEATURE, new Uint8Array(0));
+  if (got.error !== undefined) return true;
+  const features = (Number.parseInt(text(got.payload), 10) & plan.featureMask) >>> 0;
+  return (yield* call.xs.call(XS.SET_FEATURE, strings(String(domid), String(features)))).error === undefined;
+}

@@ -1,0 +1,74 @@
+import type { GuestOs, Me } from '../os.ts';
+import type { XsLink } from '../xs-link.ts';
+import { DomidHistory } from './domid-history.ts';
+import type { Hotplug, ScriptHost } from './hotplug.ts';
+import { Lock } from './lock.ts';
+import { WatchSlots } from './watch-slots.ts';
+
+/** How long each wait may take. Source: LIBXL_*_TIMEOUT in tools/libs/light/libxl_internal.h. */
+export const INIT_TIMEOUT_NS = 10_000_000_000;
+export const DESTROY_TIMEOUT_NS = 10_000_000_000;
+export const HOTPLUG_TIMEOUT_NS = 40_000_000_000;
+
+/** The domain that a toolstack runs in. Source: LIBXL_TOOLSTACK_DOMID. */
+export const TOOLSTACK_DOMID = 0;
+
+/** How an operation of libxl ends; 0 is success. Source: libxl_error in tools/libs/light/libxl_types.idl. */
+export type Rc =
+  | 0
+  | 'ERROR_FAIL'
+  | 'ERROR_INVAL'
+  | 'ERROR_TIMEDOUT'
+  | 'ERROR_DEVICE_EXISTS'
+  | 'ERROR_DOMAIN_NOTFOUND'
+  | 'ERROR_NOPARAVIRT';
+
+export interface LibxlOptions {
+  /** Rounds of a transaction before libxl gives up; left out: it never does (TS-3). */
+  readonly roundsMax?: number;
+  /** Goes before each watch's token where other programs share the connection. */
+  readonly tokenPrefix?: string;
+  /** Whether backends are there to answer; if not, nobody waits for their states. Left out: they are. */
+  readonly hasBackends?: boolean;
+  /** Left out: no device has a script. */
+  readonly hotplug?: Hotplug;
+  /** Scripts of one host share this; left out: one of its own. */
+  readonly scriptHost?: ScriptHost;
+  /** Ids that this host has destroyed of late; left out: a list of its own. */
+  readonly history?: DomidHistory;
+}
+
+/**
+ * One process that uses libxl, with its own connection to xenstore (TS-1). Calls to the store are synchronous in life: while
+ * one part of the process does a transaction, every other part of it stands still. They overlap in their waits only.
+ */
+export class Libxl {
+  readonly os: GuestOs;
+  readonly link: XsLink;
+  readonly lock = new Lock();
+  readonly watches: WatchSlots;
+  readonly history: DomidHistory;
+  readonly roundsMax: number;
+  readonly hasBackends: boolean;
+  readonly hotplug: Hotplug | undefined;
+  readonly scriptHost: ScriptHost;
+  #actors = 0;
+
+  constructor(os: GuestOs, link: XsLink, options: LibxlOptions = {}) {
+    this.os = os;
+    this.link = link;
+    this.watches = new WatchSlots(options.tokenPrefix ?? '');
+    this.history = options.history ?? new DomidHistory();
+    this.hasBackends = options.hasBackends ?? true;
+    this.hotplug = options.hotplug;
+    this.scriptHost = options.scriptHost ?? { blockLock: undefined };
+    this.roundsMax = options.roundsMax ?? Number.POSITIVE_INFINITY;
+  }
+
+  /** A name for one more actor of this process. */
+  actorName(of: Me, what: string): string {
+    const prefix = `${this.os.domain.name}/`;
+    const parent = of.name.startsWith(prefix) ? of.name.slice(prefix.length) : of.name;
+    return `${parent}/${what}-${++this.#actors}`;
+  }
+}

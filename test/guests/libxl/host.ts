@@ -1,0 +1,158 @@
+import { type EventQueue, type Me, strings, text, XS, Xs } from '../../../guests/index.ts';
+import { initDom0, Libxl, type LibxlOptions } from '../../../guests/libxl/index.ts';
+import { World } from '../../../scenarios/world.ts';
+import { type Actor, PARK } from '../../../sim/index.ts';
+
+/** A host with a store, dom0 set up, and one process that uses libxl. */
+export interface Host {
+  readonly world: World;
+  readonly xl: Libxl;
+  /** Another process on the same connection. */
+  readonly process: (options?: LibxlOptions) => Libxl;
+}
+
+export function host(options: LibxlOptions = {}): Host {
+  const world = new World({
+    seed: '1',
+    jitter: { stepNs: 1, absentOneIn: 0, absentNsMax: 0 },
+    requestsMax: Number.MAX_SAFE_INTEGER,
+    policy: 'carry',
+    compat: '4.22',
+    records: true,
+    limitsWrites: false,
+  });
+  let processes = 0;
+  const process = (own: LibxlOptions = options) =>
+    new Libxl(world.dom0.os, world.dom0.client, { tokenPrefix: `p${processes++}:`, ...own });
+  const made = { world, xl: process(), process };
+  run(made, 'init', (me) => initDom0(me, world.dom0.client));
+  return made;
+}
+
+const HORIZON_NS = 300_000_000_000;
+
+/** Run one actor of dom0 to its end. */
+export function run<T>(h: Host, name: string, body: (me: Me) => Actor<T>): T {
+  const [result] = together(h, [[name, body]]);
+  return result as T;
+}
+
+/** Run several actors of dom0 side by side, to the end of all. */
+export function together<T>({ world }: Host, bodies: readonly (readonly [string, (me: Me) => Actor<T>])[]): T[] {
+  const results: { value: T }[] = [];
+  for (const [i, [name, body]] of bodies.entries()) {
+    world.dom0.os.start(name, function* (me): Actor {
+      results[i] = { value: yield* body(me) };
+    });
+  }
+  const { machine } = world;
+  const untilNs = machine.nowNs + HORIZON_NS;
+  const isOver = () => bodies.every((_, i) => results[i] !== undefined);
+  while (!isOver() && machine.nowNs < untilNs && machine.scheduler.nextNs !== undefined)
+    machine.scheduler.run(machine.scheduler.nextNs);
+  if (!isOver()) throw new Error('the actors did not come to their end');
+  return results.map(({ value }) => value);
+}
+
+/** Let virtual time pass. */
+export function pass({ world }: Host, ns: number): void {
+  world.machine.scheduler.run(world.machine.nowNs + ns);
+}
+
+/** One request of the history, as text: `WRITE /path value`, `tx` set in a transaction. */
+export interface Asked {
+  readonly line: string;
+  readonly tx: number;
+  readonly actor: string;
+}
+
+const NAMES = new Map<number, string>(Object.entries(XS).map(([name, type]) => [type, name]));
+
+/** Requests of dom0 from record `from` on, of actors whose names begin so. */
+export function asked({ world }: Host, actor: string, from = 0): Asked[] {
+  const records = world.recorder?.history().records.slice(from) ?? [];
+  return records.flatMap((r) => {
+    if (r.kind !== 'sent' || !(r.actor === `dom0/${actor}` || r.actor.startsWith(`dom0/${actor}/`))) return [];
+    const words = text(r.payload).replace(/\0$/, '').split('\0').join(' ').trimEnd();
+    return [{ line: `${NAMES.get(r.type)} ${words}`.trimEnd(), tx: r.txId, actor: r.actor }];
+  });
+}
+
+export function length({ world }: Host): number {
+  return world.recorder?.history().records.length ?? 0;
+}
+
+/** The requests of the n-th transaction that begins among these, from START to END. */
+export function transaction(requests: readonly Asked[], n: number): string[] {
+  const starts = requests.flatMap((r, i) => (r.line === 'TRANSACTION_START' ? [i] : []));
+  const from = starts[n];
+  if (from === undefined) throw new Error(`there is no transaction ${n}`);
+  const tx = requests.slice(from).find((r) => r.tx !== 0)?.tx;
+  const inside = requests.slice(from + 1).filter((r) => r.tx === tx);
+  const end = inside.findIndex((r) => r.line.startsWith('TRANSACTION_END'));
+  return inside.slice(0, end + 1).map((r) => r.line);
+}
+
+/** A node's value and permissions as dom0 reads them. */
+export function look(h: Host, path: string): { readonly value: string | undefined; readonly perms: string } {
+  return run(h, 'look', function* (me) {
+    const xs = new Xs(h.world.dom0.client, me);
+    const value = yield* xs.read(path);
+    const perms = yield* xs.getPerms(path);
+    return {
+      value: value.error === undefined ? text(value.payload) : undefined,
+      perms: text(perms.payload).replace(/\0$/, '').split('\0').join(','),
+    };
+  });
+}
+
+export function write(h: Host, path: string, value: string): void {
+  run(h, 'write', function* (me) {
+    yield* new Xs(h.world.dom0.client, me).write(path, value);
+  });
+}
+
+export function remove(h: Host, path: string): void {
+  run(h, 'rm', function* (me) {
+    yield* new Xs(h.world.dom0.client, me).rm(path);
+  });
+}
+
+/** Drivers that do what they are asked: 1 becomes 2, 5 becomes 6. Without `closes` they never close. */
+export function startBackends({ world }: Host, closes = true): void {
+  world.dom0.os.start('backends', function* (me): Actor {
+    const xs = new Xs(world.dom0.client, me);
+    const queue: EventQueue = { events: [], me };
+    yield* xs.client.watch(queue, '/local/domain/0/backend', 'backends');
+    for (;;) {
+      const event = queue.events.shift();
+      if (event === undefined) {
+        yield PARK;
+        continue;
+      }
+      if (!event.path.endsWith('/state') && !/backend\/v(if|bd)\/\d+\/\d+$/.test(event.path)) continue;
+      const path = event.path.endsWith('/state') ? event.path : `${event.path}/state`;
+      const state = text((yield* xs.read(path)).payload);
+      if (state === '1') yield* xs.write(path, '2');
+      if (state === '5' && closes) yield* xs.write(path, '6');
+    }
+  });
+}
+
+/** xenconsoled: gives each new console its tty. */
+export function startConsoleDaemon({ world }: Host): void {
+  world.dom0.os.start('xenconsoled', function* (me): Actor {
+    const xs = new Xs(world.dom0.client, me);
+    const queue: EventQueue = { events: [], me };
+    yield* xs.client.watch(queue, '/local/domain', 'consoles');
+    for (;;) {
+      const event = queue.events.shift();
+      const found = /^\/local\/domain\/\d+\/console(?=\/ring-ref$|$)/.exec(event?.path ?? '');
+      if (event === undefined) yield PARK;
+      else if (found !== null && (yield* xs.read(`${found[0]}/ring-ref`)).error === undefined)
+        yield* xs.write(`${found[0]}/tty`, '/dev/pts/1');
+    }
+  });
+}
+
+export { strings };
