@@ -1,4 +1,14 @@
 export { checkFreed, checkMachine, MachineWatch } from './check.ts';
+export {
+  type ByteRing,
+  CONSOLE_CONNECTION,
+  CONSOLE_IN,
+  CONSOLE_OUT,
+  putOctets,
+  takeOctets,
+  XENCONSOLE_CONNECTED,
+  XENCONSOLE_DISCONNECTED,
+} from './console-ring.ts';
 export { Digest } from './digest.ts';
 export { type Capabilities, Domain, SHUTDOWN_REASONS, type ShutdownReason } from './domain.ts';
 export type { DomainConfig } from './domains/create.ts';
@@ -97,6 +107,7 @@ export {
 export { BackRing, FrontRing, initIoRing, slotsOf } from './io-ring.ts';
 export { type DomainInfo, Machine, type MachineOptions } from './machine.ts';
 export { Frame, Memory, PAGE_BYTES, type PageKind } from './memory.ts';
+export { Devpts, PTY_BYTES, Pty } from './pty.ts';
 export { type Stream, Streams } from './random.ts';
 export {
   CONNECTION,

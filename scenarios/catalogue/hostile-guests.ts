@@ -112,7 +112,6 @@ function run(request: RunRequest): RunResult {
         domains: number('domains'),
         lifeNsMin: 0,
         lifeNsMax: 0,
-        storeDomid: world.storeDomid,
         mishaps: faults,
         livesForEver: () => true,
         boot: (built, slot) => {

@@ -1,0 +1,46 @@
+import type { Actor } from '../../sim/index.ts';
+import type { Me } from '../os.ts';
+import { Xs } from '../xs-ops.ts';
+import { list, type MonitorHost, readDown } from './host.ts';
+import { firstBeat, paced, rest } from './pace.ts';
+
+export interface PollPlan {
+  /** Between two polls, 5 to 60 seconds (guests.md 4.5). */
+  readonly seconds: number;
+  /** Requests for each domain, at most: 10 to 40. */
+  readonly requestsMax: number;
+  /** A bad one: the whole poll is one transaction, whose read set is every directory that it lists. */
+  readonly isOneTransaction: boolean;
+}
+
+/** A statistics collector without watches: lists all domains every so often, and reads what it wants to know of each. */
+export function* pollMonitor(me: Me, host: MonitorHost, plan: PollPlan): Actor {
+  const { os, traffic, pace } = host;
+  const { link } = host.connect();
+  const xs = new Xs(link, me);
+  yield* firstBeat(os, me, traffic, pace, plan.seconds);
+  while (!traffic.stopping) {
+    if (plan.isOneTransaction) {
+      const done = yield* link.transaction(
+        me,
+        function* (tx) {
+          yield* poll(xs, plan, tx);
+          return true;
+        },
+        1, // a figure that is not to be had now is left out
+      );
+      if ('error' in done) traffic.conflicts++;
+      else traffic.commits++;
+    } else yield* poll(xs, plan, 0);
+    yield* rest(os, me, traffic, paced(pace, plan.seconds));
+  }
+}
+
+function* poll(xs: Xs, plan: PollPlan, tx: number): Actor {
+  for (const domid of yield* list(xs, '/local/domain', tx)) {
+    const home = `/local/domain/${domid}`;
+    yield* xs.read(`${home}/name`, tx);
+    yield* xs.read(`${home}/memory/target`, tx);
+    yield* readDown(xs, `${home}/data`, { left: Math.floor((plan.requestsMax - 2) / 2) }, tx);
+  }
+}

@@ -1,0 +1,200 @@
+import type { Verdict, Violation } from '../history.ts';
+import { textOf } from '../oracles/octets.ts';
+
+export const CLAIM =
+  "What a console's terminal was given is what its guest published, octet for octet, but for the middle that is cut out beyond the limit; what was typed reached the guest";
+export const SOURCE = 'guests.md 6.11 INV-H6; hypervisor.md 4.7 CON-1, CON-2, CON-4; xen/include/public/io/console.h';
+
+/** One console of one domain instance. */
+export interface ConsoleEpoch {
+  readonly domid: number;
+  readonly name: string;
+}
+
+/** What was seen of a console, in one order; from outside of both programs but for `served` and `closed`. */
+export type ConsoleRecord = {
+  /** Position in the run's history. */
+  readonly seq: number;
+  readonly timeNs: number;
+  /** Index in `ConsoleHistory.consoles`. */
+  readonly console: number;
+} & (
+  | {
+      /** A producer index store became visible, or a consumer's; `bytes`: the octets between the old and the new index. */
+      readonly kind: 'publish' | 'consume';
+      readonly dir: 'in' | 'out';
+      readonly bytes: Uint8Array;
+    }
+  /** The daemon has a terminal for it. `limit` in octets, 0: none. */
+  | { readonly kind: 'served'; readonly limit: number; readonly overflow: 'discard' | 'keep' }
+  /** The terminal took these octets: 'out' from the daemon, 'in' from whoever types. */
+  | { readonly kind: 'tty'; readonly dir: 'in' | 'out'; readonly bytes: Uint8Array }
+  /** The daemon let go of it. */
+  | { readonly kind: 'closed' }
+);
+
+export interface ConsoleHistory {
+  readonly consoles: readonly ConsoleEpoch[];
+  readonly records: readonly ConsoleRecord[];
+}
+
+/** Most input that the daemon publishes at a time. */
+const INPUT_MAX = 80;
+const KEPT_MAX = 20;
+
+/** Octets that must come out in the order in which they went in. */
+class Stream {
+  #waiting = '';
+  moved = 0;
+
+  put(bytes: Uint8Array): void {
+    this.#waiting += textOf(bytes);
+  }
+
+  /** @returns whether these are the next octets. */
+  take(bytes: Uint8Array): boolean {
+    const isNext = this.#waiting.startsWith(textOf(bytes));
+    this.#waiting = this.#waiting.slice(bytes.length);
+    this.moved += bytes.length;
+    return isNext;
+  }
+
+  get left(): number {
+    return this.#waiting.length;
+  }
+}
+
+/** The daemon's buffer as the rules have it (CON-4). */
+class Buffer {
+  #held = '';
+  #written = 0;
+  limit = 0;
+  overflow: 'discard' | 'keep' = 'discard';
+  discarded = 0;
+
+  get isFull(): boolean {
+    return this.overflow === 'keep' && this.limit > 0 && this.#held.length >= this.limit;
+  }
+
+  put(bytes: Uint8Array): void {
+    this.#held += textOf(bytes);
+    const { limit } = this;
+    if (this.overflow === 'keep' || limit === 0 || this.#held.length <= Math.floor((limit * 5) / 4)) return;
+    if (this.#written > Math.floor(limit / 4)) {
+      this.#held = this.#held.slice(this.#written);
+      this.#written = 0;
+      return;
+    }
+    const half = Math.floor(limit / 2);
+    this.discarded += limit - half;
+    this.#held = this.#held.slice(0, half) + this.#held.slice(limit);
+  }
+
+  take(bytes: Uint8Array): boolean {
+    const isNext = this.#held.startsWith(textOf(bytes), this.#written);
+    this.#written += bytes.length;
+    if (this.#written < this.#held.length) return isNext;
+    this.#held = '';
+    this.#written = 0;
+    return isNext;
+  }
+
+  get left(): number {
+    return this.#held.length - this.#written;
+  }
+}
+
+interface Seen {
+  readonly ringOut: Stream;
+  readonly buffer: Buffer;
+  readonly typed: Stream;
+  readonly ringIn: Stream;
+  isServed: boolean;
+}
+
+/**
+ * Judge what was recorded of all consoles.
+ * @param isAtRest the run has come to rest, all terminals were read, and nobody types: a console that is still served holds
+ *   nothing back.
+ */
+export function consoleIntegrity(history: ConsoleHistory, isAtRest: boolean): Verdict {
+  const violations: Violation[] = [];
+  const seen = history.consoles.map(
+    (): Seen => ({
+      ringOut: new Stream(),
+      buffer: new Buffer(),
+      typed: new Stream(),
+      ringIn: new Stream(),
+      isServed: false,
+    }),
+  );
+  const note = ({ seq, timeNs, console }: Pick<ConsoleRecord, 'seq' | 'timeNs' | 'console'>, detail: string) => {
+    if (violations.length >= KEPT_MAX) return;
+    const actor = `${history.consoles[console]?.name}/console`;
+    violations.push({ invariant: 'console', seq, timeNs, actor, request: '', detail });
+  };
+  let octetsTyped = 0;
+  let octetsShown = 0;
+  for (const r of history.records) {
+    const s = seen[r.console] as Seen;
+    switch (r.kind) {
+      case 'served':
+        s.isServed = true;
+        s.buffer.limit = r.limit;
+        s.buffer.overflow = r.overflow;
+        break;
+      case 'closed':
+        s.isServed = false;
+        break;
+      case 'publish':
+        if (r.dir === 'out') s.ringOut.put(r.bytes);
+        else {
+          if (r.bytes.length > INPUT_MAX) note(r, `${r.bytes.length} octets of input at a time (CON-2)`);
+          if (!s.typed.take(r.bytes)) note(r, 'the ring got other input than was typed');
+          s.ringIn.put(r.bytes);
+        }
+        break;
+      case 'consume':
+        if (r.dir === 'in') {
+          if (!s.ringIn.take(r.bytes)) note(r, 'the guest read other octets than were in the ring');
+        } else {
+          if (s.buffer.isFull) note(r, 'output was taken although the buffer has reached its limit (CON-4)');
+          if (!s.ringOut.take(r.bytes)) note(r, 'the daemon took other octets than were published');
+          s.buffer.put(r.bytes);
+        }
+        break;
+      case 'tty':
+        if (r.dir === 'in') {
+          s.typed.put(r.bytes);
+          octetsTyped += r.bytes.length;
+        } else {
+          if (!s.buffer.take(r.bytes)) note(r, 'the terminal was given other octets than came next');
+          octetsShown += r.bytes.length;
+        }
+    }
+  }
+  const last = history.records.at(-1);
+  for (const [console, s] of seen.entries()) {
+    if (!isAtRest || !s.isServed || last === undefined) continue;
+    const left = [
+      [s.ringOut.left, 'published and not taken'],
+      [s.buffer.left, 'taken and not shown'],
+      [s.typed.left, 'typed and not in the ring'],
+      [s.ringIn.left, 'in the ring and not read'],
+    ] as const;
+    for (const [count, what] of left)
+      if (count > 0) note({ seq: last.seq, timeNs: last.timeNs, console }, `${count} octets were ${what} at the end`);
+  }
+  return {
+    invariant: 'console',
+    claim: CLAIM,
+    source: SOURCE,
+    checked: [
+      ['consoles', history.consoles.length],
+      ['octets shown', octetsShown],
+      ['octets typed', octetsTyped],
+      ['octets discarded', seen.reduce((sum, s) => sum + s.buffer.discarded, 0)],
+    ],
+    violations,
+  };
+}

@@ -1,0 +1,142 @@
+import {
+  type ConsoleHabits,
+  type ConsolePage,
+  GuestConsole,
+  GuestOs,
+  HVC_HABITS,
+  strings,
+  Xenconsoled,
+  XS,
+  Xs,
+} from '../../guests/index.ts';
+import { ConsoleRecorder } from '../../scenarios/console-recorder.ts';
+import { World } from '../../scenarios/world.ts';
+import {
+  type Actor,
+  CONSOLE_CONNECTION,
+  Devpts,
+  type Domain,
+  GNTTAB_RESERVED_CONSOLE,
+  NO_JITTER,
+  type Pty,
+  XENCONSOLE_DISCONNECTED,
+} from '../../sim/index.ts';
+
+export interface ConsoleHostOptions {
+  readonly seed?: string;
+  readonly overflow?: 'discard' | 'keep';
+  /** Value of the key `limit`; left out: no such key. */
+  readonly limit?: number;
+  readonly type?: string;
+}
+
+/** A host with a console daemon, and domains built by hand. */
+export class ConsoleHost {
+  readonly world: World;
+  readonly devpts = new Devpts();
+  readonly recorder: ConsoleRecorder;
+  readonly daemon: Xenconsoled;
+  readonly #options: ConsoleHostOptions;
+  readonly xs: (body: (xs: Xs) => Actor) => void;
+
+  constructor(options: ConsoleHostOptions = {}) {
+    this.#options = options;
+    const overflow = options.overflow ?? 'discard';
+    this.world = new World({
+      seed: options.seed ?? '1',
+      jitter: NO_JITTER,
+      requestsMax: 1e9,
+      policy: 'carry',
+      compat: '4.22',
+      records: false,
+    });
+    const { machine, dom0 } = this.world;
+    this.recorder = new ConsoleRecorder(machine, overflow);
+    this.daemon = new Xenconsoled(dom0.os, dom0.client, this.devpts, { overflow, observer: this.recorder.observer });
+    this.daemon.start();
+    let n = 0;
+    this.xs = (body) => {
+      let done = false;
+      dom0.os.start(`test${n++}`, function* (me): Actor {
+        yield* body(new Xs(dom0.client, me));
+        done = true;
+      });
+      this.until(() => done);
+    };
+  }
+
+  /** A domain whose console nodes are there, introduced and paused; its console page and port as the builder leaves them. */
+  build(domid: number): { readonly domain: Domain; readonly os: GuestOs; readonly page: ConsolePage } {
+    const { world } = this;
+    const { hyper } = world.dom0.os;
+    const built = world.build(domid, `domU${domid}`);
+    const { domain } = built;
+    const ring = domain.memory.alloc();
+    ring.bytes[CONSOLE_CONNECTION] = XENCONSOLE_DISCONNECTED;
+    hyper.seedGrant(domid, GNTTAB_RESERVED_CONSOLE, 0, ring);
+    const port = hyper.allocUnbound(domid, 0);
+    if (!port.ok) throw new Error('assertion: no port in a new domain');
+    const page = { ring, port: port.value };
+    this.recorder.follow(domain, ring);
+    const { limit, type = 'xenconsoled' } = this.#options;
+    this.xs(function* (xs): Actor {
+      const path = `/local/domain/${domid}/console`;
+      yield* xs.write(`${path}/type`, type);
+      yield* xs.write(`${path}/tty`, '');
+      if (limit !== undefined) yield* xs.write(`${path}/limit`, String(limit));
+      yield* xs.write(`${path}/port`, String(page.port));
+      yield* xs.write(`${path}/ring-ref`, String(ring.gfn));
+      yield* xs.call(XS.INTRODUCE, strings(String(domid), String(built.ring.gfn), String(built.port)));
+    });
+    return { domain, os: new GuestOs(world.machine, domain), page };
+  }
+
+  /** Start the driver of a domain that was built, and let the domain run. */
+  console({ domain, os, page }: ReturnType<ConsoleHost['build']>, habits: ConsoleHabits = HVC_HABITS): GuestConsole {
+    const guest = new GuestConsole(os, page, habits);
+    this.world.machine.unpause(domain);
+    guest.start();
+    return guest;
+  }
+
+  /** The same, built and running; returned when the daemon serves it on terminal `pts`. */
+  boot(
+    domid: number,
+    habits: ConsoleHabits = HVC_HABITS,
+    pts = domid - 1,
+  ): { readonly guest: GuestConsole; readonly tty: Pty } & ReturnType<ConsoleHost['build']> {
+    const built = this.build(domid);
+    const guest = this.console(built, habits);
+    const find = () => this.devpts.find(`/dev/pts/${pts}`);
+    this.until(() => this.daemon.domids.includes(domid) && find() !== undefined);
+    this.run(1);
+    return { ...built, guest, tty: find() as Pty };
+  }
+
+  /** Run until it is so, at most ten virtual seconds. */
+  until(isSo: () => boolean): void {
+    const { scheduler } = this.world.machine;
+    const end = scheduler.nowNs + 10e9;
+    while (!isSo()) {
+      if (scheduler.nowNs >= end) throw new Error('it did not come to pass');
+      this.run(0.02);
+    }
+  }
+
+  /** Let virtual time pass, also if nobody has anything to do. */
+  run(ms: number): void {
+    const { scheduler } = this.world.machine;
+    const until = scheduler.nowNs + ms * 1_000_000;
+    scheduler.at(until, () => {});
+    scheduler.run(until);
+  }
+
+  read(path: string): string | undefined {
+    let value: string | undefined;
+    this.xs(function* (xs): Actor {
+      const reply = yield* xs.read(path);
+      if (reply.error === undefined) value = String.fromCharCode(...reply.payload);
+    });
+    return value;
+  }
+}
