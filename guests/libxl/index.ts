@@ -21,5 +21,6 @@ export { type DomainPlan, type DomainType, MEMORY_KB } from './domain-config.ts'
 export { DomidHistory } from './domid-history.ts';
 export type { Hotplug, ScriptAction, ScriptFate, ScriptHost } from './hotplug.ts';
 export { initDom0 } from './init-dom0.ts';
+export { initXenstoreDomain } from './init-xenstore-domain.ts';
 export { Libxl, type LibxlOptions, type Rc } from './process.ts';
 export { type Mishaps, type ToolstackPlan, toolstack } from './toolstack.ts';
