@@ -1,6 +1,7 @@
 export { octetsOf as octets, textOf as text } from '../store/octets.ts';
 export { XS } from '../store/wire.ts';
 export { type ConsoleHabits, type ConsolePage, GuestConsole, HVC_HABITS } from './console.ts';
+export { type HotplugPlan, hotplug } from './hotplug.ts';
 export { type BuiltDomain, buildDomain, type ToolstackPlan, toolstack } from './libxl/index.ts';
 export { type OperatorPlan, operator, quiesce, readTree, type SeenNode } from './operator.ts';
 export { GuestOs, Me } from './os.ts';
@@ -11,3 +12,4 @@ export { Xenconsoled, type XenconsoledOptions } from './xenconsoled.ts';
 export { type ClientHabits, type ClientObserver, LINUX_HABITS, XsClient } from './xs-client.ts';
 export type { EventQueue, Pending, Reply, WatchEvent, XsLink } from './xs-link.ts';
 export { Xs } from './xs-ops.ts';
+export { LIBXENSTORE_HABITS, type SocketHabits, XsSocket } from './xs-socket.ts';

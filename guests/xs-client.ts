@@ -15,10 +15,9 @@ import {
   used,
   writableChunk,
 } from '../sim/index.ts';
-import { textOf as text } from '../store/octets.ts';
-import { HEADER_BYTES, PAYLOAD_MAX, XS } from '../store/wire.ts';
+import { HEADER_BYTES, message, PAYLOAD_MAX, XS } from '../store/wire.ts';
 import type { GuestOs, Me } from './os.ts';
-import { split, strings } from './payload.ts';
+import { askUnwatch, askWatch, begin, end, toReply, transaction, WatchRoutes } from './xs-calls.ts';
 import type { EventQueue, Pending, Reply, XsLink } from './xs-link.ts';
 
 /** Virtual time of the client's own work. */
@@ -83,14 +82,12 @@ export class XsClient implements XsLink {
   readonly #habits: ClientHabits;
   readonly #queue: Outgoing[] = [];
   readonly #waiting = new Map<number, Waiter>();
-  readonly #watches = new Map<string, EventQueue>();
+  readonly #routes = new WatchRoutes();
   #pump: Me | undefined;
   #reqId = 0;
   #octetsSent = 0;
   #octetsGot = 0;
   observer: ClientObserver | undefined = undefined;
-  /** Events whose token nobody knows (any more): dropped, as every client does. */
-  strayEvents = 0;
   /** Replies whose req_id nobody waits for: dropped with a warning in life; a checker's business here. */
   strayReplies = 0;
   /** While true the client consumes nothing of what the store sends it. */
@@ -123,12 +120,7 @@ export class XsClient implements XsLink {
     if (payload.length > PAYLOAD_MAX) throw new Error(`assertion: payload of ${payload.length} octets`);
     this.#reqId = (this.#reqId + 1) >>> 0;
     const reqId = this.#reqId;
-    const bytes = new Uint8Array(HEADER_BYTES + payload.length);
-    put32(bytes, 0, type);
-    put32(bytes, 4, reqId);
-    put32(bytes, 8, txId);
-    put32(bytes, 12, payload.length);
-    copyOctets(payload, 0, bytes, HEADER_BYTES, payload.length);
+    const bytes = message(type, reqId, txId, payload);
     const pending: Waiter = { reqId, reply: undefined, me };
     this.#waiting.set(reqId, pending);
     this.#queue.push({ actor: me.name, bytes, type, reqId, txId, payload });
@@ -146,45 +138,31 @@ export class XsClient implements XsLink {
   }
 
   *watch(queue: EventQueue, path: string, token: string, depth?: number): Actor<Reply> {
-    this.#watches.set(token, queue);
-    const payload = depth === undefined ? strings(path, token) : strings(path, token, String(depth));
-    const reply = yield* this.request(queue.me, XS.WATCH, payload);
-    if (reply.error !== undefined) this.#watches.delete(token);
+    this.#routes.add(token, queue);
+    const reply = yield* askWatch(this, queue.me, path, token, depth);
+    if (reply.error !== undefined) this.#routes.remove(token);
     return reply;
   }
 
   *unwatch(me: Me, path: string, token: string): Actor<Reply> {
-    this.#watches.delete(token);
-    return yield* this.request(me, XS.UNWATCH, strings(path, token));
+    this.#routes.remove(token);
+    return yield* askUnwatch(this, me, path, token);
   }
 
-  *begin(me: Me): Actor<{ readonly txId: number } | { readonly error: string }> {
-    const reply = yield* this.request(me, XS.TRANSACTION_START, strings(''));
-    return reply.error === undefined ? { txId: Number(text(reply.payload).slice(0, -1)) } : { error: reply.error };
+  begin(me: Me): Actor<{ readonly txId: number } | { readonly error: string }> {
+    return begin(this, me);
   }
 
-  *end(me: Me, txId: number, commit: boolean): Actor<string | undefined> {
-    return (yield* this.request(me, XS.TRANSACTION_END, strings(commit ? 'T' : 'F'), txId)).error;
+  end(me: Me, txId: number, commit: boolean): Actor<string | undefined> {
+    return end(this, me, txId, commit);
   }
 
-  *transaction<T>(
+  transaction<T>(
     me: Me,
     body: (txId: number) => Actor<T | undefined>,
     roundsMax: number,
   ): Actor<{ readonly value: T; readonly rounds: number } | { readonly error: string; readonly rounds: number }> {
-    let error = 'EAGAIN';
-    let rounds = 0;
-    while (rounds < roundsMax) {
-      rounds++;
-      const begun = yield* this.begin(me);
-      if ('error' in begun) return { error: begun.error, rounds };
-      const value = yield* body(begun.txId);
-      const failed = yield* this.end(me, begun.txId, value !== undefined);
-      if (failed === undefined) return value === undefined ? { error: 'aborted', rounds } : { value, rounds };
-      error = failed;
-      if (failed !== 'EAGAIN' && failed !== 'ENOENT') break;
-    }
-    return { error, rounds };
+    return transaction(this, me, body, roundsMax);
   }
 
   // The ring's actor ------------------------------------------------------------------------------------------------
@@ -252,8 +230,8 @@ export class XsClient implements XsLink {
           ring.store32(RSP_CONS, (cons + chunk) >>> 0, true);
           this.#octetsGot += chunk;
           const before = this.#octetsGot - incoming.length;
-          for (let message = incoming.shift(); message !== undefined; message = incoming.shift()) {
-            this.#got(message, before + incoming.shifted);
+          for (let whole = incoming.shift(); whole !== undefined; whole = incoming.shift()) {
+            this.#got(whole, before + incoming.shifted);
           }
           incoming.compact();
           yield STORE_NS + PARSE_NS;
@@ -272,13 +250,7 @@ export class XsClient implements XsLink {
     const { type, reqId, txId, payload } = message;
     this.observer?.got(end, type, reqId, txId, payload);
     if (type === XS.WATCH_EVENT) {
-      const [path, token] = split(payload);
-      const queue = token === undefined ? undefined : this.#watches.get(token);
-      if (queue === undefined || path === undefined || token === undefined) this.strayEvents++;
-      else {
-        queue.events.push({ path, token });
-        queue.me.wake();
-      }
+      this.#routes.deliver(payload);
       return;
     }
     const waiter = this.#waiting.get(reqId);
@@ -287,17 +259,10 @@ export class XsClient implements XsLink {
       return;
     }
     this.#waiting.delete(reqId);
-    waiter.reply = { type, payload, error: type === XS.ERROR ? text(payload).replace(/\0$/, '') : undefined };
+    waiter.reply = toReply(type, payload);
     waiter.me.wake();
     if (this.#queue.length > 0) this.#pump?.wake();
   }
-}
-
-function put32(bytes: Uint8Array, at: number, value: number): void {
-  bytes[at] = value;
-  bytes[at + 1] = value >>> 8;
-  bytes[at + 2] = value >>> 16;
-  bytes[at + 3] = value >>> 24;
 }
 
 interface Received {

@@ -7,14 +7,18 @@
  * took effect (docs: store.md 0.4). Exceptions: a TRANSACTION_START put aside while a live update is pending, and CONTROL.
  */
 
-/** A connection epoch: one introduction of one domain instance, from INTRODUCE to its end. Live updates do not end it. */
+/** A connection epoch: one introduction of one domain instance, from INTRODUCE to its end, or one socket of a program beside
+ *  the store, from connect(2) to its end. Live updates do not end it. */
 export interface Epoch {
   /** Index in `History.epochs`. */
   readonly conn: number;
   readonly domid: number;
   readonly uniqueId: bigint;
-  /** The actor's domain name, for messages: `dom0`, `domU3`. */
+  /** The actor's domain name, of a socket with its program, for messages: `dom0`, `domU3`, `dom0/xenopsd`. */
   readonly name: string;
+  /** A connection of the store's unix socket; its domid is that of the domain in which both live. Its streams are those of the
+   *  two directions; a domain may have any number of them beside its ring. */
+  readonly isSocket?: true;
   /**
    * The guest keeps no rule. Of its ring only the store's moves are recorded: what it consumed and what it wrote, which is all
    * that the others can ever feel. It is judged as any other ring, but for what the guest itself would have to do: put in
@@ -31,7 +35,7 @@ interface At {
 }
 
 export type HistoryRecord =
-  /** A producer index store became visible. `from`, `to`: stream positions since the epoch began (not wrapped), `to` > `from`;
+  /** A producer index store became visible, or octets were written to a socket. `from`, `to`: stream positions since the epoch began (not wrapped), `to` > `from`;
    *  `bytes`: the page's octets of that range at this moment. dir 'req': guest to store; 'rsp': store to guest. */
   | (At & {
       readonly kind: 'publish';
@@ -41,7 +45,8 @@ export type HistoryRecord =
       readonly to: number;
       readonly bytes: Uint8Array;
     })
-  /** A consumer index store became visible; `bytes`: the page's octets of the range just before it (what was consumed). */
+  /** A consumer index store became visible, or octets were read from a socket; `bytes`: the page's octets of the range just
+   *  before it (what was consumed), or what was read. */
   | (At & {
       readonly kind: 'consume';
       readonly conn: number;
@@ -71,11 +76,14 @@ export type HistoryRecord =
       readonly txId: number;
       readonly payload: Uint8Array;
     })
-  /** The ring came into use (the store bound the guest's port: INTRODUCE, or start-up for dom0). */
+  /** The ring came into use (the store bound the guest's port: INTRODUCE, or start-up for dom0); the store accepted the socket. */
   | (At & { readonly kind: 'open'; readonly conn: number })
   /** The store let go of the guest's event channel port: RELEASE, or it noticed the domain's death. This is the moment at which
-   *  the store removed what the dead domain owned and fired `@releaseDomain`. */
+   *  the store removed what the dead domain owned and fired `@releaseDomain`. Of a socket: the store closed its end, which drops
+   *  watches and transactions and is told to nobody. */
   | (At & { readonly kind: 'detach'; readonly conn: number })
+  /** The program closed its end of a socket, or died: what the store had not read by then it will never read. */
+  | (At & { readonly kind: 'close'; readonly conn: number })
   /** A fact of the hypervisor. */
   | (At & {
       readonly kind: 'life';

@@ -1,4 +1,4 @@
-import type { ClientObserver, XsClient } from '../guests/index.ts';
+import type { ClientObserver, XsClient, XsSocket } from '../guests/index.ts';
 import { copyOctets, type Machine, RING_BYTES, type TraceEvent } from '../sim/index.ts';
 import type { Epoch, History, HistoryRecord, SnapshotNode } from './history.ts';
 
@@ -11,12 +11,19 @@ interface Ring {
   readonly isHostile: boolean;
 }
 
+/** A socket in use: how far its two ends have written and read. */
+interface Socket {
+  readonly conn: number;
+  readonly publish: { req: number; rsp: number };
+  readonly consume: { req: number; rsp: number };
+}
+
 /** In which buffer of the page a stream lives. */
 const BUFFER = { req: 0, rsp: RING_BYTES } as const;
 
 /**
- * Writes the history from outside the store: index stores on shared pages, ports, lives of domains, and what the guests'
- * client libraries say of their messages. Observing never changes a run.
+ * Writes the history from outside the store: index stores on shared pages, what crosses its sockets, ports, lives of domains,
+ * and what the clients' libraries say of their messages. Observing never changes a run.
  */
 export class Recorder {
   readonly #machine: Machine;
@@ -25,6 +32,8 @@ export class Recorder {
   readonly #records: HistoryRecord[] = [];
   /** Current ring by domid. */
   readonly #rings = new Map<number, Ring>();
+  /** By the store's number of the connection. */
+  readonly #sockets = new Map<number, Socket>();
   /** Epoch by the store's local port. */
   readonly #ports = new Map<number, number>();
   readonly #policy: History['transactionPolicy'];
@@ -52,12 +61,22 @@ export class Recorder {
   /** Follow a guest's client library. */
   follow(client: XsClient, domid: number, alsoSent: () => void): void {
     let ring: Ring | undefined;
-    const conn = () => {
+    client.observer = this.#observer(alsoSent, () => {
       ring ??= this.#rings.get(domid);
       if (ring === undefined) throw new Error(`assertion: domain ${domid} uses its ring before it was introduced`);
       return ring.conn;
-    };
-    const observer: ClientObserver = {
+    });
+  }
+
+  /** Follow the library of a program at the newest connection of the store's socket. */
+  followSocket(client: XsSocket, alsoSent: () => void): void {
+    const conn = this.#epochs.length - 1;
+    if (this.#epochs[conn]?.isSocket !== true) throw new Error('assertion: the newest connection is no socket');
+    client.observer = this.#observer(alsoSent, () => conn);
+  }
+
+  #observer(alsoSent: () => void, conn: () => number): ClientObserver {
+    return {
       sent: (actor, end, type, reqId, txId, payload) => {
         this.#records.push({
           seq: this.length,
@@ -87,7 +106,6 @@ export class Recorder {
         });
       },
     };
-    client.observer = observer;
   }
 
   snapshot(nodes: readonly SnapshotNode[]): void {
@@ -111,6 +129,9 @@ export class Recorder {
     switch (event.kind) {
       case 'index':
         this.#index(event);
+        return;
+      case 'socket':
+        this.#socket(event);
         return;
       case 'life':
         this.#add({ kind: 'life', domid: event.domid, uniqueId: event.uniqueId, what: event.what });
@@ -157,6 +178,32 @@ export class Recorder {
     this.#rings.set(domid, { conn, positions: [0, 0, 0, 0], isHostile });
     this.#add({ kind: 'open', conn });
     return conn;
+  }
+
+  #socket(event: TraceEvent & { kind: 'socket' }): void {
+    const { what, end, fd } = event;
+    if (what === 'connect') {
+      const domid = this.#storeDomid;
+      const { uniqueId = 0n, name = '' } = this.#machine.domain(domid) ?? {};
+      const conn = this.#epochs.length;
+      this.#epochs.push({ conn, domid, uniqueId, name: `${name}/${event.by}`, isSocket: true });
+      this.#sockets.set(fd, { conn, publish: { req: 0, rsp: 0 }, consume: { req: 0, rsp: 0 } });
+      return;
+    }
+    const socket = this.#sockets.get(fd);
+    if (socket === undefined) return; // from before the recording
+    const { conn } = socket;
+    if (what === 'accept') this.#add({ kind: 'open', conn });
+    else if (what === 'close') this.#add({ kind: end === 'server' ? 'detach' : 'close', conn });
+    else {
+      const kind = what === 'write' ? 'publish' : 'consume';
+      const dir = (end === 'client') === (what === 'write') ? 'req' : 'rsp';
+      const from = socket[kind][dir];
+      const to = from + event.count;
+      socket[kind][dir] = to;
+      const bytes = event.bytes.slice(event.at, event.at + event.count);
+      this.#records.push({ seq: this.length, timeNs: this.#machine.nowNs, kind, conn, dir, from, to, bytes });
+    }
   }
 
   #index(event: TraceEvent & { kind: 'index' }): void {

@@ -4,8 +4,10 @@ import {
   type ClientHabits,
   GuestOs,
   LINUX_HABITS,
+  type SocketHabits,
   Traffic,
   XsClient,
+  XsSocket,
 } from '../guests/index.ts';
 import { type Jitter, Listener, Machine, MachineWatch } from '../sim/index.ts';
 import { type ProcessOptions, type StorePolicy, startXenstored, type XenstoredProcess } from '../store/index.ts';
@@ -59,13 +61,16 @@ export class World {
   readonly watch: MachineWatch | undefined;
   readonly traffic: Traffic;
   readonly recorder: Recorder | undefined;
-  readonly listener = new Listener(9);
+  readonly listener: Listener;
   readonly dom0: Guest;
   readonly store: XenstoredProcess;
   readonly guests: Guest[] = [];
+  /** Programs of dom0 that have the store's socket open. */
+  #programs: XsSocket[] = [];
 
   constructor(options: WorldOptions) {
     this.machine = new Machine({ seed: options.seed, jitter: options.jitter });
+    this.listener = new Listener(9, this.machine.trace);
     this.watch =
       options.checkEverySteps === undefined ? undefined : new MachineWatch(this.machine, options.checkEverySteps);
     this.traffic = new Traffic(options.requestsMax);
@@ -97,6 +102,17 @@ export class World {
     const guest = this.#guest(new GuestOs(this.machine, built.domain), built, habits);
     this.guests.push(guest);
     return guest;
+  }
+
+  /** A program of dom0 opens the daemon's socket. `program` names its actors and the connection; unique in a run. */
+  connect(program: string, habits?: SocketHabits): XsSocket {
+    const client = new XsSocket(this.dom0.os, this.listener.connect(program), habits);
+    if (this.recorder === undefined) client.observer = { sent: () => this.traffic.sent(), got: () => {} };
+    else this.recorder.followSocket(client, () => this.traffic.sent());
+    client.start(program);
+    this.#programs = this.#programs.filter((each) => each.isOpen);
+    this.#programs.push(client);
+    return client;
   }
 
   /** A domain outside of any toolstack, for tests: built, not introduced. */
@@ -151,10 +167,11 @@ export class World {
     };
   }
 
-  /** Requests without an answer of domains that are still there. */
+  /** Requests without an answer of domains that are still there, and of programs that have not closed their socket. */
   get inFlight(): number {
     let n = this.dom0.client.inFlight;
     for (const { os, client } of this.guests) if (os.domain.isRunning) n += client.inFlight;
+    for (const client of this.#programs) n += client.inFlight;
     return n;
   }
 }

@@ -8,6 +8,9 @@ export type LifeStep = 'created' | 'paused' | 'unpaused' | 'shutdown' | 'resumed
 /** What happened to a port; `ipi`, `vcpu` and `virq` have the vCPU for remoteDomid, `priority` the priority. */
 export type PortStep = 'alloc' | 'bind' | 'virq' | 'ipi' | 'close' | 'vcpu' | 'priority' | 'reset' | 'fifo';
 
+export type SocketEnd = 'client' | 'server';
+export type SocketStep = 'connect' | 'accept' | 'write' | 'read' | 'close';
+
 /** Everything that happens, as a tagged union. Times are virtual ns. */
 export type TraceEvent =
   | {
@@ -53,6 +56,19 @@ export type TraceEvent =
       readonly to: number;
       readonly bytes: Uint8Array;
     }
+  /** A unix socket. `fd`: the server's number of the connection, never used twice; `by`: the client's program, '' where nobody
+   *  says. `bytes`: what was written or read, `count` octets from `at` on; the mover's own, copy what is to be kept. */
+  | {
+      readonly kind: 'socket';
+      readonly timeNs: number;
+      readonly end: SocketEnd;
+      readonly what: SocketStep;
+      readonly fd: number;
+      readonly by: string;
+      readonly bytes: Uint8Array;
+      readonly at: number;
+      readonly count: number;
+    }
   /** What an actor says of itself (a live update's phases, a fault that fired); no meaning to the machine. */
   | {
       readonly kind: 'mark';
@@ -63,7 +79,7 @@ export type TraceEvent =
       readonly detail: string;
     };
 
-const KINDS = ['life', 'grant', 'port', 'send', 'index', 'mark', 'step'] as const;
+const KINDS = ['life', 'grant', 'port', 'send', 'index', 'mark', 'step', 'socket'] as const;
 const TAG = Object.fromEntries(KINDS.map((k, i) => [k, i + 1])) as Record<(typeof KINDS)[number], number>;
 
 /** The run's record: each event goes into the digest, and to observers if there are any. Observing never changes a run. */
@@ -125,6 +141,14 @@ export class Trace {
   index(domid: Domid, by: 'guest' | 'store', word: RingWord, from: number, to: number, bytes: Uint8Array): void {
     this.#fold(TAG.index, (domid << 3) | word, to);
     if (this.#observers > 0) this.#emit({ kind: 'index', timeNs: this.nowNs, domid, by, word, from, to, bytes });
+  }
+
+  socket(end: SocketEnd, what: SocketStep, fd: number, by: string, bytes: Uint8Array, at: number, count: number): void {
+    this.#fold(TAG.socket, fd, count);
+    this.digest.text(end);
+    this.digest.text(what);
+    if (count > 0) this.digest.octets(bytes, at, at + count);
+    if (this.#observers > 0) this.#emit({ kind: 'socket', timeNs: this.nowNs, end, what, fd, by, bytes, at, count });
   }
 
   mark(actor: string, what: string, n: number, detail = ''): void {

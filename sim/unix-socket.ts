@@ -1,3 +1,5 @@
+import type { Trace } from './trace.ts';
+
 /** What a Linux socket buffer takes before a writer would block. Source: net.core.wmem_default. */
 export const SOCKET_BUFFER_BYTES = 212_992;
 
@@ -42,6 +44,11 @@ class ByteQueue {
   }
 }
 
+/** Told of each octet that crosses an end, and of its close. `bytes`: the caller's, of which `count` from `at` on moved. */
+export type SocketObserver = (what: 'write' | 'read' | 'close', bytes: Uint8Array, at: number, count: number) => void;
+
+const NO_OCTETS = new Uint8Array(0);
+
 /** One end of a connected AF_UNIX stream socket between two programs of one domain. */
 export class UnixSocket {
   readonly fd: number;
@@ -51,6 +58,7 @@ export class UnixSocket {
   #closed = false;
   /** Called when something changed for this end: octets came, room came, or the peer went. */
   onReady: (() => void) | undefined = undefined;
+  observer: SocketObserver | undefined = undefined;
 
   private constructor(fd: number) {
     this.fd = fd;
@@ -89,7 +97,9 @@ export class UnixSocket {
 
   read(into: Uint8Array, at: number, max: number): number {
     const count = this.#incoming.pull(into, at, max);
-    if (count > 0) this.#peer?.onReady?.();
+    if (count === 0) return 0;
+    this.observer?.('read', into, at, count);
+    this.#peer?.onReady?.();
     return count;
   }
 
@@ -100,6 +110,7 @@ export class UnixSocket {
     const peer = this.#peer;
     if (peer === undefined) return 0;
     peer.#incoming.push(from, at, count);
+    this.observer?.('write', from, at, count);
     peer.onReady?.();
     return count;
   }
@@ -117,6 +128,7 @@ export class UnixSocket {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.observer?.('close', NO_OCTETS, 0, 0);
     this.#peer?.onReady?.();
   }
 }
@@ -124,18 +136,28 @@ export class UnixSocket {
 /** A listening socket: connections wait here until the server accepts them, in order. */
 export class Listener {
   readonly #waiting: UnixSocket[] = [];
+  readonly #trace: Trace | undefined;
   #nextFd: number;
   /** Called when a connection waits. */
   onConnect: (() => void) | undefined = undefined;
 
-  /** @param firstFd number of the first accepted socket; a program's first free descriptor. */
-  constructor(firstFd: number) {
+  /** @param firstFd number of the first accepted socket; a program's first free descriptor.
+   *  @param trace gets what crosses the sockets, if given. */
+  constructor(firstFd: number, trace?: Trace) {
     this.#nextFd = firstFd;
+    this.#trace = trace;
   }
 
-  /** A client's connect(2): its own end; the server's waits to be accepted. */
-  connect(): UnixSocket {
-    const [client, server] = UnixSocket.pair(-1, this.#nextFd++);
+  /** A client's connect(2): its own end; the server's waits to be accepted. `by`: the program, for the trace. */
+  connect(by = ''): UnixSocket {
+    const fd = this.#nextFd++;
+    const [client, server] = UnixSocket.pair(-1, fd);
+    const trace = this.#trace;
+    if (trace !== undefined) {
+      trace.socket('client', 'connect', fd, by, NO_OCTETS, 0, 0);
+      client.observer = (what, bytes, at, count) => trace.socket('client', what, fd, by, bytes, at, count);
+      server.observer = (what, bytes, at, count) => trace.socket('server', what, fd, by, bytes, at, count);
+    }
     this.#waiting.push(server);
     this.onConnect?.();
     return client;
@@ -146,6 +168,8 @@ export class Listener {
   }
 
   accept(): UnixSocket | undefined {
-    return this.#waiting.shift();
+    const server = this.#waiting.shift();
+    if (server !== undefined) this.#trace?.socket('server', 'accept', server.fd, '', NO_OCTETS, 0, 0);
+    return server;
   }
 }

@@ -1,5 +1,6 @@
 import {
   type ClientHabits,
+  hotplug,
   LINUX_HABITS,
   type Me,
   monitor,
@@ -126,7 +127,7 @@ function run(request: RunRequest): RunResult {
     }),
   );
   dom0.os.start('xenopsd', (me) =>
-    monitor(me, dom0.client, traffic, {
+    monitor(me, world.connect('xenopsd'), traffic, {
       watches: [
         { path: '/local/domain' },
         { path: '@introduceDomain' },
@@ -141,7 +142,7 @@ function run(request: RunRequest): RunResult {
   const answers: string[] = [];
   writers.push(xl);
   const lu = dom0.os.start('operator', (me) =>
-    operator(me, dom0.client, traffic, {
+    operator(me, world.connect('operator'), traffic, {
       atRequests,
       file: STORE_BINARY,
       version: format === 'v1' ? 1 : 2,
@@ -154,6 +155,11 @@ function run(request: RunRequest): RunResult {
   );
 
   writers.push(lu);
+  writers.push(
+    dom0.os.start('hotplug', (me) =>
+      hotplug(me, traffic, { thinkNsMax: 300_000, connect: (program) => world.connect(program) }),
+    ),
+  );
 
   const nodes: SeenNode[] = [];
   let finished = false;

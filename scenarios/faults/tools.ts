@@ -1,7 +1,35 @@
+import { LIBXENSTORE_HABITS, type Me, type SocketHabits, strings, XS, type XsSocket } from '../../guests/index.ts';
+import type { Actor } from '../../sim/index.ts';
 import type { FaultRule } from './rule.ts';
 
 /** Each death of a toolstack leaves one domain fewer to make traffic. */
 const DEATHS_MAX = 3;
+
+/** A tool that is killed writes slowly: there is a moment between two octets of its request. */
+const KILLED_HABITS: SocketHabits = { ...LIBXENSTORE_HABITS, tornOneIn: 1, tornNsMax: 40_000 };
+/** It is dead by then, its answer there or not. */
+const KILLED_NS_MAX = 60_000;
+
+/** A short-lived tool of dom0 asks for something that others would notice, and dies before it has an answer. */
+function* killed(me: Me, client: XsSocket, died: (detail: string) => void): Actor {
+  const { draws } = me;
+  const path = `/tool/killed-${draws.below(3)}`;
+  const [type, payload] = draws.pick([
+    [XS.WRITE, strings(path, 'x'.repeat(draws.below(2_000)))],
+    [XS.RM, strings(path)],
+    [XS.WATCH, strings('/local/domain', me.name)],
+    [XS.TRANSACTION_START, strings('')],
+    [XS.DIRECTORY, strings('/local/domain')],
+  ] as const);
+  const pending = client.submit(me, type, payload);
+  const deadline = draws.below(KILLED_NS_MAX);
+  for (let waited = 0; waited < deadline && pending.reply === undefined; waited += 1_000) yield 1_000;
+  const whole = 16 + payload.length;
+  const { octetsSent } = client;
+  if (pending.reply === undefined)
+    died(octetsSent < whole ? `after ${octetsSent} of ${whole} octets` : 'before its answer');
+  client.close();
+}
 
 /** Faults of the daemon's updates and of dom0's tools. */
 export const TOOL_RULES: readonly FaultRule[] = [
@@ -54,6 +82,29 @@ export const TOOL_RULES: readonly FaultRule[] = [
           deaths++;
           injected('');
           return true;
+        },
+      };
+    },
+  },
+  {
+    id: 'INJ-T9',
+    what: 'a short-lived tool is killed between two octets of its request, or before its answer',
+    mustHold: 'the store drops its connection, and what it had not said whole never was',
+    oneIn: [1, 6],
+    arm: ({ world, draws, strikes, injected }) => {
+      let tools = 0;
+      return {
+        now: {
+          everyNs: [100_000, 400_000],
+          act: () => {
+            if (!strikes()) return;
+            const name = `killed-${++tools}`;
+            world.dom0.os.start(
+              name,
+              (me) => killed(me, world.connect(name, KILLED_HABITS), injected),
+              draws.below(5_000),
+            );
+          },
         },
       };
     },

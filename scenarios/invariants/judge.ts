@@ -47,6 +47,8 @@ class Judge {
   #readingSince = Number.POSITIVE_INFINITY;
   /** Where the store's process stands; from 'dumped' on, the next thing it does to a connection is the successor's. */
   #phase: 'serving' | 'dumped' | 'taken over' = 'serving';
+  /** Per connection, its last RESET_WATCHES. */
+  readonly #resetAt = new Map<number, number>();
   /** The last `live-update -s` that was seen in a ring. */
   #updating: Request | undefined;
 
@@ -98,6 +100,7 @@ class Judge {
         if (this.#unnoticed.size > 0) this.#notice(r);
         checkSnapshot(r, this.#readingSince, this.#model, this.#evidence);
         break;
+      case 'close': // what the store has not read it never will: nothing changes before it closes its own end
       case 'sent':
       case 'got':
         break;
@@ -183,6 +186,10 @@ class Judge {
     const begun = startedBy(peer, request, actual);
     if (begun !== undefined) this.#stale.started(begun, request);
     if (request.crossedUpdate) markCrossed(begun, this.#history.transactionPolicy);
+    if (request.type === Op.RESET_WATCHES && committed) this.#resetAt.set(request.conn, request.seq);
+    // 1. START is served at once, although an update is pending. 2. RESET_WATCHES drops its transaction. 3. Its reply is written.
+    const wasReset = request.isPutAside && (this.#resetAt.get(request.conn) ?? -1) > request.seq;
+    if (begun !== undefined && wasReset) begun.isDoubtful = true;
     if (committed) this.#noteDomainOp(peer, request);
     this.#deliver(request, request);
     if (isAside) return;
@@ -228,14 +235,19 @@ class Judge {
     if (!releasing.isNeighbour) this.#boxes[releasing.request.conn]!.reply(releasing.request, false);
   }
 
-  /** The ring of `domid` comes right behind that of `peer` in the store's list, as far as rings are concerned. */
+  /** The ring of `domid` comes right behind the connection of `peer` in the store's list. */
   #isNeighbour(peer: Peer, domid: number): boolean {
     const all = [...this.#model.peers.values()];
-    return all[all.indexOf(peer) + 1]?.domid === domid;
+    const next = all[all.indexOf(peer) + 1];
+    return next?.domid === domid && !next.isSocket;
   }
 
   #opened(conn: number, at: Moment): void {
     const { epoch } = this.#lines[conn]!;
+    if (epoch.isSocket === true) {
+      this.#model.accept(conn, epoch.domid, epoch.name);
+      return;
+    }
     const older = this.#model.introduced(epoch.domid);
     if (older !== undefined) this.#close(older.conn, at);
     this.#introducing = undefined;
@@ -255,8 +267,12 @@ class Judge {
       this.#updated(at);
       this.#phase = 'taken over';
     }
-    const { domid } = this.#lines[conn]!.epoch;
+    const { domid, isSocket } = this.#lines[conn]!.epoch;
     this.#boxes[conn]!.close();
+    if (isSocket === true) {
+      this.#model.hangUp(conn, at.seq);
+      return;
+    }
     if (this.#introducing === domid) {
       this.#close(conn, at); // INTRODUCE once more: the port changes, nothing else
       return;

@@ -1,5 +1,5 @@
 import type { Epoch, History, HistoryRecord } from '../history.ts';
-import { type Framed, frame, OctetLog, RING_OCTETS } from '../oracles/wire.ts';
+import { type Framed, frame, OctetLog, RING_OCTETS, SOCKET_OCTETS } from '../oracles/wire.ts';
 
 /** A request as the store consumed it, with the reply that was found for it. */
 export interface Request {
@@ -30,6 +30,8 @@ export type Got = Extract<HistoryRecord, { readonly kind: 'got' }>;
 export interface Line {
   readonly epoch: Epoch;
   readonly name: string;
+  /** Octets that each of its directions can hold. */
+  readonly capacity: number;
   readonly published: { readonly req: OctetLog; readonly rsp: OctetLog };
   readonly consumed: { readonly req: OctetLog; readonly rsp: OctetLog };
   readonly sent: Sent[];
@@ -44,11 +46,13 @@ export interface Line {
   openSeq: number;
   /** When the store let go of it; infinity: never. */
   detachSeq: number;
+  /** When the program closed its end; infinity: never, as for any ring. */
+  closeSeq: number;
   /** When it was ended by a header that announced too much; infinity: never. */
   ignoredSeq: number;
-  /** Its domain runs at the end of the history: it can be expected to take what is sent to it. */
+  /** Its domain runs at the end of the history, and its program has not closed it: it can be expected to take what is sent to it. */
   isAliveAtEnd: boolean;
-  /** Its reply ring is full at the end: the guest reads nothing. */
+  /** Its reply ring or the socket's buffer is full at the end: the client reads nothing. */
   isStalled: boolean;
 }
 
@@ -77,6 +81,9 @@ export function collectLines(history: History): Line[] {
       case 'detach':
         lines[r.conn]!.detachSeq = r.seq;
         break;
+      case 'close':
+        lines[r.conn]!.closeSeq = r.seq;
+        break;
       case 'life':
         note(stopped, r);
         break;
@@ -94,9 +101,9 @@ export function collectLines(history: History): Line[] {
     line.requests = frame(line.consumed.req).messages.map((m) => toRequest(line, m, actors.get(m.end) ?? line.name));
     line.ignoredSeq = line.requests.find((r) => r.isOverlong)?.seq ?? Number.POSITIVE_INFINITY;
     if (line.epoch.isHostile) continue;
-    line.isAliveAtEnd = line.detachSeq === Number.POSITIVE_INFINITY && stopped.get(line.epoch.uniqueId) !== true;
-    line.isStalled =
-      line.detachSeq === Number.POSITIVE_INFINITY && line.published.rsp.end - line.consumed.rsp.end >= RING_OCTETS;
+    const isOpen = line.detachSeq === Number.POSITIVE_INFINITY && line.closeSeq === Number.POSITIVE_INFINITY;
+    line.isAliveAtEnd = isOpen && stopped.get(line.epoch.uniqueId) !== true;
+    line.isStalled = isOpen && line.published.rsp.end - line.consumed.rsp.end >= line.capacity;
   }
   return lines;
 }
@@ -107,6 +114,7 @@ function newLine(epoch: Epoch): Line {
   return {
     epoch,
     name: epoch.name,
+    capacity: epoch.isSocket === true ? SOCKET_OCTETS : RING_OCTETS,
     published: pair(),
     consumed: pair(),
     sent: [],
@@ -117,6 +125,7 @@ function newLine(epoch: Epoch): Line {
     outputRest: 0,
     openSeq: never,
     detachSeq: never,
+    closeSeq: never,
     ignoredSeq: never,
     isAliveAtEnd: false,
     isStalled: false,
@@ -146,7 +155,9 @@ function toRequest(line: Line, m: Framed, actor: string): Request {
 
 /** A domain that is introduced once more begins a new epoch; the older one ends, whether or not its port was let go of first. */
 function endOlder(lines: readonly Line[], line: Line, seq: number): void {
+  if (line.epoch.isSocket === true) return;
   for (const older of lines) {
+    if (older.epoch.isSocket === true) continue;
     const isOlder = older !== line && older.epoch.domid === line.epoch.domid && older.openSeq < seq;
     if (isOlder && older.detachSeq > seq) older.detachSeq = seq;
   }

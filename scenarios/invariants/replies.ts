@@ -12,7 +12,7 @@ export const SOURCE = 'docs/misc/xenstore.txt; store.md 1.6; guests.md 6.4 INV-R
 export function pairReplies(history: History, lines: readonly Line[], evidence: Evidence): void {
   const found = evidence.replies;
   const updates = history.records.filter((r) => r.kind === 'liveUpdate').map((r) => r.seq);
-  const pending = pendingSpans(lines, updates);
+  const all: OpenRequests[] = [];
   for (const line of lines) {
     const open = new OpenRequests(line.requests);
     for (const reply of line.output) {
@@ -21,8 +21,11 @@ export function pairReplies(history: History, lines: readonly Line[], evidence: 
       found.count('replies');
       pairOne(line, open, reply, found);
     }
-    for (const request of line.requests) judgeOrder(request, open, updates, pending, found);
+    all.push(open);
   }
+  const pending = pendingSpans(lines, updates);
+  for (const [conn, line] of lines.entries())
+    for (const request of line.requests) judgeOrder(request, all[conn]!, updates, pending, found);
 }
 
 /** Requests without a reply, oldest first. */
@@ -86,12 +89,19 @@ function pairOne(line: Line, open: OpenRequests, reply: Framed, found: Findings)
   }
 }
 
-/** From the start of a live update, as far as it can be seen in a ring, to its end. */
+/** While a live update is pending, as far as its requests show: from `-f` on, until it is done, given up with an answer to `-s`,
+ *  or over with the connection that asked for it (store.md 9.2, 9.3). */
 function pendingSpans(lines: readonly Line[], updates: readonly number[]): readonly { from: number; to: number }[] {
-  const starts = lines.flatMap((l) =>
-    l.requests.filter((r) => r.type === Op.CONTROL && r.payload.startsWith('live-update\0')),
-  );
-  return starts.map((s) => ({ from: s.seq, to: updates.find((u) => u > s.seq) ?? Number.POSITIVE_INFINITY }));
+  const never = Number.POSITIVE_INFINITY;
+  return lines.flatMap((line) => {
+    const asked = line.requests.filter((r) => r.type === Op.CONTROL && r.payload.startsWith('live-update\0'));
+    return asked.map((r, i) => {
+      const goesOn = r.reply?.type === Op.CONTROL && r.reply.payload === 'OK\0' && !r.payload.includes('\0-s\0');
+      const said = goesOn ? asked[i + 1]?.seq : r.reply?.first.seq;
+      const done = updates.find((u) => u > r.seq);
+      return { from: r.seq, to: Math.min(said ?? never, done ?? never, line.detachSeq) };
+    });
+  });
 }
 
 function judgeOrder(
@@ -108,7 +118,7 @@ function judgeOrder(
   if (request.type === Op.CONTROL) return; // answered when it is done: `live-update -s` by the next instance (store.md 9.3)
   if (request.type === Op.TRANSACTION_START) {
     // 1. An update is pending. 2. START arrives and is put aside. 3. Requests behind it are served and answered. 4. The update
-    // is done or given up, START runs. Sockets are not in the history, so a pending update may show only by its end.
+    // is done or given up, START runs. Who asked for the update may not be in the history: then it shows only by its end.
     request.crossedUpdate = updates.some((u) => u > request.seq && u < reply.first.seq);
     if (request.crossedUpdate || pending.some((p) => p.from < request.seq && request.seq < p.to)) {
       request.isPutAside = true;

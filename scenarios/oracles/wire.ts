@@ -47,6 +47,8 @@ export const ERROR_NAMES: ReadonlySet<string> = new Set(
 export const HEADER_OCTETS = 16;
 export const PAYLOAD_MAX = 4096;
 export const RING_OCTETS = 1024;
+/** What one direction of a socket holds. Source: net.core.wmem_default. */
+export const SOCKET_OCTETS = 212_992;
 
 /** A place in the history. */
 export interface Moment {

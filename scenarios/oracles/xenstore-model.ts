@@ -23,6 +23,8 @@ export interface Peer {
   readonly name: string;
   readonly domid: number;
   readonly isPriv: boolean;
+  /** Its domid is that of the store's domain, where there may be any number of these beside a ring. */
+  readonly isSocket: boolean;
   target: number | undefined;
   readonly transactions: Map<number, Transaction>;
 }
@@ -52,7 +54,7 @@ export class XenstoreModel {
   readonly compat: '4.22' | '4.17';
   readonly tree = new LiveTree();
   readonly watches = new WatchTable();
-  /** Ring connections in use, in order of introduction. */
+  /** Connections in use, in the order in which they were introduced or accepted. */
   readonly peers = new Map<number, Peer>();
   /** Writes of transactions that came to nothing, to be recognised should they show up: by name. */
   readonly aborted = new Map<string, { value: string; what: string }[]>();
@@ -161,8 +163,18 @@ export class XenstoreModel {
 
   /** A ring came into use. */
   open(conn: number, domid: number, name: string): void {
-    this.peers.set(conn, { conn, name, domid, isPriv: domid === 0, target: undefined, transactions: new Map() });
+    this.#connect(conn, domid, name, false);
     this.domains.alive(domid);
+  }
+
+  /** A socket came into use. */
+  accept(conn: number, domid: number, name: string): void {
+    this.#connect(conn, domid, name, true);
+  }
+
+  #connect(conn: number, domid: number, name: string, isSocket: boolean): void {
+    const isPriv = domid === 0;
+    this.peers.set(conn, { conn, name, domid, isPriv, isSocket, target: undefined, transactions: new Map() });
   }
 
   /** INTRODUCE succeeded: the first one is announced, a repeated one only resets the connection. Source: store.md 2.4, 2.5. */
@@ -193,6 +205,12 @@ export class XenstoreModel {
     this.purge(peer.domid, seq);
     for (const other of this.peers.values()) if (other.target === peer.domid) other.target = undefined;
     this.#announce('@releaseDomain', peer.domid);
+  }
+
+  /** The store closed a socket: its watches and transactions go, no node does, and nobody is told. Source: store.md 1.4. */
+  hangUp(conn: number, seq: number): void {
+    this.reset(conn, seq, 'end of the connection');
+    this.peers.delete(conn);
   }
 
   /** The store dropped a domain: its nodes go with events, its entries without. */
@@ -226,8 +244,9 @@ export class XenstoreModel {
     }
   }
 
+  /** The ring of a domain, if it is introduced. */
   introduced(domid: number): Peer | undefined {
-    for (const peer of this.peers.values()) if (peer.domid === domid) return peer;
+    for (const peer of this.peers.values()) if (peer.domid === domid && !peer.isSocket) return peer;
     return undefined;
   }
 

@@ -155,6 +155,7 @@ function recordText(result: RunResult, record: HistoryRecord): string {
       return `${time} ${name} got type ${record.type} req_id ${record.reqId} tx ${record.txId} ${octetText(record.payload)}`;
     case 'open':
     case 'detach':
+    case 'close':
       return `${time} ${name} ${record.kind}`;
     case 'life':
       return `${time} domain ${record.domid} ${record.what}`;
