@@ -1,10 +1,12 @@
 import {
+  CONSOLE_CONNECTION,
   type Domain,
   type Frame,
   GNTTAB_RESERVED_CONSOLE,
   GNTTAB_RESERVED_XENSTORE,
   type Port,
   type Result,
+  XENCONSOLE_DISCONNECTED,
 } from '../../sim/index.ts';
 import type { GuestOs } from '../os.ts';
 
@@ -49,6 +51,7 @@ export function seedRings(
 ): BuiltDomain {
   const ring = domain.memory.alloc();
   const page = domain.memory.alloc();
+  page.bytes[CONSOLE_CONNECTION] = XENCONSOLE_DISCONNECTED; // CON-5
   os.hyper.seedGrant(domain.domid, GNTTAB_RESERVED_CONSOLE, daemons.consoleDomid, page);
   os.hyper.seedGrant(domain.domid, GNTTAB_RESERVED_XENSTORE, daemons.storeDomid, ring);
   return { domain, ring, port: ports.store, console: { ring: page, port: ports.console } };

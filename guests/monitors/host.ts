@@ -13,8 +13,8 @@ export interface MonitorHost {
   readonly os: GuestOs;
   readonly traffic: Traffic;
   readonly pace: Pace;
-  /** Open a connection to the store; called again when one is broken, by those who do that (MT-3). */
-  readonly connect: () => Session;
+  /** A program, by its name, opens a connection to the store; again when one is broken, if it does that (MT-3). */
+  readonly connect: (program: string) => Session;
 }
 
 export interface Session {
@@ -40,6 +40,7 @@ export const LIST_NS = (count: number): number => 1_500 + 60 * count;
 
 /** What one monitor does; the loop around it is `watchDomains`. */
 export interface DomainWatcher {
+  readonly program: string;
   /** Tokens of the watches of both special paths. */
   readonly specialToken: string;
   /** Look at the list of domains, as after every special event (MT-1). */
@@ -57,7 +58,7 @@ const RESTART_SECONDS = 5;
 export function* watchDomains(me: Me, host: MonitorHost, watcher: DomainWatcher): Actor {
   const { traffic, os, pace } = host;
   for (;;) {
-    const session = host.connect();
+    const session = host.connect(watcher.program);
     const xs = new Xs(session.link, me);
     const queue: EventQueue = { events: [], me };
     watcher.reset();

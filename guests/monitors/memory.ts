@@ -21,6 +21,7 @@ const RRDD_KEYS = ['memory/dynamic-max', 'memory/dynamic-min', 'memory/target', 
 
 /** A program that mirrors a few keys of every domain that is not shut down: it reads each one when it fires. */
 export class KeyMirror implements DomainWatcher {
+  readonly program: string;
   readonly specialToken: string;
   readonly #host: MonitorHost;
   readonly #keys: readonly string[];
@@ -30,6 +31,7 @@ export class KeyMirror implements DomainWatcher {
 
   constructor(host: MonitorHost, name: string, keys: readonly string[]) {
     this.#host = host;
+    this.program = name;
     this.specialToken = name;
     this.#keys = keys;
   }
@@ -92,10 +94,10 @@ export function squeezed(host: MonitorHost): {
   const watching = mirror.start();
   const balancing = host.os.start('squeezed/balance', function* (me): Actor {
     const { os, traffic, pace } = host;
-    let session = host.connect();
+    let session = host.connect('squeezed/balance');
     yield* firstBeat(os, me, traffic, pace, BALANCE_SECONDS);
     while (!traffic.stopping) {
-      if (!session.isOpen()) session = host.connect();
+      if (!session.isOpen()) session = host.connect('squeezed/balance');
       const xs = new Xs(session.link, me);
       for (const domid of mirror.domids) {
         const target = mirror.values.get(`/local/domain/${domid}/memory/target`);
@@ -125,6 +127,7 @@ const SIGNIFICANT_KB = 150 * 1024;
  * Source: qubes-core-admin, qubes/tools/qmemmand.py, qubes/qmemman/systemstate.py.
  */
 export class Qmemmand implements DomainWatcher {
+  readonly program = 'qmemmand';
   readonly specialToken = 'domain_list_changed';
   readonly #host: MonitorHost;
   #targets = new Map<string, number>();

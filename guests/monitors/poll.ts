@@ -16,7 +16,7 @@ export interface PollPlan {
 /** A statistics collector without watches: lists all domains every so often, and reads what it wants to know of each. */
 export function* pollMonitor(me: Me, host: MonitorHost, plan: PollPlan): Actor {
   const { os, traffic, pace } = host;
-  const { link } = host.connect();
+  const { link } = host.connect('poll');
   const xs = new Xs(link, me);
   yield* firstBeat(os, me, traffic, pace, plan.seconds);
   while (!traffic.stopping) {

@@ -73,7 +73,7 @@ function hostMonitors(host: MonitorHost, mix: HostMix): Me[] {
   const { watchAll } = mix;
   if (watchAll !== undefined)
     os.start('watch-all', (me) =>
-      monitor(me, host.connect().link, traffic, {
+      monitor(me, host.connect('watch-all').link, traffic, {
         watches: [{ path: '/local/domain' }],
         readsEvents: false,
         ...watchAll,

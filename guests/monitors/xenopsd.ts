@@ -66,6 +66,7 @@ interface Watched {
  * Source: xen-api, ocaml/xenopsd/xc/xenops_server_xen.ml, ocaml/libs/ezxenstore/watch/ez_xenstore_watch.ml.
  */
 export class Xenopsd implements DomainWatcher {
+  readonly program = 'xenopsd';
   readonly specialToken = '';
   readonly #host: MonitorHost;
   #domains = new Map<Domid, Listed>();
@@ -83,11 +84,11 @@ export class Xenopsd implements DomainWatcher {
     this.#host = host;
   }
 
-  /** Start both threads; `name` is unique in a run. */
-  start(name = 'xenopsd'): Me {
+  /** Start both threads. */
+  start(): Me {
     const { os } = this.#host;
-    this.#updater = os.start(`${name}/updates`, (me) => this.#update(me));
-    return os.start(name, (me) => watchDomains(me, this.#host, this));
+    this.#updater = os.start(`${this.program}/updates`, (me) => this.#update(me));
+    return os.start(this.program, (me) => watchDomains(me, this.#host, this));
   }
 
   /** Domids that are watched, ascending. */
@@ -177,7 +178,7 @@ export class Xenopsd implements DomainWatcher {
         continue;
       }
       this.#updates.delete(domid);
-      if (session?.isOpen() !== true) session = this.#host.connect();
+      if (session?.isOpen() !== true) session = this.#host.connect(`${this.program}/updates`);
       this.looks++;
       const xs = new Xs(session.link, me);
       const home = `/local/domain/${domid}`;
