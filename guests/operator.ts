@@ -15,6 +15,8 @@ export interface OperatorPlan {
   readonly version: number;
   readonly force: boolean;
   readonly timeoutSeconds: number;
+  /** How often the operator looks how far the traffic is, ns: at least, and up to so much more. Left out: often. */
+  readonly lookNs?: readonly [least: number, more: number];
   /** Called with each answer to `-s`. */
   readonly answered: (n: number, answer: string) => void;
 }
@@ -22,9 +24,10 @@ export interface OperatorPlan {
 /** dom0's administrator: `xenstore-control live-update`, in its three messages (store.md 9.2). */
 export function* operator(me: Me, client: XsLink, traffic: Traffic, plan: OperatorPlan): Actor {
   const xs = new Xs(client, me);
+  const [least, more] = plan.lookNs ?? [3_000, 4_000];
   let n = 0;
   for (const at of plan.atRequests) {
-    while (traffic.requests < at && !traffic.stopping) yield 3_000 + me.draws.below(4_000);
+    while (traffic.requests < at && !traffic.stopping) yield least + me.draws.below(more);
     n++;
     yield me.draws.below(20_000);
     const armed = yield* xs.call(XS.CONTROL, strings('live-update', '-f', plan.file));

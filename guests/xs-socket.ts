@@ -22,6 +22,8 @@ export interface SocketHabits {
   readonly tornOneIn: number;
   /** Longest absence between the two parts, ns. */
   readonly tornNsMax: number;
+  /** What the program does before it asks for something, ns; left out: nothing that takes time. */
+  readonly workNs?: readonly [min: number, max: number];
 }
 
 export const LIBXENSTORE_HABITS: SocketHabits = { unwatchFilter: false, tornOneIn: 0, tornNsMax: 0 };
@@ -110,6 +112,8 @@ export class XsSocket implements XsLink {
   }
 
   *request(me: Me, type: number, payload: Uint8Array, txId = 0): Actor<Reply> {
+    const { workNs } = this.#habits;
+    if (workNs !== undefined) yield me.draws.between(workNs[0], workNs[1]);
     return yield* this.answer(this.submit(me, type, payload, txId));
   }
 

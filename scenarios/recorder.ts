@@ -151,7 +151,7 @@ export class Recorder {
   }
 
   #port(event: TraceEvent & { kind: 'port' }): void {
-    if (event.domid !== this.#storeDomid) return;
+    if (event.domid !== this.#storeDomid || !this.#isStoresDoing()) return;
     if (event.what === 'bind') {
       const conn = this.#begin(event.remoteDomid);
       if (conn !== undefined) this.#ports.set(event.port, conn);
@@ -163,6 +163,12 @@ export class Recorder {
       if (this.#rings.get(epoch.domid)?.conn === conn) this.#rings.delete(epoch.domid);
       this.#add({ kind: 'detach', conn });
     }
+  }
+
+  /** Other programs of the store's domain have ports of their own. What nobody's step does is the store's start. */
+  #isStoresDoing(): boolean {
+    const { running } = this.#machine.scheduler;
+    return running === undefined || running.name.endsWith('/xenstored');
   }
 
   /** A new epoch of the domain's ring; `undefined`: no such domain. */

@@ -72,6 +72,8 @@ export class Scheduler {
   #isHalted = false;
   nowNs = 0;
   steps = 0;
+  /** The task whose step this is; `undefined` between steps, and in what a timer does. */
+  running: Task | undefined = undefined;
   /** Called before each step of a task; who checks the machine listens. */
   onStep: ((task: Task) => void) | undefined = undefined;
 
@@ -153,7 +155,9 @@ export class Scheduler {
       this.steps++;
       if (this.onStep !== undefined) this.onStep(task);
       this.#trace.step(task.id, this.nowNs);
+      this.running = task;
       const result = task.actor.next();
+      this.running = undefined;
       if (result.done === true) {
         task.state = 'done';
         return;

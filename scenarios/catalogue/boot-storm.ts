@@ -18,11 +18,11 @@ const REQUESTS_A_BOOT = 400;
 /** First sector of xvda, and xvda's number. */
 const XVDA = 51_712;
 /** How often a program looks whether all devices are there, ns. */
-const POLL_NS = 1_000_000;
+const POLL_NS = 20_000_000;
 const BLK_LOAD = { first: 0, sectors: 256, inFlightMax: 3, thinkNsMax: 20_000, asked: () => {} } as const;
 const NET_LOAD = { windowMax: 2, thinkNsMax: 50_000, asked: () => {} } as const;
 /** Between two domains of one builder: user, scheduler, disk (guests.md 4.2), ns. */
-const PAUSE_NS_MAX = 30_000_000;
+const PAUSE_NS = [100_000_000, 400_000_000] as const;
 
 export const bootStorm: Scenario = {
   name: 'boot-storm',
@@ -139,7 +139,7 @@ function run(request: RunRequest): RunResult {
   });
   function* builder(me: Me): Actor {
     for (let slot = next++; slot < domains; slot = next++) {
-      yield me.draws.below(PAUSE_NS_MAX);
+      yield me.draws.between(...PAUSE_NS);
       const xl = tools.process(`xl-create-${slot}`);
       const created = yield* createDomain(
         me,

@@ -1,4 +1,4 @@
-import type { XsSocket } from '../../guests/index.ts';
+import { LIBXENSTORE_HABITS, type XsSocket } from '../../guests/index.ts';
 import {
   type Device,
   DomidHistory,
@@ -12,6 +12,8 @@ import type { World } from '../world.ts';
 
 /** A script's own work beside its accesses of the store: `ip link`, `losetup`. */
 const SCRIPT_WORK_NS = [100_000, 1_500_000] as const;
+/** Between two requests of a boot sequence (guests.md 4.6). */
+const WORK_NS = [200_000, 2_000_000] as const;
 /** fork, exec, the dynamic linker and opening the socket. */
 const PROCESS_NS = [50_000, 300_000] as const;
 
@@ -53,7 +55,7 @@ export class Dom0Tools {
 
   /** A process: its connection and its libxl. */
   process(name: string): Libxl {
-    return new Libxl(this.#world.dom0.os, this.#world.connect(name), {
+    return new Libxl(this.#world.dom0.os, this.#world.connect(name, { ...LIBXENSTORE_HABITS, workNs: WORK_NS }), {
       hotplug: this.#hotplug,
       scriptHost: this.#scriptHost,
       history: this.#history,

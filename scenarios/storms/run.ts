@@ -8,6 +8,9 @@ import { STORE_BINARY, type World } from '../world.ts';
 /** How often a run is asked whether it has ended, virtual ns. */
 const SLICE_NS = 5_000_000;
 
+/** How often the operator looks how far the storm is, ns: rarely, as storms last long. */
+const LOOK_NS = [100_000, 1_000_000] as const;
+
 /** A scenario whose work ends by itself: when all of it is done, everything is read and judged. */
 export interface Storm {
   readonly scenario: string;
@@ -35,6 +38,7 @@ export function startOperator(
       version: request.format === 'v1' ? 1 : 2,
       force: false,
       timeoutSeconds: 0,
+      lookNs: LOOK_NS,
       answered: (n, answer) => {
         answers[n - 1] = answer;
       },
