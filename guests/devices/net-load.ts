@@ -31,6 +31,12 @@ const BODY_MAX = 3 * 4096 - HEAD_BYTES;
 const PATIENCE_NS = 20_000_000;
 const ASKS_MAX = 8;
 
+/** The kernel's timers. */
+export interface Clock {
+  readonly nowNs: number;
+  at(dueNs: number, run: () => void): void;
+}
+
 interface Unacked {
   readonly number: number;
   readonly packet: Uint8Array;
@@ -42,8 +48,17 @@ interface Unacked {
  * Sends data packets to its peers, one peer after another, never more under way than their buffers can hold; acknowledges
  * what it gets. Goes on acknowledging when its own are done.
  */
-export function* netLoad(me: Me, nic: Netfront, nowNs: () => number, plan: NetPlan): Actor {
+export function* netLoad(me: Me, nic: Netfront, clock: Clock, plan: NetPlan): Actor {
   const { draws } = me;
+  let alarmNs = 0;
+  const sleep = () => {
+    const { nowNs } = clock;
+    if (alarmNs <= nowNs) {
+      alarmNs = nowNs + PATIENCE_NS / 20;
+      clock.at(alarmNs, () => me.wake());
+    }
+    return PARK;
+  };
   const inbox: Uint8Array[] = [];
   nic.received = (packet) => {
     inbox.push(packet);
@@ -95,7 +110,7 @@ export function* netLoad(me: Me, nic: Netfront, nowNs: () => number, plan: NetPl
       yield PARK;
       continue;
     }
-    const now = nowNs();
+    const now = clock.nowNs;
     const late = unacked.find((u) => now - u.sinceNs > PATIENCE_NS);
     if (!isKnown) {
       if (now - askedNs > PATIENCE_NS / 20) {
@@ -127,8 +142,7 @@ export function* netLoad(me: Me, nic: Netfront, nowNs: () => number, plan: NetPl
       yield draws.below(plan.thinkNsMax);
       continue;
     }
-    // Nothing to do before an answer comes; a time-out looks again.
-    yield 20_000 + draws.below(10_000);
+    yield sleep();
   }
   if (!isFinished) plan.finished();
 }
