@@ -1,3 +1,4 @@
+export { type BlkPlan, blkLoad } from './blk-load.ts';
 export { BlkbackDriver, type BlkbackOptions } from './blkback.ts';
 export { Blkfront, BlkfrontDriver, type BlkfrontOptions, type BlkIo, type PendingIo } from './blkfront.ts';
 export { Bridge, type BridgePort } from './bridge.ts';
@@ -5,11 +6,10 @@ export { XenBus } from './bus.ts';
 export { BlockDevices, Disk, type DiskSpeed } from './disk.ts';
 export { GrantPool } from './grant-pool.ts';
 export { DeviceKernel } from './kernel.ts';
+export { type NetPlan, netLoad } from './net-load.ts';
 export { NetbackDriver, type NetbackOptions } from './netback.ts';
 export { Netfront, NetfrontDriver, type NetfrontOptions } from './netfront.ts';
 export type { BlkOp, DeviceEvent, DeviceName, DeviceNews, DeviceObserver, Packet, Side } from './observer.ts';
 export { ETH_HLEN, packetOf, SECTOR_BYTES, sectorSums, sumOf } from './sums.ts';
 export { type Driver, type DriverInstance, XenbusDevice } from './xenbus.ts';
 export { parseState, XenbusState } from './xenbus-state.ts';
-export { type BlkPlan, blkLoad } from './blk-load.ts';
-export { type NetPlan, netLoad } from './net-load.ts';

@@ -20,7 +20,20 @@ describe('a disk', () => {
     until(host, () => guest.disks.length === 1);
     const [disk] = guest.disks;
     if (disk === undefined) throw new Error('no disk');
-    run(host, 'load', (me) => blkLoad(me, disk, { first: 0, sectors: 512, requests: 300, inFlightMax: 8, thinkNsMax: 2_000, asked: () => {} }), guest.os);
+    run(
+      host,
+      'load',
+      (me) =>
+        blkLoad(me, disk, {
+          first: 0,
+          sectors: 512,
+          requests: 300,
+          inFlightMax: 8,
+          thinkNsMax: 2_000,
+          asked: () => {},
+        }),
+      guest.os,
+    );
     const done = host.events.filter((e) => e.what === 'completed');
     expect(done).toHaveLength(300);
     expect(done.every((e) => e.what === 'completed' && e.ok)).toBe(true);
