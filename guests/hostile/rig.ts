@@ -1,7 +1,7 @@
 import { type Actor, ERROR as ERROR_AT, GNTTAB_RESERVED_XENSTORE } from '../../sim/index.ts';
 import { type OpName, XS } from '../../store/wire.ts';
+import type { BuiltDomain } from '../libxl/index.ts';
 import type { GuestOs, Me } from '../os.ts';
-import type { BuiltDomain } from '../toolstack.ts';
 import { pauseAfter, type RawMessage, RawRing, requestOctets, said } from './raw-ring.ts';
 
 export type StoreVersion = '4.22' | '4.17';

@@ -2,7 +2,7 @@ import type { Actor } from '../../sim/index.ts';
 import type { Me } from '../os.ts';
 import { Call } from './call.ts';
 import type { Tally } from './counted-link.ts';
-import { type Created, type CreateHooks, domainCreate } from './create.ts';
+import { type Created, type CreateHooks, domainCreate, domainUnpause } from './create.ts';
 import { type DestroyHooks, domainDestroy } from './destroy.ts';
 import { deviceAdd } from './device-add.ts';
 import type { Device, DeviceName } from './device-kinds.ts';
@@ -27,6 +27,11 @@ export function* createDomain(
   const created = yield* domainCreate(call, plan, hooks);
   if (created.rc !== 'died') call.leave(); // a dead process does nothing more, in none of its parts
   return { ...created, ...call.tally };
+}
+
+/** `xl unpause`. */
+export function unpauseDomain(me: Me, xl: Libxl, domid: number): Actor<Outcome> {
+  return operation(me, xl, (call) => domainUnpause(call, domid));
 }
 
 /** `xl destroy`. */

@@ -5,6 +5,8 @@ import type { EventQueue, Pending, Reply, XsLink } from '../xs-link.ts';
 /** What an operation has cost so far, those who did parts of it side by side included. */
 export interface Tally {
   requests: number;
+  /** Transactions that were done. */
+  commits: number;
   /** Transactions that had to be done again. */
   conflicts: number;
 }
@@ -65,6 +67,7 @@ export class CountedLink implements XsLink {
     const done = yield* this.#link.transaction(me, body, roundsMax);
     this.#tally.requests += 2 * done.rounds;
     this.#tally.conflicts += done.rounds - 1;
+    if ('value' in done) this.#tally.commits++;
     return done;
   }
 }

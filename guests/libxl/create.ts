@@ -140,8 +140,13 @@ function* phases(call: Call, plan: DomainPlan, hooks: CreateHooks, progress: Pro
   progress.phase = 'C15';
   if (progress.introduced === 'OK') hooks.boot?.(built);
   if (hooks.staysPaused === true) return 0;
+  return yield* domainUnpause(call, domid);
+}
+
+/** Source: libxl_domain_unpause in tools/libs/light/libxl_domain.c. */
+export function* domainUnpause(call: Call, domid: number): Actor<Rc> {
   yield* domainType(call, domid);
-  return hyper.unpause(domid).ok ? 0 : 'ERROR_FAIL';
+  return call.xl.os.hyper.unpause(domid).ok ? 0 : 'ERROR_FAIL';
 }
 
 /** Devices of one kind side by side (TS-1: their transactions are one after the other). */

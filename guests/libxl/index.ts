@@ -1,7 +1,7 @@
-export { addDevice, createDomain, destroyDomain, type Outcome, removeDevice } from './api.ts';
+export { addDevice, createDomain, destroyDomain, type Outcome, removeDevice, unpauseDomain } from './api.ts';
 export { type BuiltDomain, buildDomain, type ReservedRing } from './build.ts';
 export type { Created, CreateHooks, Phase } from './create.ts';
-export type { DestroyHooks } from './destroy.ts';
+export { type DestroyHooks, untilGone } from './destroy.ts';
 export {
   type ConsoleNOptions,
   type ConsoleOptions,
@@ -22,3 +22,4 @@ export { DomidHistory } from './domid-history.ts';
 export type { Hotplug, ScriptAction, ScriptFate, ScriptHost } from './hotplug.ts';
 export { initDom0 } from './init-dom0.ts';
 export { Libxl, type LibxlOptions, type Rc } from './process.ts';
+export { type Mishaps, type ToolstackPlan, toolstack } from './toolstack.ts';

@@ -110,7 +110,6 @@ function run(request: RunRequest): RunResult {
         domains: number('domains'),
         lifeNsMin: 0,
         lifeNsMax: 0,
-        storeDomid: 0,
         mishaps: faults,
         livesForEver: () => true,
         boot: (built, slot) => {

@@ -86,7 +86,6 @@ function run(request: RunRequest): RunResult {
       domains,
       lifeNsMin: 8_000_000,
       lifeNsMax: number('churn') === 1 ? 30_000_000 : 0,
-      storeDomid: 0,
       mishaps: faults,
       livesForEver: (slot) => slot % 3 !== 1,
       boot: (built, slot) => {

@@ -1,0 +1,136 @@
+import { type Actor, DOMID_ANY, type Domain } from '../../sim/index.ts';
+import { textOf as text } from '../../store/octets.ts';
+import { XS } from '../../store/wire.ts';
+import type { GuestOs, Me } from '../os.ts';
+import { strings } from '../payload.ts';
+import type { Traffic } from '../traffic.ts';
+import type { XsLink } from '../xs-link.ts';
+import { Xs } from '../xs-ops.ts';
+import { createDomain, destroyDomain, unpauseDomain } from './api.ts';
+import type { BuiltDomain } from './build.ts';
+import { untilGone } from './destroy.ts';
+import { vbd, vif } from './device-kinds.ts';
+import type { DomainPlan } from './domain-config.ts';
+import { DomidHistory } from './domid-history.ts';
+import { initDom0 } from './init-dom0.ts';
+import { Libxl, type LibxlOptions } from './process.ts';
+
+/** What can happen to a toolstack, and to domains in its hands. */
+export interface Mishaps {
+  /** Asked between two operations: whether the process that builds this domain dies here. */
+  toolstackDies(): boolean;
+  /** Whether the next domain gets the id of the one that has just gone. */
+  reusesDomid(): boolean;
+  beforeIntroduce(domain: Domain): void;
+  beforeDestroy(domain: Domain): void;
+}
+
+export interface ToolstackPlan {
+  /** Domains that live at the same time. */
+  readonly domains: number;
+  /** Shortest and longest life of a domain, ns; then it is destroyed and another is made. Longest 0: they live for ever. */
+  readonly lifeNsMin: number;
+  readonly lifeNsMax: number;
+  /** Whether the domain of this slot is never destroyed. */
+  readonly livesForEver: (slot: number) => boolean;
+  /** Left out: a disk and a nic, and no console. */
+  readonly domain?: (slot: number) => Omit<DomainPlan, 'name' | 'domid'>;
+  /** Left out: there are no backends to wait for, no scripts, and ids may be used again at once. */
+  readonly libxl?: LibxlOptions;
+  /** What comes between the steps; see the faults of scenarios. */
+  readonly mishaps?: Mishaps;
+  /** Load the kernel: start the guest's actors. Called while the domain is paused, after INTRODUCE. */
+  readonly boot: (built: BuiltDomain, slot: number) => void;
+}
+
+/** dom0's hand: creates the shared directories, then one slot actor a domain; ends when they have ended. */
+export function* toolstack(me: Me, os: GuestOs, link: XsLink, traffic: Traffic, plan: ToolstackPlan): Actor {
+  const xs = new Xs(link, me);
+  for (const [path, perms] of [
+    ['/shared', 'b0'],
+    ['/libxl', 'n0'],
+  ] as const) {
+    yield* xs.write(path, '');
+    yield* xs.setPerms(path, [perms]);
+  }
+  yield* initDom0(me, link);
+  const slots: Me[] = [];
+  const gate: Gate = { building: 0 };
+  for (let slot = 0; slot < plan.domains; slot++) {
+    slots.push(os.start(`xl-${slot}`, (own) => slotActor(own, os, link, traffic, plan, slot, gate)));
+  }
+  while (slots.some((slot) => slot.task?.state !== 'done')) yield 50_000;
+}
+
+/** How many domains are being built now. */
+interface Gate {
+  building: number;
+}
+
+/** Builders at the same time: more only make each other's transactions fail (TS-18, MT-2). */
+const BUILDERS_MAX = 2;
+
+/** A disk and a nic. */
+const ORDINARY = { disks: [vbd()], nics: [vif()] };
+
+/** A process that makes a domain, lets it live, and destroys it, again and again. */
+function* slotActor(
+  me: Me,
+  os: GuestOs,
+  link: XsLink,
+  traffic: Traffic,
+  plan: ToolstackPlan,
+  slot: number,
+  gate: Gate,
+): Actor {
+  const { mishaps } = plan;
+  const xl = new Libxl(os, link, {
+    tokenPrefix: `${me.name}:`,
+    hasBackends: false,
+    history: new DomidHistory(0),
+    ...plan.libxl,
+  });
+  let domid = DOMID_ANY;
+  for (let life = 0; !traffic.stopping; life++) {
+    while (gate.building >= BUILDERS_MAX) yield 10_000 + me.draws.below(5_000);
+    gate.building++;
+    const config = { ...(plan.domain?.(slot) ?? ORDINARY), name: `domU${slot}${life === 0 ? '' : `.${life}`}`, domid };
+    const created = yield* createDomain(me, xl, config, {
+      dies: () => mishaps?.toolstackDies() === true,
+      beforeIntroduce: (domain) => mishaps?.beforeIntroduce(domain),
+      staysPaused: true,
+    });
+    gate.building--;
+    traffic.commits += created.commits;
+    traffic.conflicts += created.conflicts;
+    if (created.rc === 'died') return;
+    const { built } = created;
+    if (created.rc !== 0 || built === undefined) {
+      traffic.refused(`${created.rc} in ${created.failedIn}`);
+      if (built === undefined) return;
+      yield* untilGone(os, built.domain.domid);
+      continue;
+    }
+    const { domid: gone } = built.domain;
+    const isServed = yield* isIntroduced(me, link, gone);
+    if (!isServed) traffic.refused(`${created.introduced} at INTRODUCE`);
+    else {
+      plan.boot(built, slot);
+      yield* unpauseDomain(me, xl, gone);
+      if (plan.lifeNsMax === 0 || plan.livesForEver(slot)) return;
+      yield me.draws.between(plan.lifeNsMin, plan.lifeNsMax);
+      if (traffic.stopping) return;
+    }
+    const destroyed = yield* destroyDomain(me, xl, gone, { beforeDestroy: (domain) => mishaps?.beforeDestroy(domain) });
+    traffic.commits += destroyed.commits;
+    traffic.conflicts += destroyed.conflicts;
+    yield* untilGone(os, gone);
+    domid = isServed && mishaps?.reusesDomid() === true ? gone : DOMID_ANY;
+  }
+}
+
+/** libxl does not look at the answer to INTRODUCE. Who starts a guest that needs the store had better ask. */
+function* isIntroduced(me: Me, link: XsLink, domid: number): Actor<boolean> {
+  const reply = yield* new Xs(link, me).call(XS.IS_DOMAIN_INTRODUCED, strings(String(domid)));
+  return reply.error === undefined && text(reply.payload) === 'T\0';
+}
