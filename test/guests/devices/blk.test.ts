@@ -19,6 +19,7 @@ describe('a disk', () => {
     const guest = addGuest(host, 'domU');
     until(host, () => guest.disks.length === 1);
     const [disk] = guest.disks;
+    let left = 300;
     if (disk === undefined) throw new Error('no disk');
     run(
       host,
@@ -26,8 +27,8 @@ describe('a disk', () => {
       (me) =>
         blkLoad(me, disk, {
           first: 0,
-          sectors: 512,
-          requests: 300,
+          end: 512,
+          goesOn: () => left-- > 0,
           inFlightMax: 8,
           thinkNsMax: 2_000,
           asked: () => {},

@@ -19,12 +19,13 @@ describe('two guests on a bridge', () => {
     until(host, () => guests.every((g) => g.nics.length === 1));
     let finished = 0;
     for (const [i, g] of guests.entries()) {
+      let left = 200;
       const [card] = g.nics;
       if (card === undefined) throw new Error('no interface');
       g.os.start('load', (me) =>
         netLoad(me, card, host.world.machine.scheduler, {
           peers: [address(2 - i)],
-          packets: 200,
+          goesOn: () => left-- > 0,
           windowMax: 8,
           thinkNsMax: 2_000,
           asked: () => {},
