@@ -1,3 +1,5 @@
+import type { DeviceEvent } from '../guests/devices/index.ts';
+
 /**
  * The recorded history of a run: what guests put into the shared pages and got out of them, and what the hypervisor did,
  * in one total order. Checkers see this and nothing else: no variable of the store is in it.
@@ -109,6 +111,9 @@ export interface SnapshotNode {
   readonly perms: readonly string[];
 }
 
+/** What an end of a device, or the bridge, said of its work. `seq`: that of the record in `History.records` which it came before. */
+export type DeviceRecord = At & DeviceEvent;
+
 export interface History {
   readonly epochs: readonly Epoch[];
   readonly records: readonly HistoryRecord[];
@@ -116,6 +121,8 @@ export interface History {
   readonly transactionPolicy: 'carry' | 'daemon';
   /** '4.22' or '4.17': which daemon the store imitates. */
   readonly compat: '4.22' | '4.17';
+  /** In a run with devices. */
+  readonly devices?: readonly DeviceRecord[];
 }
 
 /** What a checker says. One family of checks per file under invariants/. */

@@ -1,6 +1,7 @@
+import type { DeviceObserver } from '../guests/devices/index.ts';
 import type { ClientObserver, XsClient, XsSocket } from '../guests/index.ts';
 import { copyOctets, type Machine, RING_BYTES, type TraceEvent } from '../sim/index.ts';
-import type { Epoch, History, HistoryRecord, SnapshotNode } from './history.ts';
+import type { DeviceRecord, Epoch, History, HistoryRecord, SnapshotNode } from './history.ts';
 
 type Body = HistoryRecord extends infer R ? (R extends HistoryRecord ? Omit<R, 'seq' | 'timeNs'> : never) : never;
 
@@ -30,6 +31,7 @@ export class Recorder {
   readonly #storeDomid: number;
   readonly #epochs: Epoch[] = [];
   readonly #records: HistoryRecord[] = [];
+  #devices: DeviceRecord[] | undefined;
   /** Current ring by domid. */
   readonly #rings = new Map<number, Ring>();
   /** By the store's number of the connection. */
@@ -108,12 +110,25 @@ export class Recorder {
     };
   }
 
+  /** Where the ends of devices tell of their work. */
+  get devices(): DeviceObserver {
+    this.#devices ??= [];
+    const devices = this.#devices;
+    return { note: (event) => devices.push({ seq: this.length, timeNs: this.#machine.nowNs, ...event }) };
+  }
+
   snapshot(nodes: readonly SnapshotNode[]): void {
     this.#add({ kind: 'snapshot', nodes });
   }
 
   history(): History {
-    return { epochs: this.#epochs, records: this.#records, transactionPolicy: this.#policy, compat: this.#compat };
+    return {
+      epochs: this.#epochs,
+      records: this.#records,
+      transactionPolicy: this.#policy,
+      compat: this.#compat,
+      ...(this.#devices === undefined ? {} : { devices: this.#devices }),
+    };
   }
 
   get length(): number {

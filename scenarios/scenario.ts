@@ -68,6 +68,8 @@ export interface RunResult {
   readonly updates: readonly UpdateReport[];
   /** What was planned to break, and how often it did; absent in a run without faults. */
   readonly faults?: readonly PlannedFault[];
+  /** What the devices did; absent in a run without any. */
+  readonly devices?: readonly (readonly [what: string, count: number])[];
   readonly verdicts: readonly Verdict[];
   readonly history: History | undefined;
 }

@@ -77,7 +77,10 @@ export interface WorldOptions {
 
 /** What only the scenario knows of its run. */
 export interface RunSummary
-  extends Pick<RunResult, 'scenario' | 'outcome' | 'reason' | 'updates' | 'verdicts' | 'history' | 'faults'> {
+  extends Pick<
+    RunResult,
+    'scenario' | 'outcome' | 'reason' | 'updates' | 'verdicts' | 'history' | 'faults' | 'devices'
+  > {
   readonly request: RunRequest;
   readonly created: number;
 }

@@ -6,10 +6,12 @@ import { SECTOR_BYTES } from './sums.ts';
 
 /** A program that uses a disk. */
 export interface BlkPlan {
-  /** Sectors that nobody else uses: `first` .. `first + sectors - 1`. */
+  /** Sectors that nobody else uses: from here .. */
   readonly first: number;
-  readonly sectors: number;
-  readonly requests: number;
+  /** .. up to this one, not included; left out: to the end of the disk as it is now. */
+  readonly end?: number;
+  /** Asked before each request. */
+  readonly goesOn: () => boolean;
   /** Requests that may be unanswered at the same time; no two of them touch the same sector, as with a file system. */
   readonly inFlightMax: number;
   readonly thinkNsMax: number;
@@ -21,19 +23,20 @@ export interface BlkPlan {
 const SECTORS_MAX = 16;
 const SECTORS_OF_ALL_SEGMENTS = 80;
 
-/** Reads and writes at random places of a region, now and then a flush, a barrier or a discard. Ends when it has made its
- *  requests and all are answered, or when the disk goes. */
+/** Reads and writes at random places of a region, now and then a flush, a barrier or a discard. Ends when it is to stop and all
+ *  are answered, or when the disk goes. */
 export function* blkLoad(me: Me, disk: Blkfront, plan: BlkPlan): Actor {
   const { draws } = me;
   const busy: PendingIo[] = [];
   disk.open();
-  for (let made = 0; made < plan.requests && !disk.isClosing; made++) {
+  while (plan.goesOn() && !disk.isClosing) {
     let io: BlkIo | undefined;
-    while (io === undefined) {
+    while (io === undefined && !disk.isClosing) {
       settle(busy);
       if (busy.length < plan.inFlightMax) io = draw(me, disk, plan, busy);
       if (io === undefined) yield PARK;
     }
+    if (io === undefined) break;
     plan.asked();
     busy.push(disk.submit(me, io));
     yield draws.below(plan.thinkNsMax);
@@ -55,10 +58,10 @@ function draw({ draws }: Me, disk: Blkfront, plan: BlkPlan, busy: readonly Pendi
   const what = draws.below(100);
   const op: BlkOp = what < 46 ? 'write' : what < 92 ? 'read' : what < 95 ? 'discard' : what < 98 ? 'flush' : 'barrier';
   if (op === 'flush') return { op, sector: 0, sectors: 0, data: new Uint8Array(0) };
-  const most = Math.min(plan.sectors, draws.oneIn(50) ? SECTORS_OF_ALL_SEGMENTS : SECTORS_MAX);
+  const room = (plan.end ?? disk.sectors) - plan.first;
+  const most = Math.min(room, draws.oneIn(50) ? SECTORS_OF_ALL_SEGMENTS : SECTORS_MAX);
   const sectors = 1 + draws.below(most);
-  const sector = plan.first + draws.below(plan.sectors - sectors + 1);
-  if (sector + sectors > disk.sectors) return { op: 'flush', sector: 0, sectors: 0, data: new Uint8Array(0) };
+  const sector = plan.first + draws.below(room - sectors + 1);
   const overlaps = (io: BlkIo) => io.sectors > 0 && sector < io.sector + io.sectors && io.sector < sector + sectors;
   if (busy.some(overlaps)) return undefined;
   const data = new Uint8Array(op === 'write' || op === 'barrier' ? sectors * SECTOR_BYTES : 0);

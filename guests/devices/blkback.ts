@@ -62,6 +62,7 @@ class Blkback implements DriverInstance {
     }
     this.#isReadonly = !(yield* device.read('mode'))?.startsWith('w');
     this.#disk = disk;
+    disk.openedBy = device.name;
     disk.onResize(() => device.bus.post(device, () => this.#resized()));
     yield* this.#connectIfReady();
   }

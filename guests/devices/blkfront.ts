@@ -120,7 +120,7 @@ export class Blkfront implements DriverInstance {
   }
 
   get name(): string {
-    return `${this.#device.kind}/${this.#device.frontDomid}/${this.#device.id}`;
+    return this.#device.name;
   }
 
   /** Whether its users should let go: the device is to be closed, or cannot be used. */

@@ -26,6 +26,7 @@ export class Bridge {
 
   /** A packet came in at `from`. */
   input(from: BridgePort, packet: Uint8Array): void {
+    if (!this.#ports.has(from)) return; // it was unplugged with a packet in its hands
     this.#seen.set(hex(packet, 6), from);
     const known = ((packet[0] as number) & GROUP) === 0 ? this.#seen.get(hex(packet, 0)) : undefined;
     if (known === from) return;

@@ -11,6 +11,8 @@ export class Disk {
   readonly speed: DiskSpeed;
   #bytes: Uint8Array;
   readonly #resized: (() => void)[] = [];
+  /** The device that opened it last. */
+  openedBy = '';
   /** FLUSH_DISKCACHE and barriers so far. */
   flushes = 0;
 

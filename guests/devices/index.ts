@@ -6,7 +6,7 @@ export { XenBus } from './bus.ts';
 export { BlockDevices, Disk, type DiskSpeed } from './disk.ts';
 export { GrantPool } from './grant-pool.ts';
 export { DeviceKernel } from './kernel.ts';
-export { type NetPlan, netLoad } from './net-load.ts';
+export { type Clock, type NetPlan, netLoad } from './net-load.ts';
 export { NetbackDriver, type NetbackOptions } from './netback.ts';
 export { Netfront, NetfrontDriver, type NetfrontOptions } from './netfront.ts';
 export type { BlkOp, DeviceEvent, DeviceName, DeviceNews, DeviceObserver, Packet, Side } from './observer.ts';

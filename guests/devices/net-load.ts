@@ -2,24 +2,30 @@ import { type Actor, PARK } from '../../sim/index.ts';
 import type { Me } from '../os.ts';
 import { scribble } from './blk-load.ts';
 import type { Netfront } from './netfront.ts';
-import { ETH_HLEN } from './sums.ts';
+import { ETH_HLEN, hex } from './sums.ts';
 
 /** A program that talks to peers on the same bridge. */
 export interface NetPlan {
-  /** Addresses of peers, twelve hex digits each. */
+  /** Addresses of peers, twelve hex digits each; they may be there or not. */
   readonly peers: readonly string[];
-  /** Data packets to send in all. */
-  readonly packets: number;
-  /** Data packets that may be unacknowledged at the same time. */
+  /** Asked before each data packet; when it says no, what is under way is waited for, and nothing new is sent. */
+  readonly goesOn: () => boolean;
+  /** Data packets to one peer that may be unacknowledged at the same time. */
   readonly windowMax: number;
   readonly thinkNsMax: number;
   /** Called with each data packet. */
   readonly asked: () => void;
-  /** Called once, when all were sent and acknowledged, or given up. */
+  /** Called once: it sends nothing any more, and goes on acknowledging what others send. */
   readonly finished: () => void;
 }
 
-/** The local experimental Ethertype. Source: IEEE 802, 0x88b5. */
+/** The kernel's timers. */
+export interface Clock {
+  readonly nowNs: number;
+  at(dueNs: number, run: () => void): void;
+}
+
+/** The local experimental Ethertype. Source: IEEE 802. */
 const ETHERTYPE = 0x88b5;
 const BROADCAST = 'ffffffffffff';
 const KIND = { whoHas: 1, here: 2, data: 3, ack: 4 } as const;
@@ -27,9 +33,11 @@ const KIND = { whoHas: 1, here: 2, data: 3, ack: 4 } as const;
 const HEAD_BYTES = ETH_HLEN + 8;
 /** Body of the largest packet: three pages in all. */
 const BODY_MAX = 3 * 4096 - HEAD_BYTES;
-/** How long an answer is waited for, ns, and how often before the peer is given up. */
-const PATIENCE_NS = 20_000_000;
-const ASKS_MAX = 8;
+/** How long an acknowledgement is waited for, ns, and how often a packet is sent until the peer counts as gone. */
+const PATIENCE_NS = 10_000_000;
+const TRIES_MAX = 5;
+/** How often an absent peer is asked for, ns. */
+const ASK_NS = 1_000_000;
 
 interface Unacked {
   readonly number: number;
@@ -38,107 +46,95 @@ interface Unacked {
   tries: number;
 }
 
-/**
- * Sends data packets to its peers, one peer after another, never more under way than their buffers can hold; acknowledges
- * what it gets. Goes on acknowledging when its own are done.
- */
-export function* netLoad(me: Me, nic: Netfront, nowNs: () => number, plan: NetPlan): Actor {
-  const { draws } = me;
+/** What goes to one peer. */
+interface Flow {
+  readonly peer: string;
+  isThere: boolean;
+  askedNs: number;
+  readonly unacked: Unacked[];
+}
+
+/** Sends data packets to its peers, never more under way than their buffers can hold, and acknowledges what it gets.
+ *  Ends when the interface goes. */
+export function* netLoad(me: Me, nic: Netfront, clock: Clock, plan: NetPlan): Actor {
   const inbox: Uint8Array[] = [];
   nic.received = (packet) => {
     inbox.push(packet);
     me.wake();
   };
-  const peers = [...plan.peers];
-  let isKnown = false;
-  let asks = 0;
-  let askedNs = -PATIENCE_NS;
+  const flows = plan.peers.map((peer): Flow => ({ peer, isThere: false, askedNs: -ASK_NS, unacked: [] }));
   let numbers = 0;
-  let left = plan.packets;
-  const unacked: Unacked[] = [];
+  let alarmNs = 0;
   let isFinished = false;
-  const nextPeer = () => {
-    peers.shift();
-    unacked.length = 0;
-    isKnown = false;
-    asks = 0;
-    askedNs = -PATIENCE_NS;
-  };
-  const share = Math.ceil(plan.packets / Math.max(1, peers.length));
-  let ofPeer = share;
-
   while (!nic.isClosing) {
-    for (let packet = inbox.shift(); packet !== undefined; packet = inbox.shift()) {
-      const { kind, number, from } = headOf(packet);
-      if (kind === KIND.whoHas) nic.send(makePacket(from, nic.address, KIND.here, number, 0, 0));
-      else if (kind === KIND.data) nic.send(makePacket(from, nic.address, KIND.ack, number, 0, 0));
-      else if (kind === KIND.here && from === peers[0]) isKnown = true;
-      else if (kind === KIND.ack) {
-        const at = unacked.findIndex((u) => u.number === number);
-        if (at >= 0) unacked.splice(at, 1);
-      }
-    }
-    const [peer] = peers;
-    if (left <= 0 || ofPeer <= 0 || peer === undefined) {
-      if (unacked.length === 0 && peer !== undefined) {
-        nextPeer();
-        ofPeer = share;
-        if (left <= 0) peers.length = 0;
-        continue;
-      }
-      if (peer === undefined && !isFinished) {
-        isFinished = true;
-        plan.finished();
-      }
-    }
-    if (peer === undefined) {
-      yield PARK;
-      continue;
-    }
-    const now = nowNs();
-    const late = unacked.find((u) => now - u.sinceNs > PATIENCE_NS);
-    if (!isKnown) {
-      if (now - askedNs > PATIENCE_NS / 20) {
-        if (++asks > ASKS_MAX * 20) {
-          nextPeer(); // it never was, or is no more
-          ofPeer = share;
-          continue;
-        }
-        askedNs = now;
-        nic.send(makePacket(BROADCAST, nic.address, KIND.whoHas, 0, 0, 0));
-      }
-    } else if (late !== undefined) {
-      if (++late.tries > ASKS_MAX) {
-        left -= ofPeer;
-        nextPeer();
-        ofPeer = share;
-        continue;
-      }
-      late.sinceNs = now;
-      nic.send(late.packet);
-    } else if (left > 0 && ofPeer > 0 && unacked.length < plan.windowMax) {
-      left--;
-      ofPeer--;
-      const body = draws.oneIn(16) ? draws.below(BODY_MAX) : draws.oneIn(3) ? draws.below(1_400) : draws.below(64);
-      const packet = makePacket(peer, nic.address, KIND.data, ++numbers, body, draws.bits());
-      unacked.push({ number: numbers, packet, sinceNs: now, tries: 0 });
+    for (let packet = inbox.shift(); packet !== undefined; packet = inbox.shift()) serve(nic, flows, packet);
+    const goesOn = plan.goesOn();
+    let hasSent = false;
+    for (const flow of flows) {
+      if (goesOn && !flow.isThere) ask(nic, flow, clock.nowNs);
+      repeatLate(nic, flow, clock.nowNs);
+      if (!goesOn || !flow.isThere || !nic.hasCarrier || flow.unacked.length >= plan.windowMax) continue;
+      const packet = draw(me, nic, flow.peer, ++numbers);
+      flow.unacked.push({ number: numbers, packet, sinceNs: clock.nowNs, tries: 1 });
       plan.asked();
       nic.send(packet);
-      yield draws.below(plan.thinkNsMax);
+      hasSent = true;
+    }
+    if (!goesOn && !isFinished && flows.every(({ unacked }) => unacked.length === 0)) {
+      isFinished = true;
+      plan.finished();
+    }
+    if (hasSent) {
+      yield me.draws.below(plan.thinkNsMax);
       continue;
     }
-    // Nothing to do before an answer comes; a time-out looks again.
-    yield 20_000 + draws.below(10_000);
+    if (!isFinished && alarmNs <= clock.nowNs) {
+      alarmNs = clock.nowNs + ASK_NS;
+      clock.at(alarmNs, () => me.wake());
+    }
+    yield PARK;
   }
   if (!isFinished) plan.finished();
 }
 
-function headOf(packet: Uint8Array): { readonly kind: number; readonly number: number; readonly from: string } {
-  if (packet.length < HEAD_BYTES) return { kind: 0, number: 0, from: '' };
+/** One packet that came. */
+function serve(nic: Netfront, flows: readonly Flow[], packet: Uint8Array): void {
+  if (packet.length < HEAD_BYTES) return;
   const v = new DataView(packet.buffer, packet.byteOffset, packet.byteLength);
-  let from = '';
-  for (let i = 6; i < 12; i++) from += (packet[i] as number).toString(16).padStart(2, '0');
-  return { kind: v.getUint32(ETH_HLEN, true), number: v.getUint32(ETH_HLEN + 4, true), from };
+  const kind = v.getUint32(ETH_HLEN, true);
+  const number = v.getUint32(ETH_HLEN + 4, true);
+  const from = hex(packet, 6);
+  const flow = flows.find(({ peer }) => peer === from);
+  if (kind === KIND.whoHas) nic.send(makePacket(from, nic.address, KIND.here, number, 0, 0));
+  else if (kind === KIND.data) nic.send(makePacket(from, nic.address, KIND.ack, number, 0, 0));
+  else if (kind === KIND.here && flow !== undefined) flow.isThere = true;
+  else if (kind === KIND.ack && flow !== undefined) {
+    const at = flow.unacked.findIndex((u) => u.number === number);
+    if (at >= 0) flow.unacked.splice(at, 1);
+  }
+}
+
+function ask(nic: Netfront, flow: Flow, nowNs: number): void {
+  if (nowNs - flow.askedNs < ASK_NS || !nic.hasCarrier) return;
+  flow.askedNs = nowNs;
+  nic.send(makePacket(BROADCAST, nic.address, KIND.whoHas, 0, 0, 0));
+}
+
+/** What is not acknowledged for long was lost with a connection that was made anew, or the peer is no more. */
+function repeatLate(nic: Netfront, flow: Flow, nowNs: number): void {
+  const late = flow.unacked.find((u) => nowNs - u.sinceNs > PATIENCE_NS);
+  if (late === undefined) return;
+  late.sinceNs = nowNs;
+  if (++late.tries <= TRIES_MAX) nic.send(late.packet);
+  else {
+    flow.isThere = false;
+    flow.unacked.length = 0;
+  }
+}
+
+function draw({ draws }: Me, nic: Netfront, peer: string, number: number): Uint8Array {
+  const body = draws.oneIn(16) ? draws.below(BODY_MAX) : draws.oneIn(3) ? draws.below(1_400) : draws.below(64);
+  return makePacket(peer, nic.address, KIND.data, number, body, draws.bits());
 }
 
 function makePacket(to: string, from: string, kind: number, number: number, body: number, seed: number): Uint8Array {

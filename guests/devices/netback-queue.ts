@@ -93,10 +93,12 @@ export class NetQueue implements BridgePort {
       os.handle(rxPort, rx);
     }
     bridge.attach(this);
+    this.#device.note({ what: 'plugged' });
   }
 
   *stop(me: Me): Actor {
     this.#parts.bridge.detach(this);
+    this.#device.note({ what: 'unplugged' });
     this.#isStopping = true;
     for (const thread of this.#threads)
       while (thread.task !== undefined && thread.task.state !== 'done') {

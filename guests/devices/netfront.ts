@@ -105,7 +105,7 @@ export class Netfront implements DriverInstance {
   }
 
   get name(): string {
-    return `${this.#device.kind}/${this.#device.frontDomid}/${this.#device.id}`;
+    return this.#device.name;
   }
 
   /** Whether its users should let go. */

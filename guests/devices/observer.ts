@@ -38,7 +38,9 @@ export type DeviceNews =
   | { readonly what: 'completed'; readonly id: number; readonly ok: boolean; readonly sums: readonly number[] }
   /** Sums of all sectors of the disk behind a device, from the backend's domain, when all is over. */
   | { readonly what: 'disk'; readonly sums: readonly number[] }
-  /** A packet was put on the tx ring. `id`: that of its last slot. */
+  /** netback's side of the vif is on the bridge, or off it. */
+  | { readonly what: 'plugged' | 'unplugged' }
+  /** A packet was put on the tx ring. */
   | ({ readonly what: 'sent' } & Packet)
   /** The answers to all of the packet's slots came; `n` counts the packets of this frontend from 0. */
   | { readonly what: 'acked'; readonly n: number; readonly ok: boolean }

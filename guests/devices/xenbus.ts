@@ -2,7 +2,7 @@ import type { Actor, Domid } from '../../sim/index.ts';
 import { textOf as text } from '../../store/octets.ts';
 import type { Xs } from '../xs-ops.ts';
 import type { DeviceKernel } from './kernel.ts';
-import type { DeviceNews, Side } from './observer.ts';
+import type { DeviceName, DeviceNews, Side } from './observer.ts';
 import { parseState, XenbusState } from './xenbus-state.ts';
 
 /** Rounds of a transaction before the driver gives up: in life there is no limit. */
@@ -77,8 +77,12 @@ export class XenbusDevice {
     return this.side === 'front' ? this.kernel.os.domain.domid : this.otherendId;
   }
 
+  get name(): DeviceName {
+    return `${this.kind}/${this.frontDomid}/${this.id}`;
+  }
+
   note(news: DeviceNews): void {
-    this.kernel.observer?.note({ ...news, dev: `${this.kind}/${this.frontDomid}/${this.id}` });
+    this.kernel.observer?.note({ ...news, dev: this.name });
   }
 
   /** A key of the own directory; `undefined`: it cannot be read. */

@@ -27,13 +27,14 @@ const KEPT_MAX = 50;
 
 /** Collects what the checks of one family find and count. */
 export class Findings {
-  readonly #family: Family;
+  readonly #family: string;
   readonly #violations: Violation[] = [];
   readonly #counts = new Map<string, number>();
   /** All violations, also those not kept. */
   total = 0;
 
-  constructor(family: Family) {
+  /** @param family its name in the report. */
+  constructor(family: string) {
     this.#family = family;
   }
 

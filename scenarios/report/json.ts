@@ -6,11 +6,12 @@ const RECORD_VERSION = 1;
 
 /** A run as programs read it: one JSON object, the same octets for the same run. */
 export function jsonReport(result: RunResult): string {
-  const { history: _history, verdicts, refusals, updates, ...rest } = result;
+  const { history: _history, verdicts, refusals, updates, devices, ...rest } = result;
   const record = {
     record: 'xenarium-run',
     version: RECORD_VERSION,
     ...rest,
+    ...(devices === undefined ? {} : { devices: Object.fromEntries(devices) }),
     updates: updates.map(({ losses: _losses, lossCounts, ...update }) =>
       lossCounts.length === 0 ? update : { ...update, losses: Object.fromEntries(lossCounts.slice(0, LOSS_KINDS_MAX)) },
     ),

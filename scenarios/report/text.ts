@@ -31,6 +31,8 @@ export function textReport(result: RunResult, dress: Dress): string {
   );
   if (result.refusals.length > 0)
     lines.push(`  refused: ${result.refusals.map(([errno, count]) => `${errno} ${n(count)}`).join(', ')}`);
+  if (result.devices !== undefined)
+    lines.push(`  devices: ${result.devices.map(([what, count]) => `${n(count)} ${what}`).join(', ')}`);
   if (result.faults !== undefined)
     lines.push(`  faults: ${result.faults.map((f) => `${f.id} ${n(f.injected)}`).join(', ') || 'none'}`);
   lines.push('');

@@ -4,7 +4,6 @@ import {
   BlkfrontDriver,
   BlockDevices,
   Bridge,
-  type DeviceEvent,
   DeviceKernel,
   Disk,
   NetbackDriver,
@@ -29,12 +28,10 @@ export interface GuestDevices {
 export class Backends {
   readonly bridge = new Bridge();
   readonly disks = new BlockDevices(() => new Disk(DISK_SECTORS));
-  /** What all ends of all devices said, in the order in which it happened. */
-  readonly events: DeviceEvent[] = [];
-  readonly #isRecording: boolean;
+  readonly #world: World;
 
-  constructor(world: World, isRecording: boolean) {
-    this.#isRecording = isRecording;
+  constructor(world: World) {
+    this.#world = world;
     const kernel = this.#kernel(world.dom0);
     const { disks, bridge } = this;
     new XenBus(kernel, 'back', {
@@ -58,9 +55,15 @@ export class Backends {
     return bus;
   }
 
+  /** What is on each disk when all is over, for the record. */
+  noteDisks(): void {
+    for (const [, disk] of this.disks.all)
+      this.#world.recorder?.devices.note({ dev: disk.openedBy, what: 'disk', sums: disk.sums() });
+  }
+
   #kernel({ os, client }: Guest): DeviceKernel {
     const kernel = new DeviceKernel(os, client);
-    if (this.#isRecording) kernel.observer = { note: (event) => void this.events.push(event) };
+    kernel.observer = this.#world.recorder?.devices;
     return kernel;
   }
 }

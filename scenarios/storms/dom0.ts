@@ -8,6 +8,7 @@ import {
   type ScriptFate,
   type ScriptHost,
 } from '../../guests/libxl/index.ts';
+import { LIFE, steadyState } from '../../guests/monitors/index.ts';
 import type { World } from '../world.ts';
 
 /** A script's own work beside its accesses of the store: `ip link`, `losetup`. */
@@ -61,4 +62,15 @@ export class Dom0Tools {
       history: this.#history,
     });
   }
+}
+
+/** xenopsd, with connections of its own. */
+export function startXenopsd(world: World): void {
+  const { dom0, traffic } = world;
+  let sessions = 0;
+  const connect = () => {
+    const link = world.connect(`xenopsd-${++sessions}`);
+    return { link, isOpen: () => link.isOpen };
+  };
+  steadyState({ os: dom0.os, traffic, pace: LIFE, connect }, { kind: 'host', xenopsd: true });
 }

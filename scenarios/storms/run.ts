@@ -1,13 +1,19 @@
 import { type Me, operator, quiesce, readTree, type SeenNode } from '../../guests/index.ts';
+import type { Stream } from '../../sim/index.ts';
 import type { FaultPlan } from '../faults/plan.ts';
-import type { History, Verdict } from '../history.ts';
+import { convergence, type ExpectedDevice } from '../invariants/convergence.ts';
+import { devices } from '../invariants/devices.ts';
 import { checkHistory } from '../invariants/index.ts';
 import type { RunRequest, RunResult, UpdateReport } from '../scenario.ts';
-import { STORE_BINARY, type World } from '../world.ts';
+import { LIFELIKE, STORE_BINARY, World } from '../world.ts';
+import type { Backends } from './backends.ts';
 
 /** How often a run is asked whether it has ended, virtual ns. */
 const SLICE_NS = 5_000_000;
-
+/** Virtual time after which a run that has not ended is stuck. */
+const HORIZON_NS = 600_000_000_000;
+/** How often the machine checks itself while a run is judged. */
+const CHECK_EVERY_STEPS = 50_000;
 /** How often the operator looks how far the storm is, ns: rarely, as storms last long. */
 const LOOK_NS = [100_000, 1_000_000] as const;
 
@@ -15,21 +21,50 @@ const LOOK_NS = [100_000, 1_000_000] as const;
 export interface Storm {
   readonly scenario: string;
   readonly world: World;
+  readonly backends: Backends;
   readonly faults: FaultPlan;
   readonly request: RunRequest;
-  /** Whether somebody still works. */
+  readonly operator: Operator;
+  /** Whether domains or devices still come and go. */
+  readonly isStorming: () => boolean;
+  /** Asked when the storm is over: whether guests still have something to do. */
   readonly isBusy: () => boolean;
-  readonly horizonNs: number;
   readonly created: () => number;
-  /** What only this scenario can say. */
-  readonly verdicts: (history: History) => readonly Verdict[];
+  /** Devices that have to be there at the end. */
+  readonly expected: () => readonly ExpectedDevice[];
+}
+
+export interface Operator {
+  readonly me: Me;
+  readonly answers: readonly string[];
+}
+
+/** The host of a storm, before anybody does anything. */
+export function stormWorld(request: RunRequest, passImage: (image: Uint8Array) => Uint8Array): World {
+  const world = new World({
+    seed: request.seed,
+    jitter: LIFELIKE,
+    requestsMax: Number.POSITIVE_INFINITY,
+    policy: 'carry',
+    compat: '4.22',
+    records: request.checks,
+    ...(request.checks ? { checkEverySteps: CHECK_EVERY_STEPS } : {}),
+    limitsWrites: false,
+    lab: request.lab,
+    passImage: (image, n) => passImage(request.passImage?.(image, n) ?? image),
+  });
+  if (request.traceLine !== undefined) world.traceTo(request.traceLine);
+  return world;
+}
+
+/** Moments of updates in requests, drawn within each share of the first nine tenths of `requests`. */
+export function spread(updates: number, requests: number, draws: Stream): number[] {
+  const share = Math.max(1, Math.floor((requests * 9) / 10 / Math.max(1, updates)));
+  return Array.from({ length: updates }, (_, i) => i * share + draws.between(1, share));
 }
 
 /** dom0's administrator, who updates the store at those moments; stops with the traffic. */
-export function startOperator(
-  { world, request }: Pick<Storm, 'world' | 'request'>,
-  atRequests: readonly number[],
-): { readonly me: Me; readonly answers: readonly string[] } {
+export function startOperator(world: World, request: RunRequest, atRequests: readonly number[]): Operator {
   const answers: string[] = [];
   const me = world.dom0.os.start('operator', (own) =>
     operator(own, world.connect('operator'), world.traffic, {
@@ -48,15 +83,17 @@ export function startOperator(
 }
 
 /** Run until the work is done and nothing is on its way; then read the tree, and judge. */
-export function runStorm(storm: Storm, operators: ReturnType<typeof startOperator>): RunResult {
-  const { world, request, faults } = storm;
+export function runStorm(storm: Storm): RunResult {
+  const { world, request, faults, backends } = storm;
   const { machine, traffic, dom0 } = world;
+  if (faults.faults.length > 0) request.planned?.(faults.faults);
+  faults.arm(world, () => !storm.isStorming());
   const nodes: SeenNode[] = [];
   let finished = false;
   const isBusy = () => {
-    if (storm.isBusy()) return true;
+    if (storm.isStorming() || storm.isBusy()) return true;
     traffic.stopping = true; // those who only watch or poll end
-    return isWorking(operators.me) || world.inFlight > 0;
+    return isWorking(storm.operator.me) || world.inFlight > 0;
   };
   dom0.os.start('verifier', (me) =>
     quiesce(me, isBusy, function* (own) {
@@ -65,13 +102,19 @@ export function runStorm(storm: Storm, operators: ReturnType<typeof startOperato
     }),
   );
   let horizon = SLICE_NS;
-  while (!finished && horizon <= storm.horizonNs && machine.scheduler.run(horizon)) horizon += SLICE_NS;
-  if (finished) world.recorder?.snapshot(nodes);
+  while (!finished && horizon <= HORIZON_NS && machine.scheduler.run(horizon)) horizon += SLICE_NS;
+  if (finished) {
+    world.recorder?.snapshot(nodes);
+    backends.noteDisks();
+  }
   world.watch?.check();
   const history = world.recorder?.history();
-  const verdicts = history === undefined ? [] : [...checkHistory(history), ...storm.verdicts(history)];
+  const verdicts =
+    history === undefined
+      ? []
+      : [...checkHistory(history), devices(history), convergence(history, finished ? storm.expected() : [])];
   const violated = verdicts.some((v) => v.violations.length > 0);
-  const updates = world.store.updates.map((u, i): UpdateReport => ({ ...u, answer: operators.answers[i] ?? '' }));
+  const updates = world.store.updates.map((u, i): UpdateReport => ({ ...u, answer: storm.operator.answers[i] ?? '' }));
   return world.result({
     request,
     scenario: storm.scenario,

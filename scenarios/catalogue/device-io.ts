@@ -1,0 +1,393 @@
+import {
+  BlkbackDriver,
+  type Blkfront,
+  BlkfrontDriver,
+  BlockDevices,
+  Bridge,
+  blkLoad,
+  DeviceKernel,
+  type DeviceObserver,
+  Disk,
+  NetbackDriver,
+  type Netfront,
+  NetfrontDriver,
+  netLoad,
+  XenBus,
+} from '../../guests/devices/index.ts';
+import {
+  type BuiltDomain,
+  LINUX_HABITS,
+  type Me,
+  operator,
+  quiesce,
+  readTree,
+  type SeenNode,
+  Traffic,
+  toolstack,
+  worker,
+} from '../../guests/index.ts';
+import { addDevice, type Hotplug, Libxl, type LibxlOptions, removeDevice, vbd, vif } from '../../guests/libxl/index.ts';
+import type { Actor } from '../../sim/index.ts';
+import { extentOf } from '../../store/format/model/index.ts';
+import { FAULTS_SETTING, FaultPlan } from '../faults/plan.ts';
+import { devices } from '../invariants/devices.ts';
+import { checkHistory } from '../invariants/index.ts';
+import type { RunRequest, RunResult, Scenario, UpdateReport } from '../scenario.ts';
+import { type Guest, LIFELIKE, STORE_BINARY, World } from '../world.ts';
+
+/** Virtual time after which a run that has not ended is stuck. */
+const HORIZON_NS = 120_000_000_000;
+const SLICE_NS = 1_000_000;
+const CHECK_EVERY_STEPS = 50_000;
+
+/** Sectors of each disk at first, and how many it grows by when it is resized. */
+const SECTORS = 2_048;
+const GROWTH = 512;
+/** Of the second disk that comes and goes. */
+const XVDB = (202 << 8) | 16;
+/** Traffic begins when all domains have come up, or so late. */
+const GATE_NS = 200_000_000;
+
+export const deviceIo: Scenario = {
+  name: 'device-io',
+  story:
+    'A handful of domains, each with a disk and a network interface, do I/O with checksums from end to end while xenstored live-updates itself and devices come, go, grow and reconnect.',
+  settings: {
+    domains: { default: 6, meaning: 'guest domains that live at the same time' },
+    block: { default: 10_000, meaning: 'block requests after which no disk is used any more' },
+    net: { default: 10_000, meaning: 'data packets after which none is sent any more' },
+    updates: { default: 4, meaning: 'live updates, spread over the I/O' },
+    policy: { default: 'carry', meaning: 'what happens to open transactions', words: ['carry', 'daemon'] },
+    reconnects: { default: 1, meaning: '1: guests close their devices now and then and connect anew' },
+    churn: { default: 1, meaning: '1: one domain is destroyed and made anew now and then' },
+    hotplug: { default: 1, meaning: '1: a second disk is attached and detached again and again, and disks grow' },
+    workers: { default: 1, meaning: 'agents in each guest that use xenstore besides' },
+    faults: FAULTS_SETTING,
+  },
+  run,
+};
+
+/** The hardware address of a slot's interface. */
+function addressOf(slot: number): string {
+  return `00163e00${slot.toString(16).padStart(4, '0')}`;
+}
+
+function run(request: RunRequest): RunResult {
+  const { settings, seed, format } = request;
+  const number = (name: string) => Number(settings[name]);
+  const world = new World({
+    seed,
+    jitter: LIFELIKE,
+    requestsMax: Number.POSITIVE_INFINITY,
+    policy: settings.policy === 'daemon' ? 'daemon' : 'carry',
+    compat: '4.22',
+    records: request.checks,
+    ...(request.checks ? { checkEverySteps: CHECK_EVERY_STEPS } : {}),
+    limitsWrites: false,
+    lab: request.lab,
+    passImage: (image, n) => faults.passImage(request.passImage?.(image, n) ?? image),
+  });
+  const { machine, traffic, dom0 } = world;
+  if (request.traceLine !== undefined) world.traceTo(request.traceLine);
+
+  const faults = new FaultPlan(machine, String(settings.faults ?? 'off'));
+  if (faults.faults.length > 0) request.planned?.(faults.faults);
+  faults.arm(world, () => io.stopping);
+
+  const io = new Traffic(number('block') + number('net'));
+  const block = new Traffic(number('block'));
+  const net = new Traffic(number('net'));
+  const asked = (kind: Traffic) => () => {
+    kind.sent();
+    io.sent();
+    if (io.stopping) traffic.stopping = true;
+  };
+
+  const observer = world.recorder?.devices;
+  const back = new DeviceKernel(dom0.os, dom0.client);
+  back.observer = observer;
+  const disks = new BlockDevices(() => new Disk(SECTORS));
+  const bridge = new Bridge();
+  const backends = new XenBus(back, 'back', {
+    vbd: new BlkbackDriver({ disks, isPersistent: true }),
+    vif: new NetbackDriver({ bridge, hasSplitPorts: machine.streams.for('scenario/split').oneIn(2) }),
+  });
+  backends.start();
+
+  const scripts: Hotplug = {
+    connect: () => dom0.client,
+    close: () => {},
+    workNs: [20_000, 100_000],
+    processNs: [1_000, 5_000],
+  };
+  const libxl: LibxlOptions = { hasBackends: true, hotplug: scripts, scriptHost: { blockLock: undefined } };
+
+  /** Those who change something: the run is at rest when they have ended. */
+  const writers: Me[] = [];
+  const guests: DeviceGuest[] = [];
+  let created = 0;
+  const slots = number('domains');
+  const isOpen = () => guests.length >= slots || machine.nowNs > GATE_NS;
+  const hasDepth =
+    request.lab === undefined ? format !== 'v1' : extentOf(request.lab.carriage, 'watchDepth') !== 'none';
+  writers.push(
+    dom0.os.start('xl', (me) =>
+      toolstack(me, dom0.os, dom0.client, traffic, {
+        domains: slots,
+        lifeNsMin: 20_000_000,
+        lifeNsMax: number('churn') === 1 ? 40_000_000 : 0,
+        livesForEver: (slot) => slot !== 1,
+        domain: (slot) => ({
+          disks: [vbd()],
+          nics: [vif({ mac: addressOf(slot).replace(/(..)(?=.)/g, '$1:') })],
+        }),
+        libxl,
+        mishaps: faults,
+        boot: (built, slot) => {
+          created++;
+          const guest = bootGuest(world, faults, built, slot, observer);
+          guests.push(guest);
+          const use = { world, guest, slot, slots, isOpen, writers };
+          guest.onDisk = (disk) => useDisk(use, disk, { goesOn: () => !block.stopping, asked: asked(block) });
+          guest.onNic = (nic) => useNic(use, nic, { goesOn: () => !net.stopping, asked: asked(net) });
+          if (number('reconnects') === 1)
+            guest.os.start('reconnects', (me) => reconnects(me, guest, isOpen, () => io.stopping));
+          for (let w = 0; w < number('workers'); w++)
+            writers.push(
+              guest.os.start(`worker${w}`, (me) =>
+                worker(me, guest.client, traffic, {
+                  domid: built.domain.domid,
+                  sharedNodes: 3,
+                  thinkNsMax: 400_000,
+                  txThinkNsMax: 100_000,
+                  hasDepth,
+                  peers: [built.domain.domid + 1],
+                }),
+              ),
+            );
+        },
+      }),
+    ),
+  );
+  if (number('hotplug') === 1) {
+    const xl = new Libxl(dom0.os, dom0.client, { ...libxl, tokenPrefix: 'hotplug:' });
+    writers.push(dom0.os.start('xl-hotplug', (me) => hotplug(me, xl, guests, isOpen, () => io.stopping)));
+    dom0.os.start('lvextend', (me) => grow(me, disks, isOpen, () => io.stopping));
+  }
+
+  const plan = machine.streams.for('scenario');
+  const answers: string[] = [];
+  writers.push(
+    dom0.os.start('operator', (me) =>
+      operator(me, dom0.client, io, {
+        atRequests: faults.updates(moments(number('updates'), io.requestsMax, plan)),
+        file: STORE_BINARY,
+        version: format === 'v1' ? 1 : 2,
+        force: false,
+        timeoutSeconds: 0,
+        answered: (n, answer) => {
+          answers[n - 1] = answer;
+        },
+      }),
+    ),
+  );
+
+  const nodes: SeenNode[] = [];
+  let finished = false;
+  dom0.os.start('verifier', (me) =>
+    quiesce(
+      me,
+      () => !io.stopping || writers.some(isWorking) || guests.some(isUsing) || world.inFlight > 0,
+      function* (own): Actor {
+        yield* readTree(own, dom0.client, nodes);
+        finished = true;
+      },
+    ),
+  );
+
+  let horizon = SLICE_NS;
+  while (!finished && horizon <= HORIZON_NS && machine.scheduler.run(horizon)) horizon += SLICE_NS;
+  if (finished) {
+    world.recorder?.snapshot(nodes);
+    for (const [, disk] of disks.all) observer?.note({ dev: disk.openedBy, what: 'disk', sums: disk.sums() });
+  }
+  world.watch?.check();
+
+  const history = world.recorder?.history();
+  const verdicts = history === undefined ? [] : [...checkHistory(history), devices(history)];
+  const updates = world.store.updates.map((u, i): UpdateReport => ({ ...u, answer: answers[i] ?? '' }));
+  return world.result({
+    request,
+    scenario: deviceIo.name,
+    outcome: verdicts.some((v) => v.violations.length > 0) ? 'violation' : finished ? 'pass' : 'unknown',
+    reason: finished
+      ? ''
+      : `the run did not come to rest: ${block.requests} block requests, ${net.requests} packets, ${world.inFlight} requests to the store unanswered at ${machine.nowNs} ns`,
+    created,
+    ...(faults.faults.length === 0 ? {} : { faults: faults.faults }),
+    devices: [
+      ['block requests', block.requests],
+      ['data packets', net.requests],
+    ],
+    updates,
+    verdicts,
+    history,
+  });
+}
+
+/** A guest with its frontends. */
+interface DeviceGuest extends Guest {
+  readonly slot: number;
+  readonly disks: Blkfront[];
+  readonly nics: Netfront[];
+  /** Network programs that still send. */
+  sending: number;
+  onDisk: (disk: Blkfront) => void;
+  onNic: (nic: Netfront) => void;
+}
+
+/** Start a domain's kernel with both kinds of frontends. */
+function bootGuest(
+  world: World,
+  faults: FaultPlan,
+  built: BuiltDomain,
+  slot: number,
+  observer: DeviceObserver | undefined,
+): DeviceGuest {
+  const booted = world.boot(
+    built,
+    faults.habits({ ...LINUX_HABITS, notify: slot % 2 === 0 ? 'edge' : 'always', maxInFlight: 8 }),
+  );
+  const kernel = new DeviceKernel(booted.os, booted.client);
+  kernel.observer = observer;
+  const guest: DeviceGuest = {
+    ...booted,
+    slot,
+    disks: [],
+    nics: [],
+    sending: 0,
+    onDisk: () => {},
+    onNic: () => {},
+  };
+  const bus = new XenBus(kernel, 'front', {
+    vbd: new BlkfrontDriver({
+      isPersistent: slot % 2 === 0,
+      online: (disk) => {
+        guest.disks.push(disk);
+        guest.onDisk(disk);
+      },
+    }),
+    vif: new NetfrontDriver({
+      rxBuffers: 128,
+      cutsPackets: true,
+      online: (nic) => {
+        guest.nics.push(nic);
+        guest.onNic(nic);
+      },
+    }),
+  });
+  bus.start();
+  return guest;
+}
+
+/** What programs of a guest need to know of the run. */
+interface Use {
+  readonly world: World;
+  readonly guest: DeviceGuest;
+  readonly slot: number;
+  readonly slots: number;
+  readonly isOpen: () => boolean;
+  readonly writers: Me[];
+}
+
+interface Share {
+  readonly goesOn: () => boolean;
+  readonly asked: () => void;
+}
+
+/** Two programs, each on a half of the disk; the second's half grows with it. */
+function useDisk({ guest, isOpen, writers }: Use, disk: Blkfront, share: Share): void {
+  const half = SECTORS / 2;
+  for (const [i, region] of [{ first: 0, end: half }, { first: half }].entries())
+    writers.push(
+      guest.os.start(`dd-${disk.name}-${i}`, function* (me): Actor {
+        while (!isOpen()) yield 100_000;
+        yield* blkLoad(me, disk, { ...region, ...share, inFlightMax: 6, thinkNsMax: 6_000 });
+      }),
+    );
+}
+
+/** A program that talks to the next two slots' guests. */
+function useNic({ world, guest, slot, slots, isOpen }: Use, nic: Netfront, share: Share): void {
+  const peers = [1, 2]
+    .map((d) => (slot + d) % slots)
+    .filter((peer, i, all) => peer !== slot && all.indexOf(peer) === i);
+  guest.sending++;
+  guest.os.start(`talk-${nic.name}`, function* (me): Actor {
+    while (!isOpen()) yield 100_000;
+    yield* netLoad(me, nic, world.machine.scheduler, {
+      peers: peers.map(addressOf),
+      ...share,
+      windowMax: 6,
+      thinkNsMax: 12_000,
+      finished: () => guest.sending--,
+    });
+  });
+}
+
+/** Now and then one of the guest's devices is closed and connected anew. */
+function* reconnects(me: Me, guest: DeviceGuest, isOpen: () => boolean, isOver: () => boolean): Actor {
+  while (!isOpen()) yield 100_000;
+  for (;;) {
+    yield me.draws.between(2_000_000, 12_000_000);
+    if (isOver()) return;
+    const device = me.draws.pick([...guest.disks, ...guest.nics]);
+    device?.reopen();
+  }
+}
+
+/** `xl block-attach` and `xl block-detach` of a second disk, by turns. */
+function* hotplug(
+  me: Me,
+  xl: Libxl,
+  guests: readonly DeviceGuest[],
+  isOpen: () => boolean,
+  isOver: () => boolean,
+): Actor {
+  while (!isOpen()) yield 100_000;
+  const device = vbd({ devid: XVDB });
+  while (!isOver()) {
+    const running = guests.filter(({ os, slot }) => os.domain.isRunning && slot !== 1);
+    if (running.length === 0) return;
+    const { domid } = me.draws.pick(running).os.domain;
+    yield* addDevice(me, xl, domid, device);
+    yield me.draws.between(1_000_000, 8_000_000);
+    yield* removeDevice(me, xl, domid, device);
+  }
+}
+
+/** Disks grow, one after the other. */
+function* grow(me: Me, disks: BlockDevices, isOpen: () => boolean, isOver: () => boolean): Actor {
+  while (!isOpen()) yield 100_000;
+  for (;;) {
+    yield me.draws.between(2_000_000, 8_000_000);
+    if (isOver()) return;
+    const small = disks.all.map(([, disk]) => disk).filter(({ sectors }) => sectors === SECTORS);
+    if (small.length > 0) me.draws.pick(small).resize(SECTORS + GROWTH);
+  }
+}
+
+function isWorking({ task }: Me): boolean {
+  return task !== undefined && task.state !== 'done' && task.domain?.dying === 'alive' && !task.domain.shutdown;
+}
+
+function isUsing({ os, sending, disks, nics }: DeviceGuest): boolean {
+  if (os.domain.dying !== 'alive' || os.domain.shutdown) return false;
+  return sending > 0 || [...disks, ...nics].some(({ inFlight, isClosing }) => inFlight > 0 && !isClosing);
+}
+
+/** Moments of updates, in requests of the devices, drawn within each share of them. */
+function moments(updates: number, requests: number, plan: { between(min: number, max: number): number }): number[] {
+  const share = Math.floor(requests / Math.max(1, updates + 1));
+  return Array.from({ length: updates }, (_, i) => i * share + plan.between(Math.floor(share / 4), share));
+}

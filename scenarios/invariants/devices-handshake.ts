@@ -1,0 +1,117 @@
+import type { DeviceRecord, History } from '../history.ts';
+import { textOf } from '../oracles/octets.ts';
+import type { DeviceJudge } from './devices.ts';
+import type { Findings } from './finding.ts';
+
+/** Which states may follow a state of an end, by kind and side. Source: guests.md 2.4, 2.5; drivers in Linux. */
+const NEXT: Readonly<Record<string, Readonly<Record<number, readonly number[]>>>> = {
+  // An end that is torn down in an early state goes to 5 or 6 at once.
+  'vbd front': { 1: [3, 5, 6], 3: [4, 5, 6], 4: [5, 6], 5: [6], 6: [1] },
+  // 4 again: the disk has another size.
+  'vbd back': { 1: [2, 5, 6], 2: [4, 5, 6], 4: [4, 5, 6], 5: [6], 6: [2, 5] },
+  'vif front': { 1: [4, 5, 6], 4: [5, 6], 5: [6], 6: [1] },
+  // From 2 past 4: it was connected and closed again while the hotplug script was waited for.
+  'vif back': { 1: [2, 5, 6], 2: [4, 5, 6], 4: [5], 5: [6], 6: [2, 5] },
+};
+
+const INITIALISING = 1;
+
+/** Ring keys as the frontend published them last; `undefined`: none, or taken back. */
+type Published = Extract<DeviceRecord, { what: 'published' }> | undefined;
+
+/** The states of both ends, and which rings the backend maps. */
+export class Handshake {
+  readonly #judge: DeviceJudge;
+  readonly #states = new Map<string, number>();
+  readonly #published = new Map<string, Published>();
+
+  constructor(judge: DeviceJudge) {
+    this.#judge = judge;
+  }
+
+  note(record: DeviceRecord): void {
+    const { dev } = record;
+    switch (record.what) {
+      case 'probed':
+        this.#states.set(`${dev} ${record.side}`, INITIALISING);
+        if (record.side === 'front') this.#published.set(dev, undefined);
+        return;
+      case 'state':
+        this.#state(record);
+        return;
+      case 'published':
+        this.#published.set(dev, record);
+        return;
+      case 'withdrawn':
+        this.#published.set(dev, undefined);
+        return;
+      case 'attached':
+        this.#attached(record);
+        return;
+      case 'refused':
+        // INV-H2: the keys are there whenever the state says so; a frontend that is dying takes them along.
+        if (this.#judge.isAlive(dev) && this.#published.get(dev) !== undefined)
+          this.#judge.broken(record, '', `INV-H2: the backend could not attach: ${record.why}`);
+        return;
+      default:
+    }
+  }
+
+  /** INV-H1: only the steps of the drivers' state machines. */
+  #state(record: Extract<DeviceRecord, { what: 'state' }>): void {
+    const { dev, side, state } = record;
+    const from = this.#states.get(`${dev} ${side}`) ?? INITIALISING;
+    this.#states.set(`${dev} ${side}`, state);
+    this.#judge.findings.count('state changes');
+    if (NEXT[`${dev.split('/')[0]} ${side}`]?.[from]?.includes(state) !== true)
+      this.#judge.broken(record, '', `INV-H1: the ${side}end went from state ${from} to ${state}`);
+  }
+
+  /** INV-H3: what the backend maps is what the frontend published last, and did not take back. */
+  #attached(record: Extract<DeviceRecord, { what: 'attached' }>): void {
+    const published = this.#published.get(record.dev);
+    this.#judge.findings.count('connections');
+    if (!this.#judge.isAlive(record.dev)) return;
+    const isSame =
+      published !== undefined &&
+      String(published.refs) === String(record.refs) &&
+      String(published.ports) === String(record.ports);
+    if (isSame) return;
+    const told = published === undefined ? 'none' : `${published.refs} and ports ${published.ports}`;
+    this.#judge.broken(
+      record,
+      '',
+      `INV-H3: the backend mapped ${record.refs} and ports ${record.ports}, published were ${told}`,
+    );
+  }
+}
+
+const WRITE = 11;
+const FRONT = /^\/local\/domain\/(\d+)\/device\/[^/]+\/\d+\/state$/;
+const BACK = /^\/local\/domain\/(\d+)\/backend\/[^/]+\/\d+\/\d+\/state$/;
+
+/** INV-H1, in what was asked of the store: a state node is written by its own side, or by the toolstack's domain. */
+export function ownership(history: History, findings: Findings): void {
+  /** State writes without an answer, by connection and req_id. */
+  const waiting = new Map<string, { readonly record: History['records'][number]; readonly path: string }>();
+  for (const record of history.records) {
+    if (record.kind === 'sent' && record.type === WRITE) {
+      const domid = history.epochs[record.conn]?.domid;
+      const asked = textOf(record.payload.subarray(0, record.payload.indexOf(0)));
+      if (!asked.endsWith('/state')) continue;
+      const path = asked.startsWith('/') ? asked : `/local/domain/${domid}/${asked}`;
+      const owner = FRONT.exec(path)?.[1] ?? BACK.exec(path)?.[1];
+      if (owner === undefined) continue;
+      findings.count('state writes');
+      if (domid !== 0 && Number(owner) !== domid) waiting.set(`${record.conn} ${record.reqId}`, { record, path });
+    } else if (record.kind === 'got' && waiting.size > 0) {
+      const key = `${record.conn} ${record.reqId}`;
+      const asked = waiting.get(key);
+      if (asked === undefined || record.type === 15) continue;
+      waiting.delete(key);
+      if (record.type !== WRITE) continue; // refused
+      const actor = asked.record.kind === 'sent' ? asked.record.actor : '';
+      findings.add(asked.record, actor, `WRITE ${asked.path}`, 'INV-H1: the state of another domain was written');
+    }
+  }
+}

@@ -1,0 +1,170 @@
+import type { DeviceRecord } from '../history.ts';
+import type { DeviceCheck, DeviceJudge } from './devices.ts';
+
+type Of<W extends DeviceRecord['what']> = Extract<DeviceRecord, { what: W }>;
+type PacketRecord = Of<'sent' | 'carried' | 'queued' | 'dropped' | 'received'>;
+
+/** One vif. */
+interface Vif {
+  /** Sent, and not taken by netback yet. */
+  sent: PacketRecord[];
+  /** Queued for the guest, and not received yet. */
+  queued: PacketRecord[];
+  /** Packets sent by this frontend on its present rings. */
+  count: number;
+  acked: Set<number>;
+  isPlugged: boolean;
+  isRemoved: boolean;
+  last: DeviceRecord;
+}
+
+/** The vifs of a host and the bridge between them: every packet is followed from hop to hop. */
+export class Network implements DeviceCheck {
+  readonly #judge: DeviceJudge;
+  readonly #vifs = new Map<string, Vif>();
+  /** Which vif has sent from an address: it is there that packets to it are due. */
+  readonly #owners = new Map<string, string>();
+  /** The packet that the bridge has in hand, and where it put it. */
+  #carried: { readonly packet: Of<'carried'>; readonly to: Set<string> } | undefined;
+
+  constructor(judge: DeviceJudge) {
+    this.#judge = judge;
+  }
+
+  note(record: DeviceRecord): void {
+    if (record.what !== 'queued' && record.what !== 'dropped') this.#forwarded();
+    const vif = this.#vif(record);
+    switch (record.what) {
+      case 'probed':
+        if (record.side === 'front') reset(vif, true);
+        return;
+      case 'removed':
+        if (record.side === 'front') vif.isRemoved = true;
+        return;
+      case 'withdrawn':
+        reset(vif, false);
+        return;
+      case 'plugged':
+      case 'unplugged':
+        vif.isPlugged = record.what === 'plugged';
+        return;
+      case 'stopped':
+        if (this.#judge.isAlive(record.dev))
+          this.#judge.broken(record, '', `the ${record.side}end stopped: ${record.why}`);
+        return;
+      case 'sent':
+        this.#judge.findings.count('packets sent');
+        vif.sent.push(record);
+        vif.count++;
+        this.#owners.set(record.from, record.dev);
+        return;
+      case 'acked':
+        this.#acked(record, vif);
+        return;
+      case 'carried':
+        this.#inOrder(record, vif.sent, 'netback took');
+        this.#carried = { packet: record, to: new Set() };
+        return;
+      case 'queued':
+      case 'dropped':
+        this.#placed(record, vif);
+        return;
+      case 'received':
+        this.#judge.findings.count('packets received');
+        this.#inOrder(record, vif.queued, 'the guest received');
+        return;
+      default:
+    }
+  }
+
+  finish(): void {
+    this.#forwarded();
+    for (const [dev, vif] of this.#vifs) {
+      if (!vif.isPlugged || vif.isRemoved || !this.#judge.isAlive(dev)) continue;
+      for (const packet of vif.sent)
+        this.#judge.broken(vif.last, describe(packet), 'was sent and never taken by netback');
+      for (const packet of vif.queued) this.#judge.broken(vif.last, describe(packet), 'was queued and never received');
+      for (let n = 0; n < vif.count; n++)
+        if (!vif.acked.has(n)) this.#judge.broken(vif.last, `packet ${n}`, 'its slots were never answered');
+    }
+  }
+
+  /** The next of `due` is due; what comes instead was lost, doubled, reordered or changed. */
+  #inOrder(record: PacketRecord, due: PacketRecord[], who: string): void {
+    const next = due[0];
+    if (next !== undefined && isSame(next, record)) {
+      due.shift();
+      return;
+    }
+    const expected = next === undefined ? 'none was due' : `due was ${describe(next)}`;
+    this.#judge.broken(record, describe(record), `${who} this packet where ${expected}`);
+    const at = due.findIndex((packet) => isSame(packet, record));
+    if (at >= 0) due.splice(0, at + 1);
+    else due.shift();
+  }
+
+  #acked(record: Of<'acked'>, vif: Vif): void {
+    const request = `packet ${record.n}`;
+    if (record.n >= vif.count) this.#judge.broken(record, request, 'was answered and never sent');
+    if (vif.acked.has(record.n)) this.#judge.broken(record, request, 'was answered twice');
+    vif.acked.add(record.n);
+    if (record.ok) this.#judge.findings.count('packets acknowledged');
+    else if (this.#judge.isAlive(record.dev)) this.#judge.broken(record, request, 'was answered with an error');
+  }
+
+  /** The bridge put a packet to a vif, or had to drop it there. */
+  #placed(record: Of<'queued' | 'dropped'>, vif: Vif): void {
+    const carried = this.#carried;
+    if (carried === undefined || !isSame(carried.packet, record))
+      this.#judge.broken(record, describe(record), 'came to the vif, and nobody sent it now');
+    else if (carried.to.has(record.dev)) this.#judge.broken(record, describe(record), 'came to the vif twice');
+    carried?.to.add(record.dev);
+    if (record.what === 'queued') vif.queued.push(record);
+    else this.#judge.findings.count(`packets dropped, ${record.why}`);
+  }
+
+  /** The bridge is done with its packet: one to a vif that is plugged in must have gone there. */
+  #forwarded(): void {
+    const carried = this.#carried;
+    this.#carried = undefined;
+    if (carried === undefined) return;
+    const { packet, to } = carried;
+    const owner = this.#owners.get(packet.to);
+    const vif = owner === undefined ? undefined : this.#vifs.get(owner);
+    if (owner === undefined || vif?.isPlugged !== true || owner === packet.dev || to.has(owner)) return;
+    if (this.#vifs.get(packet.dev)?.isPlugged !== true) return; // taken by a vif that was just unplugged
+    this.#judge.broken(packet, describe(packet), `the bridge did not hand it to ${owner}`);
+  }
+
+  #vif(record: DeviceRecord): Vif {
+    let vif = this.#vifs.get(record.dev);
+    if (vif === undefined) {
+      vif = { sent: [], queued: [], count: 0, acked: new Set(), isPlugged: false, isRemoved: false, last: record };
+      this.#vifs.set(record.dev, vif);
+    }
+    vif.last = record;
+    return vif;
+  }
+}
+
+/** New rings, or none: what was under way on the old ones is lost by right, as on a wire that is cut. */
+function reset(vif: Vif, isNew: boolean): void {
+  vif.sent = [];
+  vif.queued = [];
+  if (!isNew) {
+    // Packets are counted on over a reconnection: those without an answer never get one.
+    for (let n = 0; n < vif.count; n++) vif.acked.add(n);
+    return;
+  }
+  vif.count = 0;
+  vif.acked = new Set();
+  vif.isRemoved = false;
+}
+
+function isSame(a: PacketRecord, b: PacketRecord): boolean {
+  return a.sum === b.sum && a.len === b.len && a.from === b.from && a.to === b.to;
+}
+
+function describe({ from, to, len, sum }: PacketRecord): string {
+  return `packet of ${len} octets from ${from} to ${to}, sum ${sum.toString(16)}`;
+}

@@ -1,0 +1,193 @@
+import {
+  BlkbackDriver,
+  type BlkbackOptions,
+  type Blkfront,
+  BlkfrontDriver,
+  BlockDevices,
+  Bridge,
+  type DeviceEvent,
+  DeviceKernel,
+  Disk,
+  NetbackDriver,
+  type Netfront,
+  NetfrontDriver,
+  XenBus,
+} from '../../../guests/devices/index.ts';
+import { LINUX_HABITS, type Me, text, Xs } from '../../../guests/index.ts';
+import {
+  createDomain,
+  type Device,
+  type Hotplug,
+  initDom0,
+  Libxl,
+  type LibxlOptions,
+  vbd,
+  vif,
+} from '../../../guests/libxl/index.ts';
+import { type Guest, World } from '../../../scenarios/world.ts';
+import type { Actor, Jitter } from '../../../sim/index.ts';
+
+/** A guest with its drivers. */
+export interface DeviceGuest extends Guest {
+  readonly domid: number;
+  readonly kernel: DeviceKernel;
+  readonly bus: XenBus;
+  readonly disks: Blkfront[];
+  readonly nics: Netfront[];
+}
+
+/** A host whose dom0 has backends, scripts and libxl. */
+export interface DeviceHost {
+  readonly world: World;
+  readonly xl: Libxl;
+  readonly kernel: DeviceKernel;
+  readonly bus: XenBus;
+  readonly bridge: Bridge;
+  readonly disks: BlockDevices;
+  /** What all ends said, in order, with the virtual time. */
+  readonly events: (DeviceEvent & { readonly atNs: number })[];
+}
+
+export interface HostOptions {
+  readonly seed?: string;
+  readonly jitter?: Jitter;
+  readonly isPersistent?: boolean;
+  readonly hasSplitPorts?: boolean;
+  readonly sectors?: number;
+  readonly libxl?: LibxlOptions;
+  readonly fate?: Hotplug['fate'];
+  readonly checkEverySteps?: number;
+}
+
+export function deviceHost(options: HostOptions = {}): DeviceHost {
+  const world = new World({
+    seed: options.seed ?? '1',
+    jitter: options.jitter ?? { stepNs: 64, absentOneIn: 1024, absentNsMax: 50_000 },
+    requestsMax: Number.MAX_SAFE_INTEGER,
+    policy: 'carry',
+    compat: '4.22',
+    records: true,
+    limitsWrites: false,
+    checkEverySteps: options.checkEverySteps ?? 500,
+  });
+  const { dom0 } = world;
+  const hotplug: Hotplug = {
+    connect: () => dom0.client,
+    close: () => {},
+    workNs: [20_000, 60_000],
+    processNs: [1_000, 3_000],
+    ...(options.fate === undefined ? {} : { fate: options.fate }),
+  };
+  const xl = new Libxl(dom0.os, dom0.client, { hotplug, ...options.libxl });
+  const events: DeviceHost['events'] = [];
+  const kernel = new DeviceKernel(dom0.os, dom0.client);
+  kernel.observer = { note: (event) => events.push({ ...event, atNs: world.machine.nowNs }) };
+  const disks = new BlockDevices(() => new Disk(options.sectors ?? 2_048));
+  const bridge = new Bridge();
+  const back: BlkbackOptions = { disks, isPersistent: options.isPersistent ?? true };
+  const bus = new XenBus(kernel, 'back', {
+    vbd: new BlkbackDriver(back),
+    vif: new NetbackDriver({ bridge, hasSplitPorts: options.hasSplitPorts ?? true }),
+  });
+  const host = { world, xl, kernel, bus, bridge, disks, events };
+  run(host, 'init', (me) => initDom0(me, dom0.client));
+  bus.start();
+  return host;
+}
+
+export interface GuestOptions {
+  readonly disks?: readonly Device[];
+  readonly nics?: readonly Device[];
+  readonly isPersistent?: boolean;
+  readonly rxBuffers?: number;
+  readonly cutsPackets?: boolean;
+  /** Left out: its frontends are started. */
+  readonly hasDrivers?: boolean;
+}
+
+/** Create a domain with devices; its kernel has both frontends. */
+export function addGuest(host: DeviceHost, name: string, options: GuestOptions = {}): DeviceGuest {
+  const { world, xl, kernel: back } = host;
+  let guest: DeviceGuest | undefined;
+  const created = run(host, `xl-${name}`, (me) =>
+    createDomain(
+      me,
+      xl,
+      { name, disks: options.disks ?? [vbd()], nics: options.nics ?? [vif()] },
+      {
+        boot: (built) => {
+          const booted = world.boot(built, LINUX_HABITS);
+          const kernel = new DeviceKernel(booted.os, booted.client);
+          kernel.observer = back.observer;
+          const disks: Blkfront[] = [];
+          const nics: Netfront[] = [];
+          const bus = new XenBus(kernel, 'front', {
+            vbd: new BlkfrontDriver({
+              isPersistent: options.isPersistent ?? true,
+              online: (disk) => disks.push(disk),
+            }),
+            vif: new NetfrontDriver({
+              rxBuffers: options.rxBuffers ?? 64,
+              cutsPackets: options.cutsPackets ?? true,
+              online: (nic) => nics.push(nic),
+            }),
+          });
+          guest = { ...booted, domid: built.domain.domid, kernel, bus, disks, nics };
+          if (options.hasDrivers ?? true) bus.start();
+        },
+      },
+    ),
+  );
+  if (created.rc !== 0 || guest === undefined) throw new Error(`xl create: ${created.rc} in ${created.failedIn}`);
+  return guest;
+}
+
+const HORIZON_NS = 60_000_000_000;
+
+/** Run until `isOver`, or throw. */
+export function until({ world }: Pick<DeviceHost, 'world'>, isOver: () => boolean, withinNs = HORIZON_NS): void {
+  const { machine } = world;
+  const untilNs = machine.nowNs + withinNs;
+  while (!isOver() && machine.nowNs < untilNs && machine.scheduler.nextNs !== undefined)
+    machine.scheduler.run(machine.scheduler.nextNs);
+  if (!isOver()) throw new Error(`it did not come to that until ${machine.nowNs} ns`);
+}
+
+/** Run one actor of a domain to its end. */
+export function run<T>(
+  host: Pick<DeviceHost, 'world'>,
+  name: string,
+  body: (me: Me) => Actor<T>,
+  os = host.world.dom0.os,
+): T {
+  const results: T[] = [];
+  os.start(name, function* (me): Actor {
+    results.push(yield* body(me));
+  });
+  until(host, () => results.length > 0);
+  return results[0] as T;
+}
+
+/** Let virtual time pass. */
+export function pass({ world }: Pick<DeviceHost, 'world'>, ns: number): void {
+  world.machine.scheduler.run(world.machine.nowNs + ns);
+}
+
+/** A node as dom0 reads it. */
+export function look(host: DeviceHost, path: string): string | undefined {
+  return run(host, 'look', function* (me) {
+    const reply = yield* new Xs(host.world.dom0.client, me).read(path);
+    return reply.error === undefined ? text(reply.payload) : undefined;
+  });
+}
+
+export function write(host: DeviceHost, path: string, value: string): void {
+  run(host, 'write', function* (me) {
+    yield* new Xs(host.world.dom0.client, me).write(path, value);
+  });
+}
+
+/** States that one end of a device went through. */
+export function states(host: DeviceHost, dev: string, side: 'front' | 'back'): number[] {
+  return host.events.flatMap((e) => (e.dev === dev && e.what === 'state' && e.side === side ? [e.state] : []));
+}
