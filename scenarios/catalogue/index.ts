@@ -2,7 +2,8 @@ import type { Scenario } from '../scenario.ts';
 import { bootStorm } from './boot-storm.ts';
 import { deviceIo } from './device-io.ts';
 import { hostileGuests } from './hostile-guests.ts';
+import { hotplugStorm } from './hotplug-storm.ts';
 import { liveUpdateMidTraffic } from './live-update-mid-traffic.ts';
 
 /** Every scenario, by the name under which it runs. The first is the headline. */
-export const SCENARIOS: readonly Scenario[] = [liveUpdateMidTraffic, hostileGuests, deviceIo, bootStorm];
+export const SCENARIOS: readonly Scenario[] = [liveUpdateMidTraffic, hostileGuests, deviceIo, bootStorm, hotplugStorm];

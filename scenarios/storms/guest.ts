@@ -91,11 +91,13 @@ export class StormGuest {
     this.#talking++;
     this.guest.os.start(`iperf-${nic.name}`, function* (me): Actor {
       while (!isReady()) yield POLL_NS;
-      const address = peer(self)?.address;
+      const other = peer(self);
+      const address = other?.address;
       yield* netLoad(me, nic, world.machine.scheduler, {
         ...NET_LOAD,
         peers: address === undefined ? [] : [address],
-        goesOn: () => asked < io,
+        // A peer whose interface is taken away does not come back under that address.
+        goesOn: () => asked < io && other?.isRunning === true && other.address === address,
         asked: () => asked++,
         finished: () => self.#talking--,
       });

@@ -1,0 +1,229 @@
+import { type Me, octets, Xenconsoled, Xs } from '../../guests/index.ts';
+import {
+  addDevice,
+  createDomain,
+  type Device,
+  destroyDomain,
+  devicePaths,
+  type Force,
+  initDom0,
+  type Libxl,
+  removeDevice,
+  type ScriptFate,
+  vbd,
+  vif,
+} from '../../guests/libxl/index.ts';
+import { type Actor, Devpts, type Stream } from '../../sim/index.ts';
+import { FAULTS_SETTING, FaultPlan } from '../faults/plan.ts';
+import type { RunRequest, RunResult, Scenario } from '../scenario.ts';
+import { Backends } from '../storms/backends.ts';
+import { Dom0Tools, startXenopsd } from '../storms/dom0.ts';
+import { macOf, StormGuest } from '../storms/guest.ts';
+import { isWorking, runStorm, spread, startOperator, stormWorld } from '../storms/run.ts';
+
+/** What a device that comes and goes is worth in requests, and what a domain is (guests.md 4.2, 4.4). */
+const REQUESTS_A_DEVICE = 260;
+const REQUESTS_A_BOOT = 500;
+/** Between two operations of one administrator, and for how long a device is left attached, ns. */
+const PAUSE_NS_MAX = 20_000_000;
+const STAY_NS_MAX = 80_000_000;
+/** An administrator looks so often whether a new device works, and so many times, before it is taken away by force. */
+const LOOK_NS = 10_000_000;
+const LOOKS_MAX = 200;
+/** A domain lives so long before it is restarted, ns. */
+const LIFE_NS = [200_000_000, 900_000_000] as const;
+
+export const hotplugStorm: Scenario = {
+  name: 'hotplug-storm',
+  story:
+    'Administrators attach and detach disks and network interfaces of running domains, several at a time, while domains are restarted and xenstored live-updates itself; what stays works, and of what went nothing is left.',
+  settings: {
+    domains: { default: 6, meaning: 'domains, each with a disk and an interface that stay' },
+    administrators: { default: 4, meaning: 'who attach and detach at the same time' },
+    devices: { default: 48, meaning: 'devices that are attached in all' },
+    restarts: { default: 2, meaning: 'domains that are destroyed and made anew meanwhile' },
+    updates: { default: 6, meaning: 'live updates, spread over the storm' },
+    io: { default: 4, meaning: 'block requests or packets of each device' },
+    scripts: {
+      default: 'work',
+      meaning: 'hotplug scripts: all work, or some fail, say nothing or hang',
+      words: ['work', 'flaky'],
+    },
+    monitor: { default: 'none', meaning: 'who watches all domains beside the daemons', words: ['none', 'xenopsd'] },
+    faults: FAULTS_SETTING,
+  },
+  run,
+};
+
+/** A domain and what is attached to it, as its administrators know. */
+interface Host {
+  readonly slot: number;
+  domid: number;
+  guest: StormGuest | undefined;
+  /** Being made, or unmade: nobody may touch its devices. */
+  isMoving: boolean;
+  /** Operations on it that are under way. */
+  operations: number;
+  readonly devices: Device[];
+  nextDevid: number;
+}
+
+function run(request: RunRequest): RunResult {
+  const { settings } = request;
+  const number = (name: string) => Number(settings[name]);
+  const world = stormWorld(request, (image) => faults.passImage(image));
+  const { machine, traffic, dom0 } = world;
+  const faults = new FaultPlan(machine, String(settings.faults ?? 'off'));
+  const backends = new Backends(world);
+  const scripts = machine.streams.for('scenario/scripts');
+  const tools = new Dom0Tools(world, settings.scripts === 'flaky' ? () => drawFate(scripts) : undefined);
+  new Xenconsoled(dom0.os, world.connect('xenconsoled'), new Devpts()).start();
+  if (settings.monitor === 'xenopsd') startXenopsd(world);
+
+  const hosts: Host[] = [];
+  const workers: Me[] = [];
+  let created = 0;
+  let attached = 0;
+  let interfaces = 0;
+  const running = () => hosts.filter(({ guest }) => guest?.isRunning === true);
+  const guestPlan = {
+    world,
+    backends,
+    faults,
+    io: number('io'),
+    isReady: () => true,
+    peer: (of: StormGuest) => running().find(({ guest }) => guest !== of && guest?.address !== undefined)?.guest,
+  };
+
+  /** `xl create` of a slot's domain; whether it runs. */
+  function* create(me: Me, xl: Libxl, host: Host): Actor<boolean> {
+    const devices = { disks: [vbd()], nics: [vif({ mac: macOf(++interfaces) })] };
+    host.devices.splice(0, host.devices.length, ...devices.disks, ...devices.nics);
+    const made = yield* createDomain(
+      me,
+      xl,
+      { name: `domU${host.slot}-${++created}`, ...devices, console: 'attended' },
+      {
+        beforeIntroduce: (domain) => faults.beforeIntroduce(domain),
+        boot: (built) => {
+          host.domid = built.domain.domid;
+          host.guest = new StormGuest(guestPlan, built);
+        },
+      },
+    );
+    traffic.commits += made.commits;
+    traffic.conflicts += made.conflicts;
+    if (made.rc !== 0) traffic.refused(`${made.rc} in ${made.failedIn}`);
+    return made.rc === 0 && host.guest?.isRunning === true;
+  }
+
+  dom0.os.start('init', function* (me): Actor {
+    yield* initDom0(me, dom0.client);
+    const xl = tools.process('xl-create');
+    for (let slot = 0; slot < number('domains'); slot++) {
+      const host: Host = {
+        slot,
+        domid: 0,
+        guest: undefined,
+        isMoving: false,
+        operations: 0,
+        devices: [],
+        nextDevid: 1,
+      };
+      if (yield* create(me, xl, host)) hosts.push(host);
+    }
+    for (let i = 0; i < number('administrators'); i++)
+      workers.push(dom0.os.start(`admin-${i}`, (own) => administrator(own, tools.process(`xl-attach-${i}`))));
+    workers.push(dom0.os.start('restarter', (own) => restarter(own, tools.process('xl-restart'))));
+  });
+
+  function* administrator(me: Me, xl: Libxl): Actor {
+    while (attached < number('devices')) {
+      yield me.draws.below(PAUSE_NS_MAX);
+      const free = running().filter(({ isMoving }) => !isMoving);
+      if (free.length === 0) {
+        if (running().length === 0) return;
+        continue;
+      }
+      const host = me.draws.pick(free);
+      attached++;
+      host.operations++;
+      yield* comeAndGo(me, xl, host);
+      host.operations--;
+    }
+  }
+
+  /** Attach a device, see that it works, and, mostly, detach it again. */
+  function* comeAndGo(me: Me, xl: Libxl, host: Host): Actor {
+    const { draws } = me;
+    const n = host.nextDevid++;
+    const device = draws.oneIn(2) ? vif({ devid: n, mac: macOf(++interfaces) }) : vbd({ devid: (202 << 8) | (n << 4) });
+    const { domid } = host;
+    const added = yield* addDevice(me, xl, domid, device);
+    traffic.commits++;
+    traffic.conflicts += added.conflicts;
+    if (added.rc !== 0) traffic.refused(`${added.rc} at attach`);
+    const works = added.rc === 0 && (yield* isConnected(me, xl, domid, device));
+    if (works) {
+      yield draws.below(STAY_NS_MAX);
+      if (draws.oneIn(4)) {
+        host.devices.push(device); // it stays
+        return;
+      }
+    }
+    const force: Force = works ? draws.pick(['auto', 'auto', 'on']) : 'on';
+    const removed = yield* removeDevice(me, xl, domid, device, force);
+    if (removed.rc !== 0) traffic.refused(`${removed.rc} at detach`);
+  }
+
+  /** `xl destroy` and `xl create` of a domain, again and again. */
+  function* restarter(me: Me, xl: Libxl): Actor {
+    for (let i = 0; i < number('restarts'); i++) {
+      yield me.draws.between(...LIFE_NS);
+      const live = running();
+      if (live.length === 0) return;
+      const host = me.draws.pick(live);
+      host.isMoving = true;
+      while (host.operations > 0) yield PAUSE_NS_MAX;
+      yield* destroyDomain(me, xl, host.domid);
+      host.nextDevid = 1;
+      yield* create(me, xl, host);
+      host.isMoving = false;
+    }
+  }
+
+  const total = number('devices') * REQUESTS_A_DEVICE + (number('domains') + number('restarts')) * REQUESTS_A_BOOT;
+  const at = spread(number('updates'), total, machine.streams.for('scenario'));
+  return runStorm({
+    scenario: hotplugStorm.name,
+    world,
+    backends,
+    faults,
+    request,
+    operator: startOperator(world, request, faults.updates(at)),
+    isStorming: () => workers.length === 0 || workers.some(isWorking),
+    created: () => created,
+    isBusy: () =>
+      running().some(({ guest, devices }) => guest?.isUsing === true || (guest?.connected ?? 0) < devices.length),
+    expected: () =>
+      running().flatMap(({ domid, devices }) => devices.map(({ kind, devid }) => ({ domid, kind, devid }))),
+  });
+}
+
+/** Whether the backend says within two seconds that it is connected. */
+function* isConnected(me: Me, xl: Libxl, domid: number, device: Device): Actor<boolean> {
+  const xs = new Xs(xl.link, me);
+  const { backend } = devicePaths(domid, device);
+  for (let look = 0; look < LOOKS_MAX; look++) {
+    const state = yield* xs.read(`${backend}/state`);
+    if (state.error !== undefined) return false;
+    if (octets('4').every((octet, i) => octet === state.payload[i])) return true;
+    yield LOOK_NS;
+  }
+  return false;
+}
+
+/** One script in four does not do what it should. */
+function drawFate(draws: Stream): ScriptFate {
+  return draws.oneIn(4) ? draws.pick(['error', 'busy', 'silent', 'hangs'] as const) : 'works';
+}
