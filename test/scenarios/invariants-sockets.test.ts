@@ -193,6 +193,20 @@ describe('a program that closes its socket', () => {
 });
 
 describe('a socket', () => {
+  it('takes its transactions with it, so that an update need not wait for them', () => {
+    const b = new HistoryBuilder({ policy: 'daemon' });
+    const tool = b.connect('tool');
+    b.start(tool);
+    b.close(tool);
+    b.hangUp(tool);
+    b.send(b.dom0, 0, 'live-update\0-s\0');
+    b.serve(b.dom0);
+    b.liveUpdate();
+    const answered = (l: Written[]) =>
+      l.map((m) => (m.payload === 'ENOSYS\0' ? { ...m, type: 0, payload: 'OK\0' } : m));
+    expect(details(rewrite(b.finish(), 0, answered))).toEqual([]);
+  });
+
   it('holds more than a ring, and no more than its buffer', () => {
     const filled = (octetCount: number) => {
       const b = new HistoryBuilder();
@@ -253,7 +267,7 @@ describe('a TRANSACTION_START and a live update that was given up', () => {
     b.send(g, XS.RESET_WATCHES, '\0');
     b.serve(g);
     b.settle();
-    b.request(g, XS.READ, 'x\0', 1);
+    b.request(g, XS.WRITE, 'x\0y', 1);
     const h = rewrite(b.finish(), 0, (l) =>
       l.map((m) => (m.payload === 'ENOSYS\0' ? { ...m, type: 0, payload: 'timeout\0' } : m)),
     );
