@@ -22,7 +22,7 @@ export function textReport(result: RunResult, dress: Dress): string {
   lines.push(`${paint('bold', result.scenario)}  seed ${seed}  format ${format}  ${settingsText(result)}`);
   lines.push('');
   lines.push(
-    `  ${n(result.requests)} requests, ${n(result.replies)} replies and ${n(result.watchEvents)} watch events through rings; ` +
+    `  ${n(result.requests)} requests, ${n(result.replies)} replies and ${n(result.watchEvents)} watch events through rings and sockets; ` +
       `${n(result.domainsCreated)} domains created, ${n(result.domainsDestroyed)} destroyed`,
   );
   lines.push(

@@ -193,6 +193,20 @@ describe('a program that closes its socket', () => {
 });
 
 describe('a socket', () => {
+  it('takes its transactions with it, so that an update need not wait for them', () => {
+    const b = new HistoryBuilder({ policy: 'daemon' });
+    const tool = b.connect('tool');
+    b.start(tool);
+    b.close(tool);
+    b.hangUp(tool);
+    b.send(b.dom0, 0, 'live-update\0-s\0');
+    b.serve(b.dom0);
+    b.liveUpdate();
+    const answered = (l: Written[]) =>
+      l.map((m) => (m.payload === 'ENOSYS\0' ? { ...m, type: 0, payload: 'OK\0' } : m));
+    expect(details(rewrite(b.finish(), 0, answered))).toEqual([]);
+  });
+
   it('holds more than a ring, and no more than its buffer', () => {
     const filled = (octetCount: number) => {
       const b = new HistoryBuilder();
@@ -220,27 +234,33 @@ describe('a socket', () => {
 });
 
 describe('a TRANSACTION_START and a live update that was given up', () => {
-  /** dom0 asks for an update that is refused; then a program starts a transaction, with its reply behind a later one. */
-  function overtaken(answered: boolean): string[] {
+  /** A program asks for an update that comes to nothing; another starts a transaction, with its reply behind a later one. */
+  function overtaken(end: 'pending' | 'answered' | 'closed'): string[] {
     const b = new HistoryBuilder({ policy: 'daemon' });
+    const operator = b.connect('operator');
     const tool = b.connect('tool');
-    b.send(b.dom0, 0, 'live-update\0-s\0');
-    b.serve(b.dom0);
-    if (answered) b.settle();
+    b.send(operator, 0, end === 'answered' ? 'live-update\0-s\0' : 'live-update\0-f\0/x\0');
+    b.serve(operator);
+    if (end !== 'pending') b.settle();
+    if (end === 'closed') {
+      b.close(operator);
+      b.hangUp(operator);
+    }
     b.send(tool, XS.START, '\0');
     const start = b.take(tool)!;
     b.request(tool, XS.READ, '/tool\0');
     start();
-    return details(
-      rewrite(b.finish(), 0, (l) =>
-        l.map((m) => (m.payload === 'ENOSYS\0' ? { ...m, type: 0, payload: 'timeout\0' } : m)),
-      ),
-    );
+    const said = end === 'answered' ? 'timeout\0' : 'OK\0';
+    const answered = (l: Written[]) => l.map((m) => (m.payload === 'ENOSYS\0' ? { ...m, type: 0, payload: said } : m));
+    return details(rewrite(b.finish(), operator, answered));
   }
 
-  it('may be put aside as long as the update is pending, and not when that was answered', () => {
-    expect(overtaken(false)).toEqual([]);
-    expect(overtaken(true)).toEqual(matching('reply to TRANSACTION_START req_id 1 tx 0'));
+  it('may be put aside as long as the update is pending', () => {
+    expect(overtaken('pending')).toEqual([]);
+  });
+
+  it.each(['answered', 'closed'] as const)('may not when whoever asked for the update was %s', (how) => {
+    expect(overtaken(how)).toEqual(matching('reply to TRANSACTION_START req_id 1 tx 0'));
   });
 
   it('may have started what RESET_WATCHES dropped before the reply was written', () => {
@@ -253,7 +273,7 @@ describe('a TRANSACTION_START and a live update that was given up', () => {
     b.send(g, XS.RESET_WATCHES, '\0');
     b.serve(g);
     b.settle();
-    b.request(g, XS.READ, 'x\0', 1);
+    b.request(g, XS.WRITE, 'x\0y', 1);
     const h = rewrite(b.finish(), 0, (l) =>
       l.map((m) => (m.payload === 'ENOSYS\0' ? { ...m, type: 0, payload: 'timeout\0' } : m)),
     );
