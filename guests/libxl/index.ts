@@ -12,6 +12,7 @@ export {
   unpauseDomain,
 } from './api.ts';
 export { type BuiltDomain, buildDomain, type ReservedRing } from './build.ts';
+export { Call } from './call.ts';
 export type { Created, CreateHooks, Phase } from './create.ts';
 export { DomainDeathCheck, DomainDeaths, type DomainEvent } from './deaths.ts';
 export { type DestroyHooks, untilGone } from './destroy.ts';
