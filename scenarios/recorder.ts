@@ -25,6 +25,8 @@ export class Recorder {
   readonly #epochs: Epoch[] = [];
   readonly #records: HistoryRecord[] = [];
   #devices: DeviceRecord[] | undefined;
+  /** `<domid> <port>` of ports that a guest offers to a backend: whoever binds them is not the store. */
+  readonly #devicePorts = new Set<string>();
   /** Current ring by domid. */
   readonly #rings = new Map<number, Ring>();
   /** Epoch by the store's local port. */
@@ -96,7 +98,14 @@ export class Recorder {
   get devices(): DeviceObserver {
     this.#devices ??= [];
     const devices = this.#devices;
-    return { note: (event) => devices.push({ seq: this.length, timeNs: this.#machine.nowNs, ...event }) };
+    return {
+      note: (event) => {
+        devices.push({ seq: this.length, timeNs: this.#machine.nowNs, ...event });
+        if (event.what !== 'published') return;
+        const domid = event.dev.split('/')[1];
+        for (const port of event.ports) this.#devicePorts.add(`${domid} ${port}`);
+      },
+    };
   }
 
   snapshot(nodes: readonly SnapshotNode[]): void {
@@ -145,8 +154,10 @@ export class Recorder {
   }
 
   #port(event: TraceEvent & { kind: 'port' }): void {
+    if (event.what === 'close') this.#devicePorts.delete(`${event.domid} ${event.port}`);
     if (event.domid !== this.#storeDomid) return;
     if (event.what === 'bind') {
+      if (this.#devicePorts.has(`${event.remoteDomid} ${event.remotePort}`)) return;
       const conn = this.#begin(event.remoteDomid);
       if (conn !== undefined) this.#ports.set(event.port, conn);
     } else if (event.what === 'close') {
