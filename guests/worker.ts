@@ -17,6 +17,8 @@ export interface WorkerPlan {
   /** Whether watches with a depth are asked for now and then. */
   readonly hasDepth: boolean;
   readonly peers: readonly number[];
+  /** Drivers use the connection, too: it leaves their devices and watches alone. Left out: there are none. */
+  readonly hasDrivers?: boolean;
 }
 
 const NAMES = [
@@ -75,6 +77,7 @@ export function* worker(me: Me, client: XsLink, traffic: Traffic, plan: WorkerPl
       }
     } else if (what < 83 && draws.oneIn(8)) {
       // A kernel that forgets its past: every watch and transaction of the connection goes, those of its siblings too.
+      if (plan.hasDrivers === true) continue;
       yield* xs.call(XS.RESET_WATCHES, bytesOf('\0'));
       watched.length = 0;
     } else yield* transaction(xs, traffic, plan);
@@ -132,7 +135,7 @@ function place(me: Me, plan: WorkerPlan): string {
   if (r < 12) return `data/${draws.pick(NAMES)}${draws.oneIn(3) ? `/${draws.pick(NAMES)}` : ''}`;
   if (r < 17) return shared(me, plan);
   if (r < 18) return `/local/domain/${draws.pick(plan.peers)}/data/${draws.pick(NAMES)}`;
-  if (r < 19) return `device/vif/0/${draws.pick(NAMES)}`;
+  if (r < 19) return `device/${plan.hasDrivers === true ? 'none' : 'vif'}/0/${draws.pick(NAMES)}`;
   return draws.pick([
     '/tool/xenstored',
     '/local',

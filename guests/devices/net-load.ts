@@ -34,8 +34,8 @@ const HEAD_BYTES = ETH_HLEN + 8;
 /** Body of the largest packet: three pages in all. */
 const BODY_MAX = 3 * 4096 - HEAD_BYTES;
 /** How long an acknowledgement is waited for, ns, and how often a packet is sent until the peer counts as gone. */
-const PATIENCE_NS = 10_000_000;
-const TRIES_MAX = 5;
+const PATIENCE_NS = 3_000_000;
+const TRIES_MAX = 8;
 /** How often an absent peer is asked for, ns. */
 const ASK_NS = 1_000_000;
 

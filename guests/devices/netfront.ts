@@ -197,7 +197,12 @@ export class Netfront implements DriverInstance {
       return;
     }
     const isSplit = (yield* device.numberOther('feature-split-event-channels', 0)) === 1;
-    this.address = ((yield* device.read('mac')) ?? '').replaceAll(':', '');
+    const mac = (yield* device.read('mac'))?.replaceAll(':', '') ?? '';
+    if (!/^[0-9a-f]{12}$/.test(mac)) {
+      yield* device.fail('parsing mac');
+      return;
+    }
+    this.address = mac;
     const frames = [os.allocPage(), os.allocPage()] as const;
     const ports: Port[] = [];
     for (let i = 0; i < (isSplit ? 2 : 1); i++) {

@@ -36,7 +36,7 @@ import type { RunRequest, RunResult, Scenario, UpdateReport } from '../scenario.
 import { type Guest, LIFELIKE, STORE_BINARY, World } from '../world.ts';
 
 /** Virtual time after which a run that has not ended is stuck. */
-const HORIZON_NS = 120_000_000_000;
+const HORIZON_NS = 1_000_000_000;
 const SLICE_NS = 1_000_000;
 const CHECK_EVERY_STEPS = 50_000;
 
@@ -106,7 +106,7 @@ function run(request: RunRequest): RunResult {
   const observer = world.recorder?.devices;
   const back = new DeviceKernel(dom0.os, dom0.client);
   back.observer = observer;
-  const disks = new BlockDevices(() => new Disk(SECTORS));
+  const disks = new BlockDevices(() => new Disk(SECTORS, { seekNsMax: 60_000, sectorNs: 200 }));
   const bridge = new Bridge();
   const backends = new XenBus(back, 'back', {
     vbd: new BlkbackDriver({ disks, isPersistent: true }),
@@ -162,6 +162,7 @@ function run(request: RunRequest): RunResult {
                   txThinkNsMax: 100_000,
                   hasDepth,
                   peers: [built.domain.domid + 1],
+                  hasDrivers: true,
                 }),
               ),
             );
@@ -312,7 +313,7 @@ function useDisk({ guest, isOpen, writers }: Use, disk: Blkfront, share: Share):
     writers.push(
       guest.os.start(`dd-${disk.name}-${i}`, function* (me): Actor {
         while (!isOpen()) yield 100_000;
-        yield* blkLoad(me, disk, { ...region, ...share, inFlightMax: 6, thinkNsMax: 6_000 });
+        yield* blkLoad(me, disk, { ...region, ...share, inFlightMax: 6, thinkNsMax: 120_000 });
       }),
     );
 }
@@ -329,7 +330,7 @@ function useNic({ world, guest, slot, slots, isOpen }: Use, nic: Netfront, share
       peers: peers.map(addressOf),
       ...share,
       windowMax: 6,
-      thinkNsMax: 12_000,
+      thinkNsMax: 60_000,
       finished: () => guest.sending--,
     });
   });
@@ -339,7 +340,7 @@ function useNic({ world, guest, slot, slots, isOpen }: Use, nic: Netfront, share
 function* reconnects(me: Me, guest: DeviceGuest, isOpen: () => boolean, isOver: () => boolean): Actor {
   while (!isOpen()) yield 100_000;
   for (;;) {
-    yield me.draws.between(2_000_000, 12_000_000);
+    yield me.draws.between(5_000_000, 25_000_000);
     if (isOver()) return;
     const device = me.draws.pick([...guest.disks, ...guest.nics]);
     device?.reopen();

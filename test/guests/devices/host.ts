@@ -81,7 +81,13 @@ export function deviceHost(options: HostOptions = {}): DeviceHost {
   const xl = new Libxl(dom0.os, dom0.client, { hotplug, ...options.libxl });
   const events: DeviceHost['events'] = [];
   const kernel = new DeviceKernel(dom0.os, dom0.client);
-  kernel.observer = { note: (event) => events.push({ ...event, atNs: world.machine.nowNs }) };
+  const recorded = world.recorder?.devices;
+  kernel.observer = {
+    note: (event) => {
+      events.push({ ...event, atNs: world.machine.nowNs });
+      recorded?.note(event);
+    },
+  };
   const disks = new BlockDevices(() => new Disk(options.sectors ?? 2_048));
   const bridge = new Bridge();
   const back: BlkbackOptions = { disks, isPersistent: options.isPersistent ?? true };

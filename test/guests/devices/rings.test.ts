@@ -1,0 +1,252 @@
+import { describe, expect, it } from 'vitest';
+import { type Blkfront, blkLoad, netLoad } from '../../../guests/devices/index.ts';
+import { vif } from '../../../guests/libxl/index.ts';
+import type { Frame } from '../../../sim/index.ts';
+import { IO_REQ_EVENT, IO_REQ_PROD, IO_RSP_EVENT, IO_RSP_PROD, mustNotify } from '../../../sim/io-ring.ts';
+import { addGuest, type DeviceGuest, type DeviceHost, deviceHost, pass, run, until } from './host.ts';
+
+/** The page behind a grant reference of version 1. */
+function ringPage({ os }: DeviceGuest, gref: number): Frame {
+  const { grants, memory } = os.domain;
+  const frame = memory.frame(grants.frames[gref >> 9]?.load32(8 * (gref & 511) + 4) ?? -1);
+  if (frame === undefined) throw new Error(`nothing is granted through ${gref}`);
+  return frame;
+}
+
+function attached(host: DeviceHost, dev: string) {
+  const found = host.events.findLast((e) => e.dev === dev && e.what === 'attached');
+  if (found?.what !== 'attached') throw new Error(`${dev} is not attached`);
+  return found;
+}
+
+function load(host: DeviceHost, guest: DeviceGuest, requests: number, disk = guest.disks[0] as Blkfront): void {
+  let left = requests;
+  run(
+    host,
+    'load',
+    (me) =>
+      blkLoad(me, disk, {
+        first: 0,
+        end: 1_024,
+        goesOn: () => left-- > 0,
+        inFlightMax: 6,
+        thinkNsMax: 3_000,
+        asked: () => {},
+      }),
+    guest.os,
+  );
+}
+
+/** Two guests that talk until each has sent so many data packets. */
+function talk(host: DeviceHost, guests: readonly DeviceGuest[], packets: number): void {
+  let finished = 0;
+  for (const [i, g] of guests.entries()) {
+    let left = packets;
+    const nic = g.nics[0];
+    const peer = guests[(i + 1) % guests.length]?.nics[0];
+    if (nic === undefined || peer === undefined) throw new Error('no interface');
+    g.os.start(`talk-${host.world.machine.nowNs}`, (me) =>
+      netLoad(me, nic, host.world.machine.scheduler, {
+        peers: [peer.address],
+        goesOn: () => left-- > 0,
+        windowMax: 4,
+        thinkNsMax: 2_000,
+        asked: () => {},
+        finished: () => finished++,
+      }),
+    );
+  }
+  until(host, () => finished === guests.length);
+}
+
+function pair(options: Parameters<typeof deviceHost>[0] = {}, rxBuffers = 64) {
+  const host = deviceHost(options);
+  const guests = [1, 2].map((n) =>
+    addGuest(host, `domU${n}`, { disks: [], nics: [vif({ mac: `00:16:3e:00:00:0${n}` })], rxBuffers }),
+  );
+  until(host, () => guests.every((g) => g.nics.length === 1));
+  return { host, guests };
+}
+
+/** How many of its publications an end must signal, and may signal at most, by the indexes and thresholds on the page alone. */
+function followRing(frame: Frame) {
+  const due = { front: [0, 0], back: [0, 0] } as const satisfies Record<string, [number, number]>;
+  const open: { side: 'front' | 'back'; from: number; to: number; at: number; first: boolean }[] = [];
+  const eventAt = { front: IO_REQ_EVENT, back: IO_RSP_EVENT };
+  const settle = () => {
+    for (const { side, from, to, first } of open.splice(0)) {
+      const now = mustNotify(from, to, frame.load32(eventAt[side]));
+      if (first && now) due[side][0]++;
+      if (first || now) due[side][1]++;
+    }
+  };
+  const chained = frame.onStore;
+  frame.onStore = (offset, before, after, byOwner) => {
+    chained?.(offset, before, after, byOwner);
+    if (offset === IO_REQ_PROD || offset === IO_RSP_PROD) {
+      settle();
+      const side = offset === IO_REQ_PROD ? 'front' : 'back';
+      const first = mustNotify(before, after, frame.load32(eventAt[side]));
+      open.push({ side, from: before, to: after, at: offset, first });
+    }
+  };
+  return { due, settle };
+}
+
+describe('events of a ring', () => {
+  it('RNG-2: neither end sends one that is not asked for, nor omits one that is', () => {
+    const host = deviceHost();
+    const guest = addGuest(host, 'domU', { nics: [] });
+    const sends = { front: 0, back: 0 };
+    until(host, () => guest.disks.length === 1);
+    const { refs, ports } = attached(host, 'vbd/1/51712');
+    const ring = followRing(ringPage(guest, refs[0] ?? 0));
+    const local = guest.os.domain.ports.get(ports[0] ?? 0);
+    host.world.machine.trace.observe((e) => {
+      if (e.kind !== 'send') return;
+      if (e.domid === guest.domid && e.port === ports[0]) sends.front++;
+      if (e.domid === 0 && local !== undefined && 'remotePort' in local && e.port === local.remotePort) sends.back++;
+    });
+    load(host, guest, 400);
+    pass(host, 1_000_000);
+    ring.settle();
+    for (const side of ['front', 'back'] as const) {
+      const [least, most] = ring.due[side];
+      expect(sends[side], side).toBeGreaterThanOrEqual(least);
+      expect(sends[side], side).toBeLessThanOrEqual(most);
+      expect(least, side).toBeGreaterThan(20);
+      expect(most, side).toBeLessThan(400);
+    }
+  });
+
+  it('RNG-3: an end that sleeps has nothing to do; no request waits for an event that does not come', () => {
+    for (const seed of ['1', '2', '3']) {
+      const host = deviceHost({ seed, jitter: { stepNs: 256, absentOneIn: 64, absentNsMax: 20_000 } });
+      const guest = addGuest(host, 'domU', { nics: [] });
+      until(host, () => guest.disks.length === 1);
+      load(host, guest, 300);
+      const frame = ringPage(guest, attached(host, 'vbd/1/51712').refs[0] ?? 0);
+      pass(host, 1_000_000);
+      expect(frame.load32(IO_REQ_PROD)).toBe(frame.load32(IO_RSP_PROD)); // all was answered
+      expect(frame.load32(IO_REQ_EVENT)).toBe(frame.load32(IO_REQ_PROD) + 1);
+      expect(frame.load32(IO_RSP_EVENT)).toBe(frame.load32(IO_RSP_PROD) + 1);
+    }
+  });
+
+  it('RNG-5: a guest that asks for no events at all hurts only itself', () => {
+    const host = deviceHost();
+    const bad = addGuest(host, 'bad', { nics: [] });
+    const good = addGuest(host, 'good', { nics: [] });
+    until(host, () => bad.disks.length === 1 && good.disks.length === 1);
+    const frame = ringPage(bad, attached(host, 'vbd/1/51712').refs[0] ?? 0);
+    const { onStore } = frame;
+    // Whatever it stores as its threshold, the backend finds one that is never reached.
+    frame.onStore = (offset, before, after, byOwner) => {
+      onStore?.(offset, before, after, byOwner);
+      if (offset === IO_RSP_EVENT) new DataView(frame.bytes.buffer).setUint32(IO_RSP_EVENT, 0x8000_0000, true);
+    };
+    let left = 100;
+    const disk = bad.disks[0] as Blkfront;
+    bad.os.start('load', (me) =>
+      blkLoad(me, disk, {
+        first: 0,
+        end: 1_024,
+        goesOn: () => left-- > 0,
+        inFlightMax: 1,
+        thinkNsMax: 3_000,
+        asked: () => {},
+      }),
+    );
+    pass(host, 1_000_000);
+    load(host, good, 300);
+    const answered = (dev: string) => host.events.filter((e) => e.dev === dev && e.what === 'completed').length;
+    expect(answered('vbd/2/51712')).toBe(300);
+    pass(host, 50_000_000);
+    expect(answered('vbd/1/51712')).toBeLessThan(3); // it sleeps over its answers
+    const done = host.events.filter((e) => e.dev === 'vbd/1/51712' && e.what === 'executed').length;
+    expect(done).toBeGreaterThan(answered('vbd/1/51712')); // which are there
+  });
+
+  it('RNG-5: a guest that takes no packets does not hold up the others', () => {
+    const host = deviceHost();
+    const guests = [1, 2, 3].map((n) =>
+      addGuest(host, `domU${n}`, { disks: [], nics: [vif({ mac: `00:16:3e:00:00:0${n}` })] }),
+    );
+    until(host, () => guests.every((g) => g.nics.length === 1));
+    const [, , deaf] = guests;
+    if (deaf === undefined) throw new Error('no third guest');
+    host.world.machine.pause(deaf.os.domain);
+    const nic = guests[0]?.nics[0];
+    const packet = new Uint8Array(1_000);
+    packet.set([0x00, 0x16, 0x3e, 0, 0, 3, 0x00, 0x16, 0x3e, 0, 0, 1]);
+    for (let i = 0; i < 2_000; i++) nic?.send(packet);
+    talk(host, guests.slice(0, 2), 100);
+    const of = (what: string, dev: string) => host.events.filter((e) => e.what === what && e.dev === dev).length;
+    expect(of('received', 'vif/2/0')).toBeGreaterThan(200);
+    pass(host, 20_000_000);
+    expect(of('received', 'vif/3/0')).toBe(0);
+    // Its buffers are full, then the queue for it; then packets are dropped, as on a wire.
+    expect(of('dropped', 'vif/3/0')).toBeGreaterThan(0);
+    host.world.machine.unpause(deaf.os.domain);
+    pass(host, 50_000_000);
+    expect(of('received', 'vif/3/0')).toBe(of('queued', 'vif/3/0'));
+  });
+
+  it.each([33, 0x8000_0000])(
+    'RNG-8: a producer index that is ahead by %i stops the disk, until it is opened anew',
+    (by) => {
+      const host = deviceHost();
+      const guest = addGuest(host, 'domU', { nics: [] });
+      until(host, () => guest.disks.length === 1);
+      load(host, guest, 20);
+      const { refs, ports } = attached(host, 'vbd/1/51712');
+      const frame = ringPage(guest, refs[0] ?? 0);
+      frame.store32(IO_REQ_PROD, frame.load32(IO_RSP_PROD) + by, true);
+      guest.os.hyper.send(ports[0] ?? 0);
+      until(host, () => host.events.some((e) => e.what === 'stopped' && e.side === 'back'));
+      const executed = () => host.events.filter((e) => e.what === 'executed').length;
+      const before = executed();
+      const [disk] = guest.disks;
+      if (disk === undefined) throw new Error('no disk');
+      let status: number | undefined;
+      guest.os.start('reader', function* (me) {
+        status = yield* disk.wait(disk.submit(me, { op: 'read', sector: 0, sectors: 1, data: new Uint8Array(0) }));
+      });
+      pass(host, 10_000_000);
+      expect(executed()).toBe(before);
+      expect(status).toBeUndefined();
+      disk.reopen();
+      until(host, () => status !== undefined);
+      expect(status).toBe(0);
+    },
+  );
+
+  it('RNG-8: netback disables a vif whose producer index is impossible, and no other', () => {
+    const { host, guests } = pair();
+    talk(host, guests, 20);
+    const { refs, ports } = attached(host, 'vif/1/0');
+    const [guest] = guests;
+    if (guest === undefined) throw new Error('no guest');
+    const frame = ringPage(guest, refs[0] ?? 0);
+    frame.store32(IO_REQ_PROD, frame.load32(IO_RSP_PROD) + 257, true);
+    guest.os.hyper.send(ports[0] ?? 0);
+    until(host, () => host.events.some((e) => e.what === 'stopped' && e.dev === 'vif/1/0'));
+    const carried = () => host.events.filter((e) => e.what === 'carried' && e.dev === 'vif/1/0').length;
+    const before = carried();
+    guest.nics[0]?.send(new Uint8Array(64));
+    pass(host, 5_000_000);
+    expect(carried()).toBe(before);
+    expect(host.events.some((e) => e.what === 'stopped' && e.dev === 'vif/2/0')).toBe(false);
+  });
+
+  it('RNG-7: answers come in the order in which the disk is done, each in the slot of a request that was taken', () => {
+    const host = deviceHost();
+    const guest = addGuest(host, 'domU', { nics: [] });
+    until(host, () => guest.disks.length === 1);
+    load(host, guest, 400);
+    const ids = (what: string) => host.events.flatMap((e) => (e.what === what && 'id' in e ? [e.id] : []));
+    expect(ids('taken')).toEqual(ids('submitted'));
+    expect(ids('completed')).not.toEqual(ids('submitted'));
+    expect([...ids('completed')].sort((a, b) => a - b)).toEqual(ids('submitted').sort((a, b) => a - b));
+  });
+});
