@@ -1,6 +1,7 @@
 export { octetsOf as octets, textOf as text } from '../store/octets.ts';
 export { XS } from '../store/wire.ts';
 export { type ConsoleHabits, type ConsolePage, GuestConsole, HVC_HABITS } from './console.ts';
+export { type ControlHooks, GuestControl, type ShutdownCommand } from './control.ts';
 export { type HotplugPlan, hotplug } from './hotplug.ts';
 export { type BuiltDomain, buildDomain, type ToolstackPlan, toolstack } from './libxl/index.ts';
 export { type OperatorPlan, operator, quiesce, readTree, type SeenNode } from './operator.ts';

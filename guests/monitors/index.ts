@@ -1,3 +1,4 @@
+export { consoleClient, consoleUser, typist } from './console-traffic.ts';
 export { counters, meminfoWriter, pathBytes, thirdPartyTool, valueBytes } from './guest-agents.ts';
 export type { MonitorHost, Session } from './host.ts';
 export { KeyMirror, Qmemmand, rrddMemory, squeezed } from './memory.ts';
