@@ -44,9 +44,9 @@ export const steadyStateScenario: Scenario = {
   story:
     'A host at rest: agents report, monitors read, consoles print, someone types and asks a guest to go; the store updates itself under them.',
   settings: {
-    domains: { default: 6, meaning: 'guest domains' },
-    minutes: { default: 3, meaning: 'minutes of the host, from the first creation on' },
-    speedup: { default: 120, meaning: 'seconds of the host in one virtual second' },
+    domains: { default: 5, meaning: 'guest domains' },
+    minutes: { default: 2, meaning: 'minutes of the host, from the first creation on' },
+    speedup: { default: 80, meaning: 'seconds of the host in one virtual second' },
     aligned: { default: 50, meaning: '0 to 100: how far agents of one period beat together, in percent' },
     updates: { default: 4, meaning: 'live updates, spread over the time' },
     overflow: { default: 'discard', meaning: 'console output beyond the limit', words: ['discard', 'keep'] },

@@ -126,7 +126,10 @@ describe('a console that is wrong is caught', () => {
       1,
     ],
   ])('INV-H6: %s', (why, records, atRest, violations) => {
-    const verdict = consoleIntegrity({ consoles: [{ domid: 1, name: 'domU1', isRunning: why !== 'the guest is gone' }], records }, atRest);
+    const verdict = consoleIntegrity(
+      { consoles: [{ domid: 1, name: 'domU1', isRunning: why !== 'the guest is gone' }], records },
+      atRest,
+    );
     expect(verdict.violations).toHaveLength(violations);
   });
 });
