@@ -120,7 +120,7 @@ function run(request: RunRequest): RunResult {
     });
   /** Those who change something: the run is at rest when they have ended. */
   const writers: Me[] = [];
-  const lifeNs = Math.floor(endNs / 3);
+  const lifeNs = Math.min(2_000_000_000, Math.floor(endNs / 3));
   writers.push(
     dom0.os.start('xl', (me) =>
       toolstack(me, dom0.os, dom0.client, traffic, {
@@ -182,7 +182,9 @@ function run(request: RunRequest): RunResult {
   const answers: string[] = [];
   const updates = number('updates');
   const moments = Array.from({ length: updates }, (_, i) =>
-    Math.floor(((i + 1) * endNs) / (updates + 1) + plan.below(Math.max(1, Math.floor(endNs / (2 * updates + 2))))),
+    Math.floor(
+      ((i + 1) * endNs) / (updates + 1) + 1_000 * plan.below(1 + Math.floor(endNs / (2_000 * updates + 2_000))),
+    ),
   );
   writers.push(
     dom0.os.start('operator', function* (me): Actor {
