@@ -67,7 +67,7 @@ class Stream {
 }
 
 /** The daemon's buffer as the rules have it (CON-4). */
-class Buffer {
+class Holding {
   #held = '';
   #written = 0;
   limit = 0;
@@ -108,7 +108,7 @@ class Buffer {
 
 interface Seen {
   readonly ringOut: Stream;
-  readonly buffer: Buffer;
+  readonly buffer: Holding;
   readonly typed: Stream;
   readonly ringIn: Stream;
   isServed: boolean;
@@ -124,7 +124,7 @@ export function consoleIntegrity(history: ConsoleHistory, isAtRest: boolean): Ve
   const seen = history.consoles.map(
     (): Seen => ({
       ringOut: new Stream(),
-      buffer: new Buffer(),
+      buffer: new Holding(),
       typed: new Stream(),
       ringIn: new Stream(),
       isServed: false,
