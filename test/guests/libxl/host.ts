@@ -56,7 +56,9 @@ export function together<T>({ world }: Host, bodies: readonly (readonly [string,
 
 /** Let virtual time pass. */
 export function pass({ world }: Host, ns: number): void {
-  world.machine.scheduler.run(world.machine.nowNs + ns);
+  const { scheduler, nowNs } = world.machine;
+  scheduler.at(nowNs + ns, () => {}); // time stands still where nothing is due
+  scheduler.run(nowNs + ns);
 }
 
 /** One request of the history, as text: `WRITE /path value`, `tx` set in a transaction. */
