@@ -15,14 +15,16 @@ import { checkHistory } from '../../scenarios/invariants/index.ts';
 import { World } from '../../scenarios/world.ts';
 import { type Actor, Machine, NO_JITTER, PARK, UnixSocket } from '../../sim/index.ts';
 import { message } from '../../store/wire.ts';
+import { tamper } from '../support/headline.ts';
 
-function worldOf(compat: '4.22' | '4.17' = '4.22'): World {
+function worldOf(passImage: (image: Uint8Array) => Uint8Array = (image) => image): World {
   return new World({
     seed: '5',
     jitter: NO_JITTER,
     requestsMax: 1e9,
     policy: 'carry',
-    compat,
+    compat: '4.22',
+    passImage,
     records: true,
     limitsWrites: false,
   });
@@ -367,6 +369,41 @@ describe('a torn request', () => {
     const parts = world.recorder?.history().records.filter((r) => r.kind === 'publish' && r.dir === 'req');
     expect(parts?.length).toBe(40);
     expect(violations(world)).toEqual([]);
+  });
+
+  /** A request that an update cuts in two; what its program was answered, and what the checkers say. */
+  function cutByUpdate(change: (inData: Uint8Array) => Uint8Array): { said: string; found: string[] } {
+    const world = worldOf(
+      tamper((r) => (r.kind === 'CONNECTION_DATA' && r.inData.length > 0 ? { ...r, inData: change(r.inData) } : r)),
+    );
+    let said = '';
+    world.dom0.os.start('tool', function* (me): Actor {
+      const client = world.connect('tool', { unwatchFilter: false, tornOneIn: 1, tornNsMax: 50_000_000 });
+      const reply = yield* new Xs(client, me).write('/a', 'x'.repeat(200));
+      said = reply.error ?? text(reply.payload);
+    });
+    programs(world, {
+      *operator(me) {
+        const xs = new Xs(world.connect('operator'), me);
+        yield 1_000_000;
+        yield* xs.call(XS.CONTROL, strings('live-update', '-f', '/usr/sbin/xenstored'));
+        yield* xs.call(XS.CONTROL, strings('live-update', '-s', '-t', '0'));
+      },
+    });
+    world.machine.scheduler.run(world.machine.nowNs + 100_000_000);
+    return { said, found: violations(world) };
+  }
+
+  it('is carried over a live update that cuts it in two', () => {
+    expect(cutByUpdate((inData) => inData)).toEqual({ said: 'OK\0', found: [] });
+  });
+
+  it.each([
+    ['loses', (inData: Uint8Array) => inData.slice(1)],
+    ['forgets', () => new Uint8Array(0)],
+    ['doubles', (inData: Uint8Array) => Uint8Array.of(...inData, ...inData)],
+  ])('is found broken by the checkers where the successor %s octets of it', (_what, change) => {
+    expect(cutByUpdate(change).found).not.toEqual([]);
   });
 
   it('whose program dies in the middle of it never was', () => {

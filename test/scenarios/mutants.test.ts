@@ -34,6 +34,22 @@ interface Mutant {
 const onRing = (change: (record: ConnectionData) => ConnectionData) => (record: StateRecord) =>
   record.kind === 'CONNECTION_DATA' && record.conn.kind === 'ring' ? change(record) : record;
 
+const onSocket = (change: (record: ConnectionData) => ConnectionData) => (record: StateRecord) =>
+  record.kind === 'CONNECTION_DATA' && record.conn.kind === 'socket' ? change(record) : record;
+
+/** Of an image: a connection's records come before those of its watches. */
+function ofSocketsOnly(change: (record: StateRecord) => StateRecord | undefined): Mutant['change'] {
+  const sockets = new Set<number>();
+  return (record) => {
+    if (record.kind === 'CONNECTION_DATA') {
+      if (record.conn.kind === 'socket') sockets.add(record.connId);
+      else sockets.delete(record.connId);
+      return record;
+    }
+    return 'connId' in record && sockets.has(record.connId) ? change(record) : record;
+  };
+}
+
 const MUTANTS: readonly Mutant[] = [
   {
     why: 'forgets the octets of a half-read request',
@@ -75,6 +91,46 @@ const MUTANTS: readonly Mutant[] = [
       const m = messages(r).find((x) => x.type === 15);
       return m === undefined ? r : { ...r, outData: cut(r.outData, m.at, m.end) };
     }),
+  },
+  {
+    why: "forgets the rest of a half-written message of a program's socket",
+    bites: 'ring-octets',
+    change: onSocket((r) => ({ ...r, outData: r.outData.subarray(r.outRespLen), outRespLen: 0 })),
+  },
+  {
+    why: "sends a half-written message of a program's socket from its start once more",
+    bites: 'ring-octets',
+    change: onSocket((r) =>
+      r.outRespLen === 0
+        ? r
+        : { ...r, outData: Uint8Array.of(...new Uint8Array(16), ...r.outData), outRespLen: r.outRespLen + 16 },
+    ),
+  },
+  {
+    why: "loses a queued watch event of a program's socket",
+    bites: 'watch-events',
+    change: onSocket((r) => {
+      const m = messages(r).find((x) => x.type === 15);
+      return m === undefined ? r : { ...r, outData: cut(r.outData, m.at, m.end) };
+    }),
+  },
+  {
+    why: "sends a queued watch event of a program's socket twice",
+    bites: 'watch-events',
+    change: onSocket((r) => {
+      const m = messages(r).find((x) => x.type === 15);
+      return m === undefined ? r : { ...r, outData: Uint8Array.of(...r.outData, ...r.outData.subarray(m.at, m.end)) };
+    }),
+  },
+  {
+    why: "loses what is queued for a program's socket: whoever asked for the update is never told",
+    bites: 'replies',
+    change: onSocket((r) => ({ ...r, outData: r.outData.subarray(0, r.outRespLen) })),
+  },
+  {
+    why: "forgets the watches of programs' sockets",
+    bites: 'watch-events',
+    change: ofSocketsOnly((r) => (r.kind === 'WATCH_DATA' || r.kind === 'WATCH_DATA_EXTENDED' ? undefined : r)),
   },
   {
     why: 'forgets every watch',

@@ -115,9 +115,36 @@ export class HistoryBuilder {
 
   /** A domain appears and its ring comes into use (for a guest: by dom0's INTRODUCE, see `introduce`). Returns the connection. */
   open(domid: number): number {
-    const conn = this.epochs.length;
     const uniqueId = ++this.#uniqueId;
-    const epoch: Epoch = { conn, domid, uniqueId, name: domid === 0 ? 'dom0' : `domU${domid}` };
+    const conn = this.#join({ domid, uniqueId, name: domid === 0 ? 'dom0' : `domU${domid}` });
+    if (domid === 0) this.#add({ kind: 'open', conn });
+    return conn;
+  }
+
+  /** A program of dom0 opens the server's socket, which accepts it. Returns the connection. */
+  connect(program: string): number {
+    const conn = this.#join({ domid: 0, uniqueId: 1n, name: `dom0/${program}`, isSocket: true });
+    this.#add({ kind: 'open', conn });
+    return conn;
+  }
+
+  /** The program closes its end; the server does not know yet. */
+  close(conn: number): void {
+    this.#add({ kind: 'close', conn });
+  }
+
+  /** The server closes its end of a socket. */
+  hangUp(conn: number): void {
+    const ring = this.#rings[conn]!;
+    ring.isGone = true;
+    ring.watches.length = 0;
+    ring.transactions.clear();
+    this.#add({ kind: 'detach', conn });
+  }
+
+  #join(who: Omit<Epoch, 'conn'>): number {
+    const conn = this.epochs.length;
+    const epoch = { conn, ...who };
     this.epochs.push(epoch);
     const pos = { reqPublished: 0, reqConsumed: 0, rspPublished: 0, rspConsumed: 0 };
     this.#rings.push({
@@ -133,7 +160,6 @@ export class HistoryBuilder {
       lastReq: 0,
       isGone: false,
     });
-    if (domid === 0) this.#add({ kind: 'open', conn });
     return conn;
   }
 
@@ -216,7 +242,8 @@ export class HistoryBuilder {
   /** The server writes at most `max` octets of what is queued, as far as the ring has room. */
   flush(conn: number, max = Number.POSITIVE_INFINITY): void {
     const ring = this.#rings[conn]!;
-    let left = Math.min(max, 1024 - (ring.pos.rspPublished - ring.pos.rspConsumed));
+    const capacity = ring.epoch.isSocket === true ? 212_992 : 1024;
+    let left = Math.min(max, capacity - (ring.pos.rspPublished - ring.pos.rspConsumed));
     while (left > 0 && ring.out.length > 0 && !ring.isGone) {
       const head = ring.out[0]!;
       const bytes = head.bytes.slice(head.sent, head.sent + left);
