@@ -12,7 +12,7 @@ import {
   Xenconsoled,
   Xs,
 } from '../../guests/index.ts';
-import { vbd, vif } from '../../guests/libxl/index.ts';
+import { controlDomain, Libxl, setDomainVcpus, sysrqDomain, vbd, vif } from '../../guests/libxl/index.ts';
 import {
   consoleClient,
   consoleUser,
@@ -21,7 +21,6 @@ import {
   type MonitorHost,
   type Pace,
   paced,
-  requestPower,
   steadyState,
   typist,
 } from '../../guests/monitors/index.ts';
@@ -123,7 +122,7 @@ function run(request: RunRequest): RunResult {
   const lifeNs = Math.min(2_000_000_000, Math.floor(endNs / 3));
   writers.push(
     dom0.os.start('xl', (me) =>
-      toolstack(me, dom0.os, dom0.client, traffic, {
+      toolstack(me, dom0.os, world.connect('xl'), traffic, {
         domains: number('domains'),
         lifeNsMin: lifeNs,
         lifeNsMax: 2 * lifeNs,
@@ -229,7 +228,7 @@ function run(request: RunRequest): RunResult {
   world.watch?.check();
 
   const history = world.recorder?.history();
-  const known = new Set(['poweroff', 'reboot', 'halt']);
+  const known = new Set(['poweroff', 'reboot']);
   const listening = new Set(boarders.filter((b) => b.isAlive()).map((b) => b.domid));
   const verdicts =
     history === undefined
@@ -283,35 +282,34 @@ function* otherFlavours(me: Me, host: MonitorHost, domid: Domid): Actor {
   yield* xs.write(`${home}/memory/dynamic-max`, '131072');
 }
 
-/** A person with `xl`: looks at keys of a guest's keyboard, changes a vCPU, and sends one of the mortal ones away. */
+/** A person with `xl`: presses keys, changes vCPUs, and sends the mortal ones away. */
 function* admin(
   me: Me,
   host: MonitorHost,
   boarders: readonly Boarder[],
   asked: (who: Boarder, command: string) => void,
 ): Actor {
-  const session = host.connect('admin');
-  const xs = new Xs(session.link, me);
+  const { link } = host.connect('admin');
+  const xl = new Libxl(host.os, link);
   const sent = new Set<Boarder>();
   while (!host.traffic.stopping) {
     yield paced(host.pace, me.draws.between(2, 20));
     const there = boarders.filter((b) => b.isAlive() && !sent.has(b));
     if (there.length === 0) continue;
     const who = me.draws.pick(there);
-    const home = `/local/domain/${who.domid}`;
     if (who.isMortal && me.draws.oneIn(2)) {
       sent.add(who);
-      const command = me.draws.pick(['poweroff', 'reboot', 'halt'] as const);
+      const command = me.draws.pick(['poweroff', 'reboot'] as const);
       asked(who, command);
-      yield* requestPower(me, host, session, who.domid, command);
+      yield* controlDomain(me, xl, who.domid, command);
       continue;
     }
     const what = me.draws.below(4);
-    if (what < 2) yield* xs.write(`${home}/control/sysrq`, 'h');
-    else if (what < 3) yield* xs.write(`${home}/cpu/1/availability`, me.draws.pick(['online', 'offline']));
+    if (what < 2) yield* sysrqDomain(me, xl, who.domid, 'h');
+    else if (what < 3) yield* setDomainVcpus(me, xl, who.domid, me.draws.between(1, 2));
     else {
       asked(who, 's5'); // no guest knows it: it stays where it is
-      yield* xs.write(`${home}/control/shutdown`, 's5');
+      yield* new Xs(link, me).write(`/local/domain/${who.domid}/control/shutdown`, 's5');
     }
   }
 }
