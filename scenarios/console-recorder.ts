@@ -16,7 +16,7 @@ export class ConsoleRecorder {
   readonly #machine: Machine;
   readonly #overflow: XenconsoledOptions['overflow'];
   readonly #seq: () => number;
-  readonly #consoles: ConsoleEpoch[] = [];
+  readonly #consoles: Domain[] = [];
   readonly #records: ConsoleRecord[] = [];
   readonly #byRing = new Map<Frame, number>();
   /** The console that is served, by domid. */
@@ -29,10 +29,10 @@ export class ConsoleRecorder {
     this.#seq = seq;
   }
 
-  /** Follow a domain's console page; to be said before anybody uses it. */
-  follow({ domid, name }: Domain, ring: Frame): void {
+  /** Follow a domain's console page from now on; without being told, it is followed from when the daemon serves it. */
+  follow(domain: Domain, ring: Frame): number {
     const console = this.#consoles.length;
-    this.#consoles.push({ domid, name });
+    this.#consoles.push(domain);
     this.#byRing.set(ring, console);
     ring.onStore = (offset, before, after, byOwner) => {
       const [dir, kind] = MOVES.get(offset) ?? [];
@@ -43,13 +43,15 @@ export class ConsoleRecorder {
       const bytes = takeOctets(ring.bytes, layout, before, Math.min(used(after, before), layout.size));
       this.#add(console, { kind, dir, bytes });
     };
+    return console;
   }
 
   /** What the console daemon tells. */
   readonly observer: NonNullable<XenconsoledOptions['observer']> = {
     connected: (domid, ring, pty, limit) => {
-      const console = this.#byRing.get(ring);
-      if (console === undefined) return;
+      const domain = this.#machine.domain(domid);
+      if (domain === undefined) return;
+      const console = this.#byRing.get(ring) ?? this.follow(domain, ring);
       this.#served.set(domid, console);
       this.#add(console, { kind: 'served', limit, overflow: this.#overflow });
       pty.tap = (by, bytes) => this.#add(console, { kind: 'tty', dir: by === 'master' ? 'out' : 'in', bytes });
@@ -62,7 +64,8 @@ export class ConsoleRecorder {
   };
 
   history(): ConsoleHistory {
-    return { consoles: this.#consoles, records: this.#records };
+    const consoles = this.#consoles.map(({ domid, name, isRunning }): ConsoleEpoch => ({ domid, name, isRunning }));
+    return { consoles, records: this.#records };
   }
 
   #add(console: number, body: Body): void {

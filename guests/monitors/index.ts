@@ -1,10 +1,10 @@
+export { consoleClient, consoleUser, typist } from './console-traffic.ts';
 export { counters, meminfoWriter, pathBytes, thirdPartyTool, valueBytes } from './guest-agents.ts';
 export type { MonitorHost, Session } from './host.ts';
 export { KeyMirror, Qmemmand, rrddMemory, squeezed } from './memory.ts';
 export { Mutex } from './mutex.ts';
 export { LIFE, type Pace, paced } from './pace.ts';
 export { type PollPlan, pollMonitor } from './poll.ts';
-export { requestPower } from './power.ts';
 export { drawGuestMix, type GuestMix, type HostMix, steadyState } from './steady-state.ts';
 export { waitForKey } from './wait-key.ts';
 export { type XeDaemonPlan, xeDaemon } from './xe-daemon.ts';

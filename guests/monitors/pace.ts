@@ -29,7 +29,8 @@ export function* rest(os: GuestOs, me: Me, traffic: Traffic, ns: number): Actor 
 /** Sleep until the first beat of a period: a multiple of it since the host's boot, and this program's own share of it later. */
 export function* firstBeat(os: GuestOs, me: Me, traffic: Traffic, pace: Pace, seconds: number): Actor {
   const periodNs = paced(pace, seconds);
-  const phaseNs = me.draws.below(Math.floor((periodNs * (100 - pace.alignedPercent)) / 100) + 1);
+  const spreadUs = Math.floor((periodNs * (100 - pace.alignedPercent)) / 100_000); // ns would be more than a draw can be
+  const phaseNs = 1_000 * me.draws.below(spreadUs + 1);
   const sinceNs = (os.machine.nowNs + periodNs - (phaseNs % periodNs)) % periodNs;
   yield* rest(os, me, traffic, (periodNs - sinceNs) % periodNs);
 }

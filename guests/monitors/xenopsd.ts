@@ -50,7 +50,7 @@ export const DEVICE_KEYS = [
 ] as const;
 
 /** Nodes that one look at the state of a VM reads, at most. */
-const STATE_MAX = 120;
+const STATE_MAX = 16;
 /** Subtrees of a guest's home that a look at its state reads. */
 const GUEST_AREAS = ['drivers', 'attr', 'data', 'control', 'feature', 'xenserver/attr'] as const;
 

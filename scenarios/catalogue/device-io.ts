@@ -120,7 +120,7 @@ function run(request: RunRequest): RunResult {
     workNs: [20_000, 100_000],
     processNs: [1_000, 5_000],
   };
-  const libxl: LibxlOptions = { hasBackends: true, hotplug: scripts, scriptHost: { blockLock: undefined } };
+  const libxl: LibxlOptions = { hasBackends: true, hotplug: scripts };
 
   /** Those who change something: the run is at rest when they have ended. */
   const writers: Me[] = [];

@@ -4,6 +4,14 @@ import { deviceIo } from './device-io.ts';
 import { hostileGuests } from './hostile-guests.ts';
 import { hotplugStorm } from './hotplug-storm.ts';
 import { liveUpdateMidTraffic } from './live-update-mid-traffic.ts';
+import { steadyStateScenario } from './steady-state.ts';
 
 /** Every scenario, by the name under which it runs. The first is the headline. */
-export const SCENARIOS: readonly Scenario[] = [liveUpdateMidTraffic, hostileGuests, deviceIo, bootStorm, hotplugStorm];
+export const SCENARIOS: readonly Scenario[] = [
+  liveUpdateMidTraffic,
+  hostileGuests,
+  deviceIo,
+  bootStorm,
+  hotplugStorm,
+  steadyStateScenario,
+];

@@ -9,6 +9,8 @@ export const SOURCE = 'guests.md 6.11 INV-H6; hypervisor.md 4.7 CON-1, CON-2, CO
 export interface ConsoleEpoch {
   readonly domid: number;
   readonly name: string;
+  /** The guest is there and runs at the end of the record: it has read what was typed. */
+  readonly isRunning: boolean;
 }
 
 /** What was seen of a console, in one order; from outside of both programs but for `served` and `closed`. */
@@ -65,7 +67,7 @@ class Stream {
 }
 
 /** The daemon's buffer as the rules have it (CON-4). */
-class Buffer {
+class Holding {
   #held = '';
   #written = 0;
   limit = 0;
@@ -106,7 +108,7 @@ class Buffer {
 
 interface Seen {
   readonly ringOut: Stream;
-  readonly buffer: Buffer;
+  readonly buffer: Holding;
   readonly typed: Stream;
   readonly ringIn: Stream;
   isServed: boolean;
@@ -122,7 +124,7 @@ export function consoleIntegrity(history: ConsoleHistory, isAtRest: boolean): Ve
   const seen = history.consoles.map(
     (): Seen => ({
       ringOut: new Stream(),
-      buffer: new Buffer(),
+      buffer: new Holding(),
       typed: new Stream(),
       ringIn: new Stream(),
       isServed: false,
@@ -176,11 +178,12 @@ export function consoleIntegrity(history: ConsoleHistory, isAtRest: boolean): Ve
   const last = history.records.at(-1);
   for (const [console, s] of seen.entries()) {
     if (!isAtRest || !s.isServed || last === undefined) continue;
+    const isRead = history.consoles[console]?.isRunning === true;
     const left = [
       [s.ringOut.left, 'published and not taken'],
       [s.buffer.left, 'taken and not shown'],
-      [s.typed.left, 'typed and not in the ring'],
-      [s.ringIn.left, 'in the ring and not read'],
+      [isRead ? s.typed.left : 0, 'typed and not in the ring'],
+      [isRead ? s.ringIn.left : 0, 'in the ring and not read'],
     ] as const;
     for (const [count, what] of left)
       if (count > 0) note({ seq: last.seq, timeNs: last.timeNs, console }, `${count} octets were ${what} at the end`);

@@ -4,9 +4,9 @@ import {
   DomidHistory,
   type Hotplug,
   Libxl,
+  LibxlHost,
   type ScriptAction,
   type ScriptFate,
-  type ScriptHost,
 } from '../../guests/libxl/index.ts';
 import { LIFE, steadyState } from '../../guests/monitors/index.ts';
 import type { World } from '../world.ts';
@@ -21,8 +21,7 @@ const PROCESS_NS = [50_000, 300_000] as const;
 /** dom0's toolstack: processes that use libxl, each with a socket of its own, and the scripts that they run (HS-12). */
 export class Dom0Tools {
   readonly #world: World;
-  readonly #history = new DomidHistory(0);
-  readonly #scriptHost: ScriptHost = { blockLock: undefined };
+  readonly #host = new LibxlHost(new DomidHistory(0));
   readonly #hotplug: Hotplug;
   #connections = 0;
 
@@ -58,8 +57,7 @@ export class Dom0Tools {
   process(name: string): Libxl {
     return new Libxl(this.#world.dom0.os, this.#world.connect(name, { ...LIBXENSTORE_HABITS, workNs: WORK_NS }), {
       hotplug: this.#hotplug,
-      scriptHost: this.#scriptHost,
-      history: this.#history,
+      host: this.#host,
     });
   }
 }

@@ -116,6 +116,7 @@ describe('a console that is wrong is caught', () => {
     ['input arrives as typed', [served, into('tty', 'ls'), into('publish', 'ls'), into('consume', 'ls')], true, 0],
     ['input is changed', [served, into('tty', 'ls'), into('publish', 'rm'), into('consume', 'rm')], true, 1],
     ['input is not read', [served, into('tty', 'ls'), into('publish', 'ls')], true, 1],
+    ['the guest is gone', [served, into('tty', 'lsx'), into('publish', 'ls')], true, 0],
     ['input does not reach the ring', [served, into('tty', 'ls')], true, 1],
     ['the guest reads something else', [served, into('tty', 'a'), into('publish', 'a'), into('consume', 'b')], true, 1],
     [
@@ -124,8 +125,11 @@ describe('a console that is wrong is caught', () => {
       true,
       1,
     ],
-  ])('INV-H6: %s', (_, records, atRest, violations) => {
-    const verdict = consoleIntegrity({ consoles: [{ domid: 1, name: 'domU1' }], records }, atRest);
+  ])('INV-H6: %s', (why, records, atRest, violations) => {
+    const verdict = consoleIntegrity(
+      { consoles: [{ domid: 1, name: 'domU1', isRunning: why !== 'the guest is gone' }], records },
+      atRest,
+    );
     expect(verdict.violations).toHaveLength(violations);
   });
 });

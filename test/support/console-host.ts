@@ -7,20 +7,19 @@ import {
   strings,
   Xenconsoled,
   XS,
-  Xs,
 } from '../../guests/index.ts';
 import { ConsoleRecorder } from '../../scenarios/console-recorder.ts';
-import { World } from '../../scenarios/world.ts';
+import type { World } from '../../scenarios/world.ts';
 import {
   type Actor,
   CONSOLE_CONNECTION,
   Devpts,
   type Domain,
   GNTTAB_RESERVED_CONSOLE,
-  NO_JITTER,
   type Pty,
   XENCONSOLE_DISCONNECTED,
 } from '../../sim/index.ts';
+import { HandHost } from './hand-host.ts';
 
 export interface ConsoleHostOptions {
   readonly seed?: string;
@@ -37,32 +36,17 @@ export class ConsoleHost {
   readonly recorder: ConsoleRecorder;
   readonly daemon: Xenconsoled;
   readonly #options: ConsoleHostOptions;
-  readonly xs: (body: (xs: Xs) => Actor) => void;
+  readonly #hand: HandHost;
 
   constructor(options: ConsoleHostOptions = {}) {
     this.#options = options;
     const overflow = options.overflow ?? 'discard';
-    this.world = new World({
-      seed: options.seed ?? '1',
-      jitter: NO_JITTER,
-      requestsMax: 1e9,
-      policy: 'carry',
-      compat: '4.22',
-      records: false,
-    });
+    this.#hand = new HandHost(options);
+    this.world = this.#hand.world;
     const { machine, dom0 } = this.world;
     this.recorder = new ConsoleRecorder(machine, overflow);
     this.daemon = new Xenconsoled(dom0.os, dom0.client, this.devpts, { overflow, observer: this.recorder.observer });
     this.daemon.start();
-    let n = 0;
-    this.xs = (body) => {
-      let done = false;
-      dom0.os.start(`test${n++}`, function* (me): Actor {
-        yield* body(new Xs(dom0.client, me));
-        done = true;
-      });
-      this.until(() => done);
-    };
   }
 
   /** A domain whose console nodes are there, introduced and paused; its console page and port as the builder leaves them. */
@@ -113,30 +97,8 @@ export class ConsoleHost {
     return { ...built, guest, tty: find() as Pty };
   }
 
-  /** Run until it is so, at most ten virtual seconds. */
-  until(isSo: () => boolean): void {
-    const { scheduler } = this.world.machine;
-    const end = scheduler.nowNs + 10e9;
-    while (!isSo()) {
-      if (scheduler.nowNs >= end) throw new Error('it did not come to pass');
-      this.run(0.02);
-    }
-  }
-
-  /** Let virtual time pass, also if nobody has anything to do. */
-  run(ms: number): void {
-    const { scheduler } = this.world.machine;
-    const until = scheduler.nowNs + ms * 1_000_000;
-    scheduler.at(until, () => {});
-    scheduler.run(until);
-  }
-
-  read(path: string): string | undefined {
-    let value: string | undefined;
-    this.xs(function* (xs): Actor {
-      const reply = yield* xs.read(path);
-      if (reply.error === undefined) value = String.fromCharCode(...reply.payload);
-    });
-    return value;
-  }
+  readonly xs: HandHost['xs'] = (body) => this.#hand.xs(body);
+  readonly until: HandHost['until'] = (isSo) => this.#hand.until(isSo);
+  readonly run: HandHost['run'] = (ms) => this.#hand.run(ms);
+  readonly read: HandHost['read'] = (path) => this.#hand.read(path);
 }

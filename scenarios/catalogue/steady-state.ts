@@ -1,0 +1,319 @@
+import {
+  GuestConsole,
+  GuestControl,
+  HVC_HABITS,
+  LINUX_HABITS,
+  type Me,
+  operator,
+  quiesce,
+  readTree,
+  type SeenNode,
+  toolstack,
+  Xenconsoled,
+  Xs,
+} from '../../guests/index.ts';
+import { controlDomain, Libxl, setDomainVcpus, sysrqDomain, vbd, vif } from '../../guests/libxl/index.ts';
+import {
+  consoleClient,
+  consoleUser,
+  drawGuestMix,
+  type HostMix,
+  type MonitorHost,
+  type Pace,
+  paced,
+  steadyState,
+  typist,
+} from '../../guests/monitors/index.ts';
+import { type Actor, Devpts, type Domid, type Pty } from '../../sim/index.ts';
+import { ConsoleRecorder } from '../console-recorder.ts';
+import { consoleIntegrity } from '../invariants/console.ts';
+import { type ControlRecord, controlOnce } from '../invariants/control.ts';
+import { checkHistory } from '../invariants/index.ts';
+import type { RunRequest, RunResult, Scenario, UpdateReport } from '../scenario.ts';
+import { LIFELIKE, STORE_BINARY, World } from '../world.ts';
+
+const HORIZON_NS = 120_000_000_000;
+const SLICE_NS = 1_000_000;
+const CHECK_EVERY_STEPS = 20_000;
+/** A disk of every guest. */
+const DISK = 51_712;
+
+export const steadyStateScenario: Scenario = {
+  name: 'steady-state',
+  story:
+    'A host at rest: agents report, monitors read, consoles print, someone types and asks a guest to go; the store updates itself under them.',
+  settings: {
+    domains: { default: 5, meaning: 'guest domains' },
+    minutes: { default: 2, meaning: 'minutes of the host, from the first creation on' },
+    speedup: { default: 80, meaning: 'seconds of the host in one virtual second' },
+    aligned: { default: 50, meaning: '0 to 100: how far agents of one period beat together, in percent' },
+    updates: { default: 4, meaning: 'live updates, spread over the time' },
+    overflow: { default: 'discard', meaning: 'console output beyond the limit', words: ['discard', 'keep'] },
+  },
+  run,
+};
+
+/** A guest as the scenario holds it. */
+interface Boarder {
+  readonly domid: Domid;
+  readonly name: string;
+  /** Whether the toolstack makes another one in its place when it is gone. */
+  readonly isMortal: boolean;
+  readonly console: GuestConsole;
+  readonly isAlive: () => boolean;
+  tty: Pty | undefined;
+}
+
+function run(request: RunRequest): RunResult {
+  const { settings, seed, format } = request;
+  const number = (name: string) => Number(settings[name]);
+  const overflow = settings.overflow === 'keep' ? 'keep' : 'discard';
+  const pace: Pace = { speedup: Math.max(1, number('speedup')), alignedPercent: Math.min(100, number('aligned')) };
+  const world = new World({
+    seed,
+    jitter: LIFELIKE,
+    requestsMax: Number.MAX_SAFE_INTEGER,
+    policy: 'carry',
+    compat: '4.22',
+    records: request.checks,
+    ...(request.checks ? { checkEverySteps: CHECK_EVERY_STEPS } : {}),
+    lab: request.lab,
+    passImage: request.passImage,
+  });
+  const { machine, traffic, dom0 } = world;
+  if (request.traceLine !== undefined) world.traceTo(request.traceLine);
+  const endNs = paced(pace, 60 * number('minutes'));
+  machine.scheduler.at(endNs, () => {
+    traffic.stopping = true;
+  });
+
+  let connections = 0;
+  const host: MonitorHost = {
+    os: dom0.os,
+    traffic,
+    pace,
+    connect: (program) => {
+      const link = world.connect(`${program}-${connections++}`);
+      return { link, isOpen: () => link.isOpen };
+    },
+  };
+  const plan = machine.streams.for('scenario');
+  const devpts = new Devpts();
+  const consoles = new ConsoleRecorder(machine, overflow, () => world.recorder?.length ?? 0);
+  const daemon = new Xenconsoled(dom0.os, world.connect('xenconsoled'), devpts, {
+    overflow,
+    observer: consoles.observer,
+  });
+  daemon.start();
+
+  const boarders: Boarder[] = [];
+  const controls: ControlRecord[] = [];
+  const note = (boarder: Pick<Boarder, 'domid' | 'name'>, what: ControlRecord['what'], command: string) =>
+    controls.push({
+      seq: world.recorder?.length ?? 0,
+      timeNs: machine.nowNs,
+      domid: boarder.domid,
+      name: boarder.name,
+      what,
+      command,
+    });
+  /** Those who change something: the run is at rest when they have ended. */
+  const writers: Me[] = [];
+  const lifeNs = Math.min(2_000_000_000, Math.floor(endNs / 3));
+  writers.push(
+    dom0.os.start('xl', (me) =>
+      toolstack(me, dom0.os, world.connect('xl'), traffic, {
+        domains: number('domains'),
+        lifeNsMin: lifeNs,
+        lifeNsMax: 2 * lifeNs,
+        livesForEver: (slot) => !isMortal(slot),
+        domain: (slot) => ({
+          disks: [vbd()],
+          nics: [vif()],
+          console: 'attended',
+          vcpus: 1 + (slot % 3),
+          xsdata: [['unique-domain-id', `${slot}-${plan.bits()}`]],
+        }),
+        boot: (built, slot) => {
+          const { domid, name } = built.domain;
+          const { os, client } = world.boot(built, { ...LINUX_HABITS, notify: slot % 3 === 2 ? 'always' : 'edge' });
+          const page = built.console;
+          if (page === undefined) throw new Error('assertion: a domain without a console');
+          const console = new GuestConsole(os, page, {
+            ...HVC_HABITS,
+            disconnected: (['waits', 'drops', 'writes'] as const)[slot % 3] ?? 'waits',
+          });
+          console.start();
+          const boarder: Boarder = {
+            domid,
+            name,
+            isMortal: isMortal(slot),
+            console,
+            isAlive: () => built.domain.isRunning,
+            tty: undefined,
+          };
+          boarders.push(boarder);
+          new GuestControl(os, client, { acts: (command) => note(boarder, 'acted', command) }).start();
+          os.start('getty', (me) => consoleUser(me, os, console, traffic, { pace, seconds: 20 }));
+          const mix = drawGuestMix(machine.streams.for(`${name}/mix`), { vifs: [0], vbds: [DISK] });
+          writers.push(
+            os.start('init', function* (me): Actor {
+              yield me.draws.between(1_000_000, 3_000_000); // the kernel boots; the other flavours' nodes come to be
+              writers.push(...steadyState({ os, link: client, traffic, pace }, mix));
+            }),
+          );
+          writers.push(dom0.os.start(`${name}/nodes`, (me) => otherFlavours(me, host, domid)));
+          dom0.os.start(`${name}/xl-console`, (me) =>
+            consoleClient(me, host, devpts, domid, (tty) => {
+              boarder.tty = tty;
+            }),
+          );
+          dom0.os.start(`${name}/typist`, (me) => typist(me, host, () => boarder.tty, 40));
+        },
+      }),
+    ),
+  );
+  writers.push(...steadyState(host, HOST_MIX));
+  writers.push(
+    dom0.os.start('admin', (me) => admin(me, host, boarders, (who, command) => note(who, 'asked', command))),
+  );
+
+  const answers: string[] = [];
+  const updates = number('updates');
+  const moments = Array.from({ length: updates }, (_, i) =>
+    Math.floor(
+      ((i + 1) * endNs) / (updates + 1) + 1_000 * plan.below(1 + Math.floor(endNs / (2_000 * updates + 2_000))),
+    ),
+  );
+  writers.push(
+    dom0.os.start('operator', function* (me): Actor {
+      const link = world.connect('operator');
+      for (const [n, atNs] of moments.entries()) {
+        yield Math.max(0, atNs - machine.nowNs);
+        yield* operator(me, link, traffic, {
+          atRequests: [0],
+          file: STORE_BINARY,
+          version: format === 'v1' ? 1 : 2,
+          force: false,
+          timeoutSeconds: 0,
+          answered: (_, answer) => {
+            answers[n] = answer;
+          },
+        });
+      }
+    }),
+  );
+
+  const nodes: SeenNode[] = [];
+  let finished = false;
+  dom0.os.start('verifier', (me) =>
+    quiesce(
+      me,
+      () =>
+        writers.some(isWorking) ||
+        world.inFlight > 0 ||
+        !daemon.isIdle ||
+        boarders.some((b) => b.isAlive() && !b.console.isIdle),
+      function* (own) {
+        yield paced({ ...pace, speedup: 1 }, 0.3); // a period of every console goes by: none is silenced
+        yield* readTree(own, dom0.client, nodes);
+        finished = true;
+      },
+    ),
+  );
+
+  let horizon = SLICE_NS;
+  while (!finished && horizon <= HORIZON_NS && machine.scheduler.run(horizon)) horizon += SLICE_NS;
+  if (finished) world.recorder?.snapshot(nodes);
+  world.watch?.check();
+
+  const history = world.recorder?.history();
+  const known = new Set(['poweroff', 'reboot']);
+  const listening = new Set(boarders.filter((b) => b.isAlive()).map((b) => b.domid));
+  const verdicts =
+    history === undefined
+      ? []
+      : [
+          ...checkHistory(history),
+          consoleIntegrity(consoles.history(), finished),
+          controlOnce({ records: controls, known, listening }),
+        ];
+  return world.result({
+    request,
+    scenario: steadyStateScenario.name,
+    outcome: verdicts.some((v) => v.violations.length > 0) ? 'violation' : finished ? 'pass' : 'unknown',
+    reason: finished
+      ? ''
+      : `the run did not come to rest: ${world.inFlight} requests unanswered at ${machine.nowNs} ns`,
+    created: boarders.length,
+    updates: world.store.updates.map((u, i): UpdateReport => ({ ...u, answer: answers[i] ?? '' })),
+    verdicts,
+    history,
+  });
+}
+
+/** Domains that are destroyed and made anew. */
+function isMortal(slot: number): boolean {
+  return slot % 3 === 1;
+}
+
+const HOST_MIX: HostMix = {
+  kind: 'host',
+  xenopsd: true,
+  squeezed: true,
+  rrdd: true,
+  qmemmand: true,
+  polls: [
+    { seconds: 10, requestsMax: 20, isOneTransaction: false },
+    { seconds: 45, requestsMax: 40, isOneTransaction: true },
+  ],
+  watchAll: { perEventNsMax: 5_000 },
+};
+
+/** What XenServer's and Qubes' toolstacks add to libxl's tree: nodes that their agents write and their monitors read. */
+function* otherFlavours(me: Me, host: MonitorHost, domid: Domid): Actor {
+  const xs = new Xs(host.connect('flavours').link, me);
+  const home = `/local/domain/${domid}`;
+  for (const path of ['control/feature-balloon', 'memory/meminfo']) {
+    yield* xs.write(`${home}/${path}`, '');
+    yield* xs.setPerms(`${home}/${path}`, [`n${domid}`]);
+  }
+  yield* xs.write(`${home}/memory/dynamic-min`, '65536');
+  yield* xs.write(`${home}/memory/dynamic-max`, '131072');
+}
+
+/** A person with `xl`: presses keys, changes vCPUs, and sends the mortal ones away. */
+function* admin(
+  me: Me,
+  host: MonitorHost,
+  boarders: readonly Boarder[],
+  asked: (who: Boarder, command: string) => void,
+): Actor {
+  const { link } = host.connect('admin');
+  const xl = new Libxl(host.os, link);
+  const sent = new Set<Boarder>();
+  while (!host.traffic.stopping) {
+    yield paced(host.pace, me.draws.between(2, 20));
+    const there = boarders.filter((b) => b.isAlive() && !sent.has(b));
+    if (there.length === 0) continue;
+    const who = me.draws.pick(there);
+    if (who.isMortal && me.draws.oneIn(2)) {
+      sent.add(who);
+      const command = me.draws.pick(['poweroff', 'reboot'] as const);
+      asked(who, command);
+      yield* controlDomain(me, xl, who.domid, command);
+      continue;
+    }
+    const what = me.draws.below(4);
+    if (what < 2) yield* sysrqDomain(me, xl, who.domid, 'h');
+    else if (what < 3) yield* setDomainVcpus(me, xl, who.domid, me.draws.between(1, 2));
+    else {
+      asked(who, 's5'); // no guest knows it: it stays where it is
+      yield* new Xs(link, me).write(`/local/domain/${who.domid}/control/shutdown`, 's5');
+    }
+  }
+}
+
+function isWorking({ task }: Me): boolean {
+  return task !== undefined && task.state !== 'done' && task.domain?.dying === 'alive' && !task.domain.shutdown;
+}
