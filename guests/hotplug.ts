@@ -1,15 +1,14 @@
 import { type Actor, PARK } from '../sim/index.ts';
 import type { Me } from './os.ts';
 import type { Traffic } from './traffic.ts';
-import type { EventQueue, Reply } from './xs-link.ts';
+import type { EventQueue, Reply, XsProgram } from './xs-link.ts';
 import { Xs } from './xs-ops.ts';
-import type { XsSocket } from './xs-socket.ts';
 
 export interface HotplugPlan {
   /** Longest pause between two processes, ns. */
   readonly thinkNsMax: number;
   /** A process opens the store's socket under its name. */
-  readonly connect: (program: string) => XsSocket;
+  readonly connect: (program: string) => XsProgram;
 }
 
 /**
@@ -20,7 +19,7 @@ export function* hotplug(me: Me, traffic: Traffic, plan: HotplugPlan): Actor {
   const { draws } = me;
   let processes = 0;
 
-  function* process<T>(body: (client: XsSocket, xs: Xs) => Actor<T>): Actor<T> {
+  function* process<T>(body: (client: XsProgram, xs: Xs) => Actor<T>): Actor<T> {
     const client = plan.connect(`hotplug-${++processes}`);
     const result = yield* body(client, new Xs(client, me));
     client.close();
@@ -54,7 +53,7 @@ export function* hotplug(me: Me, traffic: Traffic, plan: HotplugPlan): Actor {
 }
 
 /** `xenstore-watch -n 1`: the event that each new watch gets. */
-function* firstEvent(me: Me, client: XsSocket, path: string, token: string): Actor {
+function* firstEvent(me: Me, client: XsProgram, path: string, token: string): Actor {
   const queue: EventQueue = { events: [], me };
   const { error } = yield* client.watch(queue, path, token);
   while (error === undefined && queue.events.length === 0 && client.isOpen) yield PARK;

@@ -11,6 +11,7 @@ export { Traffic } from './traffic.ts';
 export { type MonitorPlan, monitor, type WorkerPlan, worker } from './worker.ts';
 export { Xenconsoled, type XenconsoledOptions } from './xenconsoled.ts';
 export { type ClientHabits, type ClientObserver, LINUX_HABITS, XsClient } from './xs-client.ts';
-export type { EventQueue, Pending, Reply, WatchEvent, XsLink } from './xs-link.ts';
+export { XsDevice } from './xs-device.ts';
+export type { EventQueue, Pending, Reply, WatchEvent, XsLink, XsProgram } from './xs-link.ts';
 export { Xs } from './xs-ops.ts';
 export { LIBXENSTORE_HABITS, type SocketHabits, XsSocket } from './xs-socket.ts';

@@ -58,6 +58,35 @@ export function* transaction<T>(
   return { error, rounds };
 }
 
+/** xs_directory: a list that is too long for one message is fetched in parts, from the start again if it changes (LS-7). */
+export function* directory(
+  link: Asks,
+  me: Me,
+  path: string,
+  txId: number,
+): Actor<{ readonly names: readonly string[] } | { readonly error: string }> {
+  const whole = yield* link.request(me, XS.DIRECTORY, strings(path), txId);
+  if (whole.error === undefined) return { names: split(whole.payload) };
+  if (whole.error !== 'E2BIG') return { error: whole.error };
+  let generation = '';
+  let list = '';
+  for (;;) {
+    const part = yield* link.request(me, XS.DIRECTORY_PART, strings(path, String(list.length)), txId);
+    if (part.error !== undefined) return { error: part.error === 'ENOSYS' ? 'E2BIG' : part.error };
+    const said = text(part.payload);
+    const cut = said.indexOf('\0');
+    if (list.length > 0 && said.slice(0, cut) !== generation) {
+      list = '';
+      continue;
+    }
+    generation = said.slice(0, cut);
+    list += said.slice(cut + 1);
+    // An empty string ends the list.
+    if (list.length <= 1) return { names: [] };
+    if (list.endsWith('\0\0')) return { names: list.slice(0, -2).split('\0') };
+  }
+}
+
 /** Whose queue an event goes to, by the token of its watch; tokens are unique within a connection. */
 export class WatchRoutes {
   readonly #queues = new Map<string, EventQueue>();

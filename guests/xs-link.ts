@@ -54,3 +54,17 @@ export interface XsLink {
     roundsMax: number,
   ): Actor<{ readonly value: T; readonly rounds: number } | { readonly error: string; readonly rounds: number }>;
 }
+
+/** A connection as libxenstore gives it to a program of user space, which may close it, or lose it. */
+export interface XsProgram extends XsLink {
+  /** Whether it is of use: neither closed nor broken. */
+  readonly isOpen: boolean;
+  /** xs_close, or the end of the process. */
+  close(): void;
+  /** xs_directory (LS-7). */
+  directory(
+    me: Me,
+    path: string,
+    txId?: number,
+  ): Actor<{ readonly names: readonly string[] } | { readonly error: string }>;
+}

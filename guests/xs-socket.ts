@@ -2,10 +2,10 @@ import { type Actor, PARK, type UnixSocket } from '../sim/index.ts';
 import { textOf as text } from '../store/octets.ts';
 import { get32, HEADER_BYTES, message, PAYLOAD_MAX, XS } from '../store/wire.ts';
 import type { GuestOs, Me } from './os.ts';
-import { split, strings } from './payload.ts';
-import { askUnwatch, askWatch, begin, end, toReply, transaction, WatchRoutes } from './xs-calls.ts';
+import { strings } from './payload.ts';
+import { askUnwatch, askWatch, begin, directory, end, toReply, transaction, WatchRoutes } from './xs-calls.ts';
 import type { ClientObserver } from './xs-client.ts';
-import type { EventQueue, Pending, Reply, XsLink } from './xs-link.ts';
+import type { EventQueue, Pending, Reply, XsProgram } from './xs-link.ts';
 
 /** Virtual time of the library's own work. */
 const SYSCALL_NS = 300;
@@ -43,7 +43,7 @@ interface Call extends Pending {
  * A handle stands for a whole process: it opens no second one when it is broken.
  * Source: tools/libs/store/xs.c.
  */
-export class XsSocket implements XsLink {
+export class XsSocket implements XsProgram {
   readonly #os: GuestOs;
   readonly #socket: UnixSocket;
   readonly #habits: SocketHabits;
@@ -78,7 +78,6 @@ export class XsSocket implements XsLink {
     return this.#octetsSent;
   }
 
-  /** Whether it is of use: neither closed nor broken. */
   get isOpen(): boolean {
     return !this.#socket.isClosed;
   }
@@ -151,32 +150,8 @@ export class XsSocket implements XsLink {
     return transaction(this, me, body, roundsMax);
   }
 
-  /** xs_directory: a list that is too long for one message is fetched in parts, from the start again if it changes (LS-7). */
-  *directory(
-    me: Me,
-    path: string,
-    txId = 0,
-  ): Actor<{ readonly names: readonly string[] } | { readonly error: string }> {
-    const whole = yield* this.request(me, XS.DIRECTORY, strings(path), txId);
-    if (whole.error === undefined) return { names: split(whole.payload) };
-    if (whole.error !== 'E2BIG') return { error: whole.error };
-    let generation = '';
-    let list = '';
-    for (;;) {
-      const part = yield* this.request(me, XS.DIRECTORY_PART, strings(path, String(list.length)), txId);
-      if (part.error !== undefined) return { error: part.error === 'ENOSYS' ? 'E2BIG' : part.error };
-      const said = text(part.payload);
-      const cut = said.indexOf('\0');
-      if (list.length > 0 && said.slice(0, cut) !== generation) {
-        list = '';
-        continue;
-      }
-      generation = said.slice(0, cut);
-      list += said.slice(cut + 1);
-      // An empty string ends the list.
-      if (list.length <= 1) return { names: [] };
-      if (list.endsWith('\0\0')) return { names: list.slice(0, -2).split('\0') };
-    }
+  directory(me: Me, path: string, txId = 0): Actor<{ readonly names: readonly string[] } | { readonly error: string }> {
+    return directory(this, me, path, txId);
   }
 
   /** xs_get_features_supported: asked for once in the life of the process (LS-8). */

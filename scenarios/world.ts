@@ -4,12 +4,17 @@ import {
   type ClientHabits,
   GuestOs,
   LINUX_HABITS,
+  type Me,
   type SocketHabits,
   Traffic,
   XsClient,
+  XsDevice,
+  type XsProgram,
   XsSocket,
 } from '../guests/index.ts';
+import { initXenstoreDomain } from '../guests/libxl/index.ts';
 import {
+  type Actor,
   DOMID_ANY,
   type Domain,
   type Frame,
@@ -99,8 +104,8 @@ export class World {
   readonly guests: Guest[] = [];
   /** The kernel of the store's own domain, where there is one: a client as any other. */
   readonly stubdom: Guest | undefined;
-  /** Programs of dom0 that have the store's socket open. */
-  #programs: XsSocket[] = [];
+  /** Programs of dom0 that have a connection to the store open. */
+  #programs: XsProgram[] = [];
 
   constructor(options: WorldOptions) {
     this.machine = new Machine({ seed: options.seed, jitter: options.jitter });
@@ -143,15 +148,31 @@ export class World {
     return guest;
   }
 
-  /** A program of dom0 opens the daemon's socket. `program` names its actors and the connection; unique in a run. */
-  connect(program: string, habits?: SocketHabits): XsSocket {
+  /** A program of dom0 opens the daemon's socket, or, where the store has a domain of its own, its kernel's device (LS-1).
+   *  `program` names its actors and the connection; unique in a run. */
+  connect(program: string, habits?: SocketHabits): XsProgram {
+    const { os, client: kernel } = this.dom0;
+    return this.storeDomid === 0 ? this.socket(program, habits) : this.#opened(new XsDevice(os, kernel, program));
+  }
+
+  /** A handle of the daemon's socket. */
+  socket(program: string, habits?: SocketHabits): XsSocket {
     const client = new XsSocket(this.dom0.os, this.listener.connect(program), habits);
     if (this.recorder === undefined) client.observer = { sent: () => this.traffic.sent(), got: () => {} };
     else this.recorder.followSocket(client, () => this.traffic.sent());
     client.start(program);
+    return this.#opened(client);
+  }
+
+  #opened<T extends XsProgram>(program: T): T {
     this.#programs = this.#programs.filter((each) => each.isOpen);
-    this.#programs.push(client);
-    return client;
+    this.#programs.push(program);
+    return program;
+  }
+
+  /** What has to be in the store before any toolstack does something: where the store is, if it is not in dom0. */
+  *initStore(me: Me): Actor {
+    if (this.storeDomid !== 0) yield* initXenstoreDomain(me, this.dom0.client, this.storeDomid, STUBDOM.name);
   }
 
   /** A domain outside of any toolstack, for tests: built, not introduced. */

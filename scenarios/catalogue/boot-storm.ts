@@ -7,6 +7,7 @@ import { Backends } from '../storms/backends.ts';
 import { Dom0Tools, startXenopsd } from '../storms/dom0.ts';
 import { macOf, StormGuest } from '../storms/guest.ts';
 import { isWorking, runStorm, spread, startOperator, stormWorld } from '../storms/run.ts';
+import { STORE_SETTING } from '../world.ts';
 
 /** What one domain's boot is worth in requests, to spread the updates over it (guests.md 4.2). */
 const REQUESTS_A_BOOT = 500;
@@ -23,6 +24,7 @@ export const bootStorm: Scenario = {
     updates: { default: 6, meaning: 'live updates, spread over the storm' },
     io: { default: 6, meaning: 'block requests and packets of each guest, when all are connected' },
     monitor: { default: 'none', meaning: 'who watches all domains beside the daemons', words: ['none', 'xenopsd'] },
+    store: STORE_SETTING,
     faults: FAULTS_SETTING,
   },
   run,
@@ -55,6 +57,7 @@ function run(request: RunRequest): RunResult {
   };
 
   dom0.os.start('init', function* (me): Actor {
+    yield* world.initStore(me);
     yield* initDom0(me, dom0.client);
     for (let i = 0; i < number('builders'); i++) builders.push(dom0.os.start(`xl-${i}`, builder));
   });

@@ -107,8 +107,9 @@ function run(request: RunRequest): RunResult {
   const writers: Me[] = [];
   let booted = 0;
   writers.push(
-    dom0.os.start('xl', (me) =>
-      toolstack(me, dom0.os, dom0.client, traffic, {
+    dom0.os.start('xl', function* (me): Actor {
+      yield* world.initStore(me);
+      yield* toolstack(me, dom0.os, dom0.client, traffic, {
         domains: number('domains'),
         lifeNsMin: 0,
         lifeNsMax: 0,
@@ -139,8 +140,8 @@ function run(request: RunRequest): RunResult {
             ),
           );
         },
-      }),
-    ),
+      });
+    }),
   );
   const bad: Bad[] = [];
   const builder = dom0.os.start('xl-bad', function* (me): Actor {

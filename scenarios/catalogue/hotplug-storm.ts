@@ -20,6 +20,7 @@ import { Backends } from '../storms/backends.ts';
 import { Dom0Tools, startXenopsd } from '../storms/dom0.ts';
 import { macOf, StormGuest } from '../storms/guest.ts';
 import { isWorking, runStorm, spread, startOperator, stormWorld } from '../storms/run.ts';
+import { STORE_SETTING } from '../world.ts';
 
 /** What a device that comes and goes is worth in requests, and what a domain is (guests.md 4.2, 4.4). */
 const REQUESTS_A_DEVICE = 260;
@@ -50,6 +51,7 @@ export const hotplugStorm: Scenario = {
       words: ['work', 'flaky'],
     },
     monitor: { default: 'none', meaning: 'who watches all domains beside the daemons', words: ['none', 'xenopsd'] },
+    store: STORE_SETTING,
     faults: FAULTS_SETTING,
   },
   run,
@@ -121,6 +123,7 @@ function run(request: RunRequest): RunResult {
   }
 
   dom0.os.start('init', function* (me): Actor {
+    yield* world.initStore(me);
     yield* initDom0(me, dom0.client);
     const xl = tools.process('xl-create');
     for (let slot = 0; slot < number('domains'); slot++) {

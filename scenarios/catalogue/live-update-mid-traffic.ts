@@ -11,6 +11,7 @@ import {
   toolstack,
   worker,
 } from '../../guests/index.ts';
+import type { Actor } from '../../sim/index.ts';
 import { extentOf } from '../../store/format/model/index.ts';
 import { FAULTS_SETTING, FaultPlan } from '../faults/plan.ts';
 import { checkHistory } from '../invariants/index.ts';
@@ -84,8 +85,9 @@ function run(request: RunRequest): RunResult {
   let created = 0;
   /** Those who change something: the run is at rest when they have ended. */
   const writers: Me[] = [];
-  const xl = dom0.os.start('xl', (me) =>
-    toolstack(me, dom0.os, dom0.client, traffic, {
+  const xl = dom0.os.start('xl', function* (me): Actor {
+    yield* world.initStore(me);
+    yield* toolstack(me, dom0.os, dom0.client, traffic, {
       domains,
       lifeNsMin: 8_000_000,
       lifeNsMax: number('churn') === 1 ? 30_000_000 : 0,
@@ -126,8 +128,8 @@ function run(request: RunRequest): RunResult {
             }),
           );
       },
-    }),
-  );
+    });
+  });
   dom0.os.start('xenopsd', (me) =>
     monitor(me, world.connect('xenopsd'), traffic, {
       watches: [

@@ -97,11 +97,11 @@ export const TOOL_RULES: readonly FaultRule[] = [
         now: {
           everyNs: [100_000, 400_000],
           act: () => {
-            if (!strikes()) return;
+            if (!strikes() || world.storeDomid !== 0) return; // a stub domain has no sockets
             const name = `killed-${++tools}`;
             world.dom0.os.start(
               name,
-              (me) => killed(me, world.connect(name, KILLED_HABITS), injected),
+              (me) => killed(me, world.socket(name, KILLED_HABITS), injected),
               draws.below(5_000),
             );
           },

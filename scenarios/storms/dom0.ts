@@ -1,4 +1,4 @@
-import { LIBXENSTORE_HABITS, type XsSocket } from '../../guests/index.ts';
+import { LIBXENSTORE_HABITS, type XsProgram } from '../../guests/index.ts';
 import {
   type Device,
   DomidHistory,
@@ -31,7 +31,7 @@ export class Dom0Tools {
     fate?: (device: Pick<Device, 'kind' | 'devid'>, domid: number, action: ScriptAction) => ScriptFate,
   ) {
     this.#world = world;
-    const open = new Map<unknown, XsSocket>();
+    const open = new Map<unknown, XsProgram>();
     this.#hotplug = {
       connect: () => {
         const link = world.connect(`script-${++this.#connections}`);

@@ -47,6 +47,7 @@ export function stormWorld(request: RunRequest, passImage: (image: Uint8Array) =
     requestsMax: Number.POSITIVE_INFINITY,
     policy: 'carry',
     compat: '4.22',
+    storeIn: String(request.settings.store ?? 'dom0'),
     records: request.checks,
     ...(request.checks ? { checkEverySteps: CHECK_EVERY_STEPS } : {}),
     limitsWrites: false,

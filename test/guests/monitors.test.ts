@@ -40,7 +40,7 @@ function monitored(pace: Pace = LIFE) {
     traffic: host.world.traffic,
     pace,
     connect: (program) => {
-      const link = host.world.connect(`${program}-${connections.length}`);
+      const link = host.world.socket(`${program}-${connections.length}`);
       link.observer = {
         sent: (_actor, _end, type, _reqId, _txId, payload) => sent.push({ program, type, payload: text(payload) }),
         got: () => {},

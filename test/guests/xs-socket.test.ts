@@ -80,7 +80,7 @@ describe('a program of dom0 on the socket', () => {
     const world = worldOf();
     programs(world, {
       *tool(me) {
-        const xs = new Xs(world.connect('tool'), me);
+        const xs = new Xs(world.socket('tool'), me);
         expect((yield* xs.write('vm', 'here')).error).toBeUndefined();
         expect(text((yield* xs.read('/local/domain/0/vm')).payload)).toBe('here');
         expect((yield* xs.call(XS.IS_DOMAIN_INTRODUCED, strings('7'))).error).toBeUndefined();
@@ -96,7 +96,7 @@ describe('a program of dom0 on the socket', () => {
     const seen: string[] = [];
     programs(world, {
       *watcher(me) {
-        const client = world.connect('watcher');
+        const client = world.socket('watcher');
         const queue: EventQueue = { events: [], me };
         yield* client.watch(queue, '/a', 'token');
         while (seen.length < 2) {
@@ -106,7 +106,7 @@ describe('a program of dom0 on the socket', () => {
       },
       *writer(me) {
         yield 1_000_000;
-        yield* new Xs(world.connect('writer'), me).write('/a/b', 'x');
+        yield* new Xs(world.socket('writer'), me).write('/a/b', 'x');
       },
     });
     expect(seen).toEqual(['/a token', '/a/b token']);
@@ -117,7 +117,7 @@ describe('a program of dom0 on the socket', () => {
     const world = worldOf();
     programs(world, {
       *tool(me) {
-        const client = world.connect('tool');
+        const client = world.socket('tool');
         const xs = new Xs(client, me);
         const queue: EventQueue = { events: [], me };
         yield* client.watch(queue, '/a', 'token');
@@ -146,7 +146,7 @@ describe('a program of dom0 on the socket', () => {
     let events = -1;
     programs(world, {
       *tool(me) {
-        const client = world.connect('tool');
+        const client = world.socket('tool');
         const xs = new Xs(client, me);
         yield* client.watch({ events: [], me }, '/a', 'mine');
         const begun = yield* client.begin(me);
@@ -155,7 +155,7 @@ describe('a program of dom0 on the socket', () => {
         client.close();
       },
       *other(me) {
-        const client = world.connect('other');
+        const client = world.socket('other');
         const queue: EventQueue = { events: [], me };
         yield* client.watch(queue, '@releaseDomain', 'r');
         yield 1_000_000;
@@ -309,7 +309,7 @@ describe('LS-7: a directory', () => {
     const wanted = Array.from({ length: 300 }, (_, i) => `a-node-with-a-long-name-${i}`);
     programs(world, {
       *tool(me) {
-        const client = world.connect('tool');
+        const client = world.socket('tool');
         const xs = new Xs(client, me);
         for (const name of wanted) yield* xs.write(`/d/${name}`, '');
         expect((yield* xs.directory('/d')).error).toBe('E2BIG');
@@ -349,7 +349,7 @@ it('LS-8: features are asked for once in the life of a process', () => {
   const world = worldOf();
   programs(world, {
     *tool(me) {
-      const client = world.connect('tool');
+      const client = world.socket('tool');
       for (let i = 0; i < 3; i++) expect(text((yield* client.features(me)).payload)).toBe('14\0');
     },
   });
@@ -361,7 +361,7 @@ describe('a torn request', () => {
     const world = worldOf();
     programs(world, {
       *tool(me) {
-        const client = world.connect('tool', { unwatchFilter: false, tornOneIn: 1, tornNsMax: 50_000 });
+        const client = world.socket('tool', { unwatchFilter: false, tornOneIn: 1, tornNsMax: 50_000 });
         for (let i = 0; i < 20; i++)
           expect(yield* new Xs(client, me).write('/a', String(i))).toMatchObject({ error: undefined });
       },
@@ -378,13 +378,13 @@ describe('a torn request', () => {
     );
     let said = '';
     world.dom0.os.start('tool', function* (me): Actor {
-      const client = world.connect('tool', { unwatchFilter: false, tornOneIn: 1, tornNsMax: 50_000_000 });
+      const client = world.socket('tool', { unwatchFilter: false, tornOneIn: 1, tornNsMax: 50_000_000 });
       const reply = yield* new Xs(client, me).write('/a', 'x'.repeat(200));
       said = reply.error ?? text(reply.payload);
     });
     programs(world, {
       *operator(me) {
-        const xs = new Xs(world.connect('operator'), me);
+        const xs = new Xs(world.socket('operator'), me);
         yield 1_000_000;
         yield* xs.call(XS.CONTROL, strings('live-update', '-f', '/usr/sbin/xenstored'));
         yield* xs.call(XS.CONTROL, strings('live-update', '-s', '-t', '0'));
@@ -410,7 +410,7 @@ describe('a torn request', () => {
     const world = worldOf();
     programs(world, {
       *tool(me) {
-        const client = world.connect('tool', { unwatchFilter: false, tornOneIn: 1, tornNsMax: 50_000_000 });
+        const client = world.socket('tool', { unwatchFilter: false, tornOneIn: 1, tornNsMax: 50_000_000 });
         client.submit(me, XS.WRITE, strings('/a', 'x'));
         while (client.octetsSent === 0) yield 1_000;
         yield 100_000;
@@ -418,7 +418,7 @@ describe('a torn request', () => {
       },
       *other(me) {
         yield 60_000_000;
-        expect((yield* new Xs(world.connect('other'), me).read('/a')).error).toBe('ENOENT');
+        expect((yield* new Xs(world.socket('other'), me).read('/a')).error).toBe('ENOENT');
       },
     });
     expect(violations(world)).toEqual([]);
