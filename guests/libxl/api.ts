@@ -42,7 +42,7 @@ export function destroyDomain(me: Me, xl: Libxl, domid: number, hooks?: DestroyH
 
 /** `xl network-attach`, `xl block-attach`. */
 export function addDevice(me: Me, xl: Libxl, domid: number, device: Device): Actor<Outcome> {
-  return operation(me, xl, (call) => deviceAdd(call, domid, device));
+  return operation(me, xl, (call) => deviceAdd(call, domid, device, true));
 }
 
 /** `xl network-detach`, `xl block-detach`. Left out: by force after 10 s. */
@@ -74,7 +74,7 @@ export function sysrqDomain(me: Me, xl: Libxl, domid: number, letter: string): A
 
 /** `xl mem-set`, in kB. */
 export function setDomainMemory(me: Me, xl: Libxl, domid: number, targetKb: number): Actor<Outcome> {
-  return operation(me, xl, (call) => setMemoryTarget(call, domid, targetKb));
+  return operation(me, xl, (call) => call.withUserdata(domid, () => setMemoryTarget(call, domid, targetKb)));
 }
 
 /** `xl vcpu-set`. */

@@ -52,6 +52,18 @@ export class Call {
     return result;
   }
 
+  /**
+   * Run `body` with the lock of a domain's configuration file, which all processes of the host share (TS-5). The process waits
+   * for it with everything that it does.
+   */
+  *withUserdata<T>(domid: number, body: () => Actor<T>): Actor<T> {
+    const lock = this.xl.host.userdataLock(domid);
+    yield* lock.enter(this.me);
+    const result = yield* body();
+    lock.leave(this.me);
+    return result;
+  }
+
   /** The value of a node; `undefined`: it cannot be read. */
   *read(path: string, tx = 0): Actor<string | undefined> {
     const reply = yield* this.xs.read(path, tx);

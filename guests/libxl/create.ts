@@ -156,7 +156,7 @@ export function* domainUnpause(call: Call, domid: number): Actor<Rc> {
 /** Devices of one kind side by side (TS-1: their transactions are one after the other). */
 function* addAll(call: Call, domid: number, devices: readonly Device[]): Actor<Rc> {
   const parts = new Parts(call, 'add');
-  for (const device of devices) yield* parts.begin((part) => deviceAdd(part, domid, device));
+  for (const device of devices) yield* parts.begin((part) => deviceAdd(part, domid, device, false));
   return yield* parts.finish();
 }
 

@@ -1,6 +1,7 @@
 import type { Domain } from '../../sim/index.ts';
 import { DomidHistory } from './domid-history.ts';
 import type { ScriptRun } from './hotplug.ts';
+import { Lock } from './lock.ts';
 
 /** What all processes that use libxl on one host have in common: files, and what Xen keeps for them. */
 export class LibxlHost {
@@ -9,9 +10,17 @@ export class LibxlHost {
   /** Who has the scripts' lock named `block`; that of `iptables` is never held across an access. */
   blockLock: ScriptRun | undefined = undefined;
   readonly #handles = new Map<bigint, string>();
+  readonly #userdata = new Map<number, Lock>();
 
   constructor(history: DomidHistory = new DomidHistory()) {
     this.history = history;
+  }
+
+  /** The lock of a domain's configuration file (TS-5). Source: libxl__lock_domain_userdata in libxl_internal.c. */
+  userdataLock(domid: number): Lock {
+    const lock = this.#userdata.get(domid) ?? new Lock();
+    this.#userdata.set(domid, lock);
+    return lock;
   }
 
   setHandle({ uniqueId }: Domain, uuid: string): void {

@@ -111,27 +111,40 @@ describe('adding a device', () => {
     ]);
   });
 
-  it('TS-3: those of several processes do, under common parents, and are done again until they are committed', () => {
+  it("TS-5: nor do those of several processes for one domain: its configuration file's lock is in the way", () => {
     const h = guest();
     const outcomes = together(
       h,
-      [0, 1, 2, 3].map((devid) => [`attach${devid}`, (me) => addDevice(me, h.process(), 1, vif({ devid }))] as const),
+      [0, 1, 2].map((devid) => [`attach${devid}`, (me) => addDevice(me, h.process(), 1, vif({ devid }))] as const),
     );
-    expect(outcomes.every(({ rc }) => rc === 0)).toBe(true);
+    expect(outcomes.map(({ rc, conflicts }) => [rc, conflicts])).toEqual([
+      [0, 0],
+      [0, 0],
+      [0, 0],
+    ]);
+  });
+
+  const toEach = (h: Host, roundsMax?: number) => {
+    for (const n of [2, 3, 4]) run(h, `xl${n}`, (me) => createDomain(me, h.xl, { name: `g${n}` }));
+    const process = () => h.process(roundsMax === undefined ? {} : { roundsMax });
+    return together(
+      h,
+      [1, 2, 3, 4].map((domid) => [`attach${domid}`, (me) => addDevice(me, process(), domid, vif())] as const),
+    );
+  };
+
+  it('TS-3: those for several domains meet under common parents, and are done again until they are committed', () => {
+    const h = guest();
+    const outcomes = toEach(h);
+    expect(outcomes.map(({ rc }) => rc)).toEqual([0, 0, 0, 0]);
     expect(outcomes.reduce((sum, { conflicts }) => sum + conflicts, 0)).toBeGreaterThan(0);
-    for (const devid of [0, 1, 2, 3]) expect(look(h, `${D}/device/vif/${devid}/handle`).value).toBe(String(devid));
+    for (const domid of [1, 2, 3, 4]) expect(look(h, `/libxl/${domid}/device/vif/0/handle`).value).toBe('0');
   });
 
   it('TS-3: a process that is not to go on for ever fails', () => {
-    const h = guest();
-    const outcomes = together(
-      h,
-      [0, 1, 2, 3].map(
-        (devid) => [`attach${devid}`, (me) => addDevice(me, h.process({ roundsMax: 1 }), 1, vif({ devid }))] as const,
-      ),
-    );
-    expect(outcomes.map(({ rc }) => rc)).toContain('ERROR_FAIL');
-    expect(outcomes.map(({ rc }) => rc)).toContain(0);
+    const rcs = toEach(guest(), 1).map(({ rc }) => rc);
+    expect(rcs).toContain('ERROR_FAIL');
+    expect(rcs).toContain(0);
   });
 });
 
