@@ -11,8 +11,6 @@ export interface Pace {
   readonly alignedPercent: number;
 }
 
-export const LIFE: Pace = { speedup: 1, alignedPercent: 0 };
-
 /** `seconds` of a program's life in virtual ns. */
 export function paced(pace: Pace, seconds: number): number {
   return Math.max(1, Math.floor((seconds * 1e9) / pace.speedup));

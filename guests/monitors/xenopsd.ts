@@ -1,6 +1,6 @@
 import { type Actor, type Domid, PARK } from '../../sim/index.ts';
 import type { Me } from '../os.ts';
-import type { EventQueue, WatchEvent } from '../xs-link.ts';
+import type { EventQueue, WatchEvent, XsLink } from '../xs-link.ts';
 import { Xs } from '../xs-ops.ts';
 import {
   type DomainWatcher,
@@ -74,7 +74,7 @@ export class Xenopsd implements DomainWatcher {
   /** VMs to look at: events of one that is in it already add nothing. */
   readonly #updates = new Set<Domid>();
   #updater: Me | undefined;
-  readonly deviceLock = new Mutex();
+  readonly #deviceLock = new Mutex();
   /** Lists of all domains so far. */
   lists = 0;
   /** Looks at a VM's state so far. */
@@ -89,6 +89,15 @@ export class Xenopsd implements DomainWatcher {
     const { os } = this.#host;
     this.#updater = os.start(`${this.program}/updates`, (me) => this.#update(me));
     return os.start(this.program, (me) => watchDomains(me, this.#host, this));
+  }
+
+  /** A transaction that makes or removes a device: one after the other in the process, side by side they only fail (MT-2). */
+  *deviceTransaction<T>(
+    me: Me,
+    link: XsLink,
+    body: (txId: number) => Actor<T | undefined>,
+  ): Actor<{ readonly value: T; readonly rounds: number } | { readonly error: string; readonly rounds: number }> {
+    return yield* this.#deviceLock.with(me, () => link.transaction(me, body, Number.POSITIVE_INFINITY));
   }
 
   /** Domids that are watched, ascending. */
