@@ -20,6 +20,7 @@ export {
 } from './cursor.ts';
 export { type Dialect, inDialectOrder, type StateSchema, v1, v2 } from './dialect.ts';
 export { type DumpOptions, dumpImage, dumpJson, type Json, permsText } from './dump.ts';
+export { formatFault } from './fault.ts';
 export { decodeFile, encodeFile, FileReader } from './file.ts';
 export {
   type AnyRecord,
@@ -43,6 +44,16 @@ export {
 } from './format.ts';
 export { allFormats, formatNamed } from './formats.ts';
 export { type Draws, damageFile, generateFile, generateOctets } from './generate.ts';
+export { d1 } from './generations/d1.ts';
+export { d4 } from './generations/d4.ts';
+export { g1 } from './generations/g1.ts';
+export { g2 } from './generations/g2.ts';
+export { g30 } from './generations/g3-0.ts';
+export { g31 } from './generations/g3-1.ts';
+export { g32 } from './generations/g3-2.ts';
+export { g40 } from './generations/g4-0.ts';
+export { g41 } from './generations/g4-1.ts';
+export { r1 } from './generations/r1.ts';
 export {
   type DecodeOptions,
   decodeHeader,

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -146,14 +146,53 @@ describe('a format from a module', () => {
   });
 
   it.each([
-    ['nothing.mjs', undefined, /nothing.mjs/],
-    ['broken.mjs', 'export const = 1', /broken.mjs/],
-    ['empty.mjs', 'export const a = 1', /exports no format/],
-  ])('%s is none: exit 2', (name, text, reason) => {
+    ['nothing.ts', undefined, ': no such file'],
+    ['broken.ts', 'export default {};\nconst a: = 1;', ':2: Unexpected token'],
+    ['broken.mjs', 'export const = 1', ':1: Unexpected token'],
+    ['throws.ts', 'const one: number = 1;\n\nthrow new Error(`no\nway` + one);', ':3: no'],
+    ['import.ts', "import { one } from './two.ts';\nexport default one;", ":1: Cannot find module './two.ts'"],
+    ['name.ts', "import { one } from 'xenarium/format';\nexport default one();", ':2: one is not a function'],
+    ['empty.ts', '', ': exports no format; it needs `export default extend(...)`'],
+    ['other.ts', 'export const a = 1', ': exports no format; it needs `export default extend(...)`'],
+    [
+      'several.ts',
+      "import { g1, g2 } from 'xenarium/format'; export { g1, g2 };",
+      ': exports several formats, g1, g2; make one the default',
+    ],
+    ['number.ts', 'export default 3', ': its default export is no format: it is a number, not an object'],
+    [
+      'record.ts',
+      "import { extend, g41, u8 } from 'xenarium/format'; export default extend(g41, { name: 'x', records: [{ u8 } as any] });",
+      ': its default export is no format: record 9 of its records is not made by record()',
+    ],
+    [
+      'layout.ts',
+      "import { list, record, u8 } from 'xenarium/format';\nexport default record('X', 1, { a: list({ count: 'n' }, { u8 }) });",
+      ':2: layout: n must come before a',
+    ],
+  ])('%s is none: one line, exit 2', (name, text, reason) => {
     if (text !== undefined) writeFileSync(file(name), text);
-    const { code, err } = xenarium('image', 'decode', NODES_422, '--format', file(name));
-    expect(code).toBe(2);
-    expect(err).toMatch(reason);
+    const failed = { code: 2, out: '', err: `xenarium: ${file(name)}${reason}\n` };
+    expect(xenarium('image', 'decode', NODES_422, '--format', file(name))).toEqual(failed);
+    expect(xenarium('format', 'doc', file(name))).toEqual(failed);
+  });
+
+  it('can be in several files, and know others by the name of the package', () => {
+    writeFileSync(file('part.ts'), 'export const title: string = "two files";');
+    writeFileSync(
+      file('whole.ts'),
+      "import { extend, g41 } from 'xenarium/format'; import { title } from './part.ts'; export default extend(g41, { name: 'whole', title });",
+    );
+    expect(xenarium('format', 'doc', file('whole.ts')).out).toMatch(/^# whole: two files\n/);
+  });
+
+  it('finds what the package exports', () => {
+    const { exports } = JSON.parse(readFileSync(join(import.meta.dirname, '../../package.json'), 'utf8')) as {
+      readonly exports: Readonly<Record<string, string | Readonly<Record<string, string>>>>;
+    };
+    const paths = Object.values(exports).flatMap((one) => (typeof one === 'string' ? [one] : Object.values(one)));
+    expect(paths.length).toBeGreaterThan(8);
+    for (const path of paths) expect(existsSync(join(import.meta.dirname, '../..', path)), path).toBe(true);
   });
 });
 

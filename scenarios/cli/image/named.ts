@@ -1,12 +1,12 @@
 import { detectFormat, formatOf, type LabFormat } from '../../../store/format/model/index.ts';
 import { Unusable } from './io.ts';
-import { loadFormat } from './load-format.ts';
+import { isModulePath, loadFormat } from './load-format.ts';
 
 /** The format of this name, or the one in the module at this path. */
 export async function namedFormat(name: string): Promise<LabFormat> {
   const found = formatOf(name);
   if (found !== undefined) return found;
-  if (/[/\\]|\.[cm]?[jt]s$/.test(name)) return loadFormat(name);
+  if (isModulePath(name)) return loadFormat(name);
   throw new Unusable(`there is no format '${name}': see xenarium format list`);
 }
 
