@@ -72,7 +72,7 @@ export {
   type WriterOptions,
 } from './image.ts';
 export { recordsInPieces } from './image-pieces.ts';
-export { DEFAULT_KNOBS, type Knobs } from './knobs.ts';
+export { DEFAULT_KNOBS, KNOB_NAMES, KNOBS, type KnobName, type KnobSpec, type Knobs } from './knobs.ts';
 export {
   type ConnectionData,
   connectionData,
@@ -157,4 +157,5 @@ export {
   variant,
 } from './schema.ts';
 export { escapeOctets, octetsOf, textOf } from './text.ts';
+export { usefulKnobs } from './useful-knobs.ts';
 export { CODEC_RULES, type FormatFinding, validateFile } from './validate.ts';

@@ -8,6 +8,7 @@ import {
   rulesPage,
 } from '../../../store/format/compare/index.ts';
 import { orUnusable } from '../image/io.ts';
+import { addKnob } from '../image/knob.ts';
 import { recordFormat } from './named.ts';
 
 const CHOICES = ['backward', 'forward', 'both'] as const;
@@ -15,6 +16,8 @@ const CHOICES = ['backward', 'forward', 'both'] as const;
 interface CompareOptions {
   readonly direction: (typeof CHOICES)[number];
   readonly json?: true;
+  readonly oldKnob: readonly string[];
+  readonly newKnob: readonly string[];
 }
 
 const HELP = `
@@ -33,6 +36,8 @@ export function addFormatCompare(format: Command, done: (code: number) => void):
     .argument('<old>', 'name of a format of records, or path of a module that exports one')
     .argument('<new>', 'another')
     .addOption(new Option('--direction <which>', 'who reads whose files').choices(CHOICES).default('both'))
+    .option('--old-knob <name=value>', 'a choice of the old format (repeatable)', addKnob, [])
+    .option('--new-knob <name=value>', 'a choice of the new format (repeatable)', addKnob, [])
     .option('--json', 'for programs')
     .addHelpText('after', HELP)
     .action(async (old, fresh, options) => done(await orUnusable(() => compareCommand(old, fresh, options))));
@@ -46,7 +51,10 @@ export function addFormatCompare(format: Command, done: (code: number) => void):
 }
 
 async function compareCommand(old: string, fresh: string, options: CompareOptions): Promise<number> {
-  const comparison = compareFormats(await recordFormat(old), await recordFormat(fresh));
+  const comparison = compareFormats(
+    await recordFormat(old, options.oldKnob),
+    await recordFormat(fresh, options.newKnob),
+  );
   const directions = directionsOf(options.direction);
   process.stdout.write(
     options.json ? `${JSON.stringify(comparison, null, 2)}\n` : comparisonText(comparison, directions),

@@ -1,12 +1,24 @@
 import type { Format } from '../../../store/format/format.ts';
-import { formatNamed } from '../../../store/format/formats.ts';
-import { Unusable } from '../image/io.ts';
+import { allFormats, formatNamed } from '../../../store/format/formats.ts';
+import { formatOf } from '../../../store/format/model/index.ts';
+import { meant, Unusable } from '../image/io.ts';
+import { knobsOfFormat } from '../image/knob.ts';
 import { importFormat, isModulePath } from '../image/load-format.ts';
 
-/** The format of records of this name, or the one in the module at this path. */
-export async function recordFormat(name: string): Promise<Format> {
-  const found = formatNamed(name);
-  if (found !== undefined) return found;
+/** The format of records of this name, or the one in the module at this path, with these choices (`name=value`) as its own. */
+export async function recordFormat(name: string, knob: readonly string[] = []): Promise<Format> {
+  const format = await found(name);
+  const knobs = knobsOfFormat(format, knob);
+  return { ...format, knobs: { ...format.knobs, ...knobs } };
+}
+
+async function found(name: string): Promise<Format> {
+  const known = formatNamed(name);
+  if (known !== undefined) return known;
   if (isModulePath(name)) return importFormat(name);
-  throw new Unusable(`there is no format of records '${name}': see xenarium format list`);
+  const text = formatOf(name);
+  if (text !== undefined)
+    throw new Unusable(`${text.name} is a text, not a format of records: this command has nothing for it`);
+  const names = allFormats().flatMap((one) => [one.name, ...(one.aliases ?? [])]);
+  throw new Unusable(`there is no format '${name}'${meant(name, names)}: see xenarium format list`);
 }

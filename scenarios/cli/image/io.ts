@@ -34,6 +34,30 @@ export function complain(message: string): number {
   return 2;
 }
 
+/** ` (did you mean G4.1?)`, if one of the known names is near; else nothing. */
+export function meant(name: string, known: readonly string[]): string {
+  const wanted = name.toLowerCase();
+  const near = known.filter((one) => {
+    const other = one.toLowerCase();
+    return (wanted.length > 1 && other.startsWith(wanted)) || distance(wanted, other) <= (wanted.length > 4 ? 2 : 1);
+  });
+  return near.length === 0 || wanted === '' ? '' : ` (did you mean ${near.slice(0, 4).join(', ')}?)`;
+}
+
+/** Letters to put in, take out or change to get from one word to the other. */
+function distance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const kept = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      next.push(Math.min(kept, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
+    }
+    row = next;
+  }
+  return row[b.length] ?? 0;
+}
+
 /** A message for each; exit 1. */
 export function tell(messages: readonly string[]): number {
   for (const message of messages) process.stderr.write(`xenarium: ${message}\n`);

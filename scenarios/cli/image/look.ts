@@ -2,9 +2,9 @@ import type { FileRow } from '../../../store/format/annotate.ts';
 import { escapeOctets, formatFailure, textOf } from '../../../store/format/index.ts';
 import { differencesText, diffStates, type LabFormat } from '../../../store/format/model/index.ts';
 import { readOctets, tell } from './io.ts';
-import { formatFor } from './named.ts';
+import { formatFor, type Reading } from './named.ts';
 
-interface LookOptions {
+interface LookOptions extends Reading {
   readonly format?: string;
   readonly json?: true;
 }
@@ -12,7 +12,7 @@ interface LookOptions {
 /** Print an image record by record; what could be read before a fault is printed, then the fault. Exit 1: it is broken. */
 export async function decodeCommand(file: string, options: LookOptions): Promise<number> {
   const octets = readOctets(file);
-  const format = await formatFor(file, octets, options.format);
+  const format = await formatFor(file, octets, options.format, options);
   const json = format.json(octets);
   if (!options.json) process.stdout.write(format.show(octets));
   else if (json.ok) process.stdout.write(`${JSON.stringify(json.value, null, 2)}\n`);
@@ -22,7 +22,7 @@ export async function decodeCommand(file: string, options: LookOptions): Promise
 /** Print every octet with the field that it belongs to. Exit 1: it is broken; what can be followed is printed. */
 export async function annotateCommand(file: string, options: LookOptions): Promise<number> {
   const octets = readOctets(file);
-  const format = await formatFor(file, octets, options.format);
+  const format = await formatFor(file, octets, options.format, options);
   const { rows, failure } = format.annotate(octets);
   if (options.json) process.stdout.write(`${JSON.stringify(rows.map(rowJson), null, 2)}\n`);
   else process.stdout.write(rows.map(rowText).join(''));
@@ -49,7 +49,7 @@ function rowJson({ bytes, value, ...row }: FileRow): unknown {
 /** Say what is wrong with an image, and what is worth a note. Exit 1: something is wrong. */
 export async function validateCommand(file: string, options: LookOptions): Promise<number> {
   const octets = readOctets(file);
-  const format = await formatFor(file, octets, options.format);
+  const format = await formatFor(file, octets, options.format, options);
   const findings = format.validate(octets);
   for (const finding of findings) {
     const note = finding.severity === 'note' ? 'note: ' : '';
@@ -70,7 +70,7 @@ export async function diffCommand(
     [b, options.formatB ?? options.format],
   ] as const) {
     const octets = readOctets(file);
-    const format: LabFormat = await formatFor(file, octets, name);
+    const format: LabFormat = await formatFor(file, octets, name, options);
     const read = format.read(octets);
     if (!read.ok) return tell([`${file}: ${formatFailure(read.failure)}`]);
     states.push(read.value.state);

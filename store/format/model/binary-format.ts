@@ -33,6 +33,7 @@ export function binaryFormat(format: Format, knobs: Partial<Knobs> = {}): LabFor
     name: format.name,
     aliases: format.aliases ?? [],
     title: format.title,
+    format,
     carriage,
     ...choicesOfKnobs({ ...format.knobs, ...knobs }),
     read(octets, options) {

@@ -1,5 +1,6 @@
 import type { Annotation } from '../annotate.ts';
 import type { FormatFailure, FormatResult } from '../cursor.ts';
+import type { Format } from '../format.ts';
 import type { Draws } from '../generate.ts';
 import type { StateFormat } from './convert.ts';
 
@@ -13,6 +14,8 @@ export interface LabFinding extends FormatFailure {
 export interface LabFormat extends StateFormat {
   /** Other names of it. */
   readonly aliases: readonly string[];
+  /** The value that it is made of, where it is made of one. */
+  readonly format?: Format;
   /** What it is, in half a line. */
   readonly title: string;
   /** A readable text. What cannot be read ends it in a line of its own. */

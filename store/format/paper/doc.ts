@@ -1,7 +1,8 @@
 import { type AnyRecord, type Format, type Framing, knobsOf, pick, recordsOf, type Stage } from '../format.ts';
-import { DEFAULT_KNOBS, type Knobs } from '../knobs.ts';
+import { KNOBS, type Knobs } from '../knobs.ts';
 import type { Rule } from '../rules.ts';
 import { describe, type Field, type FieldDescription, type Fields } from '../schema.ts';
+import { usefulKnobs } from '../useful-knobs.ts';
 import { diagram } from './diagram.ts';
 import { kebab } from './segments.ts';
 
@@ -218,14 +219,20 @@ function rulesPart(rules: readonly Rule[], records: readonly AnyRecord[]): strin
 }
 
 function knobsPart(format: Format, knobs: Knobs): string[] {
-  const names = Object.keys(DEFAULT_KNOBS) as (keyof Knobs)[];
-  const rows = names.map((name) => {
+  const rows = usefulKnobs(format).map((name) => {
     const reads = format.reads?.[name];
-    return `| \`${name}\` | ${String(knobs[name])} | ${reads === undefined ? '' : String(reads)} |`;
+    const others = KNOBS[name].values.filter((value) => value !== knobs[name]);
+    const cells = [`\`${name}\``, knobs[name], reads ?? '', others.join(', '), KNOBS[name].meaning];
+    return `| ${cells.join(' | ')} |`;
   });
+  if (rows.length === 0) return [];
   return [
     '## Choices',
-    'Where the sources leave a hole, or a daemon differs from the document.',
-    ['| choice | as written | its own reader, where different |', '|---|---|---|', ...rows].join('\n'),
+    'Where the sources leave a hole, or a daemon differs from the document: `--knob name=value` of the commands takes another.',
+    [
+      '| choice | as written | its own reader, where different | other values | what it is about |',
+      '|---|---|---|---|---|',
+      ...rows,
+    ].join('\n'),
   ];
 }
