@@ -1,9 +1,18 @@
+import type { Comparable } from '../../../store/format/compare/index.ts';
 import type { Format } from '../../../store/format/format.ts';
 import { allFormats, formatNamed } from '../../../store/format/formats.ts';
 import { formatOf } from '../../../store/format/model/index.ts';
 import { meant, Unusable } from '../image/io.ts';
 import { knobsOfFormat } from '../image/knob.ts';
 import { importFormat, isModulePath } from '../image/load-format.ts';
+
+/** The same, or a text. */
+export async function comparable(name: string, knob: readonly string[] = []): Promise<Comparable> {
+  const text = formatOf(name)?.text;
+  if (text === undefined) return recordFormat(name, knob);
+  knobsOfFormat(text, knob);
+  return text;
+}
 
 /** The format of records of this name, or the one in the module at this path, with these choices (`name=value`) as its own. */
 export async function recordFormat(name: string, knob: readonly string[] = []): Promise<Format> {

@@ -54,5 +54,6 @@ export {
   type TextDump,
   textDumpRows,
 } from './text-dump.ts';
-export { stateOfTextDump, type TextDialect, textDumpOfState } from './text-model.ts';
+export { TEXT_LAYOUTS, type TextLayout, type TextLine } from './text-layout.ts';
+export { stateOfTextDump, textDumpOfState } from './text-model.ts';
 export { WISHES, type Wishes, withWishes } from './wishes.ts';

@@ -3,6 +3,7 @@ import type { FormatFailure, FormatResult } from '../cursor.ts';
 import type { Format } from '../format.ts';
 import type { Draws } from '../generate.ts';
 import type { StateFormat } from './convert.ts';
+import type { TextLayout } from './text-layout.ts';
 
 /** Something found in a file. A note is allowed, or known from a daemon. */
 export interface LabFinding extends FormatFailure {
@@ -16,6 +17,8 @@ export interface LabFormat extends StateFormat {
   readonly aliases: readonly string[];
   /** The value that it is made of, where it is made of one. */
   readonly format?: Format;
+  /** The same of a text. */
+  readonly text?: TextLayout;
   /** What it is, in half a line. */
   readonly title: string;
   /** A readable text. What cannot be read ends it in a line of its own. */

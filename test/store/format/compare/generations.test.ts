@@ -7,6 +7,7 @@ import {
 } from '../../../../store/format/compare/index.ts';
 import type { Format } from '../../../../store/format/format.ts';
 import { allFormats, formatNamed } from '../../../../store/format/formats.ts';
+import { TEXT_LAYOUTS } from '../../../../store/format/model/text-layout.ts';
 import { ALLOWED } from './allowed.ts';
 import { FOUND } from './found.ts';
 
@@ -43,6 +44,27 @@ const ALL = allFormats().flatMap((old) => allFormats().map((fresh) => [old.name,
 // Formats that all have the same header. Where everything is in another place, it is a matter of taste which of two
 // fields that changed places is said to have moved.
 const IMAGES = ALL.filter((names) => names.every((name) => need(name).header === need('G3.0').header));
+
+describe('from one dialect of the text to the next', () => {
+  it('the older daemons skip what the newer write, down to the domains themselves', () => {
+    const [a, b, c] = TEXT_LAYOUTS;
+    if (a === undefined || b === undefined || c === undefined) throw new Error('assertion: three dialects');
+    expect(compareFormats(a, b).findings.map(lineOf)).toEqual([
+      'line-added global: lost, same', // 4.15: live update hands over the sockets
+      'line-added socket: lost, same',
+      'sibling-order-lost store: lost, lost', // 4.15: children became a map
+    ]);
+    const findings = compareFormats(b, c).findings;
+    expect(findings.map(lineOf)).toEqual([
+      'line-added evtchn-dev: lost, same', // 9b224c2529
+      'line-field-added dom localPort: lost, same',
+      'further-fields-ignored dom: lost, same',
+    ]);
+    expect(findings[1]?.oldReadsNew.outcome).toBe(
+      'lost: dom is skipped: has 4 fields, not 3; watch is skipped: there is no connection 5 yet; domain 5 is lost',
+    );
+  });
+});
 
 describe('turned round', () => {
   it.each(IMAGES)('%s and %s come to the same', (a, b) => {
