@@ -123,6 +123,7 @@ export {
   align,
   atLeast,
   bigEndian,
+  called,
   constant,
   cstring,
   type Description,

@@ -26,7 +26,10 @@ export const KNOBS = {
     meaning: 'WATCH_DATA_EXTENDED as documented, as the daemon of 4.22 writes it, or as that daemon reads it',
   },
   byteOrders: { values: ['both', 'little', 'big'], meaning: 'reader: byte orders taken; generate: those written' },
-  unknownRecord: { values: ['warn', 'fatal'], meaning: 'reader: a record of a type that is not defined' },
+  unknownRecord: {
+    values: ['warn', 'fatal', 'fatal-unless-optional'],
+    meaning: 'reader: a record of a type that is not defined; optional ones have bit 31 of the type set, as in libxc',
+  },
   zeroLengthRecord: {
     values: ['skip', 'fatal'],
     meaning: 'reader: a record without octets that does not end the file',

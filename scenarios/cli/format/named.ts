@@ -1,4 +1,5 @@
 import type { Comparable } from '../../../store/format/compare/index.ts';
+import { enclosingFormats } from '../../../store/format/enclosing/formats.ts';
 import type { Format } from '../../../store/format/format.ts';
 import { allFormats, formatNamed } from '../../../store/format/formats.ts';
 import { formatOf } from '../../../store/format/model/index.ts';
@@ -22,12 +23,12 @@ export async function recordFormat(name: string, knob: readonly string[] = []): 
 }
 
 async function found(name: string): Promise<Format> {
-  const known = formatNamed(name);
+  const known = formatNamed(name) ?? enclosingFormats.find((one) => one.name === name.toLowerCase());
   if (known !== undefined) return known;
   if (isModulePath(name)) return importFormat(name);
   const text = formatOf(name);
   if (text !== undefined)
     throw new Unusable(`${text.name} is a text, not a format of records: this command has nothing for it`);
-  const names = allFormats().flatMap((one) => [one.name, ...(one.aliases ?? [])]);
+  const names = [...allFormats(), ...enclosingFormats].flatMap((one) => [one.name, ...(one.aliases ?? [])]);
   throw new Unusable(`there is no format '${name}'${meant(name, names)}: see xenarium format list`);
 }

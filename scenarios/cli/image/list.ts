@@ -1,3 +1,4 @@
+import { enclosingFormats } from '../../../store/format/enclosing/formats.ts';
 import { KNOBS, type KnobSpec, knobsOf, usefulKnobs } from '../../../store/format/index.ts';
 import { LAB_FORMATS, WISHES } from '../../../store/format/model/index.ts';
 import { namedFormat } from './named.ts';
@@ -15,11 +16,16 @@ interface KnobRow {
 /** Name the formats, or with `--knobs` the choices of one of them. */
 export async function listCommand(options: { readonly json?: true; readonly knobs?: string }): Promise<number> {
   if (options.knobs !== undefined) return listKnobs(options.knobs, options.json === true);
-  const list = LAB_FORMATS.map(({ name, aliases, title }) => ({ name, aliases, title }));
+  const list = [
+    ...LAB_FORMATS.map(({ name, aliases, title }) => ({ name, aliases, title, isEnclosing: false })),
+    ...enclosingFormats.map(({ name, title }) => ({ name, aliases: [], title, isEnclosing: true })),
+  ];
   if (options.json) process.stdout.write(`${JSON.stringify(list, null, 2)}\n`);
   else
-    for (const { name, aliases, title } of list)
-      process.stdout.write(`${[name, ...aliases].join(', ').padEnd(24)} ${title}\n`);
+    for (const { name, aliases, title, isEnclosing } of list)
+      process.stdout.write(
+        `${[name, ...aliases].join(', ').padEnd(24)} ${title}${isEnclosing ? ' (for doc, header and compare)' : ''}\n`,
+      );
   return 0;
 }
 

@@ -15,6 +15,12 @@ export const imageHeader = headerRule(
   { version: 'version', byteOrder: { field: 'flags', bit: 0 } },
 );
 
+/** What an image is for. */
+export const imageAbout: readonly string[] = [
+  "An image says what one xenstored knows, so that another can go on with it. It has two uses. A live update hands all of it to the successor, in the same process. A migration without the guest's help moves what belongs to one domain to another host: nodes, watches, open transactions, and what is under way on its ring. Records and fields that are for one of them only say so. No daemon has read or written images for a migration so far.",
+  "Operations such as WATCH and SET_TARGET are those of docs/misc/xenstore.txt, DOMID_INVALID is in xen/include/public/xen.h, and migration without the guest's help is in docs/designs/non-cooperative-migration.md.",
+];
+
 export const imageFraming: Framing = { how: 'typed' };
 
 export const imageOrder: readonly Stage[] = [
