@@ -62,7 +62,7 @@ for (let i = 0; i < Number(count); i++) {
   if (!comesBack(made.value)) throw new Error(`file ${i} comes back as another`);
   use(made.value);
   use(damageFile(made.value, damage));
-  if (i % 500 === 0) most = Math.max(most, heldBytes());
+  if (i % 50 === 49) most = Math.max(most, heldBytes());
 }
 process.stdout.write(
   `${JSON.stringify({ ...counts, grownBytes: most - before, residentBytes: process.resourceUsage().maxRSS * 1024 - resident })}\n`,
