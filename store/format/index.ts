@@ -18,7 +18,7 @@ export {
   Reader,
   Writer,
 } from './cursor.ts';
-export { type Dialect, inDialectOrder, type StateSchema, v1, v2 } from './dialect.ts';
+export { type Dialect, type StateSchema, v1, v2 } from './dialect.ts';
 export { type DumpOptions, dumpImage, dumpJson, type Json, permsText } from './dump.ts';
 export { formatFault } from './fault.ts';
 export { decodeFile, encodeFile, FileReader } from './file.ts';

@@ -190,7 +190,7 @@ export const globalData: RecordSchema<GlobalData> = record(
     socketFd: called('rw-socket-fd', note(i32, 'Listening socket, -1 = unused.')),
     evtchnFd: note(i32, 'Event channel device, -1 = unused.'),
   },
-  'What belongs to no connection. Live update only; before any connection. A descriptor is the number that the process has for it: the successor goes on in the same process.',
+  'What belongs to no connection. Live update only; before any connection. A descriptor is the number that the process has for it: the same process goes on as the successor.',
 );
 
 const connSpec = variant(
