@@ -1,4 +1,4 @@
-export { type Annotation, annotateFile, type FileRow } from './annotate.ts';
+export { type Annotation, annotateFile, type FileRow, type FileRows } from './annotate.ts';
 export {
   CHECK_RULES,
   type CheckOptions,

@@ -252,11 +252,14 @@ describe('xenarium image decode, annotate, validate', () => {
   });
 
   it.each([
-    [['decode', join(STREAMS, 'nothing')], /ENOENT/],
+    [['decode', join(STREAMS, 'nothing')], /nothing: no such file or directory\n$/],
     [['decode', join(STREAMS, 'README.md')], /do not tell what it is; say --format NAME/],
     [['decode', NODES_417, '--format', 'g9'], /there is no format 'g9'/],
     [['convert', NODES_417, '--to', 'v2'], /--out/],
-    [['convert', NODES_417, '--to', 'v2', '--out', '/nowhere/at/all'], /ENOENT/],
+    [['convert', NODES_417, '--to', 'v2', '--out', '/nowhere/at/all'], /: no such file or directory\n$/],
+    [['decode', STREAMS], /streams: is a directory\n$/],
+    [['decode', '/dev/null'], /null: is empty; say --format NAME/],
+    [['generate', '--format', 'v2', '--seed', '1', '--size', '100001', '--out', 'x'], /at most 100000/],
     [['convert', NODES_417, '--to', 'v2', '--out', 'x', '--on-loss', 'maybe'], /refuse, warn, silent/],
     [['convert', NODES_417, '--to', 'v2', '--out', 'x', '--fill', 'mfn=1'], /as 5.mfn/],
     [['diff', NODES_417], /missing required argument/],

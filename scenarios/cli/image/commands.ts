@@ -11,6 +11,8 @@ import { addKnob, KNOB, KNOB_TEXT } from './knob.ts';
 import { listCommand } from './list.ts';
 import { annotateCommand, decodeCommand, diffCommand, validateCommand } from './look.ts';
 
+/** More records than this take minutes to draw. */
+const SIZE_MAX = 100_000;
 /** CHECKPOINT_STATE, the last type of the libxl stream that is taken. */
 const LIBXL_TYPE_LAST = 5;
 const EMBED_TYPE = '--embed-type <n>';
@@ -35,9 +37,9 @@ export function addImageCommands(program: Command, done: (code: number) => void)
   look('annotate', 'print every octet with the field that it belongs to')
     .option('--json', 'for programs')
     .action(async (file, options) => done(await orUnusable(() => annotateCommand(file, options))));
-  look('validate', 'say what is wrong with an image').action(async (file, options) =>
-    done(await orUnusable(() => validateCommand(file, options))),
-  );
+  look('validate', 'say what is wrong with an image')
+    .option('--json', 'for programs')
+    .action(async (file, options) => done(await orUnusable(() => validateCommand(file, options))));
   image
     .command('diff')
     .description('compare what two images say, whatever their formats')
@@ -75,7 +77,7 @@ export function addImageCommands(program: Command, done: (code: number) => void)
     .description('write an image drawn at random')
     .requiredOption('--format <name>', 'format to write, a name or the path of a module')
     .requiredOption('--seed <n>', 'decimal digits; the same seed gives the same octets', digits)
-    .option('--size <n>', 'about how many records', number, 20)
+    .option('--size <n>', 'about how many records', size, 20)
     .option('--damage', 'with one to three things broken')
     .option(KNOB, KNOB_TEXT, addKnob, [])
     .requiredOption('--out <file>', 'where to write')
@@ -119,6 +121,12 @@ export function addImageCommands(program: Command, done: (code: number) => void)
     .action(async (options) => done(await orUnusable(() => listCommand(options))));
   addFormatCompare(format, done);
   addFormatPaper(format, done);
+}
+
+function size(value: string): number {
+  const found = number(value);
+  if (found > SIZE_MAX) throw new InvalidArgumentError(`at most ${SIZE_MAX}.`);
+  return found;
 }
 
 function positive(value: string): number {

@@ -7,7 +7,7 @@ export function readOctets(file: string): Uint8Array {
   try {
     return new Uint8Array(readFileSync(file));
   } catch (error) {
-    throw new Unusable(error instanceof Error ? error.message : String(error));
+    throw new Unusable(`${file}: ${reasonOf(error)}`);
   }
 }
 
@@ -15,8 +15,22 @@ export function writeOctets(file: string, octets: Uint8Array): void {
   try {
     writeFileSync(file, octets, { mode: 0o600 });
   } catch (error) {
-    throw new Unusable(error instanceof Error ? error.message : String(error));
+    throw new Unusable(`${file}: ${reasonOf(error)}`);
   }
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+  EACCES: 'permission denied',
+  EISDIR: 'is a directory',
+  ENOENT: 'no such file or directory',
+  ENOSPC: 'no space left',
+  ENOTDIR: 'a part of the path is no directory',
+  ERR_FS_FILE_TOO_LARGE: 'is larger than 2 GiB',
+};
+
+function reasonOf(error: unknown): string {
+  const { code = '', message } = error instanceof Error ? (error as NodeJS.ErrnoException) : { message: String(error) };
+  return REASONS[code] ?? message;
 }
 
 /** Run a command; exit 2 with the reason when it is unusable. */

@@ -23,10 +23,38 @@ export async function decodeCommand(file: string, options: LookOptions): Promise
 export async function annotateCommand(file: string, options: LookOptions): Promise<number> {
   const octets = readOctets(file);
   const format = await formatFor(file, octets, options.format, options);
-  const { rows, failure } = format.annotate(octets);
-  if (options.json) process.stdout.write(`${JSON.stringify(rows.map(rowJson), null, 2)}\n`);
-  else process.stdout.write(rows.map(rowText).join(''));
+  const rows = format.rows(octets);
+  const out = new Pieces();
+  let next = rows.next();
+  for (let count = 0; !next.done; next = rows.next(), count++) {
+    if (!options.json) out.put(rowText(next.value));
+    else out.put(`${count === 0 ? '[\n  ' : ',\n  '}${indented(rowJson(next.value))}`);
+  }
+  if (options.json) out.put(octets.length === 0 ? '[]\n' : '\n]\n');
+  out.end();
+  const failure = next.value;
   return failure === undefined ? 0 : tell([`${file}: ${formatFailure(failure)}`]);
+}
+
+/** Text for standard output, in pieces: a large file is never in memory as text. */
+class Pieces {
+  #text = '';
+
+  put(text: string): void {
+    this.#text += text;
+    if (this.#text.length > PIECE_CHARS) this.end();
+  }
+
+  end(): void {
+    process.stdout.write(this.#text);
+    this.#text = '';
+  }
+}
+
+const PIECE_CHARS = 1 << 16;
+
+function indented(value: unknown): string {
+  return JSON.stringify(value, null, 2).replaceAll('\n', '\n  ');
 }
 
 const SHOWN_BYTES = 16;
@@ -51,7 +79,8 @@ export async function validateCommand(file: string, options: LookOptions): Promi
   const octets = readOctets(file);
   const format = await formatFor(file, octets, options.format, options);
   const findings = format.validate(octets);
-  for (const finding of findings) {
+  if (options.json) process.stdout.write(`${JSON.stringify(findings, null, 2)}\n`);
+  for (const finding of options.json ? [] : findings) {
     const note = finding.severity === 'note' ? 'note: ' : '';
     process.stdout.write(`${note}${formatFailure(finding)} [${finding.rule}]\n`);
   }

@@ -43,6 +43,7 @@ export async function formatFor(
   if (name !== undefined) return formatTaken(name, reading);
   const found = detectFormat(octets);
   if (found !== undefined) return asTaken(found, reading);
+  if (octets.length === 0) throw new Unusable(`${file}: is empty; say --format NAME to read it as one all the same`);
   throw new Unusable(`${file}: the first octets do not tell what it is; say --format NAME`);
 }
 

@@ -1,4 +1,4 @@
-import type { Annotation } from '../annotate.ts';
+import type { Annotation, FileRows } from '../annotate.ts';
 import type { FormatFailure, FormatResult } from '../cursor.ts';
 import type { Format } from '../format.ts';
 import type { Draws } from '../generate.ts';
@@ -27,6 +27,8 @@ export interface LabFormat extends StateFormat {
   readonly json: (octets: Uint8Array) => FormatResult<unknown>;
   /** Every octet once, field by field. */
   readonly annotate: (octets: Uint8Array) => Annotation;
+  /** The same, one row at a time. */
+  readonly rows: (octets: Uint8Array) => FileRows;
   /** What is wrong with it or worth a note, in the order of its octets. */
   readonly validate: (octets: Uint8Array) => readonly LabFinding[];
   /** A sound file of about `size` records, drawn at random. Errors: none that the draws can cause. */

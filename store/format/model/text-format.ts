@@ -1,3 +1,4 @@
+import { collected, type FileRows } from '../annotate.ts';
 import { decodeFile } from '../file.ts';
 import { generateOctets } from '../generate.ts';
 import { g41 } from '../generations/g4-1.ts';
@@ -21,6 +22,11 @@ export function textFormat(layout: TextLayout): LabFormat {
     const all = [...decoded.value.warnings, ...warnings].sort((a, b) => a.offset - b.offset);
     return { ok: true, value: { state, warnings: all } };
   };
+  const rows = function* (octets: Uint8Array): FileRows {
+    const decoded = decodeTextDump(octets, layout);
+    yield* textDumpRows(octets, layout);
+    return decoded.ok ? undefined : decoded.failure;
+  };
   return {
     name: layout.name,
     aliases: [],
@@ -43,10 +49,9 @@ export function textFormat(layout: TextLayout): LabFormat {
       return decoded.ok ? { ok: true, value: stateJson(decoded.value.dump) } : decoded;
     },
     annotate(octets) {
-      const decoded = decodeTextDump(octets, layout);
-      const rows = textDumpRows(octets, layout);
-      return decoded.ok ? { rows } : { rows, failure: decoded.failure };
+      return collected(rows(octets));
     },
+    rows,
     validate(octets) {
       const decoded = read(octets);
       if (decoded.ok) return decoded.value.warnings.map((one) => ({ ...one, rule: 'line', severity: 'error' }));
