@@ -224,6 +224,7 @@ describe('xenarium image decode, annotate, validate', () => {
     }
     expect(at).toBe(readFileSync(image).length);
     expect(JSON.parse(xenarium('image', 'decode', image, '--json').out)).toBeTypeOf('object');
+    expect(JSON.parse(xenarium('image', 'validate', image, '--json').out)).toEqual([]);
   });
 
   it('reads an image of version 1 that has records of version 2 as its writer meant it', () => {
@@ -241,6 +242,8 @@ describe('xenarium image decode, annotate, validate', () => {
     }
     const { code, out } = xenarium('image', 'validate', image);
     expect([code, out]).toEqual([1, expect.stringMatching(/^offset 36 .*len: is 65535/)]);
+    const told = JSON.parse(xenarium('image', 'validate', image, '--json').out) as object[];
+    expect(told).toEqual([expect.objectContaining({ offset: 36, record: 1, path: 'len', severity: 'error' })]);
     expect(xenarium('image', 'convert', image, '--to', 'v2', '--out', file('never')).code).toBe(1);
     expect(xenarium('image', 'diff', image, NODES_417).code).toBe(1);
   });
