@@ -30,6 +30,9 @@ const RECORD_HEADER = {
   },
 } as const;
 
+/** Rows one at a time; returns why the file cannot be read to its end. */
+export type FileRows = Generator<FileRow, FormatFailure | undefined, void>;
+
 /** Explain a file: rows in the order of the octets, each octet in exactly one, whatever the file is. */
 export function annotateFile(
   format: Format,
@@ -37,21 +40,41 @@ export function annotateFile(
   knobs: Partial<Knobs> = {},
   byteOrder: 'little' | 'big' = 'little',
 ): Annotation {
+  return collected(fileRows(format, octets, knobs, byteOrder));
+}
+
+/** All rows, for files that are not large. */
+export function collected(each: FileRows): Annotation {
+  const rows: FileRow[] = [];
+  for (let next = each.next(); ; next = each.next()) {
+    if (next.done) return next.value === undefined ? { rows } : { rows, failure: next.value };
+    rows.push(next.value);
+  }
+}
+
+/** The same, one row at a time, so that a large file can be explained in little memory. */
+export function* fileRows(
+  format: Format,
+  octets: Uint8Array,
+  knobs: Partial<Knobs> = {},
+  byteOrder: 'little' | 'big' = 'little',
+): FileRows {
   const reader = new FileReader(format, octets, knobs, byteOrder);
-  const found: FileRow[] = [];
-  const add = (row: Row, record: number, name: string) => {
+  let told = 0;
+  const add = function* (row: Row, record: number, name: string): Generator<FileRow, void, void> {
     if (row.length === 0) return;
     const { offset, path, value, note } = row;
     const bytes = octets.subarray(offset, offset + row.length);
     const number = typeof value === 'object' ? {} : { value };
-    found.push({ offset, bytes, path, ...number, meaning: note, record, name });
+    told = offset + bytes.length;
+    yield { offset, bytes, path, ...number, meaning: note, record, name };
   };
   const piece = (path: string, from: number, to: number, record: number, name: string, note: string) =>
     add({ offset: from, length: to - from, path, value: octets.subarray(from, to), note }, record, name);
   const littleEndian = (reader.header?.byteOrder ?? byteOrder) === 'little';
   if (reader.header !== undefined && format.header !== undefined)
     for (const row of rows(format.header.layout, octets, { littleEndian, end: reader.header.bytes }).rows)
-      add(row, -1, 'header');
+      yield* add(row, -1, 'header');
   while (!reader.ended && reader.failure === undefined) {
     const from = reader.pos;
     const record = reader.next();
@@ -60,28 +83,33 @@ export function annotateFile(
     const name = layout?.name ?? (record === undefined ? '' : `type ${(record as { type?: number }).type ?? ''}`);
     if (body > from)
       for (const row of rows(RECORD_HEADER, octets, { littleEndian, start: from, end: body }).rows)
-        add(row, index, name);
+        yield* add(row, index, name);
     if (record === undefined) {
       // A body that cannot be read is explained up to where it fails.
       const end = reader.len === undefined || layout?.unwritten !== undefined ? octets.length : body + reader.len;
       if (layout !== undefined && failure !== undefined)
-        for (const row of rows(layout, octets, { littleEndian, start: body, end }).rows) add(row, index, name);
+        for (const row of rows(layout, octets, { littleEndian, start: body, end }).rows) yield* add(row, index, name);
       break;
     }
     if (layout !== undefined)
       for (const row of rows(layout, octets, { littleEndian, start: body, end: reader.content }).rows)
-        add(row, index, name);
+        yield* add(row, index, name);
     const declared = layout?.unwritten === undefined && reader.len !== undefined ? body + reader.len : reader.pos;
     const content = layout === undefined ? body : reader.content;
-    if (layout === undefined) piece('body', body, declared, index, name, 'A type that is not known: skipped.');
-    else piece('slack', content, declared, index, name, 'Counted by len, not part of any field.');
-    piece('pad', declared, reader.pos, index, name, 'Up to a multiple of 8.');
+    if (layout === undefined) yield* piece('body', body, declared, index, name, 'A type that is not known: skipped.');
+    else yield* piece('slack', content, declared, index, name, 'Counted by len, not part of any field.');
+    yield* piece('pad', declared, reader.pos, index, name, 'Up to a multiple of 8.');
   }
-  const last = found.at(-1);
-  const end = last === undefined ? 0 : last.offset + last.bytes.length;
   const { failure } = reader;
   const [path, note] =
     failure === undefined ? ['trailing', 'Behind the end: no reader looks at it.'] : ['unread', failure.reason];
-  piece(path, end, octets.length, reader.index + (failure === undefined ? 1 : 0), failure?.name ?? 'trailing', note);
-  return failure === undefined ? { rows: found } : { rows: found, failure };
+  yield* piece(
+    path,
+    told,
+    octets.length,
+    reader.index + (failure === undefined ? 1 : 0),
+    failure?.name ?? 'trailing',
+    note,
+  );
+  return failure;
 }

@@ -16,6 +16,8 @@ import { type RecordTail, unknownRecord } from './records.ts';
 import { fixedBytes } from './schema.ts';
 
 const RECORD_HEADER_BYTES = 8;
+/** Bit 31: a reader that does not know the type may skip the record. */
+const OPTIONAL_TYPE = 0x80000000;
 const NOTHING = new Uint8Array(0);
 const CUT: CursorFailure = { offset: 0, path: '', reason: 'cannot be held' };
 
@@ -193,8 +195,8 @@ export class FileReader {
       return this.#fail(name, body - 4, 'len', `is ${len}, ${limit - body} octets left for body and padding`);
     if (len === 0 && name !== format.end && knobs.zeroLengthRecord === 'fatal')
       return this.#fail(name, body - 4, 'len', 'is 0, which this reader takes for a read error');
-    if (layout === undefined && knobs.unknownRecord === 'fatal')
-      return this.#fail(name, body - 8, 'type', `${type} is not defined`);
+    const isFatal = knobs.unknownRecord === 'fatal' || (knobs.unknownRecord !== 'warn' && type < OPTIONAL_TYPE);
+    if (layout === undefined && isFatal) return this.#fail(name, body - 8, 'type', 'is not defined');
     reader.pos = body;
     reader.base = body;
     reader.end = isBroken ? limit : end;
@@ -217,12 +219,7 @@ export class FileReader {
     const reader = this.#reader;
     const layout = this.#plan.byType.get(type);
     if (layout === undefined)
-      return this.#fail(
-        `type ${type}`,
-        this.offset,
-        'type',
-        `${type} is not defined, and no length tells where it ends`,
-      );
+      return this.#fail(`type ${type}`, this.offset, 'type', 'is not defined, and no length tells where it ends');
     this.layout = layout;
     reader.base = reader.pos;
     const record = this.#body(type, layout);

@@ -64,6 +64,8 @@ export interface Format {
   readonly source: string;
   readonly status: 'draft' | 'document' | 'daemon' | 'prototype' | 'own';
   readonly note: string;
+  /** Paragraphs about what it is for, which come first in its specification. */
+  readonly about?: readonly string[];
   /** For a daemon: the generation whose bytes it speaks. */
   readonly generation?: string;
   readonly header?: HeaderRule;

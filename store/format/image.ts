@@ -1,6 +1,8 @@
 import { type FormatFailure, type FormatResult, keptOctets, Reader, Writer } from './cursor.ts';
 import { type AnySchema, type Dialect, schemasByKind, schemasByType, v2 } from './dialect.ts';
+import { IMAGE_BYTE_ORDER, imageHeaderFields } from './generations/image.ts';
 import type { RecordTail, StateRecord, UnknownRecord } from './records.ts';
+import { fieldsBytes } from './schema.ts';
 
 /** A state image. The last record is END. */
 export interface StateImage {
@@ -17,11 +19,11 @@ export interface ImageHeader {
 }
 
 /** `xenstore`. */
-export const IMAGE_IDENT: readonly number[] = [0x78, 0x65, 0x6e, 0x73, 0x74, 0x6f, 0x72, 0x65];
-export const IMAGE_HEADER_BYTES = 16;
+export const IMAGE_IDENT: readonly number[] = imageHeaderFields.ident.octets;
+export const IMAGE_HEADER_BYTES = fieldsBytes(imageHeaderFields) ?? 0;
 export const RECORD_HEADER_BYTES = 8;
 /** Bit of the header's flags: everything after the header is big endian. */
-export const IMAGE_BIG_ENDIAN = 1;
+export const IMAGE_BIG_ENDIAN = 1 << IMAGE_BYTE_ORDER.bit;
 
 export interface DecodeOptions {
   /** How to read the records; v2 by default, which also reads what 4.15 and later wrote under version 1. */

@@ -1,4 +1,4 @@
-export { type Annotation, annotateFile, type FileRow } from './annotate.ts';
+export { type Annotation, annotateFile, type FileRow, type FileRows } from './annotate.ts';
 export {
   CHECK_RULES,
   type CheckOptions,
@@ -18,8 +18,9 @@ export {
   Reader,
   Writer,
 } from './cursor.ts';
-export { type Dialect, inDialectOrder, type StateSchema, v1, v2 } from './dialect.ts';
+export { type Dialect, type StateSchema, v1, v2 } from './dialect.ts';
 export { type DumpOptions, dumpImage, dumpJson, type Json, permsText } from './dump.ts';
+export { formatFault } from './fault.ts';
 export { decodeFile, encodeFile, FileReader } from './file.ts';
 export {
   type AnyRecord,
@@ -43,6 +44,16 @@ export {
 } from './format.ts';
 export { allFormats, formatNamed } from './formats.ts';
 export { type Draws, damageFile, generateFile, generateOctets } from './generate.ts';
+export { d1 } from './generations/d1.ts';
+export { d4 } from './generations/d4.ts';
+export { g1 } from './generations/g1.ts';
+export { g2 } from './generations/g2.ts';
+export { g30 } from './generations/g3-0.ts';
+export { g31 } from './generations/g3-1.ts';
+export { g32 } from './generations/g3-2.ts';
+export { g40 } from './generations/g4-0.ts';
+export { g41 } from './generations/g4-1.ts';
+export { r1 } from './generations/r1.ts';
 export {
   type DecodeOptions,
   decodeHeader,
@@ -61,7 +72,7 @@ export {
   type WriterOptions,
 } from './image.ts';
 export { recordsInPieces } from './image-pieces.ts';
-export { DEFAULT_KNOBS, type Knobs } from './knobs.ts';
+export { DEFAULT_KNOBS, KNOB_NAMES, KNOBS, type KnobName, type KnobSpec, type Knobs } from './knobs.ts';
 export {
   type ConnectionData,
   connectionData,
@@ -112,6 +123,7 @@ export {
   align,
   atLeast,
   bigEndian,
+  called,
   constant,
   cstring,
   type Description,
@@ -146,4 +158,5 @@ export {
   variant,
 } from './schema.ts';
 export { escapeOctets, octetsOf, textOf } from './text.ts';
+export { usefulKnobs } from './useful-knobs.ts';
 export { CODEC_RULES, type FormatFinding, validateFile } from './validate.ts';

@@ -1,67 +1,60 @@
-/** Where the sources leave a hole or the daemons differ from the document: one choice each. */
-export interface Knobs {
-  /** Writer: `len` of a record counts its padding, as the daemons have it; the document does not count it. */
-  readonly lenIncludesPad: boolean;
-  /** Reader: the next record follows the padding, whether `len` counts it or not, or exactly `len` octets on. */
-  readonly advance: 'padded' | 'exact';
-  /** G1 and G2: a NUL is stored behind each string, counted by the padding only. */
-  readonly g1StoredNul: boolean;
-  /** G2 in a live update: records one after the other, or each in a libxl record. */
-  readonly g2Framing: 'bare' | 'libxl';
-  /** G2: nodes that a transaction only read are listed too. */
-  readonly g2TxReads: 'omit' | 'include';
-  readonly r1KeepTxRecord: boolean;
-  /** WATCH_DATA_EXTENDED as documented, as the daemon of 4.22 writes it, or as that daemon reads it. */
-  readonly watchExtLayout: 'doc12' | 'c422-writer' | 'c422-reader';
-  /** Reader: byte orders taken. */
-  readonly byteOrders: 'both' | 'little' | 'big';
-  readonly unknownRecord: 'warn' | 'fatal';
-  /** Reader: a record without octets that is not END. */
-  readonly zeroLengthRecord: 'skip' | 'fatal';
-  /** Reader: the file ends where a record header should be. */
-  readonly missingEnd: 'accept' | 'fatal';
-  readonly nonZeroPad: 'ignore' | 'warn' | 'fatal';
-  readonly missingParent: 'skip' | 'fatal';
-  readonly duplicateNode: 'skip' | 'fatal';
-  readonly unknownDomain: 'skip' | 'fatal';
-  /** A record that belongs to a connection which is not there. */
-  readonly unknownConnection: 'skip' | 'fatal';
-  /** Nodes that come before the connection of the privileged domain. */
-  readonly privilegedFirst: 'ignore' | 'fatal';
-  /** What belongs to a later version than the header announces: read all the same, or refused. */
-  readonly strictVersionGate: boolean;
-  /** What is done with transactions when a dump is asked for. */
-  readonly txAtDump: 'refuse' | 'force-drop' | 'carry';
-  /** How the COMMIT of a restored transaction ends. */
-  readonly txAfterRestore: 'EAGAIN' | 'ENOENT' | 'commit';
-  /** Type of the libxl record that carries an image, and its place. */
-  readonly embedType: number;
-  readonly embedPosition: 'after-libxc' | 'before-libxc' | 'last';
-  readonly renumberDomid: 'refuse' | 'rewrite';
+/** One choice: what it is about, and its values, the usual one first. */
+export interface KnobSpec<V extends string | boolean = string | boolean> {
+  readonly values: readonly [V, ...V[]];
+  readonly meaning: string;
 }
 
-export const DEFAULT_KNOBS: Knobs = {
-  lenIncludesPad: true,
-  advance: 'padded',
-  g1StoredNul: false,
-  g2Framing: 'bare',
-  g2TxReads: 'omit',
-  r1KeepTxRecord: true,
-  watchExtLayout: 'doc12',
-  byteOrders: 'both',
-  unknownRecord: 'warn',
-  zeroLengthRecord: 'skip',
-  missingEnd: 'fatal',
-  nonZeroPad: 'ignore',
-  missingParent: 'fatal',
-  duplicateNode: 'fatal',
-  unknownDomain: 'fatal',
-  unknownConnection: 'fatal',
-  privilegedFirst: 'ignore',
-  strictVersionGate: false,
-  txAtDump: 'refuse',
-  txAfterRestore: 'EAGAIN',
-  embedType: 7,
-  embedPosition: 'after-libxc',
-  renumberDomid: 'refuse',
-};
+/** Where the sources leave a hole or the daemons differ from the document: one choice each. */
+export const KNOBS = {
+  lenIncludesPad: {
+    values: [true, false],
+    meaning: 'writer: len of a record counts its padding, as the daemons have it; the document does not count it',
+  },
+  advance: {
+    values: ['padded', 'exact'],
+    meaning: 'reader: the next record follows the padding, whether len counts it or not, or exactly len octets on',
+  },
+  g1StoredNul: { values: [false, true], meaning: 'a NUL is stored behind each string, counted by the padding only' },
+  g2Framing: { values: ['bare', 'libxl'], meaning: 'records one after the other, or each in a libxl record' },
+  g2TxReads: { values: ['omit', 'include'], meaning: 'nodes that a transaction has only read are listed too' },
+  r1KeepTxRecord: {
+    values: [true, false],
+    meaning: 'TRANSACTION_DATA is there; without it a transaction that touched nothing is lost',
+  },
+  watchExtLayout: {
+    values: ['doc12', 'c422-writer', 'c422-reader'],
+    meaning: 'WATCH_DATA_EXTENDED as documented, as the daemon of 4.22 writes it, or as that daemon reads it',
+  },
+  byteOrders: { values: ['both', 'little', 'big'], meaning: 'reader: byte orders taken; generate: those written' },
+  unknownRecord: {
+    values: ['warn', 'fatal', 'fatal-unless-optional'],
+    meaning: 'reader: a record of a type that is not defined; optional ones have bit 31 of the type set, as in libxc',
+  },
+  zeroLengthRecord: {
+    values: ['skip', 'fatal'],
+    meaning: 'reader: a record without octets that does not end the file',
+  },
+  missingEnd: { values: ['fatal', 'accept'], meaning: 'reader: the file ends where a record should begin' },
+  nonZeroPad: { values: ['ignore', 'warn', 'fatal'], meaning: 'reader: padding that is not zero' },
+  missingParent: { values: ['fatal', 'skip'], meaning: 'reader: a node whose parent has not come' },
+  duplicateNode: { values: ['fatal', 'skip'], meaning: 'reader: a path that comes twice' },
+  unknownDomain: { values: ['fatal', 'skip'], meaning: 'reader: DOMAIN_DATA of a domain that nothing else tells of' },
+  unknownConnection: { values: ['fatal', 'skip'], meaning: 'reader: a record of a connection that has not come' },
+  privilegedFirst: {
+    values: ['ignore', 'fatal'],
+    meaning: 'reader: nodes that come before the connection of the privileged domain',
+  },
+  strictVersionGate: {
+    values: [false, true],
+    meaning: 'reader: what belongs to a later version than the header tells is refused',
+  },
+} as const satisfies Readonly<Record<string, KnobSpec>>;
+
+export type KnobName = keyof typeof KNOBS;
+export type Knobs = { readonly [K in KnobName]: (typeof KNOBS)[K]['values'][number] };
+
+export const KNOB_NAMES = Object.keys(KNOBS) as readonly KnobName[];
+
+export const DEFAULT_KNOBS: Knobs = Object.fromEntries(
+  KNOB_NAMES.map((name) => [name, KNOBS[name].values[0]]),
+) as unknown as Knobs;

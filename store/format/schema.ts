@@ -35,6 +35,8 @@ interface Noted {
   readonly note?: string;
   /** Means something from this version of the image on; in earlier ones written zero and ignored when read. */
   readonly since?: number;
+  /** What the document calls it, where that is another name. */
+  readonly called?: string;
 }
 
 /** A number, or a bigint for u64. */
@@ -213,6 +215,10 @@ export const terminated: TerminatedField = { what: 'terminated' };
 /** The same field with a sentence of documentation. */
 export function note<X extends Field>(field: X, text: string): X {
   return { ...field, note: text };
+}
+/** The same field, which the document calls by another name. */
+export function called<X extends Field>(name: string, field: X): X {
+  return { ...field, called: name };
 }
 export function atLeast<T extends 'u8' | 'u16' | 'u32' | 'i32'>(min: number, field: IntField<T>): IntField<T> {
   return { ...field, min };
@@ -393,7 +399,9 @@ function typeText(field: Field): string {
       return field.min === undefined ? type : `${type} >= ${field.min}`;
     }
     case 'magic':
-      return JSON.stringify(String.fromCharCode(...field.octets));
+      return field.octets.every((octet) => octet >= 0x20 && octet < 0x7f)
+        ? JSON.stringify(String.fromCharCode(...field.octets))
+        : `octets ${field.octets.map((octet) => octet.toString(16).padStart(2, '0')).join(' ')}`;
     case 'constant':
       return `${field.type} = ${field.value}`;
     case 'flags':

@@ -60,7 +60,7 @@ describe('xenarium run', () => {
     [['run', '--format', 'v9'], /no format 'v9'/],
     [['run', '--trace', '/nowhere/at/all'], /--trace \/nowhere\/at\/all/],
     [['frobnicate', 'x', 'y'], /error/],
-    [['image', 'decode', '/nowhere'], /ENOENT/],
+    [['image', 'decode', '/nowhere'], /no such file/],
     [['drive', '/nowhere'], /ENOENT/],
     [['sweep', '--seeds', '5..1'], /two numbers/],
   ])('%j is bad usage: exit 2 with the reason', (args, reason) => {

@@ -48,7 +48,7 @@ describe('xenarium format compare', () => {
   it('complains about a name that no format has', () => {
     const { code, err } = xenarium('format', 'compare', 'v1', 'v9');
     expect(code).toBe(2);
-    expect(err).toBe("xenarium: there is no format of records 'v9': see xenarium format list\n");
+    expect(err).toBe("xenarium: there is no format 'v9' (did you mean v1, v2?): see xenarium format list\n");
   });
 });
 

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -146,14 +146,53 @@ describe('a format from a module', () => {
   });
 
   it.each([
-    ['nothing.mjs', undefined, /nothing.mjs/],
-    ['broken.mjs', 'export const = 1', /broken.mjs/],
-    ['empty.mjs', 'export const a = 1', /exports no format/],
-  ])('%s is none: exit 2', (name, text, reason) => {
+    ['nothing.ts', undefined, ': no such file'],
+    ['broken.ts', 'export default {};\nconst a: = 1;', ':2: Unexpected token'],
+    ['broken.mjs', 'export const = 1', ':1: Unexpected token'],
+    ['throws.ts', 'const one: number = 1;\n\nthrow new Error(`no\nway` + one);', ':3: no'],
+    ['import.ts', "import { one } from './two.ts';\nexport default one;", ":1: Cannot find module './two.ts'"],
+    ['name.ts', "import { one } from 'xenarium/format';\nexport default one();", ':2: one is not a function'],
+    ['empty.ts', '', ': exports no format; it needs `export default extend(...)`'],
+    ['other.ts', 'export const a = 1', ': exports no format; it needs `export default extend(...)`'],
+    [
+      'several.ts',
+      "import { g1, g2 } from 'xenarium/format'; export { g1, g2 };",
+      ': exports several formats, g1, g2; make one the default',
+    ],
+    ['number.ts', 'export default 3', ': its default export is no format: it is a number, not an object'],
+    [
+      'record.ts',
+      "import { extend, g41, u8 } from 'xenarium/format'; export default extend(g41, { name: 'x', records: [{ u8 } as any] });",
+      ': its default export is no format: record 9 of its records is not made by record()',
+    ],
+    [
+      'layout.ts',
+      "import { list, record, u8 } from 'xenarium/format';\nexport default record('X', 1, { a: list({ count: 'n' }, { u8 }) });",
+      ':2: layout: n must come before a',
+    ],
+  ])('%s is none: one line, exit 2', (name, text, reason) => {
     if (text !== undefined) writeFileSync(file(name), text);
-    const { code, err } = xenarium('image', 'decode', NODES_422, '--format', file(name));
-    expect(code).toBe(2);
-    expect(err).toMatch(reason);
+    const failed = { code: 2, out: '', err: `xenarium: ${file(name)}${reason}\n` };
+    expect(xenarium('image', 'decode', NODES_422, '--format', file(name))).toEqual(failed);
+    expect(xenarium('format', 'doc', file(name))).toEqual(failed);
+  });
+
+  it('can be in several files, and know others by the name of the package', () => {
+    writeFileSync(file('part.ts'), 'export const title: string = "two files";');
+    writeFileSync(
+      file('whole.ts'),
+      "import { extend, g41 } from 'xenarium/format'; import { title } from './part.ts'; export default extend(g41, { name: 'whole', title });",
+    );
+    expect(xenarium('format', 'doc', file('whole.ts')).out).toMatch(/^# whole: two files\n/);
+  });
+
+  it('finds what the package exports', () => {
+    const { exports } = JSON.parse(readFileSync(join(import.meta.dirname, '../../package.json'), 'utf8')) as {
+      readonly exports: Readonly<Record<string, string | Readonly<Record<string, string>>>>;
+    };
+    const paths = Object.values(exports).flatMap((one) => (typeof one === 'string' ? [one] : Object.values(one)));
+    expect(paths.length).toBeGreaterThan(8);
+    for (const path of paths) expect(existsSync(join(import.meta.dirname, '../..', path)), path).toBe(true);
   });
 });
 
@@ -185,6 +224,7 @@ describe('xenarium image decode, annotate, validate', () => {
     }
     expect(at).toBe(readFileSync(image).length);
     expect(JSON.parse(xenarium('image', 'decode', image, '--json').out)).toBeTypeOf('object');
+    expect(JSON.parse(xenarium('image', 'validate', image, '--json').out)).toEqual([]);
   });
 
   it('reads an image of version 1 that has records of version 2 as its writer meant it', () => {
@@ -202,6 +242,8 @@ describe('xenarium image decode, annotate, validate', () => {
     }
     const { code, out } = xenarium('image', 'validate', image);
     expect([code, out]).toEqual([1, expect.stringMatching(/^offset 36 .*len: is 65535/)]);
+    const told = JSON.parse(xenarium('image', 'validate', image, '--json').out) as object[];
+    expect(told).toEqual([expect.objectContaining({ offset: 36, record: 1, path: 'len', severity: 'error' })]);
     expect(xenarium('image', 'convert', image, '--to', 'v2', '--out', file('never')).code).toBe(1);
     expect(xenarium('image', 'diff', image, NODES_417).code).toBe(1);
   });
@@ -213,11 +255,14 @@ describe('xenarium image decode, annotate, validate', () => {
   });
 
   it.each([
-    [['decode', join(STREAMS, 'nothing')], /ENOENT/],
+    [['decode', join(STREAMS, 'nothing')], /nothing: no such file or directory\n$/],
     [['decode', join(STREAMS, 'README.md')], /do not tell what it is; say --format NAME/],
     [['decode', NODES_417, '--format', 'g9'], /there is no format 'g9'/],
     [['convert', NODES_417, '--to', 'v2'], /--out/],
-    [['convert', NODES_417, '--to', 'v2', '--out', '/nowhere/at/all'], /ENOENT/],
+    [['convert', NODES_417, '--to', 'v2', '--out', '/nowhere/at/all'], /: no such file or directory\n$/],
+    [['decode', STREAMS], /streams: is a directory\n$/],
+    [['decode', '/dev/null'], /null: is empty; say --format NAME/],
+    [['generate', '--format', 'v2', '--seed', '1', '--size', '100001', '--out', 'x'], /at most 100000/],
     [['convert', NODES_417, '--to', 'v2', '--out', 'x', '--on-loss', 'maybe'], /refuse, warn, silent/],
     [['convert', NODES_417, '--to', 'v2', '--out', 'x', '--fill', 'mfn=1'], /as 5.mfn/],
     [['diff', NODES_417], /missing required argument/],

@@ -30,17 +30,20 @@ function shell(command: string): string {
   return stdout + stderr;
 }
 
+/** The file of the page, in a folder of its own where nothing is installed. */
+function writeFormat(): void {
+  const [code, ...others] = blocks('ts');
+  expect(others).toEqual([]);
+  writeFileSync(join(dir, 'my-format.ts'), code ?? '');
+}
+
 describe('the walk-through in docs/prototyping.md', () => {
-  it('does what it shows', () => {
-    mkdirSync(join(dir, 'node_modules'));
-    symlinkSync(ROOT, join(dir, 'node_modules/xenarium'));
+  it('does what it shows, in a folder where nothing is installed', () => {
     mkdirSync(join(dir, 'bin'));
     const program = join(dir, 'bin/xenarium');
     writeFileSync(program, `#!/bin/sh\nexec "${process.execPath}" "${ROOT}/dist/scenarios/cli.js" "$@"\n`);
     chmodSync(program, 0o755);
-    const [code, ...others] = blocks('js');
-    expect(others).toEqual([]);
-    writeFileSync(join(dir, 'my-format.mjs'), code ?? '');
+    writeFormat();
     const shown = blocks('');
     const commandsOf = (block: string) => block.split('\n').filter((line) => line.startsWith('$ '));
     expect(shown.flatMap(commandsOf).length).toBe(6);
@@ -50,5 +53,22 @@ describe('the walk-through in docs/prototyping.md', () => {
     }
     expect(existsSync(join(dir, 'mine.img'))).toBe(true);
     expect(existsSync(join(dir, 'v2.img'))).toBe(false);
+  }, 60_000);
+
+  it('has types, once the package is linked into the folder', () => {
+    writeFormat();
+    mkdirSync(join(dir, 'node_modules'), { recursive: true });
+    symlinkSync(ROOT, join(dir, 'node_modules/xenarium'));
+    const options = { target: 'ES2023', module: 'NodeNext', strict: true, noEmit: true, skipLibCheck: false };
+    const check = (text: string): string => {
+      writeFileSync(join(dir, 'typed.ts'), text);
+      const compilerOptions = { ...options, types: [] };
+      writeFileSync(join(dir, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['typed.ts'] }));
+      const tsc = join(ROOT, 'node_modules/typescript/bin/tsc');
+      return spawnSync(process.execPath, [tsc, '-p', dir], { encoding: 'utf8' }).stdout;
+    };
+    const text = blocks('ts')[0] ?? '';
+    expect(check(text)).toBe('');
+    expect(check(text.replace("name: 'mine'", 'name: 3'))).toMatch(/typed\.ts.*TS2322/);
   }, 60_000);
 });

@@ -8,13 +8,16 @@ import {
   rulesPage,
 } from '../../../store/format/compare/index.ts';
 import { orUnusable } from '../image/io.ts';
-import { recordFormat } from './named.ts';
+import { addKnob } from '../image/knob.ts';
+import { comparable } from './named.ts';
 
 const CHOICES = ['backward', 'forward', 'both'] as const;
 
 interface CompareOptions {
   readonly direction: (typeof CHOICES)[number];
   readonly json?: true;
+  readonly oldKnob: readonly string[];
+  readonly newKnob: readonly string[];
 }
 
 const HELP = `
@@ -30,9 +33,11 @@ export function addFormatCompare(format: Command, done: (code: number) => void):
   format
     .command('compare')
     .description('say what changed from one format to another, and prove what breaks')
-    .argument('<old>', 'name of a format of records, or path of a module that exports one')
+    .argument('<old>', 'name of a format, or path of a module that exports one')
     .argument('<new>', 'another')
     .addOption(new Option('--direction <which>', 'who reads whose files').choices(CHOICES).default('both'))
+    .option('--old-knob <name=value>', 'a choice of the old format (repeatable)', addKnob, [])
+    .option('--new-knob <name=value>', 'a choice of the new format (repeatable)', addKnob, [])
     .option('--json', 'for programs')
     .addHelpText('after', HELP)
     .action(async (old, fresh, options) => done(await orUnusable(() => compareCommand(old, fresh, options))));
@@ -46,7 +51,7 @@ export function addFormatCompare(format: Command, done: (code: number) => void):
 }
 
 async function compareCommand(old: string, fresh: string, options: CompareOptions): Promise<number> {
-  const comparison = compareFormats(await recordFormat(old), await recordFormat(fresh));
+  const comparison = compareFormats(await comparable(old, options.oldKnob), await comparable(fresh, options.newKnob));
   const directions = directionsOf(options.direction);
   process.stdout.write(
     options.json ? `${JSON.stringify(comparison, null, 2)}\n` : comparisonText(comparison, directions),

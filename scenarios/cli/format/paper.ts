@@ -3,6 +3,7 @@ import type { Format } from '../../../store/format/format.ts';
 import { headerOf } from '../../../store/format/paper/c-header.ts';
 import { docOf } from '../../../store/format/paper/doc.ts';
 import { orUnusable, writeOctets } from '../image/io.ts';
+import { addKnob, KNOB, KNOB_TEXT } from '../image/knob.ts';
 import { recordFormat } from './named.ts';
 
 /** Adds `doc` and `header` to the command `format`. `done` takes the exit code. */
@@ -12,6 +13,7 @@ export function addFormatPaper(format: Command, done: (code: number) => void): v
       .command(name)
       .description(description)
       .argument('<name>', 'name of a format of records, or path of a module that exports one')
+      .option(KNOB, KNOB_TEXT, addKnob, [])
       .option('--out <file>', 'where to write (default: standard output)')
       .action(async (named, options) => done(await orUnusable(() => paperCommand(named, options, write))));
   add('doc', 'write the specification of a format, in Markdown', (one) => docOf(one));
@@ -20,10 +22,10 @@ export function addFormatPaper(format: Command, done: (code: number) => void): v
 
 async function paperCommand(
   name: string,
-  options: { readonly out?: string },
+  options: { readonly out?: string; readonly knob: readonly string[] },
   write: (format: Format) => string,
 ): Promise<number> {
-  const text = write(await recordFormat(name));
+  const text = write(await recordFormat(name, options.knob));
   if (options.out === undefined) process.stdout.write(text);
   else writeOctets(options.out, new TextEncoder().encode(text));
   return 0;

@@ -1,13 +1,22 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { type Fills, LAB_FORMATS, LOSS_POLICIES } from '../../../store/format/model/index.ts';
+import { EMBED_POSITIONS, USUAL_EMBEDDING } from '../../../store/format/enclosing/libxl.ts';
+import { type Fills, LOSS_POLICIES, type Renumbering } from '../../../store/format/model/index.ts';
 import { addFormatCompare } from '../format/compare.ts';
 import { addFormatPaper } from '../format/paper.ts';
-import { addFill, convertCommand } from './convert.ts';
+import { addFill, convertCommand, renumberingOf } from './convert.ts';
 import { encloseCommand, extractCommand, verifyCommand } from './enclose.ts';
 import { generateCommand } from './generate.ts';
 import { orUnusable } from './io.ts';
+import { addKnob, KNOB, KNOB_TEXT } from './knob.ts';
+import { listCommand } from './list.ts';
 import { annotateCommand, decodeCommand, diffCommand, validateCommand } from './look.ts';
 
+/** More records than this take minutes to draw. */
+const SIZE_MAX = 100_000;
+/** CHECKPOINT_STATE, the last type of the libxl stream that is taken. */
+const LIBXL_TYPE_LAST = 5;
+const EMBED_TYPE = '--embed-type <n>';
+const EMBED_TYPE_TEXT = 'type of the libxl record that has the image, which no release tells';
 const FORMAT = '--format <name>';
 const FORMAT_TEXT = 'name of a format, or path of a module that exports one (default: what the first octets tell)';
 
@@ -15,16 +24,22 @@ const FORMAT_TEXT = 'name of a format, or path of a module that exports one (def
 export function addImageCommands(program: Command, done: (code: number) => void): void {
   const image = program.command('image').description('look into images of daemon state, and turn them into others');
   const look = (name: string, description: string) =>
-    image.command(name).description(description).argument('<file>', 'the image').option(FORMAT, FORMAT_TEXT);
+    image
+      .command(name)
+      .description(description)
+      .argument('<file>', 'the image')
+      .option(FORMAT, FORMAT_TEXT)
+      .option(KNOB, KNOB_TEXT, addKnob, [])
+      .option('--as-read', "as the format's own reader takes it, where that differs from what its writer writes");
   look('decode', 'print an image record by record')
     .option('--json', 'for programs')
     .action(async (file, options) => done(await orUnusable(() => decodeCommand(file, options))));
   look('annotate', 'print every octet with the field that it belongs to')
     .option('--json', 'for programs')
     .action(async (file, options) => done(await orUnusable(() => annotateCommand(file, options))));
-  look('validate', 'say what is wrong with an image').action(async (file, options) =>
-    done(await orUnusable(() => validateCommand(file, options))),
-  );
+  look('validate', 'say what is wrong with an image')
+    .option('--json', 'for programs')
+    .action(async (file, options) => done(await orUnusable(() => validateCommand(file, options))));
   image
     .command('diff')
     .description('compare what two images say, whatever their formats')
@@ -32,6 +47,7 @@ export function addImageCommands(program: Command, done: (code: number) => void)
     .argument('<b>', 'another')
     .option(FORMAT, FORMAT_TEXT)
     .option('--format-b <name>', 'of the second, when it is another')
+    .option(KNOB, `${KNOB_TEXT}, for both`, addKnob, [])
     .option('--json', 'for programs')
     .action(async (a, b, options) => done(await orUnusable(() => diffCommand(a, b, options))));
   image
@@ -51,6 +67,9 @@ export function addImageCommands(program: Command, done: (code: number) => void)
       fill,
       {},
     )
+    .option(KNOB, `${KNOB_TEXT}, for what is written`, addKnob, [])
+    .option('--from-knob <name=value>', 'the same for what is read (repeatable)', addKnob, [])
+    .option('--renumber <old=new>', 'another number for a domain; wants --knob renumberDomid=rewrite', renumber)
     .action(async (file, options) => done(await orUnusable(() => convertCommand(file, options))));
 
   image
@@ -58,8 +77,9 @@ export function addImageCommands(program: Command, done: (code: number) => void)
     .description('write an image drawn at random')
     .requiredOption('--format <name>', 'format to write, a name or the path of a module')
     .requiredOption('--seed <n>', 'decimal digits; the same seed gives the same octets', digits)
-    .option('--size <n>', 'about how many records', number, 20)
+    .option('--size <n>', 'about how many records', size, 20)
     .option('--damage', 'with one to three things broken')
+    .option(KNOB, KNOB_TEXT, addKnob, [])
     .requiredOption('--out <file>', 'where to write')
     .action(async (options) => done(await orUnusable(() => generateCommand(options))));
 
@@ -69,36 +89,62 @@ export function addImageCommands(program: Command, done: (code: number) => void)
     .argument('<file>', 'the image')
     .addOption(new Option('--as <layer>', 'of the smallest guest').choices(['libxl', 'xl']).default('libxl'))
     .option('--into <file>', 'a saved guest, xl or libxl, in its place')
+    .option(EMBED_TYPE, EMBED_TYPE_TEXT, embedType, USUAL_EMBEDDING.type)
+    .addOption(
+      new Option('--embed-position <where>', 'where the record comes in the stream')
+        .choices(EMBED_POSITIONS)
+        .default(USUAL_EMBEDDING.position),
+    )
     .requiredOption('--out <file>', 'where to write')
     .action(async (file, options) => done(await orUnusable(async () => encloseCommand(file, options))));
   image
     .command('extract')
     .description('take an image out of a saved guest')
     .argument('<file>', 'the saved guest, xl or libxl')
-    .option('--nth <n>', 'which one of a checkpointed stream, from 1 (default: the last)', number)
+    .option('--nth <n>', 'which one of a checkpointed stream, from 1 (default: the last)', positive)
+    .option(EMBED_TYPE, EMBED_TYPE_TEXT, embedType, USUAL_EMBEDDING.type)
     .requiredOption('--out <file>', 'where to write')
     .action(async (file, options) => done(await orUnusable(async () => extractCommand(file, options))));
   image
     .command('verify')
     .description("say what Xen's verify-stream-v2 would refuse of a saved guest, images aside")
     .argument('<file>', 'the saved guest, xl or libxl')
-    .action(async (file) => done(await orUnusable(async () => verifyCommand(file))));
+    .option(EMBED_TYPE, EMBED_TYPE_TEXT, embedType, USUAL_EMBEDDING.type)
+    .action(async (file, options) => done(await orUnusable(async () => verifyCommand(file, options))));
 
   const format = program.command('format').description('the formats of daemon state');
   format
     .command('list')
     .description('name them')
+    .option('--knobs <name>', 'the choices that make a difference to one of them, with their values')
     .option('--json', 'for programs')
-    .action((options) => done(listCommand(options)));
+    .action(async (options) => done(await orUnusable(() => listCommand(options))));
   addFormatCompare(format, done);
   addFormatPaper(format, done);
 }
 
-function listCommand(options: { readonly json?: true }): number {
-  const list = LAB_FORMATS.map(({ name, title }) => ({ name, title }));
-  if (options.json) process.stdout.write(`${JSON.stringify(list, null, 2)}\n`);
-  else for (const { name, title } of list) process.stdout.write(`${name.padEnd(8)} ${title}\n`);
-  return 0;
+function size(value: string): number {
+  const found = number(value);
+  if (found > SIZE_MAX) throw new InvalidArgumentError(`at most ${SIZE_MAX}.`);
+  return found;
+}
+
+function positive(value: string): number {
+  const found = number(value);
+  if (found === 0) throw new InvalidArgumentError('a whole number from 1.');
+  return found;
+}
+
+function embedType(value: string): number {
+  const found = /^0x[0-9a-f]{1,8}$/i.test(value) ? Number(value) : number(value);
+  if (found <= LIBXL_TYPE_LAST || found > 0xffffffff) throw new InvalidArgumentError('from 6: 0 to 5 are taken.');
+  return found;
+}
+
+function renumber(value: string): Renumbering {
+  const found = renumberingOf(value);
+  if (found === undefined) throw new InvalidArgumentError('as 5=7.');
+  return found;
 }
 
 function number(value: string): number {

@@ -5,9 +5,14 @@ import {
   type Fills,
   type LossPolicy,
   lossText,
+  type Renumbering,
 } from '../../../store/format/model/index.ts';
 import { readOctets, tell, writeOctets } from './io.ts';
-import { formatFor, namedFormat } from './named.ts';
+import { knobsSet } from './knob.ts';
+import { formatFor, formatTaken } from './named.ts';
+
+/** DOMID_FIRST_RESERVED, xen/include/public/xen.h. */
+const DOMID_FIRST_RESERVED = 0x7ff0;
 
 export interface ConvertOptions {
   readonly to: string;
@@ -18,6 +23,9 @@ export interface ConvertOptions {
   readonly fromDomid?: number;
   readonly imageVersion?: number;
   readonly fill: Fills;
+  readonly knob: readonly string[];
+  readonly fromKnob: readonly string[];
+  readonly renumber?: Renumbering;
 }
 
 /**
@@ -34,6 +42,13 @@ export function addFill(text: string, before: Fills): Fills | undefined {
   return { ...before, rings: new Map([...(before.rings ?? []), [Number(domid), ring]]) };
 }
 
+/** `5=7`: domain 5 becomes 7. Undefined: it is none. */
+export function renumberingOf(text: string): Renumbering | undefined {
+  const m = /^(0|[1-9][0-9]{0,4})=(0|[1-9][0-9]{0,4})$/.exec(text);
+  const [from, to] = [Number(m?.[1]), Number(m?.[2])];
+  return from < DOMID_FIRST_RESERVED && to < DOMID_FIRST_RESERVED ? { from, to } : undefined;
+}
+
 /**
  * Write an image in another format. Losses and what had to be made up go to stderr, unless it is to be silent.
  * Exit 1: broken, refused, or a value that does not fit; no file is written then. A format of one domain makes a file
@@ -42,11 +57,15 @@ export function addFill(text: string, before: Fills): Fills | undefined {
 export async function convertCommand(file: string, options: ConvertOptions): Promise<number> {
   const { onLoss, domid, fromDomid, imageVersion: version, fill: fills } = options;
   const octets = readOctets(file);
-  const from = await formatFor(file, octets, options.from);
-  const to = await namedFormat(options.to);
+  const from = await formatFor(file, octets, options.from, { knob: options.fromKnob });
+  const { wishes, ofFormat } = knobsSet(options.knob);
+  const to = await formatTaken(options.to, { knob: ofFormat });
+  const renumber = options.renumber === undefined ? {} : { renumber: options.renumber };
   const converted = convertFile(octets, from, to, {
     onLoss,
     fills,
+    wishes: { ...wishes, ...renumber },
+    isOtherLayout: ofFormat.length + options.fromKnob.length > 0,
     ...(domid === undefined ? {} : { domid }),
     ...(fromDomid === undefined ? {} : { from: { domid: fromDomid } }),
     ...(version === undefined ? {} : { version }),
@@ -56,11 +75,13 @@ export async function convertCommand(file: string, options: ConvertOptions): Pro
     tell(converted.losses.map((loss) => `lost: ${lossText(loss)}`));
   }
   if (!converted.ok) {
-    const { failure, read, losses, warnings } = converted;
+    const { failure, read, losses, warnings, reason } = converted;
+    if (reason !== undefined) return tell([`${file}: refused: ${reason}`]);
     const faults = warnings.length === 0 ? '' : `${warnings.length} faults, `;
     if (failure === undefined) return tell([`refused: ${faults}${losses.length} losses; --on-loss warn accepts them`]);
     return tell([`${read === undefined ? options.out : file}: ${formatFailure(failure)}`]);
   }
+  if (onLoss !== 'silent') tell((converted.asked ?? []).map((one) => `left out: ${lossText(one)}`));
   if (onLoss !== 'silent') tell(converted.assumptions.map((one) => `assumed: ${assumptionText(one)}`));
   const [only, ...others] = converted.files;
   for (const { octets: written, domid: of } of converted.files)

@@ -2,7 +2,7 @@ import { Streams } from '../../../sim/index.ts';
 import { damageFile } from '../../../store/format/generate.ts';
 import { formatFailure } from '../../../store/format/index.ts';
 import { tell, writeOctets } from './io.ts';
-import { namedFormat } from './named.ts';
+import { formatTaken } from './named.ts';
 
 export interface GenerateOptions {
   readonly format: string;
@@ -10,11 +10,12 @@ export interface GenerateOptions {
   readonly size: number;
   readonly damage?: true;
   readonly out: string;
+  readonly knob: readonly string[];
 }
 
 /** Write a file drawn at random: a sound one, or one with a few things broken. The same seed gives the same octets. */
 export async function generateCommand(options: GenerateOptions): Promise<number> {
-  const format = await namedFormat(options.format);
+  const format = await formatTaken(options.format, options);
   const streams = new Streams(options.seed);
   const made = format.generate(streams.for(`image/generate/${format.name}`), options.size);
   if (!made.ok) return tell([`${options.out}: ${formatFailure(made.failure)}`]);

@@ -7,7 +7,7 @@ export function readOctets(file: string): Uint8Array {
   try {
     return new Uint8Array(readFileSync(file));
   } catch (error) {
-    throw new Unusable(error instanceof Error ? error.message : String(error));
+    throw new Unusable(`${file}: ${reasonOf(error)}`);
   }
 }
 
@@ -15,8 +15,22 @@ export function writeOctets(file: string, octets: Uint8Array): void {
   try {
     writeFileSync(file, octets, { mode: 0o600 });
   } catch (error) {
-    throw new Unusable(error instanceof Error ? error.message : String(error));
+    throw new Unusable(`${file}: ${reasonOf(error)}`);
   }
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+  EACCES: 'permission denied',
+  EISDIR: 'is a directory',
+  ENOENT: 'no such file or directory',
+  ENOSPC: 'no space left',
+  ENOTDIR: 'a part of the path is no directory',
+  ERR_FS_FILE_TOO_LARGE: 'is larger than 2 GiB',
+};
+
+function reasonOf(error: unknown): string {
+  const { code = '', message } = error instanceof Error ? (error as NodeJS.ErrnoException) : { message: String(error) };
+  return REASONS[code] ?? message;
 }
 
 /** Run a command; exit 2 with the reason when it is unusable. */
@@ -32,6 +46,30 @@ export async function orUnusable(run: () => Promise<number>): Promise<number> {
 export function complain(message: string): number {
   process.stderr.write(`xenarium: ${message}\n`);
   return 2;
+}
+
+/** ` (did you mean G4.1?)`, if one of the known names is near; else nothing. */
+export function meant(name: string, known: readonly string[]): string {
+  const wanted = name.toLowerCase();
+  const near = known.filter((one) => {
+    const other = one.toLowerCase();
+    return (wanted.length > 1 && other.startsWith(wanted)) || distance(wanted, other) <= (wanted.length > 4 ? 2 : 1);
+  });
+  return near.length === 0 || wanted === '' ? '' : ` (did you mean ${near.slice(0, 4).join(', ')}?)`;
+}
+
+/** Letters to put in, take out or change to get from one word to the other. */
+function distance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const kept = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      next.push(Math.min(kept, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
+    }
+    row = next;
+  }
+  return row[b.length] ?? 0;
 }
 
 /** A message for each; exit 1. */

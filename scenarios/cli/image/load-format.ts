@@ -1,8 +1,18 @@
+import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { pathToFileURL } from 'node:url';
-import type { Format } from '../../../store/format/format.ts';
+import { createJiti } from 'jiti';
+import type { Format } from '../../../store/format/index.ts';
+import * as format from '../../../store/format/index.ts';
 import { binaryFormat, type LabFormat } from '../../../store/format/model/index.ts';
 import { Unusable } from './io.ts';
+
+/** Under which name a format's module imports what formats are made of. */
+const OWN_NAME = 'xenarium/format';
+
+/** Whether it can only be the path of a module: no name of a format looks like this. */
+export function isModulePath(name: string): boolean {
+  return /[/\\]|\.[cm]?[jt]s$/.test(name);
+}
 
 /** The format that a module exports, with all that can be done to a file of it. */
 export async function loadFormat(path: string): Promise<LabFormat> {
@@ -10,29 +20,47 @@ export async function loadFormat(path: string): Promise<LabFormat> {
 }
 
 /**
- * The format that a module exports: its default export, or the only one of its exports that is a format. Whoever names
- * the module trusts it, as it is run.
+ * The format that a module exports: its default export, or the only one of its exports that is a format. TypeScript is
+ * turned into JavaScript on the way, on any Node. Whoever names the module trusts it, as it is run.
+ * Errors: `Unusable` when there is no such file, when it cannot be run, or when what it exports is no format.
  */
 export async function importFormat(path: string): Promise<Format> {
-  let module: Readonly<Record<string, unknown>>;
-  try {
-    module = (await import(pathToFileURL(resolve(path)).href)) as Readonly<Record<string, unknown>>;
-  } catch (error) {
-    throw new Unusable(`${path}: ${error instanceof Error ? error.message : String(error)}`);
+  const module = await run(path);
+  const [exported, ...others] = 'default' in module ? [['default', module.default] as const] : formatsIn(module);
+  if (exported === undefined) throw new Unusable(`${path}: exports no format; it needs \`export default extend(...)\``);
+  if (others.length > 0) {
+    const names = [exported, ...others].map(([name]) => name).join(', ');
+    throw new Unusable(`${path}: exports several formats, ${names}; make one the default`);
   }
-  const found = isFormat(module.default) ? [module.default] : Object.values(module).filter(isFormat);
-  const [format, ...others] = found;
-  if (format === undefined) throw new Unusable(`${path}: exports no format`);
-  if (others.length > 0)
-    throw new Unusable(
-      `${path}: exports several formats, ${found.map(({ name }) => name).join(', ')}; make one the default`,
-    );
-  return format;
+  const fault = format.formatFault(exported[1]);
+  if (fault !== undefined) throw new Unusable(`${path}: its default export is no format: ${fault}`);
+  return exported[1] as Format;
 }
 
-function isFormat(value: unknown): value is Format {
-  if (typeof value !== 'object' || value === null) return false;
-  const { name, records, framing, rules, order, versions } = value as Readonly<Record<string, unknown>>;
-  const lists = [records, rules, order, versions];
-  return typeof name === 'string' && typeof framing === 'object' && lists.every((list) => Array.isArray(list));
+function formatsIn(module: Readonly<Record<string, unknown>>): (readonly [string, unknown])[] {
+  return Object.entries(module).filter(([, value]) => format.formatFault(value) === undefined);
+}
+
+async function run(path: string): Promise<Readonly<Record<string, unknown>>> {
+  const file = resolve(path);
+  const found = statSync(file, { throwIfNoEntry: false });
+  if (found === undefined) throw new Unusable(`${path}: no such file`);
+  if (!found.isFile()) throw new Unusable(`${path}: is not a file`);
+  // The program's own modules, whether or not the file's folder has the package installed: one copy of each.
+  const jiti = createJiti(file, { fsCache: false, interopDefault: false, virtualModules: { [OWN_NAME]: format } });
+  try {
+    return await jiti.import<Readonly<Record<string, unknown>>>(file);
+  } catch (error) {
+    throw new Unusable(`${path}${reasonOf(error, file)}`);
+  }
+}
+
+/** `:3: what went wrong`, in one line. The line is that of the file where it is known; calls from there come behind it. */
+function reasonOf(error: unknown, file: string): string {
+  const { message, stack = '' } = error instanceof Error ? error : { message: String(error) };
+  const [first = ''] = message.split('\n');
+  const [, line] = stack.split(`${file}:`)[1]?.match(/^([0-9]+)/) ?? [];
+  // What a name that is not exported is called once it has been turned into JavaScript.
+  const reason = first.replaceAll(/\(0 , _\w+\.(\w+)\)/g, '$1').replace(/^ParseError: /, '');
+  return `${line === undefined ? '' : `:${line}`}: ${reason.trim() || 'cannot be run'}`;
 }

@@ -2,9 +2,9 @@ import type { FileRow } from '../../../store/format/annotate.ts';
 import { escapeOctets, formatFailure, textOf } from '../../../store/format/index.ts';
 import { differencesText, diffStates, type LabFormat } from '../../../store/format/model/index.ts';
 import { readOctets, tell } from './io.ts';
-import { formatFor } from './named.ts';
+import { formatFor, type Reading } from './named.ts';
 
-interface LookOptions {
+interface LookOptions extends Reading {
   readonly format?: string;
   readonly json?: true;
 }
@@ -12,7 +12,7 @@ interface LookOptions {
 /** Print an image record by record; what could be read before a fault is printed, then the fault. Exit 1: it is broken. */
 export async function decodeCommand(file: string, options: LookOptions): Promise<number> {
   const octets = readOctets(file);
-  const format = await formatFor(file, octets, options.format);
+  const format = await formatFor(file, octets, options.format, options);
   const json = format.json(octets);
   if (!options.json) process.stdout.write(format.show(octets));
   else if (json.ok) process.stdout.write(`${JSON.stringify(json.value, null, 2)}\n`);
@@ -22,11 +22,39 @@ export async function decodeCommand(file: string, options: LookOptions): Promise
 /** Print every octet with the field that it belongs to. Exit 1: it is broken; what can be followed is printed. */
 export async function annotateCommand(file: string, options: LookOptions): Promise<number> {
   const octets = readOctets(file);
-  const format = await formatFor(file, octets, options.format);
-  const { rows, failure } = format.annotate(octets);
-  if (options.json) process.stdout.write(`${JSON.stringify(rows.map(rowJson), null, 2)}\n`);
-  else process.stdout.write(rows.map(rowText).join(''));
+  const format = await formatFor(file, octets, options.format, options);
+  const rows = format.rows(octets);
+  const out = new Pieces();
+  let next = rows.next();
+  for (let count = 0; !next.done; next = rows.next(), count++) {
+    if (!options.json) out.put(rowText(next.value));
+    else out.put(`${count === 0 ? '[\n  ' : ',\n  '}${indented(rowJson(next.value))}`);
+  }
+  if (options.json) out.put(octets.length === 0 ? '[]\n' : '\n]\n');
+  out.end();
+  const failure = next.value;
   return failure === undefined ? 0 : tell([`${file}: ${formatFailure(failure)}`]);
+}
+
+/** Text for standard output, in pieces: a large file is never in memory as text. */
+class Pieces {
+  #text = '';
+
+  put(text: string): void {
+    this.#text += text;
+    if (this.#text.length > PIECE_CHARS) this.end();
+  }
+
+  end(): void {
+    process.stdout.write(this.#text);
+    this.#text = '';
+  }
+}
+
+const PIECE_CHARS = 1 << 16;
+
+function indented(value: unknown): string {
+  return JSON.stringify(value, null, 2).replaceAll('\n', '\n  ');
 }
 
 const SHOWN_BYTES = 16;
@@ -49,9 +77,10 @@ function rowJson({ bytes, value, ...row }: FileRow): unknown {
 /** Say what is wrong with an image, and what is worth a note. Exit 1: something is wrong. */
 export async function validateCommand(file: string, options: LookOptions): Promise<number> {
   const octets = readOctets(file);
-  const format = await formatFor(file, octets, options.format);
+  const format = await formatFor(file, octets, options.format, options);
   const findings = format.validate(octets);
-  for (const finding of findings) {
+  if (options.json) process.stdout.write(`${JSON.stringify(findings, null, 2)}\n`);
+  for (const finding of options.json ? [] : findings) {
     const note = finding.severity === 'note' ? 'note: ' : '';
     process.stdout.write(`${note}${formatFailure(finding)} [${finding.rule}]\n`);
   }
@@ -70,7 +99,7 @@ export async function diffCommand(
     [b, options.formatB ?? options.format],
   ] as const) {
     const octets = readOctets(file);
-    const format: LabFormat = await formatFor(file, octets, name);
+    const format: LabFormat = await formatFor(file, octets, name, options);
     const read = format.read(octets);
     if (!read.ok) return tell([`${file}: ${formatFailure(read.failure)}`]);
     states.push(read.value.state);

@@ -7,6 +7,7 @@ import { readerChanges } from './readers.ts';
 import { recordChanges } from './records.ts';
 import { bothOf } from './side.ts';
 import { COMPARE_RULES, type CompareRuleId } from './table.ts';
+import { type Comparable, isText, textFindings } from './texts.ts';
 
 /** One change between two formats, and what a reader of each makes of the other's files. */
 export interface CompareFinding {
@@ -45,10 +46,21 @@ export interface Comparison {
  * Everything in which two formats differ, each difference carried out in both directions: a file by the one writer
  * that shows it, given to the other reader. Verdicts come from these readings.
  */
-export function compareFormats(old: Format, fresh: Format): Comparison {
+export function compareFormats(old: Comparable, fresh: Comparable): Comparison {
+  const findings = isText(old) || isText(fresh) ? textFindings(old, fresh) : recordFindings(old, fresh);
+  return {
+    old: old.name,
+    new: fresh.name,
+    findings,
+    oldReadsNew: tally(findings.map((one) => one.oldReadsNew)),
+    newReadsOld: tally(findings.map((one) => one.newReadsOld)),
+  };
+}
+
+function recordFindings(old: Format, fresh: Format): readonly CompareFinding[] {
   const both = bothOf(old, fresh);
   const changes = [...envelopeChanges(both), ...recordChanges(both), ...declaredChanges(both), ...readerChanges(both)];
-  const findings = changes.map((change): CompareFinding => {
+  return changes.map((change): CompareFinding => {
     const { rule, detail } = change;
     const record = change.newRecord ?? change.oldRecord;
     const path = change.newPath ?? change.oldPath;
@@ -63,13 +75,6 @@ export function compareFormats(old: Format, fresh: Format): Comparison {
       among: amongOf(changes, change),
     };
   });
-  return {
-    old: old.name,
-    new: fresh.name,
-    findings,
-    oldReadsNew: tally(findings.map((one) => one.oldReadsNew)),
-    newReadsOld: tally(findings.map((one) => one.newReadsOld)),
-  };
 }
 
 function amongOf(changes: readonly Change[], change: Change): CompareRuleId[] {

@@ -9,6 +9,7 @@ const TITLES: Readonly<Record<Area, string>> = {
   unions: 'Unions and optional parts',
   rules: 'Rules among records',
   readers: 'Readers',
+  texts: 'Text dumps',
 };
 
 /** The page about all rules, in Markdown. */
@@ -24,6 +25,7 @@ export function rulesPage(): string {
       '- **compatible**: reads the same.',
     ].join('\n'),
     'Where several are named, the first is the usual one; the framing and what stands around the change decide. A reader is given the header, the framing and the end marker of the writer when a change inside of records is looked at, since those have rules of their own. Changes of one record hide each other: each is told, together with those that stand beside it.',
+    'A text dump is read line by line, and a line that a reader does not take is skipped: there a state is written by the one daemon and read by the other.',
     'This page is what `xenarium format rules` prints.',
     ...AREAS.map((area) => {
       const rows = rules

@@ -19,7 +19,7 @@ interface ReaderKnob {
 const READER_KNOBS: readonly ReaderKnob[] = [
   {
     knob: 'unknownRecord',
-    isStrict: (knobs) => knobs.unknownRecord === 'fatal',
+    isStrict: (knobs) => knobs.unknownRecord !== 'warn',
     strict: 'unknown-records-refused',
     loose: 'unknown-records-skipped',
     probes: (both) => unknown(both, 'a body.'),

@@ -17,7 +17,17 @@ export interface CompareRule {
   readonly newReadsOld: readonly Category[];
 }
 
-export const AREAS = ['header', 'framing', 'records', 'fields', 'strings', 'unions', 'rules', 'readers'] as const;
+export const AREAS = [
+  'header',
+  'framing',
+  'records',
+  'fields',
+  'strings',
+  'unions',
+  'rules',
+  'readers',
+  'texts',
+] as const;
 export type Area = (typeof AREAS)[number];
 
 type Told = Category | readonly Category[];
@@ -250,6 +260,27 @@ export const COMPARE_RULES = {
     'stricter',
     SAME,
   ),
+
+  'text-became-records': rule('texts', 'The file is records, and was a text.', WIRE, WIRE),
+  'records-became-text': rule('texts', 'The file is a text, and was records.', WIRE, WIRE),
+  'line-added': rule('texts', 'A line of a new kind.', LOST, SAME),
+  'line-removed': rule('texts', 'A kind of line is gone.', SAME, LOST),
+  'line-field-added': rule(
+    'texts',
+    'A line has a further field: a reader that takes just its own skips the line, and all that needs it.',
+    ['meaning', 'compatible'],
+    ['compatible', 'meaning'],
+  ),
+  'line-field-removed': rule(
+    'texts',
+    'A field of a line is gone.',
+    ['compatible', 'meaning'],
+    ['meaning', 'compatible'],
+  ),
+  'further-fields-ignored': rule('texts', 'Readers take a line that has more fields than they know.', LOST, SAME),
+  'further-fields-refused': rule('texts', 'Readers skip a line that has more fields than they know.', SAME, LOST),
+  'sibling-order-kept': rule('texts', 'Children come in the order of the tree, and stay so.', LOST, LOST),
+  'sibling-order-lost': rule('texts', 'Children come by name: their order is lost.', LOST, LOST),
 } as const satisfies Readonly<Record<string, CompareRule>>;
 
 export type CompareRuleId = keyof typeof COMPARE_RULES;

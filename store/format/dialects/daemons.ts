@@ -33,7 +33,7 @@ export const c415: Format = extend(g32, {
   note: 'Maps the file and stops at END or at its end. All input of a connection is one message.',
   rules: [NO_TRANSACTIONS],
   order: specialFirst,
-  knobs: { txAtDump: 'refuse', byteOrders: 'little' },
+  knobs: { byteOrders: 'little' },
   reads: {
     advance: 'exact',
     missingEnd: 'accept',

@@ -42,7 +42,7 @@ function* libxlReasons(item: LibxlItem): Iterable<string> {
       yield `type ${item.type} is not known`;
       break;
     case 'XENSTORE_IMAGE':
-      yield 'type 7 is in no released format';
+      yield 'a state image is in no released format';
       break;
     case 'EMULATOR_XENSTORE_DATA':
     case 'EMULATOR_CONTEXT':

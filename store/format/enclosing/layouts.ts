@@ -23,6 +23,11 @@ export const CHECKPOINT_END = 4;
 /** No released format has a place for a state image: this number is the one that the first document asked for. */
 export const XENSTORE_IMAGE = 7;
 
+/** A whole state image, in a record of any type that the stream does not use. */
+export function imageRecord(type: number) {
+  return record('XENSTORE_IMAGE', type, { image: rest }, 'Not in any release: a whole state image, uninterpreted.');
+}
+
 export const LIBXL_RECORDS = [
   record('END', LIBXL_END, {}),
   record('LIBXC_CONTEXT', LIBXC_CONTEXT, {}, 'Empty: the libxc image follows behind the record, to its own END.'),
@@ -33,7 +38,7 @@ export const LIBXL_RECORDS = [
   record('EMULATOR_CONTEXT', 3, { ...emulator, context: rest }),
   record('CHECKPOINT_END', CHECKPOINT_END, {}),
   record('CHECKPOINT_STATE', 5, { id: note(u32, '0 new, 1 suspended, 2 ready, 3 resumed.') }),
-  record('XENSTORE_IMAGE', XENSTORE_IMAGE, { image: rest }, 'Not in any release: a whole state image, uninterpreted.'),
+  imageRecord(XENSTORE_IMAGE),
 ] as const;
 
 /** Of the libxc image: all ones, `XENF`. */

@@ -1,9 +1,31 @@
 import { type FormatFailure, type FormatResult, Reader, Writer } from '../cursor.ts';
-import { LIBXL_RECORDS, type LibxlRecord, libxlHeader } from './layouts.ts';
+import { imageRecord, LIBXL_RECORDS, type LibxlRecord, libxlHeader, XENSTORE_IMAGE } from './layouts.ts';
 import { type LibxcImage, readLibxc, writeLibxc } from './libxc.ts';
 import { isFailure, Layer, type Padded, type UnknownRecord } from './stream.ts';
 
-const layer = new Layer<LibxlRecord>('libxl', LIBXL_RECORDS as never);
+/** The records of the stream, with state images in records of that type. */
+function layerWith(imageType: number): Layer<LibxlRecord> {
+  const others = LIBXL_RECORDS.filter(({ name }) => name !== 'XENSTORE_IMAGE');
+  return new Layer<LibxlRecord>('libxl', [...others, imageRecord(imageType)] as never);
+}
+
+const usual = layerWith(XENSTORE_IMAGE);
+
+function layerOf(imageType: number): Layer<LibxlRecord> {
+  return imageType === XENSTORE_IMAGE ? usual : layerWith(imageType);
+}
+
+export const EMBED_POSITIONS = ['after-libxc', 'before-libxc', 'last'] as const;
+
+/** How a state image stands in a stream, which no released format says. */
+export interface Embedding {
+  /** Type of its record: none of 0 to 5, which the stream uses. */
+  readonly type: number;
+  /** Where it comes in the stream, or in each checkpoint of it. */
+  readonly position: (typeof EMBED_POSITIONS)[number];
+}
+
+export const USUAL_EMBEDDING: Embedding = { type: XENSTORE_IMAGE, position: 'after-libxc' };
 const BIG_ENDIAN = 1;
 
 /** One record of the stream; LIBXC_CONTEXT brings the image that stands behind it. */
@@ -16,7 +38,12 @@ export interface LibxlStream {
 }
 
 /** Read a stream that starts at `at`; alignment counts from there. `end`: the offset behind it. */
-export function decodeLibxl(bytes: Uint8Array, at = 0): FormatResult<LibxlStream & { readonly end: number }> {
+export function decodeLibxl(
+  bytes: Uint8Array,
+  at = 0,
+  imageType: number = XENSTORE_IMAGE,
+): FormatResult<LibxlStream & { readonly end: number }> {
+  const layer = layerOf(imageType);
   const reader = new Reader(bytes);
   reader.pos = at;
   reader.littleEndian = false;
@@ -37,7 +64,8 @@ export function decodeLibxl(bytes: Uint8Array, at = 0): FormatResult<LibxlStream
 }
 
 /** The octets of a stream. */
-export function encodeLibxl(stream: LibxlStream): FormatResult<Uint8Array> {
+export function encodeLibxl(stream: LibxlStream, imageType: number = XENSTORE_IMAGE): FormatResult<Uint8Array> {
+  const layer = layerOf(imageType);
   const writer = new Writer();
   const fail = (record: number, name: string): FormatResult<Uint8Array> => {
     const { offset, path, reason } = writer.failure ?? { offset: writer.pos, path: '', reason: 'cannot be written' };
@@ -59,20 +87,32 @@ export function imagesIn(stream: LibxlStream): Uint8Array[] {
 }
 
 /**
- * The stream with a state image in it: behind the guest's memory, which is final there, and before what emulators have;
- * in a checkpointed stream once in each checkpoint.
+ * The stream with a state image in it, and no other: behind the guest's memory, which is final there, and before what
+ * emulators have; in a checkpointed stream once in each checkpoint. Elsewhere only when asked for.
  */
-export function withImage(stream: LibxlStream, image: Uint8Array): LibxlStream {
+export function withImage(
+  stream: LibxlStream,
+  image: Uint8Array,
+  position: Embedding['position'] = 'after-libxc',
+): LibxlStream {
   const records: LibxlItem[] = [];
-  let isDue = false;
+  let isDue = position !== 'after-libxc';
   for (const record of stream.records) {
     if (record.kind === 'XENSTORE_IMAGE') continue;
-    if (isDue && record.kind !== 'LIBXC_CONTEXT') {
+    if (isDue && isPlace(record, position)) {
       records.push({ kind: 'XENSTORE_IMAGE', image });
       isDue = false;
     }
     records.push(record);
-    if (record.kind === 'LIBXC_CONTEXT' || record.kind === 'CHECKPOINT_END') isDue = true;
+    const isOpen = record.kind === 'LIBXC_CONTEXT' && position === 'after-libxc';
+    if (isOpen || record.kind === 'CHECKPOINT_END') isDue = position !== 'before-libxc';
   }
   return { ...stream, records };
+}
+
+/** Whether an image that is due comes before this record. */
+function isPlace({ kind }: LibxlItem, position: Embedding['position']): boolean {
+  if (position === 'before-libxc') return kind === 'LIBXC_CONTEXT';
+  if (position === 'last') return kind === 'CHECKPOINT_END' || kind === 'END';
+  return kind !== 'LIBXC_CONTEXT';
 }

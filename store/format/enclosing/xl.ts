@@ -32,7 +32,7 @@ export function isXl(bytes: Uint8Array): boolean {
 }
 
 /** Errors: not the magic, another byte order, flags that nobody knows, a legacy stream, and what the stream itself has. */
-export function decodeXl(bytes: Uint8Array): FormatResult<XlFile> {
+export function decodeXl(bytes: Uint8Array, imageType?: number): FormatResult<XlFile> {
   const fail = (offset: number, path: string, reason: string): FormatResult<XlFile> => ({
     ok: false,
     failure: { offset, record: -1, name: 'xl header', path, reason },
@@ -51,15 +51,15 @@ export function decodeXl(bytes: Uint8Array): FormatResult<XlFile> {
   if ((mandatoryFlags & ~KNOWN_FLAGS) !== 0)
     return fail(36, 'mandatoryFlags', `unknown bits in 0x${mandatoryFlags.toString(16)}`);
   if ((mandatoryFlags & HAS_LIBXL_STREAM) === 0) return fail(36, 'mandatoryFlags', 'a legacy stream follows');
-  const stream = decodeLibxl(bytes, reader.pos);
+  const stream = decodeLibxl(bytes, reader.pos, imageType);
   if (!stream.ok) return stream;
   const { end, ...rest } = stream.value;
   const file = { mandatoryFlags, optionalFlags, data, stream: rest };
   return { ok: true, value: end < bytes.length ? { ...file, trailing: bytes.subarray(end) } : file };
 }
 
-export function encodeXl(file: XlFile): FormatResult<Uint8Array> {
-  const stream = encodeLibxl(file.stream);
+export function encodeXl(file: XlFile, imageType?: number): FormatResult<Uint8Array> {
+  const stream = encodeLibxl(file.stream, imageType);
   if (!stream.ok) return stream;
   const writer = new Writer();
   writer.octets(Uint8Array.from(MAGIC));

@@ -2,7 +2,7 @@ import { record } from '../compile.ts';
 import type { Format } from '../format.ts';
 import { end, PERM_LETTERS, transactionData, watchData } from '../records.ts';
 import { atLeast, cstring, i32, letter, list, note, octets, reserved, u16, u32, u64, variant } from '../schema.ts';
-import { imageFraming, imageHeader, imageOrder, imageRules } from './image.ts';
+import { imageAbout, imageFraming, imageHeader, imageOrder, imageRules } from './image.ts';
 
 // The first draft of the separate image. Header, record header, GLOBAL_DATA, WATCH_DATA, TRANSACTION_DATA and END are
 // those that were merged.
@@ -72,6 +72,7 @@ export const d1: Format = {
   title: 'First draft of the separate image',
   source: '<20200424133736.737-1-paul@xen.org> (24 April 2020)',
   status: 'draft',
+  about: imageAbout,
   note: 'Padding must be zero. The ring is named by its frame, which was to prove that the domid was not recycled.',
   header: imageHeader,
   versions: [1],

@@ -6,14 +6,24 @@ import { bigEndian, magic, note, u32 } from '../schema.ts';
 // What all generations of the separate image share: header, framing, order, and what must hold among the records.
 
 /** 16 octets, always big endian. */
-export const imageHeader = headerRule(
-  record('HEADER', -1, {
-    ident: magic('xenstore'),
-    version: bigEndian(u32),
-    flags: note(bigEndian(u32), 'Bit 0: all that follows is big endian; the others are zero.'),
-  }),
-  { version: 'version', byteOrder: { field: 'flags', bit: 0 } },
-);
+export const imageHeaderFields = {
+  ident: magic('xenstore'),
+  version: bigEndian(u32),
+  flags: note(bigEndian(u32), 'Bit 0: all that follows is big endian; the others are zero.'),
+} as const;
+
+export const IMAGE_BYTE_ORDER = { field: 'flags', bit: 0 } as const;
+
+export const imageHeader = headerRule(record('HEADER', -1, imageHeaderFields), {
+  version: 'version',
+  byteOrder: IMAGE_BYTE_ORDER,
+});
+
+/** What an image is for. */
+export const imageAbout: readonly string[] = [
+  "An image says what one xenstored knows, so that another can go on with it. It has two uses. A live update hands all of it to the successor, which goes on in the process that there is. A migration without the guest's help moves what belongs to one domain to another host: nodes, watches, open transactions, and what is under way on its ring. Records and fields that are for one of them only say so. No daemon has read or written images for a migration so far.",
+  "Operations such as WATCH and SET_TARGET are those of docs/misc/xenstore.txt, DOMID_INVALID is in xen/include/public/xen.h, and migration without the guest's help is in docs/designs/non-cooperative-migration.md.",
+];
 
 export const imageFraming: Framing = { how: 'typed' };
 

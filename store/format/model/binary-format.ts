@@ -1,4 +1,4 @@
-import { annotateFile } from '../annotate.ts';
+import { annotateFile, fileRows } from '../annotate.ts';
 import { formatFailure } from '../cursor.ts';
 import { decodeFile, encodeFile } from '../file.ts';
 import { type Format, type FormatFile, type FormatRecord, inFormatOrder } from '../format.ts';
@@ -33,6 +33,7 @@ export function binaryFormat(format: Format, knobs: Partial<Knobs> = {}): LabFor
     name: format.name,
     aliases: format.aliases ?? [],
     title: format.title,
+    format,
     carriage,
     ...choicesOfKnobs({ ...format.knobs, ...knobs }),
     read(octets, options) {
@@ -71,6 +72,7 @@ export function binaryFormat(format: Format, knobs: Partial<Knobs> = {}): LabFor
       return decoded.ok ? { ok: true, value: stateJson(decoded.file) } : decoded;
     },
     annotate: (octets) => annotateFile(format, octets, knobs),
+    rows: (octets) => fileRows(format, octets, knobs),
     validate: (octets) => validateFile(format, octets, knobs),
     generate(draws, size) {
       const made = generateOctets(format, draws, size, knobs);

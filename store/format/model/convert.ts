@@ -5,6 +5,7 @@ import type { Assumption, Loss } from './losses.ts';
 import { type ReduceOptions, reduceState } from './reduce.ts';
 import { splitByDomain, takeDomain } from './split.ts';
 import type { DaemonState, DomainState, RingLink } from './state.ts';
+import { type Wishes, withWishes } from './wishes.ts';
 
 /** A format whose files can be taken for states and back. */
 export interface StateFormat {
@@ -61,6 +62,10 @@ export interface ConvertOptions extends WriteOptions {
   readonly fills?: Fills;
   /** For the file that is read. */
   readonly from?: ReadOptions;
+  /** Reader and writer lay out the same format in different ways: the octets have to be written anew. */
+  readonly isOtherLayout?: boolean;
+  /** What is to become of the state before it is written; nothing by default. */
+  readonly wishes?: Wishes;
 }
 
 /** One file; formats of one domain make several, told apart by `domid`. */
@@ -75,9 +80,16 @@ export type Converted =
       readonly files: readonly ConvertedFile[];
       readonly losses: readonly Loss[];
       readonly assumptions: readonly Assumption[];
+      /** What was left out because a wish said so: these are no losses. */
+      readonly asked?: readonly Loss[];
     }
-  /** Refused, or a value that the format has no room for. */
-  | { readonly ok: false; readonly losses: readonly Loss[]; readonly failure?: FormatFailure };
+  /** Refused, by the losses or by the wishes (`reason`), or a value that the format has no room for. */
+  | {
+      readonly ok: false;
+      readonly losses: readonly Loss[];
+      readonly failure?: FormatFailure;
+      readonly reason?: string;
+    };
 
 /** Rows that are work under way: gone once the daemon has finished it. */
 export const IN_FLIGHT: readonly StateRow[] = ['input', 'delayed', 'output', 'outputBoundary'];
@@ -141,11 +153,20 @@ export function convertFile(
 ): Converted & { readonly read?: FormatFailure; readonly warnings: readonly FormatFailure[] } {
   const read = from.read(octets, options.from);
   if (!read.ok) return { ok: false, losses: [], failure: read.failure, read: read.failure, warnings: [] };
-  const { state, warnings } = read.value;
+  const { state: told, warnings } = read.value;
+  const { wishes } = options;
   const isSame = from.name === to.name && options.version === undefined && options.bigEndian === undefined;
-  if (isSame) return { ok: true, files: [{ octets }], losses: [], assumptions: [], warnings };
+  const isPlain = isSame && !options.isOtherLayout && Object.keys(wishes ?? {}).length === 0;
+  if (isPlain) return { ok: true, files: [{ octets }], losses: [], assumptions: [], warnings };
+  const wished = withWishes(told, wishes ?? {});
+  if (!wished.ok) return { ok: false, losses: [], reason: wished.reason, warnings };
+  const { state, asked, losses } = wished;
   // What is wrong with a file is not in the state.
-  if ((options.onLoss ?? 'refuse') === 'refuse' && warnings.length > 0)
-    return { ok: false, losses: reduceState(state, to.carriage, { ...to.choices, ...options }).losses, warnings };
-  return { ...writeState(state, to, options), warnings };
+  if ((options.onLoss ?? 'refuse') === 'refuse' && warnings.length + losses.length > 0) {
+    const reduced = reduceState(state, to.carriage, { ...to.choices, ...options }).losses;
+    return { ok: false, losses: [...losses, ...reduced], warnings };
+  }
+  const written = writeState(state, to, options);
+  const all = { losses: [...losses, ...written.losses], warnings };
+  return written.ok ? { ...written, ...all, asked } : { ...written, ...all };
 }

@@ -5,7 +5,8 @@ import { binaryFormat } from './binary-format.ts';
 import { imageView } from './image-format.ts';
 import type { LabFormat } from './lab-format.ts';
 import { TEXT_DUMP_HEADER } from './text-dump.ts';
-import { TEXT_DIALECTS, textFormat } from './text-format.ts';
+import { textFormat } from './text-format.ts';
+import { TEXT_LAYOUTS } from './text-layout.ts';
 
 /** The two that live update writes have a text of their own. */
 const VIEWS: Readonly<Record<string, ReturnType<typeof imageView>>> = { 'G3.2': imageView(v1), 'G4.1': imageView(v2) };
@@ -13,7 +14,7 @@ const VIEWS: Readonly<Record<string, ReturnType<typeof imageView>>> = { 'G3.2': 
 /** Every format that can be read and written, oldest first. */
 export const LAB_FORMATS: readonly LabFormat[] = [
   ...allFormats().map((format) => ({ ...binaryFormat(format), ...VIEWS[format.name] })),
-  ...TEXT_DIALECTS.map(textFormat),
+  ...TEXT_LAYOUTS.map(textFormat),
 ];
 
 /** The format of this name or alias, in capitals or not. */

@@ -29,6 +29,7 @@ export { detectFormat, formatOf, LAB_FORMATS } from './formats.ts';
 export type { LabFinding, LabFormat } from './lab-format.ts';
 export { type Assumption, assumptionText, type Loss, lossText, type Thing, thingText } from './losses.ts';
 export { type ReduceOptions, reduceState } from './reduce.ts';
+export { type Renumbering, renumberDomain } from './renumber.ts';
 export { mergeShares, splitByDomain, takeDomain } from './split.ts';
 export {
   type AclEntry,
@@ -53,4 +54,6 @@ export {
   type TextDump,
   textDumpRows,
 } from './text-dump.ts';
-export { stateOfTextDump, type TextDialect, textDumpOfState } from './text-model.ts';
+export { TEXT_LAYOUTS, type TextLayout, type TextLine } from './text-layout.ts';
+export { stateOfTextDump, textDumpOfState } from './text-model.ts';
+export { WISHES, type Wishes, withWishes } from './wishes.ts';

@@ -1,7 +1,9 @@
-import type { Annotation } from '../annotate.ts';
+import type { Annotation, FileRows } from '../annotate.ts';
 import type { FormatFailure, FormatResult } from '../cursor.ts';
+import type { Format } from '../format.ts';
 import type { Draws } from '../generate.ts';
 import type { StateFormat } from './convert.ts';
+import type { TextLayout } from './text-layout.ts';
 
 /** Something found in a file. A note is allowed, or known from a daemon. */
 export interface LabFinding extends FormatFailure {
@@ -13,6 +15,10 @@ export interface LabFinding extends FormatFailure {
 export interface LabFormat extends StateFormat {
   /** Other names of it. */
   readonly aliases: readonly string[];
+  /** The value that it is made of, where it is made of one. */
+  readonly format?: Format;
+  /** The same of a text. */
+  readonly text?: TextLayout;
   /** What it is, in half a line. */
   readonly title: string;
   /** A readable text. What cannot be read ends it in a line of its own. */
@@ -21,6 +27,8 @@ export interface LabFormat extends StateFormat {
   readonly json: (octets: Uint8Array) => FormatResult<unknown>;
   /** Every octet once, field by field. */
   readonly annotate: (octets: Uint8Array) => Annotation;
+  /** The same, one row at a time. */
+  readonly rows: (octets: Uint8Array) => FileRows;
   /** What is wrong with it or worth a note, in the order of its octets. */
   readonly validate: (octets: Uint8Array) => readonly LabFinding[];
   /** A sound file of about `size` records, drawn at random. Errors: none that the draws can cause. */

@@ -4,6 +4,7 @@ import { PERM_LETTERS, type PermLetter } from '../records.ts';
 
 import { octetsOf, textOf } from '../text.ts';
 import type { AclEntry } from './state.ts';
+import { oxC, type TextLayout } from './text-layout.ts';
 
 // The dump of oxenstored: a header line, then lines of fields separated by commas, strings as pairs of hex digits.
 // Source: tools/ocaml/xenstored/xenstored.ml, module DB.
@@ -43,8 +44,9 @@ export interface TextDumpResult {
 /**
  * Read a dump. Errors: another first line, which is fatal to the daemon too; all other faults are warnings, and their
  * lines are skipped.
+ * @param layout of the daemon that reads; the newest by default, which reads what all have written
  */
-export function decodeTextDump(octets: Uint8Array): FormatResult<TextDumpResult> {
+export function decodeTextDump(octets: Uint8Array, layout: TextLayout = oxC): FormatResult<TextDumpResult> {
   const [first, ...rest] = textLines(octets);
   if (first?.text !== TEXT_DUMP_HEADER) {
     const failure = { offset: 0, record: -1, name: 'header', path: '', reason: `is not ${TEXT_DUMP_HEADER}` };
@@ -53,7 +55,7 @@ export function decodeTextDump(octets: Uint8Array): FormatResult<TextDumpResult>
   const lines: DumpLine[] = [];
   const warnings: FormatFailure[] = [];
   for (const [record, { offset, text }] of rest.entries()) {
-    const line = parseLine(text);
+    const line = parseLine(text, layout);
     if (line.fault !== undefined) {
       const { field, path, reason } = line.fault;
       warnings.push({ offset: offset + field, record, name: text.split(',')[0] ?? '', path, reason });
@@ -91,25 +93,15 @@ type Parsed =
   | { readonly fields: DumpFields; readonly fault?: undefined }
   | { readonly fault: LineFault; readonly fields?: undefined };
 
-/** Names of the fields of each line, in order; a `?` may be missing, and `dom` and `global` tolerate more. */
-const LINE_FIELDS: Readonly<Record<string, readonly string[]>> = {
-  global: ['rw'],
-  'evtchn-dev': ['fd', 'port'],
-  dom: ['domid', 'mfn', 'remotePort', 'localPort?'],
-  socket: ['fd'],
-  watch: ['id', 'path', 'token'],
-  store: ['path', 'perms', 'value'],
-};
-const OPEN_ENDED: readonly string[] = ['global', 'dom'];
-
-function parseLine(text: string): Parsed {
+function parseLine(text: string, layout: TextLayout): Parsed {
   const [kind = '', ...values] = text.split(',');
-  const names = LINE_FIELDS[kind];
-  if (names === undefined) return { fault: { field: 0, path: '', reason: 'is of no known kind' } };
+  const found = layout.lines[kind];
+  if (found === undefined) return { fault: { field: 0, path: '', reason: 'is of no known kind' } };
+  const { fields: names, more } = found;
   const least = names.filter((name) => !name.endsWith('?')).length;
-  if (values.length < least || (values.length > names.length && !OPEN_ENDED.includes(kind)))
+  if (values.length < least || (values.length > names.length && !more))
     return { fault: { field: 0, path: '', reason: `has ${values.length} fields, not ${least}` } };
-  const line = new LineReader(kind, names, values);
+  const line = new LineReader(kind, names, values.slice(0, names.length));
   const fields = line.read();
   return line.fault === undefined ? { fields } : { fault: line.fault };
 }
@@ -237,13 +229,13 @@ export function lineText(line: DumpFields): string {
 }
 
 /** Annotate a dump: every octet once, field by field, separators and line ends as rows of their own. */
-export function textDumpRows(octets: Uint8Array): FileRow[] {
+export function textDumpRows(octets: Uint8Array, layout: TextLayout = oxC): FileRow[] {
   const found: FileRow[] = [];
   for (const [i, { offset, text }] of textLines(octets).entries()) {
     const record = i - 1;
     const [kind = ''] = text.split(',');
     const name = record < 0 ? 'header' : kind;
-    const names = record < 0 ? [] : (LINE_FIELDS[kind] ?? []);
+    const names = record < 0 ? [] : (layout.lines[kind]?.fields ?? []);
     let at = offset;
     const put = (length: number, path: string, meaning: string) => {
       if (length > 0) found.push({ record, name, offset: at, bytes: octets.subarray(at, at + length), path, meaning });

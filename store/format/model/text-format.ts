@@ -1,8 +1,8 @@
+import { collected, type FileRows } from '../annotate.ts';
 import { decodeFile } from '../file.ts';
 import { generateOctets } from '../generate.ts';
 import { g41 } from '../generations/g4-1.ts';
 import { escapeOctets } from '../text.ts';
-import { carriageOf } from './carriage.ts';
 import { stateJson } from './diff.ts';
 import { stateOfRecords } from './image-model.ts';
 import type { LabFormat } from './lab-format.ts';
@@ -10,50 +10,48 @@ import type { LooseRecord } from './loose.ts';
 import { quoted } from './losses.ts';
 import { reduceState } from './reduce.ts';
 import { type DumpLine, decodeTextDump, encodeTextDump, textDumpRows } from './text-dump.ts';
-import { stateOfTextDump, type TextDialect, textDumpOfState } from './text-model.ts';
+import type { TextLayout } from './text-layout.ts';
+import { stateOfTextDump, textDumpOfState } from './text-model.ts';
 
-export const TEXT_DIALECTS = ['Ox-a', 'Ox-b', 'Ox-c'] as const;
-
-const TITLES: Readonly<Record<TextDialect, string>> = {
-  'Ox-a': 'text dump of oxenstored up to 4.14',
-  'Ox-b': 'text dump of oxenstored 4.15, 4.16.0 to 4.16.2, 4.17.0',
-  'Ox-c': 'text dump of oxenstored 4.16.3, 4.17.1, 4.18 and later',
-};
-
-/** A dialect of oxenstored's dump. All are read alike. */
-export function textFormat(dialect: TextDialect): LabFormat {
+/** A dialect of oxenstored's dump: what its daemon writes, and what it makes of a file. */
+export function textFormat(layout: TextLayout): LabFormat {
   const read: LabFormat['read'] = (octets) => {
-    const decoded = decodeTextDump(octets);
+    const decoded = decodeTextDump(octets, layout);
     if (!decoded.ok) return decoded;
     const { state, warnings } = stateOfTextDump(decoded.value.dump);
     const all = [...decoded.value.warnings, ...warnings].sort((a, b) => a.offset - b.offset);
     return { ok: true, value: { state, warnings: all } };
   };
+  const rows = function* (octets: Uint8Array): FileRows {
+    const decoded = decodeTextDump(octets, layout);
+    yield* textDumpRows(octets, layout);
+    return decoded.ok ? undefined : decoded.failure;
+  };
   return {
-    name: dialect,
+    name: layout.name,
     aliases: [],
-    title: TITLES[dialect],
-    carriage: carriageOf(dialect),
+    title: layout.title,
+    text: layout,
+    carriage: layout.carriage,
     read,
     write(state) {
-      const { dump, assumptions } = textDumpOfState(state, dialect);
+      const { dump, assumptions } = textDumpOfState(state, layout);
       return { ok: true, value: { octets: encodeTextDump(dump), assumptions } };
     },
     show(octets) {
-      const decoded = decodeTextDump(octets);
+      const decoded = decodeTextDump(octets, layout);
       if (!decoded.ok) return `failure: ${decoded.failure.reason}\n`;
       const { lines } = decoded.value.dump;
       return `${lines.map(shownLine).join('\n')}\ntotal: ${lines.length} lines\n`;
     },
     json(octets) {
-      const decoded = decodeTextDump(octets);
+      const decoded = decodeTextDump(octets, layout);
       return decoded.ok ? { ok: true, value: stateJson(decoded.value.dump) } : decoded;
     },
     annotate(octets) {
-      const decoded = decodeTextDump(octets);
-      const rows = textDumpRows(octets);
-      return decoded.ok ? { rows } : { rows, failure: decoded.failure };
+      return collected(rows(octets));
     },
+    rows,
     validate(octets) {
       const decoded = read(octets);
       if (decoded.ok) return decoded.value.warnings.map((one) => ({ ...one, rule: 'line', severity: 'error' }));
@@ -66,7 +64,7 @@ export function textFormat(dialect: TextDialect): LabFormat {
       if (!decoded.ok) return decoded;
       const { records, byteOrder } = decoded.file;
       const state = stateOfRecords(records as readonly object[] as readonly LooseRecord[], byteOrder === 'big');
-      const { dump } = textDumpOfState(reduceState(state, carriageOf(dialect)).state, dialect);
+      const { dump } = textDumpOfState(reduceState(state, layout.carriage).state, layout);
       return { ok: true, value: encodeTextDump(dump) };
     },
   };

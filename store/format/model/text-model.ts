@@ -14,9 +14,7 @@ import {
   type WatchState,
 } from './state.ts';
 import { type DumpFields, type DumpLine, lineText, TEXT_DUMP_HEADER, type TextDump } from './text-dump.ts';
-
-/** Which text: up to 4.14; 4.15, 4.16.0 to 2 and 4.17.0; all later ones. */
-export type TextDialect = 'Ox-a' | 'Ox-b' | 'Ox-c';
+import type { TextLayout } from './text-layout.ts';
 
 /** Limits of the daemon that reads: none by default. */
 export interface TextReadOptions {
@@ -135,13 +133,13 @@ const EMPTY_CONNECTION: Omit<ConnectionState, 'link'> = {
 /** The lines of a state that holds nothing but what the dialect can carry (`reduceState`), and what had to be made up. */
 export function textDumpOfState(
   state: DaemonState,
-  dialect: TextDialect,
+  layout: TextLayout,
 ): { readonly dump: TextDump; readonly assumptions: readonly Assumption[] } {
   const lines: DumpFields[] = [];
   const assumptions: Assumption[] = [];
   const { listeners, evtchn } = state;
-  if (dialect !== 'Ox-a') lines.push({ kind: 'global', rw: listeners.rw ?? -1 });
-  if (dialect === 'Ox-c' && evtchn.fd !== undefined) {
+  if (layout.lines.global !== undefined) lines.push({ kind: 'global', rw: listeners.rw ?? -1 });
+  if (layout.lines['evtchn-dev'] !== undefined && evtchn.fd !== undefined) {
     const { fd, excPort } = evtchn;
     if (excPort === undefined) assumptions.push({ row: 'excPort', thing: { kind: 'daemon' }, how: 'written as 0' });
     lines.push({ kind: 'evtchn-dev', fd, port: excPort ?? 0 });
@@ -149,7 +147,7 @@ export function textDumpOfState(
   const isRing = ({ link }: ConnectionState) => link.kind === 'ring';
   const ordered = [...state.connections.filter(isRing), ...state.connections.filter((conn) => !isRing(conn))];
   for (const { link, watches } of ordered) {
-    lines.push(link.kind === 'ring' ? domLine(link, dialect, assumptions) : { kind: 'socket', fd: link.fd });
+    lines.push(link.kind === 'ring' ? domLine(link, layout, assumptions) : { kind: 'socket', fd: link.fd });
     const id = link.kind === 'ring' ? link.domid : -link.fd;
     for (const { path, token } of watches) lines.push({ kind: 'watch', id, path, token });
   }
@@ -157,13 +155,13 @@ export function textDumpOfState(
   return { dump: { lines }, assumptions };
 }
 
-function domLine(link: RingLink, dialect: TextDialect, assumptions: Assumption[]): DumpFields {
+function domLine(link: RingLink, layout: TextLayout, assumptions: Assumption[]): DumpFields {
   const { domid, mfn, guestPort, port } = link;
   const thing = { kind: 'connection', connection: connectionName(link) } as const;
   if (mfn === undefined && domid !== 0) assumptions.push({ row: 'mfn', thing, how: 'written as 0' });
   if (guestPort === undefined) assumptions.push({ row: 'port', thing, how: "the guest's is written as 0" });
   const line = { kind: 'dom', domid, mfn: mfn ?? 0n, remotePort: guestPort ?? 0 } as const;
-  return dialect === 'Ox-c' && port !== undefined ? { ...line, localPort: port } : line;
+  return layout.lines.dom?.fields.includes('localPort?') && port !== undefined ? { ...line, localPort: port } : line;
 }
 
 /** Special nodes are children of the root, at the place that their names give them. */

@@ -1,5 +1,5 @@
 import type { Fields } from '../schema.ts';
-import { kebab, type Piece, runsOf } from './segments.ts';
+import { kebab, labelOf, type Piece, runsOf } from './segments.ts';
 
 const PER_ROW = 8;
 /** Characters to an octet, its left border counted; more where a name is longer than its cell. */
@@ -48,7 +48,7 @@ function rowsOf(pieces: readonly Piece[]): Row[] {
     for (let done = 0; done < bytes; ) {
       const from = (at + done) % PER_ROW;
       const octets = Math.min(PER_ROW - from, bytes - done);
-      cells.push({ label: done === 0 ? kebab(name) : `(${kebab(name)})`, from, octets });
+      cells.push({ label: done === 0 ? labelOf(name, field) : `(${labelOf(name, field)})`, from, octets });
       if (from + octets === PER_ROW) flush();
       done += octets;
     }
@@ -62,13 +62,15 @@ function openLabel(name: string, field: Piece['field']): string {
     case 'align':
       return `padding to a multiple of ${field.to} (0 to ${field.to - 1} octets)`;
     case 'list':
-      return `${kebab(name)} (${kebab(field.count)} entries)`;
+      return `${labelOf(name, field)} (${kebab(field.count)} entries)`;
     case 'table':
-      return `${kebab(name)} (values, then names)`;
+      return field.called ?? `${kebab(name)} (values, then names)`;
     case 'optional':
-      return field.align > 1 ? `padding to a multiple of ${field.align}, then ${kebab(name)}` : kebab(name);
+      return field.align > 1
+        ? `padding to a multiple of ${field.align}, then ${labelOf(name, field)}`
+        : labelOf(name, field);
     default:
-      return kebab(name);
+      return labelOf(name, field);
   }
 }
 

@@ -1,9 +1,10 @@
 import { type AnyRecord, type Format, type Framing, knobsOf, pick, recordsOf, type Stage } from '../format.ts';
-import { DEFAULT_KNOBS, type Knobs } from '../knobs.ts';
+import { KNOBS, type Knobs } from '../knobs.ts';
 import type { Rule } from '../rules.ts';
 import { describe, type Field, type FieldDescription, type Fields } from '../schema.ts';
+import { usefulKnobs } from '../useful-knobs.ts';
 import { diagram } from './diagram.ts';
-import { kebab } from './segments.ts';
+import { kebab, labelOf } from './segments.ts';
 
 /** The specification page of a format, in Markdown: header, framing, every record with its picture and fields, rules. */
 export function docOf(format: Format, given: Partial<Knobs> = {}): string {
@@ -15,6 +16,7 @@ export function docOf(format: Format, given: Partial<Knobs> = {}): string {
     sentence(format.note),
     `Source: ${format.source}. Status: ${STATUS[format.status]}.`,
     format.generation === undefined ? '' : `Speaks generation ${format.generation}.`,
+    ...(format.about ?? []),
     ...headerPart(format),
     ...(framing === undefined ? [] : framingPart(framing, format, records, knobs)),
     ...orderPart(format, records),
@@ -57,7 +59,13 @@ function headerPart(format: Format): string[] {
     format.versions.length === 0
       ? ''
       : `Versions read: ${format.versions.toSorted((a, b) => a - b).join(', ')}; written unless told otherwise: ${format.versions[0]}.`;
-  return ['## Header', picture(layout.fields), fieldTable(layout), order, versions];
+  const isBig = Object.values(layout.fields).every((field) => field.what !== 'int' || field.order === 'big');
+  const fixed = isBig ? 'Its own fields are big endian, whatever it announces.' : '';
+  const gate =
+    format.versions.length < 2
+      ? ''
+      : 'What names no version belongs to all of them. What is of version 2 and up belongs to that and later ones: in an earlier one it is written as zero, and ignored when read.';
+  return ['## Header', picture(layout.fields), fieldTable(layout), fixed, order, versions, gate];
 }
 
 const RECORD_HEADER = {
@@ -79,7 +87,7 @@ function framingPart(framing: Framing, format: Format, records: readonly AnyReco
     case 'typed':
       return [
         '## Records',
-        'Records follow the header directly, and one another.',
+        'Records follow the header directly, and one another. What another record depends on comes before it.',
         picture(RECORD_HEADER),
         `\`len\` counts the octets of \`body\`${knobs.lenIncludesPad ? ' with the padding behind it: that is how daemons write it. The document does not count the padding; a reader that advances by 8 and `len` rounded up to a multiple of 8 understands both' : '; the padding is extra'}. Padding is written as zero${knobs.nonZeroPad === 'fatal' ? ' and must be zero' : ' and ignored when read'}.`,
         table,
@@ -114,6 +122,7 @@ function orderPart(format: Format, records: readonly AnyRecord[]): string[] {
     return of.join(', ') + which;
   };
   const stages = format.order.flatMap((stage) => stageText(stage) ?? []);
+  if (stages.length === 0) return [];
   return ['### Order', stages.map((text, i) => `${i + 1}. ${text}`).join('\n')];
 }
 
@@ -132,7 +141,9 @@ function recordPart(record: AnyRecord, format: Format): string[] {
   const rules = format.rules.filter((rule) => rule.of.includes(record.name)).map((rule) => `* ${ruleText(rule)}`);
   return [
     `## ${record.name} (${record.type})`,
-    sentence(record.note),
+    sentence(
+      record.note.replace(NAME, (word) => (word in record.fields ? `\`${labelOf(word, record.fields[word])}\`` : word)),
+    ),
     since,
     unwritten,
     ...body,
@@ -145,13 +156,13 @@ function recordPart(record: AnyRecord, format: Format): string[] {
 function innerPart(name: string, field: Field): string[] {
   if (field.what === 'list')
     return [
-      `An entry of \`${kebab(name)}\`:`,
+      `An entry of \`${labelOf(name, field)}\`:`,
       picture(field.of),
       fieldTable({ name, type: -1, fields: field.of, note: '' }),
     ];
   if (field.what !== 'variant') return [];
   return Object.entries(field.cases).flatMap(([kind, one]) => [
-    `\`${kebab(name)}\` when \`${kebab(field.on)}\` is ${one.tag} (${kind}):`,
+    `\`${labelOf(name, field)}\` when \`${kebab(field.on)}\` is ${one.tag} (${kind}):`,
     picture(one.fields),
     fieldTable({ name: kind, type: -1, fields: one.fields, note: '' }),
   ]);
@@ -161,9 +172,14 @@ function fieldTable(layout: Pick<AnyRecord, 'name' | 'type' | 'fields' | 'note'>
   const rows = describe(layout).fields.filter(({ path }) => !path.includes('.') && !path.includes('['));
   const lines = rows.map(
     (row) =>
-      `| \`${kebab(row.path)}\` | ${row.offset ?? ''} | ${row.type.replaceAll('|', '\\|').replace(NAME, kebab)} | ${meaning(row, layout.fields)} |`,
+      `| \`${labelOf(row.path, layout.fields[row.path])}\` | ${row.offset ?? ''} | ${typeOf(row, layout.fields)} | ${meaning(row, layout.fields)} |`,
   );
   return ['| Field | Offset | Type | Description |', '|---|---|---|---|', ...lines].join('\n');
+}
+
+function typeOf({ type }: FieldDescription, fields: Fields): string {
+  if (type.startsWith('"')) return type;
+  return type.replaceAll('|', '\\|').replace(NAME, (word) => labelOf(word, fields[word]));
 }
 
 /** Words that may be names of fields: `outRespLen`, not `zero`. */
@@ -174,7 +190,7 @@ function meaning(row: FieldDescription, fields: Fields): string {
   const tells = row.describes === undefined ? '' : tellsText(row.describes, fields);
   const since = field?.since === undefined ? '' : `Version ${field.since} and up; zero before.`;
   const rest = field?.what === 'reserved' || field?.what === 'align' ? 'Written as zero.' : '';
-  const noted = row.note.replace(NAME, (word) => (word in fields ? `\`${kebab(word)}\`` : word));
+  const noted = row.note.replace(NAME, (word) => (word in fields ? `\`${labelOf(word, fields[word])}\`` : word));
   return [noted, tells, since, row.note === '' ? rest : '']
     .filter((one) => one !== '')
     .map(sentence)
@@ -183,14 +199,14 @@ function meaning(row: FieldDescription, fields: Fields): string {
 
 function tellsText(described: string, fields: Fields): string {
   const field = fields[described];
-  const name = `\`${kebab(described)}\``;
+  const name = `\`${labelOf(described, field)}\``;
   switch (field?.what) {
     case 'list':
       return `Number of entries of ${name}.`;
     case 'variant':
       return `${Object.entries(field.cases)
         .map(([kind, one]) => `${one.tag}: ${kind}`)
-        .join(', ')}.`;
+        .join(', ')}; all others reserved.`;
     case 'cstring':
       return `Length of ${name} in octets, the NUL ${field.uncounted === true ? 'not counted' : 'included'}.`;
     case 'octets':
@@ -218,14 +234,20 @@ function rulesPart(rules: readonly Rule[], records: readonly AnyRecord[]): strin
 }
 
 function knobsPart(format: Format, knobs: Knobs): string[] {
-  const names = Object.keys(DEFAULT_KNOBS) as (keyof Knobs)[];
-  const rows = names.map((name) => {
+  const rows = usefulKnobs(format).map((name) => {
     const reads = format.reads?.[name];
-    return `| \`${name}\` | ${String(knobs[name])} | ${reads === undefined ? '' : String(reads)} |`;
+    const others = KNOBS[name].values.filter((value) => value !== knobs[name]);
+    const cells = [`\`${name}\``, knobs[name], reads ?? '', others.join(', '), KNOBS[name].meaning];
+    return `| ${cells.join(' | ')} |`;
   });
+  if (rows.length === 0) return [];
   return [
     '## Choices',
-    'Where the sources leave a hole, or a daemon differs from the document.',
-    ['| choice | as written | its own reader, where different |', '|---|---|---|', ...rows].join('\n'),
+    'Where the sources leave a hole, or a daemon differs from the document: `--knob name=value` of the commands takes another.',
+    [
+      '| choice | as written | its own reader, where different | other values | what it is about |',
+      '|---|---|---|---|---|',
+      ...rows,
+    ].join('\n'),
   ];
 }

@@ -33,6 +33,11 @@ export function runsOf(fields: Fields): readonly Run[] {
   return runs.filter(({ pieces }) => pieces.length > 0);
 }
 
+/** A field as the document calls it. */
+export function labelOf(name: string, field: Field | undefined): string {
+  return field?.called ?? kebab(name);
+}
+
 /** `permCount` as the documents spell it: `perm-count`. */
 export function kebab(name: string): string {
   return name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);

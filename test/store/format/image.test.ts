@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest';
+import { c416, c422 } from '../../../store/format/dialects/daemons.ts';
 import {
   decodeHeader,
   decodeImage,
   encodeImage,
   ImageWriter,
-  inDialectOrder,
+  inFormatOrder,
   RecordReader,
   readRecords,
   type StateRecord,
@@ -345,7 +346,7 @@ describe('vectors', () => {
       'END',
     ]);
     expect(records[2]).toMatchObject({ uniqueId: 0x1122334455667788n });
-    expect(inDialectOrder(records, v2)).toEqual(records);
+    expect(inFormatOrder(c422, records)).toEqual(records);
   });
 
   it('the built-in quotas of 4.22', () => {
@@ -400,7 +401,7 @@ describe('recorded streams', () => {
 
   it.each(streams)('$name is in the order of its dialect', ({ name, bytes }) => {
     const { records } = unwrap(decodeImage(bytes));
-    expect(inDialectOrder(records, name.startsWith('c-4.17') ? v1 : v2)).toEqual(records);
+    expect(inFormatOrder(name.startsWith('c-4.17') ? c416 : c422, records)).toEqual(records);
   });
 
   it('a record of 4.22 that 4.16 does not know stays as it was', () => {
@@ -501,7 +502,7 @@ describe('order', () => {
       { kind: 'GLOBAL_DATA', socketFd: 1, evtchnFd: 2 },
     ];
     const [last, domain, root, special, conn, global] = records;
-    expect(inDialectOrder(records, v1)).toEqual([global, conn, special, root, domain, last]);
-    expect(inDialectOrder(records, v2)).toEqual([global, conn, root, special, domain, last]);
+    expect(inFormatOrder(c416, records)).toEqual([global, conn, special, root, domain, last]);
+    expect(inFormatOrder(c422, records)).toEqual([global, conn, root, special, domain, last]);
   });
 });

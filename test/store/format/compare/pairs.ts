@@ -1,6 +1,9 @@
-import type { CompareRuleId, Verdict } from '../../../../store/format/compare/index.ts';
+import type { Comparable, CompareRuleId, Verdict } from '../../../../store/format/compare/index.ts';
 import { record } from '../../../../store/format/compile.ts';
 import { type AnyRecord, extend, type Format, type HeaderRule, type Stage } from '../../../../store/format/format.ts';
+import { g1 } from '../../../../store/format/generations/g1.ts';
+import { g41 } from '../../../../store/format/generations/g4-1.ts';
+import { oxA, oxB, oxC, type TextLayout } from '../../../../store/format/model/text-layout.ts';
 import type { Rule } from '../../../../store/format/rules.ts';
 import {
   align,
@@ -493,3 +496,41 @@ function astray(more: Partial<Format>): Partial<Format> {
 function gated(strictVersionGate: boolean): Partial<Format> {
   return { versions: [2, 1], records: [END, PLAIN, { ...OTHER, since: 2 } as AnyRecord], reads: { strictVersionGate } };
 }
+
+/** Two texts, or a text and records, that differ in one thing. */
+export interface TextRow extends Omit<Row, 'old' | 'fresh'> {
+  readonly old: Comparable;
+  readonly fresh: Comparable;
+}
+
+/** A dialect with other lines. */
+function withLines(lines: TextLayout['lines']): TextLayout {
+  return { ...oxB, lines };
+}
+const WITHOUT_SOCKETS: TextLayout = {
+  ...withLines(Object.fromEntries(Object.entries(oxB.lines).filter(([kind]) => kind !== 'socket'))),
+  carriage: { ...oxB.carriage, marks: { ...oxB.carriage.marks, sockets: '-' } },
+};
+/** As Ox-c has it, without the tolerance for what may come behind. */
+const LONG_DOM: TextLayout = {
+  ...withLines({ ...oxB.lines, dom: { fields: ['domid', 'mfn', 'remotePort', 'localPort?'] } }),
+  carriage: { ...oxB.carriage, marks: { ...oxB.carriage.marks, port: 'both' } },
+};
+const ENDLESS_DOM = withLines({ ...oxB.lines, dom: { fields: ['domid', 'mfn', 'remotePort'], more: true } });
+const ORDERED: TextLayout = {
+  ...oxB,
+  carriage: { ...oxB.carriage, marks: { ...oxB.carriage.marks, siblingOrder: 'p1' } },
+};
+
+export const TEXT_ROWS: readonly TextRow[] = [
+  { rule: 'text-became-records', old: oxC, fresh: g41, oldReadsNew: 'refused', newReadsOld: 'refused' },
+  { rule: 'records-became-text', old: g1, fresh: oxA, oldReadsNew: 'refused', newReadsOld: 'refused' },
+  { rule: 'line-added', old: WITHOUT_SOCKETS, fresh: oxB, oldReadsNew: 'lost', newReadsOld: 'same' },
+  { rule: 'line-removed', old: oxB, fresh: WITHOUT_SOCKETS, oldReadsNew: 'same', newReadsOld: 'lost' },
+  { rule: 'line-field-added', old: oxB, fresh: LONG_DOM, oldReadsNew: 'lost', newReadsOld: 'same' },
+  { rule: 'line-field-removed', old: LONG_DOM, fresh: oxB, oldReadsNew: 'same', newReadsOld: 'lost' },
+  { rule: 'further-fields-ignored', old: oxB, fresh: ENDLESS_DOM, oldReadsNew: 'lost', newReadsOld: 'same' },
+  { rule: 'further-fields-refused', old: ENDLESS_DOM, fresh: oxB, oldReadsNew: 'same', newReadsOld: 'lost' },
+  { rule: 'sibling-order-kept', old: oxB, fresh: ORDERED, oldReadsNew: 'lost', newReadsOld: 'lost' },
+  { rule: 'sibling-order-lost', old: ORDERED, fresh: oxB, oldReadsNew: 'lost', newReadsOld: 'lost' },
+];

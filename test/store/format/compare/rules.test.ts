@@ -8,7 +8,7 @@ import {
 } from '../../../../store/format/compare/index.ts';
 import { hexLines } from '../../../../store/format/compare/text.ts';
 import { ALLOWED } from './allowed.ts';
-import { ROWS } from './pairs.ts';
+import { ROWS, TEXT_ROWS } from './pairs.ts';
 
 describe('the rules about changes', () => {
   it('are at least forty, each with a sentence', () => {
@@ -18,11 +18,13 @@ describe('the rules about changes', () => {
   });
 
   it('have a pair of formats each', () => {
-    expect([...new Set(ROWS.map(({ rule }) => rule))].sort()).toEqual(Object.keys(COMPARE_RULES).sort());
+    expect([...new Set([...ROWS, ...TEXT_ROWS].map(({ rule }) => rule))].sort()).toEqual(
+      Object.keys(COMPARE_RULES).sort(),
+    );
   });
 });
 
-describe.each(ROWS)('$rule', ({ rule, old, fresh, oldReadsNew, newReadsOld }) => {
+describe.each([...ROWS, ...TEXT_ROWS])('$rule', ({ rule, old, fresh, oldReadsNew, newReadsOld }) => {
   const { findings } = compareFormats(old, fresh);
 
   it('is all that is found', () => {

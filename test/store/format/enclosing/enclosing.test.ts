@@ -185,7 +185,7 @@ describe.skipIf(!hasVerifier)("Xen's own verifier", () => {
     const answers = verify([hvmGuest(), empty, withImage(empty, image)].map((one) => ok(encodeLibxl(one))));
     expect(answers).toEqual(['ok', 'ok', 'StreamError Unrecognised record type 7']);
     expect(checkLibxl(withImage(empty, image))).toEqual([
-      { layer: 'libxl', record: 1, reason: 'type 7 is in no released format' },
+      { layer: 'libxl', record: 1, reason: 'a state image is in no released format' },
     ]);
   });
 

@@ -12,6 +12,7 @@ import {
   textDumpRows,
 } from '../../../../store/format/model/text-dump.ts';
 import { textFormat } from '../../../../store/format/model/text-format.ts';
+import { oxA, oxB, oxC } from '../../../../store/format/model/text-layout.ts';
 import { stateOfTextDump, textDumpOfState } from '../../../../store/format/model/text-model.ts';
 import { everything, idle, o } from './everything.ts';
 
@@ -50,7 +51,7 @@ describe("oxenstored's dump", () => {
     const { state, warnings } = stateOfTextDump(decoded.value.dump);
     expect(warnings).toEqual([]);
     expect(reduceState(state, carriageOf('Ox-c')).losses).toEqual([]);
-    expect(encodeTextDump(textDumpOfState(state, 'Ox-c').dump)).toEqual(octets);
+    expect(encodeTextDump(textDumpOfState(state, oxC).dump)).toEqual(octets);
   });
 
   it('says what the daemon knows', () => {
@@ -90,18 +91,18 @@ describe("oxenstored's dump", () => {
       listeners: { rw: 4 },
       evtchn: { fd: 7, excPort: 3 },
     });
-    expect(encodeTextDump(textDumpOfState(state, 'Ox-c').dump)).toEqual(o(EXAMPLE));
+    expect(encodeTextDump(textDumpOfState(state, oxC).dump)).toEqual(o(EXAMPLE));
   });
 
   it.each([
-    ['Ox-a', ['dom,0,0,1', 'dom,5,1044476,1', 'watch,5,646576696365,746f6b', 'store,2f,6e30,']],
-    ['Ox-b', ['global,4', 'dom,0,0,1', 'dom,5,1044476,1', 'watch,5,646576696365,746f6b', 'socket,9']],
-    ['Ox-c', ['global,4', 'evtchn-dev,7,3', 'dom,0,0,1,2', 'dom,5,1044476,1,42', 'watch,5,646576696365,746f6b']],
-  ] as const)('is written as %s has it', (dialect, lines) => {
+    [oxA, ['dom,0,0,1', 'dom,5,1044476,1', 'watch,5,646576696365,746f6b', 'store,2f,6e30,']],
+    [oxB, ['global,4', 'dom,0,0,1', 'dom,5,1044476,1', 'watch,5,646576696365,746f6b', 'socket,9']],
+    [oxC, ['global,4', 'evtchn-dev,7,3', 'dom,0,0,1,2', 'dom,5,1044476,1,42', 'watch,5,646576696365,746f6b']],
+  ])('is written as each dialect has it (#%#)', (layout, lines) => {
     const decoded = decodeTextDump(o(EXAMPLE));
     if (!decoded.ok) throw new Error(formatFailure(decoded.failure));
-    const { state } = reduceState(stateOfTextDump(decoded.value.dump).state, carriageOf(dialect));
-    const { dump } = textDumpOfState(state, dialect);
+    const { state } = reduceState(stateOfTextDump(decoded.value.dump).state, layout.carriage);
+    const { dump } = textDumpOfState(state, layout);
     expect(
       String.fromCharCode(...encodeTextDump(dump))
         .split('\n')
@@ -195,14 +196,14 @@ describe("oxenstored's dump", () => {
       },
       carriageOf('Ox-c'),
     );
-    const { dump, assumptions } = textDumpOfState(state, 'Ox-c');
+    const { dump, assumptions } = textDumpOfState(state, oxC);
     expect(assumptions.map(assumptionText)).toEqual([
       'daemon: port of VIRQ_DOM_EXC not known: written as 0',
       "domain 0: event channel port not known: the guest's is written as 0",
       'domain 5: ring frame number not known: written as 0',
       "domain 5: event channel port not known: the guest's is written as 0",
     ]);
-    const back = textFormat('Ox-c').read(encodeTextDump(dump));
+    const back = textFormat(oxC).read(encodeTextDump(dump));
     expect(back.ok && diffStates(state, back.value.state)).toEqual([]);
   });
 });

@@ -1,15 +1,17 @@
 import { spawnSync } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
+import { enclosingFormats } from '../../../../store/format/enclosing/formats.ts';
 import { type AnyRecord, knobsOf, recordsOf } from '../../../../store/format/format.ts';
 import { allFormats, formatNamed } from '../../../../store/format/formats.ts';
 import { headerOf } from '../../../../store/format/paper/c-header.ts';
 import { diagram } from '../../../../store/format/paper/diagram.ts';
 import { docOf } from '../../../../store/format/paper/doc.ts';
-import { kebab } from '../../../../store/format/paper/segments.ts';
+import { labelOf } from '../../../../store/format/paper/segments.ts';
 import { align, cstring, octets, reserved, u8, u16, u32, u64 } from '../../../../store/format/schema.ts';
+import { usefulKnobs } from '../../../../store/format/useful-knobs.ts';
 import { has } from '../../../support/needs.ts';
 
-const formats = allFormats().map((format) => [format.name, format] as const);
+const formats = [...allFormats(), ...enclosingFormats].map((format) => [format.name, format] as const);
 
 describe('a diagram', () => {
   it('has eight octets a row, and any number after three dots', () => {
@@ -59,7 +61,7 @@ describe.each(formats)('the page of %s', (_name, format) => {
     for (const { rule, of } of format.rules)
       if (recordsOf(format, knobsOf(format)).some(({ name }) => of.includes(name)))
         expect(page).toContain(`\`${rule}\``);
-    for (const knob of Object.keys(knobsOf(format))) expect(page).toContain(`| \`${knob}\` |`);
+    for (const knob of usefulKnobs(format)) expect(page).toContain(`| \`${knob}\` |`);
   });
 
   it('has pictures whose lines are as wide as their borders', () => {
@@ -74,10 +76,10 @@ describe.each(formats)('the page of %s', (_name, format) => {
 
 function fieldNames(fields: AnyRecord['fields']): string[] {
   return Object.entries(fields).flatMap(([name, field]) => {
-    if (field.what === 'list') return [kebab(name), ...fieldNames(field.of)];
+    if (field.what === 'list') return [labelOf(name, field), ...fieldNames(field.of)];
     if (field.what === 'variant')
-      return [kebab(name), ...Object.values(field.cases).flatMap((one) => fieldNames(one.fields))];
-    return [kebab(name)];
+      return [labelOf(name, field), ...Object.values(field.cases).flatMap((one) => fieldNames(one.fields))];
+    return [labelOf(name, field)];
   });
 }
 
@@ -90,14 +92,42 @@ describe('the page of version 2', () => {
       '0x00000008 | WATCH_DATA_EXTENDED (version 2 and up)',
       'The last record is END.',
       'Length of `wpath` in octets, the NUL included.',
-      '0: ring, 1: socket.',
+      '0: ring, 1: socket; all others reserved.',
       'SET_TARGET peer, or DOMID_INVALID 0x7ff4.',
       'pad(8), u64 if fields bit 0 and conn is ring',
       'Levels below the watched path; 0xffff = unlimited.',
       '0 = unlimited.',
       '`parent-first`',
+      'Its own fields are big endian, whatever it announces.',
+      'Versions read: 1, 2',
+      'in an earlier one it is written as zero, and ignored when read',
+      'What another record depends on comes before it.',
+      'An image has at least this one.',
+      'Live update only',
+      'in a migration only that of the migrated domain',
+      'has the answer in its output',
+      "entry 1 of the domain's grant table",
+      'each watch has one of the two',
+      'The parent of a committed node is known',
+      'A node that a transaction has deleted has no access, no permissions and no value.',
+      'The first entry names the owner.',
+      'Bit 0: stale',
+      'First the defaults of each domain, then what holds for all together.',
+      'one that the reader does not know has no effect there, and may be kept',
+      'The word at offset 2064 of the ring page',
+      'docs/designs/non-cooperative-migration.md',
+      'docs/misc/xenstore.txt',
     ])
       expect(page).toContain(fact);
+  });
+
+  it('has the names that the document has', () => {
+    const page = docOf(formatNamed('v2')!);
+    // Names of fields in docs/designs/xenstore-migration.md at 60649eafb52f; data is drawn as its two parts here.
+    const names =
+      'ident version flags rw-socket-fd evtchn-fd conn-id conn-type fields conn-spec in-data-len out-resp-len out-data-len unique-id domid tdomid evtchn socket-fd wpath-len token-len wpath token depth tx-id path-len value-len access perm-count perm path value n-dom-quota n-glob-quota domain-id n-quota features';
+    for (const name of names.split(' ')) expect(page).toContain(`| \`${name}\` |`);
+    expect(page.match(/\| `quota-val, quota-names` \|/g)).toHaveLength(2);
   });
 });
 
