@@ -30,6 +30,8 @@ export class Recorder {
   readonly #policy: History['transactionPolicy'];
   readonly #compat: History['compat'];
   readonly #hostile = new Set<number>();
+  /** During a live update: epochs, by domid, whose ports went with the old daemon. Bound again, they go on. */
+  #between: Map<number, number> | undefined;
 
   constructor(
     machine: Machine,
@@ -119,6 +121,8 @@ export class Recorder {
         this.#port(event);
         return;
       case 'mark':
+        if (event.what === 'dump') this.#between = new Map();
+        else if (event.what === 'up' || event.what === 'failed') this.#between = undefined;
         if (event.what === 'dump' || event.what === 'up' || event.what === 'failed')
           this.#add({ kind: 'liveUpdate', n: event.n, what: event.what, imageBytes: Number(event.detail) || 0 });
         else if (event.what === 'error-word' && this.#rings.get(event.n)?.isHostile === true) this.#begin(event.n);
@@ -132,6 +136,11 @@ export class Recorder {
   #port(event: TraceEvent & { kind: 'port' }): void {
     if (event.domid !== this.#storeDomid) return;
     if (event.what === 'bind') {
+      const again = this.#between?.get(event.remoteDomid);
+      if (again !== undefined) {
+        this.#ports.set(event.port, again);
+        return;
+      }
       const conn = this.#begin(event.remoteDomid);
       if (conn !== undefined) this.#ports.set(event.port, conn);
     } else if (event.what === 'close') {
@@ -139,6 +148,10 @@ export class Recorder {
       if (conn === undefined) return;
       this.#ports.delete(event.port);
       const epoch = this.#epochs[conn] as Epoch;
+      if (this.#between !== undefined) {
+        this.#between.set(epoch.domid, conn); // that nobody binds it again is no excuse
+        return;
+      }
       if (this.#rings.get(epoch.domid)?.conn === conn) this.#rings.delete(epoch.domid);
       this.#add({ kind: 'detach', conn });
     }
