@@ -16,6 +16,7 @@ import { octetsOf, textOf } from './octets.ts';
 import { parentOf } from './path.ts';
 import { PersistentMap } from './persistent-map.ts';
 import { type Restored, Restoring } from './restore.ts';
+import { makeSpecialNodes } from './special.ts';
 import type { DaemonState, StoreOptions } from './state.ts';
 import type { Access, Transaction } from './transaction.ts';
 import { type Node, ownerOf } from './tree.ts';
@@ -104,6 +105,7 @@ export function restorePortable(
     if (failed !== undefined) return { ok: false, reason: failed };
   }
   const state = restoring.finish();
+  makeSpecialNodes(state); // in files that cannot name them
   restoreTargets(state, portable);
   restoreFlags(state, portable);
   if (restoreGenerations(state, portable))

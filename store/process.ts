@@ -182,20 +182,30 @@ export class XenstoredProcess {
       yield before.nodes * NODE_NS + Math.floor(imageBytes / OCTETS_PER_NS);
       const [image = NO_OCTETS] = images;
       const told = format === undefined ? undefined : stateOfFiles(images, dumped.domids, format);
+      const sockets = streamsOf(old);
       const restored =
         told !== undefined
           ? told.ok
-            ? restorePortable(told.state, this.#host, this.#store, streamsOf(old))
+            ? restorePortable(told.state, this.#host, this.#store, sockets)
             : told
           : execute !== undefined && session !== undefined
             ? { ok: false as const, reason: execute(image, session.file, session.commandLine) }
-            : restoreState(image, this.#host, this.#store, streamsOf(old));
+            : restoreState(image, this.#host, this.#store, sockets);
       if (restored.ok) {
-        yield EXEC_NS + before.nodes * NODE_NS;
         this.told = told?.ok ? told.state : undefined;
-        this.#retire(old);
-        this.#daemon = new Xenstored(restored.state, this.#host, this.#options.listener);
-        this.#takeOver(restored.state);
+        let { state } = restored;
+        if (this.told !== undefined) {
+          // The first was to see that the files are good. The successor reads them when it has started: domains may be others.
+          this.#retire(old);
+          yield EXEC_NS + before.nodes * NODE_NS;
+          const again = restorePortable(this.told, this.#host, this.#store, sockets);
+          if (again.ok) state = again.state;
+        } else {
+          yield EXEC_NS + before.nodes * NODE_NS;
+          this.#retire(old);
+        }
+        this.#daemon = new Xenstored(state, this.#host, this.#options.listener);
+        this.#takeOver(state);
         trace.mark('xenstored', 'up', n, String(imageBytes));
         const pauseNs = this.#machine.nowNs - atNs;
         this.updates.push({ ...before, outcome: 'ok', reason, imageBytes, ...lost, pauseNs });

@@ -1,6 +1,6 @@
 import { LAB_FORMATS } from '../../store/format/model/index.ts';
-import { measure, wrongCells } from '../matrix/measure.ts';
-import { matrixPage, surpriseText } from '../matrix/page.ts';
+import { measure } from '../matrix/measure.ts';
+import { matrixPage, surpriseLines } from '../matrix/page.ts';
 import { tell, writeOctets } from './image/io.ts';
 import { namedFormat } from './image/named.ts';
 
@@ -18,9 +18,6 @@ export async function matrixCommand({ format: names, out, json }: MatrixOptions)
   const page = matrixPage(columns);
   process.stdout.write(json ? `${JSON.stringify({ formats: columns })}\n` : page);
   if (out !== undefined) writeOctets(out, new TextEncoder().encode(page));
-  const wrong = columns.flatMap((column) => [
-    ...(column.failure === undefined ? [] : [`${column.format}: ${column.failure}`]),
-    ...wrongCells(column).map((cell) => surpriseText(column.format, cell)),
-  ]);
+  const wrong = columns.flatMap(surpriseLines);
   return wrong.length === 0 ? 0 : tell(wrong);
 }
