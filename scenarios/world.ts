@@ -63,8 +63,12 @@ export class World {
   readonly dom0: Guest;
   readonly store: XenstoredProcess;
   readonly guests: Guest[] = [];
+  /** The format whose files the next live update goes through; undefined: the daemon's own images. */
+  lab: ProcessOptions['format'];
 
   constructor(options: WorldOptions) {
+    const world = this;
+    this.lab = options.lab;
     this.machine = new Machine({ seed: options.seed, jitter: options.jitter });
     this.watch =
       options.checkEverySteps === undefined ? undefined : new MachineWatch(this.machine, options.checkEverySteps);
@@ -87,7 +91,9 @@ export class World {
       limitsWrites: options.limitsWrites ?? true,
       eventsExpire: options.eventsExpire ?? true,
       ...(options.passImage === undefined ? {} : { passImage: options.passImage }),
-      format: options.lab,
+      get format() {
+        return world.lab;
+      },
     });
     this.dom0 = this.#guest(os, { domain, ring, port: port.value }, LINUX_HABITS);
   }

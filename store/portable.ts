@@ -1,4 +1,5 @@
 import type { Connection } from './connection.ts';
+import { SERVER_FEATURES_OFFERED } from './domains.ts';
 import { type ProcessNumbers, putRecords, type Requester } from './dump.ts';
 import { v2 } from './format/index.ts';
 import { recordsOfState, stateOfRecords } from './format/model/image-model.ts';
@@ -95,7 +96,12 @@ export function restorePortable(
   sockets: ReadonlyMap<number, Stream>,
 ): Restored {
   const restoring = new Restoring(host, options, sockets);
-  const { records } = recordsOfState(portable, { specialsFirst: false, ports: ['port'], hasMfn: false });
+  // What a file does not say of a domain is not zero: it has what every domain is offered.
+  const domains = portable.domains.map((one) => ({ ...one, features: one.features ?? SERVER_FEATURES_OFFERED }));
+  const { records } = recordsOfState(
+    { ...portable, domains },
+    { specialsFirst: false, ports: ['port'], hasMfn: false },
+  );
   for (const loose of records) {
     const record = loose as object as StateRecord;
     const path = record.kind === 'NODE_DATA' ? textOf(record.path) : '';

@@ -77,7 +77,7 @@ export function machine(host: LabHost, things: Things): void {
   // Broken indexes: the store will not look at this ring again, not even when they are mended.
   const prod = bad.ring.load32(REQ_PROD);
   bad.ring.store32(REQ_PROD, (prod + 5000) >>> 0, true);
-  bad.send('READ', '');
+  world.machine.send(bad.domain, bad.port);
   host.settle();
   bad.ring.store32(REQ_PROD, prod, true);
   host.settle();
@@ -110,10 +110,14 @@ export function machine(host: LabHost, things: Things): void {
   things.note('excPort', 'its number', told?.evtchn.excPort !== undefined, 'successor');
   things.note('mfn', 'of domain 6', linkOf(6)?.mfn === BigInt(idle.ring.gfn), 'successor');
   const introduced = (domid: number) => host.tool('IS_DOMAIN_INTRODUCED', strings(String(domid)));
-  things.note('uniqueId', 'another domain with the same number is told apart', isRecycled && introduced(9) === 'F');
+  const isToldApart = isRecycled && introduced(9) === 'F' && introduced(6) === 'T';
+  things.note('uniqueId', 'another domain with the same number is told apart', isToldApart);
   things.note('flags', 'released', introduced(12) === 'T');
-  things.note('flags', 'ignored', isDeaf(bad));
-  things.note('flags', 'shut down, and reported', reports.length === reported);
+  things.note('flags', 'ignored', introduced(10) === 'T' && isDeaf(bad));
+  const isSilent = reports.length === reported;
+  world.machine.destroy(halted.domain);
+  host.settle();
+  things.note('flags', 'shut down, and reported', isSilent && reports.length > reported);
   things.note('port', 'a ring whose page does not tell it goes on', quiet.ask('READ', strings('/tool')) !== 'no reply');
 }
 

@@ -1,7 +1,9 @@
 import { STATE_ROW_NAMES, STATE_ROWS, type StateRow } from '../../store/format/model/index.ts';
+import { FAMILIES, type Family } from '../invariants/index.ts';
 import type { Extent } from './extent.ts';
 import { type Cell, type Column, wrongCells } from './measure.ts';
 import type { Witness } from './things.ts';
+import { type Forecast, isAsPredicted, isFamilyAsPredicted, SEEN_BY, type Trial } from './verdict.ts';
 
 const SIGNS: Readonly<Record<Extent, string>> = { full: 'y', part: 'p', none: '-' };
 
@@ -15,10 +17,54 @@ Images are of version 2 where a format has two; transactions' reads are listed w
 `;
 
 /** The page as Markdown: the table, what it is seen by, what the marks mean, and what differs. */
-export function matrixPage(columns: readonly Column[]): string {
-  return [INTRODUCTION, table(columns), evidence(columns), notes(columns), surprises(columns)]
+export function matrixPage(columns: readonly Column[], trials: readonly Trial[]): string {
+  return [
+    INTRODUCTION,
+    table(columns),
+    evidence(columns),
+    notes(columns),
+    trialSection(trials),
+    surprises(columns, trials),
+  ]
     .filter((part) => part !== '')
     .join('\n');
+}
+
+const TRIALS = `## What the checkers catch
+
+The headline scenario is live-updated through each format in mid-traffic, with two seeds or more, guests asking for watches with a depth in any case. Its checkers know nothing of formats. A cell says which families the losses were predicted to break, and which broke: \`x\` broken, \`-\` held, \`~\` one or the other, by what the traffic happens to be; \`!\` the two differ.
+`;
+
+function trialSection(trials: readonly Trial[]): string {
+  const sign = (families: readonly Family[], family: Family) => (families.includes(family) ? 'x' : '-');
+  const forecast = ({ sure, possible }: Forecast, family: Family) =>
+    possible.includes(family) ? '~' : sign(sure, family);
+  const rows = trials.map((trial) =>
+    tableLine([
+      trial.format,
+      ...FAMILIES.map((family) => {
+        const cell = `${forecast(trial.predicted, family)} ${sign(trial.observed, family)}`;
+        return isFamilyAsPredicted(trial, family) ? cell : `${cell} !`;
+      }),
+      String(trial.seeds),
+    ]),
+  );
+  const unseen = STATE_ROW_NAMES.flatMap((row) => {
+    const why = SEEN_BY[row];
+    return typeof why === 'string' ? [`- ${STATE_ROWS[row]}: ${why}\n`] : [];
+  });
+  const head = ['format', ...FAMILIES, 'seeds'];
+  const lines = [tableLine(head), tableLine(head.map(() => '---')), ...rows];
+  return `${TRIALS}\n${lines.join('')}\nLosses that this scenario does not notice:\n\n${unseen.join('')}`;
+}
+
+/** A line for a family that broke unforeseen, or did not break. */
+export function trialLines(trial: Trial): string[] {
+  if (isAsPredicted(trial)) return [];
+  const named = (families: readonly Family[]) => (families.length === 0 ? 'none' : families.join(', '));
+  return [
+    `${trial.format}: checkers: predicted ${named(trial.predicted.sure)}; broken ${named(trial.observed)} with ${trial.seeds} seeds`,
+  ];
 }
 
 export function tableLine(cells: readonly string[]): string {
@@ -76,8 +122,8 @@ function notes(columns: readonly Column[]): string {
   return lines.length === 0 ? '' : `## Notes\n\n${lines.join('')}`;
 }
 
-function surprises(columns: readonly Column[]): string {
-  const lines = columns.flatMap((column) => surpriseLines(column).map((line) => `- ${line}\n`));
+function surprises(columns: readonly Column[], trials: readonly Trial[]): string {
+  const lines = [...columns.flatMap(surpriseLines), ...trials.flatMap(trialLines)].map((line) => `- ${line}\n`);
   return lines.length === 0 ? '' : `## Predictions that did not hold\n\n${lines.join('')}`;
 }
 
