@@ -35,7 +35,7 @@ export interface Column {
 /** Live-update running stores through a format, row by row, beside what its carriage predicts. */
 export function measure(given: LabFormat): Column {
   // Where reads can be listed without saying that they are reads, they are: that is what the format can do.
-  const format: StateFormat = { ...given, choices: { ...given.choices, txReads: 'include' } };
+  const format = guarded({ ...given, choices: { ...given.choices, txReads: 'include' } });
   const { carriage, name } = format;
   const { things, failures } = observe(format, STATE_ROW_NAMES);
   const cells = STATE_ROW_NAMES.map((row): Cell => {
@@ -69,14 +69,18 @@ const FULL: Partial<Record<StateRow, Mark>> = { port: 'both', listeners: 'rw+ro'
 
 /**
  * The same format, with nothing of the row kept out of its files: whatever its carriage says, what the octets can hold comes
- * through. A writer may not know what to do with that: then there is no file.
+ * through.
  */
 export function granting(format: StateFormat, row: StateRow): StateFormat {
   const marks = { ...format.carriage.marks, [row]: FULL[row] ?? 'y' };
   const traits: Partial<Carriage> = row === 'outputBoundary' ? { outputOnBoundary: false } : {};
+  return { ...format, carriage: { ...format.carriage, ...traits, marks } };
+}
+
+/** A writer does not know what to do with things that its carriage should not grant: then there is no file. */
+function guarded(format: StateFormat): StateFormat {
   return {
     ...format,
-    carriage: { ...format.carriage, ...traits, marks },
     write(state, options) {
       try {
         return format.write(state, options);

@@ -90,15 +90,16 @@ describe('the matrix', () => {
 const LIES: Readonly<Record<string, { readonly denied: StateRow; readonly claimed: StateRow }>> = {
   nodes: { denied: 'staleAcl', claimed: 'generation' },
   watches: { denied: 'watchDepth', claimed: 'watchDepth' },
-  transactions: { denied: 'txDeletes', claimed: 'txBase' },
+  transactions: { denied: 'txDeletes', claimed: 'txWrites' },
   traffic: { denied: 'input', claimed: 'outputBoundary' },
   connections: { denied: 'target', claimed: 'sockets' },
   machine: { denied: 'uniqueId', claimed: 'mfn' },
-  limits: { denied: 'domainQuotas', claimed: 'features' },
+  limits: { denied: 'features', claimed: 'domainQuotas' },
 };
 /** A format that lacks what is claimed for the group. */
 const LACKING: Readonly<Record<string, string>> = {
   watches: 'G3.2',
+  transactions: 'G1',
   traffic: 'G3.0',
   connections: 'G2',
   limits: 'G3.2',
@@ -171,10 +172,9 @@ describe('the checkers of the headline scenario', () => {
   it.each(STATE_ROW_NAMES.filter((row) => typeof SEEN_BY[row] === 'string' && row !== 'ringWords'))(
     'do not notice the loss of %s alone',
     (row) => {
-      expect(tryFormat(claiming(handingOn(), { [row]: '-' }))).toMatchObject({
-        predicted: { sure: [] },
-        observed: [],
-      });
+      const format = claiming(handingOn(), { [row]: '-' });
+      expect(predictBroken(format.carriage)).toEqual({ sure: [], possible: [] });
+      expect(brokenIn(format, '1')).toEqual([]);
     },
   );
 
