@@ -57,7 +57,7 @@ export class Driver {
   readonly #connections = new Map<string, Connection>();
   /** Domains that this script made, with their rings: introduced again, they go on with the same page. */
   readonly #domains = new Map<number, { readonly domain: Domain; readonly link: RingEnd }>();
-  readonly #hidden: Connection;
+  #hidden: Connection;
   readonly #txNames = new Map<string, number>();
   #reqId = OWN_REQ_ID_FROM;
   #actions = 0;
@@ -302,8 +302,16 @@ export class Driver {
     const armed = this.#control('-f', STORE_BINARY);
     if (armed !== 'OK') return armed;
     const flags = compat === '4.17' ? (version === '1' ? [] : ['-v', version]) : ['-v', version];
+    const { updates } = this.#world.store;
+    const before = updates.length;
     const answer = this.#control('-s', ...flags);
     if (answer === 'OK') return undefined;
+    if (updates[before]?.outcome === 'ok') {
+      // The format has lost the answer, or the connection.
+      this.#hidden = this.#connection('', new SocketEnd(this.#world.listener.connect()));
+      this.#settle();
+      return undefined;
+    }
     this.#control('-a');
     return answer;
   }
