@@ -37,6 +37,8 @@ describe('live updates through files of a format', () => {
   });
 
   it('the report counts the losses of each update', () => {
-    expect(textReport(through('G4.1'), { colour: false })).toMatch(/^ {2}#2 lost: node generation \d+, port of VIRQ_DOM_EXC 1/m);
+    expect(textReport(through('G4.1'), { colour: false })).toMatch(
+      /^ {2}#2 lost: node generation \d+, port of VIRQ_DOM_EXC 1/m,
+    );
   });
 });

@@ -190,7 +190,7 @@ describe('the checkers of the headline scenario', () => {
 });
 
 describe('xenarium matrix', () => {
-  it('writes the page in docs/', { timeout: 300_000 }, () => {
+  it('writes the page in docs/', { timeout: 600_000 }, () => {
     const file = join(dir, 'matrix.md');
     const { code, out, err } = xenarium('matrix', '--out', file);
     expect({ code, err }).toEqual({ code: 0, err: '' });
@@ -198,7 +198,7 @@ describe('xenarium matrix', () => {
     expect(out).toBe(readFileSync(join(import.meta.dirname, '../../docs/matrix.md'), 'utf8'));
   });
 
-  it('takes single formats, for people and programs', () => {
+  it('takes single formats, for people and programs', { timeout: 300_000 }, () => {
     const two = ['G4.1', 'Ox-c'].map(named);
     expect(xenarium('matrix', '--format', 'v2', '--format', 'Ox-c').out).toBe(
       matrixPage(two.map(measure), two.map(tryFormat)),
