@@ -15,7 +15,7 @@ const WITHHELD: readonly {
     why: 'the octets could hold it; the daemon waits until no transaction is open',
   },
   {
-    // Source: tools/xenstored/core.c, read_state_connection.
+    // Source: tools/xenstored/domain.c, read_state_connection.
     rows: ['target'],
     formats: C_DAEMONS,
     why: 'the octets hold it; the reader looks for the connection of the target at once',
@@ -39,7 +39,7 @@ const WITHHELD: readonly {
     why: 'the octets could hold it; the daemon drops names that it does not know',
   },
   {
-    // Source: tools/ocaml/xenstored/store.ml, dump_stdout and traversal.
+    // Source: tools/ocaml/xenstored/store.ml, dump_fct.
     rows: ['siblingOrder'],
     formats: ['Ox-b', 'Ox-c'],
     why: 'the lines could be in any order; the daemon writes children in descending order',
