@@ -196,8 +196,10 @@ export class XenstoredProcess {
         let { state } = restored;
         if (this.told !== undefined) {
           // The first was to see that the files are good. The successor reads them when it has started: domains may be others.
+          trace.mark('xenstored', 'exec', n);
           this.#retire(old);
           yield EXEC_NS + before.nodes * NODE_NS;
+          trace.mark('xenstored', 'started', n);
           const again = restorePortable(this.told, this.#host, this.#store, sockets);
           if (again.ok) state = again.state;
         } else {
