@@ -41,6 +41,10 @@ export class Recorder {
   readonly #policy: History['transactionPolicy'];
   readonly #compat: History['compat'];
   readonly #hostile = new Set<number>();
+  /** Epochs, by domid, whose ports went with the old daemon in a live update. Bound again, they go on. */
+  readonly #between = new Map<number, number>();
+  /** The old daemon ends: what is closed now is not given up. */
+  #isEnding = false;
 
   constructor(
     machine: Machine,
@@ -155,6 +159,9 @@ export class Recorder {
         this.#port(event);
         return;
       case 'mark':
+        if (event.what === 'exec') this.#isEnding = true;
+        else if (event.what === 'started') this.#isEnding = false;
+        else if (event.what === 'up') this.#settle();
         if (event.what === 'dump' || event.what === 'up' || event.what === 'failed')
           this.#add({ kind: 'liveUpdate', n: event.n, what: event.what, imageBytes: Number(event.detail) || 0 });
         else if (event.what === 'error-word' && this.#rings.get(event.n)?.isHostile === true) this.#begin(event.n);
@@ -168,6 +175,12 @@ export class Recorder {
   #port(event: TraceEvent & { kind: 'port' }): void {
     if (event.domid !== this.#storeDomid || !this.#isStoresDoing()) return;
     if (event.what === 'bind') {
+      const again = this.#between.get(event.remoteDomid);
+      if (again !== undefined && this.#isThere(this.#epochs[again] as Epoch)) {
+        this.#between.delete(event.remoteDomid);
+        this.#ports.set(event.port, again);
+        return;
+      }
       const conn = this.#begin(event.remoteDomid);
       if (conn !== undefined) this.#ports.set(event.port, conn);
     } else if (event.what === 'close') {
@@ -175,8 +188,8 @@ export class Recorder {
       if (conn === undefined) return;
       this.#ports.delete(event.port);
       const epoch = this.#epochs[conn] as Epoch;
-      if (this.#rings.get(epoch.domid)?.conn === conn) this.#rings.delete(epoch.domid);
-      this.#add({ kind: 'detach', conn });
+      if (this.#isEnding) this.#between.set(epoch.domid, conn);
+      else this.#detach(conn, epoch);
     }
   }
 
@@ -184,6 +197,25 @@ export class Recorder {
   #isStoresDoing(): boolean {
     const { running } = this.#machine.scheduler;
     return running === undefined || running.name.endsWith('/xenstored');
+  }
+
+  #detach(conn: number, { domid }: Epoch): void {
+    if (this.#rings.get(domid)?.conn === conn) this.#rings.delete(domid);
+    this.#add({ kind: 'detach', conn });
+  }
+
+  /** The successor runs. That it has not bound a port again is no excuse, unless the domain is gone. */
+  #settle(): void {
+    for (const conn of this.#between.values()) {
+      const epoch = this.#epochs[conn] as Epoch;
+      if (!this.#isThere(epoch)) this.#detach(conn, epoch);
+    }
+    this.#between.clear();
+  }
+
+  /** The very domain, not another with its number. */
+  #isThere({ domid, uniqueId }: Epoch): boolean {
+    return this.#machine.domain(domid)?.uniqueId === uniqueId;
   }
 
   /** A new epoch of the domain's ring; `undefined`: no such domain. */

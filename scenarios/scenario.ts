@@ -30,6 +30,10 @@ export interface RunRequest {
   /** Updates go through the neutral state and files of this format; left out: through the daemon's own images. */
   readonly lab?: StateFormat | undefined;
   readonly settings: Readonly<Record<string, Setting>>;
+  /** Guests ask for watches with a depth although the format does not carry it; left out: only where it does. */
+  readonly asksForDepth?: boolean;
+  /** Virtual time after which a run that has not ended is stuck; left out: long enough for any run. */
+  readonly horizonNs?: number;
   /** Called once, before the first step, with the faults that are planned; not in a run without any. */
   readonly planned?: (faults: readonly PlannedFault[]) => void;
   /** Called with each line of the trace, if one is wanted. */

@@ -106,8 +106,12 @@ export class World {
   readonly stubdom: Guest | undefined;
   /** Programs of dom0 that have a connection to the store open. */
   #programs: XsProgram[] = [];
+  /** The format whose files the next live update goes through; undefined: the daemon's own images. */
+  lab: ProcessOptions['format'];
 
   constructor(options: WorldOptions) {
+    const world = this;
+    this.lab = options.lab;
     this.machine = new Machine({ seed: options.seed, jitter: options.jitter });
     this.listener = new Listener(9, this.machine.trace);
     this.watch =
@@ -134,7 +138,9 @@ export class World {
       limitsWrites: options.limitsWrites ?? true,
       eventsExpire: options.eventsExpire ?? true,
       ...(options.passImage === undefined ? {} : { passImage: options.passImage }),
-      format: options.lab,
+      get format() {
+        return world.lab;
+      },
     });
     this.dom0 = this.#guest(os, { domain, ring, port }, LINUX_HABITS);
     if (own !== undefined)

@@ -163,6 +163,11 @@ export class Listener {
     return client;
   }
 
+  /** The server closes it and opens it anew under the same name: who waits is turned away. */
+  reopen(): void {
+    for (const server of this.#waiting.splice(0)) server.close();
+  }
+
   get waiting(): number {
     return this.#waiting.length;
   }

@@ -27,6 +27,10 @@ const LETTERS = ['n', 'r', 'w', 'b'] as const;
 export interface ProcessNumbers {
   readonly listenerFd: number;
   readonly evtchnFd: number;
+  /** The port that VIRQ_DOM_EXC is bound to. */
+  readonly excPort?: number | undefined;
+  /** The guest's end of the daemon's port. */
+  readonly remotePortOf?: (port: number) => number | undefined;
 }
 
 /** The connection that asked for the update, and its request: its answer travels in the image. */

@@ -17,6 +17,8 @@ export type HostResult<T> = { readonly ok: true; readonly value: T } | { readonl
 
 /** A guest's xenstore ring page, mapped read-write through its grant reference 1. */
 export interface RingPage {
+  /** Number of the guest's frame, where it is known. */
+  readonly gfn?: number;
   /** All 4096 octets of the frame; shared with the guest, so everything in it can change at any time. */
   readonly bytes: Uint8Array;
   /** One single-copy atomic load of a 32-bit word at a 4-aligned offset; unsigned. */

@@ -1,15 +1,23 @@
 import type { Connection } from './connection.ts';
+import { SERVER_FEATURES_OFFERED } from './domains.ts';
 import { type ProcessNumbers, putRecords, type Requester } from './dump.ts';
 import { v2 } from './format/index.ts';
 import { recordsOfState, stateOfRecords } from './format/model/image-model.ts';
 import type { LooseRecord } from './format/model/loose.ts';
-import type { ConnectionState, DaemonState as PortableState, TransactionState } from './format/model/state.ts';
+import type {
+  ConnectionState,
+  DomainFlags,
+  DaemonState as PortableState,
+  RingLink,
+  TransactionState,
+} from './format/model/state.ts';
 import type { StateRecord } from './format/records.ts';
 import type { Host, Stream } from './host.ts';
 import { octetsOf, textOf } from './octets.ts';
 import { parentOf } from './path.ts';
 import { PersistentMap } from './persistent-map.ts';
 import { type Restored, Restoring } from './restore.ts';
+import { makeSpecialNodes } from './special.ts';
 import type { DaemonState, StoreOptions } from './state.ts';
 import type { Access, Transaction } from './transaction.ts';
 import { type Node, ownerOf } from './tree.ts';
@@ -35,8 +43,31 @@ export function portableOf(
     ...known,
     nodes: known.nodes.map(counted),
     specials: known.specials.map(counted),
-    connections: known.connections.map((conn, i) => withBases(conn, conns[i] as Connection)),
+    connections: known.connections.map((conn, i) => {
+      const own = conns[i] as Connection;
+      return withRing(withBases(conn, own), own, numbers);
+    }),
+    evtchn: { ...known.evtchn, ...(numbers.excPort === undefined ? {} : { excPort: numbers.excPort }) },
   };
+}
+
+/** What the daemon knows of a ring beside what its image says: the guest's end, the frame, how it stands with the domain. */
+function withRing(known: ConnectionState, conn: Connection, { remotePortOf }: ProcessNumbers): ConnectionState {
+  if (known.link.kind !== 'ring' || conn.link.kind !== 'ring') return known;
+  const { port, page } = conn.link;
+  const guestPort = port === 0 ? undefined : remotePortOf?.(port);
+  const flags: DomainFlags = {
+    ...(conn.record?.isDetached ? { released: true } : {}),
+    ...(conn.isIgnored ? { ignored: true } : {}),
+    ...(conn.record?.isShutdown ? { shutdown: true } : {}),
+  };
+  const link: RingLink = {
+    ...known.link,
+    ...(guestPort === undefined ? {} : { guestPort }),
+    ...(page?.gfn === undefined ? {} : { mfn: BigInt(page.gfn) }),
+    ...(Object.keys(flags).length === 0 ? {} : { flags }),
+  };
+  return { ...known, link };
 }
 
 function withBases(known: ConnectionState, conn: Connection): ConnectionState {
@@ -65,7 +96,12 @@ export function restorePortable(
   sockets: ReadonlyMap<number, Stream>,
 ): Restored {
   const restoring = new Restoring(host, options, sockets);
-  const { records } = recordsOfState(portable, { specialsFirst: false, ports: ['port'], hasMfn: false });
+  // What a file does not say of a domain is not zero: it has what every domain is offered.
+  const domains = portable.domains.map((one) => ({ ...one, features: one.features ?? SERVER_FEATURES_OFFERED }));
+  const { records } = recordsOfState(
+    { ...portable, domains },
+    { specialsFirst: false, ports: ['port'], hasMfn: false },
+  );
   for (const loose of records) {
     const record = loose as object as StateRecord;
     const path = record.kind === 'NODE_DATA' ? textOf(record.path) : '';
@@ -75,12 +111,39 @@ export function restorePortable(
     if (failed !== undefined) return { ok: false, reason: failed };
   }
   const state = restoring.finish();
+  makeSpecialNodes(state); // in files that cannot name them
+  restoreTargets(state, portable);
+  restoreFlags(state, portable);
   if (restoreGenerations(state, portable))
     for (const [i, { transactions }] of portable.connections.entries()) {
       const conn = restoring.connection(i + 1);
       for (const tx of transactions) if (conn !== undefined) restoreBases(state, conn, tx);
     }
   return { ok: true, state };
+}
+
+/** Unlike the daemon's own reader, targets whose connection comes later in the file, too. */
+function restoreTargets(state: DaemonState, { connections }: PortableState): void {
+  for (const { link } of connections) {
+    if (link.kind !== 'ring' || link.target === undefined) continue;
+    const [conn, target] = [state.ringOf(link.domid), state.ringOf(link.target)];
+    if (conn !== undefined) conn.target = target;
+  }
+}
+
+/** A domain that is kept although it is gone is kept by those whose target it is. */
+function restoreFlags(state: DaemonState, { connections }: PortableState): void {
+  for (const { link } of connections) {
+    const conn = link.kind === 'ring' ? state.ringOf(link.domid) : undefined;
+    if (link.kind !== 'ring' || conn === undefined) continue;
+    const { released, ignored, shutdown } = link.flags ?? {};
+    if (ignored) conn.isIgnored = true;
+    if (conn.record === undefined) continue;
+    if (shutdown) conn.record.isShutdown = true;
+    if (!released) continue;
+    conn.record.isDetached = true;
+    for (const other of [...state.connections]) if (other.target === conn) state.domains.tie(other, conn);
+  }
 }
 
 /** @returns whether all are known; otherwise the store counts anew, as every node got its own. */

@@ -1,6 +1,7 @@
 import {
   type Actor,
   type Domain,
+  EVTCHN_PORT,
   type Listener,
   type Machine,
   REQ_CONS,
@@ -9,7 +10,7 @@ import {
   type Task,
   used,
 } from '../sim/index.ts';
-import type { CompatName } from './compat.ts';
+import { type CompatName, compat as compatOf } from './compat.ts';
 import type { Connection } from './connection.ts';
 import { dumpState, type Requester } from './dump.ts';
 import { type Dialect, formatFailure, v1, v2 } from './format/index.ts';
@@ -18,9 +19,9 @@ import { type StateFormat, writeState } from './format/model/convert.ts';
 import { lossText } from './format/model/losses.ts';
 import { mergeShares } from './format/model/split.ts';
 import type { DaemonState as PortableState } from './format/model/state.ts';
-import type { Stream } from './host.ts';
+import type { RingPage, Stream } from './host.ts';
 import { portableOf, restorePortable } from './portable.ts';
-import { type Restored, restoreState } from './restore.ts';
+import { restoreState } from './restore.ts';
 import { type Files, SimHost } from './sim-host.ts';
 import { makeInitialStore } from './special.ts';
 import { DaemonState, DEFAULT_OPTIONS, type StoreOptions, type StorePolicy } from './state.ts';
@@ -99,6 +100,8 @@ export interface UpdateRecord {
 export class XenstoredProcess {
   readonly task: Task;
   readonly updates: UpdateRecord[] = [];
+  /** What the files of the last update through `format` told its successor. */
+  told: PortableState | undefined = undefined;
   /** Why the process could not start from its image; undefined: it runs. */
   readonly startFailure: string | undefined;
   readonly #machine: Machine;
@@ -170,7 +173,8 @@ export class XenstoredProcess {
     const atNs = this.#machine.nowNs;
     const { format, execute } = this.#options;
     const before = this.#census(old, n, format?.name ?? `v${dialect.version}`, atNs);
-    const dumped = format === undefined ? dumpImage(old, dialect, requester) : dumpFiles(old, format, requester);
+    const dumped =
+      format === undefined ? dumpImage(old, dialect, requester) : dumpFiles(old, format, this.#host, requester);
     const lost = { losses: dumped.ok ? dumped.losses : [], lossCounts: dumped.ok ? dumped.lossCounts : [] };
     let reason = dumped.ok ? '' : dumped.reason;
     let imageBytes = 0;
@@ -181,17 +185,33 @@ export class XenstoredProcess {
       for (const image of images) trace.digest.octets(image, 0, image.length);
       yield before.nodes * NODE_NS + Math.floor(imageBytes / OCTETS_PER_NS);
       const [image = NO_OCTETS] = images;
+      const told = format === undefined ? undefined : stateOfFiles(images, dumped.domids, format);
+      const sockets = streamsOf(old);
       const restored =
-        format !== undefined
-          ? this.#restoreFiles(images, dumped.domids, format, streamsOf(old))
+        told !== undefined
+          ? told.ok
+            ? restorePortable(told.state, this.#host, this.#store, sockets)
+            : told
           : execute !== undefined && session !== undefined
             ? { ok: false as const, reason: execute(image, session.file, session.commandLine) }
-            : restoreState(image, this.#host, this.#store, streamsOf(old));
+            : restoreState(image, this.#host, this.#store, sockets);
       if (restored.ok) {
-        yield EXEC_NS + before.nodes * NODE_NS;
-        this.#retire(old);
-        this.#daemon = new Xenstored(restored.state, this.#host, this.#options.listener);
-        this.#takeOver(restored.state);
+        this.told = told?.ok ? told.state : undefined;
+        let { state } = restored;
+        if (this.told !== undefined) {
+          // The first was to see that the files are good. The successor reads them when it has started: domains may be others.
+          trace.mark('xenstored', 'exec', n);
+          this.#retire(old);
+          yield EXEC_NS + before.nodes * NODE_NS;
+          trace.mark('xenstored', 'started', n);
+          const again = restorePortable(this.told, this.#host, this.#store, sockets);
+          if (again.ok) state = again.state;
+        } else {
+          yield EXEC_NS + before.nodes * NODE_NS;
+          this.#retire(old);
+        }
+        this.#daemon = new Xenstored(state, this.#host, this.#options.listener);
+        this.#takeOver(state);
         trace.mark('xenstored', 'up', n, String(imageBytes));
         const pauseNs = this.#machine.nowNs - atNs;
         this.updates.push({ ...before, outcome: 'ok', reason, imageBytes, ...lost, pauseNs });
@@ -212,35 +232,23 @@ export class XenstoredProcess {
     });
   }
 
-  /** The state that the files of a format say together. */
-  #restoreFiles(
-    images: readonly Uint8Array[],
-    domids: readonly (number | undefined)[],
-    format: StateFormat,
-    sockets: ReadonlyMap<number, Stream>,
-  ): Restored {
-    const shares: { readonly state: PortableState }[] = [];
-    for (const [i, image] of images.entries()) {
-      const domid = domids[i];
-      const read = format.read(image, domid === undefined ? {} : { domid });
-      if (!read.ok) return { ok: false, reason: formatFailure(read.failure) };
-      shares.push({ state: read.value.state });
-    }
-    const [first, ...others] = shares;
-    const whole = first !== undefined && others.length === 0 ? first.state : mergeShares(shares);
-    return restorePortable(whole, this.#host, this.#store, sockets);
-  }
-
   #requester(state: DaemonState): Requester | undefined {
     const conn = state.liveUpdate?.owner;
     const delayed = conn?.delayed.find((d) => d.kind === 'live-update');
     return conn === undefined || delayed === undefined ? undefined : { conn, message: delayed.message };
   }
 
-  /** exec(2): mappings and the VIRQ go, ports and sockets stay; the old instance's memory is emptied for good. */
+  /**
+   * exec(2): mappings and the VIRQ go, ports and sockets stay; the old instance's memory is emptied for good. A descriptor
+   * that nobody is told of is of no more use: with the event channel device go its ports, with the listening socket whoever
+   * waits there.
+   */
   #retire(old: DaemonState): void {
     this.#host.unbindDomainException();
     this.#host.dropMappings();
+    if (this.told !== undefined && this.told.evtchn.fd === undefined)
+      for (const { link } of old.connections) if (link.kind === 'ring') this.#host.unbindPort(link.port);
+    if (this.told !== undefined && this.told.listeners.rw === undefined) this.#options.listener?.reopen();
     old.scrap();
   }
 
@@ -249,9 +257,12 @@ export class XenstoredProcess {
     if (!this.#host.hasDomainException) this.#host.bindDomainException();
     for (const conn of state.connections) {
       if (conn.link.kind !== 'ring') continue;
-      if (conn.link.port !== 0) this.#host.adoptPort(conn.link.port);
+      const isHeldOpen = this.told === undefined || this.told.evtchn.fd !== undefined;
+      if (isHeldOpen && conn.link.port !== 0) this.#host.adoptPort(conn.link.port);
       const page = this.#host.mapRing(conn.domid, () => state.onTouched(conn));
       if (page.ok) conn.link.page = page.value;
+      if (!isHeldOpen || (this.told !== undefined && conn.link.port === 0))
+        conn.link.port = page.ok ? this.#bindAgain(conn.domid, page.value) : 0;
       if (!page.ok || conn.link.port === 0) {
         // The domain stays known, so that its end is still reported (XSR-17).
         state.forget(conn);
@@ -260,6 +271,20 @@ export class XenstoredProcess {
       }
     }
     state.domains.checkEvery();
+  }
+
+  /**
+   * Without the old daemon's port: bind to the guest's end, as told by the files, by dom0's kernel for its own ring
+   * (xsd_port), or by the ring page. @returns the port; 0: nobody tells, or it cannot be bound.
+   */
+  #bindAgain(domid: number, page: RingPage): number {
+    const { privDomid, compat } = this.#store;
+    const ring = this.told?.connections.find(({ link }) => link.kind === 'ring' && link.domid === domid)?.link;
+    const inPage = compatOf(compat).ringFeatures ? page.load32(EVTCHN_PORT) : 0;
+    const own = domid === privDomid ? this.#options.dom0Port : 0;
+    const guestPort = (ring?.kind === 'ring' ? ring.guestPort : undefined) ?? (own || inPage);
+    const port = guestPort === 0 ? undefined : this.#host.bindPort(domid, guestPort);
+    return port?.ok ? port.value : 0;
   }
 
   #census(
@@ -321,8 +346,13 @@ function dumpImage(state: DaemonState, dialect: Dialect, requester: Requester | 
   return dumped.ok ? { ok: true, images: [dumped.image], domids: [], losses: [], lossCounts: [] } : dumped;
 }
 
-function dumpFiles(state: DaemonState, format: StateFormat, requester: Requester | undefined): Dumped {
-  const written = writeState(portableOf(state, NUMBERS, requester), format, { onLoss: 'silent' });
+function dumpFiles(state: DaemonState, format: StateFormat, host: SimHost, requester: Requester | undefined): Dumped {
+  const numbers = {
+    ...NUMBERS,
+    excPort: host.domainExceptionPort,
+    remotePortOf: (port: number) => host.remotePortOf(port),
+  };
+  const written = writeState(portableOf(state, numbers, requester), format, { onLoss: 'silent' });
   if (!written.ok)
     return { ok: false, reason: written.failure === undefined ? 'not written' : formatFailure(written.failure) };
   const { files, losses } = written;
@@ -335,6 +365,23 @@ function dumpFiles(state: DaemonState, format: StateFormat, requester: Requester
     losses: losses.map(lossText),
     lossCounts: [...counts],
   };
+}
+
+/** The state that the files of a format say together. */
+function stateOfFiles(
+  images: readonly Uint8Array[],
+  domids: readonly (number | undefined)[],
+  format: StateFormat,
+): { readonly ok: true; readonly state: PortableState } | { readonly ok: false; readonly reason: string } {
+  const shares: { readonly state: PortableState }[] = [];
+  for (const [i, image] of images.entries()) {
+    const domid = domids[i];
+    const read = format.read(image, domid === undefined ? {} : { domid });
+    if (!read.ok) return { ok: false, reason: formatFailure(read.failure) };
+    shares.push({ state: read.value.state });
+  }
+  const [first, ...others] = shares;
+  return { ok: true, state: first !== undefined && others.length === 0 ? first.state : mergeShares(shares) };
 }
 
 function octetsInRing(conn: Connection): number {

@@ -92,6 +92,7 @@ export class SimHost implements Host {
     };
     frame.onOwnerStore = touched;
     const page: RingPage = {
+      gfn: frame.gfn,
       bytes: frame.bytes,
       load32: (offset) => frame.load32(offset),
       store32: (offset, value) => frame.store32(offset, value, false),
@@ -146,6 +147,17 @@ export class SimHost implements Host {
 
   get hasDomainException(): boolean {
     return this.#virqPort !== undefined;
+  }
+
+  /** The port that VIRQ_DOM_EXC is bound to. */
+  get domainExceptionPort(): Port | undefined {
+    return this.#virqPort;
+  }
+
+  /** The guest's end of a bound port. */
+  remotePortOf(port: Port): Port | undefined {
+    const channel = this.#domain.ports.get(port);
+    return channel?.state === 'interdomain' ? channel.remotePort : undefined;
   }
 
   /** One ready port, its event acknowledged and the port enabled again; `undefined`: none. */

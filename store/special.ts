@@ -10,28 +10,36 @@ export type SpecialName = (typeof SPECIAL_NODES)[number];
 
 /** The store at a fresh start (store.md 0.5). */
 export function makeInitialStore(state: DaemonState): void {
-  const { privDomid } = state.options;
-  const perms: readonly Perm[] = [{ rights: 0, domid: state.compat.specialNodes ? privDomid : 0, stale: false }];
-  const make = (path: string, children: readonly string[], entries = perms) => {
-    state.putNode({
-      path,
-      value: new Uint8Array(0),
-      perms: entries,
-      children,
-      childOctets: children.reduce((n, c) => n + c.length + 1, 0),
-    });
-    state.domains.countNodes((perms[0] as Perm).domid, 1);
-  };
-  make('/', ['tool']);
-  make('/tool', ['xenstored']);
-  make('/tool/xenstored', []);
-  if (!state.compat.specialNodes) {
-    for (const name of SPECIAL_NODES) state.specialPerms.set(name, perms);
-    return;
-  }
+  make(state, '/', ['tool']);
+  make(state, '/tool', ['xenstored']);
+  make(state, '/tool/xenstored', []);
+  makeSpecialNodes(state);
+}
+
+/** Those of the special nodes that are not there, with the entries of a fresh start. */
+export function makeSpecialNodes(state: DaemonState): void {
+  const perms = ownEntries(state);
   const any: Perm = { rights: READ, domid: DOMID_ANY, stale: false };
-  make(RELEASE_DOMAIN, [], state.compat.releaseForAny ? [...perms, any] : perms);
-  make(INTRODUCE_DOMAIN, []);
+  for (const name of SPECIAL_NODES) {
+    if (state.liveNode(name) !== undefined || state.specialPerms.has(name)) continue;
+    if (!state.compat.specialNodes) state.specialPerms.set(name, perms);
+    else make(state, name, [], name === RELEASE_DOMAIN && state.compat.releaseForAny ? [...perms, any] : perms);
+  }
+}
+
+function ownEntries({ compat, options }: DaemonState): readonly Perm[] {
+  return [{ rights: 0, domid: compat.specialNodes ? options.privDomid : 0, stale: false }];
+}
+
+function make(state: DaemonState, path: string, children: readonly string[], entries = ownEntries(state)): void {
+  state.putNode({
+    path,
+    value: new Uint8Array(0),
+    perms: entries,
+    children,
+    childOctets: children.reduce((n, c) => n + c.length + 1, 0),
+  });
+  state.domains.countNodes((entries[0] as Perm).domid, 1);
 }
 
 /**

@@ -80,7 +80,8 @@ function run(request: RunRequest): RunResult {
 
   // Where the image does not carry the depth of a watch, as in version 1, nobody asks for one.
   const hasDepth =
-    request.lab === undefined ? format !== 'v1' : extentOf(request.lab.carriage, 'watchDepth') !== 'none';
+    request.asksForDepth === true ||
+    (request.lab === undefined ? format !== 'v1' : extentOf(request.lab.carriage, 'watchDepth') !== 'none');
   const deep = (path: string) => (hasDepth ? { path, depth: 1 } : { path });
   let created = 0;
   /** Those who change something: the run is at rest when they have ended. */
@@ -193,7 +194,8 @@ function run(request: RunRequest): RunResult {
   );
 
   let horizon = SLICE_NS;
-  while (!finished && horizon <= HORIZON_NS && machine.scheduler.run(horizon)) horizon += SLICE_NS;
+  while (!finished && horizon <= (request.horizonNs ?? HORIZON_NS) && machine.scheduler.run(horizon))
+    horizon += SLICE_NS;
   if (finished) world.recorder?.snapshot(nodes);
   world.watch?.check();
 

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { Driver } from '../drive/drive.ts';
 import { parseScript } from '../drive/script.ts';
+import { labOf } from './lab-of.ts';
 
 interface DriveOptions {
   readonly compat: '4.22' | '4.17';
@@ -10,7 +11,7 @@ interface DriveOptions {
 }
 
 /** Run a traffic script; a line that is not understood ends it, after those before it were run and printed. */
-export function driveCommand(file: string, options: DriveOptions): number {
+export async function driveCommand(file: string, options: DriveOptions): Promise<number> {
   let script: string;
   try {
     script = readFileSync(file, 'utf8');
@@ -20,7 +21,8 @@ export function driveCommand(file: string, options: DriveOptions): number {
   }
   const { compat, seed } = options;
   const format = options.format ?? (compat === '4.17' ? 'v1' : 'v2');
-  const driver = new Driver({ compat, seed, liveUpdateEvery: options.liveUpdateEvery ?? 0, format });
+  const lab = await labOf(format);
+  const driver = new Driver({ compat, seed, liveUpdateEvery: options.liveUpdateEvery ?? 0, format, lab });
   for (const parsed of parseScript(script)) {
     if (!parsed.ok) {
       process.stderr.write(`xenarium: ${file}:${parsed.line}: ${parsed.reason}\n`);

@@ -41,16 +41,16 @@ export async function main(argv: readonly string[]): Promise<number> {
     .option('--set <key=value>', 'change a setting (repeatable)', collect, [])
     .option('--trace <file>', 'write every event as JSON Lines')
     .option('--json', 'one JSON object for programs')
-    .action(async (name, options) => done(await runCommand(name, options)));
+    .action(async (name, options) => done(await orUnusable(() => runCommand(name, options))));
   program
     .command('sweep')
     .description('run one scenario with many seeds')
     .argument('[scenario]', 'name of the scenario', SCENARIOS[0]?.name)
     .option('--seeds <a..b>', 'first and last seed', range, { from: 1, to: 200 })
-    .option('--format <name>', 'format of the live-update image', oneOf(['v1', 'v2']), 'v2')
+    .option('--format <name>', 'v1 or v2, or any other format or module: then updates go through its files', 'v2')
     .option('--set <key=value>', 'change a setting (repeatable)', collect, [])
     .option('--jobs <n>', 'threads (default: one for each core)', positive)
-    .action(async (name, options) => done(await sweepCommand(name, options)));
+    .action(async (name, options) => done(await orUnusable(() => sweepCommand(name, options))));
   program
     .command('serve')
     .description('serve the store on a unix socket; SIGTERM or SIGINT ends it')
@@ -70,13 +70,9 @@ export async function main(argv: readonly string[]): Promise<number> {
     .argument('<script>', 'a file of JSON Lines')
     .option('--compat <version>', 'whose behaviour', oneOf(['4.22', '4.17']), '4.22')
     .option('--live-update-every <k>', 'update silently after every k actions', positive)
-    .option(
-      '--format <name>',
-      'format of those updates (default: the newest that the version knows)',
-      oneOf(['v1', 'v2']),
-    )
+    .option('--format <name>', 'format of those updates, or a module (default: the newest that the version knows)')
     .option('--seed <n>', 'decimal digits', digits, '1')
-    .action((script, options) => done(driveCommand(script, options)));
+    .action(async (script, options) => done(await orUnusable(() => driveCommand(script, options))));
   program
     .command('conform')
     .description('compare the store with a real daemon on seeded scripts')

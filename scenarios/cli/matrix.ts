@@ -1,6 +1,9 @@
-import { LAB_FORMATS } from '../../store/format/model/index.ts';
-import { measure, wrongCells } from '../matrix/measure.ts';
-import { matrixPage, surpriseText } from '../matrix/page.ts';
+import { availableParallelism } from 'node:os';
+import { Worker } from 'node:worker_threads';
+import { LAB_FORMATS, type LabFormat } from '../../store/format/model/index.ts';
+import { type Column, measure } from '../matrix/measure.ts';
+import { matrixPage, surpriseLines, trialLines } from '../matrix/page.ts';
+import { type Trial, tryFormat } from '../matrix/verdict.ts';
 import { tell, writeOctets } from './image/io.ts';
 import { namedFormat } from './image/named.ts';
 
@@ -11,16 +14,55 @@ export interface MatrixOptions {
   readonly json?: boolean;
 }
 
+export interface Measured {
+  readonly column: Column;
+  readonly trial: Trial;
+}
+
+export function measureFormat(format: LabFormat): Measured {
+  return { column: measure(format), trial: tryFormat(format) };
+}
+
 /** Print what each format loses, and write it as a page. Exit 1: a prediction did not hold. */
-export async function matrixCommand({ format: names, out, json }: MatrixOptions): Promise<number> {
-  const formats = names.length === 0 ? LAB_FORMATS : await Promise.all(names.map(namedFormat));
-  const columns = formats.map((format) => measure(format));
-  const page = matrixPage(columns);
-  process.stdout.write(json ? `${JSON.stringify({ formats: columns })}\n` : page);
+export async function matrixCommand({ format: asked, out, json }: MatrixOptions): Promise<number> {
+  const names = asked.length === 0 ? LAB_FORMATS.map(({ name }) => name) : asked;
+  const formats = await Promise.all(names.map(namedFormat));
+  const jobs = Math.min(availableParallelism(), names.length);
+  const measured = jobs > 1 ? await measureTogether(names, jobs) : formats.map(measureFormat);
+  const columns = measured.map(({ column }) => column);
+  const trials = measured.map(({ trial }) => trial);
+  const page = matrixPage(columns, trials);
+  process.stdout.write(json ? `${JSON.stringify({ formats: columns, trials })}\n` : page);
   if (out !== undefined) writeOctets(out, new TextEncoder().encode(page));
-  const wrong = columns.flatMap((column) => [
-    ...(column.failure === undefined ? [] : [`${column.format}: ${column.failure}`]),
-    ...wrongCells(column).map((cell) => surpriseText(column.format, cell)),
-  ]);
+  const wrong = [...columns.flatMap(surpriseLines), ...trials.flatMap(trialLines)];
   return wrong.length === 0 ? 0 : tell(wrong);
+}
+
+/** On so many threads; what comes out is in the order of the names. Errors: rejects at a mistake of ours. */
+async function measureTogether(names: readonly string[], jobs: number): Promise<readonly Measured[]> {
+  const results: Measured[] = [];
+  const workers: Worker[] = [];
+  let given = 0;
+  let taken = 0;
+  try {
+    await new Promise<void>((resolve, reject) => {
+      for (let i = 0; i < jobs; i++) {
+        const worker = new Worker(new URL('./matrix-worker.js', import.meta.url));
+        workers.push(worker);
+        let current = given++;
+        worker.postMessage(names[current]);
+        worker.on('error', reject);
+        worker.on('message', (measured: Measured) => {
+          results[current] = measured;
+          if (++taken === names.length) resolve();
+          if (given >= names.length) return;
+          current = given++;
+          worker.postMessage(names[current]);
+        });
+      }
+    });
+  } finally {
+    await Promise.all(workers.map((worker) => worker.terminate()));
+  }
+  return results;
 }

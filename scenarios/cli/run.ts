@@ -1,12 +1,10 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import type { StateFormat } from '../../store/format/model/index.ts';
 import { SCENARIOS } from '../catalogue/index.ts';
 import { jsonReport } from '../report/json.ts';
 import { planText, textReport } from '../report/text.ts';
 import type { Scenario, Setting } from '../scenario.ts';
-import { Unusable } from './image/io.ts';
-import { namedFormat } from './image/named.ts';
+import { labOf } from './lab-of.ts';
 import { type SeedRange, sweep } from './sweep.ts';
 
 const EXIT_OF = { pass: 0, violation: 1, unknown: 3 } as const;
@@ -44,9 +42,7 @@ export async function runCommand(name: string, options: RunOptions): Promise<num
   const found = prepare(name, options.set);
   if (typeof found === 'string') return usage(found);
   const { scenario, settings } = found;
-  // The daemon has images of its own; G3.2 and G4.1, the same formats, go through the neutral state like all others.
-  const lab = options.format === 'v1' || options.format === 'v2' ? undefined : await labFormat(options.format);
-  if (typeof lab === 'string') return usage(lab);
+  const lab = await labOf(options.format);
   const trace = options.trace === undefined ? undefined : openTrace(options.trace);
   if (typeof trace === 'string') return usage(trace);
   const colour = process.stdout.isTTY === true && process.env.NO_COLOR === undefined;
@@ -64,15 +60,6 @@ export async function runCommand(name: string, options: RunOptions): Promise<num
   return EXIT_OF[result.outcome];
 }
 
-async function labFormat(name: string): Promise<StateFormat | string> {
-  try {
-    return await namedFormat(name);
-  } catch (error) {
-    if (error instanceof Unusable) return error.message;
-    throw error;
-  }
-}
-
 interface SweepOptions {
   readonly seeds: SeedRange;
   readonly format: string;
@@ -83,6 +70,7 @@ interface SweepOptions {
 export async function sweepCommand(name: string, options: SweepOptions): Promise<number> {
   const found = prepare(name, options.set);
   if (typeof found === 'string') return usage(found);
+  const lab = await labOf(options.format);
   const { from, to } = options.seeds;
   const count = to - from + 1;
   let done = 0;
@@ -90,7 +78,7 @@ export async function sweepCommand(name: string, options: SweepOptions): Promise
   let violations = 0;
   let unknowns = 0;
   const plan = { scenario: found.scenario.name, format: options.format, settings: found.settings };
-  await sweep(plan, options.seeds, options.jobs ?? availableParallelism(), (report) => {
+  await sweep(plan, lab, options.seeds, options.jobs ?? availableParallelism(), (report) => {
     done++;
     requests += report.requests;
     if (report.outcome === 'violation') violations++;

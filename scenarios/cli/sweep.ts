@@ -1,4 +1,5 @@
 import { Worker } from 'node:worker_threads';
+import type { StateFormat } from '../../store/format/model/index.ts';
 import { SCENARIOS } from '../catalogue/index.ts';
 import { replayLine } from '../report/text.ts';
 import type { RunResult, Setting } from '../scenario.ts';
@@ -6,6 +7,7 @@ import type { RunResult, Setting } from '../scenario.ts';
 /** What every seed of a sweep is run with; plain data, since it goes to other threads. */
 export interface SweepPlan {
   readonly scenario: string;
+  /** `v1`, `v2`, or the name or path of the format that updates go through. */
   readonly format: string;
   readonly settings: Readonly<Record<string, Setting>>;
 }
@@ -25,14 +27,14 @@ export interface SeedReport {
 }
 
 /** Run a range of seeds one after the other; the range ends early at a mistake of ours. */
-export function runSeeds(plan: SweepPlan, { from, to }: SeedRange): SeedReport[] {
+export function runSeeds(plan: SweepPlan, lab: StateFormat | undefined, { from, to }: SeedRange): SeedReport[] {
   const { format, settings } = plan;
   const scenario = SCENARIOS.find((s) => s.name === plan.scenario);
   if (scenario === undefined) throw new Error(`assertion: no scenario '${plan.scenario}'`);
   const reports: SeedReport[] = [];
   for (let seed = from; seed <= to; seed++) {
     try {
-      const result = scenario.run({ seed: String(seed), format, settings, checks: true });
+      const result = scenario.run({ seed: String(seed), format, lab, settings, checks: true });
       const { outcome, requests } = result;
       reports.push({ outcome, requests, detail: outcome === 'pass' ? '' : replayLine(result) });
     } catch (error) {
@@ -49,10 +51,11 @@ const PIECE_MAX = 8;
 
 /**
  * Run all seeds on `jobs` threads. Reports arrive at `each` in the order of the seeds, whichever thread is the first, so that
- * the output is the same for any number of threads. Errors: rejects at the first seed that ended in a mistake of ours.
+ * the output is the same for any number of threads. `lab` is the plan's format, if it is loaded. Errors: rejects at the first seed that ended in a mistake of ours.
  */
 export async function sweep(
   plan: SweepPlan,
+  lab: StateFormat | undefined,
   seeds: SeedRange,
   jobs: number,
   each: (report: SeedReport) => void,
@@ -71,7 +74,7 @@ export async function sweep(
     }
   };
   if (jobs === 1 || pieces === 1) {
-    for (let n = 0; n < pieces; n++) take(runSeeds(plan, rangeOf(n)));
+    for (let n = 0; n < pieces; n++) take(runSeeds(plan, lab, rangeOf(n)));
     return;
   }
   const workers: Worker[] = [];

@@ -1,5 +1,6 @@
 import { buildDomain, octets, strings, text, XS } from '../../guests/index.ts';
 import { type Domain, NO_JITTER } from '../../sim/index.ts';
+import { formatOf, type LabFormat } from '../../store/format/model/index.ts';
 import type { CompatName } from '../../store/index.ts';
 import { STORE_BINARY, World } from '../world.ts';
 import { type Link, RingEnd, SocketEnd } from './link.ts';
@@ -45,6 +46,8 @@ export interface DriveOptions {
   /** Name of the format of silent updates, after so many actions each; 0 = none. */
   readonly liveUpdateEvery: number;
   readonly format: string;
+  /** The format of that name, unless it is `v1` or `v2`. */
+  readonly lab?: LabFormat | undefined;
 }
 
 /** Runs traffic scripts in the simulator, one action at a time. */
@@ -54,7 +57,7 @@ export class Driver {
   readonly #connections = new Map<string, Connection>();
   /** Domains that this script made, with their rings: introduced again, they go on with the same page. */
   readonly #domains = new Map<number, { readonly domain: Domain; readonly link: RingEnd }>();
-  readonly #hidden: Connection;
+  #hidden: Connection;
   readonly #txNames = new Map<string, number>();
   #reqId = OWN_REQ_ID_FROM;
   #actions = 0;
@@ -290,13 +293,25 @@ export class Driver {
 
   /** CONTROL live-update over the hidden connection. @returns the reason, if it failed. */
   #liveUpdate(format: string): string | undefined {
-    const version = { v1: '1', v2: '2' }[format];
-    if (version === undefined) return `no format '${format}'`;
+    const { compat, lab } = this.#options;
+    const image = { v1: '1', v2: '2' }[format];
+    const through = image === undefined ? (format === this.#options.format ? lab : formatOf(format)) : undefined;
+    if (image === undefined && through === undefined) return `no format '${format}'`;
+    this.#world.lab = through;
+    const version = image ?? (compat === '4.17' ? '1' : '2');
     const armed = this.#control('-f', STORE_BINARY);
     if (armed !== 'OK') return armed;
-    const flags = this.#options.compat === '4.17' ? (version === '1' ? [] : ['-v', version]) : ['-v', version];
+    const flags = compat === '4.17' ? (version === '1' ? [] : ['-v', version]) : ['-v', version];
+    const { updates } = this.#world.store;
+    const before = updates.length;
     const answer = this.#control('-s', ...flags);
     if (answer === 'OK') return undefined;
+    if (updates[before]?.outcome === 'ok') {
+      // The format has lost the answer, or the connection.
+      this.#hidden = this.#connection('', new SocketEnd(this.#world.listener.connect()));
+      this.#settle();
+      return undefined;
+    }
     this.#control('-a');
     return answer;
   }

@@ -1,90 +1,93 @@
-import { formatFailure } from '../../store/format/index.ts';
 import {
-  type DaemonState,
-  extentOf,
+  type Carriage,
   type LabFormat,
-  MARKS,
   type Mark,
   STATE_ROW_NAMES,
+  type StateFormat,
   type StateRow,
-  writeState,
 } from '../../store/format/model/index.ts';
-import { populatedState } from './populated.ts';
-import { halfSentOf, thingsOf } from './things.ts';
-
-export type Extent = 'full' | 'part' | 'none';
+import { type Extent, extentOfThings, isMore } from './extent.ts';
+import { observe } from './observe.ts';
+import { predict } from './predict.ts';
+import type { Thing } from './things.ts';
+import { whyWithheld } from './withheld.ts';
 
 export interface Cell {
   readonly row: StateRow;
   readonly mark: Mark;
   readonly predicted: Extent;
-  /** Undefined: no file tells, since it is in guest memory. */
-  readonly observed: Extent | undefined;
-  /** Things that did not come back as they were, and things that came back and had not been there. */
-  readonly lost: readonly string[];
-  readonly added: readonly string[];
+  readonly observed: Extent;
+  /** What came through when nothing of the row was kept out of the files, if it was more. */
+  readonly possible: Extent | undefined;
+  readonly things: readonly Thing[];
+  readonly notes: readonly string[];
+  /** The prediction did not hold, or the octets hold more than was said and nobody knows why it is kept back. */
+  readonly isWrong: boolean;
 }
 
-/** The cells of one format, or why the files could not be written or read: then nothing is carried at all. */
+/** The cells of one format, and why updates failed: nothing of the rows that they were to show came through then. */
 export interface Column {
   readonly format: string;
   readonly cells: readonly Cell[];
-  readonly failure: string | undefined;
+  readonly failures: readonly string[];
 }
 
-/** Write a state in the format, read the files back, and compare row by row. Images are of version 2 where there are two. */
-export function measure(format: LabFormat, before: DaemonState = populatedState()): Column {
-  const passed = passThrough(format, before);
-  const halfSent = halfSentOf(before);
-  const had = thingsOf([before], halfSent);
-  const has = thingsOf(passed.states, halfSent);
+/** Live-update running stores through a format, row by row, beside what its carriage predicts. */
+export function measure(given: LabFormat): Column {
+  // Where reads can be listed without saying that they are reads, they are: that is what the format can do.
+  const format = guarded({ ...given, choices: { ...given.choices, txReads: 'include' } });
+  const { carriage, name } = format;
+  const { things, failures } = observe(format, STATE_ROW_NAMES);
   const cells = STATE_ROW_NAMES.map((row): Cell => {
-    const mark = format.carriage.marks[row];
-    const lost = [...had[row]].filter(([name, value]) => has[row].get(name) !== value).map(([name]) => name);
-    const added = [...has[row].keys()].filter((name) => !had[row].has(name));
-    const survivors = had[row].size - lost.length;
-    const whole = lost.length === 0 && added.length === 0;
-    const observed = mark === 'memory' ? undefined : whole ? 'full' : survivors > 0 ? 'part' : 'none';
-    return { row, mark, predicted: predictedExtent(format, row), observed, lost, added };
+    const mark = carriage.marks[row];
+    const { extent: predicted, note } = predict(carriage, row);
+    const own = things.filter((thing) => thing.row === row);
+    const observed = extentOfThings(own);
+    const generous = predicted === 'full' ? observed : extentOfThings(observe(granting(format, row), [row]).things);
+    const possible = isMore(generous, observed) ? generous : undefined;
+    const withheld = possible === undefined ? undefined : whyWithheld(name, row);
+    return {
+      row,
+      mark,
+      predicted,
+      observed,
+      possible,
+      things: own,
+      notes: [note, withheld ?? ''].filter((text) => text !== ''),
+      isWrong: observed !== predicted || (possible !== undefined && withheld === undefined),
+    };
   });
-  return { format: format.name, cells, failure: passed.failure };
+  return { format: name, cells, failures: failures.map(({ group, reason }) => `${group}: ${reason}`) };
 }
 
 /** Cells in which the prediction did not hold. */
 export function wrongCells({ cells }: Column): readonly Cell[] {
-  return cells.filter(({ predicted, observed }) => observed !== undefined && observed !== predicted);
+  return cells.filter(({ isWrong }) => isWrong);
 }
 
-function predictedExtent({ carriage }: LabFormat, row: StateRow): Extent {
-  return carriage.marks[row] === 'v2' ? 'full' : extentOf(carriage, row);
+const FULL: Partial<Record<StateRow, Mark>> = { port: 'both', listeners: 'rw+ro' };
+
+/**
+ * The same format, with nothing of the row kept out of its files: whatever its carriage says, what the octets can hold comes
+ * through.
+ */
+export function granting(format: StateFormat, row: StateRow): StateFormat {
+  const marks = { ...format.carriage.marks, [row]: FULL[row] ?? 'y' };
+  const traits: Partial<Carriage> = row === 'outputBoundary' ? { outputOnBoundary: false } : {};
+  return { ...format, carriage: { ...format.carriage, ...traits, marks } };
 }
 
-/** The rows that this state has nothing in: their cells would say nothing. */
-export function emptyRows(state: DaemonState): readonly StateRow[] {
-  const things = thingsOf([state], halfSentOf(state));
-  const isInFiles = (row: StateRow) => row !== 'ringWords';
-  return STATE_ROW_NAMES.filter((row) => isInFiles(row) && things[row].size === 0);
-}
-
-/** What a mark says beside its extent. */
-export function noteOf(mark: Mark): string {
-  return MARKS[mark].note;
-}
-
-function passThrough(
-  format: LabFormat,
-  state: DaemonState,
-): { readonly states: readonly DaemonState[]; readonly failure: string | undefined } {
-  const written = writeState(state, format, { onLoss: 'silent', txReads: 'include' });
-  if (!written.ok) {
-    const why = written.failure === undefined ? 'refused' : formatFailure(written.failure);
-    return { states: [], failure: `cannot be written: ${why}` };
-  }
-  const states: DaemonState[] = [];
-  for (const { octets, domid } of written.files) {
-    const read = format.read(octets, domid === undefined ? {} : { domid });
-    if (!read.ok) return { states: [], failure: `cannot be read back: ${formatFailure(read.failure)}` };
-    states.push(read.value.state);
-  }
-  return { states, failure: undefined };
+/** A writer does not know what to do with things that its carriage should not grant: then there is no file. */
+function guarded(format: StateFormat): StateFormat {
+  return {
+    ...format,
+    write(state, options) {
+      try {
+        return format.write(state, options);
+      } catch (error) {
+        const reason = error instanceof Error ? error.message : String(error);
+        return { ok: false, failure: { offset: 0, record: 0, name: '', path: '', reason } };
+      }
+    },
+  };
 }

@@ -8,7 +8,7 @@ import {
   type ScriptAction,
   type ScriptFate,
 } from '../../guests/libxl/index.ts';
-import { LIFE, steadyState } from '../../guests/monitors/index.ts';
+import { steadyState } from '../../guests/monitors/index.ts';
 import type { World } from '../world.ts';
 
 /** A script's own work beside its accesses of the store: `ip link`, `losetup`. */
@@ -70,5 +70,8 @@ export function startXenopsd(world: World): void {
     const link = world.connect(`xenopsd-${++sessions}`);
     return { link, isOpen: () => link.isOpen };
   };
-  steadyState({ os: dom0.os, traffic, pace: LIFE, connect }, { kind: 'host', xenopsd: true });
+  steadyState(
+    { os: dom0.os, traffic, pace: { speedup: 1, alignedPercent: 0 }, connect },
+    { kind: 'host', xenopsd: true },
+  );
 }

@@ -53,7 +53,7 @@ describe('the walk-through in docs/prototyping.md', () => {
     }
     expect(existsSync(join(dir, 'mine.img'))).toBe(true);
     expect(existsSync(join(dir, 'v2.img'))).toBe(false);
-  }, 60_000);
+  }, 600_000);
 
   it('has types, once the package is linked into the folder', () => {
     writeFormat();

@@ -6,6 +6,7 @@ import {
   differencesText,
   diffStates,
   type DaemonState as PortableState,
+  type RingLink,
   type StateFormat,
   writeState,
 } from '../../store/format/model/index.ts';
@@ -100,6 +101,62 @@ describe('the state in terms of no format', () => {
       ok: false,
       reason: 'restoring node /: nobody owns it',
     });
+  });
+});
+
+describe('what a restore makes of a state', () => {
+  /** Domains 1 and 2, each standing for the other. */
+  function tied(): PortableState {
+    const bench = new Bench();
+    for (const domid of [1, 2]) bench.domain(domid);
+    bench.s.ask('SET_TARGET', '1^2^');
+    bench.s.ask('SET_TARGET', '2^1^');
+    return portableOf(bench.state, NUMBERS, undefined);
+  }
+
+  function again(change: (state: PortableState) => PortableState): DaemonState {
+    const bench = new Bench();
+    for (const domid of [1, 2]) bench.host.createDomain(domid);
+    return restored(bench, change(tied()));
+  }
+
+  function flagged(flags: NonNullable<RingLink['flags']>): DaemonState {
+    return again((state) => ({
+      ...state,
+      connections: state.connections.map((conn) =>
+        conn.link.kind === 'ring' && conn.link.domid === 2 ? { ...conn, link: { ...conn.link, flags } } : conn,
+      ),
+    }));
+  }
+
+  it('has targets whose connection comes later, too', () => {
+    const state = again((s) => s);
+    expect([1, 2].map((domid) => state.ringOf(domid)?.target?.domid)).toEqual([2, 1]);
+  });
+
+  it('keeps a dead domain for whoever stands for it', () => {
+    const state = flagged({ released: true });
+    expect(state.domains.record(2)?.isDetached).toBe(true);
+    expect(state.ringOf(2)?.ties.map(({ domid }) => domid)).toEqual([1]);
+    expect(state.ringOf(1)?.ties).toEqual([]);
+  });
+
+  it('knows who was given up, and whose end was told', () => {
+    const state = flagged({ ignored: true, shutdown: true });
+    expect([1, 2].map((domid) => state.ringOf(domid)?.isIgnored)).toEqual([false, true]);
+    expect([1, 2].map((domid) => state.domains.record(domid)?.isShutdown)).toEqual([false, true]);
+  });
+
+  it('has special nodes as at a fresh start where none are told', () => {
+    const fresh = new Bench().state;
+    const state = again((s) => ({ ...s, specials: [] }));
+    for (const name of ['@releaseDomain', '@introduceDomain'])
+      expect(state.liveNode(name)?.perms).toEqual(fresh.liveNode(name)?.perms);
+  });
+
+  it('offers every domain the usual features where nothing is told of them', () => {
+    const state = again((s) => ({ ...s, domains: s.domains.map(({ domid, quotas }) => ({ domid, quotas })) }));
+    expect([1, 2].map((domid) => state.domains.record(domid)?.features)).toEqual([14, 14]);
   });
 });
 

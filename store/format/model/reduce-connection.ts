@@ -94,7 +94,8 @@ function reduceRing(
     delete kept.uniqueId;
   }
   const hasReleased = carriage.marks.flags === 'p9';
-  const lost = Object.keys(ring.flags ?? {}).filter((flag) => flag !== 'released' || !hasReleased);
+  const hasAll = extentOf(carriage, 'flags') === 'full';
+  const lost = Object.keys(ring.flags ?? {}).filter((flag) => !hasAll && (flag !== 'released' || !hasReleased));
   if (lost.length > 0) {
     lose('flags', 'dropped', lost.join(', '));
     if (hasReleased && ring.flags?.released) kept.flags = { released: true };
