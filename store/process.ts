@@ -128,6 +128,11 @@ export class XenstoredProcess {
     this.#host.task = this.task;
   }
 
+  /** Let others run between any two of the daemon's accesses to a ring (section 4.9): slower, and nearer to life. */
+  set movesInSteps(is: boolean) {
+    this.#host.movesInSteps = is;
+  }
+
   /** A guest waits until the write rate limit lets it be read again. */
   get waitsForCredit(): boolean {
     return this.#daemon.state.waitsForCredit;

@@ -44,6 +44,8 @@ export class SimHost implements Host {
   #virqPort: Port | undefined;
   /** The daemon's one thread; woken when poll(2) would return. */
   task: Task | undefined = undefined;
+  /** Others run between any two of the daemon's accesses to a ring, as they do in life; otherwise a move is one step. */
+  movesInSteps = false;
   readonly #files: Files;
   readonly logLines: string[] = [];
 
