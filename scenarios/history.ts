@@ -104,6 +104,8 @@ export interface SnapshotNode {
 export interface History {
   readonly epochs: readonly Epoch[];
   readonly records: readonly HistoryRecord[];
+  /** Virtual time at which the run ended; left out: with its last record. */
+  readonly endNs?: number;
   /** How transactions that are open at a live update are treated; 'lossy' formats are the laboratory's. */
   readonly transactionPolicy: 'carry' | 'daemon';
   /** '4.22' or '4.17': which daemon the store imitates. */

@@ -95,7 +95,13 @@ export class Recorder {
   }
 
   history(): History {
-    return { epochs: this.#epochs, records: this.#records, transactionPolicy: this.#policy, compat: this.#compat };
+    return {
+      epochs: this.#epochs,
+      records: this.#records,
+      endNs: this.#machine.nowNs,
+      transactionPolicy: this.#policy,
+      compat: this.#compat,
+    };
   }
 
   get length(): number {

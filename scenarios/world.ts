@@ -42,6 +42,9 @@ export interface WorldOptions {
   readonly limitsWrites?: boolean;
   readonly eventsExpire?: boolean;
   readonly passImage?: ProcessOptions['passImage'];
+  readonly execFails?: ProcessOptions['execFails'];
+  /** Others run between any two of the store's accesses to a ring. */
+  readonly movesInSteps?: boolean;
   /** Of live updates; left out: the daemon's own images. */
   readonly lab?: ProcessOptions['format'];
 }
@@ -87,8 +90,10 @@ export class World {
       limitsWrites: options.limitsWrites ?? true,
       eventsExpire: options.eventsExpire ?? true,
       ...(options.passImage === undefined ? {} : { passImage: options.passImage }),
+      ...(options.execFails === undefined ? {} : { execFails: options.execFails }),
       format: options.lab,
     });
+    this.store.movesInSteps = options.movesInSteps ?? false;
     this.dom0 = this.#guest(os, { domain, ring, port: port.value }, LINUX_HABITS);
   }
 

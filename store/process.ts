@@ -28,12 +28,17 @@ import { Xenstored } from './xenstored.ts';
 
 /** Virtual time of an update: fixed for exec and start-up, and by record and octet for dump and restore. */
 const EXEC_NS = 1_500_000;
+/** From the end of the dump to exec(2), and for one ring to be mapped again. */
+const ACTIVATE_NS = 5_000;
+const MAP_NS = 400;
 const NODE_NS = 120;
 const OCTETS_PER_NS = 2;
 
 const LISTENER_FD = 4;
 const EVTCHN_FD = 7;
 const NUMBERS = { listenerFd: LISTENER_FD, evtchnFd: EVTCHN_FD };
+/** What the requester is told of a failed exec(2). Source: tools/xenstored/lu.c. */
+const EXEC_FAILED = 'Error activating new binary.';
 const NO_OCTETS = new Uint8Array(0);
 /** ERROR word of a ring that could not be taken over. Source: xs_wire.h, XENSTORE_ERROR_COMM. */
 const ERROR_AT = 2072;
@@ -57,6 +62,8 @@ export interface ProcessOptions {
   readonly dom0Port: number;
   /** What stands between the dump and the successor of update `n`, such as a disk that flips a bit. */
   readonly passImage?: ((image: Uint8Array, n: number) => Uint8Array) | undefined;
+  /** Whether exec(2) of the new program fails in update `n`. */
+  readonly execFails?: ((n: number) => boolean) | undefined;
   /** Updates go through files of this format, whatever version the requester asked for; not with `execute`. */
   readonly format?: StateFormat | undefined;
   /** Start from this image instead of an empty store, as `-U` does. */
@@ -122,7 +129,7 @@ export class XenstoredProcess {
       this.#daemon = new Xenstored(new DaemonState(this.#host, this.#store), this.#host, options.listener);
     } else {
       this.#daemon = new Xenstored(state, this.#host, options.listener);
-      if (options.resume !== undefined) this.#takeOver(state);
+      if (options.resume !== undefined) for (const _ of this.#takeOver(state)); // before anybody else runs
     }
     this.task = machine.start('dom0/xenstored', domain, this.#run());
     this.#host.task = this.task;
@@ -188,17 +195,22 @@ export class XenstoredProcess {
           : execute !== undefined && session !== undefined
             ? { ok: false as const, reason: execute(image, session.file, session.commandLine) }
             : restoreState(image, this.#host, this.#store, streamsOf(old));
-      if (restored.ok) {
+      if (restored.ok && this.#options.execFails?.(n) !== true) {
+        this.#host.unbindDomainException();
+        yield ACTIVATE_NS;
+        // exec(2): mappings vanish, ports and sockets stay; the old instance's memory is emptied for good.
+        this.#host.dropMappings();
+        old.scrap();
         yield EXEC_NS + before.nodes * NODE_NS;
-        this.#retire(old);
         this.#daemon = new Xenstored(restored.state, this.#host, this.#options.listener);
-        this.#takeOver(restored.state);
+        yield* this.#takeOver(restored.state);
         trace.mark('xenstored', 'up', n, String(imageBytes));
         const pauseNs = this.#machine.nowNs - atNs;
         this.updates.push({ ...before, outcome: 'ok', reason, imageBytes, ...lost, pauseNs });
         return;
       }
-      reason = restored.reason;
+      if (restored.ok) yield* this.#failToExecute(old);
+      reason = restored.ok ? EXEC_FAILED : restored.reason;
     }
     // Roll back: the old instance was not touched. Its requester learns why.
     trace.mark('xenstored', 'failed', n, String(imageBytes));
@@ -238,15 +250,21 @@ export class XenstoredProcess {
     return conn === undefined || delayed === undefined ? undefined : { conn, message: delayed.message };
   }
 
-  /** exec(2): mappings and the VIRQ go, ports and sockets stay; the old instance's memory is emptied for good. */
-  #retire(old: DaemonState): void {
+  /**
+   * The new program cannot be executed, and the VIRQ is let go of already: from here on the old instance hears of no death
+   * (XSR-16). One that carries transactions makes good for it: it binds the VIRQ anew and looks for whom it has missed.
+   * Source: tools/xenstored/lu.c, lu_activate_binary.
+   */
+  *#failToExecute(old: DaemonState): Actor {
     this.#host.unbindDomainException();
-    this.#host.dropMappings();
-    old.scrap();
+    yield ACTIVATE_NS;
+    if (this.#store.policy === 'daemon') return;
+    this.#host.bindDomainException();
+    old.domains.checkEvery();
   }
 
-  /** The new instance maps the rings, binds the VIRQ, and looks for domains that went meanwhile. */
-  #takeOver(state: DaemonState): void {
+  /** The new instance binds the VIRQ, maps the rings one by one, and looks for domains that went meanwhile. */
+  *#takeOver(state: DaemonState): Actor {
     if (!this.#host.hasDomainException) this.#host.bindDomainException();
     for (const conn of state.connections) {
       if (conn.link.kind !== 'ring') continue;
@@ -259,6 +277,7 @@ export class XenstoredProcess {
         conn.isIgnored = true;
         if (page.ok) page.value.store32(ERROR_AT, ERROR_COMM);
       }
+      yield MAP_NS;
     }
     state.domains.checkEvery();
   }

@@ -42,6 +42,7 @@ export class SimHost implements Host {
   /** Ports that were read from nowhere yet: the file's ring of ready ports. A port is in it at most once. */
   #ready: Port[] = [];
   #virqPort: Port | undefined;
+  #hasVirq = false;
   /** The daemon's one thread; woken when poll(2) would return. */
   task: Task | undefined = undefined;
   /** Others run between any two of the daemon's accesses to a ring, as they do in life; otherwise a move is one step. */
@@ -125,16 +126,18 @@ export class SimHost implements Host {
     const port = this.#hyper.bindVirq(VIRQ_DOM_EXC);
     if (!port.ok) throw new Error(`assertion: VIRQ_DOM_EXC: ${port.errno}`);
     this.#virqPort = port.value;
+    this.#hasVirq = true;
     this.adoptPort(port.value);
   }
 
+  /** Close the VIRQ's port. The process still knows its number: whoever gets it next is taken for the VIRQ (XSR-16). */
   unbindDomainException(): void {
     if (this.#virqPort !== undefined) this.unbindPort(this.#virqPort);
-    this.#virqPort = undefined;
+    this.#hasVirq = false;
   }
 
   get hasDomainException(): boolean {
-    return this.#virqPort !== undefined;
+    return this.#hasVirq;
   }
 
   /** One ready port, its event acknowledged and the port enabled again; `undefined`: none. */

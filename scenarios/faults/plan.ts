@@ -1,5 +1,6 @@
 import type { ClientHabits } from '../../guests/index.ts';
 import type { Actor, Domain, EdgeVerdict, Machine, Port } from '../../sim/index.ts';
+import type { StorePolicy } from '../../store/index.ts';
 import type { SettingSpec } from '../scenario.ts';
 import type { World } from '../world.ts';
 import { FAULT_RULES } from './catalogue.ts';
@@ -98,6 +99,11 @@ export class FaultPlan {
 
   passImage(image: Uint8Array): Uint8Array {
     return this.#having('passImage').reduce((i, rule) => rule(i), image);
+  }
+
+  /** Under policy `daemon` never: it would be deaf to deaths from then on, and rightly be found out (XSR-16). */
+  execFails(policy: StorePolicy): boolean {
+    return policy === 'carry' && this.#having('execFails').some((rule) => rule());
   }
 
   updates(atRequests: readonly number[]): readonly number[] {

@@ -43,6 +43,8 @@ export interface Hooks {
   readonly reusesDomid?: () => boolean;
   /** The image of a live update on its way to the successor. */
   readonly passImage?: (image: Uint8Array) => Uint8Array;
+  /** exec(2) of the successor fails, when the VIRQ was let go of already. */
+  readonly execFails?: () => boolean;
   /** Moments of live updates, in requests. */
   readonly updates?: (atRequests: readonly number[]) => readonly number[];
 }

@@ -26,6 +26,9 @@ interface Releasing {
   readonly isNeighbour: boolean;
 }
 
+/** So long a death may wait for the store's notice at the end of a run, ns. */
+const NOTICE_NS = 20_000_000;
+
 class Judge {
   readonly #history: History;
   readonly #lines: readonly Line[];
@@ -43,6 +46,8 @@ class Judge {
   readonly #requestOf = new Map<unknown, Request>();
   #releasing: Releasing | undefined;
   #introducing: number | undefined;
+  /** Domains that died, by unique id. */
+  readonly #deaths = new Map<bigint, Moment & { readonly timeNs: number }>();
   /** When dom0 last listed the root: so begins the reading of a whole tree. */
   #readingSince = Number.POSITIVE_INFINITY;
   /** Where the store's process stands; from 'dumped' on, the next thing it does to a connection is the successor's. */
@@ -69,6 +74,22 @@ class Judge {
     const someoneStalls = this.#lines.some((l) => l.isStalled);
     for (const [conn, box] of this.#boxes.entries()) box.end(end, this.#lines[conn]!.isAliveAtEnd && !someoneStalls);
     this.#shutdowns.check(this.#lines, this.#boxes, this.#model, end, this.#evidence);
+    this.#checkDeaths(end);
+  }
+
+  /** Every death is noticed, whatever became of a live update meanwhile (INV-P3, XSR-16). */
+  #checkDeaths(end: HistoryRecord): void {
+    for (const { epoch, detachSeq, name } of this.#lines) {
+      const death = this.#deaths.get(epoch.uniqueId);
+      if (death === undefined || detachSeq <= end.seq || (this.#history.endNs ?? end.timeNs) - death.timeNs < NOTICE_NS)
+        continue;
+      this.#evidence['watch-events'].add(
+        death,
+        name,
+        '',
+        `${name}: dead since seq ${death.seq}, and the store has not let go of it: no @releaseDomain`,
+      );
+    }
   }
 
   #step(r: HistoryRecord): void {
@@ -271,6 +292,7 @@ class Judge {
   #lived(r: Extract<HistoryRecord, { readonly kind: 'life' }>): void {
     if (this.#model.life(r.domid, r.what)) this.#unnoticed.add(r.domid);
     if (r.what === 'shutdown' && this.#model.introduced(r.domid) !== undefined) this.#shutdowns.shutdown(r.domid, r);
+    if (r.what === 'dead') this.#deaths.set(r.uniqueId, r);
     if (r.what === 'resumed' || r.what === 'dying' || r.what === 'dead') this.#shutdowns.over(r.domid);
   }
 
