@@ -100,28 +100,6 @@ export const RING_KINDS: readonly HostileKind[] = [
     },
   },
   {
-    name: 'races-the-store',
-    ids: ['BAD-14', 'INJ-R3', 'MEM-5'],
-    does: "stores to the store's own req_cons while the store moves it: its store is lost, or gets the count added",
-    gets: 'ignored, error 2',
-    *run(rig) {
-      yield* rig.hello();
-      for (let i = 0; i < 5_000 && rig.errorWord === 0 && !rig.stopping(); i++) {
-        const good = rig.ring.load(REQ_CONS);
-        yield* rig.ring.put(requestOctets(XS.READ, i, 0, 'name\0'), LOOK_NS);
-        // Back to where it was before this request: the octets are there to be taken once more, or twice.
-        for (let k = 0; k < 40; k++) {
-          rig.ring.store(REQ_CONS, good + rig.me.draws.below(16));
-          yield 20 + rig.me.draws.below(60);
-        }
-        rig.ring.take();
-      }
-      rig.ring.store(REQ_PROD, rig.ring.load(REQ_CONS) - 1);
-      rig.ring.signal();
-      yield* rig.ignored(2);
-    },
-  },
-  {
     name: 'long-header',
     ids: ['BAD-10', 'XSR-6'],
     does: 'announces 4097 octets of payload',

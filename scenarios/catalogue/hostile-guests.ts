@@ -27,14 +27,8 @@ import { LIFELIKE, STORE_BINARY, World } from '../world.ts';
 const HORIZON_NS = 300_000_000_000;
 const SLICE_NS = 1_000_000;
 
-/** A move of at most one piece in the daemon's own steps, with their unevenness. */
-const MOVE_NS = 4 * 15 + 40 + 5 * 64;
-/** One turn: a message in and one out, in two pieces each, with the unevenness of a step; a pass: its own step. */
-const SERVICE = {
-  turnNs: 900 + 350 + 2 * 64 + 4 * MOVE_NS,
-  passNs: 200 + 900 + 64,
-  slackNs: 4 * LIFELIKE.absentNsMax,
-} as const;
+/** One turn: a message in and one out, each with the unevenness of a step; a pass: its own step. From the daemon's loop. */
+const SERVICE = { turnNs: 900 + 350 + 2 * 64, passNs: 200 + 900 + 64, slackNs: 4 * LIFELIKE.absentNsMax } as const;
 
 /** How often the machine checks itself while a run is judged. */
 const CHECK_EVERY_STEPS = 5_000;
@@ -87,7 +81,6 @@ function run(request: RunRequest): RunResult {
     records: request.checks,
     ...(request.checks ? { checkEverySteps: CHECK_EVERY_STEPS } : {}),
     limitsWrites: number('limit') === 1,
-    movesInSteps: true,
     lab: request.lab,
     passImage: (image, n) => faults.passImage(request.passImage?.(image, n) ?? image),
     execFails: (n) => request.execFails?.(n) === true || faults.execFails('carry'),
