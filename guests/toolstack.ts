@@ -102,7 +102,12 @@ function* slotActor(
     while (gate.building >= BUILDERS_MAX) yield 10_000 + me.draws.below(5_000);
     gate.building++;
     const built = buildDomain(os, wanted, `domU${slot}${life === 0 ? '' : `.${life}`}`, plan.storeDomid);
-    if (built === undefined) return;
+    if (built === undefined) {
+      gate.building--;
+      if (wanted === DOMID_ANY) return;
+      wanted = DOMID_ANY; // somebody else was quicker
+      continue;
+    }
     const { domid } = built.domain;
     const what = yield* build(xs, traffic, built, slot, plan.mishaps);
     gate.building--;

@@ -83,6 +83,8 @@ export type HistoryRecord =
       readonly uniqueId: bigint;
       readonly what: 'created' | 'paused' | 'unpaused' | 'shutdown' | 'resumed' | 'dying' | 'dead' | 'gone';
     })
+  /** The store had no memory for the request whose last octet it consumed last: the answer is ENOMEM. */
+  | (At & { readonly kind: 'noMemory'; readonly conn: number })
   /** The store's process: an image was written (`dump`), the successor serves (`up`), or the update failed and the old
    *  instance goes on (`failed`). `n` counts from 1. */
   | (At & {

@@ -127,12 +127,18 @@ export class Recorder {
       case 'mark':
         if (event.what === 'dump' || event.what === 'up' || event.what === 'failed')
           this.#add({ kind: 'liveUpdate', n: event.n, what: event.what, imageBytes: Number(event.detail) || 0 });
+        else if (event.what === 'no-memory') this.#noMemory(event.n);
         else if (event.what === 'error-word' && this.#rings.get(event.n)?.isHostile === true) this.#begin(event.n);
         return;
       case 'grant':
       case 'send':
         return;
     }
+  }
+
+  #noMemory(domid: number): void {
+    const conn = this.#rings.get(domid)?.conn;
+    if (conn !== undefined) this.#add({ kind: 'noMemory', conn });
   }
 
   #port(event: TraceEvent & { kind: 'port' }): void {

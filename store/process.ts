@@ -3,6 +3,7 @@ import {
   type Domain,
   type Listener,
   type Machine,
+  type Port,
   REQ_CONS,
   REQ_PROD,
   RING_BYTES,
@@ -133,6 +134,21 @@ export class XenstoredProcess {
     }
     this.task = machine.start('dom0/xenstored', domain, this.#run());
     this.#host.task = this.task;
+  }
+
+  /** Ports that the process has open, in no order that means anything. */
+  get ports(): readonly Port[] {
+    return this.#host.ports;
+  }
+
+  /** Whether an allocation for a request of this domain fails; asked with each that needs one. */
+  set allocationFails(fails: (domid: number) => boolean) {
+    this.#host.allocationFails = fails;
+  }
+
+  /** Set the wall clock, by which transactions and live updates are timed. */
+  jumpWallClock(seconds: number): void {
+    this.#host.jumpWallClock(seconds);
   }
 
   /** Let others run between any two of the daemon's accesses to a ring (section 4.9): slower, and nearer to life. */

@@ -43,6 +43,9 @@ export class SimHost implements Host {
   #ready: Port[] = [];
   #virqPort: Port | undefined;
   #hasVirq = false;
+  readonly #bound = new Set<Port>();
+  #wallOffset = 0;
+  allocationFails: ((domid: number) => boolean) | undefined = undefined;
   /** The daemon's one thread; woken when poll(2) would return. */
   task: Task | undefined = undefined;
   /** Others run between any two of the daemon's accesses to a ring, as they do in life; otherwise a move is one step. */
@@ -59,6 +62,25 @@ export class SimHost implements Host {
 
   nowMs(): number {
     return Math.floor(this.#machine.nowNs / 1_000_000);
+  }
+
+  wallSecond(): number {
+    return Math.floor(this.#machine.nowNs / 1_000_000_000) + this.#wallOffset;
+  }
+
+  jumpWallClock(seconds: number): void {
+    this.#wallOffset += seconds;
+  }
+
+  lacksMemory(domid: number): boolean {
+    if (this.allocationFails === undefined || !this.allocationFails(domid)) return false;
+    this.#machine.trace.mark('xenstored', 'no-memory', domid);
+    return true;
+  }
+
+  /** Every port that was bound and not let go of, the VIRQ's included. */
+  get ports(): readonly Port[] {
+    return [...this.#bound];
   }
 
   domainState(domid: number): DomainState | undefined {
@@ -104,6 +126,7 @@ export class SimHost implements Host {
   /** Let upcalls of a bound port make the file readable; masked until its number is written back. */
   adoptPort(port: Port): void {
     const { ports } = this.#domain;
+    this.#bound.add(port);
     ports.handle(port, () => {
       ports.mask(port);
       if (!this.#ready.includes(port)) this.#ready.push(port);
@@ -114,6 +137,7 @@ export class SimHost implements Host {
 
   unbindPort(port: number): void {
     this.#hyper.close(port);
+    this.#bound.delete(port);
     this.#ready = this.#ready.filter((p) => p !== port);
   }
 

@@ -68,6 +68,7 @@ function run(request: RunRequest): RunResult {
   const faults = new FaultPlan(machine, String(settings.faults ?? 'off'));
   if (faults.faults.length > 0) request.planned?.(faults.faults);
   faults.arm(world, () => traffic.stopping);
+  world.store.movesInSteps = faults.storeMovesInSteps();
 
   const plan = machine.streams.for('scenario');
   const domains = number('domains');

@@ -1,5 +1,6 @@
-import { type Domain, GNTMAP_host_map, GNTST, GNTTAB_RESERVED_XENSTORE } from '../../sim/index.ts';
-import type { Armed, FaultRule } from './rule.ts';
+import { GNTMAP_host_map, GNTST, GNTTAB_RESERVED_XENSTORE } from '../../sim/index.ts';
+import type { FaultRule } from './rule.ts';
+import { pickVictim } from './victims.ts';
 
 /** Faults of domains and of their grants: they may come between any two steps of anybody. */
 export const LIFE_RULES: readonly FaultRule[] = [
@@ -104,13 +105,3 @@ export const LIFE_RULES: readonly FaultRule[] = [
     }),
   },
 ];
-
-/** So many guests are left alone: without any the traffic would never come to its end. */
-const LEFT_ALONE = 4;
-
-/** A running guest of the run, if this occasion is one. */
-function pickVictim({ world, draws, strikes }: Armed): Domain | undefined {
-  if (!strikes()) return undefined;
-  const running = world.guests.map((g) => g.os.domain).filter((d) => d.isRunning);
-  return running.length <= LEFT_ALONE ? undefined : draws.pick(running);
-}

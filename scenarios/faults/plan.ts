@@ -53,6 +53,7 @@ export class FaultPlan {
         world,
         draws,
         strikes: () => draws.oneIn(oneIn),
+        isOver,
         injected: (detail) => machine.trace.mark('faults', rule.id, ++chosen.injected, detail),
       });
       this.#hooks.push(hooks);
@@ -104,6 +105,10 @@ export class FaultPlan {
   /** Under policy `daemon` never: it would be deaf to deaths from then on, and rightly be found out (XSR-16). */
   execFails(policy: StorePolicy): boolean {
     return policy === 'carry' && this.#having('execFails').some((rule) => rule());
+  }
+
+  storeMovesInSteps(): boolean {
+    return this.#having('storeMovesInSteps').some((rule) => rule());
   }
 
   updates(atRequests: readonly number[]): readonly number[] {

@@ -20,6 +20,8 @@ export interface Armed {
   readonly draws: Stream;
   /** Whether this occasion is one. */
   readonly strikes: () => boolean;
+  /** Whether traffic is coming to its end. */
+  readonly isOver: () => boolean;
   /** To be called with each injection: it goes into the trace and is counted. */
   readonly injected: (detail: string) => void;
 }
@@ -45,6 +47,8 @@ export interface Hooks {
   readonly passImage?: (image: Uint8Array) => Uint8Array;
   /** exec(2) of the successor fails, when the VIRQ was let go of already. */
   readonly execFails?: () => boolean;
+  /** Whether the store's accesses to rings are each a step of its own. */
+  readonly storeMovesInSteps?: () => boolean;
   /** Moments of live updates, in requests. */
   readonly updates?: (atRequests: readonly number[]) => readonly number[];
 }

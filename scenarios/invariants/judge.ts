@@ -1,6 +1,7 @@
 import type { History, HistoryRecord } from '../history.ts';
 import { domidOf } from '../oracles/node-ops.ts';
 import { oneString, stringsOf } from '../oracles/numbers.ts';
+import type { Answer } from '../oracles/prediction.ts';
 import type { Transaction } from '../oracles/tree.ts';
 import { type Moment, Op } from '../oracles/wire.ts';
 import { type Peer, XenstoreModel } from '../oracles/xenstore-model.ts';
@@ -37,6 +38,8 @@ class Judge {
   readonly #boxes: readonly Outbox[];
   readonly #shutdowns = new ShutdownEvents();
   readonly #stale = new StaleIds();
+  /** Where requests were consumed for which the store had no memory. */
+  readonly #noMemory: ReadonlySet<number>;
   /** Put-aside requests that were found to have run before their reply was written. */
   readonly #early = new Set<Request>();
   /** Domains that went without ever having had a ring: the store drops what they own at a moment that no record shows. */
@@ -61,6 +64,7 @@ class Judge {
     this.#evidence = evidence;
     this.#model = new XenstoreModel(history.compat);
     this.#boxes = lines.map((line) => new Outbox(line, evidence['watch-events']));
+    this.#noMemory = requestsWithoutMemory(history);
     this.#at = lines.map(() => ({ served: 0, begun: 0, finished: 0 }));
     for (const line of lines) for (const r of line.requests) if (r.reply !== undefined) this.#requestOf.set(r.reply, r);
   }
@@ -119,6 +123,7 @@ class Judge {
         if (this.#unnoticed.size > 0) this.#notice(r);
         checkSnapshot(r, this.#readingSince, this.#model, this.#evidence);
         break;
+      case 'noMemory':
       case 'sent':
       case 'got':
         break;
@@ -181,6 +186,7 @@ class Judge {
     if (request.type === Op.DIRECTORY && request.payload === '/\0' && peer.isPriv) this.#readingSince = request.seq;
     const accessedBefore = tx?.accessed.size ?? 0;
     const actual = answerOf(request);
+    if (this.#noMemory.has(request.seq)) return this.#serveWithoutMemory(request, actual);
     let prediction = this.#model.predict(peer, request);
     let what = actual && wrong(prediction, actual);
     if (what !== undefined && this.#unnoticed.size > 0) {
@@ -212,6 +218,18 @@ class Judge {
       this.#boxes[request.conn]!.reply(request, releasing !== undefined);
     if (committed && prediction.firstEvent !== undefined)
       this.#boxes[request.conn]!.event(prediction.firstEvent, request, request);
+  }
+
+  /** ENOMEM, and nothing comes of the request. */
+  #serveWithoutMemory(request: Request, actual: Answer | undefined): void {
+    if (actual !== undefined && (actual.ok || actual.error !== 'ENOMEM'))
+      this.#evidence.replies.add(
+        request,
+        request.actor,
+        describe(request),
+        `${request.line.name}: ${describe(request)} got another answer than ENOMEM, and there was no memory for it`,
+      );
+    this.#boxes[request.conn]!.reply(request, false);
   }
 
   #transactionOf(peer: Peer, request: Request): Transaction | undefined {
@@ -320,4 +338,16 @@ class Judge {
     this.#unnoticed.clear();
     for (const { conn, text } of this.#model.takeEvents()) this.#boxes[conn]!.floating(text);
   }
+}
+
+/** Positions of the `consume` records whose requests met a lack of memory. */
+function requestsWithoutMemory(history: History): ReadonlySet<number> {
+  const found = new Set<number>();
+  if (!history.records.some((r) => r.kind === 'noMemory')) return found;
+  const last = new Map<number, number>();
+  for (const r of history.records) {
+    if (r.kind === 'consume' && r.dir === 'req') last.set(r.conn, r.seq);
+    if (r.kind === 'noMemory') found.add(last.get(r.conn) ?? -1);
+  }
+  return found;
 }

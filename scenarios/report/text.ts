@@ -156,6 +156,8 @@ function recordText(result: RunResult, record: HistoryRecord): string {
     case 'open':
     case 'detach':
       return `${time} ${name} ${record.kind}`;
+    case 'noMemory':
+      return `${time} ${name} no memory for its request`;
     case 'life':
       return `${time} domain ${record.domid} ${record.what}`;
     case 'liveUpdate':
