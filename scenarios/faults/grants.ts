@@ -144,10 +144,10 @@ export const GRANT_RULES: readonly FaultRule[] = [
     id: 'INJ-G10',
     what: 'a guest gives the page of its ring back while the store has it mapped; some time later it crashes',
     mustHold: 'the store keeps the page that it has, or loses the connection at the next image; nobody else notices',
-    oneIn: [1, 6],
+    oneIn: [1, 4],
     arm: (armed) => ({
       now: {
-        everyNs: [2_000_000, 12_000_000],
+        everyNs: [1_000_000, 8_000_000],
         act: () => {
           const victim = pickVictim(armed);
           if (victim === undefined) return;

@@ -76,10 +76,10 @@ export const PORT_RULES: readonly FaultRule[] = [
     id: 'INJ-E7',
     what: 'a guest closes its store port and says nothing; some time later it crashes',
     mustHold: 'the store’s sends go nowhere, its own do not arrive, nobody else notices',
-    oneIn: [1, 6],
+    oneIn: [1, 4],
     arm: (armed) => ({
       now: {
-        everyNs: [2_000_000, 12_000_000],
+        everyNs: [1_000_000, 8_000_000],
         act: () => {
           const victim = pickVictim(armed);
           if (victim === undefined) return;
@@ -139,7 +139,7 @@ export const PORT_RULES: readonly FaultRule[] = [
     oneIn: [1, 4],
     arm: (armed) => ({
       now: {
-        everyNs: [3_000_000, 15_000_000],
+        everyNs: [1_000_000, 8_000_000],
         act: () => {
           const first = pickVictim(armed);
           if (first === undefined) return;

@@ -1,4 +1,5 @@
 import type { History, HistoryRecord } from '../history.ts';
+import { foreseePurge } from '../oracles/domain-death.ts';
 import { domidOf } from '../oracles/node-ops.ts';
 import { oneString, stringsOf } from '../oracles/numbers.ts';
 import type { Answer } from '../oracles/prediction.ts';
@@ -44,6 +45,8 @@ class Judge {
   readonly #early = new Set<Request>();
   /** Domains that went without ever having had a ring: the store drops what they own at a moment that no record shows. */
   readonly #unnoticed = new Set<number>();
+  /** Those of them whose nodes' last events may be on their way. */
+  readonly #foreseen = new Set<number>();
   /** Per connection: requests served, messages begun, messages finished. */
   readonly #at: { served: number; begun: number; finished: number }[];
   readonly #requestOf = new Map<unknown, Request>();
@@ -181,6 +184,7 @@ class Judge {
   }
 
   #serve(peer: Peer, request: Request): void {
+    if (this.#unnoticed.size > 0 && (request.type === Op.RM || request.type === Op.TRANSACTION_END)) this.#foresee();
     const tx = this.#transactionOf(peer, request);
     this.#stale.check(request, tx, this.#evidence);
     if (request.type === Op.DIRECTORY && request.payload === '/\0' && peer.isPriv) this.#readingSince = request.seq;
@@ -280,6 +284,7 @@ class Judge {
     this.#introducing = undefined;
     this.#model.open(conn, epoch.domid, epoch.name);
     this.#unnoticed.delete(epoch.domid);
+    this.#foreseen.delete(epoch.domid);
   }
 
   #close(conn: number, at: Moment): void {
@@ -332,10 +337,24 @@ class Judge {
     return false;
   }
 
+  /**
+   * 1. A domain without a ring goes. 2. The store notices it, and drops its nodes. 3. This request removes them, too, or what they
+   * stand below: its answer does not show that they were gone, and the events of their end are on their way.
+   */
+  #foresee(): void {
+    for (const domid of this.#unnoticed) {
+      if (this.#foreseen.has(domid)) continue;
+      this.#foreseen.add(domid);
+      foreseePurge(this.#model, domid);
+    }
+    for (const { conn, text } of this.#model.takeEvents()) this.#boxes[conn]!.floating(text);
+  }
+
   /** The store has noticed, at some moment up to now, that domains without a ring are gone. */
   #notice(at: Moment): void {
     for (const domid of this.#unnoticed) this.#model.purge(domid, at.seq);
     this.#unnoticed.clear();
+    this.#foreseen.clear();
     for (const { conn, text } of this.#model.takeEvents()) this.#boxes[conn]!.floating(text);
   }
 }

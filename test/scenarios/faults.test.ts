@@ -36,6 +36,9 @@ function run(seed: string, faults: string, set: Record<string, Setting> = {}): W
   return { result, planned, marks };
 }
 
+/** Rules that have an occasion only where there are many domains, or where they end. */
+const NEEDS_LIVES = /^INJ-(?:D\d+|E7|E8|E12|E13|G10)$/;
+
 describe('the plan', () => {
   const plan = (seed: string, which = 'swarm') =>
     new FaultPlan(new Machine({ seed }), which).faults.map((f) => `${f.id} ${f.oneIn}`);
@@ -110,8 +113,8 @@ describe('a run with faults', () => {
   it.each(FAULT_RULES.map((r) => r.id))('%s strikes, and what must hold holds', (id) => {
     let injected = 0;
     // Domains live for a while before anything ends them.
-    const requests = id === 'INJ-E12' || id.startsWith('INJ-D') ? 5_000 : 1_500;
-    for (const seed of ['1', '2', '3']) {
+    const requests = NEEDS_LIVES.test(id) ? 5_000 : 1_500;
+    for (const seed of ['1', '2']) {
       const { result } = run(seed, id, { requests });
       expect(broken(result)).toEqual([]);
       expect(result.outcome).toBe('pass');
