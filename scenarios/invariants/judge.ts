@@ -84,6 +84,22 @@ class Judge {
     this.#checkDeaths(end);
   }
 
+  /** The successor looks at every domain that it knows before it serves: who was dead by then is gone (XSR-19). */
+  #checkTakenOver(up: Moment): void {
+    for (const { epoch, openSeq, detachSeq, name } of this.#lines) {
+      const death = this.#deaths.get(epoch.uniqueId);
+      if (death === undefined || openSeq > up.seq || detachSeq < up.seq) continue;
+      const isKept = [...this.#model.peers.values()].some((peer) => peer.target === epoch.domid);
+      if (isKept) continue;
+      this.#evidence['watch-events'].add(
+        up,
+        name,
+        '',
+        `${name}: dead since seq ${death.seq}, and the successor has taken it over: no @releaseDomain`,
+      );
+    }
+  }
+
   /** Every death is noticed, whatever became of a live update meanwhile (INV-P3, XSR-16). */
   #checkDeaths(end: HistoryRecord): void {
     for (const { epoch, detachSeq, name } of this.#lines) {
@@ -118,6 +134,7 @@ class Judge {
         break;
       case 'liveUpdate':
         if (r.what === 'up' && this.#phase !== 'taken over') this.#updated(r);
+        if (r.what === 'up') this.#checkTakenOver(r);
         else if (r.what === 'failed') this.#updating = undefined;
         this.#phase = r.what === 'dump' ? 'dumped' : 'serving';
         break;

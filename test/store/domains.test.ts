@@ -260,13 +260,37 @@ describe('a live update session', () => {
     expect(bench.passEnd()).toBe('live-update');
   });
 
-  it('does not wait any longer with -F', () => {
+  it('INJ-T3: does not wait any longer with -F, when all transactions are that old', () => {
     const { bench, s, s2 } = begun();
     s2.begin();
     s.ask('CONTROL', 'live-update^-f^/bin/x^');
     s.send('CONTROL', 'live-update^-s^-F^-t^2^');
     expect(bench.passEnd()).toBe(undefined);
     bench.host.clockMs += 2_000;
+    expect(bench.passEnd()).toBe('live-update');
+  });
+
+  it('INJ-T11: a wall clock that jumps forward ends the wait early', () => {
+    const { bench, s, s2 } = begun();
+    s2.begin();
+    s.ask('CONTROL', 'live-update^-f^/bin/x^');
+    s.send('CONTROL', 'live-update^-s^-t^5^');
+    bench.host.wallOffset = 3_600;
+    bench.passEnd();
+    expect(s.take()).toEqual(['reply Domains with long running transactions:\nDomain 0: 3600 s^']);
+  });
+
+  it('INJ-T11: one that jumps backward makes it wait for as long in addition, however long that is', () => {
+    const { bench, s, s2 } = begun();
+    s2.begin();
+    s.ask('CONTROL', 'live-update^-f^/bin/x^');
+    s.send('CONTROL', 'live-update^-s^-F^-t^5^');
+    bench.host.wallOffset = -3_600;
+    for (const ms of [5_000, 3_594_000]) {
+      bench.host.clockMs += ms;
+      expect([bench.passEnd(), s.take()]).toEqual([undefined, []]);
+    }
+    bench.host.clockMs += 6_000;
     expect(bench.passEnd()).toBe('live-update');
   });
 

@@ -174,7 +174,7 @@ describe('GNTTABOP_map_grant_ref', () => {
     expect(d1.grants.header(10).flags).toBe(GTF_permit_access | GTF_readonly);
   });
 
-  it('GNT-5: 128 pins of one kind, and no more; the other kinds count for themselves', () => {
+  it('GNT-5, INJ-G11: 128 pins of one kind, and no more; the other kinds count for themselves', () => {
     const { m, h0, d1 } = host();
     granted(d1, 10, 0);
     for (const flags of [RW, RO, GNTMAP_device_map, GNTMAP_device_map | GNTMAP_readonly]) {
