@@ -41,7 +41,7 @@ export interface Mishaps {
   toolstackDies(): boolean;
   /** Whether the next domain gets the id of the one that has just gone. */
   reusesDomid(): boolean;
-  beforeIntroduce(domain: Domain): void;
+  beforeIntroduce(built: BuiltDomain): void;
   beforeDestroy(domain: Domain): void;
 }
 
@@ -138,7 +138,7 @@ function* build(
   if (mishaps?.toolstackDies()) return 'died';
   if (!(yield* writeTree(xs, traffic, built, slot))) return 'died';
   if (mishaps?.toolstackDies()) return 'died';
-  mishaps?.beforeIntroduce(domain);
+  mishaps?.beforeIntroduce(built);
   const reply = yield* xs.call(XS.INTRODUCE, strings(String(domain.domid), String(ring.gfn), String(port)));
   if (reply.error !== undefined) {
     traffic.refused(`${reply.error} at INTRODUCE`);

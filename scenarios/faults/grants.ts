@@ -17,9 +17,8 @@ export const GRANT_RULES: readonly FaultRule[] = [
     mustHold: 'INTRODUCE answers an error and leaves nothing behind; the toolstack destroys the domain',
     oneIn: [2, 8],
     arm: ({ draws, strikes, injected }) => ({
-      beforeIntroduce: ({ domid, grants, memory }) => {
+      beforeIntroduce: ({ domain: { domid, grants }, ring: { gfn } }) => {
         if (!strikes()) return;
-        const gfn = memory.frames[0]?.gfn ?? 0;
         const entry = draws.pick([
           { flags: 0, domid: 0, gfn: 0 },
           { flags: GTF_permit_access, domid: NOBODY, gfn },
@@ -52,11 +51,10 @@ export const GRANT_RULES: readonly FaultRule[] = [
     mustHold: 'Xen gives up after a few tries: INTRODUCE answers an error and leaves nothing behind',
     oneIn: [2, 8],
     arm: ({ world, strikes, injected }) => ({
-      beforeIntroduce: (domain) => {
+      beforeIntroduce: ({ domain, ring: { gfn } }) => {
         if (!strikes()) return;
         const { grants } = world.machine;
         let left = STORES;
-        const gfn = domain.memory.frames[0]?.gfn ?? 0;
         injected(`domain ${domain.domid}`);
         grants.race = (point, granter, gref) => {
           if (point !== 'cas' || granter !== domain || gref !== GNTTAB_RESERVED_XENSTORE) return;
@@ -82,7 +80,7 @@ export const GRANT_RULES: readonly FaultRule[] = [
         if (event.kind === 'mark' && event.what === 'dump') restore(); // the rings are to be mapped again
       });
       return {
-        beforeIntroduce: ({ domid }) => {
+        beforeIntroduce: ({ domain: { domid } }) => {
           if (!strikes()) return;
           maptrack.limit = maptrack.handles().length;
           machine.scheduler.at(machine.nowNs + INTRODUCE_NS, restore);
@@ -97,7 +95,7 @@ export const GRANT_RULES: readonly FaultRule[] = [
     mustHold: 'INTRODUCE answers an error and leaves nothing behind',
     oneIn: [2, 8],
     arm: ({ world, strikes, injected }) => ({
-      beforeIntroduce: (domain) => {
+      beforeIntroduce: ({ domain }) => {
         if (!strikes()) return;
         world.machine.destroy(domain);
         injected(`domain ${domain.domid}`);
@@ -110,7 +108,7 @@ export const GRANT_RULES: readonly FaultRule[] = [
     mustHold: 'INTRODUCE answers an error and leaves nothing behind; the id is free with the last unmap',
     oneIn: [2, 8],
     arm: ({ world, draws, strikes, injected }) => ({
-      beforeIntroduce: (domain) => {
+      beforeIntroduce: ({ domain }) => {
         if (!strikes()) return;
         const { machine, dom0 } = world;
         const { handle } = machine.mapGrant(dom0.os.domain, domain.domid, GNTTAB_RESERVED_XENSTORE, GNTMAP_host_map);

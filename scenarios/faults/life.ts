@@ -10,7 +10,7 @@ export const LIFE_RULES: readonly FaultRule[] = [
     mustHold: 'INTRODUCE answers an error and leaves nothing behind; the toolstack destroys the domain',
     oneIn: [2, 8],
     arm: ({ draws, strikes, injected, world }) => ({
-      beforeIntroduce: ({ domid }) => {
+      beforeIntroduce: ({ domain: { domid } }) => {
         if (!strikes()) return;
         const status = draws.pick([GNTST.eagain, GNTST.no_space, GNTST.general_error]);
         world.machine.grants.refuse({ mapper: 0, granter: domid, gref: GNTTAB_RESERVED_XENSTORE }, status);

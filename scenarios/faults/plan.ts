@@ -1,4 +1,4 @@
-import type { ClientHabits } from '../../guests/index.ts';
+import type { BuiltDomain, ClientHabits } from '../../guests/index.ts';
 import type { Actor, Domain, EdgeVerdict, Machine, Port } from '../../sim/index.ts';
 import type { StorePolicy } from '../../store/index.ts';
 import type { SettingSpec } from '../scenario.ts';
@@ -82,8 +82,8 @@ export class FaultPlan {
     return this.#having('habits').reduce((h, rule) => rule(h), habits);
   }
 
-  beforeIntroduce(domain: Domain): void {
-    for (const rule of this.#having('beforeIntroduce')) rule(domain);
+  beforeIntroduce(built: BuiltDomain): void {
+    for (const rule of this.#having('beforeIntroduce')) rule(built);
   }
 
   beforeDestroy(domain: Domain): void {

@@ -16,7 +16,7 @@ export const PORT_RULES: readonly FaultRule[] = [
     mustHold: 'a send says nothing of the peer; the bind makes up for it',
     oneIn: [1, 2],
     arm: ({ world, draws, strikes, injected }) => ({
-      beforeIntroduce: (domain) => {
+      beforeIntroduce: ({ domain }) => {
         if (!strikes()) return;
         for (const port of domain.ports.ports())
           for (let n = draws.between(1, 3); n > 0; n--) {
@@ -121,11 +121,22 @@ export const PORT_RULES: readonly FaultRule[] = [
     oneIn: [1, 2],
     arm: (armed) => {
       const { world, strikes, injected } = armed;
+      const { ports } = world.dom0.os.domain;
+      const disabled = new Set<Port>();
+      let isUpdating = false;
+      world.machine.trace.observe((event) => {
+        if (event.kind !== 'mark' || event.actor !== 'xenstored') return;
+        isUpdating = event.what === 'dump' || (isUpdating && event.what !== 'up' && event.what !== 'failed');
+        // The old image goes on, and enables what it has read.
+        if (event.what === 'failed') for (const port of disabled) ports.unmask(port);
+        if (event.what !== 'dump') disabled.clear();
+      });
       duringUpdates(armed, () => {
-        const { ports } = world.dom0.os.domain;
+        if (!isUpdating) return;
         for (const port of world.store.ports) {
           if (!strikes() || ports.isMasked(port)) continue;
           ports.mask(port);
+          disabled.add(port);
           injected(`port ${port}`);
         }
       });

@@ -1,4 +1,4 @@
-import type { ClientHabits } from '../../guests/index.ts';
+import type { BuiltDomain, ClientHabits } from '../../guests/index.ts';
 import type { Domain, EdgeVerdict, Port, Stream } from '../../sim/index.ts';
 import type { World } from '../world.ts';
 
@@ -36,7 +36,7 @@ export interface Hooks {
   /** A guest boots. */
   readonly habits?: (habits: ClientHabits) => ClientHabits;
   /** A domain was built and is about to be introduced. */
-  readonly beforeIntroduce?: (domain: Domain) => void;
+  readonly beforeIntroduce?: (built: BuiltDomain) => void;
   /** A domain is about to be destroyed. */
   readonly beforeDestroy?: (domain: Domain) => void;
   /** The toolstack's process dies here. */
