@@ -51,11 +51,12 @@ export class Recorder {
 
   /** Follow a guest's client library. */
   follow(client: XsClient, domid: number, alsoSent: () => void): void {
-    let ring: Ring | undefined;
+    let known: number | undefined;
     const conn = () => {
-      ring ??= this.#rings.get(domid);
-      if (ring === undefined) throw new Error(`assertion: domain ${domid} uses its ring before it was introduced`);
-      return ring.conn;
+      // The store may have let go of a ring that its domain goes on using: it is the last one all the same.
+      known ??= this.#rings.get(domid)?.conn ?? this.#epochs.findLast((epoch) => epoch.domid === domid)?.conn;
+      if (known === undefined) throw new Error(`assertion: domain ${domid} uses its ring before it was introduced`);
+      return known;
     };
     const observer: ClientObserver = {
       sent: (actor, end, type, reqId, txId, payload) => {

@@ -8,11 +8,12 @@ import { SUSPEND_RULES } from './suspend.ts';
 import { TOOL_RULES } from './tools.ts';
 import { WINDOW_RULES } from './windows.ts';
 
+/** Those that come together in about every second swarm; of the others each is in one of four. */
+export const COMMON_RULES: readonly FaultRule[] = [...DELAY_RULES, ...LIFE_RULES, ...TOOL_RULES];
+
 /** Every fault that a plan may enable, in the order in which plans draw. A new one goes to the end: it moves no other's draws. */
 export const FAULT_RULES: readonly FaultRule[] = [
-  ...DELAY_RULES,
-  ...LIFE_RULES,
-  ...TOOL_RULES,
+  ...COMMON_RULES,
   ...PORT_RULES,
   ...GRANT_RULES,
   ...WINDOW_RULES,

@@ -3,7 +3,7 @@ import type { Actor, Domain, EdgeVerdict, Machine, Port } from '../../sim/index.
 import type { StorePolicy } from '../../store/index.ts';
 import type { SettingSpec } from '../scenario.ts';
 import type { World } from '../world.ts';
-import { FAULT_RULES } from './catalogue.ts';
+import { COMMON_RULES, FAULT_RULES } from './catalogue.ts';
 import type { FaultRule, Hooks, PlannedFault } from './rule.ts';
 
 /** The setting by which any scenario offers faults. */
@@ -28,7 +28,7 @@ export class FaultPlan {
   constructor(machine: Machine, which: string) {
     const draws = machine.streams.for('faults');
     this.#chosen = FAULT_RULES.flatMap((rule) => {
-      const isIn = draws.oneIn(2);
+      const isIn = draws.oneIn(swarmsOf(rule));
       const oneIn = draws.between(rule.oneIn[0], rule.oneIn[1]);
       const wanted = which === 'all' || which === rule.id || (which === 'swarm' && isIn);
       return wanted ? [{ rule, oneIn, injected: 0 }] : [];
@@ -118,6 +118,11 @@ export class FaultPlan {
   #having<K extends keyof Hooks>(name: K): NonNullable<Hooks[K]>[] {
     return this.#hooks.flatMap((hooks) => hooks[name] ?? []) as NonNullable<Hooks[K]>[];
   }
+}
+
+/** One in so many swarms has the rule: of the common ones there are half of all in each, of the others a handful. */
+export function swarmsOf(rule: FaultRule): 2 | 4 {
+  return COMMON_RULES.includes(rule) ? 2 : 4;
 }
 
 type EdgeRule = NonNullable<Hooks['edge']>;
