@@ -113,6 +113,7 @@ export class World {
 
   #guest(os: GuestOs, built: BuiltDomain, habits: ClientHabits): Guest {
     const client = new XsClient(os, built.ring, built.port, habits);
+    this.watch?.trust(built.domain, built.ring);
     if (this.recorder === undefined) client.observer = { sent: () => this.traffic.sent(), got: () => {} };
     else this.recorder.follow(client, built.domain.domid, () => this.traffic.sent());
     client.start();
