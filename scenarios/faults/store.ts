@@ -55,7 +55,8 @@ export const STORE_RULES: readonly FaultRule[] = [
     oneIn: [64, 512],
     arm: ({ world, strikes, injected }) => {
       world.store.allocationFails = (domid) => {
-        if (!strikes()) return false;
+        // Hostile guests know what they are to get, and this is not it.
+        if (!world.guests.some((g) => g.os.domain.domid === domid) || !strikes()) return false;
         injected(`domain ${domid}`);
         return true;
       };
