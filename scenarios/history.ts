@@ -93,6 +93,8 @@ export type HistoryRecord =
       readonly uniqueId: bigint;
       readonly what: 'created' | 'paused' | 'unpaused' | 'shutdown' | 'resumed' | 'dying' | 'dead' | 'gone';
     })
+  /** The store had no memory for the request whose last octet it consumed last: the answer is ENOMEM. */
+  | (At & { readonly kind: 'noMemory'; readonly conn: number })
   /** The store's process: an image was written (`dump`), the successor serves (`up`), or the update failed and the old
    *  instance goes on (`failed`). `n` counts from 1. */
   | (At & {
@@ -117,6 +119,8 @@ export type DeviceRecord = At & DeviceEvent;
 export interface History {
   readonly epochs: readonly Epoch[];
   readonly records: readonly HistoryRecord[];
+  /** Virtual time at which the run ended; left out: with its last record. */
+  readonly endNs?: number;
   /** How transactions that are open at a live update are treated; 'lossy' formats are the laboratory's. */
   readonly transactionPolicy: 'carry' | 'daemon';
   /** '4.22' or '4.17': which daemon the store imitates. */

@@ -66,11 +66,14 @@ export class Recorder {
 
   /** Follow a guest's client library. */
   follow(client: XsClient, domid: number, alsoSent: () => void): void {
-    let ring: Ring | undefined;
+    let known: number | undefined;
     client.observer = this.#observer(alsoSent, () => {
-      ring ??= this.#rings.get(domid);
-      if (ring === undefined) throw new Error(`assertion: domain ${domid} uses its ring before it was introduced`);
-      return ring.conn;
+      // The store may have let go of a ring that its domain goes on using: it is the last one all the same.
+      known ??=
+        this.#rings.get(domid)?.conn ??
+        this.#epochs.findLast((epoch) => epoch.domid === domid && epoch.isSocket !== true)?.conn;
+      if (known === undefined) throw new Error(`assertion: domain ${domid} uses its ring before it was introduced`);
+      return known;
     });
   }
 
@@ -129,6 +132,7 @@ export class Recorder {
     return {
       epochs: this.#epochs,
       records: this.#records,
+      endNs: this.#machine.nowNs,
       transactionPolicy: this.#policy,
       compat: this.#compat,
       ...(this.#devices === undefined ? {} : { devices: this.#devices }),
@@ -164,12 +168,18 @@ export class Recorder {
         else if (event.what === 'up') this.#settle();
         if (event.what === 'dump' || event.what === 'up' || event.what === 'failed')
           this.#add({ kind: 'liveUpdate', n: event.n, what: event.what, imageBytes: Number(event.detail) || 0 });
+        else if (event.what === 'no-memory') this.#noMemory(event.n);
         else if (event.what === 'error-word' && this.#rings.get(event.n)?.isHostile === true) this.#begin(event.n);
         return;
       case 'grant':
       case 'send':
         return;
     }
+  }
+
+  #noMemory(domid: number): void {
+    const conn = this.#rings.get(domid)?.conn;
+    if (conn !== undefined) this.#add({ kind: 'noMemory', conn });
   }
 
   #port(event: TraceEvent & { kind: 'port' }): void {

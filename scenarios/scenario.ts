@@ -40,6 +40,8 @@ export interface RunRequest {
   readonly traceLine?: (line: string) => void;
   /** What stands between the dump and the successor of update `n`: how a run meets a broken image. */
   readonly passImage?: ((image: Uint8Array, n: number) => Uint8Array) | undefined;
+  /** Whether exec(2) of the successor fails in update `n`. */
+  readonly execFails?: ((n: number) => boolean) | undefined;
   /** Whether the history is recorded and judged; without, only the traffic runs (benchmarks). */
   readonly checks: boolean;
 }

@@ -76,6 +76,9 @@ export interface WorldOptions {
   readonly limitsWrites?: boolean;
   readonly eventsExpire?: boolean;
   readonly passImage?: ProcessOptions['passImage'];
+  readonly execFails?: ProcessOptions['execFails'];
+  /** Others run between any two of the store's accesses to a ring. */
+  readonly movesInSteps?: boolean;
   /** Of live updates; left out: the daemon's own images. */
   readonly lab?: ProcessOptions['format'];
 }
@@ -138,10 +141,12 @@ export class World {
       limitsWrites: options.limitsWrites ?? true,
       eventsExpire: options.eventsExpire ?? true,
       ...(options.passImage === undefined ? {} : { passImage: options.passImage }),
+      ...(options.execFails === undefined ? {} : { execFails: options.execFails }),
       get format() {
         return world.lab;
       },
     });
+    this.store.movesInSteps = options.movesInSteps ?? false;
     this.dom0 = this.#guest(os, { domain, ring, port }, LINUX_HABITS);
     if (own !== undefined)
       this.stubdom = this.#guest(new GuestOs(this.machine, home), { domain: home, ...own }, LINUX_HABITS);
@@ -190,6 +195,7 @@ export class World {
 
   #guest(os: GuestOs, built: BuiltDomain, habits: ClientHabits): Guest {
     const client = new XsClient(os, built.ring, built.port, habits);
+    this.watch?.trust(built.domain, built.ring);
     if (this.recorder === undefined) client.observer = { sent: () => this.traffic.sent(), got: () => {} };
     else this.recorder.follow(client, built.domain.domid, () => this.traffic.sent());
     client.start();

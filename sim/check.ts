@@ -4,6 +4,8 @@ import { VIRQ_DOM_EXC } from './events/virq.ts';
 import { checkGrants } from './grants/check.ts';
 import { DOMID_FIRST_RESERVED } from './ids.ts';
 import type { Machine } from './machine.ts';
+import type { Frame } from './memory.ts';
+import { REQ_CONS, REQ_PROD, RING_BYTES, RSP_CONS, RSP_PROD, used } from './ring.ts';
 
 /**
  * What must hold of a machine between any two hypercalls, whatever guests do: CHK-1 to CHK-6 and CHK-12. A finding is a bug of
@@ -49,6 +51,7 @@ export class MachineWatch {
   readonly #everySteps: number;
   readonly #ids = new Set<bigint>();
   readonly #freed: Domain[] = [];
+  readonly #rings = new Map<Frame, Domain>();
   #untilCheck: number;
   /** How often checkMachine() was called. */
   checks = 0;
@@ -77,10 +80,19 @@ export class MachineWatch {
     };
   }
 
+  /** A xenstore ring whose both ends keep to the rules: no index may pass the other, for as long as its domain is there. */
+  trust(domain: Domain, ring: Frame): void {
+    this.#rings.set(ring, domain);
+  }
+
   /** Look now. */
   check(): void {
     this.checks++;
     refuse(checkMachine(this.#machine));
+    for (const [ring, domain] of this.#rings) {
+      if (this.#machine.domain(domain.domid) !== domain) this.#rings.delete(ring);
+      else refuse(checkRing(domain, ring));
+    }
     for (const domain of this.#freed) refuse(checkFreed(domain));
   }
 
@@ -96,6 +108,19 @@ export class MachineWatch {
   }
 }
 
+/** What must hold of a ring's indexes: neither buffer has less than nothing, or more than it holds. */
+export function checkRing(domain: Domain, ring: Frame): readonly string[] {
+  const findings: string[] = [];
+  for (const [what, prodAt, consAt] of [
+    ['requests', REQ_PROD, REQ_CONS],
+    ['responses', RSP_PROD, RSP_CONS],
+  ] as const) {
+    const [prod, cons] = [ring.load32(prodAt), ring.load32(consAt)];
+    if (used(prod, cons) > RING_BYTES) findings.push(`domain ${domain.domid}: ${what} from ${cons} to ${prod}`);
+  }
+  return findings;
+}
+
 /** What must hold of a domain that was freed (CHK-5). */
 export function checkFreed(domain: Domain): readonly string[] {
   const who = `freed domain ${domain.domid}`;
@@ -104,6 +129,10 @@ export function checkFreed(domain: Domain): readonly string[] {
   if (domain.ports.ports().length > 0) findings.push(`${who} has ports ${domain.ports.ports().join(' ')}`);
   if (domain.grants.pinned().length > 0) findings.push(`${who} has pinned grants`);
   if (domain.maptrack.handles().length > 0) findings.push(`${who} maps others' pages`);
+  if (domain.foreignMaps > 0) findings.push(`${who} is mapped ${domain.foreignMaps} times`);
+  if (domain.memory.frames.some((frame) => !frame.isSpecial) || domain.memory.kept.length > 0)
+    findings.push(`${who} has pages`);
+  if (domain.watchdogsNs.some((dueNs) => dueNs !== undefined)) findings.push(`${who} has watchdogs`);
   return findings;
 }
 

@@ -73,8 +73,8 @@ export class Connection {
   readonly watches: Watch[] = [];
   readonly transactions = new Map<number, Transaction>();
   lastTxId = 0;
-  /** Monotonic ms since when at least one transaction has been open without a gap. */
-  txSinceMs = 0;
+  /** Second of the wall clock since when at least one transaction has been open without a gap. */
+  txSinceSecond = 0;
   /** Newest first, as the daemon keeps them. */
   delayed: Delayed[] = [];
   /** A second TRANSACTION_START of an unprivileged connection while one is put aside: nothing more is read. */

@@ -130,6 +130,7 @@ export class Domains {
       return;
     }
     const record = known ?? this.make(domid);
+    this.#adopt(record);
     const conn = this.#connect(record, remotePort);
     if (typeof conn === 'string') {
       if (known === undefined) this.#records.delete(domid);
@@ -137,6 +138,18 @@ export class Domains {
     }
     if (domid !== state.options.privDomid) fireSpecial(state, '@introduceDomain', domid);
     this.#reset(conn);
+  }
+
+  /**
+   * The record may be of a domain that had the id before, was never introduced, and whose end was not noticed. The daemon keeps
+   * its unique id, and lets go of the new domain at the next look. One that carries transactions learns the new id instead.
+   * Source of the defect: tools/xenstored/domain.c, introduce_domain and do_check_domain.
+   */
+  #adopt(record: DomainRecord): void {
+    const { host, options } = this.#state;
+    if (options.policy === 'daemon' || record.uniqueId === 0n) return;
+    const info = host.domainState(record.domid);
+    if (info !== undefined) record.uniqueId = info.uniqueId;
   }
 
   #connect(record: DomainRecord, remotePort: number): Connection | ErrorName {

@@ -53,6 +53,10 @@ export interface Stream {
 export interface Host {
   /** Monotonic clock, whole milliseconds. */
   nowMs(): number;
+  /** Wall clock, whole seconds: live updates and the ages of transactions are timed by it, and it may jump. */
+  wallSecond(): number;
+  /** Whether the process has no memory for what a request of this domain needs. */
+  lacksMemory(domid: number): boolean;
   /** What the hypervisor knows of a domain; `undefined`: no such domain (ESRCH). */
   domainState(domid: number): DomainState | undefined;
   /** Pop the lowest changed domain of XEN_DOMCTL_get_domain_state(DOMID_INVALID); `undefined`: no more (ENOENT).

@@ -17,7 +17,7 @@ export interface LiveUpdateSession {
 }
 
 function nowSecond(state: DaemonState): number {
-  return Math.floor(state.host.nowMs() / 1000);
+  return state.host.wallSecond();
 }
 
 /** Whether the pending `-s` may go now, must wait, or is over with `session.reply` (store.md 9.3). */
@@ -27,7 +27,7 @@ export function evaluateLiveUpdate(state: DaemonState): 'wait' | 'go' | 'reply' 
   if (state.options.policy === 'carry' || state.openTransactions === 0) return 'go';
   const now = nowSecond(state);
   const holders = [...state.connections].filter((c) => c.transactions.size > 0);
-  const age = (c: Connection) => now - Math.floor(c.txSinceMs / 1000);
+  const age = (c: Connection) => now - c.txSinceSecond;
   if (session.force && holders.every((c) => age(c) >= session.timeoutSeconds)) return 'go';
   if (now < (session.startedSecond ?? now) + session.timeoutSeconds) return 'wait';
   if (session.force) return 'go';

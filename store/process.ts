@@ -4,6 +4,7 @@ import {
   EVTCHN_PORT,
   type Listener,
   type Machine,
+  type Port,
   REQ_CONS,
   REQ_PROD,
   RING_BYTES,
@@ -29,12 +30,17 @@ import { Xenstored } from './xenstored.ts';
 
 /** Virtual time of an update: fixed for exec and start-up, and by record and octet for dump and restore. */
 const EXEC_NS = 1_500_000;
+/** From the end of the dump to exec(2), and for one ring to be mapped again. */
+const ACTIVATE_NS = 5_000;
+const MAP_NS = 400;
 const NODE_NS = 120;
 const OCTETS_PER_NS = 2;
 
 const LISTENER_FD = 4;
 const EVTCHN_FD = 7;
 const NUMBERS = { listenerFd: LISTENER_FD, evtchnFd: EVTCHN_FD };
+/** What the requester is told of a failed exec(2). Source: tools/xenstored/lu.c. */
+const EXEC_FAILED = 'Error activating new binary.';
 const NO_OCTETS = new Uint8Array(0);
 /** ERROR word of a ring that could not be taken over. Source: xs_wire.h, XENSTORE_ERROR_COMM. */
 const ERROR_AT = 2072;
@@ -60,6 +66,8 @@ export interface ProcessOptions {
   readonly ownPort?: number | undefined;
   /** What stands between the dump and the successor of update `n`, such as a disk that flips a bit. */
   readonly passImage?: ((image: Uint8Array, n: number) => Uint8Array) | undefined;
+  /** Whether exec(2) of the new program fails in update `n`. */
+  readonly execFails?: ((n: number) => boolean) | undefined;
   /** Updates go through files of this format, whatever version the requester asked for; not with `execute`. */
   readonly format?: StateFormat | undefined;
   /** Start from this image instead of an empty store, as `-U` does. */
@@ -128,10 +136,30 @@ export class XenstoredProcess {
       this.#daemon = new Xenstored(new DaemonState(this.#host, this.#store), this.#host, options.listener);
     } else {
       this.#daemon = new Xenstored(state, this.#host, options.listener);
-      if (options.resume !== undefined) this.#takeOver(state);
+      if (options.resume !== undefined) for (const _ of this.#takeOver(state)); // before anybody else runs
     }
     this.task = machine.start(`${domain.name}/xenstored`, domain, this.#run());
     this.#host.task = this.task;
+  }
+
+  /** Ports that the process has open, in no order that means anything. */
+  get ports(): readonly Port[] {
+    return this.#host.ports;
+  }
+
+  /** Whether an allocation for a request of this domain fails; asked with each that needs one. */
+  set allocationFails(fails: (domid: number) => boolean) {
+    this.#host.allocationFails = fails;
+  }
+
+  /** Set the wall clock, by which transactions and live updates are timed. */
+  jumpWallClock(seconds: number): void {
+    this.#host.jumpWallClock(seconds);
+  }
+
+  /** Let others run between any two of the daemon's accesses to a ring (section 4.9): slower, and nearer to life. */
+  set movesInSteps(is: boolean) {
+    this.#host.movesInSteps = is;
   }
 
   /** A guest waits until the write rate limit lets it be read again. */
@@ -195,29 +223,29 @@ export class XenstoredProcess {
           : execute !== undefined && session !== undefined
             ? { ok: false as const, reason: execute(image, session.file, session.commandLine) }
             : restoreState(image, this.#host, this.#store, sockets);
-      if (restored.ok) {
+      if (restored.ok && this.#options.execFails?.(n) !== true) {
         this.told = told?.ok ? told.state : undefined;
+        this.#host.unbindDomainException();
+        yield ACTIVATE_NS;
+        if (this.told !== undefined) trace.mark('xenstored', 'exec', n);
+        this.#retire(old);
+        yield EXEC_NS + before.nodes * NODE_NS;
         let { state } = restored;
         if (this.told !== undefined) {
           // The first was to see that the files are good. The successor reads them when it has started: domains may be others.
-          trace.mark('xenstored', 'exec', n);
-          this.#retire(old);
-          yield EXEC_NS + before.nodes * NODE_NS;
           trace.mark('xenstored', 'started', n);
           const again = restorePortable(this.told, this.#host, this.#store, sockets);
           if (again.ok) state = again.state;
-        } else {
-          yield EXEC_NS + before.nodes * NODE_NS;
-          this.#retire(old);
         }
         this.#daemon = new Xenstored(state, this.#host, this.#options.listener);
-        this.#takeOver(state);
+        yield* this.#takeOver(state);
         trace.mark('xenstored', 'up', n, String(imageBytes));
         const pauseNs = this.#machine.nowNs - atNs;
         this.updates.push({ ...before, outcome: 'ok', reason, imageBytes, ...lost, pauseNs });
         return;
       }
-      reason = restored.reason;
+      if (restored.ok) yield* this.#failToExecute(old);
+      reason = restored.ok ? EXEC_FAILED : restored.reason;
     }
     // Roll back: the old instance was not touched. Its requester learns why.
     trace.mark('xenstored', 'failed', n, String(imageBytes));
@@ -239,12 +267,10 @@ export class XenstoredProcess {
   }
 
   /**
-   * exec(2): mappings and the VIRQ go, ports and sockets stay; the old instance's memory is emptied for good. A descriptor
-   * that nobody is told of is of no more use: with the event channel device go its ports, with the listening socket whoever
-   * waits there.
+   * exec(2): mappings go, ports and sockets stay; the old instance's memory is emptied for good. A descriptor that nobody is
+   * told of is of no more use: with the event channel device go its ports, with the listening socket whoever waits there.
    */
   #retire(old: DaemonState): void {
-    this.#host.unbindDomainException();
     this.#host.dropMappings();
     if (this.told !== undefined && this.told.evtchn.fd === undefined)
       for (const { link } of old.connections) if (link.kind === 'ring') this.#host.unbindPort(link.port);
@@ -252,8 +278,21 @@ export class XenstoredProcess {
     old.scrap();
   }
 
-  /** The new instance maps the rings, binds the VIRQ, and looks for domains that went meanwhile. */
-  #takeOver(state: DaemonState): void {
+  /**
+   * The new program cannot be executed, and the VIRQ is let go of already: from here on the old instance hears of no death
+   * (XSR-16). One that carries transactions makes good for it: it binds the VIRQ anew and looks for whom it has missed.
+   * Source: tools/xenstored/lu.c, lu_activate_binary.
+   */
+  *#failToExecute(old: DaemonState): Actor {
+    this.#host.unbindDomainException();
+    yield ACTIVATE_NS;
+    if (this.#store.policy === 'daemon') return;
+    this.#host.bindDomainException();
+    old.domains.checkEvery();
+  }
+
+  /** The new instance binds the VIRQ, maps the rings one by one, and looks for domains that went meanwhile. */
+  *#takeOver(state: DaemonState): Actor {
     if (!this.#host.hasDomainException) this.#host.bindDomainException();
     for (const conn of state.connections) {
       if (conn.link.kind !== 'ring') continue;
@@ -269,6 +308,7 @@ export class XenstoredProcess {
         conn.isIgnored = true;
         if (page.ok) page.value.store32(ERROR_AT, ERROR_COMM);
       }
+      yield MAP_NS;
     }
     state.domains.checkEvery();
   }

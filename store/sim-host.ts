@@ -54,8 +54,14 @@ export class SimHost implements Host {
   /** Ports that were read from nowhere yet: the file's ring of ready ports. A port is in it at most once. */
   #ready: Port[] = [];
   #virqPort: Port | undefined;
+  #hasVirq = false;
+  readonly #bound = new Set<Port>();
+  #wallOffset = 0;
+  allocationFails: ((domid: number) => boolean) | undefined = undefined;
   /** The daemon's one thread; woken when poll(2) would return. */
   task: Task | undefined = undefined;
+  /** Others run between any two of the daemon's accesses to a ring, as they do in life; otherwise a move is one step. */
+  movesInSteps = false;
   readonly #files: Files;
   readonly logLines: string[] = [];
 
@@ -68,6 +74,25 @@ export class SimHost implements Host {
 
   nowMs(): number {
     return Math.floor(this.#machine.nowNs / 1_000_000);
+  }
+
+  wallSecond(): number {
+    return Math.floor(this.#machine.nowNs / 1_000_000_000) + this.#wallOffset;
+  }
+
+  jumpWallClock(seconds: number): void {
+    this.#wallOffset += seconds;
+  }
+
+  lacksMemory(domid: number): boolean {
+    if (this.allocationFails === undefined || !this.allocationFails(domid)) return false;
+    this.#machine.trace.mark('xenstored', 'no-memory', domid);
+    return true;
+  }
+
+  /** Every port that was bound and not let go of, the VIRQ's included. */
+  get ports(): readonly Port[] {
+    return [...this.#bound];
   }
 
   domainState(domid: number): DomainState | undefined {
@@ -115,6 +140,7 @@ export class SimHost implements Host {
   /** Let upcalls of a bound port make the file readable; masked until its number is written back. */
   adoptPort(port: Port): void {
     const { ports } = this.#domain;
+    this.#bound.add(port);
     ports.handle(port, () => {
       ports.mask(port);
       if (!this.#ready.includes(port)) this.#ready.push(port);
@@ -125,6 +151,7 @@ export class SimHost implements Host {
 
   unbindPort(port: number): void {
     this.#hyper.close(port);
+    this.#bound.delete(port);
     this.#ready = this.#ready.filter((p) => p !== port);
   }
 
@@ -137,16 +164,18 @@ export class SimHost implements Host {
     const port = this.#hyper.bindVirq(VIRQ_DOM_EXC);
     if (!port.ok) throw new Error(`assertion: VIRQ_DOM_EXC: ${port.errno}`);
     this.#virqPort = port.value;
+    this.#hasVirq = true;
     this.adoptPort(port.value);
   }
 
+  /** Close the VIRQ's port. The process still knows its number: whoever gets it next is taken for the VIRQ (XSR-16). */
   unbindDomainException(): void {
     if (this.#virqPort !== undefined) this.unbindPort(this.#virqPort);
-    this.#virqPort = undefined;
+    this.#hasVirq = false;
   }
 
   get hasDomainException(): boolean {
-    return this.#virqPort !== undefined;
+    return this.#hasVirq;
   }
 
   /** The port that VIRQ_DOM_EXC is bound to. */

@@ -231,7 +231,7 @@ export class DaemonState {
   transactionStarted(conn: Connection): void {
     this.#openTransactions++;
     this.count(conn, 'transactions', 1);
-    if (conn.transactions.size === 1) conn.txSinceMs = this.host.nowMs();
+    if (conn.transactions.size === 1) conn.txSinceSecond = this.host.wallSecond();
   }
 
   transactionEnded(conn: Connection): void {

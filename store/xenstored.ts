@@ -1,7 +1,7 @@
 import { type Actor, type Listener, PARK } from '../sim/index.ts';
 import type { Connection, Message, OutMessage } from './connection.ts';
 import { processMessage, runDelayed } from './ops.ts';
-import { BAD_INDEX, readRing, ringHasRequest, ringHasRoom, writeRing } from './ring-io.ts';
+import { BAD_INDEX, moveInSteps, readRing, ringHasRequest, ringHasRoom, writeRing } from './ring-io.ts';
 import type { SimHost } from './sim-host.ts';
 import type { DaemonState } from './state.ts';
 import { Turns } from './turns.ts';
@@ -16,6 +16,8 @@ const PASS_NS = 200;
 const MESSAGE_NS = 900;
 const PIECE_NS = 150;
 const WRITE_NS = 350;
+
+const NOTHING = new Uint8Array(0);
 
 /**
  * The daemon's main loop (store.md 0.4): one pass serves at most one message in and one message out of each connection, in
@@ -74,7 +76,8 @@ export class Xenstored {
       this.#turns.begin();
       for (let conn = this.#turns.next(); conn !== undefined; conn = this.#turns.next()) {
         if (conn.isClosed || (conn.isIgnored && !conn.isReleased)) continue;
-        const spent = conn.isIgnored ? 0 : this.#input(conn);
+        const { movesInSteps } = this.#host;
+        const spent = conn.isIgnored ? 0 : movesInSteps ? yield* this.#inputInSteps(conn) : this.#input(conn);
         if (spent > 0) yield spent;
         if (conn.isReleased) {
           // Its neighbour before it in the list has released it: this was its last request (store.md 8.2).
@@ -82,7 +85,7 @@ export class Xenstored {
           yield PIECE_NS;
           continue;
         }
-        if (!conn.isClosed && this.#output(conn)) yield WRITE_NS;
+        if (!conn.isClosed && (movesInSteps ? yield* this.#outputInSteps(conn) : this.#output(conn))) yield WRITE_NS;
         this.#again(conn);
       }
       if (this.state.hasDelayed()) {
@@ -139,43 +142,65 @@ export class Xenstored {
 
   /** Read at most one message, or a piece of one; process it when complete. @returns ns spent. */
   #input(conn: Connection): number {
-    const { link } = conn;
-    if (link.kind === 'ring') {
-      if (link.page === undefined || !ringHasRequest(link.page) || !this.state.canRead(conn)) return 0;
-    } else {
-      if (link.stream.hungUp()) {
-        // Seen by poll as a hang-up: what is unread is never read, what is queued may still go.
-        this.state.closeConnection(conn);
-        return PIECE_NS;
-      }
-      if (link.stream.readable() === 0) {
-        if (!link.stream.atEof()) return 0;
-        this.state.closeConnection(conn);
-        return PIECE_NS;
-      }
-      if (!this.state.canRead(conn)) return 0;
-    }
+    const ended = this.#refuseInput(conn);
+    if (ended !== undefined) return ended;
     if (conn.body === undefined) {
-      const got = this.#read(conn, conn.header, conn.headerUsed, HEADER_BYTES - conn.headerUsed);
-      if (got === BAD_INDEX) return this.#bad(conn, ERROR_RINGIDX);
-      conn.headerUsed += got;
-      if (conn.headerUsed < HEADER_BYTES) return PIECE_NS;
-      const len = get32(conn.header, 12);
-      if (len > PAYLOAD_MAX) return this.#bad(conn, ERROR_PROTO);
-      conn.body = new Uint8Array(len);
-      conn.bodyUsed = 0;
+      const spent = this.#gotHeader(conn, this.#read(conn, conn.header, conn.headerUsed, HEADER_BYTES));
+      if (spent !== undefined) return spent;
     }
-    // Called for an empty body too: the guest is notified once more, as by the real daemon.
-    const got = this.#read(conn, conn.body, conn.bodyUsed, conn.body.length - conn.bodyUsed);
+    return this.#gotBody(conn, this.#read(conn, conn.body ?? NOTHING, conn.bodyUsed, conn.body?.length ?? 0));
+  }
+
+  /** The same, with others running between any two accesses to the ring. */
+  *#inputInSteps(conn: Connection): Actor<number> {
+    const ended = this.#refuseInput(conn);
+    if (ended !== undefined) return ended;
+    if (conn.body === undefined) {
+      const got = yield* this.#readInSteps(conn, conn.header, conn.headerUsed, HEADER_BYTES);
+      const spent = this.#gotHeader(conn, got);
+      if (spent !== undefined) return spent;
+    }
+    const { body = NOTHING } = conn;
+    return this.#gotBody(conn, yield* this.#readInSteps(conn, body, conn.bodyUsed, body.length));
+  }
+
+  /** Why nothing is read now, as ns spent on it; `undefined`: the connection is to be read. */
+  #refuseInput(conn: Connection): number | undefined {
+    const { link } = conn;
+    if (link.kind === 'ring')
+      return link.page !== undefined && ringHasRequest(link.page) && this.state.canRead(conn) ? undefined : 0;
+    // Seen by poll as a hang-up: what is unread is never read, what is queued may still go.
+    if (link.stream.hungUp() || (link.stream.readable() === 0 && link.stream.atEof())) {
+      this.state.closeConnection(conn);
+      return PIECE_NS;
+    }
+    return link.stream.readable() > 0 && this.state.canRead(conn) ? undefined : 0;
+  }
+
+  /** Octets of the header have come. @returns ns spent, if that was all; `undefined`: go on with the body. */
+  #gotHeader(conn: Connection, got: number): number | undefined {
+    if (got === BAD_INDEX) return this.#bad(conn, ERROR_RINGIDX);
+    conn.headerUsed += got;
+    if (conn.headerUsed < HEADER_BYTES) return PIECE_NS;
+    const len = get32(conn.header, 12);
+    if (len > PAYLOAD_MAX) return this.#bad(conn, ERROR_PROTO);
+    conn.body = new Uint8Array(len);
+    conn.bodyUsed = 0;
+    return undefined; // an empty body is read too: the guest is notified once more, as by the real daemon
+  }
+
+  /** Octets of the body have come. @returns ns spent. */
+  #gotBody(conn: Connection, got: number): number {
+    const { header, body } = conn;
+    if (body === undefined) throw new Error('assertion: a body without a header');
     if (got === BAD_INDEX) return this.#bad(conn, ERROR_RINGIDX);
     conn.bodyUsed += got;
-    if (conn.bodyUsed < conn.body.length) return PIECE_NS;
-    const { header } = conn;
+    if (conn.bodyUsed < body.length) return PIECE_NS;
     const message: Message = {
       type: get32(header, 0),
       reqId: get32(header, 4),
       txId: get32(header, 8),
-      payload: conn.body,
+      payload: body,
     };
     conn.body = undefined;
     conn.bodyUsed = 0;
@@ -184,11 +209,20 @@ export class Xenstored {
     return MESSAGE_NS;
   }
 
-  #read(conn: Connection, into: Uint8Array, at: number, max: number): number {
+  /** Fill `into` from `at` to `end`, as far as one piece goes. */
+  #read(conn: Connection, into: Uint8Array, at: number, end: number): number {
     const { link } = conn;
-    if (link.kind === 'socket') return link.stream.read(into, at, max);
+    if (link.kind === 'socket') return link.stream.read(into, at, end - at);
     if (link.page === undefined) return 0;
-    const got = readRing(link.page, into, at, max);
+    const got = readRing(link.page, into, at, end - at);
+    if (got !== BAD_INDEX) this.#host.notify(link.port);
+    return got;
+  }
+
+  *#readInSteps(conn: Connection, into: Uint8Array, at: number, end: number): Actor<number> {
+    const { link } = conn;
+    if (link.kind === 'socket' || link.page === undefined) return this.#read(conn, into, at, end);
+    const got = yield* moveInSteps('read', link.page, into, at, end - at);
     if (got !== BAD_INDEX) this.#host.notify(link.port);
     return got;
   }
@@ -197,41 +231,72 @@ export class Xenstored {
 
   /** Write at most one message, or a piece of one. @returns whether anything was tried. */
   #output(conn: Connection): boolean {
-    const message = conn.out[0];
+    const message = this.#nextOutput(conn);
     if (message === undefined) return false;
-    const { link } = conn;
-    if (link.kind === 'ring') {
-      if (link.page === undefined || !ringHasRoom(link.page)) return false;
-    } else if (conn.queuedInPass >= this.#pass || link.stream.writable() === 0) return false;
-    const { bytes } = message;
-    if (message.kind !== 'restored' && message.sent < HEADER_BYTES) {
-      if (!this.#write(conn, message, HEADER_BYTES - message.sent)) return true;
-      if (message.sent < HEADER_BYTES) return true;
-      if (link.kind === 'socket' && bytes.length > HEADER_BYTES) return true; // the body goes in the next pass
-    }
-    if (!this.#write(conn, message, bytes.length - message.sent)) return true;
-    if (message.sent < bytes.length) return true;
-    conn.out.shift();
-    this.state.outputWritten(conn, message);
+    const rest = this.#headerEnd(message);
+    if (rest !== undefined && !this.#wrote(conn, message, this.#write(conn, message, rest), rest)) return true;
+    if (this.#wrote(conn, message, this.#write(conn, message, message.bytes.length), message.bytes.length))
+      this.#left(conn, message);
     return true;
   }
 
-  /** One chunk; false if the connection was given up. */
-  #write(conn: Connection, message: OutMessage, max: number): boolean {
-    const { link } = conn;
-    if (link.kind === 'socket') {
-      message.sent += link.stream.write(message.bytes, message.sent, max);
-      return true;
+  /** The same, with others running between any two accesses to the ring. */
+  *#outputInSteps(conn: Connection): Actor<boolean> {
+    const message = this.#nextOutput(conn);
+    if (message === undefined) return false;
+    const rest = this.#headerEnd(message);
+    if (rest !== undefined) {
+      const put = yield* this.#writeInSteps(conn, message, rest);
+      if (!this.#wrote(conn, message, put, rest)) return true;
     }
-    if (link.page === undefined) return false;
-    const put = writeRing(link.page, message.bytes, message.sent, max);
+    const put = yield* this.#writeInSteps(conn, message, message.bytes.length);
+    if (this.#wrote(conn, message, put, message.bytes.length)) this.#left(conn, message);
+    return true;
+  }
+
+  #nextOutput(conn: Connection): OutMessage | undefined {
+    const { link } = conn;
+    if (link.kind === 'ring') return link.page !== undefined && ringHasRoom(link.page) ? conn.out[0] : undefined;
+    return conn.queuedInPass < this.#pass && link.stream.writable() > 0 ? conn.out[0] : undefined;
+  }
+
+  /** Where the header ends, if it is still to be written. */
+  #headerEnd(message: OutMessage): number | undefined {
+    return message.kind !== 'restored' && message.sent < HEADER_BYTES ? HEADER_BYTES : undefined;
+  }
+
+  /** Note what was written. @returns whether the message is written up to `end`, and its next part may go now. */
+  #wrote(conn: Connection, message: OutMessage, put: number, end: number): boolean {
     if (put === BAD_INDEX) {
       this.#bad(conn, ERROR_RINGIDX);
       return false;
     }
     message.sent += put;
-    this.#host.notify(link.port);
-    return true;
+    if (message.sent < end) return false;
+    return conn.link.kind === 'ring' || end === message.bytes.length; // a socket's body goes in the next pass
+  }
+
+  #left(conn: Connection, message: OutMessage): void {
+    conn.out.shift();
+    this.state.outputWritten(conn, message);
+  }
+
+  /** Write from where the message stands up to `end`, as far as one piece goes. */
+  #write(conn: Connection, { bytes, sent }: OutMessage, end: number): number {
+    const { link } = conn;
+    if (link.kind === 'socket') return link.stream.write(bytes, sent, end - sent);
+    if (link.page === undefined) return 0;
+    const put = writeRing(link.page, bytes, sent, end - sent);
+    if (put !== BAD_INDEX) this.#host.notify(link.port);
+    return put;
+  }
+
+  *#writeInSteps(conn: Connection, message: OutMessage, end: number): Actor<number> {
+    const { link } = conn;
+    if (link.kind === 'socket' || link.page === undefined) return this.#write(conn, message, end);
+    const put = yield* moveInSteps('write', link.page, message.bytes, message.sent, end - message.sent);
+    if (put !== BAD_INDEX) this.#host.notify(link.port);
+    return put;
   }
 
   /** A ring is ignored from now on, a socket closed with everything queued on it. */

@@ -18,7 +18,7 @@ export type Phase = 'C1' | 'C2' | 'C4' | 'C5' | 'C9' | 'C10' | 'C11' | 'C13' | '
 export interface CreateHooks {
   /** Asked between two operations: whether the process dies here (TS-8). */
   readonly dies?: () => boolean;
-  readonly beforeIntroduce?: (domain: Domain) => void;
+  readonly beforeIntroduce?: (built: BuiltDomain) => void;
   /** Load the guest's kernel: it is complete and still paused. Not called of a domain that the store did not take. */
   readonly boot?: (built: BuiltDomain) => void;
   /** It stays paused. */
@@ -101,7 +101,7 @@ function* phases(call: Call, plan: DomainPlan, hooks: CreateHooks, progress: Pro
   progress.built = built;
   yield* writeBuilt(call, built, plan); // C6
   if (!(yield* setFeatures(call, domid, plan))) return 'ERROR_FAIL'; // C7
-  hooks.beforeIntroduce?.(domain);
+  hooks.beforeIntroduce?.(built);
   const introduced = yield* call.xs.call(
     XS.INTRODUCE,
     strings(String(domid), String(built.ring.gfn), String(built.port)),

@@ -22,7 +22,7 @@ export interface Mishaps {
   toolstackDies(): boolean;
   /** Whether the next domain gets the id of the one that has just gone. */
   reusesDomid(): boolean;
-  beforeIntroduce(domain: Domain): void;
+  beforeIntroduce(built: BuiltDomain): void;
   beforeDestroy(domain: Domain): void;
 }
 
@@ -100,7 +100,7 @@ function* slotActor(
     const config = { ...(plan.domain?.(slot) ?? ORDINARY), name: `domU${slot}${life === 0 ? '' : `.${life}`}`, domid };
     const created = yield* createDomain(me, xl, config, {
       dies: () => mishaps?.toolstackDies() === true,
-      beforeIntroduce: (domain) => mishaps?.beforeIntroduce(domain),
+      beforeIntroduce: (built) => mishaps?.beforeIntroduce(built),
       staysPaused: true,
     });
     gate.building--;
@@ -110,7 +110,9 @@ function* slotActor(
     const { built } = created;
     if (created.rc !== 0 || built === undefined) {
       traffic.refused(`${created.rc} in ${created.failedIn}`);
-      if (built === undefined) return;
+      if (built === undefined && domid === DOMID_ANY) return;
+      domid = DOMID_ANY; // somebody else was quicker
+      if (built === undefined) continue;
       yield* untilGone(os, built.domain.domid);
       continue;
     }

@@ -69,7 +69,7 @@ function run(request: RunRequest): RunResult {
       const plan = { name: `domU${slot}`, vcpus: 1 + (slot % 2), disks, nics, console: 'attended' } as const;
       const created = yield* createDomain(me, tools.process(`xl-create-${slot}`), plan, {
         dies: () => faults.toolstackDies(),
-        beforeIntroduce: (domain) => faults.beforeIntroduce(domain),
+        beforeIntroduce: (made) => faults.beforeIntroduce(made),
         boot: (built) => booted.push(new StormGuest(guestPlan, built)),
       });
       traffic.commits += created.commits;

@@ -85,6 +85,7 @@ function run(request: RunRequest): RunResult {
     limitsWrites: number('limit') === 1,
     lab: request.lab,
     passImage: (image, n) => faults.passImage(request.passImage?.(image, n) ?? image),
+    execFails: (n) => request.execFails?.(n) === true || faults.execFails('carry'),
   });
   const { machine, traffic, dom0 } = world;
   if (request.traceLine !== undefined) world.traceTo(request.traceLine);

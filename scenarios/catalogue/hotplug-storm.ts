@@ -109,7 +109,7 @@ function run(request: RunRequest): RunResult {
       xl,
       { name: `domU${host.slot}-${++created}`, ...devices, console: 'attended' },
       {
-        beforeIntroduce: (domain) => faults.beforeIntroduce(domain),
+        beforeIntroduce: (made) => faults.beforeIntroduce(made),
         boot: (built) => {
           host.domid = built.domain.domid;
           host.guest = new StormGuest(guestPlan, built);

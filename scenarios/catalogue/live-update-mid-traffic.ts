@@ -64,6 +64,7 @@ function run(request: RunRequest): RunResult {
     limitsWrites: number('limit') === 1,
     lab: request.lab,
     passImage: (image, n) => faults.passImage(request.passImage?.(image, n) ?? image),
+    execFails: (n) => request.execFails?.(n) === true || faults.execFails(policy),
   });
   const { machine, traffic, dom0 } = world;
   if (request.traceLine !== undefined) world.traceTo(request.traceLine);
@@ -71,6 +72,7 @@ function run(request: RunRequest): RunResult {
   const faults = new FaultPlan(machine, String(settings.faults ?? 'off'));
   if (faults.faults.length > 0) request.planned?.(faults.faults);
   faults.arm(world, () => traffic.stopping);
+  world.store.movesInSteps = faults.storeMovesInSteps();
 
   const plan = machine.streams.for('scenario');
   const domains = number('domains');

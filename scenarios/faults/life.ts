@@ -1,5 +1,6 @@
-import { type Domain, GNTMAP_host_map, GNTST, GNTTAB_RESERVED_XENSTORE } from '../../sim/index.ts';
-import type { Armed, FaultRule } from './rule.ts';
+import { GNTMAP_host_map, GNTST, GNTTAB_RESERVED_XENSTORE } from '../../sim/index.ts';
+import type { FaultRule } from './rule.ts';
+import { pickVictim } from './victims.ts';
 
 /** Faults of domains and of their grants: they may come between any two steps of anybody. */
 export const LIFE_RULES: readonly FaultRule[] = [
@@ -9,7 +10,7 @@ export const LIFE_RULES: readonly FaultRule[] = [
     mustHold: 'INTRODUCE answers an error and leaves nothing behind; the toolstack destroys the domain',
     oneIn: [2, 8],
     arm: ({ draws, strikes, injected, world }) => ({
-      beforeIntroduce: ({ domid }) => {
+      beforeIntroduce: ({ domain: { domid } }) => {
         if (!strikes()) return;
         const status = draws.pick([GNTST.eagain, GNTST.no_space, GNTST.general_error]);
         world.machine.grants.refuse({ mapper: 0, granter: domid, gref: GNTTAB_RESERVED_XENSTORE }, status);
@@ -104,13 +105,3 @@ export const LIFE_RULES: readonly FaultRule[] = [
     }),
   },
 ];
-
-/** So many guests are left alone: without any the traffic would never come to its end. */
-const LEFT_ALONE = 4;
-
-/** A running guest of the run, if this occasion is one. */
-function pickVictim({ world, draws, strikes }: Armed): Domain | undefined {
-  if (!strikes()) return undefined;
-  const running = world.guests.map((g) => g.os.domain).filter((d) => d.isRunning);
-  return running.length <= LEFT_ALONE ? undefined : draws.pick(running);
-}

@@ -1,8 +1,9 @@
-import type { ClientHabits } from '../../guests/index.ts';
+import type { BuiltDomain, ClientHabits } from '../../guests/index.ts';
 import type { Actor, Domain, EdgeVerdict, Machine, Port } from '../../sim/index.ts';
+import type { StorePolicy } from '../../store/index.ts';
 import type { SettingSpec } from '../scenario.ts';
 import type { World } from '../world.ts';
-import { FAULT_RULES } from './catalogue.ts';
+import { COMMON_RULES, FAULT_RULES } from './catalogue.ts';
 import type { FaultRule, Hooks, PlannedFault } from './rule.ts';
 
 /** The setting by which any scenario offers faults. */
@@ -27,7 +28,7 @@ export class FaultPlan {
   constructor(machine: Machine, which: string) {
     const draws = machine.streams.for('faults');
     this.#chosen = FAULT_RULES.flatMap((rule) => {
-      const isIn = draws.oneIn(2);
+      const isIn = draws.oneIn(swarmsOf(rule));
       const oneIn = draws.between(rule.oneIn[0], rule.oneIn[1]);
       const wanted = which === 'all' || which === rule.id || (which === 'swarm' && isIn);
       return wanted ? [{ rule, oneIn, injected: 0 }] : [];
@@ -52,6 +53,7 @@ export class FaultPlan {
         world,
         draws,
         strikes: () => draws.oneIn(oneIn),
+        isOver,
         injected: (detail) => machine.trace.mark('faults', rule.id, ++chosen.injected, detail),
       });
       this.#hooks.push(hooks);
@@ -80,8 +82,8 @@ export class FaultPlan {
     return this.#having('habits').reduce((h, rule) => rule(h), habits);
   }
 
-  beforeIntroduce(domain: Domain): void {
-    for (const rule of this.#having('beforeIntroduce')) rule(domain);
+  beforeIntroduce(built: BuiltDomain): void {
+    for (const rule of this.#having('beforeIntroduce')) rule(built);
   }
 
   beforeDestroy(domain: Domain): void {
@@ -100,6 +102,15 @@ export class FaultPlan {
     return this.#having('passImage').reduce((i, rule) => rule(i), image);
   }
 
+  /** Under policy `daemon` never: it would be deaf to deaths from then on, and rightly be found out (XSR-16). */
+  execFails(policy: StorePolicy): boolean {
+    return policy === 'carry' && this.#having('execFails').some((rule) => rule());
+  }
+
+  storeMovesInSteps(): boolean {
+    return this.#having('storeMovesInSteps').some((rule) => rule());
+  }
+
   updates(atRequests: readonly number[]): readonly number[] {
     return this.#having('updates').reduce((at, rule) => rule(at), atRequests);
   }
@@ -107,6 +118,11 @@ export class FaultPlan {
   #having<K extends keyof Hooks>(name: K): NonNullable<Hooks[K]>[] {
     return this.#hooks.flatMap((hooks) => hooks[name] ?? []) as NonNullable<Hooks[K]>[];
   }
+}
+
+/** One in so many swarms has the rule: of the common ones there are half of all in each, of the others a handful. */
+export function swarmsOf(rule: FaultRule): 2 | 4 {
+  return COMMON_RULES.includes(rule) ? 2 : 4;
 }
 
 type EdgeRule = NonNullable<Hooks['edge']>;

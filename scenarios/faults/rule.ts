@@ -1,4 +1,4 @@
-import type { ClientHabits } from '../../guests/index.ts';
+import type { BuiltDomain, ClientHabits } from '../../guests/index.ts';
 import type { Domain, EdgeVerdict, Port, Stream } from '../../sim/index.ts';
 import type { World } from '../world.ts';
 
@@ -20,6 +20,8 @@ export interface Armed {
   readonly draws: Stream;
   /** Whether this occasion is one. */
   readonly strikes: () => boolean;
+  /** Whether traffic is coming to its end. */
+  readonly isOver: () => boolean;
   /** To be called with each injection: it goes into the trace and is counted. */
   readonly injected: (detail: string) => void;
 }
@@ -34,7 +36,7 @@ export interface Hooks {
   /** A guest boots. */
   readonly habits?: (habits: ClientHabits) => ClientHabits;
   /** A domain was built and is about to be introduced. */
-  readonly beforeIntroduce?: (domain: Domain) => void;
+  readonly beforeIntroduce?: (built: BuiltDomain) => void;
   /** A domain is about to be destroyed. */
   readonly beforeDestroy?: (domain: Domain) => void;
   /** The toolstack's process dies here. */
@@ -43,6 +45,10 @@ export interface Hooks {
   readonly reusesDomid?: () => boolean;
   /** The image of a live update on its way to the successor. */
   readonly passImage?: (image: Uint8Array) => Uint8Array;
+  /** exec(2) of the successor fails, when the VIRQ was let go of already. */
+  readonly execFails?: () => boolean;
+  /** Whether the store's accesses to rings are each a step of its own. */
+  readonly storeMovesInSteps?: () => boolean;
   /** Moments of live updates, in requests. */
   readonly updates?: (atRequests: readonly number[]) => readonly number[];
 }

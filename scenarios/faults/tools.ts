@@ -50,7 +50,7 @@ export const TOOL_RULES: readonly FaultRule[] = [
   },
   {
     id: 'INJ-T2',
-    what: 'the successor cannot parse the image: cut off, or an octet of its header changed',
+    what: 'the successor cannot parse the image, which is cut off or has an octet of its header changed, or cannot be executed',
     mustHold: 'the old instance goes on as if nothing had been, and its requester is told',
     oneIn: [1, 3],
     arm: ({ draws, strikes, injected }) => ({
@@ -66,6 +66,11 @@ export const TOOL_RULES: readonly FaultRule[] = [
         const broken = image.slice();
         broken[at] = (broken[at] as number) ^ (1 << draws.below(8));
         return broken;
+      },
+      execFails: () => {
+        if (!strikes()) return false;
+        injected('exec fails');
+        return true;
       },
     }),
   },

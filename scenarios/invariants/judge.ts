@@ -1,6 +1,8 @@
 import type { History, HistoryRecord } from '../history.ts';
+import { foreseePurge } from '../oracles/domain-death.ts';
 import { domidOf } from '../oracles/node-ops.ts';
 import { oneString, stringsOf } from '../oracles/numbers.ts';
+import type { Answer } from '../oracles/prediction.ts';
 import type { Transaction } from '../oracles/tree.ts';
 import { type Moment, Op } from '../oracles/wire.ts';
 import { type Peer, XenstoreModel } from '../oracles/xenstore-model.ts';
@@ -26,6 +28,9 @@ interface Releasing {
   readonly isNeighbour: boolean;
 }
 
+/** So long a death may wait for the store's notice at the end of a run, ns. */
+const NOTICE_NS = 20_000_000;
+
 class Judge {
   readonly #history: History;
   readonly #lines: readonly Line[];
@@ -34,15 +39,21 @@ class Judge {
   readonly #boxes: readonly Outbox[];
   readonly #shutdowns = new ShutdownEvents();
   readonly #stale = new StaleIds();
+  /** Where requests were consumed for which the store had no memory. */
+  readonly #noMemory: ReadonlySet<number>;
   /** Put-aside requests that were found to have run before their reply was written. */
   readonly #early = new Set<Request>();
   /** Domains that went without ever having had a ring: the store drops what they own at a moment that no record shows. */
   readonly #unnoticed = new Set<number>();
+  /** Those of them whose nodes' last events may be on their way. */
+  readonly #foreseen = new Set<number>();
   /** Per connection: requests served, messages begun, messages finished. */
   readonly #at: { served: number; begun: number; finished: number }[];
   readonly #requestOf = new Map<unknown, Request>();
   #releasing: Releasing | undefined;
   #introducing: number | undefined;
+  /** Domains that died, by unique id. */
+  readonly #deaths = new Map<bigint, Moment & { readonly timeNs: number }>();
   /** When dom0 last listed the root: so begins the reading of a whole tree. */
   #readingSince = Number.POSITIVE_INFINITY;
   /** Where the store's process stands; from 'dumped' on, the next thing it does to a connection is the successor's. */
@@ -58,6 +69,7 @@ class Judge {
     this.#evidence = evidence;
     this.#model = new XenstoreModel(history.compat);
     this.#boxes = lines.map((line) => new Outbox(line, evidence['watch-events']));
+    this.#noMemory = requestsWithoutMemory(history);
     this.#at = lines.map(() => ({ served: 0, begun: 0, finished: 0 }));
     for (const line of lines) for (const r of line.requests) if (r.reply !== undefined) this.#requestOf.set(r.reply, r);
   }
@@ -71,6 +83,38 @@ class Judge {
     const someoneStalls = this.#lines.some((l) => l.isStalled);
     for (const [conn, box] of this.#boxes.entries()) box.end(end, this.#lines[conn]!.isAliveAtEnd && !someoneStalls);
     this.#shutdowns.check(this.#lines, this.#boxes, this.#model, end, this.#evidence);
+    this.#checkDeaths(end);
+  }
+
+  /** The successor looks at every domain that it knows before it serves: who was dead by then is gone (XSR-19). */
+  #checkTakenOver(up: Moment): void {
+    for (const { epoch, openSeq, detachSeq, name } of this.#lines) {
+      const death = this.#deaths.get(epoch.uniqueId);
+      if (death === undefined || openSeq > up.seq || detachSeq < up.seq) continue;
+      const isKept = [...this.#model.peers.values()].some((peer) => peer.target === epoch.domid);
+      if (isKept) continue;
+      this.#evidence['watch-events'].add(
+        up,
+        name,
+        '',
+        `${name}: dead since seq ${death.seq}, and the successor has taken it over: no @releaseDomain`,
+      );
+    }
+  }
+
+  /** Every death is noticed, whatever became of a live update meanwhile (INV-P3, XSR-16). */
+  #checkDeaths(end: HistoryRecord): void {
+    for (const { epoch, detachSeq, name } of this.#lines) {
+      const death = this.#deaths.get(epoch.uniqueId);
+      if (death === undefined || detachSeq <= end.seq || (this.#history.endNs ?? end.timeNs) - death.timeNs < NOTICE_NS)
+        continue;
+      this.#evidence['watch-events'].add(
+        death,
+        name,
+        '',
+        `${name}: dead since seq ${death.seq}, and the store has not let go of it: no @releaseDomain`,
+      );
+    }
   }
 
   #step(r: HistoryRecord): void {
@@ -92,6 +136,7 @@ class Judge {
         break;
       case 'liveUpdate':
         if (r.what === 'up' && this.#phase !== 'taken over') this.#updated(r);
+        if (r.what === 'up') this.#checkTakenOver(r);
         else if (r.what === 'failed') this.#updating = undefined;
         this.#phase = r.what === 'dump' ? 'dumped' : 'serving';
         break;
@@ -101,6 +146,7 @@ class Judge {
         checkSnapshot(r, this.#readingSince, this.#model, this.#evidence);
         break;
       case 'close': // what the store has not read it never will: nothing changes before it closes its own end
+      case 'noMemory':
       case 'sent':
       case 'got':
         break;
@@ -158,11 +204,13 @@ class Judge {
   }
 
   #serve(peer: Peer, request: Request): void {
+    if (this.#unnoticed.size > 0 && (request.type === Op.RM || request.type === Op.TRANSACTION_END)) this.#foresee();
     const tx = this.#transactionOf(peer, request);
     this.#stale.check(request, tx, this.#evidence);
     if (request.type === Op.DIRECTORY && request.payload === '/\0' && peer.isPriv) this.#readingSince = request.seq;
     const accessedBefore = tx?.accessed.size ?? 0;
     const actual = answerOf(request);
+    if (this.#noMemory.has(request.seq)) return this.#serveWithoutMemory(request, actual);
     let prediction = this.#model.predict(peer, request);
     let what = actual && wrong(prediction, actual);
     if (what !== undefined && this.#unnoticed.size > 0) {
@@ -198,6 +246,18 @@ class Judge {
       this.#boxes[request.conn]!.reply(request, releasing !== undefined);
     if (committed && prediction.firstEvent !== undefined)
       this.#boxes[request.conn]!.event(prediction.firstEvent, request, request);
+  }
+
+  /** ENOMEM, and nothing comes of the request. */
+  #serveWithoutMemory(request: Request, actual: Answer | undefined): void {
+    if (actual !== undefined && (actual.ok || actual.error !== 'ENOMEM'))
+      this.#evidence.replies.add(
+        request,
+        request.actor,
+        describe(request),
+        `${request.line.name}: ${describe(request)} got another answer than ENOMEM, and there was no memory for it`,
+      );
+    this.#boxes[request.conn]!.reply(request, false);
   }
 
   #transactionOf(peer: Peer, request: Request): Transaction | undefined {
@@ -253,6 +313,7 @@ class Judge {
     this.#introducing = undefined;
     this.#model.open(conn, epoch.domid, epoch.name);
     this.#unnoticed.delete(epoch.domid);
+    this.#foreseen.delete(epoch.domid);
   }
 
   #close(conn: number, at: Moment): void {
@@ -287,6 +348,7 @@ class Judge {
   #lived(r: Extract<HistoryRecord, { readonly kind: 'life' }>): void {
     if (this.#model.life(r.domid, r.what)) this.#unnoticed.add(r.domid);
     if (r.what === 'shutdown' && this.#model.introduced(r.domid) !== undefined) this.#shutdowns.shutdown(r.domid, r);
+    if (r.what === 'dead') this.#deaths.set(r.uniqueId, r);
     if (r.what === 'resumed' || r.what === 'dying' || r.what === 'dead') this.#shutdowns.over(r.domid);
   }
 
@@ -308,10 +370,36 @@ class Judge {
     return false;
   }
 
+  /**
+   * 1. A domain without a ring goes. 2. The store notices it, and drops its nodes. 3. This request removes them, too, or what they
+   * stand below: its answer does not show that they were gone, and the events of their end are on their way.
+   */
+  #foresee(): void {
+    for (const domid of this.#unnoticed) {
+      if (this.#foreseen.has(domid)) continue;
+      this.#foreseen.add(domid);
+      foreseePurge(this.#model, domid);
+    }
+    for (const { conn, text } of this.#model.takeEvents()) this.#boxes[conn]!.floating(text);
+  }
+
   /** The store has noticed, at some moment up to now, that domains without a ring are gone. */
   #notice(at: Moment): void {
     for (const domid of this.#unnoticed) this.#model.purge(domid, at.seq);
     this.#unnoticed.clear();
+    this.#foreseen.clear();
     for (const { conn, text } of this.#model.takeEvents()) this.#boxes[conn]!.floating(text);
   }
+}
+
+/** Positions of the `consume` records whose requests met a lack of memory. */
+function requestsWithoutMemory(history: History): ReadonlySet<number> {
+  const found = new Set<number>();
+  if (!history.records.some((r) => r.kind === 'noMemory')) return found;
+  const last = new Map<number, number>();
+  for (const r of history.records) {
+    if (r.kind === 'consume' && r.dir === 'req') last.set(r.conn, r.seq);
+    if (r.kind === 'noMemory') found.add(last.get(r.conn) ?? -1);
+  }
+  return found;
 }

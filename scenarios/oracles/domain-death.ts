@@ -1,6 +1,6 @@
 import { childOf } from './paths.ts';
 import type { Perm } from './permissions.ts';
-import type { Transaction, Writer } from './tree.ts';
+import { postOrder, type Transaction, type Writer } from './tree.ts';
 import type { XenstoreModel } from './xenstore-model.ts';
 
 /** Domids from here on are never those of domains. Source: xen/include/public/xen.h. */
@@ -67,6 +67,19 @@ export function purgeDomain(model: XenstoreModel, domid: number, seq: number): v
 function without(perms: readonly Perm[], domid: number, compat: '4.22' | '4.17'): readonly Perm[] {
   if (compat === '4.17') return perms.map((p) => (p.domid === domid ? { ...p, isStale: true } : p));
   return perms.filter((p, i) => i === 0 || p.domid !== domid || p.isGhost);
+}
+
+/** The events of purgeDomain() alone: the domain's nodes may be gone already, or not yet. */
+export function foreseePurge(model: XenstoreModel, domid: number): void {
+  const walk = (name: string): void => {
+    const node = model.tree.read(name);
+    if (node === undefined) return;
+    if (node.perms[0]!.domid === domid)
+      for (const gone of postOrder(model.tree, name))
+        model.fire(gone.name, gone.name === name ? 'subtree' : 'exact', gone.node, undefined);
+    else for (const leaf of node.children) walk(childOf(name, leaf));
+  };
+  walk('/');
 }
 
 /** The list with the domain's entries marked: printed or not, they give no access. */

@@ -159,6 +159,8 @@ function recordText(result: RunResult, record: HistoryRecord): string {
     case 'detach':
     case 'close':
       return `${time} ${name} ${record.kind}`;
+    case 'noMemory':
+      return `${time} ${name} no memory for its request`;
     case 'life':
       return `${time} domain ${record.domid} ${record.what}`;
     case 'liveUpdate':

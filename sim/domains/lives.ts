@@ -123,9 +123,12 @@ export class Lives {
     domain.shutdownCode ??= code & 0xff;
   }
 
-  /** T5: the first reason wins; parks the vCPUs as they are, but those that a device model holds up (DOM-16). */
+  /**
+   * T5: the first reason wins; parks the vCPUs as they are, but those that a device model holds up (DOM-16). Of a dying domain,
+   * too, as long as lookups find it. Source: domain_shutdown in xen/common/domain.c.
+   */
   shutdown(domain: Domain, reason: ShutdownReason | number): void {
-    if (domain.dying !== 'alive') return;
+    if (this.#domains.get(domain.domid) !== domain) return;
     this.latchCode(domain, typeof reason === 'number' ? reason : SHUTDOWN_REASONS.indexOf(reason));
     if (domain.isShuttingDown) return; // success all the same (DOM-18)
     domain.isShuttingDown = true;
@@ -151,7 +154,7 @@ export class Lives {
 
   /** T6, once the last vCPU is parked. To a subscriber of a suspend goes the event alone (DOM-20). */
   #finishShutdown(domain: Domain): void {
-    if (domain.isShutDown || domain.deferring.size > 0 || domain.dying !== 'alive') return;
+    if (domain.isShutDown || domain.deferring.size > 0 || this.#domains.get(domain.domid) !== domain) return;
     domain.isShutDown = true;
     this.#tell(domain, 'shutdown');
     if (domain.shutdownCode !== SUSPEND || domain.suspendPort === 0) {
@@ -219,7 +222,7 @@ export class Lives {
       yield PIECE_NS;
     }
     domain.watchdogsNs.fill(undefined);
-    for (const port of domain.ports.ports()) {
+    for (const port of domain.ports.ports().reverse()) {
       events.close(domain, port, false);
       yield PIECE_NS;
     }

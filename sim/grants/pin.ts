@@ -21,8 +21,8 @@ import type { ActiveEntry, GrantTable } from './table.ts';
 /** One more of each counter in the pin word: host-write, host-read, device-write, device-read (GNT-5). */
 export const PIN = { hstw: 1, hstr: 0x100, devw: 0x1_0000, devr: 0x100_0000 } as const;
 const WRITE_PINS = 0x00ff_00ff;
-/** Xen 4.22 itself refuses at 128: it looks at the top bit of a counter. The limit here is that of the specification. */
-const PIN_MAX = 255;
+/** A counter has eight bits, and one whose top bit is set takes no more. Source: GNTPIN_incr2oflow_mask, grant_table.c. */
+const PIN_MAX = 128;
 const MAX_ATTEMPTS = 5;
 
 /**
@@ -45,7 +45,7 @@ export function pinIncrement(flags: number): number {
 /** Whether a counter that would grow is full already (GNT-5). */
 export function isRisky(pin: number, increment: number): boolean {
   return [PIN.hstw, PIN.hstr, PIN.devw, PIN.devr].some(
-    (unit) => (Math.floor(increment / unit) & 0xff) !== 0 && (Math.floor(pin / unit) & 0xff) === PIN_MAX,
+    (unit) => (Math.floor(increment / unit) & 0xff) !== 0 && (Math.floor(pin / unit) & 0xff) >= PIN_MAX,
   );
 }
 

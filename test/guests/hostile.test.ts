@@ -15,7 +15,7 @@ interface Outcome {
   readonly done: boolean;
 }
 
-function alone(kind: HostileKind, version: StoreVersion, updates: boolean): Outcome {
+function alone(kind: HostileKind, version: StoreVersion, updates: boolean, movesInSteps: boolean): Outcome {
   const world = new World({
     seed: '7',
     jitter: { stepNs: 1, absentOneIn: 0, absentNsMax: 0 },
@@ -24,6 +24,7 @@ function alone(kind: HostileKind, version: StoreVersion, updates: boolean): Outc
     compat: version,
     records: false,
     limitsWrites: false,
+    movesInSteps,
   });
   const built = world.build(3, 'bad');
   const os = new GuestOs(world.machine, built.domain);
@@ -67,8 +68,12 @@ function alone(kind: HostileKind, version: StoreVersion, updates: boolean): Outc
 
 describe.each(['4.22', '4.17'] as const)('hostile guests and a store of %s', (version) => {
   describe.each(HOSTILE_KINDS)('$name $ids', (kind) => {
-    it.each([false, true])(`gets: ${kind.gets} (live updates: %s)`, (updates) => {
-      const { rig, introduced, dom0, done } = alone(kind, version, updates);
+    it.each([
+      [false, false],
+      [true, false],
+      [false, true],
+    ])(`gets: ${kind.gets} (live updates: %s, the store's accesses each a step: %s)`, (updates, steps) => {
+      const { rig, introduced, dom0, done } = alone(kind, version, updates, steps);
       expect(done).toBe(true);
       expect(introduced).toBe(kind.introduce?.(version) ?? 'OK');
       expect(rig?.surprises).toEqual([]);

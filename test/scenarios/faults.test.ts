@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { liveUpdateMidTraffic } from '../../scenarios/catalogue/live-update-mid-traffic.ts';
 import { FAULT_RULES } from '../../scenarios/faults/catalogue.ts';
-import { FaultPlan } from '../../scenarios/faults/plan.ts';
+import { FaultPlan, swarmsOf } from '../../scenarios/faults/plan.ts';
 import type { PlannedFault } from '../../scenarios/faults/rule.ts';
 import { jsonReport } from '../../scenarios/report/json.ts';
 import { planText, textReport } from '../../scenarios/report/text.ts';
@@ -36,6 +36,9 @@ function run(seed: string, faults: string, set: Record<string, Setting> = {}): W
   return { result, planned, marks };
 }
 
+/** Rules that have an occasion only where there are many domains, or where they end. */
+const NEEDS_LIVES = /^INJ-(?:D\d+|E7|E8|E12|E13|G10)$/;
+
 describe('the plan', () => {
   const plan = (seed: string, which = 'swarm') =>
     new FaultPlan(new Machine({ seed }), which).faults.map((f) => `${f.id} ${f.oneIn}`);
@@ -45,7 +48,7 @@ describe('the plan', () => {
     expect(new Set(Array.from({ length: 20 }, (_, i) => plan(String(i)).join())).size).toBe(20);
   });
 
-  it('enables each rule for about half of the seeds, with weights over its whole range', () => {
+  it('enables common rules for about half of the seeds, others for a quarter, with weights over their whole range', () => {
     const seen = new Map<string, Set<number>>();
     let drawn = 0;
     for (let seed = 0; seed < 200; seed++)
@@ -54,7 +57,8 @@ describe('the plan', () => {
         seen.set(id, (seen.get(id) ?? new Set()).add(oneIn));
       }
     expect([...seen.keys()].sort()).toEqual(FAULT_RULES.map((r) => r.id).sort());
-    expect(drawn / (200 * FAULT_RULES.length)).toBeCloseTo(0.5, 1);
+    const expected = FAULT_RULES.reduce((sum, rule) => sum + 1 / swarmsOf(rule), 0);
+    expect(drawn / (200 * expected)).toBeCloseTo(1, 1);
     for (const { id, oneIn } of FAULT_RULES) {
       expect(Math.min(...(seen.get(id) ?? []))).toBeGreaterThanOrEqual(oneIn[0]);
       expect(Math.max(...(seen.get(id) ?? []))).toBeLessThanOrEqual(oneIn[1]);
@@ -110,8 +114,9 @@ describe('a run with faults', () => {
   it.each(FAULT_RULES.map((r) => r.id))('%s strikes, and what must hold holds', (id) => {
     let injected = 0;
     // Domains live for a while before anything ends them.
-    const requests = id === 'INJ-E12' || id.startsWith('INJ-D') ? 5_000 : 1_500;
-    for (const seed of ['1', '2', '3']) {
+    const requests = NEEDS_LIVES.test(id) ? 5_000 : 1_500;
+    for (const seed of ['1', '2', '3', '4']) {
+      if (injected > 0) break;
       const { result } = run(seed, id, { requests });
       expect(broken(result)).toEqual([]);
       expect(result.outcome).toBe('pass');
@@ -130,7 +135,7 @@ describe('a run with faults', () => {
     expect(failed.length).toBe(result.faults?.[0]?.injected);
     expect(failed.length).toBeGreaterThan(0);
     for (const { answer, reason } of failed) {
-      expect(answer).toMatch(/header/);
+      expect(answer).toMatch(/header|Error activating new binary/);
       expect(answer).toBe(reason);
     }
   });

@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { Machine } from '../../sim/index.ts';
+import { SimHost } from '../../store/sim-host.ts';
 import { broken, headline, tamper } from '../support/headline.ts';
 
 /** A live update whose image is damaged on the way: the old instance goes on, the requester learns why, nothing is lost. */
@@ -30,6 +32,67 @@ describe('an update that fails rolls back', () => {
     expect(result.updates.map((u) => u.answer === 'OK')).toEqual([true, false, true]);
   });
 });
+
+/*
+ * XSR-16. xenstored lets go of VIRQ_DOM_EXC just before it executes its successor. If exec(2) fails, it answers the request with
+ * an error and serves on; but from then on nobody tells it of deaths, so that nodes and connections of dead domains stay, and
+ * @releaseDomain fires no more (INV-P3). What notices is the oracle: the events of a death that never come.
+ */
+describe('an exec that fails after the VIRQ was let go of', () => {
+  const failing = (policy: string, fails: (n: number) => boolean, set = {}) =>
+    headline({ set: { policy, force: 1, updates: 1, requests: 8_000, ...set }, execFails: fails });
+
+  it.each(['carry', 'daemon'])('is answered as lu.c answers it (policy %s)', (policy) => {
+    const { updates } = failing(policy, (n) => n === 1, { requests: 2_000, churn: 0 });
+    expect(updates.map((u) => [u.outcome, u.answer])).toEqual([['failed', 'Error activating new binary.']]);
+  });
+
+  it('XSR-16: leaves the daemon deaf to deaths, and the checkers notice', () => {
+    const result = failing('daemon', () => true);
+    expect(result.outcome).not.toBe('pass');
+    expect(result.verdicts.flatMap((v) => v.violations).some((v) => v.detail.includes('@releaseDomain'))).toBe(true);
+  });
+
+  it('XSR-16: costs nothing without deaths, and the next update that works makes it hear again', () => {
+    expect(failing('daemon', () => true, { requests: 3_000, churn: 0 }).outcome).toBe('pass');
+    const { host, domid } = deaf();
+    host.bindDomainException();
+    expect(host.popChangedDomain()?.domid).toBe(domid);
+  });
+
+  it('XSR-16: takes a guest that gets the port number for the VIRQ', () => {
+    const { host, machine, guest } = deaf();
+    const port = machine.events.allocUnbound(guest, guest, 0);
+    const bound = host.bindPort(guest.domid, port);
+    expect([bound, host.hasDomainException]).toEqual([{ ok: true, value: 1 }, false]);
+    machine.events.send(guest, port);
+    expect(host.nextPort()).toEqual({ port: 1, isDomainException: true });
+    host.unbindDomainException(); // the next update closes the guest's channel
+    expect(machine.events.status(guest, guest, port).state).toBe('unbound');
+  });
+
+  it('is made good for by one that carries transactions: it hears all deaths, also those of that moment', () => {
+    for (const seed of ['1', '2']) {
+      const result = headline({ seed, set: { updates: 6, requests: 8_000 }, execFails: (n) => n % 2 === 1 });
+      expect(broken(result)).toEqual([]);
+      expect(result.outcome).toBe('pass');
+      expect(result.updates.map((u) => u.outcome)).toEqual(['failed', 'ok', 'failed', 'ok', 'failed', 'ok']);
+      expect(result.domainsDestroyed).toBeGreaterThan(0);
+    }
+  });
+});
+
+/** What the daemon has of the machine, after a failed exec. */
+function deaf() {
+  const machine = new Machine({ seed: '1' });
+  const dom0 = machine.createDomain(0, 'dom0');
+  const guest = machine.createDomain(1, 'd1');
+  machine.unpause(dom0);
+  const host = new SimHost(machine, dom0, new Map());
+  host.bindDomainException();
+  host.unbindDomainException();
+  return { machine, host, guest, domid: 0 };
+}
 
 function flip(bytes: Uint8Array, at: number, bits = 1): Uint8Array {
   return replaced(bytes, at, (bytes[at] as number) ^ bits);

@@ -7,6 +7,9 @@ import {
   GNTMAP_host_map,
   Machine,
   MachineWatch,
+  REQ_CONS,
+  REQ_PROD,
+  RSP_CONS,
   VIRQ_DOM_EXC,
 } from '../../sim/index.ts';
 import { counting, host, value } from './domains/host.ts';
@@ -48,7 +51,10 @@ describe('checkMachine tells', () => {
 
   it('CHK-5: what a freed domain still has', () => {
     const h = busy();
-    expect(checkFreed(h.d1).join('\n')).toMatch(/is alive\n.*ports 1\n.*pinned/);
+    value(h.h1.domctl.watchdog(0, 5));
+    expect(checkFreed(h.d1).join('\n')).toMatch(
+      /is alive\n.*ports 1\n.*pinned.*\n.*mapped 1 times\n.*pages\n.*watchdogs/,
+    );
     h.h0.unmapGrant(h.handle);
     value(h.h0.destroyDomain(1));
     h.settle();
@@ -97,6 +103,24 @@ describe('a watch', () => {
     watch.check();
     d1.ports.set(1, { state: 'ipi' });
     expect(() => watch.check()).toThrow(/freed domain 1 has ports 1/);
+  });
+
+  it.each([
+    [REQ_PROD, 1_025, /requests from 0 to 1025/],
+    [REQ_CONS, 1, /requests from 1 to 0/],
+    [RSP_CONS, 5, /responses from 5 to 0/],
+  ])('indexes of a trusted ring that pass each other: word %i, %i', (word, index, finding) => {
+    const { m, d1, h0, settle } = host();
+    const watch = new MachineWatch(m, 1);
+    const ring = d1.memory.alloc();
+    watch.trust(d1, ring);
+    watch.check();
+    ring.store32(word, index, true);
+    expect(() => watch.check()).toThrow(finding);
+    value(h0.destroyDomain(1)); // what is left in the page of a domain that is gone says nothing
+    m.scheduler.onStep = undefined;
+    settle();
+    watch.check();
   });
 
   it('CHK-6: a VIRQ_DOM_EXC before any bit', () => {

@@ -64,7 +64,7 @@ function losesWakeup(seed: number, order: StoreOrder, fences: Fences): boolean {
 const seeds = Array.from({ length: 300 }, (_, i) => i + 1);
 const losses = (order: StoreOrder, fences: Fences) => seeds.filter((seed) => losesWakeup(seed, order, fences)).length;
 
-describe('CHK-9, RNG-2, RNG-3, RNG-4: a quiescent ring is empty as long as both fences are there', () => {
+describe('CHK-9, INJ-R12, RNG-2, RNG-3, RNG-4: a quiescent ring is empty as long as both fences are there', () => {
   it.each(['tso', 'weak'] as const)('both fences, %s: never a lost wake-up', (order) => {
     expect(losses(order, { producer: true, consumer: true })).toBe(0);
   });

@@ -57,6 +57,8 @@ const ALIVE = { shutdown: false, dying: false, dead: false };
 /** A machine that answers what it is told to answer. */
 export class FakeHost implements Host {
   clockMs = 1_000_000;
+  /** By how much the wall clock is ahead of the monotonic one, seconds. */
+  wallOffset = 0;
   readonly domains = new Map<number, DomainState>();
   readonly pages = new Map<number, FakePage>();
   readonly changed = new Set<number>();
@@ -86,6 +88,14 @@ export class FakeHost implements Host {
     const before = this.domains.get(domid);
     if (state === 'gone') this.domains.delete(domid);
     else if (before !== undefined) this.domains.set(domid, { ...before, ...state });
+  }
+
+  wallSecond(): number {
+    return Math.floor(this.clockMs / 1000) + this.wallOffset;
+  }
+
+  lacksMemory(): boolean {
+    return false;
   }
 
   nowMs(): number {

@@ -11,6 +11,7 @@ export function headline(
     readonly lab?: StateFormat;
     readonly set?: Record<string, Setting>;
     readonly passImage?: (image: Uint8Array, n: number) => Uint8Array;
+    readonly execFails?: (n: number) => boolean;
   } = {},
 ): RunResult {
   const defaults = Object.fromEntries(Object.entries(liveUpdateMidTraffic.settings).map(([k, s]) => [k, s.default]));
@@ -20,6 +21,7 @@ export function headline(
     lab: options.lab,
     settings: { ...defaults, requests: 3_000, ...options.set },
     passImage: options.passImage,
+    execFails: options.execFails,
     checks: true,
   });
 }

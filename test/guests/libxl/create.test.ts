@@ -86,7 +86,7 @@ describe('creating a domain', () => {
         h.xl,
         { name: 'g' },
         {
-          beforeIntroduce: ({ domid }) =>
+          beforeIntroduce: ({ domain: { domid } }) =>
             h.world.machine.grants.refuse(
               { mapper: 0, granter: domid, gref: GNTTAB_RESERVED_XENSTORE },
               GNTST.general_error,

@@ -80,7 +80,6 @@ export class LifeModel {
     const life = this.#at(id);
     if (life === undefined) return 'ESRCH';
     if (caller !== 0) return 'EPERM';
-    if (life.end !== 'none') return 0;
     life.code ??= code;
     if (!life.down) this.#mark(id);
     life.down = true;

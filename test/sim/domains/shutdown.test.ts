@@ -34,6 +34,20 @@ describe('shutdown', () => {
     ]);
   });
 
+  it('T5: a dying domain shuts down like any other, with the bit and the VIRQ, and one that is gone does not', () => {
+    const { m, d1, h0, told } = listening();
+    value(h0.destroyDomain(1));
+    value(h0.domctl.remoteShutdown(1, CRASH));
+    expect([d1.shutdown, told(), h0.popChanged()?.domid]).toEqual(['crash', true, 1]);
+    expect(value(h0.domctl.getDomainInfo(1)).flags & XEN_DOMINF_shutdown).toBe(XEN_DOMINF_shutdown);
+    m.scheduler.run(1_000_000);
+    while (h0.popChanged() !== undefined);
+    told();
+    m.lives.resume(d1);
+    m.shutdown(d1, 'crash'); // by somebody who still holds the object
+    expect([m.domain(1), d1.isShutDown, told(), h0.popChanged()]).toEqual([undefined, false, false, undefined]);
+  });
+
   it('DOM-15: the first reason stays, also one that was latched before, until resume', () => {
     const { d1, d2, h0, h1, h2 } = host();
     h1.domctl.shutdownCode(REBOOT);

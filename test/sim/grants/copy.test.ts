@@ -148,9 +148,9 @@ describe('GNTTABOP_copy', () => {
     sound(m);
   });
 
-  it('a counter at 255 has no room for a copy', () => {
+  it('a counter at 128 has no room for a copy', () => {
     const { copy, mine, h0, m } = copying();
-    for (let i = 0; i < 255; i++) mapped(h0, 1, 10, RO);
+    for (let i = 0; i < 128; i++) mapped(h0, 1, 10, RO);
     expect(copy(out(10, mine.gfn), into(10, mine.gfn))).toEqual([GNTST.general_error, GNTST.okay]);
     sound(m);
   });

@@ -6,7 +6,7 @@ export type Page = string;
 
 const READING = 8;
 const WRITING = 16;
-const MAX = 255;
+const MAX = 128;
 export const STATUS = {
   ok: 0,
   general: -1,

@@ -1,0 +1,160 @@
+import { GNTMAP_host_map, GNTTAB_RESERVED_XENSTORE, GTF_permit_access, GTF_readonly } from '../../sim/index.ts';
+import type { FaultRule } from './rule.ts';
+import { crashLater, duringUpdates, pickRunning, pickVictim } from './victims.ts';
+
+/** A domid that is nobody's. */
+const NOBODY = 0x7fef;
+/** Stores of the granter between Xen's read and its compare-and-swap: one more than it tries. */
+const STORES = 6;
+/** In this time an INTRODUCE is served, ns. */
+const INTRODUCE_NS = 3_000_000;
+
+/** Faults of grants and mappings. */
+export const GRANT_RULES: readonly FaultRule[] = [
+  {
+    id: 'INJ-G1',
+    what: 'the ring of a new domain is not granted, is granted to somebody else, or for reading alone',
+    mustHold: 'INTRODUCE answers an error and leaves nothing behind; the toolstack destroys the domain',
+    oneIn: [2, 8],
+    arm: ({ draws, strikes, injected }) => ({
+      beforeIntroduce: ({ domain: { domid, grants }, ring: { gfn } }) => {
+        if (!strikes()) return;
+        const entry = draws.pick([
+          { flags: 0, domid: 0, gfn: 0 },
+          { flags: GTF_permit_access, domid: NOBODY, gfn },
+          { flags: GTF_permit_access | GTF_readonly, domid: 0, gfn },
+        ]);
+        grants.write(GNTTAB_RESERVED_XENSTORE, entry);
+        injected(`domain ${domid} flags ${entry.flags} for ${entry.domid}`);
+      },
+    }),
+  },
+  {
+    id: 'INJ-G2',
+    what: 'a guest takes back the grant of its ring while the store is between two images; some time later it crashes',
+    mustHold: 'the connection is given up, the domain’s end is still reported, nobody else notices',
+    oneIn: [1, 3],
+    arm: (armed) => {
+      duringUpdates(armed, () => {
+        const victim = pickVictim(armed);
+        if (victim === undefined) return;
+        victim.grants.write(GNTTAB_RESERVED_XENSTORE, { flags: GTF_permit_access, domid: NOBODY, gfn: 0 });
+        armed.injected(`domain ${victim.domid}`);
+        crashLater(armed, victim, [0, 6_000_000]);
+      });
+      return {};
+    },
+  },
+  {
+    id: 'INJ-G3',
+    what: 'another vCPU of a new domain keeps storing to the entry of its ring while Xen maps it',
+    mustHold: 'Xen gives up after a few tries: INTRODUCE answers an error and leaves nothing behind',
+    oneIn: [2, 8],
+    arm: ({ world, strikes, injected }) => ({
+      beforeIntroduce: ({ domain, ring: { gfn } }) => {
+        if (!strikes()) return;
+        const { grants } = world.machine;
+        let left = STORES;
+        injected(`domain ${domain.domid}`);
+        grants.race = (point, granter, gref) => {
+          if (point !== 'cas' || granter !== domain || gref !== GNTTAB_RESERVED_XENSTORE) return;
+          if (left-- <= 0) return;
+          granter.grants.write(gref, { flags: GTF_permit_access | (left % 2 === 0 ? 0x20 : 0x40), domid: 0, gfn });
+        };
+      },
+    }),
+  },
+  {
+    id: 'INJ-G5',
+    what: 'the store’s domain has no map track entry left for a while',
+    mustHold: 'INTRODUCE answers an error and leaves nothing behind; who is mapped stays so',
+    oneIn: [2, 8],
+    arm: ({ world, strikes, injected }) => {
+      const { maptrack } = world.dom0.os.domain;
+      const { machine } = world;
+      const { limit } = maptrack;
+      const restore = () => {
+        maptrack.limit = limit;
+      };
+      machine.trace.observe((event) => {
+        if (event.kind === 'mark' && event.what === 'dump') restore(); // the rings are to be mapped again
+      });
+      return {
+        beforeIntroduce: ({ domain: { domid } }) => {
+          if (!strikes()) return;
+          maptrack.limit = maptrack.handles().length;
+          machine.scheduler.at(machine.nowNs + INTRODUCE_NS, restore);
+          injected(`domain ${domid}: ${maptrack.limit} entries`);
+        },
+      };
+    },
+  },
+  {
+    id: 'INJ-G6',
+    what: 'a new domain is gone when the store maps its ring',
+    mustHold: 'INTRODUCE answers an error and leaves nothing behind',
+    oneIn: [2, 8],
+    arm: ({ world, strikes, injected }) => ({
+      beforeIntroduce: ({ domain }) => {
+        if (!strikes()) return;
+        world.machine.destroy(domain);
+        injected(`domain ${domain.domid}`);
+      },
+    }),
+  },
+  {
+    id: 'INJ-G7',
+    what: 'a new domain is dead and kept by a mapping when the store maps its ring',
+    mustHold: 'INTRODUCE answers an error and leaves nothing behind; the id is free with the last unmap',
+    oneIn: [2, 8],
+    arm: ({ world, draws, strikes, injected }) => ({
+      beforeIntroduce: ({ domain }) => {
+        if (!strikes()) return;
+        const { machine, dom0 } = world;
+        const { handle } = machine.mapGrant(dom0.os.domain, domain.domid, GNTTAB_RESERVED_XENSTORE, GNTMAP_host_map);
+        if (handle === undefined) return;
+        machine.destroy(domain);
+        injected(`domain ${domain.domid}`);
+        const untilNs = machine.nowNs + INTRODUCE_NS + draws.below(INTRODUCE_NS);
+        machine.scheduler.at(untilNs, () => machine.unmapGrant(dom0.os.domain, handle));
+      },
+    }),
+  },
+  {
+    id: 'INJ-G9',
+    what: 'a guest’s kernel changes the version of its grant table while the store has its ring mapped',
+    mustHold: 'reserved entries stay as they are: the ring is served on, and mapped again by the next image',
+    oneIn: [1, 3],
+    arm: (armed) => ({
+      now: {
+        everyNs: [500_000, 4_000_000],
+        act: () => {
+          const guest = pickRunning(armed);
+          const { gnttab } = armed.world.guests.find((g) => g.os.domain === guest)?.os.hyper ?? {};
+          if (guest === undefined || gnttab === undefined) return;
+          const version = guest.grants.version === 1 ? 2 : 1;
+          if (gnttab.setVersion(version).ok) armed.injected(`domain ${guest.domid} version ${version}`);
+        },
+      },
+    }),
+  },
+  {
+    id: 'INJ-G10',
+    what: 'a guest gives the page of its ring back while the store has it mapped; some time later it crashes',
+    mustHold: 'the store keeps the page that it has, or loses the connection at the next image; nobody else notices',
+    oneIn: [1, 4],
+    arm: (armed) => ({
+      now: {
+        everyNs: [1_000_000, 8_000_000],
+        act: () => {
+          const victim = pickVictim(armed);
+          if (victim === undefined) return;
+          const gfn = victim.grants.active(GNTTAB_RESERVED_XENSTORE)?.frame.gfn;
+          if (gfn === undefined || !victim.memory.free(gfn)) return;
+          armed.injected(`domain ${victim.domid} gfn ${gfn}`);
+          crashLater(armed, victim, [0, 4_000_000]);
+        },
+      },
+    }),
+  },
+];

@@ -1,0 +1,38 @@
+import type { Domain } from '../../sim/index.ts';
+import type { Armed } from './rule.ts';
+
+/** So many guests are left alone: without any the traffic would never come to its end. */
+const LEFT_ALONE = 4;
+/** From the dump of an image to the first step of its successor, at least, ns. */
+const UPDATE_NS = 1_500_000;
+
+/** A running guest of the run, if this occasion is one. */
+export function pickVictim({ world, draws, strikes }: Armed): Domain | undefined {
+  if (!strikes()) return undefined;
+  const running = world.guests.map((g) => g.os.domain).filter((d) => d.isRunning);
+  return running.length <= LEFT_ALONE ? undefined : draws.pick(running);
+}
+
+/** A running guest whose pause does no harm: also one of the last. */
+export function pickRunning({ world, draws, strikes }: Armed): Domain | undefined {
+  if (!strikes()) return undefined;
+  const running = world.guests.map((g) => g.os.domain).filter((d) => d.isRunning);
+  return running.length === 0 ? undefined : draws.pick(running);
+}
+
+/** Call `act` at some moment of each live update, between the dump and the successor's first step. */
+export function duringUpdates({ world, draws }: Armed, act: () => void): void {
+  const { scheduler, trace } = world.machine;
+  trace.observe((event) => {
+    if (event.kind !== 'mark' || event.actor !== 'xenstored' || event.what !== 'dump') return;
+    scheduler.at(scheduler.nowNs + draws.below(UPDATE_NS), act);
+  });
+}
+
+/** Let `victim` crash within so many ns, unless it is gone by then. */
+export function crashLater({ world, draws }: Armed, victim: Domain, withinNs: readonly [number, number]): void {
+  const { machine } = world;
+  machine.scheduler.at(machine.nowNs + draws.between(withinNs[0], withinNs[1]), () => {
+    if (victim.dying === 'alive') machine.shutdown(victim, 'crash');
+  });
+}
