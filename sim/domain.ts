@@ -38,6 +38,9 @@ export class Domain {
   isShutDown = false;
   /** The first reason given, which stays until the domain is resumed (DOM-15); any octet, though only 0 to 5 have names. */
   shutdownCode: number | undefined = undefined;
+  /** What a suspend hypercall returns when its vCPU goes on: 0, unless the toolstack has put a 1 there before it resumed it
+   *  (DOM-23). The one register that matters here. */
+  returnRegister: 0 | 1 = 0;
   /** Port of this domain that XEN_DOMCTL_subscribe named; 0: none. It may have been closed since. */
   suspendPort: Port = 0;
   /** vCPUs whose device model owes them an answer: they park only when they have it (DOM-16). */
