@@ -32,6 +32,7 @@ export function buildDomain(
   let port = os.hyper.allocUnbound(domain.domid, storeDomid);
   while (port.ok && port.value < wantedPort) port = os.hyper.allocUnbound(domain.domid, storeDomid);
   if (!port.ok) throw new Error(`assertion: no port in a new domain: ${port.errno}`);
+  domain.startInfo = { storeGfn: ring.gfn, storePort: port.value };
   return { domain, ring, port: port.value };
 }
 
@@ -162,7 +163,12 @@ function backends(domid: number): string[] {
 }
 
 /** txn A of guests.md 3.2, abridged: the guest's tree with the permissions that libxl gives it. */
-function* writeTree(xs: Xs, traffic: Traffic, built: BuiltDomain, slot: number): Actor<boolean> {
+export function* writeTree(
+  xs: Xs,
+  traffic: Traffic,
+  built: Pick<BuiltDomain, 'domain' | 'port'> & { readonly ring: { readonly gfn: number } },
+  slot: number,
+): Actor<boolean> {
   const { domid, name } = built.domain;
   const home = `/local/domain/${domid}`;
   const ro = ['n0', `r${domid}`];
@@ -240,7 +246,7 @@ function* addDevice(xs: Xs, traffic: Traffic, domid: number, kind: string, id: n
 }
 
 /** libxl's mknod: WRITE of nothing, then SET_PERMS (TS-4). */
-function* mknod(xs: Xs, path: string, perms: readonly string[], tx: number): Actor {
+export function* mknod(xs: Xs, path: string, perms: readonly string[], tx: number): Actor {
   yield* xs.write(path, '', tx);
   yield* xs.setPerms(path, perms, tx);
 }

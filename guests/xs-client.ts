@@ -99,6 +99,10 @@ export class XsClient implements XsLink {
     return this.#unanswered;
   }
 
+  get rewatch(): ClientHabits['rewatch'] {
+    return this.#habits.rewatch;
+  }
+
   /** Events whose token nobody knew. */
   get strayEvents(): number {
     return this.#watches.strayEvents;

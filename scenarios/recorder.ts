@@ -50,7 +50,8 @@ export class Recorder {
   }
 
   /** Follow a guest's client library. */
-  follow(client: XsClient, domid: number, alsoSent: () => void): void {
+  follow(client: XsClient, domain: number, alsoSent: () => void): void {
+    let domid = domain;
     let ring: Ring | undefined;
     const conn = () => {
       ring ??= this.#rings.get(domid);
@@ -85,6 +86,14 @@ export class Recorder {
           txId,
           payload,
         });
+      },
+      moved: (to) => {
+        const before = conn();
+        domid = to;
+        ring = undefined;
+        const rewatch = client.rewatch === 'newest first' ? client.rewatch : 'oldest first';
+        const heir = this.#epochs[conn()] as Epoch;
+        this.#epochs[heir.conn] = { ...heir, heirOf: { conn: before, rewatch } };
       },
     };
     client.observer = observer;
@@ -132,6 +141,9 @@ export class Recorder {
   #port(event: TraceEvent & { kind: 'port' }): void {
     if (event.domid !== this.#storeDomid) return;
     if (event.what === 'bind') {
+      // Other channels between that domain and dom0, such as the one for its suspends, are none of the store's.
+      const startInfo = this.#machine.domain(event.remoteDomid)?.startInfo;
+      if (startInfo !== undefined && startInfo.storePort !== event.remotePort) return;
       const conn = this.#begin(event.remoteDomid);
       if (conn !== undefined) this.#ports.set(event.port, conn);
     } else if (event.what === 'close') {

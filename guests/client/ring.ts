@@ -105,6 +105,7 @@ export class RingActor {
     this.#got = 0;
     this.#incoming.clear();
     if (this.#me !== undefined) this.#os.handle(port, this.#me);
+    this.#os.domain.ports.unmask(port); // the restorer left all of them masked (EVT-33)
   }
 
   /** LX-19: responses that nobody asked for are skipped, without a look at them. */
