@@ -21,8 +21,8 @@ export interface WorkerPlan {
   readonly avoids?: readonly number[];
   /** Longest value, in octets; left out: near the limit of a node. */
   readonly valueMax?: number;
-  /** Left out: it sends RESET_WATCHES now and then. */
-  readonly forgets?: false;
+  /** It leaves to the kernel what is the kernel's: `control/shutdown`, and what RESET_WATCHES forgets. Left out: it does not. */
+  readonly sparesKernel?: true;
 }
 
 const VALUE_MAX = 1_990;
@@ -84,7 +84,7 @@ export function* worker(me: Me, client: XsLink, traffic: Traffic, plan: WorkerPl
         const [w] = watched.splice(draws.below(watched.length), 1);
         if (w !== undefined) yield* client.unwatch(me, w.path, w.token);
       }
-    } else if (what < 83 && plan.forgets !== false && draws.oneIn(8)) {
+    } else if (what < 83 && plan.sparesKernel !== true && draws.oneIn(8)) {
       // A kernel that forgets its past: every watch and transaction of the connection goes, those of its siblings too.
       yield* xs.call(XS.RESET_WATCHES, bytesOf('\0'));
       watched.length = 0;
@@ -147,7 +147,7 @@ function place(me: Me, plan: WorkerPlan): string {
   return draws.pick([
     '/tool/xenstored',
     '/local',
-    'control/shutdown',
+    plan.sparesKernel === true ? 'control' : 'control/shutdown',
     '/',
     'nowhere/at/all',
     '/local/domain/0/name',

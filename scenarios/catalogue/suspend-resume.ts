@@ -218,7 +218,7 @@ function* raise(stage: Stage, xs: Xs, slot: number): Actor {
         peers: [domid + 1, domid + 2],
         avoids: kind.avoids,
         valueMax: VALUE_MAX,
-        forgets: false,
+        sparesKernel: true,
       }),
     ),
   );

@@ -59,10 +59,10 @@ export class ShutdownEvents {
     }
   }
 
-  /** RESUME makes the store forget that it told. */
+  /** RESUME makes the store forget that it told. Of a domain that shut down again it may already have heard. */
   resume(domid: number, at: Moment): void {
-    this.#marked.delete(domid);
-    if (this.#shut.has(domid)) this.#occasions.push({ domid, at, mustCome: false, came: new Set() });
+    if (!this.#shut.has(domid)) this.#marked.delete(domid);
+    else this.#occasions.push({ domid, at, mustCome: false, came: new Set() });
   }
 
   /** Whether an event that nothing else explains can be one of these. */
