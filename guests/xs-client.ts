@@ -1,6 +1,17 @@
-import { type Actor, type Frame, PARK, type Port, REQ_CONS, REQ_PROD, RSP_CONS, RSP_PROD } from '../sim/index.ts';
+import {
+  type Actor,
+  type Frame,
+  PARK,
+  type Port,
+  REQ_CONS,
+  REQ_PROD,
+  RING_BYTES,
+  RSP_CONS,
+  RSP_PROD,
+  SHUTDOWN_REASONS,
+} from '../sim/index.ts';
 import { textOf as text } from '../store/octets.ts';
-import { PAYLOAD_MAX, XS } from '../store/wire.ts';
+import { HEADER_BYTES, PAYLOAD_MAX, XS } from '../store/wire.ts';
 import type { ClientHabits } from './client/habits.ts';
 import type { Received } from './client/incoming.ts';
 import { LINUX_HABITS } from './client/named.ts';
@@ -21,6 +32,8 @@ export interface ClientObserver {
   /** The client goes on in another domain, on another ring. */
   moved?(domid: number): void;
 }
+
+const CRASH = SHUTDOWN_REASONS.indexOf('crash');
 
 /** Transaction ids of each life, where a client knows which of its lives one is of: it then is id + life * LIFE. */
 const LIFE = 0x1_0000_0000;
@@ -80,6 +93,12 @@ export class XsClient implements XsLink {
     yield* this.request(me, XS.RESET_WATCHES, strings(''));
   }
 
+  /** LX-4: the system goes down. Whoever waits gets EIO; of a request that is half written the rest never comes. */
+  powerOff(): void {
+    this.#ring.abandon();
+    for (const request of this.#requests.abandon()) this.#answer(request, localError('EIO'));
+  }
+
   /** While true the client consumes nothing of what the store sends it. */
   get held(): boolean {
     return this.#ring.held;
@@ -110,6 +129,8 @@ export class XsClient implements XsLink {
 
   submit(me: Me, type: number, payload: Uint8Array, txId = 0): Pending {
     if (payload.length > PAYLOAD_MAX) throw new Error(`assertion: payload of ${payload.length} octets`);
+    if (this.#habits.writes === 'messages' && HEADER_BYTES + payload.length > RING_BYTES)
+      this.#os.hyper.domctl.shutdown(CRASH); // MO-1: BUG_ON
     const request: Request = { me, type, txId, wireTxId: txId % LIFE, payload, reqId: -1, reply: undefined };
     this.#unanswered++;
     this.#enter(request);
@@ -266,7 +287,8 @@ export class XsClient implements XsLink {
       this.strayReplies++;
       return;
     }
-    this.#answer(request, { type, payload, error: type === XS.ERROR ? text(payload).replace(/\0$/, '') : undefined });
+    const odd = type === request.type ? undefined : 'EINVAL'; // LX-3
+    this.#answer(request, { type, payload, error: type === XS.ERROR ? text(payload).replace(/\0$/, '') : odd });
     if (this.#requests.queued > 0) this.#ring.wake();
   }
 

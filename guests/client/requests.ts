@@ -82,6 +82,15 @@ export class Requests {
     else this.#byId.delete(request.reqId);
   }
 
+  /** All of them are given up. */
+  abandon(): Request[] {
+    const all = [...this.#byId.values(), ...this.#inOrder, ...this.#queue];
+    this.#byId.clear();
+    this.#inOrder.length = 0;
+    this.#queue.length = 0;
+    return all;
+  }
+
   #newId(): number {
     switch (this.#habits.ids) {
       case 'zero':

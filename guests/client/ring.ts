@@ -54,6 +54,7 @@ export class RingActor {
   #sent = 0;
   #got = 0;
   #isStopping = false;
+  #abandons = false;
   isStopped = false;
   /** While true nothing is consumed of what the store sends. */
   held = false;
@@ -87,6 +88,12 @@ export class RingActor {
   /** Come to a rest: the owner is told when. LX-11: not in the middle of a message, for those who wait for its end. */
   stop(): void {
     this.#isStopping = true;
+    this.wake();
+  }
+
+  /** The request that is being written, if there is one, is not written to its end. */
+  abandon(): void {
+    this.#abandons = true;
     this.wake();
   }
 
@@ -135,6 +142,10 @@ export class RingActor {
       this.#os.acknowledge(this.#port); // before the last look at the indexes (EVT-19)
       let worked = false;
 
+      if (this.#abandons) {
+        this.#abandons = false;
+        current = undefined;
+      }
       if (current === undefined) {
         current = owner.next();
         written = 0;
