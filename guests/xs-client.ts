@@ -55,6 +55,8 @@ export class XsClient implements XsLink {
   #areWatchesLocked = false;
   #suspender: Me | undefined;
   #unanswered = 0;
+  /** Without ids a reply that nobody waits for is kept for the next request (LXO-4). */
+  readonly #early: Received[] = [];
   /** Domains that it has lived in before. */
   #life = 0;
   observer: ClientObserver | undefined = undefined;
@@ -263,6 +265,8 @@ export class XsClient implements XsLink {
   #written({ request }: Outgoing, end: number): void {
     const { me, type, reqId, wireTxId, payload } = request;
     this.observer?.sent(me.name, end, type, reqId, wireTxId, payload);
+    const early = this.#early.shift();
+    if (early !== undefined && this.#requests.match(early.reqId) === request) this.#reply(request, early);
   }
 
   #failed(request: Request): void {
@@ -270,7 +274,8 @@ export class XsClient implements XsLink {
     this.#answer(request, localError('EIO'));
   }
 
-  #got({ type, reqId, txId, payload }: Received, end: number): void {
+  #got(message: Received, end: number): void {
+    const { type, reqId, txId, payload } = message;
     this.observer?.got(end, type, reqId, txId, payload);
     if (type === XS.WATCH_EVENT) {
       const [path, token] = split(payload);
@@ -284,9 +289,14 @@ export class XsClient implements XsLink {
     if (payload.length >= PAYLOAD_MAX) this.oddReplies.flagged++;
     const request = this.#requests.match(reqId);
     if (request === undefined) {
-      this.strayReplies++;
+      if (this.#habits.ids === 'zero') this.#early.push(message);
+      else this.strayReplies++;
       return;
     }
+    this.#reply(request, message);
+  }
+
+  #reply(request: Request, { type, payload }: Received): void {
     const odd = type === request.type ? undefined : 'EINVAL'; // LX-3
     this.#answer(request, { type, payload, error: type === XS.ERROR ? text(payload).replace(/\0$/, '') : odd });
     if (this.#requests.queued > 0) this.#ring.wake();

@@ -29,10 +29,10 @@ export interface Seen {
 export class Peer {
   readonly machine = new Machine({ seed: '1', jitter: NO_JITTER });
   readonly os: GuestOs;
-  readonly ring: Frame;
+  ring: Frame;
   readonly client: XsClient;
   readonly #dom0: Hypercalls;
-  readonly #local: number;
+  #local: number;
   /** Every index store of the guest: `req_prod 16`, `rsp_cons 3`; and `send`. */
   readonly log: string[] = [];
   #request = '';
@@ -53,17 +53,32 @@ export class Peer {
     machine.unpause(guest);
     this.client = new XsClient(this.os, this.ring, remote, { ...habits, tornOneIn: 0 });
     this.client.start(start);
+    this.#listen();
+    machine.trace.observe((e) => {
+      if (e.kind === 'send' && e.domid === 1) this.log.push('send');
+    });
+    this.run();
+    this.log.length = 0;
+  }
+
+  /** The guest goes on with a page of zeros and another port, as in a new domain. */
+  resume(name = 'resumer'): void {
+    const page = this.os.allocPage();
+    const remote = value(this.os.hyper.allocUnbound(1, 0));
+    this.#local = value(this.#dom0.bindInterdomain(1, remote));
+    this.ring = page;
+    this.#request = '';
+    this.#listen();
+    this.start(name, (me) => this.client.resume(me, page, remote));
+  }
+
+  #listen(): void {
     this.ring.onStore = (offset, before, after, byOwner) => {
       const name = { [REQ_PROD]: 'req_prod', [RSP_CONS]: 'rsp_cons', [REQ_CONS]: 'req_cons', [RSP_PROD]: 'rsp_prod' }[
         offset
       ];
       if (byOwner && name !== undefined && before !== after) this.log.push(`${name} ${after}`);
     };
-    machine.trace.observe((e) => {
-      if (e.kind === 'send' && e.domid === 1) this.log.push('send');
-    });
-    this.run();
-    this.log.length = 0;
   }
 
   run(ns = 1_000_000): void {
