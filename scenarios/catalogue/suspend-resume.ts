@@ -202,7 +202,9 @@ function* raise(stage: Stage, xs: Xs, slot: number): Actor {
   const { dom0, traffic } = world;
   const kind = KINDS[slot % KINDS.length] as Kind;
   const built = yield* build(stage, xs, `${kind.name}${slot}`, slot);
-  const habits: ClientHabits = { ...kind.habits, tornOneIn: 3, tornNsMax: 20_000 };
+  // Every other one reads slowly, so that suspends meet messages of which a part was taken.
+  const slowReadNsMax = slot % 8 < 4 ? 60_000 : 0;
+  const habits: ClientHabits = { ...kind.habits, tornOneIn: 3, tornNsMax: 20_000, slowReadNsMax };
   const guest = world.boot(built, habits);
   const { os, client } = guest;
   const { domid } = built.domain;
