@@ -123,6 +123,48 @@ function* inGuest<T>({ guest }: Stage, body: (xs: Xs) => Actor<T>, patienceNs = 
   return result;
 }
 
+describe('what every client relies on', () => {
+  it('CL-3, CL-5: the answer to a WATCH comes first, then its one event; a relative path stays relative', () => {
+    play({}, function* (stage) {
+      const { guest, xs } = stage;
+      const got: string[] = [];
+      guest.client.observer = {
+        sent: () => {},
+        got: (_end, type, _id, _tx, payload) => got.push(`${type} ${text(payload).split('\0')[0]}`),
+      };
+      const events: { path: string; token: string }[] = [];
+      yield* inGuest(stage, function* (own) {
+        yield* guest.client.watch({ events, me: own.me }, 'data', 'w');
+        return true;
+      });
+      yield* xs.write('/local/domain/1/data/x', '1');
+      yield 1_000_000;
+      expect(got).toEqual([`${XS.WATCH} OK`, `${XS.WATCH_EVENT} data`, `${XS.WATCH_EVENT} data/x`]);
+    });
+  });
+
+  it('CL-4: an event is not queued again while an equal one waits; another path is another event', () => {
+    play({}, function* (stage) {
+      const { guest, xs } = stage;
+      const events: { path: string; token: string }[] = [];
+      yield* inGuest(stage, function* (own) {
+        yield* guest.client.watch({ events, me: own.me }, 'data', 'w');
+        return true;
+      });
+      yield 1_000_000;
+      events.length = 0;
+      guest.client.held = true;
+      for (let i = 0; i < 60; i++) yield* xs.write(`/local/domain/1/data/${i < 30 ? i : 'x'}`, String(i));
+      guest.client.release();
+      yield 1_000_000;
+      const paths = events.map((e) => e.path);
+      expect(paths.slice(0, 30)).toEqual(Array.from({ length: 30 }, (_, i) => `data/${i}`));
+      expect(new Set(paths.slice(30))).toEqual(new Set(['data/x']));
+      expect(paths.length).toBeLessThan(60); // those that were in the ring already are no longer queued
+    });
+  });
+});
+
 const ALL = [
   ['linux', LINUX_HABITS],
   ['old linux', LINUX_OLD_HABITS],
