@@ -13,6 +13,7 @@ import {
   operator,
   quiesce,
   readTree,
+  removeDomain,
   restoreGuest,
   resumeGuest,
   type SeenNode,
@@ -27,6 +28,7 @@ import {
 } from '../../guests/index.ts';
 import { type Actor, DOMID_ANY, type Domain } from '../../sim/index.ts';
 import { extentOf } from '../../store/format/model/index.ts';
+import { FAULTS_SETTING, FaultPlan } from '../faults/plan.ts';
 import type { Verdict, Violation } from '../history.ts';
 import { checkHistory } from '../invariants/index.ts';
 import { livesGoOn } from '../invariants/lives.ts';
@@ -65,6 +67,7 @@ export const suspendResume: Scenario = {
     bad: { default: 3, meaning: 'guests that do not suspend as they should' },
     requests: { default: 5_000, meaning: 'requests after which the agents stop' },
     updates: { default: 4, meaning: 'live updates, spread over the traffic' },
+    faults: FAULTS_SETTING,
     restores: { default: 50, meaning: 'of 100 suspends, how many end in a new domain' },
   },
   run,
@@ -96,10 +99,14 @@ function run(request: RunRequest): RunResult {
     ...(request.checks ? { checkEverySteps: CHECK_EVERY_STEPS } : {}),
     limitsWrites: false,
     lab: request.lab,
-    ...(request.passImage === undefined ? {} : { passImage: request.passImage }),
+    passImage: (image, n) => faults.passImage(request.passImage?.(image, n) ?? image),
   });
   const { machine, traffic, dom0 } = world;
   if (request.traceLine !== undefined) world.traceTo(request.traceLine);
+  const faults = new FaultPlan(machine, String(settings.faults ?? 'off'));
+  const hasFaults = faults.faults.length > 0;
+  if (hasFaults) request.planned?.(faults.faults);
+  faults.arm(world, () => traffic.stopping);
   const plan = machine.streams.for('scenario');
   const share = Math.floor((requestsMax * 8) / 10 / Math.max(1, number('updates')));
   const atRequests = Array.from(
@@ -119,7 +126,7 @@ function run(request: RunRequest): RunResult {
     surprises: [],
   };
   const writers: Me[] = [];
-  const stage: Stage = { world, tally, writers, hasDepth, restoresOf100: number('restores') };
+  const stage: Stage = { world, faults, tally, writers, hasDepth, restoresOf100: number('restores') };
 
   writers.push(
     dom0.os.start('xl', function* (me): Actor {
@@ -142,7 +149,7 @@ function run(request: RunRequest): RunResult {
   writers.push(
     dom0.os.start('operator', (me) =>
       operator(me, dom0.client, traffic, {
-        atRequests,
+        atRequests: faults.updates(atRequests),
         file: STORE_BINARY,
         version: format === 'v1' ? 1 : 2,
         force: false,
@@ -172,7 +179,8 @@ function run(request: RunRequest): RunResult {
   world.watch?.check();
 
   const history = world.recorder?.history();
-  const verdicts = history === undefined ? [] : [...checkHistory(history), livesGoOn(history), suspensions(tally)];
+  const verdicts =
+    history === undefined ? [] : [...checkHistory(history), livesGoOn(history), suspensions(tally, hasFaults)];
   const violated = verdicts.some((v) => v.violations.length > 0);
   return world.result({
     request,
@@ -182,6 +190,7 @@ function run(request: RunRequest): RunResult {
       ? ''
       : `the run did not come to rest: ${world.inFlight} requests unanswered at ${machine.nowNs} ns`,
     created: tally.created,
+    ...(hasFaults ? { faults: faults.faults } : {}),
     updates: world.store.updates.map((u, i): UpdateReport => ({ ...u, answer: answers[i] ?? '' })),
     verdicts,
     history,
@@ -190,6 +199,7 @@ function run(request: RunRequest): RunResult {
 
 interface Stage {
   readonly world: World;
+  readonly faults: FaultPlan;
   readonly tally: Tally;
   readonly writers: Me[];
   readonly hasDepth: boolean;
@@ -198,14 +208,15 @@ interface Stage {
 
 /** Build a guest, start its programs, and the one in dom0 that suspends it now and then. */
 function* raise(stage: Stage, xs: Xs, slot: number): Actor {
-  const { world, writers, hasDepth } = stage;
+  const { world, faults, writers, hasDepth } = stage;
   const { dom0, traffic } = world;
   const kind = KINDS[slot % KINDS.length] as Kind;
   const built = yield* build(stage, xs, `${kind.name}${slot}`, slot);
+  if (built === undefined) return;
   // Every other one reads slowly, so that suspends meet messages of which a part was taken.
   const slowReadNsMax = slot % 8 < 4 ? 60_000 : 0;
   const habits: ClientHabits = { ...kind.habits, tornOneIn: 3, tornNsMax: 20_000, slowReadNsMax };
-  const guest = world.boot(built, habits);
+  const guest = world.boot(built, faults.habits(habits));
   const { os, client } = guest;
   const { domid } = built.domain;
   os.start('suspend', (me) => suspender(me, os, client, { hasChannel: kind.hasChannel }));
@@ -281,6 +292,7 @@ function* raiseBad(stage: Stage, xs: Xs, kind: BadSuspender, i: number): Actor {
   const { world, tally, writers } = stage;
   const { dom0, traffic, machine } = world;
   const built = yield* build(stage, xs, `bad${i}-${kind.name}`, i);
+  if (built === undefined) return;
   const { domid } = built.domain;
   const { os, client } = world.boot(built, LINUX_HABITS);
   os.start('bad', (me) => kind.run(me, os, client));
@@ -304,15 +316,18 @@ function* raiseBad(stage: Stage, xs: Xs, kind: BadSuspender, i: number): Actor {
   );
 }
 
-function* build(stage: Stage, xs: Xs, name: string, slot: number): Actor<BuiltDomain> {
+/** `undefined`: the store did not take it, which only a fault can cause. */
+function* build(stage: Stage, xs: Xs, name: string, slot: number): Actor<BuiltDomain | undefined> {
   const built = buildDomain(stage.world.dom0.os, DOMID_ANY, name, 0);
   if (built === undefined) throw new Error('assertion: no domid is free');
   stage.tally.created++;
   yield* tree(stage, xs, built, slot);
   const { domid } = built.domain;
   const reply = yield* xs.call(XS.INTRODUCE, strings(String(domid), String(built.ring.gfn), String(built.port)));
-  if (reply.error !== undefined) throw new Error(`assertion: INTRODUCE: ${reply.error}`);
-  return built;
+  if (reply.error === undefined) return built;
+  stage.world.traffic.refused(`${reply.error} at INTRODUCE`);
+  yield* removeDomain(xs, stage.world.dom0.os, domid);
+  return undefined;
 }
 
 /** The create flow's tree, with the node in which a guest may offer a channel for its suspends. */
@@ -322,15 +337,17 @@ function* tree(stage: Stage, xs: Xs, built: Parameters<typeof writeTree>[2], slo
   const home = `/local/domain/${domid}`;
   yield* mknod(xs, `${home}/device/suspend/event-channel`, [`n${domid}`], 0);
   yield* mknod(xs, `${home}/control/feature-suspend`, [`n${domid}`], 0);
+  stage.faults.beforeIntroduce(built.domain);
   return true;
 }
 
 function isWorking({ task }: Me): boolean {
   const domain: Domain | undefined = task?.domain;
-  return task !== undefined && task.state !== 'done' && domain?.dying === 'alive';
+  return task !== undefined && task.state !== 'done' && domain?.dying === 'alive' && !domain.shutdown;
 }
 
-function suspensions(tally: Tally): Verdict {
+/** With faults guests die and are held up at any moment, and restores are refused: then it is only counted. */
+function suspensions(tally: Tally, hasFaults: boolean): Verdict {
   return {
     invariant: 'suspends',
     claim: 'Each guest that was asked to suspend did, and of those that do not the toolstack got what is due',
@@ -343,7 +360,7 @@ function suspensions(tally: Tally): Verdict {
       ['restored', tally.restored],
       ['bad ones asked', tally.bad],
     ],
-    violations: tally.surprises.map(
+    violations: (hasFaults ? [] : tally.surprises).map(
       ({ timeNs, actor, detail }): Violation => ({ invariant: 'suspends', seq: 0, timeNs, actor, request: '', detail }),
     ),
   };

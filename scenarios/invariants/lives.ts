@@ -17,6 +17,8 @@ interface Life {
   standing: Registered[];
   /** Inherited, and still to be registered anew, in the order that is due. */
   due: Registered[];
+  /** Its domain shut down or died. */
+  isOver: boolean;
   /** What to take back should the oldest request of a req_id fail. */
   readonly open: Map<number, (() => void)[]>;
 }
@@ -24,7 +26,7 @@ interface Life {
 /** Judge the guests of a history that were restored, from what their client libraries say. */
 export function livesGoOn(history: History): Verdict {
   const violations: Violation[] = [];
-  const lives = history.epochs.map((): Life => ({ standing: [], due: [], open: new Map() }));
+  const lives = history.epochs.map((): Life => ({ standing: [], due: [], isOver: false, open: new Map() }));
   let restores = 0;
   let watches = 0;
   const bad = (r: HistoryRecord, conn: number, due: Registered, instead: string) => {
@@ -41,6 +43,8 @@ export function livesGoOn(history: History): Verdict {
       life.standing = lives[heirOf.conn]!.standing.slice();
       life.due = heirOf.rewatch === 'newest first' ? life.standing.toReversed() : life.standing.slice();
       watches += life.due.length;
+    } else if (r.kind === 'life' && (r.what === 'shutdown' || r.what === 'dying')) {
+      for (const { conn, uniqueId } of history.epochs) if (uniqueId === r.uniqueId) lives[conn]!.isOver = true;
     } else if (r.kind === 'sent') {
       const life = lives[r.conn]!;
       const [path = '', token = ''] = textOf(r.payload).split('\0');
@@ -64,8 +68,8 @@ export function livesGoOn(history: History): Verdict {
     }
   }
   const end = history.records.at(-1);
-  for (const [conn, { due }] of lives.entries())
-    if (end !== undefined && due[0] !== undefined) bad(end, conn, due[0], 'and never was');
+  for (const [conn, { due, isOver }] of lives.entries())
+    if (end !== undefined && due[0] !== undefined && !isOver) bad(end, conn, due[0], 'and never was');
   return {
     invariant: 'lives',
     claim: CLAIM,
