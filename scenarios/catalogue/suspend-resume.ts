@@ -79,6 +79,7 @@ interface Tally {
   byChannel: number;
   resumed: number;
   withoutWord: number;
+  unheard: number;
   restored: number;
   created: number;
   bad: number;
@@ -120,6 +121,7 @@ function run(request: RunRequest): RunResult {
     byChannel: 0,
     resumed: 0,
     withoutWord: 0,
+    unheard: 0,
     restored: 0,
     created: 0,
     bad: 0,
@@ -252,12 +254,20 @@ function* cycle(stage: Stage, me: Me, guest: Guest, kind: Kind, slot: number): A
   const { dom0, traffic, machine } = world;
   const xs = new Xs(dom0.client, me);
   const { draws } = me;
+  let isStoreTold = true;
   for (;;) {
     yield draws.between(1_000_000, 6_000_000);
     if (traffic.stopping) return;
     const from = guest.os.domain;
     const outcome = yield* suspendGuest(xs, dom0.os, { domid: from.domid });
     tally.suspends++;
+    if (outcome.kind === 'runs on' && !isStoreTold && from.shutdown === 'suspend') {
+      // 1. It was resumed without XS_RESUME. 2. It parks again, of which the store tells nobody (DOM-24). 3. The time is up.
+      tally.unheard++;
+      isStoreTold = true;
+      yield* resumeGuest(xs, dom0.os, { domid: from.domid, how: 'fast' });
+      continue;
+    }
     if (outcome.kind !== 'suspended') {
       tally.surprises.push({ timeNs: machine.nowNs, actor: me.name, detail: `asked to suspend: ${outcome.kind}` });
       return;
@@ -275,6 +285,7 @@ function* cycle(stage: Stage, me: Me, guest: Guest, kind: Kind, slot: number): A
       if (heir !== undefined) {
         tally.restored++;
         tally.created++;
+        isStoreTold = true;
         yield* handOver(xs, dom0.os, from, heir);
         continue;
       }
@@ -282,6 +293,7 @@ function* cycle(stage: Stage, me: Me, guest: Guest, kind: Kind, slot: number): A
     }
     tally.resumed++;
     const tellsStore = !draws.oneIn(4); // INJ-D11
+    isStoreTold = tellsStore;
     if (!tellsStore) tally.withoutWord++;
     yield* resumeGuest(xs, dom0.os, { domid: from.domid, how: 'fast', tellsStore });
   }
@@ -357,6 +369,7 @@ function suspensions(tally: Tally, hasFaults: boolean): Verdict {
       ['heard over a channel', tally.byChannel],
       ['resumed in place', tally.resumed],
       ['without XS_RESUME', tally.withoutWord],
+      ['not heard of for that', tally.unheard],
       ['restored', tally.restored],
       ['bad ones asked', tally.bad],
     ],
