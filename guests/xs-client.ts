@@ -1,15 +1,4 @@
-import {
-  type Actor,
-  type Frame,
-  PARK,
-  type Port,
-  REQ_CONS,
-  REQ_PROD,
-  RING_BYTES,
-  RSP_CONS,
-  RSP_PROD,
-  SHUTDOWN_REASONS,
-} from '../sim/index.ts';
+import { type Actor, type Frame, PARK, type Port, RING_BYTES, SHUTDOWN_REASONS } from '../sim/index.ts';
 import { textOf as text } from '../store/octets.ts';
 import { HEADER_BYTES, PAYLOAD_MAX, XS } from '../store/wire.ts';
 import type { ClientHabits } from './client/habits.ts';
@@ -19,6 +8,7 @@ import { type Outgoing, type Request, Requests } from './client/requests.ts';
 import { RingActor } from './client/ring.ts';
 import { Suspension } from './client/suspension.ts';
 import { WatchList } from './client/watch-list.ts';
+import { watchdog } from './client/watchdog.ts';
 import type { GuestOs, Me } from './os.ts';
 import { split, strings } from './payload.ts';
 import type { EventQueue, Pending, Reply, XsLink } from './xs-link.ts';
@@ -84,7 +74,9 @@ export class XsClient implements XsLink {
   start({ resetDevices = false } = {}): void {
     if (this.#habits.skipsStaleResponses && !resetDevices) this.#ring.skipResponses();
     this.#ring.start();
-    if (this.#habits.watchdogNs > 0) this.#os.start('xenbus-watchdog', () => this.#watchdog());
+    if (this.#habits.watchdogNs > 0) {
+      this.#os.start('xenbus-watchdog', () => watchdog(this.#ring, this.#habits.watchdogNs));
+    }
   }
 
   /** LX-15: what a kernel that may have been started over another one does first. */
@@ -318,22 +310,6 @@ export class XsClient implements XsLink {
 
   #isOfFormerLife(txId: number): boolean {
     return Math.floor(txId / LIFE) !== this.#life;
-  }
-
-  /** WN-3: a peer that does not move although there is something for it gets a signal, and so does the ring's own actor. */
-  *#watchdog(): Actor {
-    const look = () => [REQ_PROD, REQ_CONS, RSP_PROD, RSP_CONS].map((word) => this.#ring.load(word));
-    let before = look();
-    for (;;) {
-      yield this.#habits.watchdogNs;
-      const now = look();
-      const moved = now.map((index, i) => index !== before[i]);
-      if ((moved[0] === true && moved[1] === false) || (moved[2] === true && moved[3] === false)) {
-        this.#ring.signal();
-        this.#ring.wake();
-      }
-      before = now;
-    }
   }
 }
 
