@@ -5,6 +5,7 @@ import {
   Hypercalls,
   type Machine,
   type Port,
+  SHUTDOWN_REASONS,
   type Stream,
   type Task,
 } from '../sim/index.ts';
@@ -25,14 +26,17 @@ export class Me {
   }
 }
 
+const SUSPEND = SHUTDOWN_REASONS.indexOf('suspend');
+const HYPERCALL_NS = 300;
 /** From the port's upcall to the first step of the handler's task, in ns. */
 const UPCALL_NS = 400;
 
 /** What every guest kernel needs: pages, ports with handlers, and actors on its virtual CPUs. */
 export class GuestOs {
   readonly machine: Machine;
-  readonly domain: Domain;
-  readonly hyper: Hypercalls;
+  /** Another one after a restore. */
+  domain: Domain;
+  hyper: Hypercalls;
 
   constructor(machine: Machine, domain: Domain) {
     this.machine = machine;
@@ -46,6 +50,23 @@ export class GuestOs {
     const me = new Me(full, this.machine.streams.for(full));
     me.task = this.machine.start(full, this.domain, body(me), delayNs);
     return me;
+  }
+
+  /**
+   * SCHEDOP_shutdown(suspend), which returns when somebody lets the domain go on. @returns 1: it is the same domain, nothing
+   * has changed (cancelled, or a checkpoint); 0: a new domain, in which nothing is as it was but memory (DOM-23).
+   */
+  *suspend(me: Me): Actor<0 | 1> {
+    this.hyper.domctl.shutdown(SUSPEND);
+    yield HYPERCALL_NS;
+    const here = me.task?.domain;
+    if (here !== undefined && here !== this.domain) {
+      this.domain = here;
+      this.hyper = new Hypercalls(this.machine, here);
+    }
+    const returned = this.domain.returnRegister;
+    this.domain.returnRegister = 0;
+    return returned;
   }
 
   allocPage(): Frame {

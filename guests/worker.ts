@@ -19,7 +19,15 @@ export interface WorkerPlan {
   readonly peers: readonly number[];
   /** Drivers use the connection, too: it leaves their devices and watches alone. Left out: there are none. */
   readonly hasDrivers?: boolean;
+  /** Operations that its kernel has no use for: it does something else instead. */
+  readonly avoids?: readonly number[];
+  /** Longest value, in octets; left out: near the limit of a node. */
+  readonly valueMax?: number;
+  /** It leaves to the kernel what is the kernel's: `control/shutdown`, and what RESET_WATCHES forgets. Left out: it does not. */
+  readonly sparesKernel?: true;
 }
+
+const VALUE_MAX = 1_990;
 
 const NAMES = [
   'a',
@@ -47,6 +55,8 @@ export function* worker(me: Me, client: XsLink, traffic: Traffic, plan: WorkerPl
   let tokens = 0;
   const pipeline: Pending[] = [];
 
+  const may = (type: number) => plan.avoids?.includes(type) !== true;
+
   function* settle(pending: Pending): Actor {
     const reply = yield* client.answer(pending);
     if (reply.error !== undefined) traffic.refused(reply.error);
@@ -56,13 +66,14 @@ export function* worker(me: Me, client: XsLink, traffic: Traffic, plan: WorkerPl
     queue.events.length = 0;
     const what = draws.below(100);
     if (what < 30) pipeline.push(xs.submit(XS.READ, bytesOf(`${place(me, plan)}\0`)));
-    else if (what < 58) pipeline.push(xs.submit(XS.WRITE, withValue(place(me, plan), value(me))));
-    else if (what < 62) pipeline.push(xs.submit(XS.MKDIR, bytesOf(`${place(me, plan)}\0`)));
+    else if (what < 58) pipeline.push(xs.submit(XS.WRITE, withValue(place(me, plan), value(me, plan))));
+    else if (what < 62 && may(XS.MKDIR)) pipeline.push(xs.submit(XS.MKDIR, bytesOf(`${place(me, plan)}\0`)));
     else if (what < 67) pipeline.push(xs.submit(XS.RM, bytesOf(`${place(me, plan)}\0`)));
     else if (what < 71) pipeline.push(xs.submit(XS.DIRECTORY, bytesOf(`${folder(me, plan)}\0`)));
-    else if (what < 73) pipeline.push(xs.submit(XS.GET_PERMS, bytesOf(`${place(me, plan)}\0`)));
-    else if (what < 75) pipeline.push(xs.submit(XS.SET_PERMS, bytesOf(`${place(me, plan)}\0${perms(me, plan)}`)));
-    else if (what < 76)
+    else if (what < 73 && may(XS.GET_PERMS)) pipeline.push(xs.submit(XS.GET_PERMS, bytesOf(`${place(me, plan)}\0`)));
+    else if (what < 75 && may(XS.SET_PERMS))
+      pipeline.push(xs.submit(XS.SET_PERMS, bytesOf(`${place(me, plan)}\0${perms(me, plan)}`)));
+    else if (what < 76 && may(XS.DIRECTORY_PART))
       pipeline.push(xs.submit(XS.DIRECTORY_PART, bytesOf(`${folder(me, plan)}\0${draws.below(40)}\0`)));
     else if (what < 82) {
       if (watched.length < 12) {
@@ -75,7 +86,7 @@ export function* worker(me: Me, client: XsLink, traffic: Traffic, plan: WorkerPl
         const [w] = watched.splice(draws.below(watched.length), 1);
         if (w !== undefined) yield* client.unwatch(me, w.path, w.token);
       }
-    } else if (what < 83 && draws.oneIn(8)) {
+    } else if (what < 83 && plan.sparesKernel !== true && draws.oneIn(8)) {
       // A kernel that forgets its past: every watch and transaction of the connection goes, those of its siblings too.
       if (plan.hasDrivers === true) continue;
       yield* xs.call(XS.RESET_WATCHES, bytesOf('\0'));
@@ -106,10 +117,10 @@ function* transaction(xs: Xs, traffic: Traffic, plan: WorkerPlan): Actor {
           what < 4
             ? yield* xs.read(path, tx)
             : what < 7
-              ? yield* xs.write(path, value(me), tx)
+              ? yield* xs.write(path, value(me, plan), tx)
               : what < 8
                 ? yield* xs.rm(path, tx)
-                : what < 9
+                : what < 9 || plan.avoids?.includes(XS.MKDIR) === true
                   ? yield* xs.directory(folder(me, plan), tx)
                   : yield* xs.mkdir(path, tx);
         if (reply.error !== undefined) traffic.refused(reply.error);
@@ -139,7 +150,7 @@ function place(me: Me, plan: WorkerPlan): string {
   return draws.pick([
     '/tool/xenstored',
     '/local',
-    'control/shutdown',
+    plan.sparesKernel === true ? 'control' : 'control/shutdown',
     '/',
     'nowhere/at/all',
     '/local/domain/0/name',
@@ -168,11 +179,12 @@ function perms(me: Me, plan: WorkerPlan): string {
 }
 
 /** Half up to 8 octets, most up to 40, some up to 500, one in sixteen near the limit of a node; any octet may occur. */
-function value(me: Me): Uint8Array {
+function value(me: Me, { valueMax = VALUE_MAX }: WorkerPlan): Uint8Array {
   const { draws } = me;
   const r = draws.below(100);
-  const length =
-    r < 50 ? draws.below(9) : r < 84 ? draws.below(41) : r < 94 ? draws.below(501) : draws.between(1_100, 1_990);
+  const drawn =
+    r < 50 ? draws.below(9) : r < 84 ? draws.below(41) : r < 94 ? draws.below(501) : draws.between(1_100, VALUE_MAX);
+  const length = Math.min(drawn, valueMax);
   const bytes = new Uint8Array(length);
   for (let i = 0; i < length; i++) bytes[i] = draws.bits() & 0xff;
   return bytes;

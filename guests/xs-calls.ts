@@ -36,12 +36,13 @@ export function* end(link: Asks, me: Me, txId: number, commit: boolean): Actor<s
   return (yield* link.request(me, XS.TRANSACTION_END, strings(commit ? 'T' : 'F'), txId)).error;
 }
 
-/** See `XsLink.transaction`. */
+/** See `XsLink.transaction`. `retries`: errors of END after which it is tried again. */
 export function* transaction<T>(
   link: Pick<XsLink, 'begin' | 'end'>,
   me: Me,
   body: (txId: number) => Actor<T | undefined>,
   roundsMax: number,
+  retries: readonly string[] = ['EAGAIN', 'ENOENT'],
 ): Actor<{ readonly value: T; readonly rounds: number } | { readonly error: string; readonly rounds: number }> {
   let error = 'EAGAIN';
   let rounds = 0;
@@ -53,7 +54,7 @@ export function* transaction<T>(
     const failed = yield* link.end(me, begun.txId, value !== undefined);
     if (failed === undefined) return value === undefined ? { error: 'aborted', rounds } : { value, rounds };
     error = failed;
-    if (failed !== 'EAGAIN' && failed !== 'ENOENT') break;
+    if (!retries.includes(failed)) break;
   }
   return { error, rounds };
 }

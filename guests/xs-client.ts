@@ -1,53 +1,18 @@
-import {
-  type Actor,
-  copyOctets,
-  type Frame,
-  PARK,
-  type Port,
-  REQ_AT,
-  REQ_CONS,
-  REQ_PROD,
-  RING_BYTES,
-  RSP_AT,
-  RSP_CONS,
-  RSP_PROD,
-  readableChunk,
-  used,
-  writableChunk,
-} from '../sim/index.ts';
-import { HEADER_BYTES, message, PAYLOAD_MAX, XS } from '../store/wire.ts';
+import { type Actor, type Frame, PARK, type Port, RING_BYTES, SHUTDOWN_REASONS } from '../sim/index.ts';
+import { textOf as text } from '../store/octets.ts';
+import { HEADER_BYTES, PAYLOAD_MAX, XS } from '../store/wire.ts';
+import type { ClientHabits } from './client/habits.ts';
+import type { Received } from './client/incoming.ts';
+import { LINUX_HABITS } from './client/named.ts';
+import { type Outgoing, type Request, Requests } from './client/requests.ts';
+import { RingActor } from './client/ring.ts';
+import { Suspension } from './client/suspension.ts';
+import { WatchList } from './client/watch-list.ts';
+import { watchdog } from './client/watchdog.ts';
 import type { GuestOs, Me } from './os.ts';
-import { askUnwatch, askWatch, begin, end, toReply, transaction, WatchRoutes } from './xs-calls.ts';
+import { split, strings } from './payload.ts';
+import { end, transaction } from './xs-calls.ts';
 import type { EventQueue, Pending, Reply, XsLink } from './xs-link.ts';
-
-/** Virtual time of the client's own work. */
-const LOAD_NS = 20;
-const COPY_NS_PER_16 = 4;
-const STORE_NS = 15;
-const SEND_NS = 250;
-const PARSE_NS = 60;
-
-/** How a guest treats its ring (guests.md 1.9). */
-export interface ClientHabits {
-  /** `edge`: signals only when the store could be asleep, as Linux since 4.12 does; `always`: after each chunk. */
-  readonly notify: 'edge' | 'always';
-  /** One chunk in this many is cut at a random octet, published in parts, or copied in two steps; 0 = never. */
-  readonly tornOneIn: number;
-  /** Longest absence between two parts of a torn chunk, ns. */
-  readonly tornNsMax: number;
-  /** Longest pause before the next piece of a reply is consumed, in ns; 0 = reads at once. */
-  readonly slowReadNsMax: number;
-  /** Requests that may wait for their replies at the same time. */
-  readonly maxInFlight: number;
-}
-
-export const LINUX_HABITS: ClientHabits = {
-  notify: 'edge',
-  tornOneIn: 8,
-  tornNsMax: 3_000,
-  slowReadNsMax: 0,
-  maxInFlight: 32,
-};
 
 /** What the library tells of its messages: the history of what was put in and got out. */
 export interface ClientObserver {
@@ -55,77 +20,116 @@ export interface ClientObserver {
   sent(actor: string, octetsSent: number, type: number, reqId: number, txId: number, payload: Uint8Array): void;
   /** A whole message was taken out; `octetsGot` counts all response octets so far. */
   got(octetsGot: number, type: number, reqId: number, txId: number, payload: Uint8Array): void;
+  /** The client goes on in another domain, on another ring. */
+  moved?(domid: number): void;
 }
 
-interface Outgoing {
-  readonly actor: string;
-  readonly bytes: Uint8Array;
-  readonly type: number;
-  readonly reqId: number;
-  readonly txId: number;
-  readonly payload: Uint8Array;
-}
+const CRASH = SHUTDOWN_REASONS.indexOf('crash');
 
-interface Waiter extends Pending {
-  readonly me: Me;
-}
+/** Transaction ids of each life, where a client knows which of its lives one is of: it then is id + life * LIFE. */
+const LIFE = 0x1_0000_0000;
 
 /**
- * xenstore over the ring: one actor (`pump`) is the sole user of the ring, as Linux's xenbus thread is; other actors queue
- * requests and park until they are answered. Several requests are in flight, matched by req_id.
- * Source of the protocol: docs/misc/xenstore-ring.txt; of the habits: linux drivers/xen/xenbus/xenbus_comms.c.
+ * xenstore over the ring: one actor is the sole user of the ring; other actors queue requests and park until they are
+ * answered. Several requests are in flight, as the client's habits allow.
+ * Source of the protocol: docs/misc/xenstore-ring.txt; of the habits: client/named.ts.
  */
 export class XsClient implements XsLink {
   readonly #os: GuestOs;
-  readonly #ring: Frame;
-  readonly #port: Port;
   readonly #habits: ClientHabits;
-  readonly #queue: Outgoing[] = [];
-  readonly #waiting = new Map<number, Waiter>();
-  readonly #routes = new WatchRoutes();
-  #pump: Me | undefined;
-  #reqId = 0;
-  #octetsSent = 0;
-  #octetsGot = 0;
+  readonly #ring: RingActor;
+  readonly #requests: Requests;
+  readonly #suspension: Suspension;
+  readonly #watches: WatchList;
+  /** Actors that want to add or remove a watch and wait for a suspend to be over. */
+  readonly #lockedOut: Me[] = [];
+  #areWatchesLocked = false;
+  #suspender: Me | undefined;
+  #unanswered = 0;
+  /** Without ids a reply that nobody waits for is kept for the next request (LXO-4). */
+  readonly #early: Received[] = [];
+  /** Domains that it has lived in before. */
+  #life = 0;
   observer: ClientObserver | undefined = undefined;
   /** Replies whose req_id nobody waits for: dropped with a warning in life; a checker's business here. */
   strayReplies = 0;
-  /** While true the client consumes nothing of what the store sends it. */
-  held = false;
+  /** Replies that were thrown away for their type, and those that are flagged as too long although they are not (WN-4). */
+  readonly oddReplies = { ignored: 0, flagged: 0 };
 
   constructor(os: GuestOs, ring: Frame, port: Port, habits: ClientHabits = LINUX_HABITS) {
     this.#os = os;
-    this.#ring = ring;
-    this.#port = port;
     this.#habits = habits;
+    this.#requests = new Requests(habits);
+    this.#suspension = new Suspension(habits);
+    this.#watches = new WatchList(habits);
+    this.#ring = new RingActor(os, ring, port, habits, {
+      next: () => this.#requests.shift(),
+      written: (out, end) => this.#written(out, end),
+      failed: ({ request }) => this.#failed(request),
+      got: (message, end) => this.#got(message, end),
+      stopped: () => this.#suspender?.wake(),
+    });
   }
 
-  /** Start the ring's actor. */
-  start(): void {
-    this.#pump = this.#os.start('xenbus', (me) => this.#run(me));
-    this.#os.handle(this.#port, this.#pump);
+  /** Start the ring's actor. `resetDevices`: a kernel that was started with that word leaves the responses alone (LX-19). */
+  start({ resetDevices = false } = {}): void {
+    if (this.#habits.skipsStaleResponses && !resetDevices) this.#ring.skipResponses();
+    this.#ring.start();
+    if (this.#habits.watchdogNs > 0) {
+      this.#os.start('xenbus-watchdog', () => watchdog(this.#ring, this.#habits.watchdogNs));
+    }
+  }
+
+  /** LX-15: what a kernel that may have been started over another one does first. */
+  *resetWatches(me: Me): Actor {
+    if (!this.#habits.resetsWatches || !this.#os.domain.memory.translated) return;
+    const feature = yield* this.request(me, XS.READ, strings('control/platform-feature-xs_reset_watches'));
+    if (feature.error !== undefined || Number.parseInt(text(feature.payload), 10) === 0) return;
+    yield* this.request(me, XS.RESET_WATCHES, strings(''));
+  }
+
+  /** LX-4: the system goes down. Whoever waits gets EIO; of a request that is half written the rest never comes. */
+  powerOff(): void {
+    this.#ring.abandon();
+    for (const request of this.#requests.abandon()) this.#answer(request, localError('EIO'));
+  }
+
+  /** While true the client consumes nothing of what the store sends it. */
+  get held(): boolean {
+    return this.#ring.held;
+  }
+
+  set held(held: boolean) {
+    this.#ring.held = held;
   }
 
   /** Let go of a hold: consume again. */
   release(): void {
     this.held = false;
-    this.#pump?.wake();
+    this.#ring.wake();
   }
 
   get inFlight(): number {
-    return this.#waiting.size;
+    return this.#unanswered;
+  }
+
+  get rewatch(): ClientHabits['rewatch'] {
+    return this.#habits.rewatch;
+  }
+
+  /** Events whose token nobody knew. */
+  get strayEvents(): number {
+    return this.#watches.strayEvents;
   }
 
   submit(me: Me, type: number, payload: Uint8Array, txId = 0): Pending {
     if (payload.length > PAYLOAD_MAX) throw new Error(`assertion: payload of ${payload.length} octets`);
-    this.#reqId = (this.#reqId + 1) >>> 0;
-    const reqId = this.#reqId;
-    const bytes = message(type, reqId, txId, payload);
-    const pending: Waiter = { reqId, reply: undefined, me };
-    this.#waiting.set(reqId, pending);
-    this.#queue.push({ actor: me.name, bytes, type, reqId, txId, payload });
-    this.#pump?.wake();
-    return pending;
+    if (this.#habits.writes === 'messages' && HEADER_BYTES + payload.length > RING_BYTES)
+      this.#os.hyper.domctl.shutdown(CRASH); // MO-1: BUG_ON
+    const request: Request = { me, type, txId, wireTxId: txId % LIFE, payload, reqId: -1, reply: undefined };
+    this.#unanswered++;
+    this.#enter(request);
+    return request;
   }
 
   *answer(pending: Pending): Actor<Reply> {
@@ -138,19 +142,28 @@ export class XsClient implements XsLink {
   }
 
   *watch(queue: EventQueue, path: string, token: string, depth?: number): Actor<Reply> {
-    this.#routes.add(token, queue);
-    const reply = yield* askWatch(this, queue.me, path, token, depth);
-    if (reply.error !== undefined) this.#routes.remove(token);
+    yield* this.#unlockedWatches(queue.me);
+    const watch = this.#watches.add(queue, path, token, depth);
+    const reply = yield* this.request(queue.me, XS.WATCH, watchPayload(path, watch.wire, depth));
+    if (reply.error !== undefined) this.#watches.remove(watch);
     return reply;
   }
 
   *unwatch(me: Me, path: string, token: string): Actor<Reply> {
-    this.#routes.remove(token);
-    return yield* askUnwatch(this, me, path, token);
+    yield* this.#unlockedWatches(me);
+    const watch = this.#watches.find(path, token);
+    if (watch !== undefined) this.#watches.remove(watch);
+    const reply = yield* this.request(me, XS.UNWATCH, strings(path, watch?.wire ?? token));
+    if (watch !== undefined && this.#habits.unwatchDropsEvents) {
+      const { events } = watch.queue; // LX-14
+      for (let i = events.length - 1; i >= 0; i--) if (events[i]?.token === token) events.splice(i, 1);
+    }
+    return reply;
   }
 
-  begin(me: Me): Actor<{ readonly txId: number } | { readonly error: string }> {
-    return begin(this, me);
+  *begin(me: Me): Actor<{ readonly txId: number } | { readonly error: string }> {
+    const reply = yield* this.request(me, XS.TRANSACTION_START, strings(''));
+    return reply.error === undefined ? { txId: this.#txIdOf(reply) } : { error: reply.error };
   }
 
   end(me: Me, txId: number, commit: boolean): Actor<string | undefined> {
@@ -162,156 +175,137 @@ export class XsClient implements XsLink {
     body: (txId: number) => Actor<T | undefined>,
     roundsMax: number,
   ): Actor<{ readonly value: T; readonly rounds: number } | { readonly error: string; readonly rounds: number }> {
-    return transaction(this, me, body, roundsMax);
+    return transaction(this, me, body, roundsMax, this.#habits.retries);
   }
 
-  // The ring's actor ------------------------------------------------------------------------------------------------
+  // Suspend and resume (guests.md 1.2; linux xenbus_xs.c, xs_suspend, xs_resume, xs_suspend_cancel) ------------------------
 
-  *#run(me: Me): Actor {
-    const { draws } = me;
-    const ring = this.#ring;
-    const { tornOneIn, tornNsMax, slowReadNsMax, notify } = this.#habits;
-    let current: Outgoing | undefined;
-    let written = 0;
-    const incoming = new Incoming();
-    for (;;) {
-      this.#os.acknowledge(this.#port); // before the last look at the indexes (EVT-19)
-      let worked = false;
+  /** Come to a rest: returns when the guest may be suspended. Unbounded, as in life. */
+  *suspend(me: Me): Actor {
+    this.#suspender = me;
+    this.#suspension.isClosed = true;
+    this.#areWatchesLocked = true;
+    while (!this.#suspension.isQuiet) yield PARK;
+    this.#ring.stop();
+    while (!this.#ring.isStopped) yield PARK;
+    this.#suspender = undefined;
+  }
 
-      current ??= this.#waiting.size - this.#queue.length <= this.#habits.maxInFlight ? this.#queue.shift() : undefined;
-      if (current !== undefined) {
-        const cons = ring.load32(REQ_CONS);
-        const prod = ring.load32(REQ_PROD);
-        let chunk =
-          used(prod, cons) > RING_BYTES ? 0 : Math.min(writableChunk(prod, cons), current.bytes.length - written);
-        if (chunk > 0) {
-          worked = true;
-          const torn = tornOneIn > 0 && draws.oneIn(tornOneIn);
-          if (torn && chunk > 1 && draws.oneIn(2)) chunk = 1 + draws.below(chunk); // published in parts
-          const at = REQ_AT + (prod & (RING_BYTES - 1));
-          if (torn && chunk > 1) {
-            const first = 1 + draws.below(chunk - 1); // preempted between two octets of the copy
-            copyOctets(current.bytes, written, ring.bytes, at, first);
-            yield LOAD_NS + draws.below(tornNsMax);
-            copyOctets(current.bytes, written + first, ring.bytes, at + first, chunk - first);
-          } else copyOctets(current.bytes, written, ring.bytes, at, chunk);
-          yield LOAD_NS + COPY_NS_PER_16 * (chunk >> 4);
-          written += chunk;
-          this.#octetsSent += chunk;
-          ring.store32(REQ_PROD, (prod + chunk) >>> 0, true);
-          if (written === current.bytes.length) {
-            const { actor, type, reqId, txId, payload } = current;
-            this.observer?.sent(actor, this.#octetsSent, type, reqId, txId, payload);
-            current = undefined;
-            written = 0;
-          }
-          yield torn ? STORE_NS + draws.below(tornNsMax) : STORE_NS;
-          // LX-6: the store may be asleep only if it had consumed everything before this chunk.
-          const left = used(prod, ring.load32(REQ_CONS));
-          if (notify === 'always' || left === 0 || left > RING_BYTES) {
-            this.#os.hyper.send(this.#port);
-            yield SEND_NS;
-          }
-        }
-      }
+  /** The same domain goes on (SUS-5): nothing is done anew. */
+  resumeCancelled(): void {
+    this.#ring.go();
+    this.#letIn();
+    this.#unlockWatches();
+  }
 
-      if (!this.held) {
-        const cons = ring.load32(RSP_CONS);
-        const prod = ring.load32(RSP_PROD);
-        let chunk = used(prod, cons) > RING_BYTES ? 0 : readableChunk(prod, cons);
-        if (chunk > 0) {
-          worked = true;
-          if (slowReadNsMax > 0) yield draws.below(slowReadNsMax);
-          const torn = tornOneIn > 0 && draws.oneIn(tornOneIn);
-          if (torn) chunk = 1 + draws.below(chunk);
-          const at = RSP_AT + (cons & (RING_BYTES - 1));
-          incoming.push(ring.bytes, at, chunk);
-          yield LOAD_NS + COPY_NS_PER_16 * (chunk >> 4);
-          ring.store32(RSP_CONS, (cons + chunk) >>> 0, true);
-          this.#octetsGot += chunk;
-          const before = this.#octetsGot - incoming.length;
-          for (let whole = incoming.shift(); whole !== undefined; whole = incoming.shift()) {
-            this.#got(whole, before + incoming.shifted);
-          }
-          incoming.compact();
-          yield STORE_NS + PARSE_NS;
-          // LX-7: the store may wait for room only if the ring had been full before this chunk.
-          if (notify === 'always' || used(ring.load32(RSP_PROD), cons) >= RING_BYTES) {
-            this.#os.hyper.send(this.#port);
-            yield SEND_NS;
-          }
-        }
-      }
-      if (!worked) yield PARK;
+  /** A new domain, or one that must begin anew: another page and port, no watch and no transaction stands. */
+  *resume(me: Me, frame: Frame, port: Port): Actor {
+    this.#life++;
+    this.#ring.moveTo(frame, port);
+    this.observer?.moved?.(this.#os.domain.domid);
+    if (this.#habits.skipsStaleResponses) this.#ring.skipResponses();
+    this.#ring.go();
+    const { rewatch } = this.#habits;
+    const watches = [...this.#watches.all];
+    if (rewatch === 'by owners') for (const watch of watches) this.#watches.signal(watch, watch.path); // WN-6
+    this.#letIn(); // LX-18: before the watches are there
+    if (rewatch === 'newest first') watches.reverse();
+    for (const watch of watches) {
+      if (rewatch === 'by owners') this.#watches.renew(watch);
+      yield* this.request(me, XS.WATCH, watchPayload(watch.path, watch.wire, watch.depth)); // errors are ignored
     }
+    this.#unlockWatches();
+  }
+
+  #letIn(): void {
+    for (const request of this.#suspension.open()) this.#enter(request);
+  }
+
+  #unlockWatches(): void {
+    this.#areWatchesLocked = false;
+    for (const me of this.#lockedOut.splice(0)) me.wake();
+  }
+
+  *#unlockedWatches(me: Me): Actor {
+    while (this.#areWatchesLocked) {
+      this.#lockedOut.push(me);
+      yield PARK;
+    }
+  }
+
+  // Messages --------------------------------------------------------------------------------------------------------
+
+  #enter(request: Request): void {
+    if (!this.#suspension.admits(request)) return;
+    const isLost = request.txId !== 0 && this.#habits.knowsLostTransactions && this.#isOfFormerLife(request.txId);
+    if (isLost) return this.#answer(request, localError('EAGAIN')); // WN-7
+    this.#requests.push(request);
+    this.#ring.wake();
+  }
+
+  #written({ request }: Outgoing, end: number): void {
+    const { me, type, reqId, wireTxId, payload } = request;
+    this.observer?.sent(me.name, end, type, reqId, wireTxId, payload);
+    const early = this.#early.shift();
+    if (early !== undefined && this.#requests.match(early.reqId) === request) this.#reply(request, early);
+  }
+
+  #failed(request: Request): void {
+    this.#requests.forget(request);
+    this.#answer(request, localError('EIO'));
   }
 
   #got(message: Received, end: number): void {
     const { type, reqId, txId, payload } = message;
     this.observer?.got(end, type, reqId, txId, payload);
     if (type === XS.WATCH_EVENT) {
-      this.#routes.deliver(payload);
+      const [path, token] = split(payload);
+      this.#watches.deliver(path, token);
       return;
     }
-    const waiter = this.#waiting.get(reqId);
-    if (waiter === undefined) {
-      this.strayReplies++;
+    if (this.#habits.ignoredTypes.includes(type)) {
+      this.oddReplies.ignored++;
       return;
     }
-    this.#waiting.delete(reqId);
-    waiter.reply = toReply(type, payload);
-    waiter.me.wake();
-    if (this.#queue.length > 0) this.#pump?.wake();
+    if (payload.length >= PAYLOAD_MAX) this.oddReplies.flagged++;
+    const request = this.#requests.match(reqId);
+    if (request === undefined) {
+      if (this.#habits.ids === 'zero') this.#early.push(message);
+      else this.strayReplies++;
+      return;
+    }
+    this.#reply(request, message);
+  }
+
+  #reply(request: Request, { type, payload }: Received): void {
+    const odd = type === request.type ? undefined : 'EINVAL'; // LX-3
+    this.#answer(request, { type, payload, error: type === XS.ERROR ? text(payload).replace(/\0$/, '') : odd });
+    if (this.#requests.queued > 0) this.#ring.wake();
+  }
+
+  #answer(request: Request, reply: Reply): void {
+    request.reply = reply;
+    this.#unanswered--;
+    this.#suspension.answered(request, request.type === XS.TRANSACTION_START ? this.#txIdOf(reply) : 0);
+    this.#suspender?.wake();
+    request.me.wake();
+  }
+
+  /** The id of a started transaction, as the caller is to know it. */
+  #txIdOf({ payload }: Reply): number {
+    const id = Number(text(payload).slice(0, -1));
+    return this.#habits.knowsLostTransactions ? id + this.#life * LIFE : id;
+  }
+
+  #isOfFormerLife(txId: number): boolean {
+    return Math.floor(txId / LIFE) !== this.#life;
   }
 }
 
-interface Received {
-  readonly type: number;
-  readonly reqId: number;
-  readonly txId: number;
-  readonly payload: Uint8Array;
+function watchPayload(path: string, token: string, depth: number | undefined): Uint8Array {
+  return depth === undefined ? strings(path, token) : strings(path, token, String(depth));
 }
 
-/** Response octets on their way to being messages. */
-class Incoming {
-  #bytes = new Uint8Array(2 * RING_BYTES + HEADER_BYTES + PAYLOAD_MAX);
-  #view = new DataView(this.#bytes.buffer);
-  #from = 0;
-  #to = 0;
-
-  /** Octets held since the last `compact`. */
-  get length(): number {
-    return this.#to;
-  }
-
-  /** Octets given out as messages since the last `compact`. */
-  get shifted(): number {
-    return this.#from;
-  }
-
-  push(from: Uint8Array, at: number, count: number): void {
-    copyOctets(from, at, this.#bytes, this.#to, count);
-    this.#to += count;
-  }
-
-  shift(): Received | undefined {
-    const at = this.#from;
-    const v = this.#view;
-    if (this.#to - at < HEADER_BYTES) return undefined;
-    const len = v.getUint32(at + 12, true);
-    // LX-10: the header of an oversize message is dropped, and what follows is taken for a header.
-    const take = len > PAYLOAD_MAX ? 0 : len;
-    if (this.#to - at < HEADER_BYTES + take) return undefined;
-    this.#from += HEADER_BYTES + take;
-    const payload = new Uint8Array(take);
-    copyOctets(this.#bytes, at + HEADER_BYTES, payload, 0, take);
-    return { type: v.getUint32(at, true), reqId: v.getUint32(at + 4, true), txId: v.getUint32(at + 8, true), payload };
-  }
-
-  compact(): void {
-    if (this.#from === 0) return;
-    if (this.#from < this.#to) this.#bytes.copyWithin(0, this.#from, this.#to);
-    this.#to -= this.#from;
-    this.#from = 0;
-  }
+function localError(error: string): Reply {
+  return { type: XS.ERROR, payload: strings(error), error };
 }

@@ -28,6 +28,8 @@ export interface Epoch {
    * one begins at that moment, with nothing left of watches, transactions and octets on their way.
    */
   readonly isHostile?: true;
+  /** The guest is one that was restored: which epoch it lived in before, and in which order its client sends its watches anew. */
+  readonly heirOf?: { readonly conn: number; readonly rewatch: 'newest first' | 'oldest first' };
 }
 
 interface At {

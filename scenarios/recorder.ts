@@ -65,16 +65,28 @@ export class Recorder {
   }
 
   /** Follow a guest's client library. */
-  follow(client: XsClient, domid: number, alsoSent: () => void): void {
+  follow(client: XsClient, domain: number, alsoSent: () => void): void {
+    let domid = domain;
     let known: number | undefined;
-    client.observer = this.#observer(alsoSent, () => {
+    const conn = () => {
       // The store may have let go of a ring that its domain goes on using: it is the last one all the same.
       known ??=
         this.#rings.get(domid)?.conn ??
         this.#epochs.findLast((epoch) => epoch.domid === domid && epoch.isSocket !== true)?.conn;
       if (known === undefined) throw new Error(`assertion: domain ${domid} uses its ring before it was introduced`);
       return known;
-    });
+    };
+    client.observer = {
+      ...this.#observer(alsoSent, conn),
+      moved: (to) => {
+        const before = conn();
+        domid = to;
+        known = undefined;
+        const rewatch = client.rewatch === 'newest first' ? client.rewatch : 'oldest first';
+        const heir = this.#epochs[conn()] as Epoch;
+        this.#epochs[heir.conn] = { ...heir, heirOf: { conn: before, rewatch } };
+      },
+    };
   }
 
   /** Follow the library of a program at the newest connection of the store's socket. */

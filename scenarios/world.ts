@@ -35,6 +35,9 @@ import type { RunRequest, RunResult, SettingSpec } from './scenario.ts';
 /** Unevenness of virtual CPUs: steps take up to 64 ns more, and one in 1,024 is followed by up to 200 us of absence. */
 export const LIFELIKE: Jitter = { stepNs: 64, absentOneIn: 1024, absentNsMax: 200_000 };
 
+/** dom0's tools share its kernel's ring; they begin again what a forced update took away. */
+const DOM0_HABITS: ClientHabits = { ...LINUX_HABITS, retries: ['EAGAIN', 'ENOENT'], tokens: 'own' };
+
 /** The program that a live update executes; the simulated file system holds just it, and one that is not executable. */
 export const STORE_BINARY = '/usr/sbin/xenstored';
 const FILES = new Map([
@@ -147,7 +150,7 @@ export class World {
       },
     });
     this.store.movesInSteps = options.movesInSteps ?? false;
-    this.dom0 = this.#guest(os, { domain, ring, port }, LINUX_HABITS);
+    this.dom0 = this.#guest(os, { domain, ring, port }, DOM0_HABITS);
     if (own !== undefined)
       this.stubdom = this.#guest(new GuestOs(this.machine, home), { domain: home, ...own }, LINUX_HABITS);
   }

@@ -1,7 +1,7 @@
 import { EventChannels } from './events/ports.ts';
 import { Maptrack } from './grants/maptrack.ts';
 import { GrantTable } from './grants/table.ts';
-import type { Domid, Port } from './ids.ts';
+import type { Domid, Gfn, Port } from './ids.ts';
 import { Memory } from './memory.ts';
 import type { Task } from './scheduler.ts';
 
@@ -38,6 +38,14 @@ export class Domain {
   isShutDown = false;
   /** The first reason given, which stays until the domain is resumed (DOM-15); any octet, though only 0 to 5 have names. */
   shutdownCode: number | undefined = undefined;
+  /** What a suspend hypercall returns when its vCPU goes on: 0, unless the toolstack has put a 1 there before it resumed it
+   *  (DOM-23). The one register that matters here. */
+  returnRegister: 0 | 1 = 0;
+  /**
+   * Where the guest is told that its xenstore ring is, by who builds or restores it: store_mfn and store_evtchn of start_info,
+   * HVM_PARAM_STORE_PFN and HVM_PARAM_STORE_EVTCHN. Absent: its kernel was handed both when it was loaded.
+   */
+  startInfo: { readonly storeGfn: Gfn; readonly storePort: Port } | undefined = undefined;
   /** Port of this domain that XEN_DOMCTL_subscribe named; 0: none. It may have been closed since. */
   suspendPort: Port = 0;
   /** vCPUs whose device model owes them an answer: they park only when they have it (DOM-16). */

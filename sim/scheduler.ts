@@ -15,7 +15,8 @@ export type Actor<T = void> = Generator<Step, T, void>;
 export class Task {
   readonly id: number;
   readonly name: string;
-  readonly domain: Domain | undefined;
+  /** Whose virtual CPU it runs on; another domain's after a restore. */
+  domain: Domain | undefined;
   readonly actor: Actor;
   readonly draws: Stream;
   state: 'queued' | 'parked' | 'stalled' | 'done' = 'parked';
@@ -104,6 +105,15 @@ export class Scheduler {
   unstall(domain: Domain): void {
     domain.ports.enter(); // events that came meanwhile are delivered first (DOM-14)
     for (const task of domain.tasks) if (task.state === 'stalled') this.#queue(task, this.nowNs);
+  }
+
+  /** The vCPUs of a saved domain go on in its heir, each at the instruction where it was. Neither domain may be running. */
+  move(from: Domain, to: Domain): void {
+    for (const task of from.tasks) {
+      task.domain = to;
+      to.tasks.push(task);
+    }
+    from.tasks.length = 0;
   }
 
   /** The host is down: nothing that waits is ever due, and the present step is the last. */

@@ -5,6 +5,7 @@ import { RING_KINDS } from './rings.ts';
 
 export { requestOctets, said } from './raw-ring.ts';
 export { type Consequence, type HostileKind, Rig, type StoreVersion } from './rig.ts';
+export { BAD_SUSPENDERS, type BadSuspender } from './suspends.ts';
 
 /** Every kind of hostile guest. */
 export const HOSTILE_KINDS: readonly HostileKind[] = [...RING_KINDS, ...REQUEST_KINDS, ...BIRTH_KINDS];

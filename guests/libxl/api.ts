@@ -1,4 +1,4 @@
-import type { Actor } from '../../sim/index.ts';
+import type { Actor, Domain, Gfn, Port } from '../../sim/index.ts';
 import type { Me } from '../os.ts';
 import { Call } from './call.ts';
 import type { Tally } from './counted-link.ts';
@@ -8,6 +8,7 @@ import { deviceAdd } from './device-add.ts';
 import type { Device, DeviceName } from './device-kinds.ts';
 import { deviceRemove, type Force } from './device-remove.ts';
 import type { DomainPlan } from './domain-config.ts';
+import { writeBuilt, writeTree } from './domain-tree.ts';
 import { domainControl, sendSysrq, setMemoryTarget, setVcpus } from './power.ts';
 import type { Libxl, Rc } from './process.ts';
 
@@ -87,4 +88,18 @@ export function* operation(me: Me, xl: Libxl, body: (call: Call) => Actor<Rc>): 
   const call = new Call(xl, me);
   const rc = yield* call.locked(() => body(call));
   return { rc, ...call.tally };
+}
+
+/** The create flow's part in the store before INTRODUCE, transactions A and B, of a domain that is built otherwise. */
+export function* writeDomain(
+  me: Me,
+  xl: Libxl,
+  built: { readonly domain: Domain; readonly gfn: Gfn; readonly port: Port },
+  plan: DomainPlan,
+): Actor<Outcome> {
+  return yield* operation(me, xl, function* (call) {
+    const rc = yield* writeTree(call, built.domain.domid, xl.host.handleOf(built.domain), plan);
+    if (rc === 0) yield* writeBuilt(call, built, plan);
+    return rc;
+  });
 }

@@ -55,6 +55,7 @@ export function seedRings(
   page.bytes[CONSOLE_CONNECTION] = XENCONSOLE_DISCONNECTED; // CON-5
   os.hyper.seedGrant(domain.domid, GNTTAB_RESERVED_CONSOLE, daemons.consoleDomid, page);
   os.hyper.seedGrant(domain.domid, GNTTAB_RESERVED_XENSTORE, daemons.storeDomid, ring);
+  domain.startInfo = { storeGfn: ring.gfn, storePort: ports.store };
   return { domain, ring, port: ports.store, console: { ring: page, port: ports.console } };
 }
 
@@ -77,5 +78,6 @@ export function buildDomain(
   let port = os.hyper.allocUnbound(domain.domid, storeDomid);
   while (port.ok && port.value < wantedPort) port = os.hyper.allocUnbound(domain.domid, storeDomid);
   if (!port.ok) throw new Error(`assertion: no port in a new domain: ${port.errno}`);
+  domain.startInfo = { storeGfn: ring.gfn, storePort: port.value };
   return { domain, ring, port: port.value };
 }

@@ -99,7 +99,8 @@ function* phases(call: Call, plan: DomainPlan, hooks: CreateHooks, progress: Pro
   progress.phase = 'C5';
   const built = seedRings(xl.os, domain, ports.value, daemons, softReset);
   progress.built = built;
-  yield* writeBuilt(call, built, plan); // C6
+  const { ring, port } = built;
+  yield* writeBuilt(call, { domain, gfn: ring.gfn, port }, plan); // C6
   if (!(yield* setFeatures(call, domid, plan))) return 'ERROR_FAIL'; // C7
   hooks.beforeIntroduce?.(built);
   const introduced = yield* call.xs.call(

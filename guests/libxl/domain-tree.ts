@@ -1,5 +1,4 @@
-import type { Actor } from '../../sim/index.ts';
-import type { BuiltDomain } from './build.ts';
+import type { Actor, Domain, Gfn, Port } from '../../sim/index.ts';
 import type { Call, KeyValues } from './call.ts';
 import { type DomainPlan, MEMORY_KB } from './domain-config.ts';
 import type { Rc } from './process.ts';
@@ -111,7 +110,11 @@ const DOMAINS_MAX = 0x8000;
  * Transaction B: what was not known before the domain was built. A commit that fails is not noticed, but for EAGAIN (TS-9).
  * Source: libxl__build_post in tools/libs/light/libxl_dom.c, libxl__domain_build in libxl_create.c.
  */
-export function* writeBuilt(call: Call, built: BuiltDomain, plan: DomainPlan): Actor {
+export function* writeBuilt(
+  call: Call,
+  built: { readonly domain: Domain; readonly gfn: Gfn; readonly port: Port },
+  plan: DomainPlan,
+): Actor {
   const { domid } = built.domain;
   const { vcpus = 1, vcpusOnline = vcpus, memoryKb = MEMORY_KB, videoKb = 0 } = plan;
   const home = yield* call.dompath(domid);
@@ -122,7 +125,7 @@ export function* writeBuilt(call: Call, built: BuiltDomain, plan: DomainPlan): A
     ['memory/videoram', String(videoKb)],
     ['domid', String(domid)],
     ['store/port', String(built.port)],
-    ['store/ring-ref', String(built.ring.gfn)],
+    ['store/ring-ref', String(built.gfn)],
     ...Array.from({ length: vcpus }, (_, i): readonly [string, string] => [
       `cpu/${i}/availability`,
       i < vcpusOnline ? 'online' : 'offline',

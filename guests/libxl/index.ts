@@ -10,6 +10,7 @@ export {
   setDomainVcpus,
   sysrqDomain,
   unpauseDomain,
+  writeDomain,
 } from './api.ts';
 export { type BuiltDomain, buildDomain, type ReservedRing } from './build.ts';
 export { Call } from './call.ts';

@@ -5,6 +5,7 @@ import { hostileGuests } from './hostile-guests.ts';
 import { hotplugStorm } from './hotplug-storm.ts';
 import { liveUpdateMidTraffic } from './live-update-mid-traffic.ts';
 import { steadyStateScenario } from './steady-state.ts';
+import { suspendResume } from './suspend-resume.ts';
 
 /** Every scenario, by the name under which it runs. The first is the headline. */
 export const SCENARIOS: readonly Scenario[] = [
@@ -14,4 +15,5 @@ export const SCENARIOS: readonly Scenario[] = [
   bootStorm,
   hotplugStorm,
   steadyStateScenario,
+  suspendResume,
 ];

@@ -340,7 +340,7 @@ class Judge {
     }
     const releasing = this.#releasing?.domid === domid ? this.#releasing : undefined;
     this.#model.detach(conn, at.seq);
-    this.#shutdowns.over(domid);
+    this.#shutdowns.detached(domid);
     this.#deliver(at, releasing?.request);
     if (releasing !== undefined) this.#settleRelease();
   }

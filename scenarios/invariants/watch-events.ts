@@ -26,11 +26,22 @@ interface Occasion {
 export class ShutdownEvents {
   readonly #occasions: Occasion[] = [];
   readonly #shut = new Set<number>();
+  /** Domains that the store may believe to be shut down still, whatever they do. */
+  readonly #marked = new Set<number>();
 
+  /** 1. A domain shuts down, and the store tells it. 2. It is resumed. 3. It shuts down again, before RESUME was served, if it
+   *  ever is: the store believes that it told this already (hypervisor.md DOM-24). So it need not come. */
   shutdown(domid: number, at: Moment): void {
     if (this.#shut.has(domid)) return;
     this.#shut.add(domid);
-    this.#occasions.push({ domid, at, mustCome: true, came: new Set() });
+    this.#occasions.push({ domid, at, mustCome: !this.#marked.has(domid), came: new Set() });
+    this.#marked.add(domid);
+  }
+
+  /** The store let go of it: what it believed is forgotten. */
+  detached(domid: number): void {
+    this.over(domid);
+    this.#marked.delete(domid);
   }
 
   /** It runs again, or its end was announced: a shutdown the store had no time to notice is not told any more. */
@@ -41,12 +52,17 @@ export class ShutdownEvents {
 
   /** The mark that a shutdown was told is not carried: it may be told again (guests.md 6.1 d). */
   liveUpdate(at: Moment): void {
-    for (const domid of this.#shut) this.#occasions.push({ domid, at, mustCome: false, came: new Set() });
+    this.#marked.clear();
+    for (const domid of this.#shut) {
+      this.#occasions.push({ domid, at, mustCome: false, came: new Set() });
+      this.#marked.add(domid);
+    }
   }
 
-  /** RESUME makes the store forget that it told. */
+  /** RESUME makes the store forget that it told. Of a domain that shut down again it may already have heard. */
   resume(domid: number, at: Moment): void {
-    if (this.#shut.has(domid)) this.#occasions.push({ domid, at, mustCome: false, came: new Set() });
+    if (!this.#shut.has(domid)) this.#marked.delete(domid);
+    else this.#occasions.push({ domid, at, mustCome: false, came: new Set() });
   }
 
   /** Whether an event that nothing else explains can be one of these. */

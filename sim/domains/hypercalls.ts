@@ -81,6 +81,21 @@ export class DomainHypercalls {
     return attempt(() => this.#machine.resume(this.#other('XEN_DOMCTL_resumedomain', domid)));
   }
 
+  /** XEN_DOMCTL_setvcpucontext (12) or sethvmcontext (34), of the return register alone. Errors: EPERM, ESRCH, EINVAL. */
+  setReturnRegister(domid: Domid, value: 0 | 1): Result<void> {
+    return attempt(() => {
+      this.#other('XEN_DOMCTL_setvcpucontext', domid).returnRegister = value;
+    });
+  }
+
+  /** The vCPUs' context of a suspended domain, loaded into a new one: there they go on. Errors: EPERM, ESRCH, EINVAL. */
+  moveContext(from: Domid, to: Domid): Result<void> {
+    return attempt(() => {
+      const source = this.#other('XEN_DOMCTL_getvcpucontext', from);
+      this.#machine.lives.moveContext(source, this.#other('XEN_DOMCTL_setvcpucontext', to));
+    });
+  }
+
   /** XEN_DOMCTL_subscribe (29): a port of that domain, of which nothing is checked; 0 ends it. Errors: EPERM, ESRCH. */
   subscribe(domid: Domid, port: Port): Result<void> {
     return attempt(() => {

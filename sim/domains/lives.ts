@@ -181,6 +181,16 @@ export class Lives {
   }
 
   /**
+   * XEN_DOMCTL_getvcpucontext of a saved domain and setvcpucontext of the one that it is restored into.
+   * Errors: EINVAL the first has not shut down, or the second has run.
+   */
+  moveContext(from: Domain, to: Domain): void {
+    if (from === to || !from.isShutDown) fail('EINVAL', `domain ${from.domid} is not suspended`);
+    if (to.isCreationFinished || to.dying !== 'alive') fail('EINVAL', `domain ${to.domid} is no new one`);
+    this.#host.scheduler.move(from, to);
+  }
+
+  /**
    * SCHEDOP_watchdog (DOM-21): id 0 starts a timer and tells its id; others start theirs anew, with 0 seconds end it.
    * Errors: EINVAL no such timer; ENOSPC both in use.
    */

@@ -28,6 +28,8 @@ export const PERMISSION = {
   XEN_DOMCTL_pausedomain: 'PRIV',
   XEN_DOMCTL_unpausedomain: 'PRIV',
   XEN_DOMCTL_resumedomain: 'PRIV',
+  XEN_DOMCTL_getvcpucontext: 'PRIV',
+  XEN_DOMCTL_setvcpucontext: 'PRIV',
   XEN_DOMCTL_max_vcpus: 'PRIV',
   XEN_DOMCTL_subscribe: 'PRIV',
   XEN_DOMCTL_soft_reset: 'PRIV',

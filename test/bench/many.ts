@@ -1,4 +1,4 @@
-import { octets, strings, XS } from '../../guests/index.ts';
+import { LINUX_HABITS, octets, strings, XS } from '../../guests/index.ts';
 import { World } from '../../scenarios/world.ts';
 import { NO_JITTER, PARK } from '../../sim/index.ts';
 
@@ -15,7 +15,7 @@ const WATCHES = 10;
 const REQUESTS = 50_000;
 const ACTIVE = 2;
 const IN_FLIGHT = 16;
-const HABITS = { notify: 'edge', tornOneIn: 0, tornNsMax: 0, slowReadNsMax: 0, maxInFlight: IN_FLIGHT } as const;
+const HABITS = { ...LINUX_HABITS, tornOneIn: 0, tornNsMax: 0, maxInFlight: IN_FLIGHT } as const;
 
 /**
  * `domains` domains with 50 nodes and 10 watches each, of which two read and write; run with --expose-gc for the memory.

@@ -1,4 +1,4 @@
-import { octets, strings, XS } from '../../guests/index.ts';
+import { LINUX_HABITS, octets, strings, XS } from '../../guests/index.ts';
 import { World } from '../../scenarios/world.ts';
 import { NO_JITTER, PARK } from '../../sim/index.ts';
 
@@ -27,10 +27,9 @@ export function ringRequests(load: RingLoad): void {
       yield* dom0.client.request(me, XS.WRITE, octets(`/local/domain/${domid}/data/value\0`, '0123456789012345'));
       yield* dom0.client.request(me, XS.SET_PERMS, strings(`/local/domain/${domid}/data/value`, `n${domid}`));
       const { os, client } = world.boot(built, {
-        notify: 'edge',
+        ...LINUX_HABITS,
         tornOneIn: 0,
         tornNsMax: 0,
-        slowReadNsMax: 0,
         maxInFlight: 16,
       });
       machine.unpause(built.domain);

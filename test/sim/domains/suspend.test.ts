@@ -56,6 +56,37 @@ describe('suspend', () => {
     expect(words(0x800, 0xa00)).toEqual(new Set([0])); // evtchn_pending
   });
 
+  it('DOM-23: the vCPUs of a suspended domain go on in a new one, where the return register is 0, each where it was', () => {
+    const { m, d1, h0, h1 } = host();
+    const seen: string[] = [];
+    let heirDomid = -1;
+    m.start(
+      'guest',
+      d1,
+      (function* (): Actor {
+        for (let i = 0; ; i++) {
+          seen.push(`${i} in ${d1.tasks.length > 0 ? 1 : heirDomid}`);
+          yield 100;
+        }
+      })(),
+    );
+    m.scheduler.run(150);
+    const heir = value(h0.createDomain(DOMID_ANY, 'heir'));
+    heirDomid = heir.domid;
+    expect(h0.domctl.moveContext(1, heir.domid)).toEqual(refused('EINVAL')); // it runs
+    h1.domctl.shutdown(SUSPEND);
+    value(h0.domctl.setReturnRegister(1, 1));
+    expect(h0.domctl.moveContext(1, 1)).toEqual(refused('EINVAL'));
+    value(h0.domctl.moveContext(1, heir.domid));
+    m.scheduler.run(10_000);
+    expect([seen, d1.tasks.length, heir.returnRegister]).toEqual([['0 in 1', '1 in 1'], 0, 0]); // still paused
+    value(h0.unpause(heir.domid));
+    m.scheduler.run(10_050);
+    expect(seen[2]).toBe(`2 in ${heir.domid}`);
+    h1.domctl.shutdown(SUSPEND);
+    expect(h0.domctl.moveContext(1, heir.domid)).toEqual(refused('EINVAL')); // it has run
+  });
+
   it('SUS-9: a guest without drivers is parked from outside, wherever it is', () => {
     const { m, d1, h0 } = host({ type: 'hvm' });
     let steps = 0;

@@ -1,0 +1,390 @@
+import { BAD_SUSPENDERS, type BadSuspender } from '../../guests/hostile/index.ts';
+import {
+  type BuiltDomain,
+  buildDomain,
+  type ClientHabits,
+  handOver,
+  LINUX_HABITS,
+  LINUX_OLD_HABITS,
+  type Me,
+  MINIOS_HABITS,
+  monitor,
+  operator,
+  quiesce,
+  readTree,
+  removeDomain,
+  restoreGuest,
+  resumeGuest,
+  type SeenNode,
+  strings,
+  suspender,
+  suspendGuest,
+  WINDOWS_HABITS,
+  worker,
+  XS,
+  Xs,
+} from '../../guests/index.ts';
+import { DomidHistory, initDom0, Libxl, LibxlHost, writeDomain } from '../../guests/libxl/index.ts';
+import { type Actor, DOMID_ANY, type Domain } from '../../sim/index.ts';
+import { extentOf } from '../../store/format/model/index.ts';
+import { FAULTS_SETTING, FaultPlan } from '../faults/plan.ts';
+import type { Verdict, Violation } from '../history.ts';
+import { checkHistory } from '../invariants/index.ts';
+import { livesGoOn } from '../invariants/lives.ts';
+import type { RunRequest, RunResult, Scenario, UpdateReport } from '../scenario.ts';
+import { type Guest, LIFELIKE, STORE_BINARY, STORE_SETTING, World } from '../world.ts';
+
+const HORIZON_NS = 300_000_000_000;
+const SLICE_NS = 1_000_000;
+const CHECK_EVERY_STEPS = 20_000;
+/** What a mini-os can take out of a ring in one piece, less a path: larger values would deadlock it (MO-2). */
+const VALUE_MAX = 800;
+/** How long the toolstack waits for the bad ones: nobody wants to see 60 s of nothing. */
+const BAD_PATIENCE_NS = 4_000_000;
+
+/** The kinds of clients, by slot. */
+const KINDS = [
+  { name: 'linux', habits: LINUX_HABITS, hasChannel: false, storePage: 'copied', avoids: [] },
+  { name: 'old-linux', habits: LINUX_OLD_HABITS, hasChannel: true, storePage: 'copied', avoids: [] },
+  {
+    name: 'windows',
+    habits: WINDOWS_HABITS,
+    hasChannel: false,
+    storePage: 'zeroed',
+    avoids: [...WINDOWS_HABITS.ignoredTypes, XS.DIRECTORY_PART],
+  },
+  { name: 'mini-os', habits: MINIOS_HABITS, hasChannel: false, storePage: 'copied', avoids: [] },
+] as const;
+type Kind = (typeof KINDS)[number];
+
+export const suspendResume: Scenario = {
+  name: 'suspend-resume',
+  story:
+    'Guests with four kinds of clients are suspended amid their traffic, again and again: some go on where they were, others in new domains with their memory; the store live-updates itself all the while.',
+  settings: {
+    domains: { default: 8, meaning: 'guest domains; Linux, old Linux, Windows and mini-os in turn' },
+    bad: { default: 3, meaning: 'guests that do not suspend as they should' },
+    requests: { default: 5_000, meaning: 'requests after which the agents stop' },
+    updates: { default: 4, meaning: 'live updates, spread over the traffic' },
+    store: STORE_SETTING,
+    faults: FAULTS_SETTING,
+    restores: { default: 50, meaning: 'of 100 suspends, how many end in a new domain' },
+  },
+  run,
+};
+
+/** What the toolstack did and saw. */
+interface Tally {
+  suspends: number;
+  byChannel: number;
+  resumed: number;
+  withoutWord: number;
+  unheard: number;
+  restored: number;
+  created: number;
+  bad: number;
+  readonly surprises: { readonly timeNs: number; readonly actor: string; readonly detail: string }[];
+}
+
+function run(request: RunRequest): RunResult {
+  const { settings, seed, format } = request;
+  const number = (name: string) => Number(settings[name]);
+  const requestsMax = number('requests');
+  const world = new World({
+    seed,
+    jitter: LIFELIKE,
+    requestsMax,
+    policy: 'carry',
+    compat: '4.22',
+    storeIn: String(settings.store ?? 'dom0'),
+    records: request.checks,
+    ...(request.checks ? { checkEverySteps: CHECK_EVERY_STEPS } : {}),
+    limitsWrites: false,
+    lab: request.lab,
+    passImage: (image, n) => faults.passImage(request.passImage?.(image, n) ?? image),
+  });
+  const { machine, traffic, dom0 } = world;
+  if (request.traceLine !== undefined) world.traceTo(request.traceLine);
+  const faults = new FaultPlan(machine, String(settings.faults ?? 'off'));
+  const hasFaults = faults.faults.length > 0;
+  if (hasFaults) request.planned?.(faults.faults);
+  faults.arm(world, () => traffic.stopping);
+  const plan = machine.streams.for('scenario');
+  const share = Math.floor((requestsMax * 8) / 10 / Math.max(1, number('updates')));
+  const atRequests = Array.from(
+    { length: number('updates') },
+    (_, i) => Math.floor(requestsMax / 10) + i * share + plan.below(Math.max(1, share)),
+  );
+  const hasDepth =
+    request.lab === undefined ? format !== 'v1' : extentOf(request.lab.carriage, 'watchDepth') !== 'none';
+  const tally: Tally = {
+    suspends: 0,
+    byChannel: 0,
+    resumed: 0,
+    withoutWord: 0,
+    unheard: 0,
+    restored: 0,
+    created: 0,
+    bad: 0,
+    surprises: [],
+  };
+  const writers: Me[] = [];
+  const xl = new Libxl(dom0.os, dom0.client, { hasBackends: false, host: new LibxlHost(new DomidHistory(0)) });
+  const stage: Stage = { world, xl, faults, tally, writers, hasDepth, restoresOf100: number('restores') };
+
+  writers.push(
+    dom0.os.start('xl', function* (me): Actor {
+      const xs = new Xs(dom0.client, me);
+      yield* xs.write('/shared', '');
+      yield* xs.setPerms('/shared', ['b0']);
+      yield* world.initStore(me);
+      yield* initDom0(me, dom0.client);
+      for (let slot = 0; slot < number('domains'); slot++) yield* raise(stage, xs, slot);
+      for (let i = 0; i < number('bad'); i++)
+        yield* raiseBad(stage, xs, BAD_SUSPENDERS[i % BAD_SUSPENDERS.length] as BadSuspender, i);
+    }),
+  );
+  dom0.os.start('xenopsd', (me) =>
+    monitor(me, dom0.client, traffic, {
+      watches: ['/local/domain', '@introduceDomain', '@releaseDomain', '/shared'].map((path) => ({ path })),
+      readsEvents: true,
+      perEventNsMax: 5_000,
+    }),
+  );
+  const answers: string[] = [];
+  writers.push(
+    dom0.os.start('operator', (me) =>
+      operator(me, dom0.client, traffic, {
+        atRequests: faults.updates(atRequests),
+        file: STORE_BINARY,
+        version: format === 'v1' ? 1 : 2,
+        force: false,
+        timeoutSeconds: 0,
+        answered: (n, answer) => {
+          answers[n - 1] = answer;
+        },
+      }),
+    ),
+  );
+
+  const nodes: SeenNode[] = [];
+  let finished = false;
+  dom0.os.start('verifier', (me) =>
+    quiesce(
+      me,
+      () => writers.some(isWorking) || world.inFlight > 0,
+      function* (own) {
+        yield* readTree(own, dom0.client, nodes);
+        finished = true;
+      },
+    ),
+  );
+  let horizon = SLICE_NS;
+  while (!finished && horizon <= HORIZON_NS && machine.scheduler.run(horizon)) horizon += SLICE_NS;
+  if (finished) world.recorder?.snapshot(nodes);
+  world.watch?.check();
+
+  const history = world.recorder?.history();
+  const verdicts =
+    history === undefined ? [] : [...checkHistory(history), livesGoOn(history), suspensions(tally, hasFaults)];
+  const violated = verdicts.some((v) => v.violations.length > 0);
+  return world.result({
+    request,
+    scenario: suspendResume.name,
+    outcome: violated ? 'violation' : finished ? 'pass' : 'unknown',
+    reason: finished
+      ? ''
+      : `the run did not come to rest: ${world.inFlight} requests unanswered at ${machine.nowNs} ns`,
+    created: tally.created,
+    ...(hasFaults ? { faults: faults.faults } : {}),
+    updates: world.store.updates.map((u, i): UpdateReport => ({ ...u, answer: answers[i] ?? '' })),
+    verdicts,
+    history,
+  });
+}
+
+interface Stage {
+  readonly world: World;
+  /** The process that writes all domains' trees. */
+  readonly xl: Libxl;
+  readonly faults: FaultPlan;
+  readonly tally: Tally;
+  readonly writers: Me[];
+  readonly hasDepth: boolean;
+  readonly restoresOf100: number;
+}
+
+/** Build a guest, start its programs, and the one in dom0 that suspends it now and then. */
+function* raise(stage: Stage, xs: Xs, slot: number): Actor {
+  const { world, faults, writers, hasDepth } = stage;
+  const { dom0, traffic } = world;
+  const kind = KINDS[slot % KINDS.length] as Kind;
+  const built = yield* build(stage, xs, `${kind.name}${slot}`);
+  if (built === undefined) return;
+  // Every other one reads slowly, so that suspends meet messages of which a part was taken.
+  const slowReadNsMax = slot % 8 < 4 ? 60_000 : 0;
+  const habits: ClientHabits = { ...kind.habits, tornOneIn: 3, tornNsMax: 20_000, slowReadNsMax };
+  const guest = world.boot(built, faults.habits(habits));
+  const { os, client } = guest;
+  const { domid } = built.domain;
+  os.start('suspend', (me) => suspender(me, os, client, { hasChannel: kind.hasChannel }));
+  writers.push(
+    os.start('worker', (me) =>
+      worker(me, client, traffic, {
+        domid,
+        sharedNodes: 3,
+        thinkNsMax: 20_000,
+        txThinkNsMax: 40_000,
+        hasDepth,
+        peers: [domid + 1, domid + 2],
+        avoids: kind.avoids,
+        valueMax: VALUE_MAX,
+        sparesKernel: true,
+      }),
+    ),
+  );
+  os.start('agent', (me) =>
+    monitor(me, client, traffic, {
+      watches: [{ path: 'data' }, { path: '/shared' }, { path: 'memory/target' }],
+      readsEvents: true,
+      perEventNsMax: 10_000,
+    }),
+  );
+  dom0.os.hyper.unpause(domid);
+  writers.push(dom0.os.start(`xl-${slot}`, (me) => cycle(stage, me, guest, kind)));
+}
+
+/** Suspend and let go on, over and over. */
+function* cycle(stage: Stage, me: Me, guest: Guest, kind: Kind): Actor {
+  const { world, tally, restoresOf100 } = stage;
+  const { dom0, traffic, machine } = world;
+  const xs = new Xs(dom0.client, me);
+  const { draws } = me;
+  let isStoreTold = true;
+  for (;;) {
+    yield draws.between(1_000_000, 6_000_000);
+    if (traffic.stopping) return;
+    const from = guest.os.domain;
+    const outcome = yield* suspendGuest(xs, dom0.os, { domid: from.domid });
+    tally.suspends++;
+    if (outcome.kind === 'runs on' && !isStoreTold && from.shutdown === 'suspend') {
+      // 1. It was resumed without XS_RESUME. 2. It parks again, of which the store tells nobody (DOM-24). 3. The time is up.
+      tally.unheard++;
+      isStoreTold = true;
+      yield* resumeGuest(xs, dom0.os, { domid: from.domid, how: 'fast' });
+      continue;
+    }
+    if (outcome.kind !== 'suspended') {
+      tally.surprises.push({ timeNs: machine.nowNs, actor: me.name, detail: `asked to suspend: ${outcome.kind}` });
+      return;
+    }
+    if (outcome.heard === 'channel') tally.byChannel++;
+    yield draws.below(1_500_000); // the last pages on their way
+    if (draws.below(100) < restoresOf100) {
+      const heir = yield* restoreGuest(xs, dom0.os, {
+        from,
+        name: from.name,
+        storeDomid: world.storeDomid,
+        storePage: kind.storePage,
+        writeTree: (domain, { gfn, port }) => tree(stage, me, { domain, gfn, port }, `${domain.name}--incoming`),
+      });
+      if (heir !== undefined) {
+        tally.restored++;
+        tally.created++;
+        isStoreTold = true;
+        yield* handOver(xs, dom0.os, from, heir);
+        continue;
+      }
+      tally.surprises.push({ timeNs: machine.nowNs, actor: me.name, detail: 'the restore came to nothing' });
+    }
+    tally.resumed++;
+    const tellsStore = !draws.oneIn(4); // INJ-D11
+    isStoreTold = tellsStore;
+    if (!tellsStore) tally.withoutWord++;
+    yield* resumeGuest(xs, dom0.os, { domid: from.domid, how: 'fast', tellsStore });
+  }
+}
+
+/** One of those who do not suspend: what the toolstack gets from it, twice. */
+function* raiseBad(stage: Stage, xs: Xs, kind: BadSuspender, i: number): Actor {
+  const { world, tally, writers } = stage;
+  const { dom0, traffic, machine } = world;
+  const built = yield* build(stage, xs, `bad${i}-${kind.name}`);
+  if (built === undefined) return;
+  const { domid } = built.domain;
+  const { os, client } = world.boot(built, LINUX_HABITS);
+  os.start('bad', (me) => kind.run(me, os, client));
+  dom0.os.hyper.unpause(domid);
+  writers.push(
+    dom0.os.start(`xl-bad${i}`, function* (me): Actor {
+      const own = new Xs(dom0.client, me);
+      for (let n = 0; n < 2 && !traffic.stopping; n++) {
+        yield 1_000_000 + me.draws.below(3_000_000);
+        const outcome = yield* suspendGuest(own, dom0.os, { domid, patienceNs: BAD_PATIENCE_NS });
+        tally.bad++;
+        if (outcome.kind !== kind.gets)
+          tally.surprises.push({
+            timeNs: machine.nowNs,
+            actor: me.name,
+            detail: `${kind.name} (${kind.id}): ${kind.gets} was due, came ${outcome.kind}`,
+          });
+        if (os.domain.shutdown === 'suspend') yield* resumeGuest(own, dom0.os, { domid, how: 'fast' });
+      }
+    }),
+  );
+}
+
+/** `undefined`: the store did not take it, which only a fault can cause. */
+function* build(stage: Stage, xs: Xs, name: string): Actor<BuiltDomain | undefined> {
+  const built = buildDomain(stage.world.dom0.os, DOMID_ANY, name, stage.world.storeDomid);
+  if (built === undefined) throw new Error('assertion: no domid is free');
+  stage.tally.created++;
+  const { domain, ring, port } = built;
+  yield* tree(stage, xs.me, { domain, gfn: ring.gfn, port }, name);
+  const { domid } = domain;
+  stage.faults.beforeIntroduce(built);
+  const reply = yield* xs.call(XS.INTRODUCE, strings(String(domid), String(built.ring.gfn), String(built.port)));
+  if (reply.error === undefined) return built;
+  stage.world.traffic.refused(`${reply.error} at INTRODUCE`);
+  yield* removeDomain(xs, stage.world.dom0.os, domid);
+  return undefined;
+}
+
+/** The create flow's part in the store before INTRODUCE: transactions A and B. */
+function* tree(
+  { world, xl }: Stage,
+  me: Me,
+  built: { readonly domain: Domain; readonly gfn: number; readonly port: number },
+  name: string,
+): Actor<boolean> {
+  const written = yield* writeDomain(me, xl, built, { name, type: 'pv' });
+  world.traffic.commits += written.commits;
+  world.traffic.conflicts += written.conflicts;
+  return written.rc === 0;
+}
+
+function isWorking({ task }: Me): boolean {
+  const domain: Domain | undefined = task?.domain;
+  return task !== undefined && task.state !== 'done' && domain?.dying === 'alive' && !domain.shutdown;
+}
+
+/** With faults guests die and are held up at any moment, and restores are refused: then it is only counted. */
+function suspensions(tally: Tally, hasFaults: boolean): Verdict {
+  return {
+    invariant: 'suspends',
+    claim: 'Each guest that was asked to suspend did, and of those that do not the toolstack got what is due',
+    source: 'libxl_dom_suspend.c; guests.md 3.5, 5 BAD-31 to BAD-33',
+    checked: [
+      ['suspends', tally.suspends],
+      ['heard over a channel', tally.byChannel],
+      ['resumed in place', tally.resumed],
+      ['without XS_RESUME', tally.withoutWord],
+      ['not heard of for that', tally.unheard],
+      ['restored', tally.restored],
+      ['bad ones asked', tally.bad],
+    ],
+    violations: (hasFaults ? [] : tally.surprises).map(
+      ({ timeNs, actor, detail }): Violation => ({ invariant: 'suspends', seq: 0, timeNs, actor, request: '', detail }),
+    ),
+  };
+}
