@@ -17,6 +17,9 @@ import type { HostileKind } from './rig.ts';
 /** Long enough for the store to look at a ring that was touched, ns. */
 const LOOK_NS = 400_000;
 
+/** Longer than a live update keeps the store away, ns. */
+const OVER_AN_UPDATE_NS = 5_000_000;
+
 /** Guests that break the rules of the page itself. */
 export const RING_KINDS: readonly HostileKind[] = [
   {
@@ -79,7 +82,7 @@ export const RING_KINDS: readonly HostileKind[] = [
       yield* rig.hello();
       // Up to the next multiple of 256, whose low octet alone is less than what the store has consumed.
       const cons = rig.ring.load(REQ_CONS);
-      yield* rig.ring.storeTorn(REQ_PROD, (cons | 0xff) + 1, LOOK_NS);
+      yield* rig.ring.storeTorn(REQ_PROD, (cons | 0xff) + 1, OVER_AN_UPDATE_NS);
       yield* rig.ignored(2);
     },
   },

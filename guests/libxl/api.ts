@@ -8,6 +8,7 @@ import { deviceAdd } from './device-add.ts';
 import type { Device, DeviceName } from './device-kinds.ts';
 import { deviceRemove, type Force } from './device-remove.ts';
 import type { DomainPlan } from './domain-config.ts';
+import { domainControl, sendSysrq, setMemoryTarget, setVcpus } from './power.ts';
 import type { Libxl, Rc } from './process.ts';
 
 /** How an operation ended, and what it cost. */
@@ -41,7 +42,7 @@ export function destroyDomain(me: Me, xl: Libxl, domid: number, hooks?: DestroyH
 
 /** `xl network-attach`, `xl block-attach`. */
 export function addDevice(me: Me, xl: Libxl, domid: number, device: Device): Actor<Outcome> {
-  return operation(me, xl, (call) => deviceAdd(call, domid, device));
+  return operation(me, xl, (call) => deviceAdd(call, domid, device, true));
 }
 
 /** `xl network-detach`, `xl block-detach`. Left out: by force after 10 s. */
@@ -53,6 +54,32 @@ export function removeDevice(
   force: Force = 'auto',
 ): Actor<Outcome> {
   return operation(me, xl, (call) => deviceRemove(call, domid, device, force));
+}
+
+/** `xl shutdown`, `xl reboot`: success means that the guest has taken the command. */
+export function controlDomain(
+  me: Me,
+  xl: Libxl,
+  domid: number,
+  command: 'poweroff' | 'reboot',
+  hasPvDrivers = true,
+): Actor<Outcome> {
+  return operation(me, xl, (call) => domainControl(call, domid, command, hasPvDrivers));
+}
+
+/** `xl sysrq`. */
+export function sysrqDomain(me: Me, xl: Libxl, domid: number, letter: string): Actor<Outcome> {
+  return operation(me, xl, (call) => sendSysrq(call, domid, letter));
+}
+
+/** `xl mem-set`, in kB. */
+export function setDomainMemory(me: Me, xl: Libxl, domid: number, targetKb: number): Actor<Outcome> {
+  return operation(me, xl, (call) => call.withUserdata(domid, () => setMemoryTarget(call, domid, targetKb)));
+}
+
+/** `xl vcpu-set`. */
+export function setDomainVcpus(me: Me, xl: Libxl, domid: number, online: number): Actor<Outcome> {
+  return operation(me, xl, (call) => setVcpus(call, domid, online));
 }
 
 /** An operation with the process' lock, by an actor of its own tally. */

@@ -40,15 +40,16 @@ export function allocPorts(
   return { ok: true, value: { store: store.value, console: console.value } };
 }
 
-/** Pages and reserved grants (GNT-26), console 0 and store 1. Source: tools/libs/guest/xg_dom_boot.c, xc_dom_gnttab_init. */
+/** Pages, those of `before` if given, and reserved grants (GNT-26), console 0 and store 1. Source: tools/libs/guest/xg_dom_boot.c, xc_dom_gnttab_init. */
 export function seedRings(
   os: GuestOs,
   domain: Domain,
   ports: { readonly store: Port; readonly console: Port },
   daemons: Daemons,
+  before?: BuiltDomain,
 ): BuiltDomain {
-  const ring = domain.memory.alloc();
-  const page = domain.memory.alloc();
+  const ring = before?.ring ?? domain.memory.alloc();
+  const page = before?.console?.ring ?? domain.memory.alloc();
   os.hyper.seedGrant(domain.domid, GNTTAB_RESERVED_CONSOLE, daemons.consoleDomid, page);
   os.hyper.seedGrant(domain.domid, GNTTAB_RESERVED_XENSTORE, daemons.storeDomid, ring);
   return { domain, ring, port: ports.store, console: { ring: page, port: ports.console } };

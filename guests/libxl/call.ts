@@ -3,11 +3,10 @@ import { textOf as text } from '../../store/octets.ts';
 import { XS } from '../../store/wire.ts';
 import type { Me } from '../os.ts';
 import { split, strings } from '../payload.ts';
-import type { EventQueue, Reply } from '../xs-link.ts';
 import { Xs } from '../xs-ops.ts';
 import { CountedLink, type Tally } from './counted-link.ts';
 import type { Libxl, Rc } from './process.ts';
-import { isBelow } from './watch-slots.ts';
+import { ProcessWatch } from './process-watch.ts';
 
 export interface TransactionOptions {
   /** A START that fails is not noticed: what follows is done outside of any transaction, until END fails. */
@@ -50,6 +49,18 @@ export class Call {
     yield* this.enter();
     const result = yield* body();
     this.leave();
+    return result;
+  }
+
+  /**
+   * Run `body` with the lock of a domain's configuration file, which all processes of the host share (TS-5). The process waits
+   * for it with everything that it does.
+   */
+  *withUserdata<T>(domid: number, body: () => Actor<T>): Actor<T> {
+    const lock = this.xl.host.userdataLock(domid);
+    yield* lock.enter(this.me);
+    const result = yield* body();
+    lock.leave(this.me);
     return result;
   }
 
@@ -120,7 +131,7 @@ export class Call {
 
   /**
    * A watch and a timer (TS-2): each event reads the node, until `decide` has a result for what was read or the time is over.
-   * Call it with the lock, which others may have while this one waits. Special paths are not read.
+   * Call it with the lock, which others may have while this one waits.
    * Source: tools/libs/light/libxl_aoutils.c, xswait.
    */
   *xswait<T>(
@@ -128,39 +139,27 @@ export class Call {
     timeoutNs: number,
     decide: (value: string | undefined) => T | undefined,
   ): Actor<{ readonly rc: 0; readonly value: T } | { readonly rc: Exclude<Rc, 0> }> {
-    const { xl, me } = this;
     const untilNs = this.nowNs + timeoutNs;
-    const slot = xl.watches.take();
-    const queue: EventQueue = { events: [], me };
-    const { client } = this.xs;
-    const { scheduler } = xl.os.machine;
-    scheduler.at(untilNs, () => me.wake());
-    const registered = yield* client.watch(queue, path, slot.token);
-    if (registered.error !== undefined) {
-      xl.watches.giveBack(slot);
-      return { rc: 'ERROR_FAIL' };
-    }
+    this.xl.os.machine.scheduler.at(untilNs, () => this.me.wake());
+    const watch = yield* ProcessWatch.register(this, path);
+    if (watch === undefined) return { rc: 'ERROR_FAIL' };
     let rc: Exclude<Rc, 0> = 'ERROR_TIMEDOUT';
     let value: T | undefined;
     while (this.nowNs < untilNs && value === undefined) {
-      const event = queue.events.shift();
-      if (event === undefined) {
+      if (watch.take() === undefined) {
         this.leave();
-        while (queue.events.length === 0 && this.nowNs < untilNs) yield PARK;
+        while (!watch.hasEvents && this.nowNs < untilNs) yield PARK;
         yield* this.enter();
         continue;
       }
-      if (!isBelow(path, event.path)) continue;
-      let reply: Reply | undefined;
-      if (!path.startsWith('@')) reply = yield* this.xs.read(path);
-      if (reply?.error !== undefined && reply.error !== 'ENOENT') {
+      const reply = yield* this.xs.read(path);
+      if (reply.error !== undefined && reply.error !== 'ENOENT') {
         rc = 'ERROR_FAIL';
         break;
       }
-      value = decide(reply === undefined || reply.error !== undefined ? undefined : text(reply.payload));
+      value = decide(reply.error === undefined ? text(reply.payload) : undefined);
     }
-    yield* client.unwatch(me, path, slot.token);
-    xl.watches.giveBack(slot);
+    yield* watch.deregister();
     return value === undefined ? { rc } : { rc: 0, value };
   }
 

@@ -23,6 +23,8 @@ export interface CreateHooks {
   readonly boot?: (built: BuiltDomain) => void;
   /** It stays paused. */
   readonly staysPaused?: boolean;
+  /** It is there already, and was soft reset: it gets a new tree, new ports and its old pages. */
+  readonly softReset?: BuiltDomain;
 }
 
 export interface Created {
@@ -68,13 +70,15 @@ function* phases(call: Call, plan: DomainPlan, hooks: CreateHooks, progress: Pro
   const { hyper } = xl.os;
   const dies = () => hooks.dies?.() === true;
 
-  const created = newDomain(call, plan);
+  const { softReset } = hooks;
+  const created = softReset === undefined ? newDomain(call, plan) : { domain: softReset.domain, isRecent: false };
   if (created === undefined) return 'ERROR_FAIL';
   const { domain } = created;
   const { domid } = domain;
   progress.domain = domain;
   if (created.isRecent) return 'ERROR_FAIL';
-  const uuid = plan.uuid ?? uuidOf(domain);
+  if (plan.uuid !== undefined) xl.host.setHandle(domain, plan.uuid);
+  const uuid = xl.host.handleOf(domain);
   progress.uuid = uuid;
   if (dies()) return 'died';
 
@@ -93,7 +97,7 @@ function* phases(call: Call, plan: DomainPlan, hooks: CreateHooks, progress: Pro
   if (!ports.ok) return 'ERROR_FAIL';
 
   progress.phase = 'C5';
-  const built = seedRings(xl.os, domain, ports.value, daemons);
+  const built = seedRings(xl.os, domain, ports.value, daemons, softReset);
   progress.built = built;
   yield* writeBuilt(call, built, plan); // C6
   if (!(yield* setFeatures(call, domid, plan))) return 'ERROR_FAIL'; // C7
@@ -152,7 +156,7 @@ export function* domainUnpause(call: Call, domid: number): Actor<Rc> {
 /** Devices of one kind side by side (TS-1: their transactions are one after the other). */
 function* addAll(call: Call, domid: number, devices: readonly Device[]): Actor<Rc> {
   const parts = new Parts(call, 'add');
-  for (const device of devices) yield* parts.begin((part) => deviceAdd(part, domid, device));
+  for (const device of devices) yield* parts.begin((part) => deviceAdd(part, domid, device, false));
   return yield* parts.finish();
 }
 
@@ -161,7 +165,7 @@ function* addAll(call: Call, domid: number, devices: readonly Device[]): Actor<R
  * @returns `undefined`: the hypervisor refused.
  */
 function newDomain(call: Call, plan: DomainPlan): { readonly domain: Domain; readonly isRecent: boolean } | undefined {
-  const { os, history } = call.xl;
+  const { os, host } = call.xl;
   for (;;) {
     let wanted = plan.domid ?? DOMID_ANY;
     if (wanted === 'random') {
@@ -177,17 +181,10 @@ function newDomain(call: Call, plan: DomainPlan): { readonly domain: Domain; rea
       return undefined;
     }
     const domain = created.value;
-    const isRecent = history.isRecent(domain.domid, call.nowNs);
+    const isRecent = host.history.isRecent(domain.domid, call.nowNs);
     if (!isRecent || typeof plan.domid === 'number') return { domain, isRecent };
     if (!os.hyper.destroyDomain(domain.domid).ok) return undefined;
   }
-}
-
-/** The same for the same run: libxl's are random. */
-function uuidOf({ uniqueId, domid }: Domain): string {
-  const hex = uniqueId.toString(16).padStart(16, '0');
-  const tail = domid.toString(16).padStart(12, '0');
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-8000-${tail}`;
 }
 
 /** Source: store_libxl_entry; also PV and PVH domains have it. */

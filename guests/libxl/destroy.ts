@@ -11,6 +11,8 @@ import { type Rc, TOOLSTACK_DOMID } from './process.ts';
 const AGAIN_NS = 20_000;
 
 export interface DestroyHooks {
+  /** Instead of the domain's end: a soft reset of it (5.6). */
+  readonly isSoftReset?: boolean;
   /** Between the nodes' going and the hypercall (TS-11). */
   readonly beforeDestroy?: (domain: Domain) => void;
 }
@@ -33,12 +35,17 @@ export function* domainDestroy(call: Call, domid: number, hooks: DestroyHooks = 
   yield* removeTrees(call, domid);
 
   if (domain !== undefined) hooks.beforeDestroy?.(domain);
-  xl.history.mark(domid, call.nowNs);
-  // A child of the process makes the hypercall: the others go on meanwhile.
+  // A child of the process makes the hypercalls: the others go on meanwhile.
   call.leave();
-  const destroyed = yield* hyper.domctl.destroyInSteps(domid);
+  let isDone: boolean;
+  if (hooks.isSoftReset === true) {
+    isDone = hyper.pause(domid).ok && (yield* hyper.domctl.softReset(domid)).ok && hyper.unpause(domid).ok;
+  } else {
+    xl.host.history.mark(domid, call.nowNs);
+    isDone = (yield* hyper.domctl.destroyInSteps(domid)).ok;
+  }
   yield* call.enter();
-  return destroyed.ok ? 0 : 'ERROR_FAIL';
+  return isDone ? 0 : 'ERROR_FAIL';
 }
 
 /** Until the id of a destroyed domain is free: a zombie keeps it (DOM-4). libxl does not wait for that. */

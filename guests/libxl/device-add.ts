@@ -9,19 +9,15 @@ const INIT_WAIT = 2;
 
 /**
  * Add a device: its nodes in one transaction (HS-6, HS-7), then the backend's start and the script (HS-11).
- * ERROR_DEVICE_EXISTS: there is one of that number. The caller has the lock.
+ * ERROR_DEVICE_EXISTS: there is one of that number. The caller has the process' lock.
+ * @param updatesConfig it comes to a domain that is there, so that its configuration file is changed, under a lock (TS-5).
  * Source: libxl__device_add_async in tools/libs/light/libxl_device.c, device_disk_add in libxl_disk.c.
  */
-export function* deviceAdd(call: Call, domid: number, device: Device): Actor<Rc> {
-  const { libxl, backend } = devicePaths(domid, device);
+export function* deviceAdd(call: Call, domid: number, device: Device, updatesConfig: boolean): Actor<Rc> {
+  const { backend } = devicePaths(domid, device);
   yield* domainType(call, domid);
-  const rc = yield* call.transaction(function* (tx) {
-    const there = yield* call.xs.read(libxl, tx);
-    if (there.error === undefined) return 'ERROR_DEVICE_EXISTS';
-    if (there.error !== 'ENOENT') return 'ERROR_FAIL';
-    yield* genericAdd(call, domid, device, tx); // what it says is not looked at: END tells
-    return 0;
-  });
+  const write = () => writeNodes(call, domid, device);
+  const rc = updatesConfig ? yield* call.withUserdata(domid, write) : yield* write();
   if (rc !== 0) return rc;
   yield* call.dompath(device.backendDomid);
   if (device.backendType === 'kernel') {
@@ -33,6 +29,17 @@ export function* deviceAdd(call: Call, domid: number, device: Device): Actor<Rc>
     }
   }
   return yield* deviceHotplug(call, domid, device, 'add');
+}
+
+function* writeNodes(call: Call, domid: number, device: Device): Actor<Rc> {
+  const { libxl } = devicePaths(domid, device);
+  return yield* call.transaction(function* (tx) {
+    const there = yield* call.xs.read(libxl, tx);
+    if (there.error === undefined) return 'ERROR_DEVICE_EXISTS';
+    if (there.error !== 'ENOENT') return 'ERROR_FAIL';
+    yield* genericAdd(call, domid, device, tx); // what it says is not looked at: END tells
+    return 0;
+  });
 }
 
 /** A console's nodes, of which nobody looks whether they are there, and which no script is for. Source: libxl__device_console_add. */

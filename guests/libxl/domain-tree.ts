@@ -61,7 +61,7 @@ function* mknods(call: Call, home: string, names: readonly string[], perms: read
  * Give a domain its name, which no other has: the names of all domains are looked at, outside of the transaction.
  * Source: libxl__domain_rename in libxl_domain.c, libxl_name_to_domid in libxl_utils.c.
  */
-function* rename(call: Call, domid: number, uuid: string, name: string, tx: number): Actor<Rc> {
+function* rename(call: Call, domid: number, uuid: string, name: string, tx: number, oldName?: string): Actor<Rc> {
   const home = yield* call.dompath(domid);
   yield* call.dompath(domid);
   yield* call.read(`${home}/image/device-model-domid`);
@@ -71,9 +71,37 @@ function* rename(call: Call, domid: number, uuid: string, name: string, tx: numb
     if (other.domid !== domid) return 'ERROR_INVAL';
     break;
   }
+  if (oldName !== undefined && (yield* call.read(`${home}/name`, tx)) !== oldName) return 'ERROR_FAIL';
   if ((yield* call.xs.write(`${home}/name`, name, tx)).error !== undefined) return 'ERROR_FAIL';
   if ((yield* call.xs.write(`/vm/${uuid}/name`, name, tx)).error !== undefined) return 'ERROR_FAIL';
   return 0;
+}
+
+/**
+ * Keep a domain under another name and uuid, so that one like it can be made. Its handle stays as it was, and /vm of that
+ * gets the new name. Source: libxl_domain_preserve in tools/libs/light/libxl_domain.c.
+ */
+export function* preserve(
+  call: Call,
+  domid: number,
+  names: { readonly old: string; readonly preserved: string; readonly uuid: string; readonly handle: string },
+): Actor<Rc> {
+  const { xs } = call;
+  const home = yield* call.dompath(domid);
+  const vm = `/vm/${names.uuid}`;
+  return yield* call.transaction(
+    function* (tx) {
+      yield* xs.rm(vm, tx);
+      yield* xs.mkdir(vm, tx);
+      yield* xs.setPerms(vm, ['n0', `r${domid}`], tx);
+      yield* xs.write(`${home}/vm`, vm, tx);
+      const renamed = yield* rename(call, domid, names.handle, names.preserved, tx, names.old);
+      if (renamed !== 0) return renamed;
+      yield* xs.write(`${vm}/uuid`, names.uuid, tx);
+      return 0;
+    },
+    { startsUnchecked: true, endsUnchecked: true },
+  );
 }
 
 /** More domains than there can be. */

@@ -5,6 +5,7 @@ import { split } from '../payload.ts';
 import type { XsLink } from '../xs-link.ts';
 import { Xs } from '../xs-ops.ts';
 import { type DeviceName, devicePaths } from './device-kinds.ts';
+import type { LibxlHost } from './host.ts';
 
 export type ScriptAction = 'add' | 'remove';
 
@@ -36,19 +37,13 @@ export interface ScriptRun {
   isKilled: boolean;
 }
 
-/** What scripts of a host share. */
-export interface ScriptHost {
-  /** Who has the lock named `block`; that of `iptables` is never held across an access. */
-  blockLock: ScriptRun | undefined;
-}
-
 /**
  * Start the script of a device; wakes `waiter` when it ends. Source: tools/hotplug/Linux/vif-bridge, vif-common.sh, block,
  * block-common.sh, xen-hotplug-common.sh.in, xen-network-common.sh; what one access is: tools/xs-clients/xenstore_client.c.
  */
 export function startScript(
   os: GuestOs,
-  host: ScriptHost,
+  host: LibxlHost,
   plan: Hotplug,
   run: {
     readonly name: string;
@@ -75,7 +70,7 @@ export function startScript(
 }
 
 /** A script that takes too long. Its lock is that of an open file, and goes with it. */
-export function killScript(host: ScriptHost, run: ScriptRun): void {
+export function killScript(host: LibxlHost, run: ScriptRun): void {
   run.isKilled = true;
   if (host.blockLock === run) host.blockLock = undefined;
 }
@@ -180,7 +175,7 @@ const BRIDGE_MTU = '1500';
 /** `block add|remove` of a block device. */
 function* block(
   script: Script,
-  host: ScriptHost,
+  host: LibxlHost,
   self: ScriptRun,
   device: DeviceName,
   domid: number,

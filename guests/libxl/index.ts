@@ -1,6 +1,20 @@
-export { addDevice, createDomain, destroyDomain, type Outcome, removeDevice, unpauseDomain } from './api.ts';
+export {
+  addDevice,
+  controlDomain,
+  createDomain,
+  destroyDomain,
+  type Outcome,
+  operation,
+  removeDevice,
+  setDomainMemory,
+  setDomainVcpus,
+  sysrqDomain,
+  unpauseDomain,
+} from './api.ts';
 export { type BuiltDomain, buildDomain, type ReservedRing } from './build.ts';
+export { Call } from './call.ts';
 export type { Created, CreateHooks, Phase } from './create.ts';
+export { DomainDeathCheck, DomainDeaths, type DomainEvent } from './deaths.ts';
 export { type DestroyHooks, untilGone } from './destroy.ts';
 export {
   type ConsoleNOptions,
@@ -19,7 +33,9 @@ export {
 export type { Force } from './device-remove.ts';
 export { type DomainPlan, type DomainType, MEMORY_KB } from './domain-config.ts';
 export { DomidHistory } from './domid-history.ts';
-export type { Hotplug, ScriptAction, ScriptFate, ScriptHost } from './hotplug.ts';
+export { LibxlHost } from './host.ts';
+export type { Hotplug, ScriptAction, ScriptFate } from './hotplug.ts';
 export { initDom0 } from './init-dom0.ts';
 export { Libxl, type LibxlOptions, type Rc } from './process.ts';
 export { type Mishaps, type ToolstackPlan, toolstack } from './toolstack.ts';
+export { type EndReason, type ShutdownAction, type XlEnd, type XlPlan, xlCreate } from './xl.ts';

@@ -1,7 +1,7 @@
 import type { GuestOs, Me } from '../os.ts';
 import type { XsLink } from '../xs-link.ts';
-import { DomidHistory } from './domid-history.ts';
-import type { Hotplug, ScriptHost } from './hotplug.ts';
+import { LibxlHost } from './host.ts';
+import type { Hotplug } from './hotplug.ts';
 import { Lock } from './lock.ts';
 import { WatchSlots } from './watch-slots.ts';
 
@@ -32,10 +32,8 @@ export interface LibxlOptions {
   readonly hasBackends?: boolean;
   /** Left out: no device has a script. */
   readonly hotplug?: Hotplug;
-  /** Scripts of one host share this; left out: one of its own. */
-  readonly scriptHost?: ScriptHost;
-  /** Ids that this host has destroyed of late; left out: a list of its own. */
-  readonly history?: DomidHistory;
+  /** What the processes of one host share; left out: it is the only one. */
+  readonly host?: LibxlHost;
 }
 
 /**
@@ -47,21 +45,19 @@ export class Libxl {
   readonly link: XsLink;
   readonly lock = new Lock();
   readonly watches: WatchSlots;
-  readonly history: DomidHistory;
   readonly roundsMax: number;
   readonly hasBackends: boolean;
   readonly hotplug: Hotplug | undefined;
-  readonly scriptHost: ScriptHost;
+  readonly host: LibxlHost;
   #actors = 0;
 
   constructor(os: GuestOs, link: XsLink, options: LibxlOptions = {}) {
     this.os = os;
     this.link = link;
     this.watches = new WatchSlots(options.tokenPrefix ?? '');
-    this.history = options.history ?? new DomidHistory();
     this.hasBackends = options.hasBackends ?? true;
     this.hotplug = options.hotplug;
-    this.scriptHost = options.scriptHost ?? { blockLock: undefined };
+    this.host = options.host ?? new LibxlHost();
     this.roundsMax = options.roundsMax ?? Number.POSITIVE_INFINITY;
   }
 

@@ -12,6 +12,7 @@ import { untilGone } from './destroy.ts';
 import { vbd, vif } from './device-kinds.ts';
 import type { DomainPlan } from './domain-config.ts';
 import { DomidHistory } from './domid-history.ts';
+import { LibxlHost } from './host.ts';
 import { initDom0 } from './init-dom0.ts';
 import { Libxl, type LibxlOptions } from './process.ts';
 
@@ -56,8 +57,9 @@ export function* toolstack(me: Me, os: GuestOs, link: XsLink, traffic: Traffic, 
   yield* initDom0(me, link);
   const slots: Me[] = [];
   const gate: Gate = { building: 0 };
+  const host = new LibxlHost(new DomidHistory(0));
   for (let slot = 0; slot < plan.domains; slot++) {
-    slots.push(os.start(`xl-${slot}`, (own) => slotActor(own, os, link, traffic, plan, slot, gate)));
+    slots.push(os.start(`xl-${slot}`, (own) => slotActor(own, os, link, traffic, plan, slot, gate, host)));
   }
   while (slots.some((slot) => slot.task?.state !== 'done')) yield 50_000;
 }
@@ -82,12 +84,13 @@ function* slotActor(
   plan: ToolstackPlan,
   slot: number,
   gate: Gate,
+  host: LibxlHost,
 ): Actor {
   const { mishaps } = plan;
   const xl = new Libxl(os, link, {
     tokenPrefix: `${me.name}:`,
     hasBackends: false,
-    history: new DomidHistory(0),
+    host,
     ...plan.libxl,
   });
   let domid = DOMID_ANY;

@@ -26,7 +26,17 @@ import {
   toolstack,
   worker,
 } from '../../guests/index.ts';
-import { addDevice, type Hotplug, Libxl, type LibxlOptions, removeDevice, vbd, vif } from '../../guests/libxl/index.ts';
+import {
+  addDevice,
+  DomidHistory,
+  type Hotplug,
+  Libxl,
+  LibxlHost,
+  type LibxlOptions,
+  removeDevice,
+  vbd,
+  vif,
+} from '../../guests/libxl/index.ts';
 import type { Actor } from '../../sim/index.ts';
 import { extentOf } from '../../store/format/model/index.ts';
 import { FAULTS_SETTING, FaultPlan } from '../faults/plan.ts';
@@ -120,7 +130,7 @@ function run(request: RunRequest): RunResult {
     workNs: [20_000, 100_000],
     processNs: [1_000, 5_000],
   };
-  const libxl: LibxlOptions = { hasBackends: true, hotplug: scripts, scriptHost: { blockLock: undefined } };
+  const libxl: LibxlOptions = { hasBackends: true, hotplug: scripts, host: new LibxlHost(new DomidHistory(0)) };
 
   /** Those who change something: the run is at rest when they have ended. */
   const writers: Me[] = [];

@@ -66,6 +66,9 @@ export const DELAY_RULES: readonly FaultRule[] = [
         virqContended: () => {
           if (isRepair || !strikes()) return false;
           const { scheduler, events, lives } = world.machine;
+          // If its id is used again before the next VIRQ, the daemon takes the new domain for the old one, and ends it
+          // (INJ-D4; test/guests/libxl/reuse.test.ts). The toolstack's own list of ids is there to prevent that (DOM-5).
+          if (lives.changed.some((domid) => lives.get(domid) === undefined)) return false;
           scheduler.at(scheduler.nowNs + NEXT_VIRQ_NS, () => {
             if (lives.changed.isEmpty) return; // another one came first
             isRepair = true;

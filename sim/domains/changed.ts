@@ -27,6 +27,12 @@ export class ChangedDomains {
     return this.#bits === undefined || this.#bits.size === 0;
   }
 
+  /** Whether a domid of which that is true has its bit set. */
+  some(is: (domid: Domid) => boolean): boolean {
+    for (const domid of this.#bits ?? []) if (is(domid)) return true;
+    return false;
+  }
+
   /** Take the lowest domid out; `undefined`: none, or no bitmap (DOM-32). */
   pop(): Domid | undefined {
     if (this.#bits === undefined || this.isEmpty) return undefined;

@@ -1,5 +1,5 @@
 import { type EventQueue, type Me, strings, text, XS, Xs } from '../../../guests/index.ts';
-import { initDom0, Libxl, type LibxlOptions } from '../../../guests/libxl/index.ts';
+import { initDom0, Libxl, LibxlHost, type LibxlOptions } from '../../../guests/libxl/index.ts';
 import { World } from '../../../scenarios/world.ts';
 import { type Actor, PARK } from '../../../sim/index.ts';
 
@@ -22,8 +22,9 @@ export function host(options: LibxlOptions = {}): Host {
     limitsWrites: false,
   });
   let processes = 0;
+  const shared = options.host ?? new LibxlHost();
   const process = (own: LibxlOptions = options) =>
-    new Libxl(world.dom0.os, world.dom0.client, { tokenPrefix: `p${processes++}:`, ...own });
+    new Libxl(world.dom0.os, world.dom0.client, { tokenPrefix: `p${processes++}:`, host: shared, ...own });
   const made = { world, xl: process(), process };
   run(made, 'init', (me) => initDom0(me, world.dom0.client));
   return made;
@@ -56,7 +57,9 @@ export function together<T>({ world }: Host, bodies: readonly (readonly [string,
 
 /** Let virtual time pass. */
 export function pass({ world }: Host, ns: number): void {
-  world.machine.scheduler.run(world.machine.nowNs + ns);
+  const { scheduler, nowNs } = world.machine;
+  scheduler.at(nowNs + ns, () => {}); // time stands still where nothing is due
+  scheduler.run(nowNs + ns);
 }
 
 /** One request of the history, as text: `WRITE /path value`, `tx` set in a transaction. */
