@@ -99,11 +99,11 @@ export class Recorder {
     this.#devices ??= [];
     const devices = this.#devices;
     return {
-      note: (event) => {
-        devices.push({ seq: this.length, timeNs: this.#machine.nowNs, ...event });
-        if (event.what !== 'published') return;
-        const domid = event.dev.split('/')[1];
-        for (const port of event.ports) this.#devicePorts.add(`${domid} ${port}`);
+      note: (dev, news) => {
+        devices.push({ seq: this.length, timeNs: this.#machine.nowNs, dev, ...news });
+        if (news.what !== 'published') return;
+        const domid = dev.split('/')[1];
+        for (const port of news.ports) this.#devicePorts.add(`${domid} ${port}`);
       },
     };
   }

@@ -65,7 +65,7 @@ export const deviceIo: Scenario = {
   settings: {
     domains: { default: 6, meaning: 'guest domains that live at the same time' },
     block: { default: 10_000, meaning: 'block requests after which no disk is used any more' },
-    net: { default: 10_000, meaning: 'data packets after which none is sent any more' },
+    net: { default: 10_000, meaning: 'packets, data and acknowledgements, after which no data is sent any more' },
     updates: { default: 4, meaning: 'live updates, spread over the I/O' },
     policy: { default: 'carry', meaning: 'what happens to open transactions', words: ['carry', 'daemon'] },
     reconnects: { default: 1, meaning: '1: guests close their devices now and then and connect anew' },
@@ -220,7 +220,7 @@ function run(request: RunRequest): RunResult {
   while (!finished && horizon <= HORIZON_NS && machine.scheduler.run(horizon)) horizon += SLICE_NS;
   if (finished) {
     world.recorder?.snapshot(nodes);
-    for (const [, disk] of disks.all) observer?.note({ dev: disk.openedBy, what: 'disk', sums: disk.sums() });
+    for (const [, disk] of disks.all) observer?.note(disk.openedBy, { what: 'disk', sums: disk.sums() });
   }
   world.watch?.check();
 
@@ -238,7 +238,7 @@ function run(request: RunRequest): RunResult {
     ...(faults.faults.length === 0 ? {} : { faults: faults.faults }),
     devices: [
       ['block requests', block.requests],
-      ['data packets', net.requests],
+      ['packets', net.requests],
     ],
     updates,
     verdicts,
