@@ -168,7 +168,7 @@ function run(request: RunRequest): RunResult {
                 worker(me, guest.client, traffic, {
                   domid: built.domain.domid,
                   sharedNodes: 3,
-                  thinkNsMax: 400_000,
+                  thinkNsMax: 1_000_000,
                   txThinkNsMax: 100_000,
                   hasDepth,
                   peers: [built.domain.domid + 1],
@@ -340,7 +340,7 @@ function useNic({ world, guest, slot, slots, isOpen }: Use, nic: Netfront, share
       peers: peers.map(addressOf),
       ...share,
       windowMax: 6,
-      thinkNsMax: 60_000,
+      thinkNsMax: 150_000,
       finished: () => guest.sending--,
     });
   });
