@@ -13,7 +13,7 @@ export interface NetPlan {
   /** Data packets to one peer that may be unacknowledged at the same time. */
   readonly windowMax: number;
   readonly thinkNsMax: number;
-  /** Called with each data packet. */
+  /** Called with each packet of data or acknowledgement. */
   readonly asked: () => void;
   /** Called once: it sends nothing any more, and goes on acknowledging what others send. */
   readonly finished: () => void;
@@ -67,7 +67,8 @@ export function* netLoad(me: Me, nic: Netfront, clock: Clock, plan: NetPlan): Ac
   let alarmNs = 0;
   let isFinished = false;
   while (!nic.isClosing) {
-    for (let packet = inbox.shift(); packet !== undefined; packet = inbox.shift()) serve(nic, flows, packet);
+    for (let packet = inbox.shift(); packet !== undefined; packet = inbox.shift())
+      serve(nic, flows, packet, plan.asked);
     const goesOn = plan.goesOn();
     let hasSent = false;
     for (const flow of flows) {
@@ -98,7 +99,7 @@ export function* netLoad(me: Me, nic: Netfront, clock: Clock, plan: NetPlan): Ac
 }
 
 /** One packet that came. */
-function serve(nic: Netfront, flows: readonly Flow[], packet: Uint8Array): void {
+function serve(nic: Netfront, flows: readonly Flow[], packet: Uint8Array, asked: () => void): void {
   if (packet.length < HEAD_BYTES) return;
   const v = new DataView(packet.buffer, packet.byteOffset, packet.byteLength);
   const kind = v.getUint32(ETH_HLEN, true);
@@ -106,8 +107,10 @@ function serve(nic: Netfront, flows: readonly Flow[], packet: Uint8Array): void 
   const from = hex(packet, 6);
   const flow = flows.find(({ peer }) => peer === from);
   if (kind === KIND.whoHas) nic.send(makePacket(from, nic.address, KIND.here, number, 0, 0));
-  else if (kind === KIND.data) nic.send(makePacket(from, nic.address, KIND.ack, number, 0, 0));
-  else if (kind === KIND.here && flow !== undefined) flow.isThere = true;
+  else if (kind === KIND.data) {
+    asked();
+    nic.send(makePacket(from, nic.address, KIND.ack, number, 0, 0));
+  } else if (kind === KIND.here && flow !== undefined) flow.isThere = true;
   else if (kind === KIND.ack && flow !== undefined) {
     const at = flow.unacked.findIndex((u) => u.number === number);
     if (at >= 0) flow.unacked.splice(at, 1);

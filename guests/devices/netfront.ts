@@ -53,7 +53,7 @@ export class NetfrontDriver implements Driver {
 }
 
 /** A page that is, or was, granted to the backend. */
-interface Buffer {
+interface GrantedPage {
   readonly frame: Frame;
   gref: Gref;
 }
@@ -80,8 +80,8 @@ export class Netfront implements DriverInstance {
   readonly #options: NetfrontOptions;
   readonly #thread: Me;
   readonly #queue: Uint8Array[] = [];
-  readonly #txBuffers = new Map<number, Buffer & { readonly packet: Sent }>();
-  readonly #rxBuffers = new Map<number, Buffer>();
+  readonly #txBuffers = new Map<number, GrantedPage & { readonly packet: Sent }>();
+  readonly #rxBuffers = new Map<number, GrantedPage>();
   readonly #spare: Frame[] = [];
   readonly #assembling: Uint8Array[] = [];
   #rings: Rings | undefined;
@@ -415,9 +415,9 @@ export class Netfront implements DriverInstance {
     return pieces;
   }
 
-  #grantPieces(packet: Uint8Array, pieces: readonly Piece[]): Buffer[] | undefined {
+  #grantPieces(packet: Uint8Array, pieces: readonly Piece[]): GrantedPage[] | undefined {
     const { grants, os } = this.#device.kernel;
-    const buffers: Buffer[] = [];
+    const buffers: GrantedPage[] = [];
     for (const { at, size, offset } of pieces) {
       const frame = this.#spare.pop() ?? os.allocPage();
       const gref = grants.grant(this.#device.otherendId, frame, true);

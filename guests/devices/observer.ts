@@ -73,5 +73,5 @@ export interface Packet {
 }
 
 export interface DeviceObserver {
-  note(event: DeviceEvent): void;
+  note(dev: DeviceName, news: DeviceNews): void;
 }

@@ -41,6 +41,7 @@ export class XenbusDevice {
   readonly nodename: string;
   readonly kind: string;
   readonly id: number;
+  readonly name: DeviceName;
   /** The other end's directory and domain. */
   readonly otherend: string;
   readonly otherendId: Domid;
@@ -70,19 +71,12 @@ export class XenbusDevice {
     const parts = node.nodename.split('/');
     this.kind = parts[1] ?? '';
     this.id = Number(parts[parts.length - 1]);
-  }
-
-  /** Domid of the frontend. */
-  get frontDomid(): Domid {
-    return this.side === 'front' ? this.kernel.os.domain.domid : this.otherendId;
-  }
-
-  get name(): DeviceName {
-    return `${this.kind}/${this.frontDomid}/${this.id}`;
+    const domid = node.side === 'front' ? kernel.os.domain.domid : node.otherendId;
+    this.name = `${this.kind}/${domid}/${this.id}`;
   }
 
   note(news: DeviceNews): void {
-    this.kernel.observer?.note({ ...news, dev: this.name });
+    this.kernel.observer?.note(this.name, news);
   }
 
   /** A key of the own directory; `undefined`: it cannot be read. */

@@ -26,7 +26,17 @@ import {
   toolstack,
   worker,
 } from '../../guests/index.ts';
-import { addDevice, type Hotplug, Libxl, type LibxlOptions, removeDevice, vbd, vif } from '../../guests/libxl/index.ts';
+import {
+  addDevice,
+  DomidHistory,
+  type Hotplug,
+  Libxl,
+  LibxlHost,
+  type LibxlOptions,
+  removeDevice,
+  vbd,
+  vif,
+} from '../../guests/libxl/index.ts';
 import type { Actor } from '../../sim/index.ts';
 import { extentOf } from '../../store/format/model/index.ts';
 import { FAULTS_SETTING, FaultPlan } from '../faults/plan.ts';
@@ -55,7 +65,7 @@ export const deviceIo: Scenario = {
   settings: {
     domains: { default: 6, meaning: 'guest domains that live at the same time' },
     block: { default: 10_000, meaning: 'block requests after which no disk is used any more' },
-    net: { default: 10_000, meaning: 'data packets after which none is sent any more' },
+    net: { default: 10_000, meaning: 'packets, data and acknowledgements, after which no data is sent any more' },
     updates: { default: 4, meaning: 'live updates, spread over the I/O' },
     policy: { default: 'carry', meaning: 'what happens to open transactions', words: ['carry', 'daemon'] },
     reconnects: { default: 1, meaning: '1: guests close their devices now and then and connect anew' },
@@ -120,7 +130,7 @@ function run(request: RunRequest): RunResult {
     workNs: [20_000, 100_000],
     processNs: [1_000, 5_000],
   };
-  const libxl: LibxlOptions = { hasBackends: true, hotplug: scripts };
+  const libxl: LibxlOptions = { hasBackends: true, hotplug: scripts, host: new LibxlHost(new DomidHistory(0)) };
 
   /** Those who change something: the run is at rest when they have ended. */
   const writers: Me[] = [];
@@ -158,7 +168,7 @@ function run(request: RunRequest): RunResult {
                 worker(me, guest.client, traffic, {
                   domid: built.domain.domid,
                   sharedNodes: 3,
-                  thinkNsMax: 400_000,
+                  thinkNsMax: 1_000_000,
                   txThinkNsMax: 100_000,
                   hasDepth,
                   peers: [built.domain.domid + 1],
@@ -210,7 +220,7 @@ function run(request: RunRequest): RunResult {
   while (!finished && horizon <= HORIZON_NS && machine.scheduler.run(horizon)) horizon += SLICE_NS;
   if (finished) {
     world.recorder?.snapshot(nodes);
-    for (const [, disk] of disks.all) observer?.note({ dev: disk.openedBy, what: 'disk', sums: disk.sums() });
+    for (const [, disk] of disks.all) observer?.note(disk.openedBy, { what: 'disk', sums: disk.sums() });
   }
   world.watch?.check();
 
@@ -228,7 +238,7 @@ function run(request: RunRequest): RunResult {
     ...(faults.faults.length === 0 ? {} : { faults: faults.faults }),
     devices: [
       ['block requests', block.requests],
-      ['data packets', net.requests],
+      ['packets', net.requests],
     ],
     updates,
     verdicts,
@@ -330,7 +340,7 @@ function useNic({ world, guest, slot, slots, isOpen }: Use, nic: Netfront, share
       peers: peers.map(addressOf),
       ...share,
       windowMax: 6,
-      thinkNsMax: 60_000,
+      thinkNsMax: 150_000,
       finished: () => guest.sending--,
     });
   });

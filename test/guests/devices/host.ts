@@ -83,9 +83,9 @@ export function deviceHost(options: HostOptions = {}): DeviceHost {
   const kernel = new DeviceKernel(dom0.os, dom0.client);
   const recorded = world.recorder?.devices;
   kernel.observer = {
-    note: (event) => {
-      events.push({ ...event, atNs: world.machine.nowNs });
-      recorded?.note(event);
+    note: (dev, news) => {
+      events.push({ dev, ...news, atNs: world.machine.nowNs });
+      recorded?.note(dev, news);
     },
   };
   const disks = new BlockDevices(() => new Disk(options.sectors ?? 2_048));

@@ -41,17 +41,17 @@ function load(host: DeviceHost, guest: DeviceGuest, requests: number, disk = gue
 function talk(host: DeviceHost, guests: readonly DeviceGuest[], packets: number): void {
   let finished = 0;
   for (const [i, g] of guests.entries()) {
-    let left = packets;
+    let left = 2 * packets;
     const nic = g.nics[0];
     const peer = guests[(i + 1) % guests.length]?.nics[0];
     if (nic === undefined || peer === undefined) throw new Error('no interface');
     g.os.start(`talk-${host.world.machine.nowNs}`, (me) =>
       netLoad(me, nic, host.world.machine.scheduler, {
         peers: [peer.address],
-        goesOn: () => left-- > 0,
+        goesOn: () => left > 0,
         windowMax: 4,
         thinkNsMax: 2_000,
-        asked: () => {},
+        asked: () => left--,
         finished: () => finished++,
       }),
     );
