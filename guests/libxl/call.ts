@@ -11,7 +11,7 @@ import { ProcessWatch } from './process-watch.ts';
 export interface TransactionOptions {
   /** A START that fails is not noticed: what follows is done outside of any transaction, until END fails. */
   readonly startsUnchecked?: boolean;
-  /** A commit that fails is not noticed, but for EAGAIN (TS-9). */
+  /** A commit that fails is not noticed, but for EAGAIN. */
   readonly endsUnchecked?: boolean;
 }
 

@@ -139,8 +139,8 @@ export function* writeBuilt(
       if (vm !== undefined) yield* call.writev(vm, ofVm, tx);
       return 0;
     },
-    { startsUnchecked: true, endsUnchecked: true },
-  );
+    { startsUnchecked: true },
+  ); // what it says is not looked at
 }
 
 /** Keys that depend on the kind of guest. */

@@ -43,6 +43,10 @@ describe('destroying a domain', () => {
     const at = (line: string) => lines.indexOf(line);
     expect(at('DIRECTORY /libxl/1/device')).toBeGreaterThan(at('READ /local/domain/1/target'));
     expect(at('RM /local/domain/1/device/vif/0')).toBeGreaterThan(at('DIRECTORY /libxl/1/device'));
+    // What a removal does before its first wait is done before the next one begins, as DIRECTORY lists them.
+    const watched = lines.findIndex((line) => line.startsWith('WATCH /local/domain/0/backend/vbd/1/51712/state'));
+    expect(watched).toBeGreaterThan(0);
+    expect(at('RM /local/domain/1/console')).toBeGreaterThan(watched);
     const tail = lines.slice(-4);
     expect(tail[0]).toMatch(/^RM \/vm\//);
     expect(tail.slice(1)).toEqual(['RM /local/domain/1', 'RM /libxl/1', 'RM /local/domain/1/hvmloader']);
