@@ -133,7 +133,7 @@ export class Recorder {
   get devices(): DeviceObserver {
     this.#devices ??= [];
     const devices = this.#devices;
-    return { note: (event) => devices.push({ seq: this.length, timeNs: this.#machine.nowNs, ...event }) };
+    return { note: (dev, news) => devices.push({ seq: this.length, timeNs: this.#machine.nowNs, dev, ...news }) };
   }
 
   snapshot(nodes: readonly SnapshotNode[]): void {

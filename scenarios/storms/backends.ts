@@ -58,7 +58,7 @@ export class Backends {
   /** What is on each disk when all is over, for the record. */
   noteDisks(): void {
     for (const [, disk] of this.disks.all)
-      this.#world.recorder?.devices.note({ dev: disk.openedBy, what: 'disk', sums: disk.sums() });
+      this.#world.recorder?.devices.note(disk.openedBy, { what: 'disk', sums: disk.sums() });
   }
 
   #kernel({ os, client }: Guest): DeviceKernel {
