@@ -18,7 +18,7 @@ export {
 export { type OperatorPlan, operator, quiesce, readTree, type SeenNode } from './operator.ts';
 export { GuestOs, Me } from './os.ts';
 export { split, strings } from './payload.ts';
-export { type SuspenderPlan, suspender, takeCommand } from './suspender.ts';
+export { type SuspenderPlan, suspender, suspendSelf, takeCommand } from './suspender.ts';
 export { Traffic } from './traffic.ts';
 export { type MonitorPlan, monitor, type WorkerPlan, worker } from './worker.ts';
 export { Xenconsoled, type XenconsoledOptions } from './xenconsoled.ts';

@@ -35,19 +35,28 @@ export function* suspender(me: Me, os: GuestOs, client: XsClient, plan: Suspende
       continue;
     }
     if (command !== 'suspend') continue; // its domain's end is another's business
-    yield* client.suspend(me);
-    if ((yield* os.suspend(me)) === 1) {
-      client.resumeCancelled();
-      plan.resumed?.('same');
-      continue;
-    }
-    const { startInfo, memory } = os.domain;
-    const ring = startInfo === undefined ? undefined : memory.frame(startInfo.storeGfn);
-    if (startInfo === undefined || ring === undefined) return; // a kernel without a store page is lost
-    yield* client.resume(me, ring, startInfo.storePort);
-    if (channel !== undefined) channel = yield* offerChannel(xs, os);
-    plan.resumed?.('new');
+    const where = yield* suspendSelf(me, os, client);
+    if (where === 'nowhere') return;
+    if (where === 'new' && channel !== undefined) channel = yield* offerChannel(xs, os);
+    plan.resumed?.(where);
   }
+}
+
+/**
+ * Bring xenstore to a rest as the client's habits say, make the hypercall, and go on: in the same domain, or in a new one where
+ * everything begins anew. 'nowhere': a kernel without a store page is lost. Source: linux drivers/xen/manage.c, do_suspend.
+ */
+export function* suspendSelf(me: Me, os: GuestOs, client: XsClient): Actor<'same' | 'new' | 'nowhere'> {
+  yield* client.suspend(me);
+  if ((yield* os.suspend(me)) === 1) {
+    client.resumeCancelled();
+    return 'same';
+  }
+  const { startInfo, memory } = os.domain;
+  const ring = startInfo === undefined ? undefined : memory.frame(startInfo.storeGfn);
+  if (startInfo === undefined || ring === undefined) return 'nowhere';
+  yield* client.resume(me, ring, startInfo.storePort);
+  return 'new';
 }
 
 /** HS-9: the command is read and taken away in one transaction; '' if there is none that it knows. */

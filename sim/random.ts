@@ -2,7 +2,7 @@ import seedrandom from 'seedrandom';
 
 /** A named stream of pseudo-random draws; integers only, so that no engine's floating point can matter. */
 export interface Stream {
-  /** Uniform in 0 .. bound-1; bound 1 .. 2^31. */
+  /** Uniform in 0 .. bound-1; bound 1 .. 2^32. */
   below(bound: number): number;
   /** Uniform in min .. max, both included. */
   between(min: number, max: number): number;
@@ -31,6 +31,7 @@ export class Streams {
     const draw = seedrandom.alea(`${this.#seed}/${name}\0`);
     const bits = () => draw.int32() >>> 0;
     const below = (bound: number) => {
+      if (!(bound >= 1 && bound <= 0x1_0000_0000)) throw new Error(`assertion: a draw below ${bound}`);
       // Reject the incomplete last multiple, so that no residue is favoured.
       const limit = 0x1_0000_0000 - (0x1_0000_0000 % bound);
       for (;;) {

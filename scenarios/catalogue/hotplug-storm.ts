@@ -1,4 +1,4 @@
-import { type Me, octets, Xenconsoled, Xs } from '../../guests/index.ts';
+import { type Me, octets, resumeGuest, suspendGuest, Xenconsoled, Xs } from '../../guests/index.ts';
 import {
   addDevice,
   createDomain,
@@ -31,6 +31,8 @@ const STAY_NS_MAX = 80_000_000;
 /** An administrator looks so often whether a new device works, and so many times, before it is taken away by force. */
 const LOOK_NS = 10_000_000;
 const LOOKS_MAX = 200;
+/** How long a domain stands still for a checkpoint, ns. */
+const CHECKPOINT_NS_MAX = 30_000_000;
 /** A domain lives so long before it is restarted, ns. */
 const LIFE_NS = [200_000_000, 900_000_000] as const;
 
@@ -43,6 +45,10 @@ export const hotplugStorm: Scenario = {
     administrators: { default: 4, meaning: 'who attach and detach at the same time' },
     devices: { default: 48, meaning: 'devices that are attached in all' },
     restarts: { default: 2, meaning: 'domains that are destroyed and made anew meanwhile' },
+    checkpoints: {
+      default: 6,
+      meaning: 'suspends amid the storm, after each of which the domain goes on where it was',
+    },
     updates: { default: 6, meaning: 'live updates, spread over the storm' },
     io: { default: 4, meaning: 'block requests or packets of each device' },
     scripts: {
@@ -140,6 +146,7 @@ function run(request: RunRequest): RunResult {
     }
     for (let i = 0; i < number('administrators'); i++)
       workers.push(dom0.os.start(`admin-${i}`, (own) => administrator(own, tools.process(`xl-attach-${i}`))));
+    workers.push(dom0.os.start('checkpointer', checkpointer));
     workers.push(dom0.os.start('restarter', (own) => restarter(own, tools.process('xl-restart'))));
   });
 
@@ -195,6 +202,26 @@ function run(request: RunRequest): RunResult {
       host.nextDevid = 1;
       yield* create(me, xl, host);
       host.isMoving = false;
+    }
+  }
+
+  /** A checkpoint now and then: a domain suspends in the middle of everything, and goes on (SUS-5). */
+  function* checkpointer(me: Me): Actor {
+    const xs = new Xs(tools.process('xl-checkpoint').link, me);
+    for (let i = 0; i < number('checkpoints') && attached < number('devices'); i++) {
+      yield me.draws.between(...LIFE_NS);
+      const free = running().filter(({ isMoving }) => !isMoving);
+      if (free.length === 0) continue;
+      const host = me.draws.pick(free);
+      const { domid } = host;
+      host.operations++;
+      const outcome = yield* suspendGuest(xs, dom0.os, { domid });
+      if (outcome.kind !== 'suspended') traffic.refused(`${outcome.kind} at suspend`);
+      else {
+        yield me.draws.below(CHECKPOINT_NS_MAX);
+        yield* resumeGuest(xs, dom0.os, { domid, how: 'fast' });
+      }
+      host.operations--;
     }
   }
 

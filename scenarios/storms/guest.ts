@@ -1,5 +1,5 @@
 import { type Blkfront, blkLoad, type Netfront, netLoad } from '../../guests/devices/index.ts';
-import { GuestConsole, GuestControl, LINUX_HABITS, type Me, octets } from '../../guests/index.ts';
+import { GuestConsole, GuestControl, LINUX_HABITS, type Me, octets, suspendSelf } from '../../guests/index.ts';
 import type { BuiltDomain } from '../../guests/libxl/index.ts';
 import type { Actor } from '../../sim/index.ts';
 import type { FaultPlan } from '../faults/plan.ts';
@@ -45,7 +45,11 @@ export class StormGuest {
       hvc.start();
       hvc.write(octets(`Linux version 6.12, domain ${domid}\n`));
     }
-    new GuestControl(os, client).start();
+    new GuestControl(os, client, {
+      *suspend(me) {
+        yield* suspendSelf(me, os, client);
+      },
+    }).start();
     backends.plug(this.guest, { disk: (disk) => this.#useDisk(disk), nic: (nic) => this.#useNic(nic) });
   }
 
