@@ -122,11 +122,9 @@ describe('creating a domain', () => {
           function* (me) {
             // RESET_WATCHES of the connection takes its transactions with it, as a forced live update does.
             const xs = new Xs(h.world.dom0.client, me);
-            for (let starts = 0; starts < nth; ) {
-              yield 200;
-              starts =
-                asked(h, 'xl').filter(({ tx, line }) => tx === nth && line.startsWith('WRITE')).length > 3 ? nth : 0;
-            }
+            const isUnderWay = () =>
+              asked(h, 'xl').filter(({ tx, line }) => tx === nth && line.startsWith('WRITE')).length > 3;
+            for (let i = 0; i < 5_000 && !isUnderWay(); i++) yield 500;
             yield* xs.call(21, Uint8Array.of(0));
             return undefined;
           },
