@@ -281,10 +281,13 @@ export class Netfront implements DriverInstance {
         continue;
       }
       for (const port of rings.ports) os.acknowledge(port);
-      let worked = yield* this.#takeAnswers(rings);
-      worked = (yield* this.#takePackets(rings)) || worked;
-      worked = (yield* this.#post(rings)) || worked;
-      if (this.#isConnected) worked = (yield* this.#transmit(me, rings)) || worked;
+      let worked = false;
+      // Between two of its parts the rings may be withdrawn.
+      const isOn = () => this.#rings === rings && !this.#isBroken && this.#reopening === 'no';
+      if (isOn()) worked = yield* this.#takeAnswers(rings);
+      if (isOn()) worked = (yield* this.#takePackets(rings)) || worked;
+      if (isOn()) worked = (yield* this.#post(rings)) || worked;
+      if (isOn() && this.#isConnected) worked = (yield* this.#transmit(me, rings)) || worked;
       if (worked || this.#rings !== rings || this.#isBroken) continue;
       rings.tx.arm();
       rings.rx.arm();

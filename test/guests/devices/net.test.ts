@@ -64,6 +64,27 @@ describe('two guests on a bridge', () => {
     expect(host.events.some((e) => e.what === 'carried')).toBe(false);
   });
 
+  it.each(['1', '2', '3', '4'])('receives on its new rings whatever it was doing on the old ones, seed %s', (seed) => {
+    const { host, guests } = pair({ seed, jitter: { stepNs: 256, absentOneIn: 16, absentNsMax: 400_000 } });
+    const [a, b] = guests.map((g) => g.nics[0]);
+    if (a === undefined || b === undefined) throw new Error('no guests');
+    let got = 0;
+    b.received = () => got++;
+    const packet = new Uint8Array(100).fill(9);
+    packet.set([0, 0x16, 0x3e, 0, 0, 2, 0, 0x16, 0x3e, 0, 0, 1]);
+    for (let round = 0; round < 8; round++) {
+      for (let i = 0; i < 200; i++) a.send(packet);
+      const before = got;
+      until(host, () => got > before + 20 + 10 * round);
+      b.reopen();
+      until(host, () => !b.hasCarrier);
+      until(host, () => b.hasCarrier && a.inFlight === 0);
+      const now = got;
+      a.send(packet);
+      until(host, () => got > now);
+    }
+  });
+
   it('goes on after a reconnection, through every state', () => {
     const { host, guests } = pair();
     const [a, b] = guests;
@@ -83,8 +104,8 @@ describe('two guests on a bridge', () => {
   });
 });
 
-function pair() {
-  const host = deviceHost();
+function pair(options: Parameters<typeof deviceHost>[0] = {}) {
+  const host = deviceHost(options);
   const guests = [1, 2].map((n) => addGuest(host, `domU${n}`, { nics: [nic(n)], disks: [] }));
   until(host, () => guests.every((g) => g.nics.length === 1 && g.nics[0]?.hasCarrier === true));
   return { host, guests };
