@@ -75,7 +75,9 @@ export class XsDevice implements XsProgram {
   *request(me: Me, type: number, payload: Uint8Array, txId = 0): Actor<Reply> {
     if (type === XS.WATCH) return yield* this.#watch({ events: [], me }, payload);
     if (type === XS.UNWATCH) return yield* this.#unwatch(me, payload);
-    const reply = yield* this.answer(this.submit(me, type, payload, txId));
+    const pending = this.submit(me, type, payload, txId);
+    if (pending.reply !== undefined) return pending.reply; // it was not even sent
+    const reply = yield* this.answer(pending);
     // What has begun or ended is the file's matter when the answer is there, not before.
     if (type === XS.TRANSACTION_START && reply.error === undefined)
       this.#transactions.add(Number(text(reply.payload).slice(0, -1)));
