@@ -191,7 +191,7 @@ export class BlkRing {
     for (;;) {
       const request = this.#todo.shift();
       if (request === undefined) {
-        if (this.#isStopping) return;
+        if (this.#isStopping && this.#inFlight === 0) return; // a barrier may still be held back
         yield PARK;
         continue;
       }
