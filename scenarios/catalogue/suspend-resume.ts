@@ -64,7 +64,7 @@ export const suspendResume: Scenario = {
   settings: {
     domains: { default: 8, meaning: 'guest domains; Linux, old Linux, Windows and mini-os in turn' },
     bad: { default: 3, meaning: 'guests that do not suspend as they should' },
-    requests: { default: 5_000, meaning: 'requests after which the agents stop' },
+    requests: { default: 7_000, meaning: 'requests after which the agents stop' },
     updates: { default: 4, meaning: 'live updates, spread over the traffic' },
     store: STORE_SETTING,
     faults: FAULTS_SETTING,

@@ -17,7 +17,7 @@ function world(storeIn: string): World {
 
 describe('xenstored in a stub domain', () => {
   it('SC-15: guests lose nothing over live updates, domains come and go, and the stub domain is a client too', () => {
-    const result = headline({ set: { store: 'stubdom' } });
+    const result = headline({ set: { store: 'stubdom', requests: 8_000 } });
     expect([result.outcome, result.updates.length, result.updates.every((u) => u.outcome === 'ok')]).toEqual([
       'pass',
       5,

@@ -59,6 +59,7 @@ describe('what goes wrong in a suspend is caught', () => {
 
   it('SUS-1: a client that takes half a message of its former life into the new one', () => {
     vi.spyOn(Incoming.prototype, 'clear').mockImplementation(() => {});
-    expect(run('1', { requests: 5_000 }).outcome).not.toBe('pass');
+    // It takes a suspend between two octets of a message, which is rare.
+    expect(broken(run('4', { requests: 9_000, restores: 80 }))).toContain('suspends');
   });
 });

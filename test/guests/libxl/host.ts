@@ -11,12 +11,12 @@ export interface Host {
   readonly process: (options?: LibxlOptions) => Libxl;
 }
 
-export function host(options: LibxlOptions = {}): Host {
+export function host(options: LibxlOptions = {}, policy: 'carry' | 'daemon' = 'carry'): Host {
   const world = new World({
     seed: '1',
     jitter: { stepNs: 1, absentOneIn: 0, absentNsMax: 0 },
     requestsMax: Number.MAX_SAFE_INTEGER,
-    policy: 'carry',
+    policy,
     compat: '4.22',
     records: true,
     limitsWrites: false,

@@ -15,8 +15,11 @@ import { host, pass, run } from './host.ts';
 describe('a domid that is used again at once', () => {
   const MS_NS = 1_000_000;
 
-  function reused(isVirqLate: boolean): { readonly before: string; readonly after: string } {
-    const h = host({ host: new LibxlHost(new DomidHistory(0)) });
+  function reused(
+    isVirqLate: boolean,
+    policy: 'carry' | 'daemon' = 'daemon',
+  ): { readonly before: string; readonly after: string } {
+    const h = host({ host: new LibxlHost(new DomidHistory(0)) }, policy);
     const { machine, dom0 } = h.world;
     run(h, 'xl', (me) => createDomain(me, h.xl, { name: 'old', domid: 9 }));
     const { handle } = machine.mapGrant(dom0.os.domain, 9, GNTTAB_RESERVED_CONSOLE, GNTMAP_host_map);
@@ -51,5 +54,9 @@ describe('a domid that is used again at once', () => {
 
   it('loses its connection if it has not: a defect of the daemon', () => {
     expect(reused(true)).toEqual({ before: 'T', after: 'F' });
+  });
+
+  it('keeps it where the store learns the new unique id at INTRODUCE, as it does under the other policy', () => {
+    expect(reused(true, 'carry')).toEqual({ before: 'T', after: 'T' });
   });
 });
