@@ -161,6 +161,7 @@ describe('the checkers of the headline scenario', () => {
     ['txEvents', ['watch-events']],
     ['output', ['replies', 'final-tree']],
     ['input', ['ring-octets', 'replies', 'watch-events', 'final-tree']],
+    ['sockets', ['replies', 'watch-events', 'final-tree']],
   ])('catch the loss of %s alone', (row, families) => {
     const format = claiming(handingOn(), { [row]: '-' });
     expect(SEEN_BY[row]).toEqual(families);
