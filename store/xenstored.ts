@@ -99,7 +99,7 @@ export class Xenstored {
   }
 
   #wakeAt(ms: number): void {
-    if (ms <= this.#wakeAtMs && this.#wakeAtMs > this.#host.nowMs()) return;
+    if (this.#wakeAtMs > this.#host.nowMs() && this.#wakeAtMs <= ms) return; // it wakes before that, and looks again
     this.#wakeAtMs = ms;
     this.#host.wakeAtMs(ms);
   }

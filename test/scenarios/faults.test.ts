@@ -114,7 +114,7 @@ describe('a run with faults', () => {
   it.each(FAULT_RULES.map((r) => r.id))('%s strikes, and what must hold holds', (id) => {
     let injected = 0;
     // Domains live for a while before anything ends them.
-    const requests = NEEDS_LIVES.test(id) ? 5_000 : 1_500;
+    const requests = NEEDS_LIVES.test(id) ? 5_000 : 3_000;
     for (const seed of ['1', '2', '3', '4']) {
       if (injected > 0) break;
       const { result } = run(seed, id, { requests });
