@@ -1,5 +1,5 @@
 import type { History, HistoryRecord } from '../history.ts';
-import { foreseePurge } from '../oracles/domain-death.ts';
+import { doubtOwned, foreseePurge } from '../oracles/domain-death.ts';
 import { domidOf } from '../oracles/node-ops.ts';
 import { oneString, stringsOf } from '../oracles/numbers.ts';
 import type { Answer } from '../oracles/prediction.ts';
@@ -284,7 +284,10 @@ class Judge {
 
   /** Hand the events that were caused to their connections. */
   #deliver(at: Moment, request: Request | undefined): void {
-    for (const { conn, text } of this.#model.takeEvents()) this.#boxes[conn]!.event(text, at, request);
+    for (const { conn, text, isDoubtful } of this.#model.takeEvents()) {
+      if (isDoubtful) this.#boxes[conn]!.floating(text);
+      else this.#boxes[conn]!.event(text, at, request);
+    }
   }
 
   /** The reply to a release that did not let go of any ring (a target's first one), or did so already. */
@@ -385,7 +388,10 @@ class Judge {
 
   /** The store has noticed, at some moment up to now, that domains without a ring are gone. */
   #notice(at: Moment): void {
-    for (const domid of this.#unnoticed) this.#model.purge(domid, at.seq);
+    for (const domid of this.#unnoticed) {
+      doubtOwned(this.#model, domid);
+      this.#model.purge(domid, at.seq);
+    }
     this.#unnoticed.clear();
     this.#foreseen.clear();
     for (const { conn, text } of this.#model.takeEvents()) this.#boxes[conn]!.floating(text);

@@ -9,8 +9,8 @@ const FIRST_RESERVED = 0x7ff0;
 /** Which domains there are, as far as permission entries are concerned. */
 export class KnownDomains {
   readonly #states = new Map<number, 'alive' | 'gone'>();
-  /** Named by SET_PERMS: the store has a record of them. */
-  readonly #referred = new Set<number>();
+  /** Named by SET_PERMS: the store has a record of them. `before`: it had one before a live update, which may have lost it. */
+  readonly #referred = new Map<number, 'since' | 'before'>();
 
   alive(domid: number): void {
     this.#states.set(domid, 'alive');
@@ -24,12 +24,25 @@ export class KnownDomains {
 
   /** SET_PERMS named it. */
   refer(domid: number): void {
-    if (this.existence(domid) === 'yes') this.#referred.add(domid);
+    if (this.existence(domid) === 'yes') this.#referred.set(domid, 'since');
   }
 
   /** The store let go of its record. */
   forget(domid: number): void {
     this.#referred.delete(domid);
+  }
+
+  /** Whether the store has a record of a domain without a ring: from the first SET_PERMS that names it until it notices its end. */
+  hasRecord(domid: number): 'yes' | 'no' | 'unsure' {
+    if (domid === 0 || domid >= FIRST_RESERVED) return 'yes';
+    const when = this.#referred.get(domid);
+    if (when === undefined) return 'no';
+    return when === 'before' || this.existence(domid) === 'unsure' ? 'unsure' : 'yes';
+  }
+
+  /** A successor took over. */
+  liveUpdate(): void {
+    for (const domid of this.#referred.keys()) this.#referred.set(domid, 'before');
   }
 
   /** Whether the store takes it for an existing one. `unsure`: it has gone, the store may not have noticed. */
@@ -67,6 +80,13 @@ export function purgeDomain(model: XenstoreModel, domid: number, seq: number): v
 function without(perms: readonly Perm[], domid: number, compat: '4.22' | '4.17'): readonly Perm[] {
   if (compat === '4.17') return perms.map((p) => (p.domid === domid ? { ...p, isStale: true } : p));
   return perms.filter((p, i) => i === 0 || p.domid !== domid || p.isGhost);
+}
+
+/** 1. A domain without a ring goes. 2. Somebody looks at what it owned, in a transaction. 3. The store notices the end: before or
+ *  after the look, no record shows. Whether such a name has changed since, and who tells of it, is not known. */
+export function doubtOwned(model: XenstoreModel, domid: number): void {
+  for (const [name, { perms }] of model.tree.nodes)
+    if (perms[0]!.domid === domid) for (const { name: below } of postOrder(model.tree, name)) model.doubtful.add(below);
 }
 
 /** The events of purgeDomain() alone: the domain's nodes may be gone already, or not yet. */

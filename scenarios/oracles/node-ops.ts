@@ -44,7 +44,7 @@ function look(s: Scene, name: string, wanted: number): Seen {
 export function predictNodeOp(model: XenstoreModel, peer: Peer, asked: Asked): Prediction {
   const tx = peer.transactions.get(asked.txId);
   const s: Scene = { model, peer, asked, tx, view: tx ?? model.tree, by: model.writer(peer, asked, false) };
-  const plain = predictOne(s);
+  const plain = forOwners(s, predictOne(s));
   if (peer.isPriv) return plain;
   const mayFail = [...(plain.mayFail ?? []), ...quotaErrors(asked, tx, plain)];
   if (mayFail.length === 0) return plain;
@@ -53,6 +53,21 @@ export function predictNodeOp(model: XenstoreModel, peer: Peer, asked: Asked): P
     tx.mayHaveFailed = true;
   };
   return { ...plain, mayFail, onFailure };
+}
+
+/**
+ * 1. A transaction makes something for domain 5. 2. Domain 5 goes. 3. It makes more: from when the store has noticed that, the
+ * answer is ENOMEM, as there is nobody to count it for (4.22). No record shows when that is.
+ */
+function forOwners(s: Scene, plain: Prediction): Prediction {
+  const { type } = s.asked;
+  const counts = type === Op.WRITE || type === Op.MKDIR || type === Op.SET_PERMS;
+  if (!counts || s.tx === undefined || s.model.compat === '4.17' || plain.name === undefined) return plain;
+  let name = plain.name;
+  while (s.tx.peek(name) === undefined && name !== '/') name = parentOf(name);
+  const owner = s.tx.peek(name)?.perms[0]?.domid ?? 0;
+  if (owner === 0 || s.model.existence(owner) === 'yes') return plain;
+  return { ...plain, mayFail: [...(plain.mayFail ?? []), 'ENOMEM'] };
 }
 
 /** Errors of quotas (store.md 6). They are accepted from unprivileged connections wherever they can come at all: to

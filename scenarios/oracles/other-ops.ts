@@ -67,10 +67,10 @@ export function predictEnd(model: XenstoreModel, peer: Peer, asked: Asked): Pred
   const mayVanish = tx.isDoubtful ? ['ENOENT'] : [];
   if (asked.payload === 'F\0') return { answer: OK, always: drop, mayFail: mayVanish };
   const commit = () => model.commit(peer, asked, tx);
-  const conflict = tx.conflict();
+  const conflict = tx.conflict(model.doubtful);
   // 1. A transaction reads /a, and is carried over a live update. 2. No format carries what /a was like when it was read.
   // 3. The successor cannot know whether /a is still the same: EAGAIN is right although nothing changed.
-  const mayFail = [...mayVanish, ...(tx.isCarried ? ['EAGAIN'] : [])];
+  const mayFail = [...mayVanish, ...(tx.isCarried || tx.conflict() !== undefined ? ['EAGAIN'] : [])];
   // An operation refused for a quota may have marked the transaction (store.md 5.6); and what it creates is counted at the end.
   if (tx.mayHaveFailed) mayFail.push('ENOMEM');
   if (!peer.isPriv) mayFail.push('ENOSPC');

@@ -93,6 +93,12 @@ export class Transaction implements View {
     return this.#access(name).now;
   }
 
+  /** The same without its becoming part of the read set. */
+  peek(name: string): Node | undefined {
+    const access = this.accessed.get(name);
+    return access === undefined ? this.#live.read(name) : access.now;
+  }
+
   write(
     name: string,
     node: Omit<Node, 'version' | 'writer'> | undefined,
@@ -115,9 +121,10 @@ export class Transaction implements View {
     return [...domids];
   }
 
-  /** The first thing it accessed that has changed since; `undefined`: it may commit. */
-  conflict(): Access | undefined {
+  /** The first thing it accessed that has changed since, but for those; `undefined`: it may commit. */
+  conflict(but?: ReadonlySet<string>): Access | undefined {
     for (const access of this.accessed.values()) {
+      if (but?.has(access.name)) continue;
       if (this.#live.nodes.get(access.name)?.version !== access.before?.version) return access;
     }
     return undefined;

@@ -33,6 +33,8 @@ export interface Peer {
 export interface Caused {
   readonly conn: number;
   readonly text: string;
+  /** It may come or not, by what the store has noticed at that moment. */
+  readonly isDoubtful?: true;
 }
 
 const PRIV_ONLY: ReadonlySet<number> = new Set([
@@ -59,6 +61,8 @@ export class XenstoreModel {
   /** Writes of transactions that came to nothing, to be recognised should they show up: by name. */
   readonly aborted = new Map<string, { value: string; what: string }[]>();
   readonly domains = new KnownDomains();
+  /** Names that were committed for an owner of whom the store may have had no record any more: they may be there or not. */
+  readonly doubtful = new Set<string>();
   #generations = new Map<string, number>();
   #caused: Caused[] = [];
 
@@ -126,7 +130,8 @@ export class XenstoreModel {
       const parent = isAlone ? undefined : this.tree.read(parentOf(name));
       if (!mayRead(old) && !mayRead(node?.perms) && !mayRead(parent?.perms)) continue;
       const text = eventFor(watch, name);
-      if (text !== undefined) this.#caused.push({ conn: watch.conn, text });
+      if (text === undefined) continue;
+      this.#caused.push({ conn: watch.conn, text, ...(this.doubtful.has(name) ? { isDoubtful: true } : {}) });
     }
   }
 
@@ -143,11 +148,30 @@ export class XenstoreModel {
   /** Apply what a transaction wrote, each name with its event right behind it, in order of first access. Source: store.md 5.4. */
   commit(peer: Peer, asked: Asked, tx: Transaction): void {
     const by = this.writer(peer, asked, true);
+    const left: string[] = [];
     for (const { name, before, now, isModified, fires } of tx.accessed.values()) {
       if (!isModified) continue;
-      this.tree.write(name, now && { ...now, perms: asCommitted(now.perms, this.domains) }, by);
+      const owned = now === undefined ? 'yes' : this.#owned(now);
+      if (owned === 'no') left.push(name);
+      else this.tree.write(name, now && { ...now, perms: asCommitted(now.perms, this.domains) }, by);
+      const from = this.#caused.length;
       if (fires !== 'no') this.fire(name, fires, this.tree.read(name), before?.perms);
+      if (owned !== 'unsure') continue;
+      this.doubtful.add(name);
+      // 1. It is made for domain 5. 2. Domain 5 goes. 3. The commit: the node is told of only if the store has not noticed that.
+      this.#caused.push(...this.#caused.splice(from).map((caused) => ({ ...caused, isDoubtful: true as const })));
     }
+    for (const name of left) {
+      if (this.tree.read(name) !== undefined) continue; // as it was before
+      if (this.tree.read(parentOf(name)) !== undefined) unlink(this.tree, name, by);
+      for (const below of tx.accessed.keys()) if (below.startsWith(`${name}/`)) this.tree.write(below, undefined, by);
+    }
+  }
+
+  /** 4.22 leaves nodes out of whose owner it has no record. Source: transaction.c, finalize_transaction. */
+  #owned({ perms }: Node): 'yes' | 'no' | 'unsure' {
+    const owner = perms[0]?.domid ?? 0;
+    return this.compat === '4.17' || this.introduced(owner) !== undefined ? 'yes' : this.domains.hasRecord(owner);
   }
 
   /** Remember what a transaction would have written, so that it is recognised if the store did it all the same. */
@@ -238,6 +262,7 @@ export class XenstoreModel {
   /** A successor took over. Policy `carry`: transactions live on. `daemon`: they are gone. */
   liveUpdate(policy: 'carry' | 'daemon'): void {
     this.#generations = new Map();
+    this.domains.liveUpdate();
     for (const peer of this.peers.values()) {
       if (policy === 'daemon') peer.transactions.clear();
       else for (const tx of peer.transactions.values()) tx.carry();

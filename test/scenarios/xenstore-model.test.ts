@@ -179,6 +179,41 @@ describe('the model of xenstore', () => {
     expect(ask(0, Op.GET_PERMS, '/n\0')).toBe('n0\0w2\0');
   });
 
+  it.each([
+    ['lives', (_: XenstoreModel) => {}, { children: 'a\0', doubtful: [false] }],
+    [
+      'has gone, which the store may not have noticed',
+      (m: XenstoreModel) => m.life(9, 'gone'),
+      { children: 'a\0', doubtful: [true] },
+    ],
+    [
+      'has gone, and the store has noticed',
+      (m: XenstoreModel) => {
+        m.life(9, 'gone');
+        m.purge(9, 0);
+      },
+      { children: '', doubtful: [] },
+    ],
+  ])('commits what was made for a domain without a ring that %s', (_, happens, expected) => {
+    const { model, ask } = world();
+    model.life(9, 'created');
+    ask(0, Op.MKDIR, '/dir\0');
+    ask(0, Op.WATCH, '/dir\0t\0');
+    ask(0, Op.SET_PERMS, '/tool\0n0\0r9\0');
+    ask(0, Op.TRANSACTION_START, '\0');
+    const tx = 1;
+    ask(0, Op.WRITE, '/dir/a\0x', tx);
+    ask(0, Op.SET_PERMS, '/dir/a\0n9\0', tx);
+    happens(model);
+    model.takeEvents();
+    expect(ask(0, Op.TRANSACTION_END, 'T\0', tx)).toBe(OK);
+    const doubtful = model
+      .takeEvents()
+      .filter(({ text }) => text.startsWith('/dir/a'))
+      .map((e) => e.isDoubtful === true);
+    expect({ children: ask(0, Op.DIRECTORY, '/dir\0'), doubtful }).toEqual(expected);
+  });
+
   it('lets an unprivileged domain hear of a node if it may read the node or its parent', () => {
     const { ask, events } = world();
     ask(0, Op.WRITE, '/s/hidden\0');
