@@ -1,4 +1,4 @@
-import { childOf } from './paths.ts';
+import { childOf, parentOf } from './paths.ts';
 import type { Perm } from './permissions.ts';
 import { postOrder, type Transaction, type Writer } from './tree.ts';
 import type { XenstoreModel } from './xenstore-model.ts';
@@ -85,8 +85,11 @@ function without(perms: readonly Perm[], domid: number, compat: '4.22' | '4.17')
 /** 1. A domain without a ring goes. 2. Somebody looks at what it owned, in a transaction. 3. The store notices the end: before or
  *  after the look, no record shows. Whether such a name has changed since, and who tells of it, is not known. */
 export function doubtOwned(model: XenstoreModel, domid: number): void {
-  for (const [name, { perms }] of model.tree.nodes)
-    if (perms[0]!.domid === domid) for (const { name: below } of postOrder(model.tree, name)) model.doubtful.add(below);
+  for (const [name, { perms }] of model.tree.nodes) {
+    if (perms[0]!.domid !== domid) continue;
+    model.doubtful.add(parentOf(name)); // its list of children
+    for (const { name: below } of postOrder(model.tree, name)) model.doubtful.add(below);
+  }
 }
 
 /** The events of purgeDomain() alone: the domain's nodes may be gone already, or not yet. */
