@@ -209,7 +209,8 @@ describe('xenarium matrix', () => {
     expect(formats[0].cells).toContainEqual(
       expect.objectContaining({ row: 'sockets', predicted: 'none', observed: 'none' }),
     );
-    expect(trials[0]).toMatchObject({ format: 'G1', seeds: 3 });
+    expect(trials[0]).toMatchObject({ format: 'G1', observed: expect.arrayContaining(['ring-octets', 'replies']) });
+    expect(trials[0].seeds).toBeGreaterThan(1);
   });
 
   it('ends with 2 for a format that there is not', () => {
