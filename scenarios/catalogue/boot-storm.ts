@@ -1,12 +1,13 @@
 import { type Me, Xenconsoled } from '../../guests/index.ts';
 import { createDomain, initDom0, vbd, vif } from '../../guests/libxl/index.ts';
 import { type Actor, Devpts } from '../../sim/index.ts';
-import { FAULTS_SETTING, FaultPlan } from '../faults/plan.ts';
+import { FAULTS_SETTING } from '../faults/plan.ts';
+import { isWorking } from '../frame.ts';
 import type { RunRequest, RunResult, Scenario } from '../scenario.ts';
 import { Backends } from '../storms/backends.ts';
 import { Dom0Tools, startXenopsd } from '../storms/dom0.ts';
 import { macOf, StormGuest } from '../storms/guest.ts';
-import { isWorking, runStorm, spread, startOperator, stormWorld } from '../storms/run.ts';
+import { openStorm, runStorm, spread, startStormOperator } from '../storms/run.ts';
 import { STORE_SETTING } from '../world.ts';
 
 /** What one domain's boot is worth in requests, to spread the updates over it (guests.md 4.2). */
@@ -34,16 +35,17 @@ function run(request: RunRequest): RunResult {
   const { settings } = request;
   const number = (name: string) => Number(settings[name]);
   const domains = number('domains');
-  const world = stormWorld(request, (image) => faults.passImage(image));
+  const builders: Me[] = [];
+  const isStorming = () => builders.length === 0 || builders.some(isWorking);
+  const host = openStorm(request, isStorming);
+  const { world, faults } = host;
   const { machine, traffic, dom0 } = world;
-  const faults = new FaultPlan(machine, String(settings.faults ?? 'off'));
   const backends = new Backends(world);
   const tools = new Dom0Tools(world);
   new Xenconsoled(dom0.os, world.connect('xenconsoled'), new Devpts()).start();
   if (settings.monitor === 'xenopsd') startXenopsd(world);
 
   const booted: StormGuest[] = [];
-  const builders: Me[] = [];
   let next = 0;
   let isReady = false;
   const running = () => booted.filter((guest) => guest.isRunning);
@@ -79,14 +81,11 @@ function run(request: RunRequest): RunResult {
   }
 
   const at = spread(number('updates'), domains * REQUESTS_A_BOOT, machine.streams.for('scenario'));
-  return runStorm({
+  return runStorm(host, {
     scenario: bootStorm.name,
-    world,
     backends,
-    faults,
-    request,
-    operator: startOperator(world, request, faults.updates(at)),
-    isStorming: () => builders.length === 0 || builders.some(isWorking),
+    operator: startStormOperator(host, at),
+    isStorming,
     created: () => booted.length,
     isBusy: () => {
       if (running().some((guest) => guest.connected < 2)) return true;

@@ -14,18 +14,7 @@ import {
   netLoad,
   XenBus,
 } from '../../guests/devices/index.ts';
-import {
-  type BuiltDomain,
-  LINUX_HABITS,
-  type Me,
-  operator,
-  quiesce,
-  readTree,
-  type SeenNode,
-  Traffic,
-  toolstack,
-  worker,
-} from '../../guests/index.ts';
+import { type BuiltDomain, LINUX_HABITS, type Me, Traffic, toolstack, worker } from '../../guests/index.ts';
 import {
   addDevice,
   DomidHistory,
@@ -39,11 +28,11 @@ import {
 } from '../../guests/libxl/index.ts';
 import type { Actor } from '../../sim/index.ts';
 import { extentOf } from '../../store/format/model/index.ts';
-import { FAULTS_SETTING, FaultPlan } from '../faults/plan.ts';
+import { FAULTS_SETTING, type FaultPlan } from '../faults/plan.ts';
+import { comeToRest, isWorking, openHost, startOperator } from '../frame.ts';
 import { devices } from '../invariants/devices.ts';
-import { checkHistory } from '../invariants/index.ts';
-import type { RunRequest, RunResult, Scenario, UpdateReport } from '../scenario.ts';
-import { type Guest, LIFELIKE, STORE_BINARY, World } from '../world.ts';
+import type { RunRequest, RunResult, Scenario } from '../scenario.ts';
+import type { Guest, World } from '../world.ts';
 
 /** Virtual time after which a run that has not ended is stuck: a removal by force alone takes libxl 10 s. */
 const HORIZON_NS = 15_000_000_000;
@@ -83,30 +72,19 @@ function addressOf(slot: number): string {
 }
 
 function run(request: RunRequest): RunResult {
-  const { settings, seed, format } = request;
+  const { settings, format } = request;
   const number = (name: string) => Number(settings[name]);
-  const world = new World({
-    seed,
-    jitter: LIFELIKE,
-    requestsMax: Number.POSITIVE_INFINITY,
-    policy: settings.policy === 'daemon' ? 'daemon' : 'carry',
-    compat: '4.22',
-    records: request.checks,
-    ...(request.checks ? { checkEverySteps: CHECK_EVERY_STEPS } : {}),
-    limitsWrites: false,
-    lab: request.lab,
-    passImage: (image, n) => faults.passImage(request.passImage?.(image, n) ?? image),
-  });
-  const { machine, traffic, dom0 } = world;
-  if (request.traceLine !== undefined) world.traceTo(request.traceLine);
-
-  const faults = new FaultPlan(machine, String(settings.faults ?? 'off'));
-  if (faults.faults.length > 0) request.planned?.(faults.faults);
-  faults.arm(world, () => io.stopping);
-
   const io = new Traffic(number('block') + number('net'));
   const block = new Traffic(number('block'));
   const net = new Traffic(number('net'));
+  const host = openHost(request, {
+    requestsMax: Number.POSITIVE_INFINITY,
+    policy: settings.policy === 'daemon' ? 'daemon' : 'carry',
+    checkEverySteps: CHECK_EVERY_STEPS,
+    isOver: () => io.stopping,
+  });
+  const { world, faults } = host;
+  const { machine, traffic, dom0 } = world;
   const asked = (kind: Traffic) => () => {
     kind.sent();
     io.sent();
@@ -187,62 +165,30 @@ function run(request: RunRequest): RunResult {
   }
 
   const plan = machine.streams.for('scenario');
-  const answers: string[] = [];
-  writers.push(
-    dom0.os.start('operator', (me) =>
-      operator(me, dom0.client, io, {
-        atRequests: faults.updates(moments(number('updates'), io.requestsMax, plan)),
-        file: STORE_BINARY,
-        version: format === 'v1' ? 1 : 2,
-        force: false,
-        timeoutSeconds: 0,
-        answered: (n, answer) => {
-          answers[n - 1] = answer;
-        },
-      }),
-    ),
-  );
+  const { me: lu, answers } = startOperator(host, {
+    atRequests: spread(number('updates'), io.requestsMax, plan),
+    link: () => dom0.client,
+    traffic: io,
+  });
+  writers.push(lu);
 
-  const nodes: SeenNode[] = [];
-  let finished = false;
-  dom0.os.start('verifier', (me) =>
-    quiesce(
-      me,
-      () => !io.stopping || writers.some(isWorking) || guests.some(isUsing) || world.inFlight > 0,
-      function* (own): Actor {
-        yield* readTree(own, dom0.client, nodes);
-        finished = true;
-      },
-    ),
-  );
-
-  let horizon = SLICE_NS;
-  while (!finished && horizon <= HORIZON_NS && machine.scheduler.run(horizon)) horizon += SLICE_NS;
-  if (finished) {
-    world.recorder?.snapshot(nodes);
-    for (const [, disk] of disks.all) observer?.note(disk.openedBy, { what: 'disk', sums: disk.sums() });
-  }
-  world.watch?.check();
-
-  const history = world.recorder?.history();
-  const verdicts = history === undefined ? [] : [...checkHistory(history), devices(history)];
-  const updates = world.store.updates.map((u, i): UpdateReport => ({ ...u, answer: answers[i] ?? '' }));
-  return world.result({
-    request,
+  return comeToRest(host, {
     scenario: deviceIo.name,
-    outcome: verdicts.some((v) => v.violations.length > 0) ? 'violation' : finished ? 'pass' : 'unknown',
-    reason: finished
-      ? ''
-      : `the run did not come to rest: ${block.requests} block requests, ${net.requests} packets, ${world.inFlight} requests to the store unanswered at ${machine.nowNs} ns`,
-    created,
-    ...(faults.faults.length === 0 ? {} : { faults: faults.faults }),
-    devices: [
+    isBusy: () => !io.stopping || writers.some(isWorking) || guests.some(isUsing) || world.inFlight > 0,
+    horizonNs: HORIZON_NS,
+    sliceNs: SLICE_NS,
+    finish: () => {
+      for (const [, disk] of disks.all) observer?.note(disk.openedBy, { what: 'disk', sums: disk.sums() });
+    },
+    created: () => created,
+    answers,
+    verdicts: (history) => [devices(history)],
+    devices: () => [
       ['block requests', block.requests],
-      ['packets', net.requests],
+      ['data packets', net.requests],
     ],
-    updates,
-    verdicts,
-    history,
+    missing: () =>
+      `${block.requests} block requests, ${net.requests} packets, ${world.inFlight} requests to the store unanswered`,
   });
 }
 
@@ -392,17 +338,13 @@ function* grow(me: Me, disks: BlockDevices, isOpen: () => boolean, isOver: () =>
   }
 }
 
-function isWorking({ task }: Me): boolean {
-  return task !== undefined && task.state !== 'done' && task.domain?.dying === 'alive' && !task.domain.shutdown;
-}
-
 function isUsing({ os, sending, disks, nics }: DeviceGuest): boolean {
   if (os.domain.dying !== 'alive' || os.domain.shutdown) return false;
   return sending > 0 || [...disks, ...nics].some(({ inFlight, isClosing }) => inFlight > 0 && !isClosing);
 }
 
 /** Moments of updates, in requests of the devices, drawn within each share of them. */
-function moments(updates: number, requests: number, plan: { between(min: number, max: number): number }): number[] {
+function spread(updates: number, requests: number, plan: { between(min: number, max: number): number }): number[] {
   const share = Math.floor(requests / Math.max(1, updates + 1));
   return Array.from({ length: updates }, (_, i) => i * share + plan.between(Math.floor(share / 4), share));
 }

@@ -4,10 +4,6 @@ import {
   GuestOs,
   LINUX_HABITS,
   type Me,
-  operator,
-  quiesce,
-  readTree,
-  type SeenNode,
   strings,
   text,
   toolstack,
@@ -17,12 +13,12 @@ import {
 } from '../../guests/index.ts';
 import { type Actor, DOMID_ANY } from '../../sim/index.ts';
 import { extentOf } from '../../store/format/model/index.ts';
-import { FAULTS_SETTING, FaultPlan } from '../faults/plan.ts';
+import { FAULTS_SETTING } from '../faults/plan.ts';
+import { comeToRest, isWorking, moments, openHost, startOperator } from '../frame.ts';
 import type { Verdict, Violation } from '../history.ts';
 import { fairService } from '../invariants/fair-service.ts';
-import { checkHistory } from '../invariants/index.ts';
-import type { RunRequest, RunResult, Scenario, UpdateReport } from '../scenario.ts';
-import { LIFELIKE, STORE_BINARY, STORE_SETTING, World } from '../world.ts';
+import type { RunRequest, RunResult, Scenario } from '../scenario.ts';
+import { LIFELIKE, STORE_SETTING, type World } from '../world.ts';
 
 const HORIZON_NS = 300_000_000_000;
 const SLICE_NS = 1_000_000;
@@ -70,29 +66,18 @@ interface Bad {
 }
 
 function run(request: RunRequest): RunResult {
-  const { settings, seed, format } = request;
+  const { settings, format } = request;
   const number = (name: string) => Number(settings[name]);
   const requestsMax = number('requests');
-  const world = new World({
-    seed,
-    jitter: LIFELIKE,
+  const host = openHost(request, {
     requestsMax,
-    policy: 'carry',
-    compat: '4.22',
-    storeIn: String(settings.store ?? 'dom0'),
-    records: request.checks,
-    ...(request.checks ? { checkEverySteps: CHECK_EVERY_STEPS } : {}),
+    checkEverySteps: CHECK_EVERY_STEPS,
     limitsWrites: number('limit') === 1,
-    lab: request.lab,
-    passImage: (image, n) => faults.passImage(request.passImage?.(image, n) ?? image),
-    execFails: (n) => request.execFails?.(n) === true || faults.execFails('carry'),
+    isOver: ({ traffic }) => traffic.stopping,
   });
+  const { world, faults } = host;
   const { machine, traffic, dom0 } = world;
-  if (request.traceLine !== undefined) world.traceTo(request.traceLine);
-  const faults = new FaultPlan(machine, String(settings.faults ?? 'off'));
   const hasFaults = faults.faults.length > 0;
-  if (hasFaults) request.planned?.(faults.faults);
-  faults.arm(world, () => traffic.stopping);
   const plan = machine.streams.for('scenario');
   const kinds = Array.from({ length: number('hostile') }, () =>
     settings.kind === 'any'
@@ -100,10 +85,7 @@ function run(request: RunRequest): RunResult {
       : (HOSTILE_KINDS.find((k) => k.name === settings.kind) as HostileKind),
   );
   const share = Math.floor((requestsMax * 8) / 10 / Math.max(1, number('updates')));
-  const atRequests = Array.from(
-    { length: number('updates') },
-    (_, i) => Math.floor(requestsMax / 10) + i * share + plan.below(Math.max(1, share)),
-  );
+  const atRequests = moments(number('updates'), Math.floor(requestsMax / 10), share, plan);
 
   const writers: Me[] = [];
   let booted = 0;
@@ -151,70 +133,30 @@ function run(request: RunRequest): RunResult {
     for (const [i, kind] of kinds.entries()) bad.push(yield* raise(world, xs, kind, `bad${i}-${kind.name}`, hasFaults));
   });
   writers.push(builder);
-  const answers: string[] = [];
-  writers.push(
-    dom0.os.start('operator', (me) =>
-      operator(me, dom0.client, traffic, {
-        atRequests: faults.updates(atRequests),
-        file: STORE_BINARY,
-        version: format === 'v1' ? 1 : 2,
-        force: false,
-        timeoutSeconds: 0,
-        answered: (n, answer) => {
-          answers[n - 1] = answer;
-        },
-      }),
-    ),
-  );
+  const { me: lu, answers } = startOperator(host, { atRequests, link: () => dom0.client });
+  writers.push(lu);
 
-  const nodes: SeenNode[] = [];
   const accounts = new Map<number, string>();
-  let finished = false;
-  const isWorking = ({ task }: Me) =>
-    task !== undefined && task.state !== 'done' && task.domain?.dying === 'alive' && !task.domain.shutdown;
-  dom0.os.start('verifier', (me) =>
-    quiesce(
-      me,
-      () => writers.some(isWorking) || bad.some((b) => b.me !== undefined && isWorking(b.me)) || world.inFlight > 0,
-      function* (own): Actor {
-        const xs = new Xs(dom0.client, own);
-        for (const b of bad) {
-          if (b.introduced !== 'OK') continue;
-          accounts.set(b.domid, text((yield* xs.call(XS.CONTROL, strings('quota', String(b.domid)))).payload));
-        }
-        yield* readTree(own, dom0.client, nodes);
-        finished = true;
-      },
-    ),
-  );
-
-  let horizon = SLICE_NS;
-  while (!finished && horizon <= HORIZON_NS && machine.scheduler.run(horizon)) horizon += SLICE_NS;
-  if (finished) world.recorder?.snapshot(nodes);
-  const history = world.recorder?.history();
-  const verdicts =
-    history === undefined
-      ? []
-      : [
-          ...checkHistory(history),
-          // A paused or slow guest keeps itself and others waiting: with faults there is no bound to wait for.
-          ...(hasFaults ? [] : [fairService(history, { ...SERVICE, creditNs: number('limit') * CREDIT_NS })]),
-          containment(hasFaults ? bad.filter((b) => b.me !== undefined) : bad, accounts, machine.nowNs),
-        ];
-  const updates = world.store.updates.map((u, i): UpdateReport => ({ ...u, answer: answers[i] ?? '' }));
-  const violated = verdicts.some((v) => v.violations.length > 0);
-  return world.result({
-    request,
+  return comeToRest(host, {
     scenario: hostileGuests.name,
-    outcome: violated ? 'violation' : finished ? 'pass' : 'unknown',
-    reason: finished
-      ? ''
-      : `the run did not come to rest: ${world.inFlight} requests unanswered at ${machine.nowNs} ns`,
-    created: booted + bad.length,
-    updates,
-    ...(hasFaults ? { faults: faults.faults } : {}),
-    verdicts,
-    history,
+    isBusy: () =>
+      writers.some(isWorking) || bad.some((b) => b.me !== undefined && isWorking(b.me)) || world.inFlight > 0,
+    horizonNs: HORIZON_NS,
+    sliceNs: SLICE_NS,
+    *before(own) {
+      const xs = new Xs(dom0.client, own);
+      for (const b of bad) {
+        if (b.introduced !== 'OK') continue;
+        accounts.set(b.domid, text((yield* xs.call(XS.CONTROL, strings('quota', String(b.domid)))).payload));
+      }
+    },
+    created: () => booted + bad.length,
+    answers,
+    verdicts: (history) => [
+      // A paused or slow guest keeps itself and others waiting: with faults there is no bound to wait for.
+      ...(hasFaults ? [] : [fairService(history, { ...SERVICE, creditNs: number('limit') * CREDIT_NS })]),
+      containment(hasFaults ? bad.filter((b) => b.me !== undefined) : bad, accounts, machine.nowNs),
+    ],
   });
 }
 

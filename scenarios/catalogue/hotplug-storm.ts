@@ -14,12 +14,13 @@ import {
   vif,
 } from '../../guests/libxl/index.ts';
 import { type Actor, Devpts, type Stream } from '../../sim/index.ts';
-import { FAULTS_SETTING, FaultPlan } from '../faults/plan.ts';
+import { FAULTS_SETTING } from '../faults/plan.ts';
+import { isWorking } from '../frame.ts';
 import type { RunRequest, RunResult, Scenario } from '../scenario.ts';
 import { Backends } from '../storms/backends.ts';
 import { Dom0Tools, startXenopsd } from '../storms/dom0.ts';
 import { macOf, StormGuest } from '../storms/guest.ts';
-import { isWorking, runStorm, spread, startOperator, stormWorld } from '../storms/run.ts';
+import { openStorm, runStorm, spread, startStormOperator } from '../storms/run.ts';
 import { STORE_SETTING } from '../world.ts';
 
 /** What a device that comes and goes is worth in requests, and what a domain is (guests.md 4.2, 4.4). */
@@ -79,9 +80,11 @@ interface Host {
 function run(request: RunRequest): RunResult {
   const { settings } = request;
   const number = (name: string) => Number(settings[name]);
-  const world = stormWorld(request, (image) => faults.passImage(image));
+  const workers: Me[] = [];
+  const isStorming = () => workers.length === 0 || workers.some(isWorking);
+  const host = openStorm(request, isStorming);
+  const { world, faults } = host;
   const { machine, traffic, dom0 } = world;
-  const faults = new FaultPlan(machine, String(settings.faults ?? 'off'));
   const backends = new Backends(world);
   const scripts = machine.streams.for('scenario/scripts');
   const tools = new Dom0Tools(
@@ -92,7 +95,6 @@ function run(request: RunRequest): RunResult {
   if (settings.monitor === 'xenopsd') startXenopsd(world);
 
   const hosts: Host[] = [];
-  const workers: Me[] = [];
   let created = 0;
   let attached = 0;
   let interfaces = 0;
@@ -227,14 +229,11 @@ function run(request: RunRequest): RunResult {
 
   const total = number('devices') * REQUESTS_A_DEVICE + (number('domains') + number('restarts')) * REQUESTS_A_BOOT;
   const at = spread(number('updates'), total, machine.streams.for('scenario'));
-  return runStorm({
+  return runStorm(host, {
     scenario: hotplugStorm.name,
-    world,
     backends,
-    faults,
-    request,
-    operator: startOperator(world, request, faults.updates(at)),
-    isStorming: () => workers.length === 0 || workers.some(isWorking),
+    operator: startStormOperator(host, at),
+    isStorming,
     created: () => created,
     isBusy: () =>
       running().some(({ guest, devices }) => guest?.isUsing === true || (guest?.connected ?? 0) < devices.length),

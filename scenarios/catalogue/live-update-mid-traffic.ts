@@ -1,22 +1,10 @@
-import {
-  type ClientHabits,
-  hotplug,
-  LINUX_HABITS,
-  type Me,
-  monitor,
-  operator,
-  quiesce,
-  readTree,
-  type SeenNode,
-  toolstack,
-  worker,
-} from '../../guests/index.ts';
+import { type ClientHabits, hotplug, LINUX_HABITS, type Me, monitor, toolstack, worker } from '../../guests/index.ts';
 import type { Actor } from '../../sim/index.ts';
 import { extentOf } from '../../store/format/model/index.ts';
-import { FAULTS_SETTING, FaultPlan } from '../faults/plan.ts';
-import { checkHistory } from '../invariants/index.ts';
-import type { RunRequest, RunResult, Scenario, UpdateReport } from '../scenario.ts';
-import { LIFELIKE, STORE_BINARY, STORE_SETTING, World } from '../world.ts';
+import { FAULTS_SETTING } from '../faults/plan.ts';
+import { comeToRest, isWorking, moments, openHost, startOperator } from '../frame.ts';
+import type { RunRequest, RunResult, Scenario } from '../scenario.ts';
+import { STORE_SETTING } from '../world.ts';
 
 /** Virtual time after which a run that has not ended is stuck. */
 const HORIZON_NS = 120_000_000_000;
@@ -48,37 +36,26 @@ export const liveUpdateMidTraffic: Scenario = {
 };
 
 function run(request: RunRequest): RunResult {
-  const { settings, seed, format } = request;
+  const { settings, format } = request;
   const number = (name: string) => Number(settings[name]);
   const policy = settings.policy === 'daemon' ? 'daemon' : 'carry';
   const requestsMax = number('requests');
-  const world = new World({
-    seed,
-    jitter: LIFELIKE,
+  const host = openHost(request, {
     requestsMax,
     policy,
-    compat: '4.22',
-    storeIn: String(settings.store ?? 'dom0'),
-    records: request.checks,
-    ...(request.checks ? { checkEverySteps: CHECK_EVERY_STEPS } : {}),
+    checkEverySteps: CHECK_EVERY_STEPS,
     limitsWrites: number('limit') === 1,
-    lab: request.lab,
-    passImage: (image, n) => faults.passImage(request.passImage?.(image, n) ?? image),
-    execFails: (n) => request.execFails?.(n) === true || faults.execFails(policy),
+    isOver: ({ traffic }) => traffic.stopping,
   });
+  const { world, faults } = host;
   const { machine, traffic, dom0 } = world;
-  if (request.traceLine !== undefined) world.traceTo(request.traceLine);
-
-  const faults = new FaultPlan(machine, String(settings.faults ?? 'off'));
-  if (faults.faults.length > 0) request.planned?.(faults.faults);
-  faults.arm(world, () => traffic.stopping);
-  world.store.movesInSteps = faults.storeMovesInSteps();
 
   const plan = machine.streams.for('scenario');
   const domains = number('domains');
   const slow = new Set<number>();
   for (let i = 0; i < domains; i++) if (plan.oneIn(3)) slow.add(i);
-  const atRequests = faults.updates(updateMoments(number('updates'), requestsMax, plan));
+  const share = Math.floor((requestsMax * 8) / 10 / Math.max(1, number('updates')));
+  const atRequests = moments(number('updates'), Math.floor(requestsMax / 10), share, plan);
 
   // Where the image does not carry the depth of a watch, as in version 1, nobody asks for one.
   const hasDepth =
@@ -160,21 +137,12 @@ function run(request: RunRequest): RunResult {
         }),
       ),
     );
-  const answers: string[] = [];
   writers.push(xl);
-  const lu = dom0.os.start('operator', (me) =>
-    operator(me, world.connect('operator'), traffic, {
-      atRequests,
-      file: STORE_BINARY,
-      version: format === 'v1' ? 1 : 2,
-      force: number('force') === 1,
-      timeoutSeconds: 0,
-      answered: (n, answer) => {
-        answers[n - 1] = answer;
-      },
-    }),
-  );
-
+  const { me: lu, answers } = startOperator(host, {
+    atRequests,
+    link: () => world.connect('operator'),
+    force: number('force') === 1,
+  });
   writers.push(lu);
   writers.push(
     dom0.os.start('hotplug', (me) =>
@@ -182,61 +150,17 @@ function run(request: RunRequest): RunResult {
     ),
   );
 
-  const nodes: SeenNode[] = [];
-  let finished = false;
-  dom0.os.start('verifier', (me) =>
-    quiesce(
-      me,
-      () => writers.some(isWorking) || world.inFlight > 0,
-      function* (own) {
-        yield* readTree(own, dom0.client, nodes);
-        finished = true;
-      },
-    ),
-  );
-
-  let horizon = SLICE_NS;
-  while (!finished && horizon <= (request.horizonNs ?? HORIZON_NS) && machine.scheduler.run(horizon))
-    horizon += SLICE_NS;
-  if (finished) world.recorder?.snapshot(nodes);
-  world.watch?.check();
-
-  const history = world.recorder?.history();
-  const verdicts = history === undefined ? [] : checkHistory(history);
-  const violated = verdicts.some((v) => v.violations.length > 0);
-  const updates = world.store.updates.map((u, i): UpdateReport => ({ ...u, answer: answers[i] ?? '' }));
-  const reason = finished
-    ? ''
-    : `the run did not come to rest: ${world.inFlight} requests unanswered at ${machine.nowNs} ns`;
-  return world.result({
-    request,
+  return comeToRest(host, {
     scenario: liveUpdateMidTraffic.name,
-    outcome: violated ? 'violation' : finished ? 'pass' : 'unknown',
-    reason,
-    created,
-    ...(faults.faults.length === 0 ? {} : { faults: faults.faults }),
-    updates,
-    verdicts,
-    history,
+    isBusy: () => writers.some(isWorking) || world.inFlight > 0,
+    horizonNs: request.horizonNs ?? HORIZON_NS,
+    sliceNs: SLICE_NS,
+    created: () => created,
+    answers,
   });
-}
-
-function isWorking({ task }: Me): boolean {
-  return task !== undefined && task.state !== 'done' && task.domain?.dying === 'alive' && !task.domain.shutdown;
 }
 
 /** Domids of neighbours that may or may not exist. */
 function peersOf(domid: number): number[] {
   return [domid - 1, domid + 1, domid + 2].map((d) => Math.max(0, d));
-}
-
-/** Moments in requests, spread over the traffic and drawn within each share of it. */
-function updateMoments(
-  updates: number,
-  requests: number,
-  plan: { between(min: number, max: number): number },
-): number[] {
-  const share = Math.floor((requests * 8) / 10 / Math.max(1, updates));
-  const first = Math.floor(requests / 10);
-  return Array.from({ length: updates }, (_, i) => first + i * share + plan.between(0, Math.max(0, share - 1)));
 }

@@ -5,9 +5,6 @@ import {
   LINUX_HABITS,
   type Me,
   operator,
-  quiesce,
-  readTree,
-  type SeenNode,
   toolstack,
   Xenconsoled,
   Xs,
@@ -26,11 +23,12 @@ import {
 } from '../../guests/monitors/index.ts';
 import { type Actor, Devpts, type Domid, type Pty } from '../../sim/index.ts';
 import { ConsoleRecorder } from '../console-recorder.ts';
+import { FAULTS_SETTING } from '../faults/plan.ts';
+import { comeToRest, isWorking, openHost } from '../frame.ts';
 import { consoleIntegrity } from '../invariants/console.ts';
 import { type ControlRecord, controlOnce } from '../invariants/control.ts';
-import { checkHistory } from '../invariants/index.ts';
-import type { RunRequest, RunResult, Scenario, UpdateReport } from '../scenario.ts';
-import { LIFELIKE, STORE_BINARY, World } from '../world.ts';
+import type { RunRequest, RunResult, Scenario } from '../scenario.ts';
+import { STORE_BINARY, STORE_SETTING } from '../world.ts';
 
 const HORIZON_NS = 120_000_000_000;
 const SLICE_NS = 1_000_000;
@@ -48,6 +46,8 @@ export const steadyStateScenario: Scenario = {
     speedup: { default: 80, meaning: 'seconds of the host in one virtual second' },
     aligned: { default: 50, meaning: '0 to 100: how far agents of one period beat together, in percent' },
     updates: { default: 4, meaning: 'live updates, spread over the time' },
+    faults: FAULTS_SETTING,
+    store: STORE_SETTING,
     overflow: { default: 'discard', meaning: 'console output beyond the limit', words: ['discard', 'keep'] },
   },
   run,
@@ -65,30 +65,25 @@ interface Boarder {
 }
 
 function run(request: RunRequest): RunResult {
-  const { settings, seed, format } = request;
+  const { settings, format } = request;
   const number = (name: string) => Number(settings[name]);
   const overflow = settings.overflow === 'keep' ? 'keep' : 'discard';
   const pace: Pace = { speedup: Math.max(1, number('speedup')), alignedPercent: Math.min(100, number('aligned')) };
-  const world = new World({
-    seed,
-    jitter: LIFELIKE,
+  const host = openHost(request, {
     requestsMax: Number.MAX_SAFE_INTEGER,
-    policy: 'carry',
-    compat: '4.22',
-    records: request.checks,
-    ...(request.checks ? { checkEverySteps: CHECK_EVERY_STEPS } : {}),
-    lab: request.lab,
-    passImage: request.passImage,
+    checkEverySteps: CHECK_EVERY_STEPS,
+    limitsWrites: true,
+    isOver: ({ traffic }) => traffic.stopping,
   });
+  const { world, faults } = host;
   const { machine, traffic, dom0 } = world;
-  if (request.traceLine !== undefined) world.traceTo(request.traceLine);
   const endNs = paced(pace, 60 * number('minutes'));
   machine.scheduler.at(endNs, () => {
     traffic.stopping = true;
   });
 
   let connections = 0;
-  const host: MonitorHost = {
+  const monitors: MonitorHost = {
     os: dom0.os,
     traffic,
     pace,
@@ -121,12 +116,14 @@ function run(request: RunRequest): RunResult {
   const writers: Me[] = [];
   const lifeNs = Math.min(2_000_000_000, Math.floor(endNs / 3));
   writers.push(
-    dom0.os.start('xl', (me) =>
-      toolstack(me, dom0.os, world.connect('xl'), traffic, {
+    dom0.os.start('xl', function* (me): Actor {
+      yield* world.initStore(me);
+      yield* toolstack(me, dom0.os, world.connect('xl'), traffic, {
         domains: number('domains'),
         lifeNsMin: lifeNs,
         lifeNsMax: 2 * lifeNs,
         livesForEver: (slot) => !isMortal(slot),
+        mishaps: faults,
         domain: (slot) => ({
           disks: [vbd()],
           nics: [vif()],
@@ -136,7 +133,10 @@ function run(request: RunRequest): RunResult {
         }),
         boot: (built, slot) => {
           const { domid, name } = built.domain;
-          const { os, client } = world.boot(built, { ...LINUX_HABITS, notify: slot % 3 === 2 ? 'always' : 'edge' });
+          const { os, client } = world.boot(
+            built,
+            faults.habits({ ...LINUX_HABITS, notify: slot % 3 === 2 ? 'always' : 'edge' }),
+          );
           const page = built.console;
           if (page === undefined) throw new Error('assertion: a domain without a console');
           const console = new GuestConsole(os, page, {
@@ -162,20 +162,20 @@ function run(request: RunRequest): RunResult {
               writers.push(...steadyState({ os, link: client, traffic, pace }, mix));
             }),
           );
-          writers.push(dom0.os.start(`${name}/nodes`, (me) => otherFlavours(me, host, domid)));
+          writers.push(dom0.os.start(`${name}/nodes`, (me) => otherFlavours(me, monitors, domid)));
           dom0.os.start(`${name}/xl-console`, (me) =>
-            consoleClient(me, host, devpts, domid, (tty) => {
+            consoleClient(me, monitors, devpts, domid, (tty) => {
               boarder.tty = tty;
             }),
           );
-          dom0.os.start(`${name}/typist`, (me) => typist(me, host, () => boarder.tty, 40));
+          dom0.os.start(`${name}/typist`, (me) => typist(me, monitors, () => boarder.tty, 40));
         },
-      }),
-    ),
+      });
+    }),
   );
-  writers.push(...steadyState(host, HOST_MIX));
+  writers.push(...steadyState(monitors, HOST_MIX));
   writers.push(
-    dom0.os.start('admin', (me) => admin(me, host, boarders, (who, command) => note(who, 'asked', command))),
+    dom0.os.start('admin', (me) => admin(me, monitors, boarders, (who, command) => note(who, 'asked', command))),
   );
 
   const answers: string[] = [];
@@ -204,51 +204,28 @@ function run(request: RunRequest): RunResult {
     }),
   );
 
-  const nodes: SeenNode[] = [];
-  let finished = false;
-  dom0.os.start('verifier', (me) =>
-    quiesce(
-      me,
-      () =>
-        writers.some(isWorking) ||
-        world.inFlight > 0 ||
-        !daemon.isIdle ||
-        boarders.some((b) => b.isAlive() && !b.console.isIdle),
-      function* (own) {
-        yield paced({ ...pace, speedup: 1 }, 0.3); // a period of every console goes by: none is silenced
-        yield* readTree(own, dom0.client, nodes);
-        finished = true;
-      },
-    ),
-  );
-
-  let horizon = SLICE_NS;
-  while (!finished && horizon <= HORIZON_NS && machine.scheduler.run(horizon)) horizon += SLICE_NS;
-  if (finished) world.recorder?.snapshot(nodes);
-  world.watch?.check();
-
-  const history = world.recorder?.history();
-  const known = new Set(['poweroff', 'reboot']);
-  const listening = new Set(boarders.filter((b) => b.isAlive()).map((b) => b.domid));
-  const verdicts =
-    history === undefined
-      ? []
-      : [
-          ...checkHistory(history),
-          consoleIntegrity(consoles.history(), finished),
-          controlOnce({ records: controls, known, listening }),
-        ];
-  return world.result({
-    request,
+  return comeToRest(host, {
     scenario: steadyStateScenario.name,
-    outcome: verdicts.some((v) => v.violations.length > 0) ? 'violation' : finished ? 'pass' : 'unknown',
-    reason: finished
-      ? ''
-      : `the run did not come to rest: ${world.inFlight} requests unanswered at ${machine.nowNs} ns`,
-    created: boarders.length,
-    updates: world.store.updates.map((u, i): UpdateReport => ({ ...u, answer: answers[i] ?? '' })),
-    verdicts,
-    history,
+    isBusy: () =>
+      writers.some(isWorking) ||
+      world.inFlight > 0 ||
+      !daemon.isIdle ||
+      boarders.some((b) => b.isAlive() && !b.console.isIdle),
+    horizonNs: HORIZON_NS,
+    sliceNs: SLICE_NS,
+    *before() {
+      yield paced({ ...pace, speedup: 1 }, 0.3); // a period of every console goes by: none is silenced
+    },
+    created: () => boarders.length,
+    answers,
+    verdicts: (_, isFinished) => [
+      consoleIntegrity(consoles.history(), isFinished),
+      controlOnce({
+        records: controls,
+        known: new Set(['poweroff', 'reboot']),
+        listening: new Set(boarders.filter((b) => b.isAlive()).map((b) => b.domid)),
+      }),
+    ],
   });
 }
 
@@ -312,8 +289,4 @@ function* admin(
       yield* new Xs(link, me).write(`/local/domain/${who.domid}/control/shutdown`, 's5');
     }
   }
-}
-
-function isWorking({ task }: Me): boolean {
-  return task !== undefined && task.state !== 'done' && task.domain?.dying === 'alive' && !task.domain.shutdown;
 }

@@ -9,13 +9,9 @@ import {
   type Me,
   MINIOS_HABITS,
   monitor,
-  operator,
-  quiesce,
-  readTree,
   removeDomain,
   restoreGuest,
   resumeGuest,
-  type SeenNode,
   strings,
   suspender,
   suspendGuest,
@@ -27,12 +23,12 @@ import {
 import { DomidHistory, initDom0, Libxl, LibxlHost, writeDomain } from '../../guests/libxl/index.ts';
 import { type Actor, DOMID_ANY, type Domain } from '../../sim/index.ts';
 import { extentOf } from '../../store/format/model/index.ts';
-import { FAULTS_SETTING, FaultPlan } from '../faults/plan.ts';
+import { FAULTS_SETTING, type FaultPlan } from '../faults/plan.ts';
+import { comeToRest, isWorking, moments, openHost, startOperator } from '../frame.ts';
 import type { Verdict, Violation } from '../history.ts';
-import { checkHistory } from '../invariants/index.ts';
 import { livesGoOn } from '../invariants/lives.ts';
-import type { RunRequest, RunResult, Scenario, UpdateReport } from '../scenario.ts';
-import { type Guest, LIFELIKE, STORE_BINARY, STORE_SETTING, World } from '../world.ts';
+import type { RunRequest, RunResult, Scenario } from '../scenario.ts';
+import { type Guest, STORE_SETTING, type World } from '../world.ts';
 
 const HORIZON_NS = 300_000_000_000;
 const SLICE_NS = 1_000_000;
@@ -87,34 +83,20 @@ interface Tally {
 }
 
 function run(request: RunRequest): RunResult {
-  const { settings, seed, format } = request;
+  const { settings, format } = request;
   const number = (name: string) => Number(settings[name]);
   const requestsMax = number('requests');
-  const world = new World({
-    seed,
-    jitter: LIFELIKE,
+  const host = openHost(request, {
     requestsMax,
-    policy: 'carry',
-    compat: '4.22',
-    storeIn: String(settings.store ?? 'dom0'),
-    records: request.checks,
-    ...(request.checks ? { checkEverySteps: CHECK_EVERY_STEPS } : {}),
-    limitsWrites: false,
-    lab: request.lab,
-    passImage: (image, n) => faults.passImage(request.passImage?.(image, n) ?? image),
+    checkEverySteps: CHECK_EVERY_STEPS,
+    isOver: ({ traffic }) => traffic.stopping,
   });
+  const { world, faults } = host;
   const { machine, traffic, dom0 } = world;
-  if (request.traceLine !== undefined) world.traceTo(request.traceLine);
-  const faults = new FaultPlan(machine, String(settings.faults ?? 'off'));
   const hasFaults = faults.faults.length > 0;
-  if (hasFaults) request.planned?.(faults.faults);
-  faults.arm(world, () => traffic.stopping);
   const plan = machine.streams.for('scenario');
   const share = Math.floor((requestsMax * 8) / 10 / Math.max(1, number('updates')));
-  const atRequests = Array.from(
-    { length: number('updates') },
-    (_, i) => Math.floor(requestsMax / 10) + i * share + plan.below(Math.max(1, share)),
-  );
+  const atRequests = moments(number('updates'), Math.floor(requestsMax / 10), share, plan);
   const hasDepth =
     request.lab === undefined ? format !== 'v1' : extentOf(request.lab.carriage, 'watchDepth') !== 'none';
   const tally: Tally = {
@@ -151,55 +133,17 @@ function run(request: RunRequest): RunResult {
       perEventNsMax: 5_000,
     }),
   );
-  const answers: string[] = [];
-  writers.push(
-    dom0.os.start('operator', (me) =>
-      operator(me, dom0.client, traffic, {
-        atRequests: faults.updates(atRequests),
-        file: STORE_BINARY,
-        version: format === 'v1' ? 1 : 2,
-        force: false,
-        timeoutSeconds: 0,
-        answered: (n, answer) => {
-          answers[n - 1] = answer;
-        },
-      }),
-    ),
-  );
+  const { me: lu, answers } = startOperator(host, { atRequests, link: () => dom0.client });
+  writers.push(lu);
 
-  const nodes: SeenNode[] = [];
-  let finished = false;
-  dom0.os.start('verifier', (me) =>
-    quiesce(
-      me,
-      () => writers.some(isWorking) || world.inFlight > 0,
-      function* (own) {
-        yield* readTree(own, dom0.client, nodes);
-        finished = true;
-      },
-    ),
-  );
-  let horizon = SLICE_NS;
-  while (!finished && horizon <= HORIZON_NS && machine.scheduler.run(horizon)) horizon += SLICE_NS;
-  if (finished) world.recorder?.snapshot(nodes);
-  world.watch?.check();
-
-  const history = world.recorder?.history();
-  const verdicts =
-    history === undefined ? [] : [...checkHistory(history), livesGoOn(history), suspensions(tally, hasFaults)];
-  const violated = verdicts.some((v) => v.violations.length > 0);
-  return world.result({
-    request,
+  return comeToRest(host, {
     scenario: suspendResume.name,
-    outcome: violated ? 'violation' : finished ? 'pass' : 'unknown',
-    reason: finished
-      ? ''
-      : `the run did not come to rest: ${world.inFlight} requests unanswered at ${machine.nowNs} ns`,
-    created: tally.created,
-    ...(hasFaults ? { faults: faults.faults } : {}),
-    updates: world.store.updates.map((u, i): UpdateReport => ({ ...u, answer: answers[i] ?? '' })),
-    verdicts,
-    history,
+    isBusy: () => writers.some(isWorking) || world.inFlight > 0,
+    horizonNs: HORIZON_NS,
+    sliceNs: SLICE_NS,
+    created: () => tally.created,
+    answers,
+    verdicts: (history) => [livesGoOn(history), suspensions(tally, hasFaults)],
   });
 }
 
@@ -361,11 +305,6 @@ function* tree(
   world.traffic.commits += written.commits;
   world.traffic.conflicts += written.conflicts;
   return written.rc === 0;
-}
-
-function isWorking({ task }: Me): boolean {
-  const domain: Domain | undefined = task?.domain;
-  return task !== undefined && task.state !== 'done' && domain?.dying === 'alive' && !domain.shutdown;
 }
 
 /** With faults guests die and are held up at any moment, and restores are refused: then it is only counted. */

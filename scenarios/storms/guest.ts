@@ -3,9 +3,9 @@ import { GuestConsole, GuestControl, LINUX_HABITS, type Me, octets, suspendSelf 
 import type { BuiltDomain } from '../../guests/libxl/index.ts';
 import type { Actor } from '../../sim/index.ts';
 import type { FaultPlan } from '../faults/plan.ts';
+import { isWorking } from '../frame.ts';
 import type { Guest, World } from '../world.ts';
 import type { Backends } from './backends.ts';
-import { isWorking } from './run.ts';
 
 /** How often a program looks whether it is its time, ns. */
 const POLL_NS = 20_000_000;
