@@ -185,7 +185,7 @@ function run(request: RunRequest): RunResult {
     verdicts: (history) => [devices(history)],
     devices: () => [
       ['block requests', block.requests],
-      ['data packets', net.requests],
+      ['packets', net.requests],
     ],
     missing: () =>
       `${block.requests} block requests, ${net.requests} packets, ${world.inFlight} requests to the store unanswered`,
