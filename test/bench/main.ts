@@ -56,6 +56,7 @@ function beside(idle: number): Machine {
     machine.unpause(domain);
     machine.start(`d${domid}`, domain, domid <= idle ? sleeper() : worker());
   }
+  machine.scheduler.run(0); // they fall asleep
   return machine;
 }
 
