@@ -1,5 +1,6 @@
 import { type Me, operator, quiesce, readTree, type SeenNode, type Traffic, type XsLink } from '../guests/index.ts';
 import type { Actor, Stream } from '../sim/index.ts';
+import { extentOf } from '../store/format/model/index.ts';
 import { FaultPlan } from './faults/plan.ts';
 import type { History, Verdict } from './history.ts';
 import { checkHistory } from './invariants/index.ts';
@@ -45,6 +46,11 @@ export function openHost(request: RunRequest, plan: HostPlan): Host {
   faults.arm(world, () => isOver(world));
   world.store.movesInSteps = faults.storeMovesInSteps();
   return { request, world, faults };
+}
+
+/** Whether guests may ask for watches with a depth: images of version 1, and formats that say so, lose it. */
+export function keepsDepth({ lab, format }: RunRequest): boolean {
+  return lab === undefined ? format !== 'v1' : extentOf(lab.carriage, 'watchDepth') !== 'none';
 }
 
 /** Whether an actor of a domain that runs has not come to its end. */

@@ -27,9 +27,8 @@ import {
   vif,
 } from '../../guests/libxl/index.ts';
 import type { Actor } from '../../sim/index.ts';
-import { extentOf } from '../../store/format/model/index.ts';
 import { FAULTS_SETTING, type FaultPlan } from '../faults/plan.ts';
-import { comeToRest, isWorking, openHost, startOperator } from '../frame.ts';
+import { comeToRest, isWorking, keepsDepth, openHost, startOperator } from '../frame.ts';
 import { devices } from '../invariants/devices.ts';
 import type { RunRequest, RunResult, Scenario } from '../scenario.ts';
 import type { Guest, World } from '../world.ts';
@@ -72,7 +71,7 @@ function addressOf(slot: number): string {
 }
 
 function run(request: RunRequest): RunResult {
-  const { settings, format } = request;
+  const { settings } = request;
   const number = (name: string) => Number(settings[name]);
   const io = new Traffic(number('block') + number('net'));
   const block = new Traffic(number('block'));
@@ -116,8 +115,7 @@ function run(request: RunRequest): RunResult {
   let created = 0;
   const slots = number('domains');
   const isOpen = () => guests.length >= slots || machine.nowNs > GATE_NS;
-  const hasDepth =
-    request.lab === undefined ? format !== 'v1' : extentOf(request.lab.carriage, 'watchDepth') !== 'none';
+  const hasDepth = keepsDepth(request);
   writers.push(
     dom0.os.start('xl', (me) =>
       toolstack(me, dom0.os, dom0.client, traffic, {

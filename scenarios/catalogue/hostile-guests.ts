@@ -12,9 +12,8 @@ import {
   Xs,
 } from '../../guests/index.ts';
 import { type Actor, DOMID_ANY } from '../../sim/index.ts';
-import { extentOf } from '../../store/format/model/index.ts';
 import { FAULTS_SETTING } from '../faults/plan.ts';
-import { comeToRest, isWorking, moments, openHost, startOperator } from '../frame.ts';
+import { comeToRest, isWorking, keepsDepth, moments, openHost, startOperator } from '../frame.ts';
 import type { Verdict, Violation } from '../history.ts';
 import { fairService } from '../invariants/fair-service.ts';
 import type { RunRequest, RunResult, Scenario } from '../scenario.ts';
@@ -66,7 +65,7 @@ interface Bad {
 }
 
 function run(request: RunRequest): RunResult {
-  const { settings, format } = request;
+  const { settings } = request;
   const number = (name: string) => Number(settings[name]);
   const requestsMax = number('requests');
   const host = openHost(request, {
@@ -116,8 +115,7 @@ function run(request: RunRequest): RunResult {
                 sharedNodes: 3,
                 thinkNsMax: 40_000,
                 txThinkNsMax: 60_000,
-                hasDepth:
-                  request.lab === undefined ? format !== 'v1' : extentOf(request.lab.carriage, 'watchDepth') !== 'none',
+                hasDepth: keepsDepth(request),
                 peers: [domid + 1],
               }),
             ),

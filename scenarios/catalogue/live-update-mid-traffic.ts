@@ -1,8 +1,7 @@
 import { type ClientHabits, hotplug, LINUX_HABITS, type Me, monitor, toolstack, worker } from '../../guests/index.ts';
 import type { Actor } from '../../sim/index.ts';
-import { extentOf } from '../../store/format/model/index.ts';
 import { FAULTS_SETTING } from '../faults/plan.ts';
-import { comeToRest, isWorking, moments, openHost, startOperator } from '../frame.ts';
+import { comeToRest, isWorking, keepsDepth, moments, openHost, startOperator } from '../frame.ts';
 import type { RunRequest, RunResult, Scenario } from '../scenario.ts';
 import { STORE_SETTING } from '../world.ts';
 
@@ -36,7 +35,7 @@ export const liveUpdateMidTraffic: Scenario = {
 };
 
 function run(request: RunRequest): RunResult {
-  const { settings, format } = request;
+  const { settings } = request;
   const number = (name: string) => Number(settings[name]);
   const policy = settings.policy === 'daemon' ? 'daemon' : 'carry';
   const requestsMax = number('requests');
@@ -58,9 +57,7 @@ function run(request: RunRequest): RunResult {
   const atRequests = moments(number('updates'), Math.floor(requestsMax / 10), share, plan);
 
   // Where the image does not carry the depth of a watch, as in version 1, nobody asks for one.
-  const hasDepth =
-    request.asksForDepth === true ||
-    (request.lab === undefined ? format !== 'v1' : extentOf(request.lab.carriage, 'watchDepth') !== 'none');
+  const hasDepth = request.asksForDepth === true || keepsDepth(request);
   const deep = (path: string) => (hasDepth ? { path, depth: 1 } : { path });
   let created = 0;
   /** Those who change something: the run is at rest when they have ended. */

@@ -22,9 +22,8 @@ import {
 } from '../../guests/index.ts';
 import { DomidHistory, initDom0, Libxl, LibxlHost, writeDomain } from '../../guests/libxl/index.ts';
 import { type Actor, DOMID_ANY, type Domain } from '../../sim/index.ts';
-import { extentOf } from '../../store/format/model/index.ts';
 import { FAULTS_SETTING, type FaultPlan } from '../faults/plan.ts';
-import { comeToRest, isWorking, moments, openHost, startOperator } from '../frame.ts';
+import { comeToRest, isWorking, keepsDepth, moments, openHost, startOperator } from '../frame.ts';
 import type { Verdict, Violation } from '../history.ts';
 import { livesGoOn } from '../invariants/lives.ts';
 import type { RunRequest, RunResult, Scenario } from '../scenario.ts';
@@ -83,7 +82,7 @@ interface Tally {
 }
 
 function run(request: RunRequest): RunResult {
-  const { settings, format } = request;
+  const { settings } = request;
   const number = (name: string) => Number(settings[name]);
   const requestsMax = number('requests');
   const host = openHost(request, {
@@ -97,8 +96,7 @@ function run(request: RunRequest): RunResult {
   const plan = machine.streams.for('scenario');
   const share = Math.floor((requestsMax * 8) / 10 / Math.max(1, number('updates')));
   const atRequests = moments(number('updates'), Math.floor(requestsMax / 10), share, plan);
-  const hasDepth =
-    request.lab === undefined ? format !== 'v1' : extentOf(request.lab.carriage, 'watchDepth') !== 'none';
+  const hasDepth = keepsDepth(request);
   const tally: Tally = {
     suspends: 0,
     byChannel: 0,

@@ -1,6 +1,6 @@
 import { GNTMAP_host_map, GNTST, GNTTAB_RESERVED_XENSTORE } from '../../sim/index.ts';
 import type { FaultRule } from './rule.ts';
-import { pickVictim } from './victims.ts';
+import { befallsGuests, pickVictim } from './victims.ts';
 
 /** Faults of domains and of their grants: they may come between any two steps of anybody. */
 export const LIFE_RULES: readonly FaultRule[] = [
@@ -23,34 +23,22 @@ export const LIFE_RULES: readonly FaultRule[] = [
     what: 'a guest crashes at any step and is kept as it is (INJ-D8) until its time is over',
     mustHold: 'its requests may stay unanswered, nobody else notices more than @releaseDomain',
     oneIn: [1, 6],
-    arm: (armed) => ({
-      now: {
-        everyNs: [2_000_000, 12_000_000],
-        act: () => {
-          const victim = pickVictim(armed);
-          if (victim === undefined) return;
-          armed.injected(`domain ${victim.domid}`);
-          armed.world.machine.shutdown(victim, 'crash');
-        },
-      },
-    }),
+    arm: (armed) =>
+      befallsGuests(armed, (victim) => {
+        armed.injected(`domain ${victim.domid}`);
+        armed.world.machine.shutdown(victim, 'crash');
+      }),
   },
   {
     id: 'INJ-D2',
     what: 'a guest is destroyed at any step of the store',
     mustHold: 'everything of it goes, the others are served on',
     oneIn: [1, 6],
-    arm: (armed) => ({
-      now: {
-        everyNs: [2_000_000, 12_000_000],
-        act: () => {
-          const victim = pickVictim(armed);
-          if (victim === undefined) return;
-          armed.injected(`domain ${victim.domid}`);
-          armed.world.machine.destroy(victim);
-        },
-      },
-    }),
+    arm: (armed) =>
+      befallsGuests(armed, (victim) => {
+        armed.injected(`domain ${victim.domid}`);
+        armed.world.machine.destroy(victim);
+      }),
   },
   {
     id: 'INJ-D3',

@@ -1,7 +1,7 @@
 import { strings, XS, Xs } from '../../guests/index.ts';
 import type { Actor, Domain } from '../../sim/index.ts';
 import type { Armed, FaultRule } from './rule.ts';
-import { pickRunning, pickVictim } from './victims.ts';
+import { befallsGuests, pickRunning } from './victims.ts';
 
 /** Faults of shutdowns: preserved, resumed, subscribed, slow, or by a watchdog. */
 export const SUSPEND_RULES: readonly FaultRule[] = [
@@ -10,18 +10,12 @@ export const SUSPEND_RULES: readonly FaultRule[] = [
     what: 'a guest powers off or reboots, and nobody destroys it',
     mustHold: 'its end is told once for each image of the store; what it owns stays',
     oneIn: [1, 6],
-    arm: (armed) => ({
-      now: {
-        everyNs: [2_000_000, 12_000_000],
-        act: () => {
-          const victim = pickVictim(armed);
-          if (victim === undefined) return;
-          const reason = armed.draws.pick(['poweroff', 'reboot'] as const);
-          armed.injected(`domain ${victim.domid} ${reason}`);
-          armed.world.machine.shutdown(victim, reason);
-        },
-      },
-    }),
+    arm: (armed) =>
+      befallsGuests(armed, (victim) => {
+        const reason = armed.draws.pick(['poweroff', 'reboot'] as const);
+        armed.injected(`domain ${victim.domid} ${reason}`);
+        armed.world.machine.shutdown(victim, reason);
+      }),
   },
   {
     id: 'INJ-D9',
@@ -70,39 +64,25 @@ export const SUSPEND_RULES: readonly FaultRule[] = [
     what: 'a guest’s watchdog fires in the middle of whatever it does',
     mustHold: 'as with any other shutdown: nobody else notices more than @releaseDomain',
     oneIn: [1, 6],
-    arm: (armed) => ({
-      now: {
-        everyNs: [2_000_000, 12_000_000],
-        act: () => {
-          const victim = pickVictim(armed);
-          if (victim === undefined) return;
-          armed.injected(`domain ${victim.domid}`);
-          armed.world.machine.lives.watchdog(victim, 0, 0); // fires at once
-        },
-      },
-    }),
+    arm: (armed) =>
+      befallsGuests(armed, (victim) => {
+        armed.injected(`domain ${victim.domid}`);
+        armed.world.machine.lives.watchdog(victim, 0, 0); // fires at once
+      }),
   },
   {
     id: 'INJ-D18',
     what: 'a vCPU waits for its device model when its domain shuts down: the shutdown is complete only later',
     mustHold: 'nothing of the guest runs meanwhile, and nobody is told before',
     oneIn: [1, 6],
-    arm: (armed) => ({
-      now: {
-        everyNs: [2_000_000, 12_000_000],
-        act: () => {
-          const victim = pickVictim(armed);
-          if (victim === undefined) return;
-          const { machine } = armed.world;
-          if (!machine.lives.deferShutdown(victim, 0)) return;
-          armed.injected(`domain ${victim.domid}`);
-          machine.shutdown(victim, 'poweroff');
-          machine.scheduler.at(machine.nowNs + armed.draws.below(8_000_000), () =>
-            machine.lives.endDeferral(victim, 0),
-          );
-        },
-      },
-    }),
+    arm: (armed) =>
+      befallsGuests(armed, (victim) => {
+        const { machine } = armed.world;
+        if (!machine.lives.deferShutdown(victim, 0)) return;
+        armed.injected(`domain ${victim.domid}`);
+        machine.shutdown(victim, 'poweroff');
+        machine.scheduler.at(machine.nowNs + armed.draws.below(8_000_000), () => machine.lives.endDeferral(victim, 0));
+      }),
   },
 ];
 

@@ -1,5 +1,5 @@
 import type { Domain } from '../../sim/index.ts';
-import type { Armed } from './rule.ts';
+import type { Armed, Hooks } from './rule.ts';
 
 /** So many guests are left alone: without any the traffic would never come to its end. */
 const LEFT_ALONE = 4;
@@ -18,6 +18,19 @@ export function pickRunning({ world, draws, strikes }: Armed): Domain | undefine
   if (!strikes()) return undefined;
   const running = world.guests.map((g) => g.os.domain).filter((d) => d.isRunning);
   return running.length === 0 ? undefined : draws.pick(running);
+}
+
+/** Now and then something ends, or stops, a running guest: that is for `act` to do and to record. */
+export function befallsGuests(armed: Armed, act: (victim: Domain) => void): Hooks {
+  return {
+    now: {
+      everyNs: [2_000_000, 12_000_000],
+      act: () => {
+        const victim = pickVictim(armed);
+        if (victim !== undefined) act(victim);
+      },
+    },
+  };
 }
 
 /** Call `act` at some moment of each live update, between the dump and the successor's first step. */
