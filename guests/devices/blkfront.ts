@@ -14,6 +14,7 @@ import {
   decodeResponse,
   encodeRequest,
 } from './blkif.ts';
+import { FrontendStates } from './frontend-states.ts';
 import type { BlkOp } from './observer.ts';
 import { SECTOR_BYTES, sectorSums } from './sums.ts';
 import type { Driver, DriverInstance, XenbusDevice } from './xenbus.ts';
@@ -93,6 +94,7 @@ export class Blkfront implements DriverInstance {
   readonly #queue: PendingIo[] = [];
   readonly #onRing = new Map<number, OnRing>();
   readonly #pages: IoPage[] = [];
+  readonly #states: FrontendStates;
   #ring: FrontRing | undefined;
   #ringPage: { readonly frame: Frame; readonly gref: Gref } | undefined;
   #port: Port = 0;
@@ -104,8 +106,6 @@ export class Blkfront implements DriverInstance {
   #users = 0;
   /** Asked to close while in use. */
   #mustClose = false;
-  /** A reconnection: until the backend has closed, then until it waits for a new ring. */
-  #reopening: 'no' | 'closing' | 'waiting' = 'no';
   #isGone = false;
   #wasOnline = false;
   #ids = 0;
@@ -115,6 +115,12 @@ export class Blkfront implements DriverInstance {
 
   constructor(device: XenbusDevice, options: BlkfrontOptions) {
     this.#device = device;
+    this.#states = new FrontendStates(device, {
+      talk: () => this.#talk(),
+      connected: () => this.#backConnected(),
+      close: () => this.#closing(),
+      withdraw: () => this.#withdraw(),
+    });
     this.#options = options;
     this.#thread = device.kernel.os.start(`blkfront.${device.id}`, () => this.#run());
   }
@@ -167,40 +173,19 @@ export class Blkfront implements DriverInstance {
   }
 
   *#beginReopen(): Actor {
-    if (!this.#isConnected || this.#mustClose || this.#reopening !== 'no') return;
-    this.#reopening = 'closing';
+    if (!this.#isConnected || this.#mustClose || this.#states.isReopening) return;
     this.#isConnected = false;
-    yield* this.#device.switchState(XenbusState.Closing);
+    yield* this.#states.reopen();
   }
 
-  *otherendChanged(state: XenbusState): Actor {
+  otherendChanged(state: XenbusState): Actor {
+    return this.#states.otherendChanged(state);
+  }
+
+  *#backConnected(): Actor {
     const device = this.#device;
-    switch (state) {
-      case XenbusState.InitWait:
-        if (this.#reopening === 'closing' || device.state !== XenbusState.Initialising) return;
-        this.#reopening = 'no';
-        yield* this.#talk();
-        return;
-      case XenbusState.Connected:
-        if (this.#reopening !== 'no') return;
-        if (device.state === XenbusState.Initialising) yield* this.#talk();
-        if (device.state === XenbusState.Initialised || device.state === XenbusState.Connected) yield* this.#connect();
-        return;
-      case XenbusState.Closing:
-        if (this.#reopening === 'closing') yield* device.switchState(XenbusState.Closed);
-        else yield* this.#closing();
-        return;
-      case XenbusState.Closed:
-      case XenbusState.Unknown:
-        if (state === XenbusState.Closed && this.#reopening === 'waiting') return; // as it was
-        if (state === XenbusState.Closed && this.#reopening === 'closing') {
-          this.#withdraw();
-          this.#reopening = 'waiting';
-          yield* device.switchState(XenbusState.Initialising);
-        } else if (device.state !== XenbusState.Closed) yield* this.#closing();
-        return;
-      default:
-    }
+    if (device.state === XenbusState.Initialising) yield* this.#talk();
+    if (device.state === XenbusState.Initialised || device.state === XenbusState.Connected) yield* this.#connect();
   }
 
   *removed(): Actor {

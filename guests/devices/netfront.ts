@@ -9,6 +9,7 @@ import {
   type Port,
 } from '../../sim/index.ts';
 import type { Me } from '../os.ts';
+import { FrontendStates } from './frontend-states.ts';
 import {
   decodeRxResponse,
   decodeTxResponse,
@@ -84,13 +85,13 @@ export class Netfront implements DriverInstance {
   readonly #rxBuffers = new Map<number, GrantedPage>();
   readonly #spare: Frame[] = [];
   readonly #assembling: Uint8Array[] = [];
+  readonly #states: FrontendStates;
   #rings: Rings | undefined;
   #isConnected = false;
   #isBroken = false;
   #isGone = false;
   #mustClose = false;
   #wasOnline = false;
-  #reopening: 'no' | 'closing' | 'waiting' = 'no';
   #ids = 0;
   #packets = 0;
   /** The interface's own address, twelve hex digits. */
@@ -100,6 +101,12 @@ export class Netfront implements DriverInstance {
 
   constructor(device: XenbusDevice, options: NetfrontOptions) {
     this.#device = device;
+    this.#states = new FrontendStates(device, {
+      talk: () => this.#connect(),
+      connected: () => this.#backConnected(),
+      close: () => this.#close(),
+      withdraw: () => this.#withdraw(),
+    });
     this.#options = options;
     this.#thread = device.kernel.os.start(`netfront.${device.id}`, (me) => this.#run(me));
   }
@@ -136,42 +143,21 @@ export class Netfront implements DriverInstance {
   }
 
   *#beginReopen(): Actor {
-    if (!this.#isConnected || this.#mustClose || this.#reopening !== 'no') return;
-    this.#reopening = 'closing';
+    if (!this.#isConnected || this.#mustClose || this.#states.isReopening) return;
     this.#isConnected = false;
-    yield* this.#device.switchState(XenbusState.Closing);
+    yield* this.#states.reopen();
   }
 
-  *otherendChanged(state: XenbusState): Actor {
-    const device = this.#device;
-    switch (state) {
-      case XenbusState.InitWait:
-        if (this.#reopening === 'closing' || device.state !== XenbusState.Initialising) return;
-        this.#reopening = 'no';
-        yield* this.#connect();
-        return;
-      case XenbusState.Connected:
-        if (this.#reopening !== 'no' || device.state !== XenbusState.Connected || this.#isConnected) return;
-        this.#isConnected = true;
-        this.#thread.wake();
-        if (!this.#wasOnline) this.#options.online(this);
-        this.#wasOnline = true;
-        return;
-      case XenbusState.Closing:
-        if (this.#reopening === 'closing') yield* device.switchState(XenbusState.Closed);
-        else yield* this.#close();
-        return;
-      case XenbusState.Closed:
-      case XenbusState.Unknown:
-        if (state === XenbusState.Closed && this.#reopening === 'waiting') return; // as it was
-        if (state === XenbusState.Closed && this.#reopening === 'closing') {
-          this.#withdraw();
-          this.#reopening = 'waiting';
-          yield* device.switchState(XenbusState.Initialising);
-        } else if (device.state !== XenbusState.Closed) yield* this.#close();
-        return;
-      default:
-    }
+  otherendChanged(state: XenbusState): Actor {
+    return this.#states.otherendChanged(state);
+  }
+
+  *#backConnected(): Actor {
+    if (this.#device.state !== XenbusState.Connected || this.#isConnected) return;
+    this.#isConnected = true;
+    this.#thread.wake();
+    if (!this.#wasOnline) this.#options.online(this);
+    this.#wasOnline = true;
   }
 
   *removed(): Actor {
@@ -276,14 +262,14 @@ export class Netfront implements DriverInstance {
     const { os } = this.#device.kernel;
     while (!this.#isGone) {
       const rings = this.#rings;
-      if (rings === undefined || this.#isBroken || this.#reopening !== 'no' || this.#mustClose) {
+      if (rings === undefined || this.#isBroken || this.#states.isReopening || this.#mustClose) {
         yield PARK;
         continue;
       }
       for (const port of rings.ports) os.acknowledge(port);
       let worked = false;
       // Between two of its parts the rings may be withdrawn.
-      const isOn = () => this.#rings === rings && !this.#isBroken && this.#reopening === 'no';
+      const isOn = () => this.#rings === rings && !this.#isBroken && !this.#states.isReopening;
       if (isOn()) worked = yield* this.#takeAnswers(rings);
       if (isOn()) worked = (yield* this.#takePackets(rings)) || worked;
       if (isOn()) worked = (yield* this.#post(rings)) || worked;
