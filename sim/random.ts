@@ -46,9 +46,8 @@ export class Streams {
       oneIn: (n) => below(n) === 0,
       chance: (num, den) => below(den) < num,
       pick: (items) => {
-        const item = items[below(items.length)];
-        if (item === undefined && items.length === 0) throw new Error('assertion: pick from an empty list');
-        return item as (typeof items)[number];
+        if (items.length === 0) throw new Error('assertion: pick from an empty list');
+        return items[below(items.length)] as (typeof items)[number];
       },
     };
   }

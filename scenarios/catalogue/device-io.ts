@@ -296,8 +296,8 @@ function* reconnects(me: Me, guest: DeviceGuest, isOpen: () => boolean, isOver: 
   for (;;) {
     yield me.draws.between(5_000_000, 25_000_000);
     if (isOver()) return;
-    const device = me.draws.pick([...guest.disks, ...guest.nics]);
-    device?.reopen();
+    const devices = [...guest.disks, ...guest.nics];
+    if (devices.length > 0) me.draws.pick(devices).reopen(); // one that faults keep without any waits for the next time
   }
 }
 
