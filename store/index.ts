@@ -1,3 +1,3 @@
-export type { CompatName } from './compat.ts';
-export { type ProcessOptions, startXenstored, type UpdateRecord, XenstoredProcess } from './process.ts';
-export type { StorePolicy } from './state.ts';
+export type { CompatName } from './daemon/compat.ts';
+export type { StorePolicy } from './daemon/state.ts';
+export { type ProcessOptions, startXenstored, type UpdateRecord, XenstoredProcess } from './live-update/process.ts';

@@ -10,7 +10,7 @@ import {
   PARK,
   type Port,
 } from '../../sim/index.ts';
-import type { Me } from '../os.ts';
+import type { Me } from '../kernel/os.ts';
 import {
   BLKIF_MAX_SEGMENTS_PER_REQUEST,
   BLKIF_OP_DISCARD,
@@ -30,7 +30,7 @@ import {
 import type { Disk } from './disk.ts';
 import type { BlkOp } from './observer.ts';
 import { SECTOR_BYTES, sectorSums } from './sums.ts';
-import type { XenbusDevice } from './xenbus.ts';
+import type { XenbusDevice } from './xenbus-device.ts';
 
 /** Sectors of a page. */
 const PAGE_SECTORS = 8;

@@ -3,7 +3,7 @@ import { BlkRing } from './blkback-ring.ts';
 import { BLKIF_PROTOCOL, VDISK_READONLY } from './blkif.ts';
 import type { BlockDevices, Disk } from './disk.ts';
 import { SECTOR_BYTES } from './sums.ts';
-import type { Driver, DriverInstance, XenbusDevice } from './xenbus.ts';
+import type { Driver, DriverInstance, XenbusDevice } from './xenbus-device.ts';
 import { XenbusState } from './xenbus-state.ts';
 
 /** What the administrator chose for the module. */

@@ -1,5 +1,5 @@
 import { type Actor, type Frame, FrontRing, type Gref, initIoRing, PARK, type Port } from '../../sim/index.ts';
-import type { Me } from '../os.ts';
+import type { Me } from '../kernel/os.ts';
 import {
   BLKIF_MAX_SEGMENTS_PER_REQUEST,
   BLKIF_OP_DISCARD,
@@ -17,7 +17,7 @@ import {
 import { FrontendStates } from './frontend-states.ts';
 import type { BlkOp } from './observer.ts';
 import { SECTOR_BYTES, sectorSums } from './sums.ts';
-import type { Driver, DriverInstance, XenbusDevice } from './xenbus.ts';
+import type { Driver, DriverInstance, XenbusDevice } from './xenbus-device.ts';
 import { XenbusState } from './xenbus-state.ts';
 
 /** Sectors of a page. */

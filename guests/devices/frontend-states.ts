@@ -1,5 +1,5 @@
 import type { Actor } from '../../sim/index.ts';
-import type { XenbusDevice } from './xenbus.ts';
+import type { XenbusDevice } from './xenbus-device.ts';
 import { XenbusState } from './xenbus-state.ts';
 
 /** What is a frontend's own at the steps that all of them take. */

@@ -9,7 +9,7 @@ import {
   openTable,
   type TableBytes,
 } from '../../sim/index.ts';
-import type { GuestOs } from '../os.ts';
+import type { GuestOs } from '../kernel/os.ts';
 
 /** References of one frame of a table of version 1. */
 const REFS_PER_FRAME = 512;

@@ -12,7 +12,7 @@ import {
   PARK,
   type Port,
 } from '../../sim/index.ts';
-import type { Me } from '../os.ts';
+import type { Me } from '../kernel/os.ts';
 import type { Bridge, BridgePort } from './bridge.ts';
 import {
   decodeRxRequest,
@@ -30,7 +30,7 @@ import {
   type NetTxRequest,
 } from './netif.ts';
 import { ETH_HLEN, packetOf } from './sums.ts';
-import type { XenbusDevice } from './xenbus.ts';
+import type { XenbusDevice } from './xenbus-device.ts';
 
 /** So much of a packet's beginning is copied; the rest is mapped. Source: XEN_NETBACK_TX_COPY_LEN. */
 const TX_COPY_LEN = 128;

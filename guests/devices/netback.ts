@@ -1,7 +1,7 @@
 import { type Actor, GNTMAP_host_map, GNTST, type Gref, type Handle, type Port } from '../../sim/index.ts';
 import type { Bridge } from './bridge.ts';
 import { NetQueue } from './netback-queue.ts';
-import type { Driver, DriverInstance, XenbusDevice } from './xenbus.ts';
+import type { Driver, DriverInstance, XenbusDevice } from './xenbus-device.ts';
 import { XenbusState } from './xenbus-state.ts';
 
 /** What the administrator chose for the module, and the bridge that scripts put vifs on. */

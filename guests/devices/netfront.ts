@@ -8,7 +8,7 @@ import {
   PARK,
   type Port,
 } from '../../sim/index.ts';
-import type { Me } from '../os.ts';
+import type { Me } from '../kernel/os.ts';
 import { FrontendStates } from './frontend-states.ts';
 import {
   decodeRxResponse,
@@ -23,7 +23,7 @@ import {
   NETTXF_more_data,
 } from './netif.ts';
 import { packetOf } from './sums.ts';
-import type { Driver, DriverInstance, XenbusDevice } from './xenbus.ts';
+import type { Driver, DriverInstance, XenbusDevice } from './xenbus-device.ts';
 import { XenbusState } from './xenbus-state.ts';
 
 const STORE_NS = 15;

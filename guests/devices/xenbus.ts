@@ -1,162 +1,160 @@
-import type { Actor, Domid } from '../../sim/index.ts';
-import { textOf as text } from '../../store/octets.ts';
-import type { Xs } from '../xs-ops.ts';
+import { type Actor, type Domid, PARK } from '../../sim/index.ts';
+import type { Me } from '../kernel/os.ts';
+import type { EventQueue } from '../xenstore/link.ts';
+import { split } from '../xenstore/payload.ts';
+import { Xs } from '../xenstore/xs.ts';
 import type { DeviceKernel } from './kernel.ts';
-import type { DeviceName, DeviceNews, Side } from './observer.ts';
+import type { Side } from './observer.ts';
+import { type DeviceBus, type Driver, type DriverInstance, readText, XenbusDevice } from './xenbus-device.ts';
 import { parseState, XenbusState } from './xenbus-state.ts';
 
-/** Rounds of a transaction before the driver gives up: in life there is no limit. */
-const ROUNDS_MAX = 100_000;
+/** Where a bus has its devices, in how many levels, and where a device says who its other end is. */
+const BUSES = {
+  front: { root: 'device', levels: 3, otherend: 'backend' },
+  back: { root: 'backend', levels: 4, otherend: 'frontend' },
+} as const;
 
-/** What an end of a device does at its occasions; each is called in the bus's own thread, one after the other. */
-export interface DriverInstance {
-  /** The other end's state was looked at: also when it is what it was (HS-3). */
-  otherendChanged(state: XenbusState): Actor;
-  /** The device is going: let go of everything. */
-  removed(): Actor;
+interface Registered {
+  readonly device: XenbusDevice;
+  driver: DriverInstance | undefined;
+  /** Watches on behalf of the device, by token. */
+  readonly watches: Map<string, string>;
 }
 
-/** A kind of device that a bus knows. `undefined` from probe: it cannot be driven. */
-export interface Driver {
-  probe(device: XenbusDevice): Actor<DriverInstance | undefined>;
-}
+/**
+ * A bus of frontends, or of backends, and its thread: one actor that runs all callbacks of its drivers one after another, in
+ * the order in which events come. Source: linux drivers/xen/xenbus/xenbus_probe.c, xenbus_probe_{front,back}end.c.
+ */
+export class XenBus implements DeviceBus {
+  readonly #kernel: DeviceKernel;
+  readonly #side: Side;
+  readonly #drivers: Readonly<Record<string, Driver>>;
+  readonly #devices = new Map<string, Registered>();
+  readonly #handlers = new Map<string, (path: string) => Actor>();
+  readonly #jobs: { readonly device: XenbusDevice; readonly run: () => Actor }[] = [];
+  #queue: EventQueue | undefined;
+  #tokens = 0;
 
-/** What a device asks of its bus. */
-export interface DeviceBus {
-  /** Watch a path on behalf of a device; `run` is called in the bus's thread with each event. @returns the token. */
-  watch(device: XenbusDevice, path: string, run: () => Actor): Actor<string>;
-  unwatch(path: string, token: string): Actor;
-  /** Have something done in the bus's thread; anybody may ask. */
-  post(device: XenbusDevice, run: () => Actor): void;
-}
-
-/** One end of a device on its bus. Source: linux drivers/xen/xenbus/xenbus_client.c. */
-export class XenbusDevice {
-  readonly kernel: DeviceKernel;
-  readonly bus: DeviceBus;
-  /** The bus thread's operations. */
-  readonly xs: Xs;
-  readonly side: Side;
-  /** Own directory, relative: `device/vif/0`, `backend/vif/3/0`. */
-  readonly nodename: string;
-  readonly kind: string;
-  readonly id: number;
-  readonly name: DeviceName;
-  /** The other end's directory and domain. */
-  readonly otherend: string;
-  readonly otherendId: Domid;
-  /** Own state as last written. */
-  state: XenbusState = XenbusState.Initialising;
-  /** The driver wants the device unregistered. */
-  isUnregistered = false;
-
-  constructor(
-    bus: DeviceBus,
-    kernel: DeviceKernel,
-    xs: Xs,
-    node: {
-      readonly side: Side;
-      readonly nodename: string;
-      readonly otherend: string;
-      readonly otherendId: Domid;
-    },
-  ) {
-    this.bus = bus;
-    this.kernel = kernel;
-    this.xs = xs;
-    this.side = node.side;
-    this.nodename = node.nodename;
-    this.otherend = node.otherend;
-    this.otherendId = node.otherendId;
-    const parts = node.nodename.split('/');
-    this.kind = parts[1] ?? '';
-    this.id = Number(parts[parts.length - 1]);
-    const domid = node.side === 'front' ? kernel.os.domain.domid : node.otherendId;
-    this.name = `${this.kind}/${domid}/${this.id}`;
+  constructor(kernel: DeviceKernel, side: Side, drivers: Readonly<Record<string, Driver>>) {
+    this.#kernel = kernel;
+    this.#side = side;
+    this.#drivers = drivers;
   }
 
-  note(news: DeviceNews): void {
-    this.kernel.observer?.note(this.name, news);
+  /** Start the bus's thread. */
+  start(): Me {
+    return this.#kernel.os.start(`xenwatch-${this.#side}`, (me) => this.#run(me));
   }
 
-  /** A key of the own directory; `undefined`: it cannot be read. */
-  *read(key: string): Actor<string | undefined> {
-    return yield* readText(this.xs, `${this.nodename}/${key}`);
+  /** Devices that have a driver. */
+  get count(): number {
+    return this.#devices.size;
   }
 
-  /** A key of the other end's directory. */
-  *readOther(key: string): Actor<string | undefined> {
-    return yield* readText(this.xs, `${this.otherend}/${key}`);
+  *watch(device: XenbusDevice, path: string, run: () => Actor): Actor<string> {
+    const token = `${this.#side}${++this.#tokens}`;
+    const { root } = BUSES[this.#side];
+    this.#devices.get(device.nodename)?.watches.set(token, path);
+    this.#handlers.set(token, run);
+    if (this.#queue === undefined) throw new Error(`assertion: bus of ${root} is not started`);
+    yield* this.#kernel.link.watch(this.#queue, path, token);
+    return token;
   }
 
-  /** A whole number from the other end, or `otherwise` where it says none. */
-  *numberOther(key: string, otherwise: number): Actor<number> {
-    const value = yield* this.readOther(key);
-    return value !== undefined && /^[0-9]{1,10}$/.test(value) ? Number(value) : otherwise;
+  *unwatch(path: string, token: string): Actor {
+    this.#handlers.delete(token);
+    for (const { watches } of this.#devices.values()) watches.delete(token);
+    if (this.#queue !== undefined) yield* this.#kernel.link.unwatch(this.#queue.me, path, token);
   }
 
-  write(key: string, value: string, tx = 0): Actor<unknown> {
-    return this.xs.write(`${this.nodename}/${key}`, value, tx);
+  post(device: XenbusDevice, run: () => Actor): void {
+    this.#jobs.push({ device, run });
+    this.#queue?.me.wake();
   }
 
-  /** Write keys in one transaction. @returns whether they were. */
-  *writeAll(keys: readonly (readonly [key: string, value: string])[]): Actor<boolean> {
-    const { xs, nodename } = this;
-    const done = yield* xs.client.transaction(
-      xs.me,
-      function* (tx) {
-        for (const [key, value] of keys)
-          if ((yield* xs.write(`${nodename}/${key}`, value, tx)).error !== undefined) return undefined;
-        return true;
-      },
-      ROUNDS_MAX,
-    );
-    return 'value' in done;
+  *#run(me: Me): Actor {
+    const queue: EventQueue = { events: [], me };
+    this.#queue = queue;
+    const { root } = BUSES[this.#side];
+    this.#handlers.set(root, (path) => this.#changed(path));
+    yield* this.#kernel.link.watch(queue, root, root);
+    for (;;) {
+      const event = queue.events.shift();
+      const job = event === undefined ? this.#jobs.shift() : undefined;
+      if (event !== undefined) {
+        const run = this.#handlers.get(event.token);
+        if (run !== undefined) yield* run(event.path);
+      } else if (job === undefined) yield PARK;
+      else if (this.#devices.get(job.device.nodename)?.device === job.device) yield* job.run();
+      for (const registered of [...this.#devices.values()])
+        if (registered.device.isUnregistered) yield* this.#remove(registered);
+    }
   }
 
-  /** xenbus_switch_state (HS-2): a transaction that writes the state only where one is, so that a node which was removed is
-   *  not brought back. */
-  *switchState(state: XenbusState): Actor {
-    if (state === this.state) return;
-    yield* this.writeState(state);
+  /** Something below the root changed: devices come and go (xenbus_dev_changed). */
+  *#changed(path: string): Actor {
+    const { root, levels } = BUSES[this.#side];
+    const parts = path.split('/');
+    const xs = new Xs(this.#kernel.link, (this.#queue as EventQueue).me);
+    if (parts.length === 1) {
+      // The initial event: whatever is there already (xenbus_probe_devices).
+      yield* this.#enumerate(xs, root, levels - 1);
+      return;
+    }
+    if (parts.length < 3) return;
+    if ((yield* xs.directory(path)).error !== undefined) {
+      for (const registered of [...this.#devices.values()]) {
+        const { nodename } = registered.device;
+        if (nodename === path || nodename.startsWith(`${path}/`)) yield* this.#remove(registered);
+      }
+      return;
+    }
+    if (parts.length < levels) return;
+    const nodename = parts.slice(0, levels).join('/');
+    if (!this.#devices.has(nodename)) yield* this.#probe(xs, nodename);
   }
 
-  /** As switchState(), also where it is the same again. */
-  *writeState(state: XenbusState, also: readonly (readonly [key: string, value: string])[] = []): Actor {
-    const { xs, nodename } = this;
-    const done = yield* xs.client.transaction(
-      xs.me,
-      function* (tx) {
-        const there = yield* xs.read(`${nodename}/state`, tx);
-        if (there.error !== undefined) return undefined;
-        for (const [key, value] of also) yield* xs.write(`${nodename}/${key}`, value, tx);
-        const reply = yield* xs.write(`${nodename}/state`, String(state), tx);
-        return reply.error === undefined ? true : undefined;
-      },
-      ROUNDS_MAX,
-    );
-    this.state = state;
-    if ('value' in done) this.note({ what: 'state', side: this.side, state });
+  *#enumerate(xs: Xs, path: string, levels: number): Actor {
+    if (levels === 0) {
+      if (!this.#devices.has(path)) yield* this.#probe(xs, path);
+      return;
+    }
+    const reply = yield* xs.directory(path);
+    if (reply.error !== undefined) return;
+    for (const name of split(reply.payload)) yield* this.#enumerate(xs, `${path}/${name}`, levels - 1);
   }
 
-  /** xenbus_dev_fatal (HS-4): say why in the own tree, and close. */
-  *fail(why: string): Actor {
-    yield* this.xs.write(`error/${this.nodename}/error`, why);
-    yield* this.switchState(XenbusState.Closing);
+  /** A directory without a device: only one that is Initialising makes one. */
+  *#probe(xs: Xs, nodename: string): Actor {
+    const driver = this.#drivers[nodename.split('/')[1] ?? ''];
+    if (driver === undefined) return;
+    if (parseState(yield* readText(xs, `${nodename}/state`)) !== XenbusState.Initialising) return;
+    const key = BUSES[this.#side].otherend;
+    const otherend = yield* readText(xs, `${nodename}/${key}`);
+    const id = yield* readText(xs, `${nodename}/${key}-id`);
+    if (otherend === undefined || id === undefined || !/^[0-9]{1,5}$/.test(id)) return;
+    const otherendId: Domid = Number(id);
+    const device = new XenbusDevice(this, this.#kernel, xs, { side: this.#side, nodename, otherend, otherendId });
+    const registered: Registered = { device, driver: undefined, watches: new Map() };
+    this.#devices.set(nodename, registered);
+    device.note({ what: 'probed', side: this.#side });
+    const instance = yield* driver.probe(device);
+    if (instance === undefined) {
+      yield* this.#remove(registered);
+      return;
+    }
+    registered.driver = instance;
+    yield* this.watch(device, `${otherend}/state`, function* () {
+      yield* instance.otherendChanged(yield* device.otherendState());
+    });
   }
 
-  /** Whether the toolstack wants the device to stay. */
-  *isOnline(): Actor<boolean> {
-    return (yield* this.read('online')) === '1';
+  *#remove(registered: Registered): Actor {
+    const { device, driver, watches } = registered;
+    if (this.#devices.get(device.nodename) !== registered) return;
+    for (const [token, path] of [...watches]) yield* this.unwatch(path, token);
+    if (driver !== undefined) yield* driver.removed();
+    this.#devices.delete(device.nodename);
+    device.note({ what: 'removed', side: this.#side });
   }
-
-  *otherendState(): Actor<XenbusState> {
-    return parseState(yield* this.readOther('state'));
-  }
-}
-
-/** A node's value as text; `undefined` where there is none to be read. */
-export function* readText(xs: Xs, path: string): Actor<string | undefined> {
-  const reply = yield* xs.read(path);
-  return reply.error === undefined ? text(reply.payload) : undefined;
 }

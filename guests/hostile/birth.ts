@@ -1,7 +1,7 @@
 import { EVTCHN_PORT, endAccess, grantAccess, openTable, REQ_PROD } from '../../sim/index.ts';
-import { XS } from '../../store/wire.ts';
+import { XS } from '../../store/protocol/wire.ts';
+import type { HostileKind, Rig } from './attack.ts';
 import { requestOctets, said } from './raw-ring.ts';
-import type { HostileKind, Rig } from './rig.ts';
 
 /** Virtual time in which a live update is expected by those who prepare for one, ns. */
 const SOON_NS = 40_000_000;

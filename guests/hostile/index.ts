@@ -1,10 +1,10 @@
+import type { HostileKind } from './attack.ts';
 import { BIRTH_KINDS } from './birth.ts';
 import { REQUEST_KINDS } from './requests.ts';
-import type { HostileKind } from './rig.ts';
 import { RING_KINDS } from './rings.ts';
 
+export { type Consequence, type HostileKind, Rig, type StoreVersion } from './attack.ts';
 export { requestOctets, said } from './raw-ring.ts';
-export { type Consequence, type HostileKind, Rig, type StoreVersion } from './rig.ts';
 export { BAD_SUSPENDERS, type BadSuspender } from './suspends.ts';
 
 /** Every kind of hostile guest. */

@@ -13,9 +13,9 @@ import {
   used,
   writableChunk,
 } from '../../sim/index.ts';
-import { octetsOf, textOf } from '../../store/octets.ts';
-import { HEADER_BYTES, PAYLOAD_MAX, XS } from '../../store/wire.ts';
-import type { GuestOs } from '../os.ts';
+import { octetsOf, textOf } from '../../store/protocol/octets.ts';
+import { HEADER_BYTES, PAYLOAD_MAX, XS } from '../../store/protocol/wire.ts';
+import type { GuestOs } from '../kernel/os.ts';
 
 /** A reply or event, with nothing taken for granted. */
 export interface RawMessage {

@@ -1,6 +1,6 @@
-import { XS } from '../../store/wire.ts';
+import { XS } from '../../store/protocol/wire.ts';
+import type { HostileKind } from './attack.ts';
 import { requestOctets, said } from './raw-ring.ts';
-import type { HostileKind } from './rig.ts';
 
 /** How many watches and transactions a domain can have, and what one more is told (store.md 6.1). */
 const WATCHES = { '4.22': { most: 127, error: 'ENOSPC' }, '4.17': { most: 129, error: 'E2BIG' } } as const;

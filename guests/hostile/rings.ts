@@ -10,9 +10,9 @@ import {
   SERVER_FEATURES,
   used,
 } from '../../sim/index.ts';
-import { XS } from '../../store/wire.ts';
+import { XS } from '../../store/protocol/wire.ts';
+import type { HostileKind } from './attack.ts';
 import { requestOctets, said } from './raw-ring.ts';
-import type { HostileKind } from './rig.ts';
 
 /** Long enough for the store to look at a ring that was touched, ns. */
 const LOOK_NS = 400_000;

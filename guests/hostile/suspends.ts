@@ -1,10 +1,10 @@
 import { type Actor, PARK } from '../../sim/index.ts';
+import type { GuestOs, Me } from '../kernel/os.ts';
 import type { SuspendOutcome } from '../libxl/suspend.ts';
-import type { GuestOs, Me } from '../os.ts';
-import { takeCommand } from '../suspender.ts';
-import type { XsClient } from '../xs-client.ts';
-import type { EventQueue } from '../xs-link.ts';
-import { Xs } from '../xs-ops.ts';
+import { takeCommand } from '../power/suspender.ts';
+import type { XsClient } from '../xenstore/client.ts';
+import type { EventQueue } from '../xenstore/link.ts';
+import { Xs } from '../xenstore/xs.ts';
 
 /** A guest that does not suspend as it should. */
 export interface BadSuspender {

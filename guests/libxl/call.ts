@@ -1,9 +1,9 @@
 import { type Actor, PARK } from '../../sim/index.ts';
-import { textOf as text } from '../../store/octets.ts';
-import { XS } from '../../store/wire.ts';
-import type { Me } from '../os.ts';
-import { split, strings } from '../payload.ts';
-import { Xs } from '../xs-ops.ts';
+import { textOf as text } from '../../store/protocol/octets.ts';
+import { XS } from '../../store/protocol/wire.ts';
+import type { Me } from '../kernel/os.ts';
+import { split, strings } from '../xenstore/payload.ts';
+import { Xs } from '../xenstore/xs.ts';
 import { CountedLink, type Tally } from './counted-link.ts';
 import type { Libxl, Rc } from './process.ts';
 import { ProcessWatch } from './process-watch.ts';

@@ -1,7 +1,7 @@
 import { type Actor, PARK } from '../../sim/index.ts';
 import type { Call } from './call.ts';
 import { type DeviceName, devicePaths } from './device-kinds.ts';
-import { killScript, type ScriptAction, startScript } from './hotplug.ts';
+import { killScript, type ScriptAction, startScript } from './hotplug-script.ts';
 import { DESTROY_TIMEOUT_NS, HOTPLUG_TIMEOUT_NS, type Rc } from './process.ts';
 
 /**

@@ -1,5 +1,5 @@
 import type { Actor } from '../../sim/index.ts';
-import { textOf as text } from '../../store/octets.ts';
+import { textOf as text } from '../../store/protocol/octets.ts';
 import type { Call } from './call.ts';
 import { deviceHotplug } from './device-hotplug.ts';
 import { type DeviceName, devicePaths } from './device-kinds.ts';

@@ -1,5 +1,5 @@
 import type { Actor } from '../../sim/index.ts';
-import type { EventQueue, WatchEvent } from '../xs-link.ts';
+import type { EventQueue, WatchEvent } from '../xenstore/link.ts';
 import type { Call } from './call.ts';
 import { isBelow, type WatchSlot } from './watch-slots.ts';
 

@@ -1,8 +1,8 @@
-import type { GuestOs, Me } from '../os.ts';
-import type { XsLink } from '../xs-link.ts';
-import { LibxlHost } from './host.ts';
-import type { Hotplug } from './hotplug.ts';
+import type { GuestOs, Me } from '../kernel/os.ts';
+import type { XsLink } from '../xenstore/link.ts';
+import type { Hotplug } from './hotplug-script.ts';
 import { Lock } from './lock.ts';
+import { LibxlHost } from './shared-files.ts';
 import { WatchSlots } from './watch-slots.ts';
 
 /** How long each wait may take. Source: LIBXL_*_TIMEOUT in tools/libs/light/libxl_internal.h. */

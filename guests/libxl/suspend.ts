@@ -7,12 +7,12 @@ import {
   XEN_DOMINF_shutdown,
   XEN_DOMINF_shutdownshift,
 } from '../../sim/index.ts';
-import { textOf as text } from '../../store/octets.ts';
-import { XS } from '../../store/wire.ts';
-import type { GuestOs, Me } from '../os.ts';
-import { strings } from '../payload.ts';
-import type { EventQueue } from '../xs-link.ts';
-import type { Xs } from '../xs-ops.ts';
+import { textOf as text } from '../../store/protocol/octets.ts';
+import { XS } from '../../store/protocol/wire.ts';
+import type { GuestOs, Me } from '../kernel/os.ts';
+import type { EventQueue } from '../xenstore/link.ts';
+import { strings } from '../xenstore/payload.ts';
+import type { Xs } from '../xenstore/xs.ts';
 
 /** How long the toolstack waits for each answer of a guest. Source: libxl_dom_suspend.c, 60 s twice. */
 export const PATIENCE_NS = 60_000_000_000;

@@ -1,9 +1,9 @@
 import { type Actor, type Devpts, type Domid, PARK, type Pty } from '../../sim/index.ts';
-import { octetsOf as octets } from '../../store/octets.ts';
-import type { GuestConsole } from '../console.ts';
-import type { GuestOs, Me } from '../os.ts';
-import type { Traffic } from '../traffic.ts';
-import type { MonitorHost } from './host.ts';
+import { octetsOf as octets } from '../../store/protocol/octets.ts';
+import type { GuestConsole } from '../console/console.ts';
+import type { GuestOs, Me } from '../kernel/os.ts';
+import type { Traffic } from '../load/traffic.ts';
+import type { MonitorHost } from './domain-watcher.ts';
 import { firstBeat, type Pace, paced, rest } from './pace.ts';
 import { waitForKey } from './wait-key.ts';
 

@@ -1,6 +1,6 @@
 export { consoleClient, consoleUser, typist } from './console-traffic.ts';
+export type { MonitorHost, Session } from './domain-watcher.ts';
 export { counters, meminfoWriter, pathBytes, thirdPartyTool, valueBytes } from './guest-agents.ts';
-export type { MonitorHost, Session } from './host.ts';
 export { KeyMirror, Qmemmand, rrddMemory, squeezed } from './memory.ts';
 export { type Pace, paced } from './pace.ts';
 export { type PollPlan, pollMonitor } from './poll.ts';

@@ -1,8 +1,16 @@
 import type { Actor, Domid } from '../../sim/index.ts';
-import type { Me } from '../os.ts';
-import type { EventQueue, WatchEvent } from '../xs-link.ts';
-import { Xs } from '../xs-ops.ts';
-import { type DomainWatcher, LIST_NS, list, listDomains, type MonitorHost, readText, watchDomains } from './host.ts';
+import type { Me } from '../kernel/os.ts';
+import type { EventQueue, WatchEvent } from '../xenstore/link.ts';
+import { Xs } from '../xenstore/xs.ts';
+import {
+  type DomainWatcher,
+  LIST_NS,
+  list,
+  listDomains,
+  type MonitorHost,
+  readText,
+  watchDomains,
+} from './domain-watcher.ts';
 import { firstBeat, paced, rest } from './pace.ts';
 
 /** What squeezed watches of each domain. Source: xen-api, ocaml/squeezed/src/squeeze_xen.ml, interesting_paths. */

@@ -1,7 +1,7 @@
 import type { Actor } from '../../sim/index.ts';
-import type { Me } from '../os.ts';
-import { Xs } from '../xs-ops.ts';
-import { list, type MonitorHost, readDown } from './host.ts';
+import type { Me } from '../kernel/os.ts';
+import { Xs } from '../xenstore/xs.ts';
+import { list, type MonitorHost, readDown } from './domain-watcher.ts';
 import { firstBeat, paced, rest } from './pace.ts';
 
 export interface PollPlan {

@@ -1,10 +1,10 @@
 import type { Stream } from '../../sim/index.ts';
-import type { GuestOs, Me } from '../os.ts';
-import type { Traffic } from '../traffic.ts';
-import { monitor } from '../worker.ts';
-import type { XsLink } from '../xs-link.ts';
+import type { GuestOs, Me } from '../kernel/os.ts';
+import type { Traffic } from '../load/traffic.ts';
+import { monitor } from '../load/worker.ts';
+import type { XsLink } from '../xenstore/link.ts';
+import type { MonitorHost } from './domain-watcher.ts';
 import { type CountersPlan, counters, meminfoWriter, thirdPartyTool } from './guest-agents.ts';
-import type { MonitorHost } from './host.ts';
 import { Qmemmand, rrddMemory, squeezed } from './memory.ts';
 import type { Pace } from './pace.ts';
 import { type PollPlan, pollMonitor } from './poll.ts';

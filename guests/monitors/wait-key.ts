@@ -1,8 +1,8 @@
 import { type Actor, PARK } from '../../sim/index.ts';
-import type { Me } from '../os.ts';
-import type { EventQueue } from '../xs-link.ts';
-import { Xs } from '../xs-ops.ts';
-import { type MonitorHost, readText, type Session } from './host.ts';
+import type { Me } from '../kernel/os.ts';
+import type { EventQueue } from '../xenstore/link.ts';
+import { Xs } from '../xenstore/xs.ts';
+import { type MonitorHost, readText, type Session } from './domain-watcher.ts';
 import { paced } from './pace.ts';
 
 /** Unless the caller says otherwise. Source: xen-api, ocaml/libs/ezxenstore/core/watch.ml. */

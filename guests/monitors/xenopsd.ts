@@ -1,7 +1,7 @@
 import { type Actor, type Domid, PARK } from '../../sim/index.ts';
-import type { Me } from '../os.ts';
-import type { EventQueue, WatchEvent, XsLink } from '../xs-link.ts';
-import { Xs } from '../xs-ops.ts';
+import type { Me } from '../kernel/os.ts';
+import type { EventQueue, WatchEvent, XsLink } from '../xenstore/link.ts';
+import { Xs } from '../xenstore/xs.ts';
 import {
   type DomainWatcher,
   LIST_NS,
@@ -13,7 +13,7 @@ import {
   readText,
   type Session,
   watchDomains,
-} from './host.ts';
+} from './domain-watcher.ts';
 import { Mutex } from './mutex.ts';
 
 /** What it watches of each domain, in this order. Source: xen-api, xenops_server_xen.ml, interesting_paths_for_domain. */

@@ -1,14 +1,14 @@
 import { type Me, Xenconsoled } from '../../guests/index.ts';
 import { createDomain, initDom0, vbd, vif } from '../../guests/libxl/index.ts';
 import { type Actor, Devpts } from '../../sim/index.ts';
+import { STORE_SETTING } from '../engine/host.ts';
+import { isWorking } from '../engine/run.ts';
+import type { RunRequest, RunResult, Scenario } from '../engine/scenario.ts';
 import { FAULTS_SETTING } from '../faults/plan.ts';
-import { isWorking } from '../frame.ts';
-import type { RunRequest, RunResult, Scenario } from '../scenario.ts';
-import { Backends } from '../storms/backends.ts';
-import { Dom0Tools, startXenopsd } from '../storms/dom0.ts';
-import { macOf, StormGuest } from '../storms/guest.ts';
-import { openStorm, runStorm, spread, startStormOperator } from '../storms/run.ts';
-import { STORE_SETTING } from '../world.ts';
+import { Backends } from './storms/backends.ts';
+import { Dom0Tools, startXenopsd } from './storms/dom0.ts';
+import { macOf, StormGuest } from './storms/guest.ts';
+import { openStorm, runStorm, spread, startStormOperator } from './storms/run.ts';
 
 /** What one domain's boot is worth in requests, to spread the updates over it (guests.md 4.2). */
 const REQUESTS_A_BOOT = 500;

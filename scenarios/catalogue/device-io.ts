@@ -27,11 +27,11 @@ import {
   vif,
 } from '../../guests/libxl/index.ts';
 import type { Actor } from '../../sim/index.ts';
+import type { Guest, World } from '../engine/host.ts';
+import { comeToRest, isWorking, keepsDepth, openHost, startOperator } from '../engine/run.ts';
+import type { RunRequest, RunResult, Scenario } from '../engine/scenario.ts';
 import { FAULTS_SETTING, type FaultPlan } from '../faults/plan.ts';
-import { comeToRest, isWorking, keepsDepth, openHost, startOperator } from '../frame.ts';
-import { devices } from '../invariants/devices.ts';
-import type { RunRequest, RunResult, Scenario } from '../scenario.ts';
-import type { Guest, World } from '../world.ts';
+import { devices } from '../judge/invariants/devices.ts';
 
 /** Virtual time after which a run that has not ended is stuck: a removal by force alone takes libxl 10 s. */
 const HORIZON_NS = 15_000_000_000;

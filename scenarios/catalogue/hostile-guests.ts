@@ -12,12 +12,12 @@ import {
   Xs,
 } from '../../guests/index.ts';
 import { type Actor, DOMID_ANY } from '../../sim/index.ts';
+import { LIFELIKE, STORE_SETTING, type World } from '../engine/host.ts';
+import { comeToRest, isWorking, keepsDepth, moments, openHost, startOperator } from '../engine/run.ts';
+import type { RunRequest, RunResult, Scenario } from '../engine/scenario.ts';
 import { FAULTS_SETTING } from '../faults/plan.ts';
-import { comeToRest, isWorking, keepsDepth, moments, openHost, startOperator } from '../frame.ts';
-import type { Verdict, Violation } from '../history.ts';
-import { fairService } from '../invariants/fair-service.ts';
-import type { RunRequest, RunResult, Scenario } from '../scenario.ts';
-import { LIFELIKE, STORE_SETTING, type World } from '../world.ts';
+import type { Verdict, Violation } from '../judge/history.ts';
+import { fairService } from '../judge/invariants/fair-service.ts';
 
 const HORIZON_NS = 300_000_000_000;
 const SLICE_NS = 1_000_000;

@@ -14,14 +14,14 @@ import {
   vif,
 } from '../../guests/libxl/index.ts';
 import { type Actor, Devpts, type Stream } from '../../sim/index.ts';
+import { STORE_SETTING } from '../engine/host.ts';
+import { isWorking } from '../engine/run.ts';
+import type { RunRequest, RunResult, Scenario } from '../engine/scenario.ts';
 import { FAULTS_SETTING } from '../faults/plan.ts';
-import { isWorking } from '../frame.ts';
-import type { RunRequest, RunResult, Scenario } from '../scenario.ts';
-import { Backends } from '../storms/backends.ts';
-import { Dom0Tools, startXenopsd } from '../storms/dom0.ts';
-import { macOf, StormGuest } from '../storms/guest.ts';
-import { openStorm, runStorm, spread, startStormOperator } from '../storms/run.ts';
-import { STORE_SETTING } from '../world.ts';
+import { Backends } from './storms/backends.ts';
+import { Dom0Tools, startXenopsd } from './storms/dom0.ts';
+import { macOf, StormGuest } from './storms/guest.ts';
+import { openStorm, runStorm, spread, startStormOperator } from './storms/run.ts';
 
 /** What a device that comes and goes is worth in requests, and what a domain is (guests.md 4.2, 4.4). */
 const REQUESTS_A_DEVICE = 260;

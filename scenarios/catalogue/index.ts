@@ -1,4 +1,4 @@
-import type { Scenario } from '../scenario.ts';
+import type { Scenario } from '../engine/scenario.ts';
 import { bootStorm } from './boot-storm.ts';
 import { deviceIo } from './device-io.ts';
 import { hostileGuests } from './hostile-guests.ts';

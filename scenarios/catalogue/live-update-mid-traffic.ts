@@ -1,9 +1,9 @@
 import { type ClientHabits, hotplug, LINUX_HABITS, type Me, monitor, toolstack, worker } from '../../guests/index.ts';
 import type { Actor } from '../../sim/index.ts';
+import { STORE_SETTING } from '../engine/host.ts';
+import { comeToRest, isWorking, keepsDepth, moments, openHost, startOperator } from '../engine/run.ts';
+import type { RunRequest, RunResult, Scenario } from '../engine/scenario.ts';
 import { FAULTS_SETTING } from '../faults/plan.ts';
-import { comeToRest, isWorking, keepsDepth, moments, openHost, startOperator } from '../frame.ts';
-import type { RunRequest, RunResult, Scenario } from '../scenario.ts';
-import { STORE_SETTING } from '../world.ts';
 
 /** Virtual time after which a run that has not ended is stuck. */
 const HORIZON_NS = 120_000_000_000;

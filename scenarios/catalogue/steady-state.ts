@@ -22,13 +22,13 @@ import {
   typist,
 } from '../../guests/monitors/index.ts';
 import { type Actor, Devpts, type Domid, type Pty } from '../../sim/index.ts';
-import { ConsoleRecorder } from '../console-recorder.ts';
+import { STORE_BINARY, STORE_SETTING } from '../engine/host.ts';
+import { comeToRest, isWorking, openHost } from '../engine/run.ts';
+import type { RunRequest, RunResult, Scenario } from '../engine/scenario.ts';
 import { FAULTS_SETTING } from '../faults/plan.ts';
-import { comeToRest, isWorking, openHost } from '../frame.ts';
-import { consoleIntegrity } from '../invariants/console.ts';
-import { type ControlRecord, controlOnce } from '../invariants/control.ts';
-import type { RunRequest, RunResult, Scenario } from '../scenario.ts';
-import { STORE_BINARY, STORE_SETTING } from '../world.ts';
+import { ConsoleRecorder } from '../judge/console-recorder.ts';
+import { consoleIntegrity } from '../judge/invariants/console.ts';
+import { type ControlRecord, controlOnce } from '../judge/invariants/control.ts';
 
 const HORIZON_NS = 120_000_000_000;
 const SLICE_NS = 1_000_000;

@@ -22,12 +22,12 @@ import {
 } from '../../guests/index.ts';
 import { DomidHistory, initDom0, Libxl, LibxlHost, writeDomain } from '../../guests/libxl/index.ts';
 import { type Actor, DOMID_ANY, type Domain } from '../../sim/index.ts';
+import { type Guest, STORE_SETTING, type World } from '../engine/host.ts';
+import { comeToRest, isWorking, keepsDepth, moments, openHost, startOperator } from '../engine/run.ts';
+import type { RunRequest, RunResult, Scenario } from '../engine/scenario.ts';
 import { FAULTS_SETTING, type FaultPlan } from '../faults/plan.ts';
-import { comeToRest, isWorking, keepsDepth, moments, openHost, startOperator } from '../frame.ts';
-import type { Verdict, Violation } from '../history.ts';
-import { livesGoOn } from '../invariants/lives.ts';
-import type { RunRequest, RunResult, Scenario } from '../scenario.ts';
-import { type Guest, STORE_SETTING, type World } from '../world.ts';
+import type { Verdict, Violation } from '../judge/history.ts';
+import { livesGoOn } from '../judge/invariants/lives.ts';
 
 const HORIZON_NS = 300_000_000_000;
 const SLICE_NS = 1_000_000;

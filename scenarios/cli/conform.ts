@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs';
-import { conform, type Outcome, type RunScript } from '../conform/conform.ts';
-import { isOcaml, whyNot } from '../conform/daemon.ts';
-import { OXENSTORED } from '../conform/known.ts';
 import { Driver } from '../drive/drive.ts';
 import { formatAction } from '../drive/script.ts';
+import { conform, type Outcome, type RunScript } from '../real/conform/conform.ts';
+import { isOcaml, whyNot } from '../real/conform/daemon.ts';
+import { OXENSTORED } from '../real/conform/known.ts';
 
 interface ConformOptions {
   readonly daemon: string;

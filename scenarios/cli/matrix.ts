@@ -1,9 +1,9 @@
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { LAB_FORMATS, type LabFormat } from '../../store/format/model/index.ts';
-import { type Column, measure } from '../matrix/measure.ts';
-import { matrixPage, surpriseLines, trialLines } from '../matrix/page.ts';
-import { type Trial, tryFormat } from '../matrix/verdict.ts';
+import { type Column, measure } from '../lab/measure.ts';
+import { matrixPage, surpriseLines, trialLines } from '../lab/page.ts';
+import { type Trial, tryFormat } from '../lab/verdict.ts';
 import { tell, writeOctets } from './image/io.ts';
 import { namedFormat } from './image/named.ts';
 

@@ -1,9 +1,9 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { SCENARIOS } from '../catalogue/index.ts';
+import type { Scenario, Setting } from '../engine/scenario.ts';
 import { jsonReport } from '../report/json.ts';
 import { planText, textReport } from '../report/text.ts';
-import type { Scenario, Setting } from '../scenario.ts';
 import { labOf } from './lab-of.ts';
 import { type SeedRange, sweep } from './sweep.ts';
 

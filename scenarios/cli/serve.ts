@@ -1,6 +1,6 @@
 import { statSync, unlinkSync } from 'node:fs';
 import { connect } from 'node:net';
-import { serve } from '../serve/serve.ts';
+import { serve } from '../real/serve/serve.ts';
 
 interface ServeOptions {
   readonly socket: string;

@@ -1,5 +1,5 @@
 import { readFileSync, unlinkSync } from 'node:fs';
-import { takeOver } from '../serve/takeover.ts';
+import { takeOver } from '../real/serve/takeover.ts';
 
 interface TakeoverOptions {
   readonly state: string;

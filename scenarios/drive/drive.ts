@@ -2,7 +2,7 @@ import { buildDomain, octets, strings, text, XS } from '../../guests/index.ts';
 import { type Domain, NO_JITTER } from '../../sim/index.ts';
 import { formatOf, type LabFormat } from '../../store/format/model/index.ts';
 import type { CompatName } from '../../store/index.ts';
-import { STORE_BINARY, World } from '../world.ts';
+import { STORE_BINARY, World } from '../engine/host.ts';
 import { type Link, RingEnd, SocketEnd } from './link.ts';
 import {
   type Action,

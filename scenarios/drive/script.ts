@@ -1,4 +1,4 @@
-import { type OpName, opName, XS } from '../../store/wire.ts';
+import { type OpName, opName, XS } from '../../store/protocol/wire.ts';
 
 /**
  * Traffic scripts: what clients do to a xenstore, one JSON object a line, and what they see, one JSON object a line.

@@ -1,8 +1,8 @@
 import type { BuiltDomain, ClientHabits } from '../../guests/index.ts';
 import type { Actor, Domain, EdgeVerdict, Machine, Port } from '../../sim/index.ts';
 import type { StorePolicy } from '../../store/index.ts';
-import type { SettingSpec } from '../scenario.ts';
-import type { World } from '../world.ts';
+import type { World } from '../engine/host.ts';
+import type { SettingSpec } from '../engine/scenario.ts';
 import { COMMON_RULES, FAULT_RULES } from './catalogue.ts';
 import type { FaultRule, Hooks, PlannedFault } from './rule.ts';
 

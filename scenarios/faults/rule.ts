@@ -1,6 +1,6 @@
 import type { BuiltDomain, ClientHabits } from '../../guests/index.ts';
 import type { Domain, EdgeVerdict, Port, Stream } from '../../sim/index.ts';
-import type { World } from '../world.ts';
+import type { World } from '../engine/host.ts';
 
 /** What can be broken, and what must hold all the same. Names are those of the specification's injection catalogue. */
 export interface FaultRule {

@@ -1,4 +1,4 @@
-import type { RunResult } from '../scenario.ts';
+import type { RunResult } from '../engine/scenario.ts';
 import { LOSS_KINDS_MAX, replayLine } from './text.ts';
 
 /** Version of the record; it grows with every change of meaning. */

@@ -1,7 +1,7 @@
 import { styleText } from 'node:util';
+import type { RunResult, UpdateReport } from '../engine/scenario.ts';
 import type { PlannedFault } from '../faults/rule.ts';
-import type { HistoryRecord, Violation } from '../history.ts';
-import type { RunResult, UpdateReport } from '../scenario.ts';
+import type { HistoryRecord, Violation } from '../judge/history.ts';
 
 type Style = Parameters<typeof styleText>[0];
 

@@ -1,8 +1,8 @@
-import type { FormatFailure } from './cursor.ts';
 import { FileReader } from './file.ts';
 import type { Format } from './format.ts';
-import type { Knobs } from './knobs.ts';
 import { type Row, rows } from './rows.ts';
+import type { FormatFailure } from './schema/cursor.ts';
+import type { Knobs } from './schema/knobs.ts';
 
 /** Some octets of a file and what they are. */
 export interface FileRow {

@@ -1,8 +1,8 @@
-import type { FormatFailure } from './cursor.ts';
+import { type ConnectionData, NODE_READ, NODE_WRITTEN, type NodeData, type StateRecord } from './codec/records.ts';
 import { type Dialect, v2 } from './dialect.ts';
 import { ImageWriter, type StateImage } from './image.ts';
-import { type ConnectionData, NODE_READ, NODE_WRITTEN, type NodeData, type StateRecord } from './records.ts';
-import { textOf } from './text.ts';
+import type { FormatFailure } from './schema/cursor.ts';
+import { textOf } from './schema/text.ts';
 
 /** What `checkImage` looks for, each by the clause or the reader's behaviour that it stands for. */
 export const CHECK_RULES = {

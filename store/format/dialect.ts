@@ -1,8 +1,8 @@
-import type { RecordSchema } from './compile.ts';
+import type { RecordSchema } from './codec/compile.ts';
+import type { KnownRecord } from './codec/records.ts';
 import { type Format, knobsOf, recordsOf } from './format.ts';
 import { g32 } from './generations/g3-2.ts';
 import { g41 } from './generations/g4-1.ts';
-import type { KnownRecord } from './records.ts';
 
 /** The schema of one of the records. */
 export type StateSchema = {

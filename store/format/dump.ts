@@ -1,7 +1,14 @@
-import { formatFailure } from './cursor.ts';
+import {
+  type ConnectionData,
+  type NodeData,
+  PERM_STALE,
+  type Perm,
+  type Quota,
+  type StateRecord,
+} from './codec/records.ts';
 import { type DecodeOptions, RecordReader, type StateImage } from './image.ts';
-import { type ConnectionData, type NodeData, PERM_STALE, type Perm, type Quota, type StateRecord } from './records.ts';
-import { escapeOctets, textOf } from './text.ts';
+import { formatFailure } from './schema/cursor.ts';
+import { escapeOctets, textOf } from './schema/text.ts';
 
 export interface DumpOptions extends DecodeOptions {
   /** Show at most so many octets of a value or a message body; 64 by default. */

@@ -10,10 +10,10 @@ import {
   recordsOf,
   type Stage,
 } from './format.ts';
-import type { Knobs } from './knobs.ts';
 import { RuleCheck } from './rule-check.ts';
-import { derivedFields, type Field, type Fields } from './schema.ts';
-import { octetsOf } from './text.ts';
+import type { Knobs } from './schema/knobs.ts';
+import { derivedFields, type Field, type Fields } from './schema/schema.ts';
+import { octetsOf } from './schema/text.ts';
 
 /** Draws of a named stream; sim's `Stream` is one. */
 export interface Draws {

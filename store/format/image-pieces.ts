@@ -1,4 +1,4 @@
-import type { FormatFailure } from './cursor.ts';
+import type { StateRecord } from './codec/records.ts';
 import {
   type DecodeOptions,
   decodeHeader,
@@ -7,7 +7,7 @@ import {
   RECORD_HEADER_BYTES,
   RecordReader,
 } from './image.ts';
-import type { StateRecord } from './records.ts';
+import type { FormatFailure } from './schema/cursor.ts';
 
 /** No record that a daemon writes is larger; a length beyond it is damage, and would have to be waited for. */
 const RECORD_MAX = 64 << 20;

@@ -1,8 +1,8 @@
-import { type FormatFailure, type FormatResult, keptOctets, Reader, Writer } from './cursor.ts';
+import type { RecordTail, StateRecord, UnknownRecord } from './codec/records.ts';
 import { type AnySchema, type Dialect, schemasByKind, schemasByType, v2 } from './dialect.ts';
 import { IMAGE_BYTE_ORDER, imageHeaderFields } from './generations/image.ts';
-import type { RecordTail, StateRecord, UnknownRecord } from './records.ts';
-import { fieldsBytes } from './schema.ts';
+import { type FormatFailure, type FormatResult, keptOctets, Reader, Writer } from './schema/cursor.ts';
+import { fieldsBytes } from './schema/schema.ts';
 
 /** A state image. The last record is END. */
 export interface StateImage {

@@ -8,19 +8,44 @@ export {
   ImageCheck,
   pathFault,
 } from './check.ts';
-export { type RecordSchema, record } from './compile.ts';
+export { type RecordSchema, record } from './codec/compile.ts';
+export { formatFault } from './codec/fault.ts';
 export {
-  type CursorFailure,
-  type FormatFailure,
-  type FormatResult,
-  formatFailure,
-  type IntType,
-  Reader,
-  Writer,
-} from './cursor.ts';
+  type ConnectionData,
+  connectionData,
+  connectionDataV1,
+  type DomainData,
+  domainData,
+  type End,
+  end,
+  type GlobalData,
+  type GlobalQuotaData,
+  globalData,
+  globalQuotaData,
+  type KnownRecord,
+  NODE_READ,
+  NODE_WRITTEN,
+  type NodeData,
+  nodeData,
+  PERM_LETTERS,
+  PERM_STALE,
+  type Perm,
+  type PermLetter,
+  type Quota,
+  type RecordTail,
+  type RingConnection,
+  type SocketConnection,
+  type StateRecord,
+  type TransactionData,
+  transactionData,
+  type UnknownRecord,
+  type WatchData,
+  type WatchDataExtended,
+  watchData,
+  watchDataExtended,
+} from './codec/records.ts';
 export { type Dialect, type StateSchema, v1, v2 } from './dialect.ts';
 export { type DumpOptions, dumpImage, dumpJson, type Json, permsText } from './dump.ts';
-export { formatFault } from './fault.ts';
 export { decodeFile, encodeFile, FileReader } from './file.ts';
 export {
   type AnyRecord,
@@ -72,41 +97,6 @@ export {
   type WriterOptions,
 } from './image.ts';
 export { recordsInPieces } from './image-pieces.ts';
-export { DEFAULT_KNOBS, KNOB_NAMES, KNOBS, type KnobName, type KnobSpec, type Knobs } from './knobs.ts';
-export {
-  type ConnectionData,
-  connectionData,
-  connectionDataV1,
-  type DomainData,
-  domainData,
-  type End,
-  end,
-  type GlobalData,
-  type GlobalQuotaData,
-  globalData,
-  globalQuotaData,
-  type KnownRecord,
-  NODE_READ,
-  NODE_WRITTEN,
-  type NodeData,
-  nodeData,
-  PERM_LETTERS,
-  PERM_STALE,
-  type Perm,
-  type PermLetter,
-  type Quota,
-  type RecordTail,
-  type RingConnection,
-  type SocketConnection,
-  type StateRecord,
-  type TransactionData,
-  transactionData,
-  type UnknownRecord,
-  type WatchData,
-  type WatchDataExtended,
-  watchData,
-  watchDataExtended,
-} from './records.ts';
 export {
   IMAGE_HEADER,
   type ImageRow,
@@ -118,7 +108,17 @@ export {
   type RowsResult,
   rows,
 } from './rows.ts';
-export type { Place, Rule, Source, Where } from './rules.ts';
+export {
+  type CursorFailure,
+  type FormatFailure,
+  type FormatResult,
+  formatFailure,
+  type IntType,
+  Reader,
+  Writer,
+} from './schema/cursor.ts';
+export { DEFAULT_KNOBS, KNOB_NAMES, KNOBS, type KnobName, type KnobSpec, type Knobs } from './schema/knobs.ts';
+export type { Place, Rule, Source, Where } from './schema/rules.ts';
 export {
   align,
   atLeast,
@@ -156,7 +156,7 @@ export {
   u64,
   type ValueOf,
   variant,
-} from './schema.ts';
-export { escapeOctets, octetsOf, textOf } from './text.ts';
+} from './schema/schema.ts';
+export { escapeOctets, octetsOf, textOf } from './schema/text.ts';
 export { usefulKnobs } from './useful-knobs.ts';
 export { CODEC_RULES, type FormatFinding, validateFile } from './validate.ts';

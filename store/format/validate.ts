@@ -1,9 +1,9 @@
-import type { FormatFailure } from './cursor.ts';
 import { FileReader } from './file.ts';
 import { choicesOf, type Format, type FormatRecord } from './format.ts';
-import type { Knobs } from './knobs.ts';
 import { RuleCheck } from './rule-check.ts';
-import type { Field, Fields, Layout } from './schema.ts';
+import type { FormatFailure } from './schema/cursor.ts';
+import type { Knobs } from './schema/knobs.ts';
+import type { Field, Fields, Layout } from './schema/schema.ts';
 
 /** One thing found in a file. */
 export interface FormatFinding extends FormatFailure {

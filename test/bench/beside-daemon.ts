@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { INSTALLED_DAEMONS, startDaemon, whyNot } from '../../scenarios/conform/daemon.ts';
+import { INSTALLED_DAEMONS, startDaemon, whyNot } from '../../scenarios/real/conform/daemon.ts';
 
 /** One operation of the distribution's test-xenstore, best of all rounds, microseconds. */
 export interface OperationTimes {

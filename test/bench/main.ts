@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { Bench } from 'tinybench';
 import { liveUpdateMidTraffic } from '../../scenarios/catalogue/live-update-mid-traffic.ts';
-import type { Setting } from '../../scenarios/scenario.ts';
+import type { Setting } from '../../scenarios/engine/scenario.ts';
 import { type Actor, Machine, PARK } from '../../sim/index.ts';
 import { besideDaemon } from './beside-daemon.ts';
 import type { ManyDomains } from './many.ts';

@@ -1,5 +1,5 @@
 import { LINUX_HABITS, octets, strings, XS } from '../../guests/index.ts';
-import { World } from '../../scenarios/world.ts';
+import { World } from '../../scenarios/engine/host.ts';
 import { NO_JITTER, PARK } from '../../sim/index.ts';
 
 /** What many domains cost. Memory of a node or a watch is that of the whole process, divided. */

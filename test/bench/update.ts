@@ -1,5 +1,5 @@
 import { octets, strings, text, XS } from '../../guests/index.ts';
-import { STORE_BINARY, World } from '../../scenarios/world.ts';
+import { STORE_BINARY, World } from '../../scenarios/engine/host.ts';
 import { NO_JITTER } from '../../sim/index.ts';
 
 /** Live-update a store that holds about `nodes` nodes; wall time from the request to the successor's answer. */

@@ -1,10 +1,10 @@
-import type { CompatName } from '../../store/compat.ts';
-import type { Connection, OutMessage } from '../../store/connection.ts';
-import { octetsOf, textOf } from '../../store/octets.ts';
-import { processMessage, runDelayed } from '../../store/ops.ts';
-import { makeInitialStore } from '../../store/special.ts';
-import { DaemonState, DEFAULT_OPTIONS, type StoreOptions } from '../../store/state.ts';
-import { XS } from '../../store/wire.ts';
+import type { CompatName } from '../../store/daemon/compat.ts';
+import type { Connection, OutMessage } from '../../store/daemon/connection.ts';
+import { processMessage, runDelayed } from '../../store/daemon/ops.ts';
+import { makeInitialStore } from '../../store/daemon/special.ts';
+import { DaemonState, DEFAULT_OPTIONS, type StoreOptions } from '../../store/daemon/state.ts';
+import { octetsOf, textOf } from '../../store/protocol/octets.ts';
+import { XS } from '../../store/protocol/wire.ts';
 import { FakeHost, FakeStream } from '../support/fake-host.ts';
 
 export type Op = keyof typeof XS;

@@ -8,8 +8,8 @@ import {
   Xenconsoled,
   XS,
 } from '../../guests/index.ts';
-import { ConsoleRecorder } from '../../scenarios/console-recorder.ts';
-import type { World } from '../../scenarios/world.ts';
+import type { World } from '../../scenarios/engine/host.ts';
+import { ConsoleRecorder } from '../../scenarios/judge/console-recorder.ts';
 import {
   type Actor,
   CONSOLE_CONNECTION,

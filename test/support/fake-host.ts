@@ -1,4 +1,4 @@
-import type { DomainState, Host, HostResult, RingPage, Stream } from '../../store/host.ts';
+import type { DomainState, Host, HostResult, RingPage, Stream } from '../../store/daemon/platform.ts';
 
 /** A ring page that nobody else touches. */
 export class FakePage implements RingPage {

@@ -1,5 +1,5 @@
 import { type BuiltDomain, type GuestOs, LINUX_HABITS, strings, XS, Xs, type XsClient } from '../../guests/index.ts';
-import { World } from '../../scenarios/world.ts';
+import { World } from '../../scenarios/engine/host.ts';
 import { type Actor, type Jitter, NO_JITTER } from '../../sim/index.ts';
 
 /** A running guest that was made by hand. */

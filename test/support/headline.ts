@@ -1,5 +1,5 @@
 import { liveUpdateMidTraffic } from '../../scenarios/catalogue/live-update-mid-traffic.ts';
-import type { RunResult, Setting } from '../../scenarios/scenario.ts';
+import type { RunResult, Setting } from '../../scenarios/engine/scenario.ts';
 import { decodeImage, encodeImage, type StateRecord, v1, v2 } from '../../store/format/index.ts';
 import type { StateFormat } from '../../store/format/model/index.ts';
 

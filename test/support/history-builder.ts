@@ -1,4 +1,4 @@
-import type { Epoch, History, HistoryRecord, SnapshotNode } from '../../scenarios/history.ts';
+import type { Epoch, History, HistoryRecord, SnapshotNode } from '../../scenarios/judge/history.ts';
 
 /** The message types that the builder speaks. */
 export const XS = {

@@ -1,5 +1,5 @@
 import type { FormatRecord } from '../format.ts';
-import type { Knobs } from '../knobs.ts';
+import type { Knobs } from '../schema/knobs.ts';
 import type { CompareRuleId } from './table.ts';
 
 /** A record that a writer is asked for: filled with values that differ from each other. */

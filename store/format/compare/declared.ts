@@ -1,6 +1,6 @@
-import type { Knobs } from '../knobs.ts';
-import type { Rule, Where } from '../rules.ts';
-import { octetsOf } from '../text.ts';
+import type { Knobs } from '../schema/knobs.ts';
+import type { Rule, Where } from '../schema/rules.ts';
+import { octetsOf } from '../schema/text.ts';
 import type { Change, Probe, RecordProbe } from './change.ts';
 import { EMPTY } from './change.ts';
 import type { Both, Side } from './side.ts';

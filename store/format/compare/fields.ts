@@ -1,5 +1,5 @@
-import type { IntType } from '../cursor.ts';
-import { INT_BYTES } from '../cursor.ts';
+import type { IntType } from '../schema/cursor.ts';
+import { INT_BYTES } from '../schema/cursor.ts';
 import {
   type Cases,
   derivedFields,
@@ -11,7 +11,7 @@ import {
   type OptionalField,
   type TableField,
   type VariantField,
-} from '../schema.ts';
+} from '../schema/schema.ts';
 import { kept, type Pair, pairsOf } from './pairs.ts';
 import type { CompareRuleId } from './table.ts';
 

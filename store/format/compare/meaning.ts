@@ -1,6 +1,6 @@
 import type { FormatRecord } from '../format.ts';
-import { derivedFields, type Fields } from '../schema.ts';
-import { escapeOctets } from '../text.ts';
+import { derivedFields, type Fields } from '../schema/schema.ts';
+import { escapeOctets } from '../schema/text.ts';
 import { isInside } from './witness.ts';
 
 /** One value of a record: `perms[1].domid`. */

@@ -1,4 +1,4 @@
-import { type Field, type Fields, fixedBytes } from '../schema.ts';
+import { type Field, type Fields, fixedBytes } from '../schema/schema.ts';
 
 /** Two fields of two layouts that stand for each other. */
 export interface Pair {

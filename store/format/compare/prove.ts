@@ -1,8 +1,8 @@
 import { annotateFile } from '../annotate.ts';
-import type { FormatFailure } from '../cursor.ts';
 import { decodeFile, encodeFile } from '../file.ts';
 import { choicesOf, type Format, type FormatFile, pick, recordsOf } from '../format.ts';
-import type { Knobs } from '../knobs.ts';
+import type { FormatFailure } from '../schema/cursor.ts';
+import type { Knobs } from '../schema/knobs.ts';
 import { validateFile } from '../validate.ts';
 import type { Change, Judge, Probe } from './change.ts';
 import { endOf } from './envelope.ts';

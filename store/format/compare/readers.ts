@@ -1,7 +1,7 @@
 import { type FormatRecord, pick, recordsOf } from '../format.ts';
-import type { Knobs } from '../knobs.ts';
-import type { Fields } from '../schema.ts';
-import { octetsOf } from '../text.ts';
+import type { Knobs } from '../schema/knobs.ts';
+import type { Fields } from '../schema/schema.ts';
+import { octetsOf } from '../schema/text.ts';
 import type { Change, Probe } from './change.ts';
 import { EMPTY } from './change.ts';
 import type { Both } from './side.ts';

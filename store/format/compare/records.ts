@@ -1,5 +1,5 @@
 import { type AnyRecord, recordsOf, type Stage } from '../format.ts';
-import { octetsOf } from '../text.ts';
+import { octetsOf } from '../schema/text.ts';
 import type { Change, Judge, Probe, RecordProbe } from './change.ts';
 import { EMPTY } from './change.ts';
 import { compareFields, type FieldChange } from './fields.ts';

@@ -1,5 +1,5 @@
 import { type AnyRecord, type Format, knobsOf, readerKnobs, recordsOf } from '../format.ts';
-import type { Knobs } from '../knobs.ts';
+import type { Knobs } from '../schema/knobs.ts';
 import { compareFields, type FieldsDiff } from './fields.ts';
 
 /** A format as it writes and as it reads. */

@@ -1,4 +1,3 @@
-import { formatFailure } from '../cursor.ts';
 import type { Format } from '../format.ts';
 import { binaryFormat } from '../model/binary-format.ts';
 import { extentOf } from '../model/carriage.ts';
@@ -10,7 +9,8 @@ import { type DaemonState, EMPTY_STATE, type NodeState } from '../model/state.ts
 import { TEXT_DUMP_HEADER } from '../model/text-dump.ts';
 import { textFormat } from '../model/text-format.ts';
 import type { TextLayout } from '../model/text-layout.ts';
-import { octetsOf } from '../text.ts';
+import { formatFailure } from '../schema/cursor.ts';
+import { octetsOf } from '../schema/text.ts';
 import type { CompareFinding } from './compare.ts';
 import type { Direction, Proof, Verdict } from './prove.ts';
 import type { CompareRuleId } from './table.ts';

@@ -1,6 +1,6 @@
 import type { AnyRecord, FormatFile, FormatRecord } from '../format.ts';
-import { derivedFields, type Field, type Fields } from '../schema.ts';
-import { octetsOf } from '../text.ts';
+import { derivedFields, type Field, type Fields } from '../schema/schema.ts';
+import { octetsOf } from '../schema/text.ts';
 import type { Probe, RecordProbe } from './change.ts';
 import type { Side } from './side.ts';
 

@@ -1,5 +1,5 @@
-import { record } from '../compile.ts';
-import { cstring, note, octets, u16, u32 } from '../schema.ts';
+import { record } from '../codec/compile.ts';
+import { cstring, note, octets, u16, u32 } from '../schema/schema.ts';
 
 // WATCH_DATA_EXTENDED in the daemon of 4.22. Source: RELEASE-4.22.0:tools/xenstored/{watch.c,xenstore_state.h}.
 

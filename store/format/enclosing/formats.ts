@@ -1,6 +1,6 @@
-import { record } from '../compile.ts';
+import { record } from '../codec/compile.ts';
 import { extend, type Format, headerRule } from '../format.ts';
-import { bigEndian, magic, note, reserved, since, u16, u32 } from '../schema.ts';
+import { bigEndian, magic, note, reserved, since, u16, u32 } from '../schema/schema.ts';
 import { imageRecord, LIBXC_RECORDS, LIBXL_RECORDS, XENSTORE_IMAGE } from './layouts.ts';
 
 // The streams around a state image, as values of their own, so that they can be described and compared: what a reader

@@ -1,5 +1,5 @@
-import { type RecordSchema, record } from '../compile.ts';
-import { atLeast, constant, list, note, octets, reserved, rest, u8, u16, u32, u64 } from '../schema.ts';
+import { type RecordSchema, record } from '../codec/compile.ts';
+import { atLeast, constant, list, note, octets, reserved, rest, u8, u16, u32, u64 } from '../schema/schema.ts';
 
 // What encloses a state image in a saved or migrated guest. Sources: docs/specs/libxl-migration-stream.pandoc,
 // docs/specs/libxc-migration-stream.pandoc, tools/xl/xl.h. Headers are big endian, records in the order that they tell.

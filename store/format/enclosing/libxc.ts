@@ -1,4 +1,4 @@
-import type { FormatFailure, Reader, Writer } from '../cursor.ts';
+import type { FormatFailure, Reader, Writer } from '../schema/cursor.ts';
 import { domainHeader, LIBXC_RECORDS, type LibxcRecord, libxcHeader } from './layouts.ts';
 import { isFailure, Layer, type Padded, type UnknownRecord } from './stream.ts';
 

@@ -1,4 +1,4 @@
-import { type FormatFailure, type FormatResult, Reader, Writer } from '../cursor.ts';
+import { type FormatFailure, type FormatResult, Reader, Writer } from '../schema/cursor.ts';
 import { imageRecord, LIBXL_RECORDS, type LibxlRecord, libxlHeader, XENSTORE_IMAGE } from './layouts.ts';
 import { type LibxcImage, readLibxc, writeLibxc } from './libxc.ts';
 import { isFailure, Layer, type Padded, type UnknownRecord } from './stream.ts';

@@ -1,5 +1,5 @@
-import type { RecordSchema } from '../compile.ts';
-import { type FormatFailure, keptOctets, type Reader, type Writer } from '../cursor.ts';
+import type { RecordSchema } from '../codec/compile.ts';
+import { type FormatFailure, keptOctets, type Reader, type Writer } from '../schema/cursor.ts';
 
 /** Octets behind a record that should be zero, where they are not. */
 export interface Padded {

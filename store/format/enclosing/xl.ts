@@ -1,4 +1,4 @@
-import { type FormatResult, Reader, Writer } from '../cursor.ts';
+import { type FormatResult, Reader, Writer } from '../schema/cursor.ts';
 import { xlHeader } from './layouts.ts';
 import { decodeLibxl, encodeLibxl, type LibxlStream } from './libxl.ts';
 

@@ -1,7 +1,20 @@
-import { record } from '../compile.ts';
+import { record } from '../codec/compile.ts';
+import { end, PERM_LETTERS, transactionData, watchData } from '../codec/records.ts';
 import type { Format } from '../format.ts';
-import { end, PERM_LETTERS, transactionData, watchData } from '../records.ts';
-import { atLeast, cstring, i32, letter, list, note, octets, reserved, u16, u32, u64, variant } from '../schema.ts';
+import {
+  atLeast,
+  cstring,
+  i32,
+  letter,
+  list,
+  note,
+  octets,
+  reserved,
+  u16,
+  u32,
+  u64,
+  variant,
+} from '../schema/schema.ts';
 import { imageAbout, imageFraming, imageHeader, imageOrder, imageRules } from './image.ts';
 
 // The first draft of the separate image. Header, record header, GLOBAL_DATA, WATCH_DATA, TRANSACTION_DATA and END are

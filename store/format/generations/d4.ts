@@ -1,6 +1,6 @@
-import { record } from '../compile.ts';
+import { record } from '../codec/compile.ts';
 import { extend, type Format } from '../format.ts';
-import { atLeast, i32, note, octets, reserved, u16, u32, u64, variant } from '../schema.ts';
+import { atLeast, i32, note, octets, reserved, u16, u32, u64, variant } from '../schema/schema.ts';
 import { d1 } from './d1.ts';
 import { nodeOfG30 } from './g3-0.ts';
 

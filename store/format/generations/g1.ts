@@ -1,8 +1,20 @@
-import { record } from '../compile.ts';
+import { record } from '../codec/compile.ts';
+import { PERM_LETTERS } from '../codec/records.ts';
 import { chosen, type Format } from '../format.ts';
-import { PERM_LETTERS } from '../records.ts';
-import type { Rule } from '../rules.ts';
-import { align, atLeast, constant, letter, list, note, nulString, octets, reserved, u16, u32 } from '../schema.ts';
+import type { Rule } from '../schema/rules.ts';
+import {
+  align,
+  atLeast,
+  constant,
+  letter,
+  list,
+  note,
+  nulString,
+  octets,
+  reserved,
+  u16,
+  u32,
+} from '../schema/schema.ts';
 
 // The first merged document: one libxl record of type 7 for each xenstore record, everything about the one domain
 // whose stream it is. Lengths of strings leave out the NUL; each string is padded to 4. Permissions are drawn as

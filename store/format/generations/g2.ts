@@ -1,6 +1,6 @@
-import { record } from '../compile.ts';
+import { record } from '../codec/compile.ts';
 import { chosen, extend, type Format } from '../format.ts';
-import { align, atLeast, constant, note, nulString, octets, reserved, u16, u32 } from '../schema.ts';
+import { align, atLeast, constant, note, nulString, octets, reserved, u16, u32 } from '../schema/schema.ts';
 import { g1, nodeTailOfG1 } from './g1.ts';
 
 // The mail's patch: G1 with three more records, for live update. A record belongs to the domain that the last

@@ -1,6 +1,6 @@
-import { record } from '../compile.ts';
+import { record } from '../codec/compile.ts';
 import { extend, type Format } from '../format.ts';
-import { atLeast, cstring, i32, list, note, octets, reserved, u16, u32, variant } from '../schema.ts';
+import { atLeast, cstring, i32, list, note, octets, reserved, u16, u32, variant } from '../schema/schema.ts';
 import { d1, permWithPad } from './d1.ts';
 
 /** What tells a connection by its kind, 8 octets. The port is the guest's until G3.2. */

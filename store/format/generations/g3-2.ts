@@ -1,5 +1,5 @@
+import { connectionDataV1, globalData, nodeData } from '../codec/records.ts';
 import { extend, type Format } from '../format.ts';
-import { connectionDataV1, globalData, nodeData } from '../records.ts';
 import { g31 } from './g3-1.ts';
 
 /** What the daemons of 4.15 to 4.20 speak. */

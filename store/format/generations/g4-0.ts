@@ -1,7 +1,7 @@
+import { domainData, globalQuotaData, watchDataExtended } from '../codec/records.ts';
 import { watchExtendedOfC422Reader, watchExtendedOfC422Writer } from '../dialects/c-4.22-watch.ts';
 import { chosen, extend, type Format } from '../format.ts';
-import { domainData, globalQuotaData, watchDataExtended } from '../records.ts';
-import { since } from '../schema.ts';
+import { since } from '../schema/schema.ts';
 import { g32 } from './g3-2.ts';
 import { quotaRules } from './image.ts';
 

@@ -1,5 +1,5 @@
+import { connectionData } from '../codec/records.ts';
 import { extend, type Format } from '../format.ts';
-import { connectionData } from '../records.ts';
 import { g40 } from './g4-0.ts';
 
 /** Bit 0 of `fields` is honoured for rings only: in G3.1 it meant a read-only socket. */

@@ -1,7 +1,7 @@
-import { record } from '../compile.ts';
+import { record } from '../codec/compile.ts';
 import { type Framing, headerRule, type Stage } from '../format.ts';
-import type { Rule } from '../rules.ts';
-import { bigEndian, magic, note, u32 } from '../schema.ts';
+import type { Rule } from '../schema/rules.ts';
+import { bigEndian, magic, note, u32 } from '../schema/schema.ts';
 
 // What all generations of the separate image share: header, framing, order, and what must hold among the records.
 

@@ -1,8 +1,8 @@
-import { record } from '../compile.ts';
+import { record } from '../codec/compile.ts';
+import { end } from '../codec/records.ts';
 import { chosen, type Format, headerRule } from '../format.ts';
-import { end } from '../records.ts';
-import type { Rule } from '../rules.ts';
-import { bigEndian, magic, note, reserved, u16, u32 } from '../schema.ts';
+import type { Rule } from '../schema/rules.ts';
+import { bigEndian, magic, note, reserved, u16, u32 } from '../schema/schema.ts';
 import { nodeOfG1, nodeOfG1WithNul, rulesOfG1, transactionOfG1, watchOfG1, watchOfG1WithNul } from './g1.ts';
 import { guestRingData, transactionNode, transactionNodeWithNul } from './g2.ts';
 import { imageFraming } from './image.ts';

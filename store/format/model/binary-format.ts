@@ -1,10 +1,10 @@
 import { annotateFile, fileRows } from '../annotate.ts';
-import { formatFailure } from '../cursor.ts';
 import { decodeFile, encodeFile } from '../file.ts';
 import { type Format, type FormatFile, type FormatRecord, inFormatOrder } from '../format.ts';
 import { generateOctets } from '../generate.ts';
-import type { Knobs } from '../knobs.ts';
-import { escapeOctets } from '../text.ts';
+import { formatFailure } from '../schema/cursor.ts';
+import type { Knobs } from '../schema/knobs.ts';
+import { escapeOctets } from '../schema/text.ts';
 import { validateFile } from '../validate.ts';
 import { CARRIERS, type Carriage, carriageOf } from './carriage.ts';
 import type { WriteOptions } from './convert.ts';

@@ -1,4 +1,4 @@
-import type { FormatFailure, FormatResult } from '../cursor.ts';
+import type { FormatFailure, FormatResult } from '../schema/cursor.ts';
 import type { Carriage, StateRow } from './carriage.ts';
 import { extentOf } from './carriage.ts';
 import type { Assumption, Loss } from './losses.ts';

@@ -1,5 +1,5 @@
 import { choicesOf, type Format } from '../format.ts';
-import type { Fields } from '../schema.ts';
+import type { Fields } from '../schema/schema.ts';
 import { type Carriage, carriageOf, type Mark, type StateRow } from './carriage.ts';
 
 /** Names of all fields of the records of this kind, those inside lists, tables and variants as `conn.ring.port`. */

@@ -1,4 +1,4 @@
-import { escapeOctets, textOf } from '../text.ts';
+import { escapeOctets, textOf } from '../schema/text.ts';
 import type { StateRow } from './carriage.ts';
 import { quoted } from './losses.ts';
 import { contentText, QUOTA_NAMES } from './reduce.ts';

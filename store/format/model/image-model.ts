@@ -1,5 +1,5 @@
-import { NODE_READ, NODE_WRITTEN } from '../records.ts';
-import { octetsOf, textOf } from '../text.ts';
+import { NODE_READ, NODE_WRITTEN } from '../codec/records.ts';
+import { octetsOf, textOf } from '../schema/text.ts';
 import { aclOf, type LooseRecord, list, maybeNumber, num, octets, permsOf, type RecordsOfState } from './loose.ts';
 import type { Assumption } from './losses.ts';
 import { joined, splitMessages } from './messages.ts';

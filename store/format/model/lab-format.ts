@@ -1,7 +1,7 @@
 import type { Annotation, FileRows } from '../annotate.ts';
-import type { FormatFailure, FormatResult } from '../cursor.ts';
 import type { Format } from '../format.ts';
 import type { Draws } from '../generate.ts';
+import type { FormatFailure, FormatResult } from '../schema/cursor.ts';
 import type { StateFormat } from './convert.ts';
 import type { TextLayout } from './text-layout.ts';
 

@@ -1,4 +1,4 @@
-import { escapeOctets, octetsOf } from '../text.ts';
+import { escapeOctets, octetsOf } from '../schema/text.ts';
 import { STATE_ROWS, type StateRow } from './carriage.ts';
 
 /** What a loss happens to. `connection` is `domain 5` or `socket 9`. */

@@ -1,4 +1,4 @@
-import { octetsOf, textOf } from '../text.ts';
+import { octetsOf, textOf } from '../schema/text.ts';
 import type { StateRow } from './carriage.ts';
 import type { Loss, Thing } from './losses.ts';
 import { joined, splitMessages } from './messages.ts';

@@ -1,4 +1,4 @@
-import { octetsOf, textOf } from '../text.ts';
+import { octetsOf, textOf } from '../schema/text.ts';
 import { aclOf, type LooseRecord, num, octets, permsOf, type RecordsOfState } from './loose.ts';
 import type { Assumption } from './losses.ts';
 import { joined } from './messages.ts';

@@ -1,8 +1,8 @@
 import type { FileRow } from '../annotate.ts';
-import type { FormatFailure, FormatResult } from '../cursor.ts';
-import { PERM_LETTERS, type PermLetter } from '../records.ts';
+import { PERM_LETTERS, type PermLetter } from '../codec/records.ts';
+import type { FormatFailure, FormatResult } from '../schema/cursor.ts';
 
-import { octetsOf, textOf } from '../text.ts';
+import { octetsOf, textOf } from '../schema/text.ts';
 import type { AclEntry } from './state.ts';
 import { oxC, type TextLayout } from './text-layout.ts';
 

@@ -2,7 +2,7 @@ import { collected, type FileRows } from '../annotate.ts';
 import { decodeFile } from '../file.ts';
 import { generateOctets } from '../generate.ts';
 import { g41 } from '../generations/g4-1.ts';
-import { escapeOctets } from '../text.ts';
+import { escapeOctets } from '../schema/text.ts';
 import { stateJson } from './diff.ts';
 import { stateOfRecords } from './image-model.ts';
 import type { LabFormat } from './lab-format.ts';

@@ -1,6 +1,6 @@
 import { pathFault } from '../check.ts';
-import type { FormatFailure } from '../cursor.ts';
-import { textOf } from '../text.ts';
+import type { FormatFailure } from '../schema/cursor.ts';
+import { textOf } from '../schema/text.ts';
 import type { Assumption } from './losses.ts';
 import { byOctets } from './reduce-nodes.ts';
 import {

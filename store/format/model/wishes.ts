@@ -1,4 +1,4 @@
-import type { KnobSpec } from '../knobs.ts';
+import type { KnobSpec } from '../schema/knobs.ts';
 import type { Loss } from './losses.ts';
 import { type Renumbering, renumberDomain } from './renumber.ts';
 import { type ConnectionState, connectionName, type DaemonState, type TransactionState } from './state.ts';

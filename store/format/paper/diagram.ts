@@ -1,4 +1,4 @@
-import type { Fields } from '../schema.ts';
+import type { Fields } from '../schema/schema.ts';
 import { kebab, labelOf, type Piece, runsOf } from './segments.ts';
 
 const PER_ROW = 8;

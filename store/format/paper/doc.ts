@@ -1,7 +1,7 @@
 import { type AnyRecord, type Format, type Framing, knobsOf, pick, recordsOf, type Stage } from '../format.ts';
-import { KNOBS, type Knobs } from '../knobs.ts';
-import type { Rule } from '../rules.ts';
-import { describe, type Field, type FieldDescription, type Fields } from '../schema.ts';
+import { KNOBS, type Knobs } from '../schema/knobs.ts';
+import type { Rule } from '../schema/rules.ts';
+import { describe, type Field, type FieldDescription, type Fields } from '../schema/schema.ts';
 import { usefulKnobs } from '../useful-knobs.ts';
 import { diagram } from './diagram.ts';
 import { kebab, labelOf } from './segments.ts';

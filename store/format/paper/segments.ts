@@ -1,4 +1,4 @@
-import { type Field, type Fields, fixedBytes } from '../schema.ts';
+import { type Field, type Fields, fixedBytes } from '../schema/schema.ts';
 
 /** A field by its place: after some octets of fixed size, or after something whose size only the file tells. */
 export interface Piece {

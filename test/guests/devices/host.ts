@@ -24,7 +24,7 @@ import {
   vbd,
   vif,
 } from '../../../guests/libxl/index.ts';
-import { type Guest, World } from '../../../scenarios/world.ts';
+import { type Guest, World } from '../../../scenarios/engine/host.ts';
 import type { Actor, Jitter } from '../../../sim/index.ts';
 
 /** A guest with its drivers. */

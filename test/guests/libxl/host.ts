@@ -1,6 +1,6 @@
 import { type EventQueue, type Me, strings, text, XS, Xs } from '../../../guests/index.ts';
 import { initDom0, Libxl, LibxlHost, type LibxlOptions } from '../../../guests/libxl/index.ts';
-import { World } from '../../../scenarios/world.ts';
+import { World } from '../../../scenarios/engine/host.ts';
 import { type Actor, PARK } from '../../../sim/index.ts';
 
 /** A host with a store, dom0 set up, and one process that uses libxl. */

@@ -1,10 +1,10 @@
+import { record } from '../../../../store/format/codec/compile.ts';
 import type { Comparable, CompareRuleId, Verdict } from '../../../../store/format/compare/index.ts';
-import { record } from '../../../../store/format/compile.ts';
 import { type AnyRecord, extend, type Format, type HeaderRule, type Stage } from '../../../../store/format/format.ts';
 import { g1 } from '../../../../store/format/generations/g1.ts';
 import { g41 } from '../../../../store/format/generations/g4-1.ts';
 import { oxA, oxB, oxC, type TextLayout } from '../../../../store/format/model/text-layout.ts';
-import type { Rule } from '../../../../store/format/rules.ts';
+import type { Rule } from '../../../../store/format/schema/rules.ts';
 import {
   align,
   atLeast,
@@ -31,7 +31,7 @@ import {
   u32,
   u64,
   variant,
-} from '../../../../store/format/schema.ts';
+} from '../../../../store/format/schema/schema.ts';
 
 /** Two formats that differ in one thing, and what a reader of each makes of the other's files. */
 export interface Row {

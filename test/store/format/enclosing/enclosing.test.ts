@@ -4,7 +4,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { Streams } from '../../../../sim/index.ts';
-import { formatFailure } from '../../../../store/format/cursor.ts';
 import { checkLibxl } from '../../../../store/format/enclosing/check.ts';
 import { emptyLibxc, type LibxcImage } from '../../../../store/format/enclosing/libxc.ts';
 import {
@@ -15,6 +14,7 @@ import {
   withImage,
 } from '../../../../store/format/enclosing/libxl.ts';
 import { decodeXl, encodeXl, xlData } from '../../../../store/format/enclosing/xl.ts';
+import { formatFailure } from '../../../../store/format/schema/cursor.ts';
 import { has } from '../../../support/needs.ts';
 
 function hex(text: string): Uint8Array {

@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { record } from '../../../../store/format/compile.ts';
+import { record } from '../../../../store/format/codec/compile.ts';
+import { nodeData } from '../../../../store/format/codec/records.ts';
 import { allFormats, extend, formatNamed, type Knobs } from '../../../../store/format/index.ts';
 import { derivedCarriage } from '../../../../store/format/model/derive.ts';
 import type { Carrier } from '../../../../store/format/model/index.ts';
 import { binaryFormat, carriageOf, diffStates, reduceState, writeState } from '../../../../store/format/model/index.ts';
-import { nodeData } from '../../../../store/format/records.ts';
-import { u64 } from '../../../../store/format/schema.ts';
+import { u64 } from '../../../../store/format/schema/schema.ts';
 import { everything } from './everything.ts';
 
 const g41 = formatNamed('G4.1')!;

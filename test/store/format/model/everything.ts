@@ -1,5 +1,5 @@
 import type { ConnectionState, DaemonState, RingLink } from '../../../../store/format/model/state.ts';
-import { octetsOf } from '../../../../store/format/text.ts';
+import { octetsOf } from '../../../../store/format/schema/text.ts';
 
 export const o = octetsOf;
 const NONE = new Uint8Array(0);

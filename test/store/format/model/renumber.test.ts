@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { lossText } from '../../../../store/format/model/losses.ts';
 import { renumberDomain } from '../../../../store/format/model/renumber.ts';
 import { type ConnectionState, type DaemonState, EMPTY_STATE } from '../../../../store/format/model/state.ts';
-import { octetsOf, textOf } from '../../../../store/format/text.ts';
+import { octetsOf, textOf } from '../../../../store/format/schema/text.ts';
 
 const node = (path: string, value = '', domid = 0) => ({
   path,

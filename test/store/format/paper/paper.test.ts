@@ -7,7 +7,7 @@ import { headerOf } from '../../../../store/format/paper/c-header.ts';
 import { diagram } from '../../../../store/format/paper/diagram.ts';
 import { docOf } from '../../../../store/format/paper/doc.ts';
 import { labelOf } from '../../../../store/format/paper/segments.ts';
-import { align, cstring, octets, reserved, u8, u16, u32, u64 } from '../../../../store/format/schema.ts';
+import { align, cstring, octets, reserved, u8, u16, u32, u64 } from '../../../../store/format/schema/schema.ts';
 import { usefulKnobs } from '../../../../store/format/useful-knobs.ts';
 import { has } from '../../../support/needs.ts';
 

@@ -1,0 +1,162 @@
+import type { Actor, Domid } from '../../sim/index.ts';
+import { textOf as text } from '../../store/protocol/octets.ts';
+import type { Xs } from '../xenstore/xs.ts';
+import type { DeviceKernel } from './kernel.ts';
+import type { DeviceName, DeviceNews, Side } from './observer.ts';
+import { parseState, XenbusState } from './xenbus-state.ts';
+
+/** Rounds of a transaction before the driver gives up: in life there is no limit. */
+const ROUNDS_MAX = 100_000;
+
+/** What an end of a device does at its occasions; each is called in the bus's own thread, one after the other. */
+export interface DriverInstance {
+  /** The other end's state was looked at: also when it is what it was (HS-3). */
+  otherendChanged(state: XenbusState): Actor;
+  /** The device is going: let go of everything. */
+  removed(): Actor;
+}
+
+/** A kind of device that a bus knows. `undefined` from probe: it cannot be driven. */
+export interface Driver {
+  probe(device: XenbusDevice): Actor<DriverInstance | undefined>;
+}
+
+/** What a device asks of its bus. */
+export interface DeviceBus {
+  /** Watch a path on behalf of a device; `run` is called in the bus's thread with each event. @returns the token. */
+  watch(device: XenbusDevice, path: string, run: () => Actor): Actor<string>;
+  unwatch(path: string, token: string): Actor;
+  /** Have something done in the bus's thread; anybody may ask. */
+  post(device: XenbusDevice, run: () => Actor): void;
+}
+
+/** One end of a device on its bus. Source: linux drivers/xen/xenbus/xenbus_client.c. */
+export class XenbusDevice {
+  readonly kernel: DeviceKernel;
+  readonly bus: DeviceBus;
+  /** The bus thread's operations. */
+  readonly xs: Xs;
+  readonly side: Side;
+  /** Own directory, relative: `device/vif/0`, `backend/vif/3/0`. */
+  readonly nodename: string;
+  readonly kind: string;
+  readonly id: number;
+  readonly name: DeviceName;
+  /** The other end's directory and domain. */
+  readonly otherend: string;
+  readonly otherendId: Domid;
+  /** Own state as last written. */
+  state: XenbusState = XenbusState.Initialising;
+  /** The driver wants the device unregistered. */
+  isUnregistered = false;
+
+  constructor(
+    bus: DeviceBus,
+    kernel: DeviceKernel,
+    xs: Xs,
+    node: {
+      readonly side: Side;
+      readonly nodename: string;
+      readonly otherend: string;
+      readonly otherendId: Domid;
+    },
+  ) {
+    this.bus = bus;
+    this.kernel = kernel;
+    this.xs = xs;
+    this.side = node.side;
+    this.nodename = node.nodename;
+    this.otherend = node.otherend;
+    this.otherendId = node.otherendId;
+    const parts = node.nodename.split('/');
+    this.kind = parts[1] ?? '';
+    this.id = Number(parts[parts.length - 1]);
+    const domid = node.side === 'front' ? kernel.os.domain.domid : node.otherendId;
+    this.name = `${this.kind}/${domid}/${this.id}`;
+  }
+
+  note(news: DeviceNews): void {
+    this.kernel.observer?.note(this.name, news);
+  }
+
+  /** A key of the own directory; `undefined`: it cannot be read. */
+  *read(key: string): Actor<string | undefined> {
+    return yield* readText(this.xs, `${this.nodename}/${key}`);
+  }
+
+  /** A key of the other end's directory. */
+  *readOther(key: string): Actor<string | undefined> {
+    return yield* readText(this.xs, `${this.otherend}/${key}`);
+  }
+
+  /** A whole number from the other end, or `otherwise` where it says none. */
+  *numberOther(key: string, otherwise: number): Actor<number> {
+    const value = yield* this.readOther(key);
+    return value !== undefined && /^[0-9]{1,10}$/.test(value) ? Number(value) : otherwise;
+  }
+
+  write(key: string, value: string, tx = 0): Actor<unknown> {
+    return this.xs.write(`${this.nodename}/${key}`, value, tx);
+  }
+
+  /** Write keys in one transaction. @returns whether they were. */
+  *writeAll(keys: readonly (readonly [key: string, value: string])[]): Actor<boolean> {
+    const { xs, nodename } = this;
+    const done = yield* xs.client.transaction(
+      xs.me,
+      function* (tx) {
+        for (const [key, value] of keys)
+          if ((yield* xs.write(`${nodename}/${key}`, value, tx)).error !== undefined) return undefined;
+        return true;
+      },
+      ROUNDS_MAX,
+    );
+    return 'value' in done;
+  }
+
+  /** xenbus_switch_state (HS-2): a transaction that writes the state only where one is, so that a node which was removed is
+   *  not brought back. */
+  *switchState(state: XenbusState): Actor {
+    if (state === this.state) return;
+    yield* this.writeState(state);
+  }
+
+  /** As switchState(), also where it is the same again. */
+  *writeState(state: XenbusState, also: readonly (readonly [key: string, value: string])[] = []): Actor {
+    const { xs, nodename } = this;
+    const done = yield* xs.client.transaction(
+      xs.me,
+      function* (tx) {
+        const there = yield* xs.read(`${nodename}/state`, tx);
+        if (there.error !== undefined) return undefined;
+        for (const [key, value] of also) yield* xs.write(`${nodename}/${key}`, value, tx);
+        const reply = yield* xs.write(`${nodename}/state`, String(state), tx);
+        return reply.error === undefined ? true : undefined;
+      },
+      ROUNDS_MAX,
+    );
+    this.state = state;
+    if ('value' in done) this.note({ what: 'state', side: this.side, state });
+  }
+
+  /** xenbus_dev_fatal (HS-4): say why in the own tree, and close. */
+  *fail(why: string): Actor {
+    yield* this.xs.write(`error/${this.nodename}/error`, why);
+    yield* this.switchState(XenbusState.Closing);
+  }
+
+  /** Whether the toolstack wants the device to stay. */
+  *isOnline(): Actor<boolean> {
+    return (yield* this.read('online')) === '1';
+  }
+
+  *otherendState(): Actor<XenbusState> {
+    return parseState(yield* this.readOther('state'));
+  }
+}
+
+/** A node's value as text; `undefined` where there is none to be read. */
+export function* readText(xs: Xs, path: string): Actor<string | undefined> {
+  const reply = yield* xs.read(path);
+  return reply.error === undefined ? text(reply.payload) : undefined;
+}

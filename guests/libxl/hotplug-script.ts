@@ -1,0 +1,227 @@
+import { type Actor, PARK } from '../../sim/index.ts';
+import { textOf as text } from '../../store/protocol/octets.ts';
+import type { GuestOs, Me } from '../kernel/os.ts';
+import type { XsLink } from '../xenstore/link.ts';
+import { split } from '../xenstore/payload.ts';
+import { Xs } from '../xenstore/xs.ts';
+import { type DeviceName, devicePaths } from './device-kinds.ts';
+import type { LibxlHost } from './shared-files.ts';
+
+export type ScriptAction = 'add' | 'remove';
+
+/** How a script's run goes. `silent` ends well and says nothing (INJ-T7); `hangs` never ends. */
+export type ScriptFate = 'works' | 'error' | 'busy' | 'silent' | 'hangs';
+
+/** The hotplug scripts of a host. */
+export interface Hotplug {
+  /** A short connection for one access of a script: each `xenstore-read` is a process (HS-12). */
+  readonly connect: (me: Me) => XsLink;
+  readonly close: (me: Me, link: XsLink) => void;
+  /** Virtual time that a script's own work takes, ns. */
+  readonly workNs: readonly [min: number, max: number];
+  /** Virtual time of one process of a script, from its start to its first request, ns. */
+  readonly processNs: readonly [min: number, max: number];
+  /** Left out: all work. */
+  readonly fate?: (device: DeviceName, domid: number, action: ScriptAction) => ScriptFate;
+  /** Called with each access. */
+  readonly accessed?: () => void;
+}
+
+/** The lock that `claim_lock` of locking.sh takes on the whole host. */
+const LOCK_POLL_NS = 1_000_000;
+
+/** One run of a script, by an actor of its own. Its exit status is here when it has ended. */
+export interface ScriptRun {
+  status: number | undefined;
+  /** SIGKILL: it does nothing more. */
+  isKilled: boolean;
+}
+
+/**
+ * Start the script of a device; wakes `waiter` when it ends. Source: tools/hotplug/Linux/vif-bridge, vif-common.sh, block,
+ * block-common.sh, xen-hotplug-common.sh.in, xen-network-common.sh; what one access is: tools/xs-clients/xenstore_client.c.
+ */
+export function startScript(
+  os: GuestOs,
+  host: LibxlHost,
+  plan: Hotplug,
+  run: {
+    readonly name: string;
+    readonly domid: number;
+    readonly device: DeviceName;
+    readonly action: ScriptAction;
+    readonly waiter: Me;
+  },
+): ScriptRun {
+  const { domid, device, action, waiter } = run;
+  const fate = plan.fate?.(device, domid, action) ?? 'works';
+  const self: ScriptRun = { status: undefined, isKilled: false };
+  os.start(run.name, function* (own): Actor {
+    if (fate === 'hangs') return;
+    const script = new Script(own, plan, self);
+    self.status =
+      device.kind === 'vif'
+        ? yield* vifBridge(script, device, domid, action, fate)
+        : yield* block(script, host, self, device, domid, action, fate);
+    if (host.blockLock === self) host.blockLock = undefined;
+    waiter.wake();
+  });
+  return self;
+}
+
+/** A script that takes too long. Its lock is that of an open file, and goes with it. */
+export function killScript(host: LibxlHost, run: ScriptRun): void {
+  run.isKilled = true;
+  if (host.blockLock === run) host.blockLock = undefined;
+}
+
+/** A shell with a `xenstore-*` command for each access. */
+class Script {
+  readonly me: Me;
+  readonly #plan: Hotplug;
+  readonly #run: ScriptRun;
+
+  constructor(me: Me, plan: Hotplug, run: ScriptRun) {
+    this.me = me;
+    this.#plan = plan;
+    this.#run = run;
+  }
+
+  *work(): Actor {
+    const [min, max] = this.#plan.workNs;
+    yield this.me.draws.between(min, max);
+  }
+
+  /** One process with a connection of its own. */
+  *#process<T>(body: (xs: Xs) => Actor<T>): Actor<T> {
+    const [min, max] = this.#plan.processNs;
+    yield this.me.draws.between(min, max);
+    while (this.#run.isKilled) yield PARK;
+    const link = this.#plan.connect(this.me);
+    this.#plan.accessed?.();
+    const result = yield* body(new Xs(link, this.me));
+    this.#plan.close(this.me, link);
+    return result;
+  }
+
+  read(path: string): Actor<string | undefined> {
+    return this.#process(function* (xs) {
+      const reply = yield* xs.read(path);
+      return reply.error === undefined ? text(reply.payload) : undefined;
+    });
+  }
+
+  list(path: string): Actor<readonly string[]> {
+    return this.#process(function* (xs) {
+      const reply = yield* xs.directory(path);
+      return reply.error === undefined ? split(reply.payload) : [];
+    });
+  }
+
+  /** Several keys are written in one transaction. @returns whether it worked. */
+  write(...pairs: readonly (readonly [path: string, value: string])[]): Actor<boolean> {
+    return this.#process(function* (xs) {
+      if (pairs.length === 1) {
+        for (const [path, value] of pairs) if ((yield* xs.write(path, value)).error !== undefined) return false;
+        return true;
+      }
+      for (;;) {
+        const begun = yield* xs.client.begin(xs.me);
+        if ('error' in begun) return false;
+        let isWritten = true;
+        for (const [path, value] of pairs) isWritten &&= (yield* xs.write(path, value, begun.txId)).error === undefined;
+        const failed = yield* xs.client.end(xs.me, begun.txId, isWritten);
+        if (failed !== 'EAGAIN') return isWritten && failed === undefined;
+      }
+    });
+  }
+}
+
+/** Paths of scripts are relative: the daemon puts the home of the script's domain before them. */
+function xenbusPath(device: DeviceName, domid: number): string {
+  return devicePaths(domid, device).backend.replace(/^\/local\/domain\/\d+\//, '');
+}
+
+function* fail(script: Script, base: string, status: 'error' | 'busy', message: string): Actor<number> {
+  yield* script.write([`${base}/hotplug-error`, message], [`${base}/hotplug-status`, status]);
+  return 1;
+}
+
+/** `vif-bridge online|offline type_if=vif`. */
+function* vifBridge(
+  script: Script,
+  device: DeviceName,
+  domid: number,
+  action: ScriptAction,
+  fate: ScriptFate,
+): Actor<number> {
+  const base = xenbusPath(device, domid);
+  yield* script.read(`${base}/vifname`);
+  yield* script.read(`${base}/ip`);
+  const bridge = yield* script.read(`${base}/bridge`);
+  yield* script.work();
+  if (fate === 'error' || fate === 'busy')
+    return yield* fail(script, base, fate, `Could not find bridge device ${bridge ?? ''}`);
+  if (action === 'remove') return 0;
+  const mtu = yield* script.read(`${base}/mtu`);
+  yield* script.write([`/local/domain/${domid}/device/vif/${device.devid}/mtu`, mtu ?? BRIDGE_MTU]);
+  if (fate === 'silent') return 0;
+  return (yield* script.write([`${base}/hotplug-status`, 'connected'])) ? 0 : 1;
+}
+
+/** What `ip link show` says of the bridge. */
+const BRIDGE_MTU = '1500';
+
+/** `block add|remove` of a block device. */
+function* block(
+  script: Script,
+  host: LibxlHost,
+  self: ScriptRun,
+  device: DeviceName,
+  domid: number,
+  action: ScriptAction,
+  fate: ScriptFate,
+): Actor<number> {
+  const base = xenbusPath(device, domid);
+  yield* script.read(`${base}/type`);
+  const params = yield* script.read(`${base}/params`);
+  if (params === undefined) return yield* fail(script, base, 'error', `xenstore-read ${base}/params failed.`);
+  const mode = yield* script.read(`${base}/mode`);
+  if (mode === undefined) return yield* fail(script, base, 'error', `xenstore-read ${base}/mode failed.`);
+  if (action === 'remove') return fate === 'error' || fate === 'busy' ? 1 : 0;
+  if ((yield* script.read(`${base}/physical-device`)) !== undefined) return 0; // called twice
+  yield* script.read(`${base}/frontend-id`);
+  const vm = (yield* script.read(`/local/domain/${domid}/vm`)) ?? 'unknown';
+  if (fate === 'error') return yield* fail(script, base, 'error', `${params} does not exist.`);
+  while (host.blockLock !== undefined) yield LOCK_POLL_NS;
+  host.blockLock = self;
+  yield* script.work();
+  const physical = majorMinor(domid, device.devid);
+  if (fate === 'busy' || (yield* isShared(script, physical, mode, vm)))
+    return yield* fail(script, base, 'busy', `Device ${params} is mounted in a guest domain`);
+  if (fate === 'silent') return 0;
+  const written =
+    (yield* script.write([`${base}/physical-device`, physical])) &&
+    (yield* script.write([`${base}/physical-device-path`, params])) &&
+    (yield* script.write([`${base}/hotplug-status`, 'connected']));
+  host.blockLock = undefined;
+  return written ? 0 : 1;
+}
+
+/** `stat -c %t:%T`: both in hex. Each disk of the host has one of its own, as logical volumes have. */
+function majorMinor(domid: number, devid: number): string {
+  const DEVICE_MAPPER = 0xfd;
+  return `${DEVICE_MAPPER.toString(16)}:${((domid << 8) | ((devid >> 4) & 0xff)).toString(16)}`;
+}
+
+/** Whether another guest has the device, too: all disks of the host are looked at (check_sharing). */
+function* isShared(script: Script, physical: string, mode: string, vm: string): Actor<boolean> {
+  for (const dom of yield* script.list('backend/vbd')) {
+    for (const dev of yield* script.list(`backend/vbd/${dom}`)) {
+      if ((yield* script.read(`backend/vbd/${dom}/${dev}/physical-device`)) !== physical) continue;
+      if (mode !== 'w' && (yield* script.read(`backend/vbd/${dom}/${dev}/mode`)) !== 'w') continue;
+      if ((yield* script.read(`/local/domain/${dom}/vm`)) !== vm) return true;
+    }
+  }
+  return false;
+}

@@ -1,0 +1,86 @@
+import { type Actor, PARK, type Port } from '../../sim/index.ts';
+import { textOf as text } from '../../store/protocol/octets.ts';
+import type { GuestOs, Me } from '../kernel/os.ts';
+import type { XsClient } from '../xenstore/client.ts';
+import type { EventQueue } from '../xenstore/link.ts';
+import { Xs } from '../xenstore/xs.ts';
+
+export interface SuspenderPlan {
+  /** Whether it offers an event channel for the request, in `device/suspend/event-channel`. */
+  readonly hasChannel: boolean;
+  /** Called when the guest goes on: in the same domain, or in a new one. */
+  readonly resumed?: (where: 'same' | 'new') => void;
+}
+
+/** Commands that a kernel carries out: others stay where they are. Source: linux drivers/xen/manage.c, shutdown_handlers. */
+const COMMANDS = ['poweroff', 'halt', 'reboot', 'suspend'];
+
+/**
+ * The part of a guest's kernel that suspends it: told by `control/shutdown` or over a channel, it brings xenstore to a rest as
+ * the client's habits say, makes the hypercall, and begins anew if it finds itself in another domain. Never ends.
+ * Source: linux drivers/xen/manage.c, shutdown_handler, do_suspend; guests.md 2.7, HS-9.
+ */
+export function* suspender(me: Me, os: GuestOs, client: XsClient, plan: SuspenderPlan): Actor {
+  const xs = new Xs(client, me);
+  const asked: EventQueue = { events: [], me };
+  yield* client.watch(asked, 'control/shutdown', 'shutdown');
+  yield* xs.write('control/feature-suspend', '1');
+  let channel = plan.hasChannel ? yield* offerChannel(xs, os) : undefined;
+  for (;;) {
+    let command = '';
+    if (channel !== undefined && os.acknowledge(channel)) command = 'suspend';
+    else if (asked.events.shift() !== undefined) command = yield* takeCommand(xs);
+    else {
+      yield PARK;
+      continue;
+    }
+    if (command !== 'suspend') continue; // its domain's end is another's business
+    const where = yield* suspendSelf(me, os, client);
+    if (where === 'nowhere') return;
+    if (where === 'new' && channel !== undefined) channel = yield* offerChannel(xs, os);
+    plan.resumed?.(where);
+  }
+}
+
+/**
+ * Bring xenstore to a rest as the client's habits say, make the hypercall, and go on: in the same domain, or in a new one where
+ * everything begins anew. 'nowhere': a kernel without a store page is lost. Source: linux drivers/xen/manage.c, do_suspend.
+ */
+export function* suspendSelf(me: Me, os: GuestOs, client: XsClient): Actor<'same' | 'new' | 'nowhere'> {
+  yield* client.suspend(me);
+  if ((yield* os.suspend(me)) === 1) {
+    client.resumeCancelled();
+    return 'same';
+  }
+  const { startInfo, memory } = os.domain;
+  const ring = startInfo === undefined ? undefined : memory.frame(startInfo.storeGfn);
+  if (startInfo === undefined || ring === undefined) return 'nowhere';
+  yield* client.resume(me, ring, startInfo.storePort);
+  return 'new';
+}
+
+/** HS-9: the command is read and taken away in one transaction; '' if there is none that it knows. */
+export function* takeCommand(xs: Xs): Actor<string> {
+  const taken = yield* xs.client.transaction(
+    xs.me,
+    function* (tx) {
+      const reply = yield* xs.read('control/shutdown', tx);
+      if (reply.error !== undefined) return undefined;
+      const command = text(reply.payload);
+      if (COMMANDS.includes(command)) yield* xs.write('control/shutdown', '', tx);
+      return command;
+    },
+    1_000, // as often as it takes (LX-17)
+  );
+  return 'value' in taken && COMMANDS.includes(taken.value) ? taken.value : '';
+}
+
+/** A port for dom0 to bind, published where the toolstack looks for it. */
+function* offerChannel(xs: Xs, os: GuestOs): Actor<Port | undefined> {
+  const port = os.hyper.allocUnbound(os.domain.domid, 0);
+  if (!port.ok) return undefined;
+  os.handle(port.value, xs.me);
+  os.domain.ports.unmask(port.value);
+  yield* xs.write('device/suspend/event-channel', String(port.value));
+  return port.value;
+}

@@ -1,0 +1,77 @@
+import { LIBXENSTORE_HABITS, type XsProgram } from '../../../guests/index.ts';
+import {
+  type Device,
+  DomidHistory,
+  type Hotplug,
+  Libxl,
+  LibxlHost,
+  type ScriptAction,
+  type ScriptFate,
+} from '../../../guests/libxl/index.ts';
+import { steadyState } from '../../../guests/monitors/index.ts';
+import type { World } from '../../engine/host.ts';
+
+/** A script's own work beside its accesses of the store: `ip link`, `losetup`. */
+const SCRIPT_WORK_NS = [100_000, 1_500_000] as const;
+/** Between two requests of a boot sequence (guests.md 4.6). */
+const WORK_NS = [200_000, 2_000_000] as const;
+/** fork, exec, the dynamic linker and opening the socket. */
+const PROCESS_NS = [50_000, 300_000] as const;
+
+/** dom0's toolstack: processes that use libxl, each with a socket of its own, and the scripts that they run (HS-12). */
+export class Dom0Tools {
+  readonly #world: World;
+  readonly #host = new LibxlHost(new DomidHistory(0));
+  readonly #hotplug: Hotplug;
+  #connections = 0;
+
+  /** @param fate how a script's run goes; left out: all work. */
+  constructor(
+    world: World,
+    fate?: (device: Pick<Device, 'kind' | 'devid'>, domid: number, action: ScriptAction) => ScriptFate,
+  ) {
+    this.#world = world;
+    const open = new Map<unknown, XsProgram>();
+    this.#hotplug = {
+      connect: () => {
+        const link = world.connect(`script-${++this.#connections}`);
+        open.set(link, link);
+        return link;
+      },
+      close: (_, link) => {
+        open.get(link)?.close();
+        open.delete(link);
+      },
+      workNs: SCRIPT_WORK_NS,
+      processNs: PROCESS_NS,
+      ...(fate === undefined ? {} : { fate }),
+    };
+  }
+
+  /** Scripts' connections so far. */
+  get connections(): number {
+    return this.#connections;
+  }
+
+  /** A process: its connection and its libxl. */
+  process(name: string): Libxl {
+    return new Libxl(this.#world.dom0.os, this.#world.connect(name, { ...LIBXENSTORE_HABITS, workNs: WORK_NS }), {
+      hotplug: this.#hotplug,
+      host: this.#host,
+    });
+  }
+}
+
+/** xenopsd, with connections of its own. */
+export function startXenopsd(world: World): void {
+  const { dom0, traffic } = world;
+  let sessions = 0;
+  const connect = () => {
+    const link = world.connect(`xenopsd-${++sessions}`);
+    return { link, isOpen: () => link.isOpen };
+  };
+  steadyState(
+    { os: dom0.os, traffic, pace: { speedup: 1, alignedPercent: 0 }, connect },
+    { kind: 'host', xenopsd: true },
+  );
+}

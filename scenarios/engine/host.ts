@@ -1,0 +1,272 @@
+import {
+  type BuiltDomain,
+  buildDomain,
+  type ClientHabits,
+  GuestOs,
+  LINUX_HABITS,
+  type Me,
+  type SocketHabits,
+  Traffic,
+  XsClient,
+  XsDevice,
+  type XsProgram,
+  XsSocket,
+} from '../../guests/index.ts';
+import { initXenstoreDomain } from '../../guests/libxl/index.ts';
+import {
+  type Actor,
+  DOMID_ANY,
+  type Domain,
+  type Frame,
+  GNTTAB_RESERVED_XENSTORE,
+  type Jitter,
+  Listener,
+  Machine,
+  MachineWatch,
+  type Port,
+  STUBDOM_GRANT_LIMITS,
+  VIRQ_DOM_EXC,
+} from '../../sim/index.ts';
+import { type ProcessOptions, type StorePolicy, startXenstored, type XenstoredProcess } from '../../store/index.ts';
+import type { History } from '../judge/history.ts';
+import { Recorder } from '../judge/recorder.ts';
+import type { RunRequest, RunResult, SettingSpec } from './scenario.ts';
+
+/** Unevenness of virtual CPUs: steps take up to 64 ns more, and one in 1,024 is followed by up to 200 us of absence. */
+export const LIFELIKE: Jitter = { stepNs: 64, absentOneIn: 1024, absentNsMax: 200_000 };
+
+/** dom0's tools share its kernel's ring; they begin again what a forced update took away. */
+const DOM0_HABITS: ClientHabits = { ...LINUX_HABITS, retries: ['EAGAIN', 'ENOENT'], tokens: 'own' };
+
+/** The program that a live update executes; the simulated file system holds just it, and one that is not executable. */
+export const STORE_BINARY = '/usr/sbin/xenstored';
+const FILES = new Map([
+  [STORE_BINARY, 'executable'],
+  ['/etc/hosts', 'not-executable'],
+] as const);
+
+/** The setting by which a scenario offers where the store runs. */
+export const STORE_SETTING: SettingSpec = {
+  default: 'dom0',
+  meaning: 'where xenstored runs: as a daemon of dom0, or in a stub domain of its own, without sockets',
+  words: ['dom0', 'stubdom'],
+};
+
+/** Ports of 2-level event channels: init-xenstore-domain sets no other limit. */
+const STUBDOM_PORTS = 4_095;
+
+/** The first domain that a host gets; its name is that of init-xenstore-domain. */
+const STUBDOM = { domid: 1, name: 'Xenstore' } as const;
+
+/** A domain with its kernel and its xenstore client. */
+export interface Guest {
+  readonly os: GuestOs;
+  readonly client: XsClient;
+}
+
+export interface WorldOptions {
+  readonly seed: string;
+  readonly jitter: Jitter;
+  readonly requestsMax: number;
+  readonly policy: StorePolicy;
+  readonly compat: ProcessOptions['compat'];
+  /** A word of STORE_SETTING; left out: dom0. */
+  readonly storeIn?: string | undefined;
+  /** Whether the history is recorded. */
+  readonly records: boolean;
+  /** The machine checks itself every so many steps; left out: never. A finding is thrown: the run is an error. */
+  readonly checkEverySteps?: number;
+  readonly limitsWrites?: boolean;
+  readonly eventsExpire?: boolean;
+  readonly passImage?: ProcessOptions['passImage'];
+  readonly execFails?: ProcessOptions['execFails'];
+  /** Others run between any two of the store's accesses to a ring. */
+  readonly movesInSteps?: boolean;
+  /** Of live updates; left out: the daemon's own images. */
+  readonly lab?: ProcessOptions['format'];
+}
+
+/** What only the scenario knows of its run. */
+export interface RunSummary
+  extends Pick<
+    RunResult,
+    'scenario' | 'outcome' | 'reason' | 'updates' | 'verdicts' | 'history' | 'faults' | 'devices'
+  > {
+  readonly request: RunRequest;
+  readonly created: number;
+}
+
+/** One host with dom0 and a running xenstored: what every scenario starts from. */
+export class World {
+  readonly machine: Machine;
+  readonly watch: MachineWatch | undefined;
+  readonly traffic: Traffic;
+  readonly recorder: Recorder | undefined;
+  readonly listener: Listener;
+  readonly dom0: Guest;
+  readonly store: XenstoredProcess;
+  /** The domain in which the store runs. */
+  readonly storeDomid: number;
+  readonly guests: Guest[] = [];
+  /** The kernel of the store's own domain, where there is one: a client as any other. */
+  readonly stubdom: Guest | undefined;
+  /** Programs of dom0 that have a connection to the store open. */
+  #programs: XsProgram[] = [];
+  /** The format whose files the next live update goes through; undefined: the daemon's own images. */
+  lab: ProcessOptions['format'];
+
+  constructor(options: WorldOptions) {
+    const world = this;
+    this.lab = options.lab;
+    this.machine = new Machine({ seed: options.seed, jitter: options.jitter });
+    this.listener = new Listener(9, this.machine.trace);
+    this.watch =
+      options.checkEverySteps === undefined ? undefined : new MachineWatch(this.machine, options.checkEverySteps);
+    this.traffic = new Traffic(options.requestsMax);
+    this.storeDomid = options.storeIn === 'stubdom' ? STUBDOM.domid : 0;
+    this.recorder = options.records
+      ? new Recorder(this.machine, this.storeDomid, options.policy, options.compat)
+      : undefined;
+    const domain = this.machine.createDomain(0, 'dom0');
+    this.machine.unpause(domain);
+    const os = new GuestOs(this.machine, domain);
+    const home = options.storeIn === 'stubdom' ? this.#makeStubdom(os) : domain;
+    // dom0's kernel offers its own ring page and port to the store: to the daemon both in dom0 (xsd_kva, xsd_port).
+    const { ring, port } = offerRing(os, domain, home);
+    const own = home === domain ? undefined : offerRing(os, home, home);
+    this.store = startXenstored(this.machine, home, {
+      compat: options.compat,
+      policy: options.policy,
+      listener: this.listener,
+      files: FILES,
+      dom0Port: port,
+      ownPort: own?.port,
+      limitsWrites: options.limitsWrites ?? true,
+      eventsExpire: options.eventsExpire ?? true,
+      ...(options.passImage === undefined ? {} : { passImage: options.passImage }),
+      ...(options.execFails === undefined ? {} : { execFails: options.execFails }),
+      get format() {
+        return world.lab;
+      },
+    });
+    this.store.movesInSteps = options.movesInSteps ?? false;
+    this.dom0 = this.#guest(os, { domain, ring, port }, DOM0_HABITS);
+    if (own !== undefined)
+      this.stubdom = this.#guest(new GuestOs(this.machine, home), { domain: home, ...own }, LINUX_HABITS);
+  }
+
+  /** Start the kernel of a built domain: its client, observed. The domain must have been introduced. */
+  boot(built: BuiltDomain, habits: ClientHabits): Guest {
+    const guest = this.#guest(new GuestOs(this.machine, built.domain), built, habits);
+    this.guests.push(guest);
+    return guest;
+  }
+
+  /** A program of dom0 opens the daemon's socket, or, where the store has a domain of its own, its kernel's device (LS-1).
+   *  `program` names its actors and the connection; unique in a run. */
+  connect(program: string, habits?: SocketHabits): XsProgram {
+    const { os, client: kernel } = this.dom0;
+    return this.storeDomid === 0 ? this.socket(program, habits) : this.#opened(new XsDevice(os, kernel, program));
+  }
+
+  /** A handle of the daemon's socket. */
+  socket(program: string, habits?: SocketHabits): XsSocket {
+    const client = new XsSocket(this.dom0.os, this.listener.connect(program), habits);
+    if (this.recorder === undefined) client.observer = { sent: () => this.traffic.sent(), got: () => {} };
+    else this.recorder.followSocket(client, () => this.traffic.sent());
+    client.start(program);
+    return this.#opened(client);
+  }
+
+  #opened<T extends XsProgram>(program: T): T {
+    this.#programs = this.#programs.filter((each) => each.isOpen);
+    this.#programs.push(program);
+    return program;
+  }
+
+  /** What has to be in the store before any toolstack does something: where the store is, if it is not in dom0. */
+  *initStore(me: Me): Actor {
+    if (this.storeDomid !== 0) yield* initXenstoreDomain(me, this.dom0.client, this.storeDomid, STUBDOM.name);
+  }
+
+  /** A domain outside of any toolstack, for tests: built, not introduced. */
+  build(domid: number, name: string): BuiltDomain {
+    const built = buildDomain(this.dom0.os, domid, name, this.storeDomid);
+    if (built === undefined) throw new Error(`assertion: domain ${domid} could not be created`);
+    return built;
+  }
+
+  #guest(os: GuestOs, built: BuiltDomain, habits: ClientHabits): Guest {
+    const client = new XsClient(os, built.ring, built.port, habits);
+    this.watch?.trust(built.domain, built.ring);
+    if (this.recorder === undefined) client.observer = { sent: () => this.traffic.sent(), got: () => {} };
+    else this.recorder.follow(client, built.domain.domid, () => this.traffic.sent());
+    client.start();
+    return { os, client };
+  }
+
+  /** What init-xenstore-domain does of its own, but for the rings (tools/helpers/init-xenstore-domain.c): DOM-38. */
+  #makeStubdom({ hyper }: GuestOs): Domain {
+    const config = { capabilities: { xenstore: true }, grants: STUBDOM_GRANT_LIMITS, maxEvtchnPort: STUBDOM_PORTS };
+    const made = hyper.createDomain(DOMID_ANY, STUBDOM.name, config);
+    if (!made.ok || made.value.domid !== STUBDOM.domid) throw new Error("assertion: the store's domain is the first");
+    const handler = hyper.evtchn.setVirqHandler(STUBDOM.domid, VIRQ_DOM_EXC);
+    if (!handler.ok) throw new Error(`assertion: VIRQ_DOM_EXC is moved: ${handler.errno}`);
+    hyper.unpause(STUBDOM.domid);
+    return made.value;
+  }
+
+  /** Hand each event of the trace to `line` as one JSON object, without pages. */
+  traceTo(line: (text: string) => void): void {
+    this.machine.trace.observe((event) =>
+      line(
+        JSON.stringify(event, (key, value: unknown) =>
+          key === 'bytes' ? undefined : typeof value === 'bigint' ? String(value) : value,
+        ),
+      ),
+    );
+  }
+
+  /** What every scenario reports of its run. */
+  result(run: RunSummary): RunResult {
+    const { machine, traffic } = this;
+    const { request, created, history, ...rest } = run;
+    const count = (is: (record: History['records'][number]) => boolean) => history?.records.filter(is).length ?? 0;
+    return {
+      ...rest,
+      seed: request.seed,
+      format: request.format,
+      settings: request.settings,
+      digest: machine.trace.digest.hex(),
+      virtualNs: machine.nowNs,
+      steps: machine.scheduler.steps,
+      traceEvents: machine.trace.count,
+      requests: traffic.requests,
+      replies: count((r) => r.kind === 'got' && r.type !== 15),
+      watchEvents: count((r) => r.kind === 'got' && r.type === 15),
+      domainsCreated: created,
+      domainsDestroyed: count((r) => r.kind === 'life' && r.what === 'gone'),
+      commits: traffic.commits,
+      conflicts: traffic.conflicts,
+      refusals: [...traffic.refusals].sort((a, b) => (a[0] < b[0] ? -1 : 1)),
+      history,
+    };
+  }
+
+  /** Requests without an answer of domains that are still there, and of programs that have not closed their socket. */
+  get inFlight(): number {
+    let n = this.dom0.client.inFlight;
+    for (const { os, client } of this.guests) if (os.domain.isRunning) n += client.inFlight;
+    for (const client of this.#programs) n += client.inFlight;
+    return n;
+  }
+}
+
+/** A page of `owner` granted to the store's domain through the reserved entry, and a port for it. */
+function offerRing({ hyper }: GuestOs, owner: Domain, store: Domain): { readonly ring: Frame; readonly port: Port } {
+  const ring = owner.memory.alloc();
+  hyper.seedGrant(owner.domid, GNTTAB_RESERVED_XENSTORE, store.domid, ring);
+  const port = hyper.allocUnbound(owner.domid, store.domid);
+  if (!port.ok) throw new Error(`assertion: store port of domain ${owner.domid}: ${port.errno}`);
+  return { ring, port: port.value };
+}

@@ -1,0 +1,160 @@
+import { type Me, operator, quiesce, readTree, type SeenNode, type Traffic, type XsLink } from '../../guests/index.ts';
+import type { Actor, Stream } from '../../sim/index.ts';
+import { extentOf } from '../../store/format/model/index.ts';
+import { FaultPlan } from '../faults/plan.ts';
+import type { History, Verdict } from '../judge/history.ts';
+import { checkHistory } from '../judge/invariants/index.ts';
+import { LIFELIKE, STORE_BINARY, World, type WorldOptions } from './host.ts';
+import type { RunRequest, RunResult, UpdateReport } from './scenario.ts';
+
+/** What a scenario chooses of its host; the rest is the same for all. */
+export interface HostPlan extends Partial<Pick<WorldOptions, 'policy' | 'limitsWrites'>> {
+  readonly requestsMax: number;
+  /** How often the machine checks itself while the run is judged. */
+  readonly checkEverySteps: number;
+  /** Whether faults strike no more. */
+  readonly isOver: (world: World) => boolean;
+}
+
+export interface Host {
+  readonly request: RunRequest;
+  readonly world: World;
+  readonly faults: FaultPlan;
+}
+
+/** The host that a request asks for, with its faults armed, before anybody does anything. */
+export function openHost(request: RunRequest, plan: HostPlan): Host {
+  const { settings, seed, lab, checks } = request;
+  const { requestsMax, checkEverySteps, isOver, policy = 'carry', limitsWrites = false } = plan;
+  const world = new World({
+    seed,
+    jitter: LIFELIKE,
+    requestsMax,
+    policy,
+    compat: '4.22',
+    storeIn: String(settings.store ?? 'dom0'),
+    records: checks,
+    ...(checks ? { checkEverySteps } : {}),
+    limitsWrites,
+    lab,
+    passImage: (image, n) => faults.passImage(request.passImage?.(image, n) ?? image),
+    execFails: (n) => request.execFails?.(n) === true || faults.execFails(policy),
+  });
+  if (request.traceLine !== undefined) world.traceTo(request.traceLine);
+  const faults = new FaultPlan(world.machine, String(settings.faults ?? 'off'));
+  if (faults.faults.length > 0) request.planned?.(faults.faults);
+  faults.arm(world, () => isOver(world));
+  world.store.movesInSteps = faults.storeMovesInSteps();
+  return { request, world, faults };
+}
+
+/** Whether guests may ask for watches with a depth: images of version 1, and formats that say so, lose it. */
+export function keepsDepth({ lab, format }: RunRequest): boolean {
+  return lab === undefined ? format !== 'v1' : extentOf(lab.carriage, 'watchDepth') !== 'none';
+}
+
+/** Whether an actor of a domain that runs has not come to its end. */
+export function isWorking({ task }: Me): boolean {
+  return task !== undefined && task.state !== 'done' && task.domain?.dying === 'alive' && !task.domain.shutdown;
+}
+
+/** Moments of updates in requests: one in each equal share of `share` requests, from `first` on. */
+export function moments(updates: number, first: number, share: number, draws: Stream): number[] {
+  return Array.from({ length: updates }, (_, i) => first + i * share + draws.below(Math.max(1, share)));
+}
+
+export interface UpdatePlan {
+  /** In requests of `traffic`. */
+  readonly atRequests: readonly number[];
+  /** Opened by the operator when it starts. */
+  readonly link: () => XsLink;
+  /** Left out: all traffic of the host. */
+  readonly traffic?: Traffic;
+  readonly force?: boolean;
+  readonly lookNs?: readonly [least: number, more: number];
+}
+
+export interface Operator {
+  readonly me: Me;
+  readonly answers: readonly string[];
+}
+
+/** dom0's administrator, who updates the store at those moments. */
+export function startOperator({ world, request, faults }: Host, plan: UpdatePlan): Operator {
+  const answers: string[] = [];
+  const atRequests = faults.updates(plan.atRequests);
+  const me = world.dom0.os.start('operator', (own) =>
+    operator(own, plan.link(), plan.traffic ?? world.traffic, {
+      atRequests,
+      file: STORE_BINARY,
+      version: request.format === 'v1' ? 1 : 2,
+      force: plan.force === true,
+      timeoutSeconds: 0,
+      ...(plan.lookNs === undefined ? {} : { lookNs: plan.lookNs }),
+      answered: (n, answer) => {
+        answers[n - 1] = answer;
+      },
+    }),
+  );
+  return { me, answers };
+}
+
+/** A run that comes to its end by itself: when all work is done, everything is read and judged. */
+export interface Rest {
+  readonly scenario: string;
+  readonly isBusy: () => boolean;
+  /** Virtual time after which a run that has not ended is stuck. */
+  readonly horizonNs: number;
+  /** How often the run is asked whether it has ended. */
+  readonly sliceNs: number;
+  /** What is looked at before the tree is read. */
+  readonly before?: (verifier: Me) => Actor;
+  /** Called when all is read. */
+  readonly finish?: () => void;
+  readonly created: () => number;
+  readonly answers: readonly string[];
+  /** Beside the families that judge every history. */
+  readonly verdicts?: (history: History, isFinished: boolean) => readonly Verdict[];
+  /** What devices did, for the report. */
+  readonly devices?: () => NonNullable<RunResult['devices']>;
+  /** What is missing in a run that does not come to rest. */
+  readonly missing?: () => string;
+}
+
+/** Run until the work is done and nothing is on its way; then read the tree, and judge. */
+export function comeToRest({ world, request, faults }: Host, rest: Rest): RunResult {
+  const { machine, dom0 } = world;
+  const nodes: SeenNode[] = [];
+  let finished = false;
+  dom0.os.start('verifier', (me) =>
+    quiesce(me, rest.isBusy, function* (own): Actor {
+      if (rest.before !== undefined) yield* rest.before(own);
+      yield* readTree(own, dom0.client, nodes);
+      finished = true;
+    }),
+  );
+  let horizon = rest.sliceNs;
+  while (!finished && horizon <= rest.horizonNs && machine.scheduler.run(horizon)) horizon += rest.sliceNs;
+  if (finished) {
+    world.recorder?.snapshot(nodes);
+    rest.finish?.();
+  }
+  world.watch?.check();
+  const history = world.recorder?.history();
+  const verdicts =
+    history === undefined ? [] : [...checkHistory(history), ...(rest.verdicts?.(history, finished) ?? [])];
+  const violated = verdicts.some((v) => v.violations.length > 0);
+  const missing = rest.missing?.() ?? `${world.inFlight} requests unanswered`;
+  return world.result({
+    request,
+    scenario: rest.scenario,
+    outcome: violated ? 'violation' : finished ? 'pass' : 'unknown',
+    reason: finished ? '' : `the run did not come to rest: ${missing} at ${machine.nowNs} ns`,
+    created: rest.created(),
+    ...(faults.faults.length === 0 ? {} : { faults: faults.faults }),
+    ...(rest.devices === undefined ? {} : { devices: rest.devices() }),
+    updates: world.store.updates.map((u, i): UpdateReport => ({ ...u, answer: rest.answers[i] ?? '' })),
+    verdicts,
+    history,
+  });
+}

@@ -1,0 +1,81 @@
+import type { StateFormat } from '../../store/format/model/index.ts';
+import type { UpdateRecord } from '../../store/index.ts';
+import type { PlannedFault } from '../faults/rule.ts';
+import type { History, Verdict } from '../judge/history.ts';
+
+/** A value that a user can set with `--set key=value`; all are whole numbers or words, so that a line replays a run. */
+export type Setting = number | string;
+
+export interface SettingSpec {
+  readonly default: Setting;
+  /** What it means, with its unit. */
+  readonly meaning: string;
+  /** Allowed words; whole numbers from 0 where absent. */
+  readonly words?: readonly string[];
+}
+
+export interface Scenario {
+  readonly name: string;
+  readonly story: string;
+  readonly settings: Readonly<Record<string, SettingSpec>>;
+  /** Run to the end of virtual time or traffic. Throws only for our own mistakes. */
+  readonly run: (run: RunRequest) => RunResult;
+}
+
+export interface RunRequest {
+  /** Decimal digits. */
+  readonly seed: string;
+  /** Name of the format of the image: `v1`, `v2` or that of `lab`. */
+  readonly format: string;
+  /** Updates go through the neutral state and files of this format; left out: through the daemon's own images. */
+  readonly lab?: StateFormat | undefined;
+  readonly settings: Readonly<Record<string, Setting>>;
+  /** Guests ask for watches with a depth although the format does not carry it; left out: only where it does. */
+  readonly asksForDepth?: boolean;
+  /** Virtual time after which a run that has not ended is stuck; left out: long enough for any run. */
+  readonly horizonNs?: number;
+  /** Called once, before the first step, with the faults that are planned; not in a run without any. */
+  readonly planned?: (faults: readonly PlannedFault[]) => void;
+  /** Called with each line of the trace, if one is wanted. */
+  readonly traceLine?: (line: string) => void;
+  /** What stands between the dump and the successor of update `n`: how a run meets a broken image. */
+  readonly passImage?: ((image: Uint8Array, n: number) => Uint8Array) | undefined;
+  /** Whether exec(2) of the successor fails in update `n`. */
+  readonly execFails?: ((n: number) => boolean) | undefined;
+  /** Whether the history is recorded and judged; without, only the traffic runs (benchmarks). */
+  readonly checks: boolean;
+}
+
+/** What one live update interrupted, and what its requester was told. */
+export interface UpdateReport extends UpdateRecord {
+  readonly answer: string;
+}
+
+export interface RunResult {
+  readonly outcome: 'pass' | 'violation' | 'unknown';
+  /** Why the outcome is unknown; '' otherwise. */
+  readonly reason: string;
+  readonly scenario: string;
+  readonly seed: string;
+  readonly format: string;
+  readonly settings: Readonly<Record<string, Setting>>;
+  readonly digest: string;
+  readonly virtualNs: number;
+  readonly steps: number;
+  readonly traceEvents: number;
+  readonly requests: number;
+  readonly replies: number;
+  readonly watchEvents: number;
+  readonly domainsCreated: number;
+  readonly domainsDestroyed: number;
+  readonly commits: number;
+  readonly conflicts: number;
+  readonly refusals: readonly (readonly [errno: string, count: number])[];
+  readonly updates: readonly UpdateReport[];
+  /** What was planned to break, and how often it did; absent in a run without faults. */
+  readonly faults?: readonly PlannedFault[];
+  /** What the devices did; absent in a run without any. */
+  readonly devices?: readonly (readonly [what: string, count: number])[];
+  readonly verdicts: readonly Verdict[];
+  readonly history: History | undefined;
+}

@@ -1,0 +1,46 @@
+import type { History, Verdict } from '../history.ts';
+import { collectLines } from './connection-epochs.ts';
+import { CLAIM as FINAL_TREE_CLAIM, SOURCE as FINAL_TREE_SOURCE, finalTree } from './final-tree.ts';
+import { type Evidence, type Family, newEvidence } from './finding.ts';
+import { judge } from './judge.ts';
+import { checkAnswered, pairReplies, CLAIM as REPLIES_CLAIM, SOURCE as REPLIES_SOURCE, replies } from './replies.ts';
+import {
+  checkRingOctets,
+  CLAIM as RING_OCTETS_CLAIM,
+  SOURCE as RING_OCTETS_SOURCE,
+  ringOctets,
+} from './ring-octets.ts';
+import { CLAIM as TRANSACTIONS_CLAIM, SOURCE as TRANSACTIONS_SOURCE, transactions } from './transactions.ts';
+import { CLAIM as WATCH_EVENTS_CLAIM, SOURCE as WATCH_EVENTS_SOURCE, watchEvents } from './watch-events.ts';
+
+export { FAMILIES, type Family } from './finding.ts';
+
+/** One family of checks: what it says holds, and where that is written. */
+export interface Invariant {
+  readonly name: Family;
+  readonly claim: string;
+  readonly source: string;
+  /** Its verdict, from what the one pass over a history has found. */
+  readonly verdict: (evidence: Evidence) => Verdict;
+}
+
+/** All families, in the order in which a report shows them. */
+export const allInvariants: readonly Invariant[] = [
+  { name: 'ring-octets', claim: RING_OCTETS_CLAIM, source: RING_OCTETS_SOURCE, verdict: ringOctets },
+  { name: 'replies', claim: REPLIES_CLAIM, source: REPLIES_SOURCE, verdict: replies },
+  { name: 'watch-events', claim: WATCH_EVENTS_CLAIM, source: WATCH_EVENTS_SOURCE, verdict: watchEvents },
+  { name: 'transactions', claim: TRANSACTIONS_CLAIM, source: TRANSACTIONS_SOURCE, verdict: transactions },
+  { name: 'final-tree', claim: FINAL_TREE_CLAIM, source: FINAL_TREE_SOURCE, verdict: finalTree },
+];
+
+/** Judge a recorded history: one verdict per family, in the order of `allInvariants`. The model runs over it once. Linear in
+ *  the length of the history. Errors: none; a history that makes no sense is a history with violations. */
+export function checkHistory(history: History): Verdict[] {
+  const evidence = newEvidence();
+  const lines = collectLines(history);
+  checkRingOctets(history, lines, evidence);
+  pairReplies(history, lines, evidence);
+  checkAnswered(history, lines, evidence);
+  judge(history, lines, evidence);
+  return allInvariants.map((each) => each.verdict(evidence));
+}

@@ -1,0 +1,411 @@
+import type { History, HistoryRecord } from '../history.ts';
+import { doubtOwned, foreseePurge } from '../oracles/domain-death.ts';
+import { domidOf } from '../oracles/node-ops.ts';
+import { oneString, stringsOf } from '../oracles/numbers.ts';
+import type { Answer } from '../oracles/prediction.ts';
+import type { Transaction } from '../oracles/tree.ts';
+import { type Moment, Op } from '../oracles/wire.ts';
+import { type Peer, XenstoreModel } from '../oracles/xenstore-model.ts';
+import { answerOf, apply, reportWrong, wrong } from './answers.ts';
+import type { Line, Request } from './connection-epochs.ts';
+import { checkSnapshot, checkThereIsOne } from './final-tree.ts';
+import { describe, type Evidence } from './finding.ts';
+import { Outbox } from './outbox.ts';
+import { StaleIds, startBehind } from './stale-ids.ts';
+import { checkOpen, markCrossed, noteEnd, startedBy } from './transactions.ts';
+import { explainEvent, ShutdownEvents } from './watch-events.ts';
+
+/** Run the model once over the history, in the order in which requests took effect, and compare what comes out. */
+export function judge(history: History, lines: readonly Line[], evidence: Evidence): void {
+  new Judge(history, lines, evidence).run();
+}
+
+/** A release that was served: whether its reply comes before or behind the events shows only with the next record. */
+interface Releasing {
+  readonly request: Request;
+  readonly domid: number;
+  /** The ring comes right behind the requester's in the store's list: it is let go of later in the same pass. */
+  readonly isNeighbour: boolean;
+}
+
+/** So long a death may wait for the store's notice at the end of a run, ns. */
+const NOTICE_NS = 20_000_000;
+
+class Judge {
+  readonly #history: History;
+  readonly #lines: readonly Line[];
+  readonly #evidence: Evidence;
+  readonly #model: XenstoreModel;
+  readonly #boxes: readonly Outbox[];
+  readonly #shutdowns = new ShutdownEvents();
+  readonly #stale = new StaleIds();
+  /** Where requests were consumed for which the store had no memory. */
+  readonly #noMemory: ReadonlySet<number>;
+  /** Put-aside requests that were found to have run before their reply was written. */
+  readonly #early = new Set<Request>();
+  /** Domains that went without ever having had a ring: the store drops what they own at a moment that no record shows. */
+  readonly #unnoticed = new Set<number>();
+  /** Those of them whose nodes' last events may be on their way. */
+  readonly #foreseen = new Set<number>();
+  /** Per connection: requests served, messages begun, messages finished. */
+  readonly #at: { served: number; begun: number; finished: number }[];
+  readonly #requestOf = new Map<unknown, Request>();
+  #releasing: Releasing | undefined;
+  #introducing: number | undefined;
+  /** Domains that died, by unique id. */
+  readonly #deaths = new Map<bigint, Moment & { readonly timeNs: number }>();
+  /** When dom0 last listed the root: so begins the reading of a whole tree. */
+  #readingSince = Number.POSITIVE_INFINITY;
+  /** Where the store's process stands; from 'dumped' on, the next thing it does to a connection is the successor's. */
+  #phase: 'serving' | 'dumped' | 'taken over' = 'serving';
+  /** Per connection, its last RESET_WATCHES. */
+  readonly #resetAt = new Map<number, number>();
+  /** The last `live-update -s` that was seen in a ring. */
+  #updating: Request | undefined;
+
+  constructor(history: History, lines: readonly Line[], evidence: Evidence) {
+    this.#history = history;
+    this.#lines = lines;
+    this.#evidence = evidence;
+    this.#model = new XenstoreModel(history.compat);
+    this.#boxes = lines.map((line) => new Outbox(line, evidence['watch-events']));
+    this.#noMemory = requestsWithoutMemory(history);
+    this.#at = lines.map(() => ({ served: 0, begun: 0, finished: 0 }));
+    for (const line of lines) for (const r of line.requests) if (r.reply !== undefined) this.#requestOf.set(r.reply, r);
+  }
+
+  run(): void {
+    for (const r of this.#history.records) this.#step(r);
+    this.#settleRelease();
+    checkThereIsOne(this.#history.records, this.#evidence);
+    const end = this.#history.records.at(-1);
+    if (end === undefined) return;
+    const someoneStalls = this.#lines.some((l) => l.isStalled);
+    for (const [conn, box] of this.#boxes.entries()) box.end(end, this.#lines[conn]!.isAliveAtEnd && !someoneStalls);
+    this.#shutdowns.check(this.#lines, this.#boxes, this.#model, end, this.#evidence);
+    this.#checkDeaths(end);
+  }
+
+  /** The successor looks at every domain that it knows before it serves: who was dead by then is gone (XSR-19). */
+  #checkTakenOver(up: Moment): void {
+    for (const { epoch, openSeq, detachSeq, name } of this.#lines) {
+      const death = this.#deaths.get(epoch.uniqueId);
+      if (death === undefined || openSeq > up.seq || detachSeq < up.seq) continue;
+      const isKept = [...this.#model.peers.values()].some((peer) => peer.target === epoch.domid);
+      if (isKept) continue;
+      this.#evidence['watch-events'].add(
+        up,
+        name,
+        '',
+        `${name}: dead since seq ${death.seq}, and the successor has taken it over: no @releaseDomain`,
+      );
+    }
+  }
+
+  /** Every death is noticed, whatever became of a live update meanwhile (INV-P3, XSR-16). */
+  #checkDeaths(end: HistoryRecord): void {
+    for (const { epoch, detachSeq, name } of this.#lines) {
+      const death = this.#deaths.get(epoch.uniqueId);
+      if (death === undefined || detachSeq <= end.seq || (this.#history.endNs ?? end.timeNs) - death.timeNs < NOTICE_NS)
+        continue;
+      this.#evidence['watch-events'].add(
+        death,
+        name,
+        '',
+        `${name}: dead since seq ${death.seq}, and the store has not let go of it: no @releaseDomain`,
+      );
+    }
+  }
+
+  #step(r: HistoryRecord): void {
+    switch (r.kind) {
+      case 'consume':
+        if (r.dir === 'req') this.#consumed(this.#lines[r.conn]!, r.seq);
+        break;
+      case 'publish':
+        if (r.dir === 'rsp') this.#published(this.#lines[r.conn]!, r.seq);
+        break;
+      case 'open':
+        this.#opened(r.conn, r);
+        break;
+      case 'detach':
+        this.#detached(r.conn, r);
+        break;
+      case 'life':
+        this.#lived(r);
+        break;
+      case 'liveUpdate':
+        if (r.what === 'up' && this.#phase !== 'taken over') this.#updated(r);
+        if (r.what === 'up') this.#checkTakenOver(r);
+        else if (r.what === 'failed') this.#updating = undefined;
+        this.#phase = r.what === 'dump' ? 'dumped' : 'serving';
+        break;
+      case 'snapshot':
+        this.#settleRelease();
+        if (this.#unnoticed.size > 0) this.#notice(r);
+        checkSnapshot(r, this.#readingSince, this.#model, this.#evidence);
+        break;
+      case 'close': // what the store has not read it never will: nothing changes before it closes its own end
+      case 'noMemory':
+      case 'sent':
+      case 'got':
+        break;
+    }
+  }
+
+  #consumed(line: Line, seq: number): void {
+    const at = this.#at[line.epoch.conn]!;
+    for (let r = line.requests[at.served]; r !== undefined && r.seq <= seq; r = line.requests[at.served]) {
+      at.served++;
+      this.#settleRelease();
+      this.#introducing = undefined;
+      const peer = this.#model.peers.get(r.conn);
+      if (peer === undefined) {
+        this.#evidence.replies.add(
+          r,
+          r.actor,
+          describe(r),
+          `${line.name}: ${describe(r)} was taken from a ring that is not in use`,
+        );
+        continue;
+      }
+      if (r.isOverlong) {
+        this.#model.reset(r.conn, r.seq, 'an over-long message');
+        this.#boxes[r.conn]!.close();
+      } else if (r.seq < line.ignoredSeq && !r.isPutAside) this.#serve(peer, r);
+    }
+  }
+
+  #published(line: Line, seq: number): void {
+    const at = this.#at[line.epoch.conn]!;
+    const box = this.#boxes[line.epoch.conn]!;
+    if (this.#releasing?.request.conn === line.epoch.conn) this.#settleRelease();
+    for (;;) {
+      const m = line.output[at.begun];
+      if (at.finished === at.begun) {
+        if (m === undefined || m.first.seq > seq) return;
+        const request = this.#requestOf.get(m);
+        // 1. START is put aside. 2. Its connection is served on. 3. It runs at a moment that no record shows, before its reply.
+        // Nobody can use the new transaction before that reply, so it may as well start with the reply's first octet.
+        const peer = this.#model.peers.get(line.epoch.conn);
+        if (request?.isPutAside && peer !== undefined && !this.#early.has(request)) this.#serve(peer, request);
+        box.begin(
+          m,
+          request,
+          (text) => this.#excuse(line.epoch.conn, text, m.first),
+          (text) => explainEvent(this.#model, line.epoch.conn, text),
+        );
+        at.begun++;
+      }
+      if (line.output[at.finished]!.last.seq > seq) return;
+      box.finish();
+      at.finished++;
+    }
+  }
+
+  #serve(peer: Peer, request: Request): void {
+    if (this.#unnoticed.size > 0 && (request.type === Op.RM || request.type === Op.TRANSACTION_END)) this.#foresee();
+    const tx = this.#transactionOf(peer, request);
+    this.#stale.check(request, tx, this.#evidence);
+    if (request.type === Op.DIRECTORY && request.payload === '/\0' && peer.isPriv) this.#readingSince = request.seq;
+    const accessedBefore = tx?.accessed.size ?? 0;
+    const actual = answerOf(request);
+    if (this.#noMemory.has(request.seq)) return this.#serveWithoutMemory(request, actual);
+    let prediction = this.#model.predict(peer, request);
+    let what = actual && wrong(prediction, actual);
+    if (what !== undefined && this.#unnoticed.size > 0) {
+      // 1. A domain without a ring goes. 2. The store notices it, and removes its nodes. 3. This request is the first to show it.
+      this.#notice(request);
+      tx?.forgetAfter(accessedBefore);
+      prediction = this.#model.predict(peer, request);
+      what = actual && wrong(prediction, actual);
+    }
+    if (what !== undefined && tx?.isDoubtful && actual?.ok === false && actual.error === 'ENOENT') {
+      // 1. START is served, its reply waits behind others. 2. A forced update breaks the transaction. 3. The reply is written.
+      peer.transactions.delete(request.txId);
+      what = undefined;
+    }
+    if (what !== undefined) reportWrong(this.#model, request, prediction, actual!, tx, what, this.#evidence);
+    if (request.type === Op.CONTROL && peer.isPriv && /^live-update\0(?:.*\0)?-s\0/.test(request.payload))
+      this.#updating = request;
+    const isAside = request.isPutAside || request.type === Op.CONTROL;
+    const committed = apply(prediction, actual);
+    if (tx !== undefined) noteEnd(this.#model, peer, request, tx, committed, this.#evidence);
+    const begun = startedBy(peer, request, actual);
+    if (begun !== undefined) this.#stale.started(begun, request);
+    if (request.crossedUpdate) markCrossed(begun, this.#history.transactionPolicy);
+    if (request.type === Op.RESET_WATCHES && committed) this.#resetAt.set(request.conn, request.seq);
+    // 1. START is served at once, although an update is pending. 2. RESET_WATCHES drops its transaction. 3. Its reply is written.
+    const wasReset = request.isPutAside && (this.#resetAt.get(request.conn) ?? -1) > request.seq;
+    if (begun !== undefined && wasReset) begun.isDoubtful = true;
+    if (committed) this.#noteDomainOp(peer, request);
+    this.#deliver(request, request);
+    if (isAside) return;
+    const releasing = this.#releasing?.request === request ? this.#releasing : undefined;
+    if (releasing === undefined || releasing.isNeighbour)
+      this.#boxes[request.conn]!.reply(request, releasing !== undefined);
+    if (committed && prediction.firstEvent !== undefined)
+      this.#boxes[request.conn]!.event(prediction.firstEvent, request, request);
+  }
+
+  /** ENOMEM, and nothing comes of the request. */
+  #serveWithoutMemory(request: Request, actual: Answer | undefined): void {
+    if (actual !== undefined && (actual.ok || actual.error !== 'ENOMEM'))
+      this.#evidence.replies.add(
+        request,
+        request.actor,
+        describe(request),
+        `${request.line.name}: ${describe(request)} got another answer than ENOMEM, and there was no memory for it`,
+      );
+    this.#boxes[request.conn]!.reply(request, false);
+  }
+
+  #transactionOf(peer: Peer, request: Request): Transaction | undefined {
+    const { txId } = request;
+    if (txId === 0 || request.type === Op.WATCH || request.type === Op.UNWATCH) return undefined;
+    const known = peer.transactions.get(txId);
+    if (known !== undefined || request.reply === undefined || request.reply.type === Op.ERROR) return known;
+    const start = startBehind(request);
+    if (start === undefined) return undefined;
+    this.#early.add(start);
+    this.#serve(peer, start);
+    return peer.transactions.get(txId);
+  }
+
+  #noteDomainOp(peer: Peer, request: Request): void {
+    const { type, payload } = request;
+    if (type !== Op.RELEASE && type !== Op.RESUME && type !== Op.INTRODUCE) return;
+    const domid = domidOf(type === Op.INTRODUCE ? stringsOf(payload)[0] : oneString(payload), this.#model.compat);
+    if (domid === undefined) return;
+    if (type === Op.RELEASE) this.#releasing = { request, domid, isNeighbour: this.#isNeighbour(peer, domid) };
+    else if (type === Op.RESUME) this.#shutdowns.resume(domid, request);
+    else if (this.#model.introduced(domid) !== undefined) this.#introducing = domid;
+  }
+
+  /** Hand the events that were caused to their connections. */
+  #deliver(at: Moment, request: Request | undefined): void {
+    for (const { conn, text, isDoubtful } of this.#model.takeEvents()) {
+      if (isDoubtful) this.#boxes[conn]!.floating(text);
+      else this.#boxes[conn]!.event(text, at, request);
+    }
+  }
+
+  /** The reply to a release that did not let go of any ring (a target's first one), or did so already. */
+  #settleRelease(): void {
+    const releasing = this.#releasing;
+    if (releasing === undefined) return;
+    this.#releasing = undefined;
+    if (!releasing.isNeighbour) this.#boxes[releasing.request.conn]!.reply(releasing.request, false);
+  }
+
+  /** The ring of `domid` comes right behind the connection of `peer` in the store's list. */
+  #isNeighbour(peer: Peer, domid: number): boolean {
+    const all = [...this.#model.peers.values()];
+    const next = all[all.indexOf(peer) + 1];
+    return next?.domid === domid && !next.isSocket;
+  }
+
+  #opened(conn: number, at: Moment): void {
+    const { epoch } = this.#lines[conn]!;
+    if (epoch.isSocket === true) {
+      this.#model.accept(conn, epoch.domid, epoch.name);
+      return;
+    }
+    const older = this.#model.introduced(epoch.domid);
+    if (older !== undefined) this.#close(older.conn, at);
+    this.#introducing = undefined;
+    this.#model.open(conn, epoch.domid, epoch.name);
+    this.#unnoticed.delete(epoch.domid);
+    this.#foreseen.delete(epoch.domid);
+  }
+
+  #close(conn: number, at: Moment): void {
+    this.#model.close(conn, at.seq);
+    this.#boxes[conn]!.close();
+  }
+
+  #detached(conn: number, at: Moment): void {
+    if (this.#phase === 'dumped') {
+      // 1. The image is written. 2. A domain dies. 3. The successor reads the image, looks for the dead, lets go of this one, and
+      // only then begins to serve: what was carried is as it was before the death.
+      this.#updated(at);
+      this.#phase = 'taken over';
+    }
+    const { domid, isSocket } = this.#lines[conn]!.epoch;
+    this.#boxes[conn]!.close();
+    if (isSocket === true) {
+      this.#model.hangUp(conn, at.seq);
+      return;
+    }
+    if (this.#introducing === domid) {
+      this.#close(conn, at); // INTRODUCE once more: the port changes, nothing else
+      return;
+    }
+    const releasing = this.#releasing?.domid === domid ? this.#releasing : undefined;
+    this.#model.detach(conn, at.seq);
+    this.#shutdowns.detached(domid);
+    this.#deliver(at, releasing?.request);
+    if (releasing !== undefined) this.#settleRelease();
+  }
+
+  #lived(r: Extract<HistoryRecord, { readonly kind: 'life' }>): void {
+    if (this.#model.life(r.domid, r.what)) this.#unnoticed.add(r.domid);
+    if (r.what === 'shutdown' && this.#model.introduced(r.domid) !== undefined) this.#shutdowns.shutdown(r.domid, r);
+    if (r.what === 'dead') this.#deaths.set(r.uniqueId, r);
+    if (r.what === 'resumed' || r.what === 'dying' || r.what === 'dead') this.#shutdowns.over(r.domid);
+  }
+
+  #updated(at: Moment & { readonly timeNs: number }): void {
+    this.#settleRelease();
+    checkOpen(this.#model, this.#history, at, this.#updating, this.#evidence);
+    this.#updating = undefined;
+    if (this.#history.transactionPolicy === 'daemon') this.#stale.update(this.#model.peers.values(), at.seq);
+    this.#model.liveUpdate(this.#history.transactionPolicy);
+    this.#shutdowns.liveUpdate(at);
+    for (const box of this.#boxes) box.liveUpdate(at.timeNs);
+  }
+
+  #excuse(conn: number, text: string, at: Moment): boolean {
+    const token = text.slice(text.indexOf('\0') + 1, -1);
+    const former = this.#model.watches.former.get(`${conn}\0${token}`);
+    if (this.#shutdowns.excuse(conn, text, this.#model.watches.of(conn), former)) return true;
+    if (this.#unnoticed.size > 0) this.#notice(at);
+    return false;
+  }
+
+  /**
+   * 1. A domain without a ring goes. 2. The store notices it, and drops its nodes. 3. This request removes them, too, or what they
+   * stand below: its answer does not show that they were gone, and the events of their end are on their way.
+   */
+  #foresee(): void {
+    for (const domid of this.#unnoticed) {
+      if (this.#foreseen.has(domid)) continue;
+      this.#foreseen.add(domid);
+      foreseePurge(this.#model, domid);
+    }
+    for (const { conn, text } of this.#model.takeEvents()) this.#boxes[conn]!.floating(text);
+  }
+
+  /** The store has noticed, at some moment up to now, that domains without a ring are gone. */
+  #notice(at: Moment): void {
+    for (const domid of this.#unnoticed) {
+      doubtOwned(this.#model, domid);
+      this.#model.purge(domid, at.seq);
+    }
+    this.#unnoticed.clear();
+    this.#foreseen.clear();
+    for (const { conn, text } of this.#model.takeEvents()) this.#boxes[conn]!.floating(text);
+  }
+}
+
+/** Positions of the `consume` records whose requests met a lack of memory. */
+function requestsWithoutMemory(history: History): ReadonlySet<number> {
+  const found = new Set<number>();
+  if (!history.records.some((r) => r.kind === 'noMemory')) return found;
+  const last = new Map<number, number>();
+  for (const r of history.records) {
+    if (r.kind === 'consume' && r.dir === 'req') last.set(r.conn, r.seq);
+    if (r.kind === 'noMemory') found.add(last.get(r.conn) ?? -1);
+  }
+  return found;
+}

@@ -1,0 +1,314 @@
+import type { DeviceObserver } from '../../guests/devices/index.ts';
+import type { ClientObserver, XsClient, XsSocket } from '../../guests/index.ts';
+import { copyOctets, type Machine, RING_BYTES, type TraceEvent } from '../../sim/index.ts';
+import type { DeviceRecord, Epoch, History, HistoryRecord, SnapshotNode } from './history.ts';
+
+type Body = HistoryRecord extends infer R ? (R extends HistoryRecord ? Omit<R, 'seq' | 'timeNs'> : never) : never;
+
+/** A ring in use: where each of its four indexes stands, counted in octets since the epoch began. */
+interface Ring {
+  readonly conn: number;
+  readonly positions: [number, number, number, number];
+  readonly isHostile: boolean;
+}
+
+/** A socket in use: how far its two ends have written and read. */
+interface Socket {
+  readonly conn: number;
+  readonly publish: { req: number; rsp: number };
+  readonly consume: { req: number; rsp: number };
+}
+
+/** In which buffer of the page a stream lives. */
+const BUFFER = { req: 0, rsp: RING_BYTES } as const;
+
+/**
+ * Writes the history from outside the store: index stores on shared pages, what crosses its sockets, ports, lives of domains,
+ * and what the clients' libraries say of their messages. Observing never changes a run.
+ */
+export class Recorder {
+  readonly #machine: Machine;
+  readonly #storeDomid: number;
+  readonly #epochs: Epoch[] = [];
+  readonly #records: HistoryRecord[] = [];
+  #devices: DeviceRecord[] | undefined;
+  /** Current ring by domid. */
+  readonly #rings = new Map<number, Ring>();
+  /** By the store's number of the connection. */
+  readonly #sockets = new Map<number, Socket>();
+  /** Epoch by the store's local port. */
+  readonly #ports = new Map<number, number>();
+  readonly #policy: History['transactionPolicy'];
+  readonly #compat: History['compat'];
+  readonly #hostile = new Set<number>();
+  /** Epochs, by domid, whose ports went with the old daemon in a live update. Bound again, they go on. */
+  readonly #between = new Map<number, number>();
+  /** The old daemon ends: what is closed now is not given up. */
+  #isEnding = false;
+
+  constructor(
+    machine: Machine,
+    storeDomid: number,
+    policy: History['transactionPolicy'],
+    compat: History['compat'] = '4.22',
+  ) {
+    this.#machine = machine;
+    this.#compat = compat;
+    this.#storeDomid = storeDomid;
+    this.#policy = policy;
+    machine.trace.observe((event) => this.#note(event));
+  }
+
+  /** The domain keeps no rule; to be said before it is introduced. */
+  distrust(domid: number): void {
+    this.#hostile.add(domid);
+  }
+
+  /** Follow a guest's client library. */
+  follow(client: XsClient, domain: number, alsoSent: () => void): void {
+    let domid = domain;
+    let known: number | undefined;
+    const conn = () => {
+      // The store may have let go of a ring that its domain goes on using: it is the last one all the same.
+      known ??=
+        this.#rings.get(domid)?.conn ??
+        this.#epochs.findLast((epoch) => epoch.domid === domid && epoch.isSocket !== true)?.conn;
+      if (known === undefined) throw new Error(`assertion: domain ${domid} uses its ring before it was introduced`);
+      return known;
+    };
+    client.observer = {
+      ...this.#observer(alsoSent, conn),
+      moved: (to) => {
+        const before = conn();
+        domid = to;
+        known = undefined;
+        const rewatch = client.rewatch === 'newest first' ? client.rewatch : 'oldest first';
+        const heir = this.#epochs[conn()] as Epoch;
+        this.#epochs[heir.conn] = { ...heir, heirOf: { conn: before, rewatch } };
+      },
+    };
+  }
+
+  /** Follow the library of a program at the newest connection of the store's socket. */
+  followSocket(client: XsSocket, alsoSent: () => void): void {
+    const conn = this.#epochs.length - 1;
+    if (this.#epochs[conn]?.isSocket !== true) throw new Error('assertion: the newest connection is no socket');
+    client.observer = this.#observer(alsoSent, () => conn);
+  }
+
+  #observer(alsoSent: () => void, conn: () => number): ClientObserver {
+    return {
+      sent: (actor, end, type, reqId, txId, payload) => {
+        this.#records.push({
+          seq: this.length,
+          timeNs: this.#machine.nowNs,
+          kind: 'sent',
+          conn: conn(),
+          actor,
+          end,
+          type,
+          reqId,
+          txId,
+          payload,
+        });
+        alsoSent();
+      },
+      got: (end, type, reqId, txId, payload) => {
+        this.#records.push({
+          seq: this.length,
+          timeNs: this.#machine.nowNs,
+          kind: 'got',
+          conn: conn(),
+          end,
+          type,
+          reqId,
+          txId,
+          payload,
+        });
+      },
+    };
+  }
+
+  /** Where the ends of devices tell of their work. */
+  get devices(): DeviceObserver {
+    this.#devices ??= [];
+    const devices = this.#devices;
+    return { note: (dev, news) => devices.push({ seq: this.length, timeNs: this.#machine.nowNs, dev, ...news }) };
+  }
+
+  snapshot(nodes: readonly SnapshotNode[]): void {
+    this.#add({ kind: 'snapshot', nodes });
+  }
+
+  history(): History {
+    return {
+      epochs: this.#epochs,
+      records: this.#records,
+      endNs: this.#machine.nowNs,
+      transactionPolicy: this.#policy,
+      compat: this.#compat,
+      ...(this.#devices === undefined ? {} : { devices: this.#devices }),
+    };
+  }
+
+  get length(): number {
+    return this.#records.length;
+  }
+
+  /** For what is rare; the others are made in one piece. */
+  #add(body: Body): void {
+    this.#records.push({ seq: this.#records.length, timeNs: this.#machine.nowNs, ...body } as HistoryRecord);
+  }
+
+  #note(event: TraceEvent): void {
+    switch (event.kind) {
+      case 'index':
+        this.#index(event);
+        return;
+      case 'socket':
+        this.#socket(event);
+        return;
+      case 'life':
+        this.#add({ kind: 'life', domid: event.domid, uniqueId: event.uniqueId, what: event.what });
+        return;
+      case 'port':
+        this.#port(event);
+        return;
+      case 'mark':
+        if (event.what === 'exec') this.#isEnding = true;
+        else if (event.what === 'started') this.#isEnding = false;
+        else if (event.what === 'up') this.#settle();
+        if (event.what === 'dump' || event.what === 'up' || event.what === 'failed')
+          this.#add({ kind: 'liveUpdate', n: event.n, what: event.what, imageBytes: Number(event.detail) || 0 });
+        else if (event.what === 'no-memory') this.#noMemory(event.n);
+        else if (event.what === 'error-word' && this.#rings.get(event.n)?.isHostile === true) this.#begin(event.n);
+        return;
+      case 'grant':
+      case 'send':
+        return;
+    }
+  }
+
+  #noMemory(domid: number): void {
+    const conn = this.#rings.get(domid)?.conn;
+    if (conn !== undefined) this.#add({ kind: 'noMemory', conn });
+  }
+
+  #port(event: TraceEvent & { kind: 'port' }): void {
+    if (event.domid !== this.#storeDomid || !this.#isStoresDoing()) return;
+    if (event.what === 'bind') {
+      const again = this.#between.get(event.remoteDomid);
+      if (again !== undefined && this.#isThere(this.#epochs[again] as Epoch)) {
+        this.#between.delete(event.remoteDomid);
+        this.#ports.set(event.port, again);
+        return;
+      }
+      const conn = this.#begin(event.remoteDomid);
+      if (conn !== undefined) this.#ports.set(event.port, conn);
+    } else if (event.what === 'close') {
+      const conn = this.#ports.get(event.port);
+      if (conn === undefined) return;
+      this.#ports.delete(event.port);
+      const epoch = this.#epochs[conn] as Epoch;
+      if (this.#isEnding) this.#between.set(epoch.domid, conn);
+      else this.#detach(conn, epoch);
+    }
+  }
+
+  /** Other programs of the store's domain have ports of their own. What nobody's step does is the store's start. */
+  #isStoresDoing(): boolean {
+    const { running } = this.#machine.scheduler;
+    return running === undefined || running.name.endsWith('/xenstored');
+  }
+
+  #detach(conn: number, { domid }: Epoch): void {
+    if (this.#rings.get(domid)?.conn === conn) this.#rings.delete(domid);
+    this.#add({ kind: 'detach', conn });
+  }
+
+  /** The successor runs. That it has not bound a port again is no excuse, unless the domain is gone. */
+  #settle(): void {
+    for (const conn of this.#between.values()) {
+      const epoch = this.#epochs[conn] as Epoch;
+      if (!this.#isThere(epoch)) this.#detach(conn, epoch);
+    }
+    this.#between.clear();
+  }
+
+  /** The very domain, not another with its number. */
+  #isThere({ domid, uniqueId }: Epoch): boolean {
+    return this.#machine.domain(domid)?.uniqueId === uniqueId;
+  }
+
+  /** A new epoch of the domain's ring; `undefined`: no such domain. */
+  #begin(domid: number): number | undefined {
+    const domain = this.#machine.domain(domid);
+    if (domain === undefined) return undefined;
+    const conn = this.#epochs.length;
+    const isHostile = this.#hostile.has(domid);
+    const { uniqueId, name } = domain;
+    this.#epochs.push({ conn, domid, uniqueId, name, ...(isHostile ? { isHostile } : {}) });
+    const before = this.#rings.get(domid)?.conn;
+    for (const [port, old] of this.#ports) if (old === before) this.#ports.set(port, conn);
+    this.#rings.set(domid, { conn, positions: [0, 0, 0, 0], isHostile });
+    this.#add({ kind: 'open', conn });
+    return conn;
+  }
+
+  #socket(event: TraceEvent & { kind: 'socket' }): void {
+    const { what, end, fd } = event;
+    if (what === 'connect') {
+      const domid = this.#storeDomid;
+      const { uniqueId = 0n, name = '' } = this.#machine.domain(domid) ?? {};
+      const conn = this.#epochs.length;
+      this.#epochs.push({ conn, domid, uniqueId, name: `${name}/${event.by}`, isSocket: true });
+      this.#sockets.set(fd, { conn, publish: { req: 0, rsp: 0 }, consume: { req: 0, rsp: 0 } });
+      return;
+    }
+    const socket = this.#sockets.get(fd);
+    if (socket === undefined) return; // from before the recording
+    const { conn } = socket;
+    if (what === 'accept') this.#add({ kind: 'open', conn });
+    else if (what === 'close') this.#add({ kind: end === 'server' ? 'detach' : 'close', conn });
+    else {
+      const kind = what === 'write' ? 'publish' : 'consume';
+      const dir = (end === 'client') === (what === 'write') ? 'req' : 'rsp';
+      const from = socket[kind][dir];
+      const to = from + event.count;
+      socket[kind][dir] = to;
+      const bytes = event.bytes.slice(event.at, event.at + event.count);
+      this.#records.push({ seq: this.length, timeNs: this.#machine.nowNs, kind, conn, dir, from, to, bytes });
+    }
+  }
+
+  #index(event: TraceEvent & { kind: 'index' }): void {
+    const ring = this.#rings.get(event.domid);
+    if (ring === undefined) return;
+    const { word, by } = event;
+    // So does a reset of its own words, which would look like a move by four billion.
+    if (by === 'store' && event.to === 0 && (event.to - event.from) >>> 0 > RING_BYTES) return;
+    if (ring.isHostile && (by === 'guest' || (event.to - event.from) >>> 0 > RING_BYTES)) return;
+    // The store writes the guest's words only when INTRODUCE resets the ring: a new beginning, not a move.
+    if (by === 'store' && (word === 1 || word === 2)) return;
+    const count = (event.to - event.from) >>> 0;
+    const from = ring.positions[word];
+    const to = from + count;
+    ring.positions[word] = to;
+    const dir = word < 2 ? 'req' : 'rsp';
+    const bytes = ringOctets(event.bytes, BUFFER[dir], event.from, count);
+    const kind = word === 1 || word === 3 ? 'publish' : 'consume';
+    const { conn } = ring;
+    this.#records.push({ seq: this.length, timeNs: this.#machine.nowNs, kind, conn, dir, from, to, bytes });
+  }
+}
+
+/** Copy `count` octets (at most a ring full) that begin at free-running index `at`. */
+function ringOctets(page: Uint8Array, buffer: number, at: number, count: number): Uint8Array {
+  const n = Math.min(count, RING_BYTES);
+  const start = at & (RING_BYTES - 1);
+  const first = Math.min(n, RING_BYTES - start);
+  const copy = new Uint8Array(n);
+  copyOctets(page, buffer + start, copy, 0, first);
+  copyOctets(page, buffer, copy, first, n - first);
+  return copy;
+}

@@ -1,0 +1,213 @@
+import { type Action, type MessageAction, txIdOf } from '../../drive/script.ts';
+
+/** One action on which the two sides disagree, and what each of them said. */
+export interface Disagreement {
+  readonly action: Action;
+  readonly daemon: readonly string[];
+  readonly ours: readonly string[];
+}
+
+/** A class of differences between oxenstored and the C daemon, which ours follows. docs/daemons.md tells of each. */
+export interface KnownDifference {
+  readonly name: string;
+  readonly is: (what: Seen) => boolean;
+  /** From here on the two have different trees, watches or transactions: what follows cannot be compared. */
+  readonly parts: boolean;
+}
+
+/** A disagreement taken apart. Replies are those of the action itself, events all the rest. */
+interface Seen {
+  readonly action: Action;
+  /** Of a message; '' for other actions. */
+  readonly op: string;
+  readonly payload: string;
+  /** A transaction is named, whether it is there or not. */
+  readonly inTransaction: boolean;
+  readonly theirs: Reply;
+  readonly ours: Reply;
+  /** Whether only the lines behind the action's own differ. */
+  readonly sameReply: boolean;
+}
+
+interface Reply {
+  /** `EINVAL`; '' for a success, or no reply. */
+  readonly error: string;
+  readonly payload: string;
+  readonly isDead: boolean;
+  /** Lines behind the action's own. */
+  readonly rest: readonly string[];
+}
+
+const NO_TRANSACTIONS: ReadonlyMap<string, number> = new Map();
+
+/** The class that a disagreement belongs to; `undefined`: nobody knows it. */
+export function knownDifference(
+  what: Disagreement,
+  classes: readonly KnownDifference[] = OXENSTORED,
+): KnownDifference | undefined {
+  const { action, daemon, ours } = what;
+  const message = action.kind === 'message' ? (action as MessageAction) : undefined;
+  const seen: Seen = {
+    action,
+    op: message === undefined ? '' : String(message.op),
+    payload: message === undefined ? '' : String.fromCharCode(...message.payload),
+    inTransaction: message !== undefined && message.tx !== 0 && txIdOf(message.tx, NO_TRANSACTIONS) !== 0,
+    theirs: replyOf(daemon),
+    ours: replyOf(ours),
+    sameReply: daemon[0] === ours[0],
+  };
+  return classes.find((one) => one.is(seen));
+}
+
+function replyOf(lines: readonly string[]): Reply {
+  const own = JSON.parse(lines[0] ?? '{}') as { reply?: string; payload?: string; dead?: boolean };
+  const payload = own.payload ?? '';
+  return {
+    error: own.reply === 'ERROR' ? payload.replace(/\0$/, '') : '',
+    payload,
+    isDead: own.dead === true,
+    rest: lines.slice(1),
+  };
+}
+
+function errors(seen: Seen, theirs: string, ours: string): boolean {
+  return seen.theirs.error === theirs && seen.ours.error === ours;
+}
+
+function sortedNames(payload: string): string {
+  return payload.split('\0').sort().join('\0');
+}
+
+function sorted(lines: readonly string[]): string {
+  return [...lines].sort().join('\n');
+}
+
+const LOOKS = new Set(['READ', 'DIRECTORY', 'GET_PERMS']);
+const DOMAIN_OPS = new Set(['INTRODUCE', 'RELEASE', 'RESUME', 'SET_TARGET', 'GET_DOMAIN_PATH', 'IS_DOMAIN_INTRODUCED']);
+const QUOTA_ERRORS = new Set(['EQUOTA', 'ENOSPC', 'E2BIG']);
+/** The special names stand in the root's list there. */
+const SPECIALS = ['@introduceDomain', '@releaseDomain'];
+
+function withoutSpecials(payload: string): string {
+  return sortedNames(payload)
+    .split('\0')
+    .filter((name) => !SPECIALS.includes(name))
+    .join('\0');
+}
+
+/** Both refuse, each for a reason of its own. */
+function bothRefuse({ theirs, ours }: Seen): boolean {
+  return theirs.error !== '' && ours.error !== '';
+}
+
+/** Replies to `raw` requests that differ in the error only. */
+function sameButErrors(seen: Seen): boolean {
+  const [theirs, ours] = [seen.theirs.rest, seen.ours.rest];
+  const isError = (line: string | undefined) => line?.includes('"reply": "ERROR"') === true;
+  return (
+    theirs.length === ours.length && theirs.every((line, i) => line === ours[i] || (isError(line) && isError(ours[i])))
+  );
+}
+
+/** Replies to `raw` requests that differ in the order of names only. */
+function sameButOrder(seen: Seen): boolean {
+  const [theirs, ours] = [seen.theirs.rest, seen.ours.rest];
+  const names = (line: string) => withoutSpecials((JSON.parse(line) as { payload?: string }).payload ?? '');
+  return (
+    theirs.length === ours.length &&
+    theirs.every(
+      (line, i) =>
+        line === ours[i] || (line.includes('"reply": "DIRECTORY"') && names(line) === names(ours[i] ?? '{}')),
+    )
+  );
+}
+
+/** They say all that we say, and more events. */
+function moreEvents(seen: Seen): boolean {
+  const left = [...seen.theirs.rest];
+  for (const line of seen.ours.rest) {
+    const at = left.indexOf(line);
+    if (at < 0) return false;
+    left.splice(at, 1);
+  }
+  return seen.sameReply && left.length > 0 && left.every((line) => line.includes('"event": '));
+}
+
+/** What oxenstored does otherwise; the order matters: the first that fits names the difference. */
+export const OXENSTORED: readonly KnownDifference[] = [
+  { name: 'empty-body', parts: true, is: (d) => d.theirs.isDead && d.payload === '' },
+  { name: 'directory-part', parts: false, is: (d) => d.op === 'DIRECTORY_PART' && d.theirs.error === 'ENOSYS' },
+  { name: 'unknown-transaction', parts: false, is: (d) => d.theirs.error === 'EIO' && d.ours.error === 'ENOENT' },
+  { name: 'unknown-operation', parts: false, is: (d) => /^\d+$/.test(d.op) && d.theirs.error !== d.ours.error },
+  { name: 'control-sets', parts: true, is: (d) => d.op === 'CONTROL' && d.payload.includes('\0set\0') },
+  { name: 'control', parts: false, is: (d) => d.op === 'CONTROL' },
+  {
+    name: 'event-order',
+    parts: false,
+    is: (d) => d.sameReply && sorted(d.theirs.rest) === sorted(d.ours.rest),
+  },
+  {
+    name: 'sorted-directory',
+    parts: false,
+    is: (d) =>
+      d.op === 'DIRECTORY' &&
+      d.theirs.error === '' &&
+      d.ours.error === '' &&
+      withoutSpecials(d.theirs.payload) === sortedNames(d.ours.payload),
+  },
+  { name: 'sorted-directory', parts: false, is: (d) => d.op === '' && d.sameReply && sameButOrder(d) },
+  { name: 'directory-size', parts: false, is: (d) => d.op === 'DIRECTORY' && d.ours.error === 'E2BIG' },
+  { name: 'missing-shown', parts: false, is: (d) => LOOKS.has(d.op) && errors(d, 'ENOENT', 'EACCES') },
+  { name: 'missing-shown', parts: false, is: (d) => d.op === '' && d.sameReply && sameButErrors(d) },
+  { name: 'special-names', parts: false, is: (d) => d.payload.startsWith('@') && bothRefuse(d) },
+  { name: 'special-nodes', parts: true, is: (d) => d.payload.startsWith('@') },
+  {
+    name: 'missing-removed',
+    parts: false,
+    is: (d) => d.op === 'RM' && d.theirs.error !== 'EACCES' && d.ours.error === 'EACCES',
+  },
+  { name: 'root-removed', parts: true, is: (d) => d.op === 'RM' && /^\/\0$/.test(d.payload) },
+  { name: 'set-perms-order', parts: false, is: (d) => d.op === 'SET_PERMS' && bothRefuse(d) },
+  { name: 'set-perms-rules', parts: true, is: (d) => d.op === 'SET_PERMS' && d.theirs.error !== d.ours.error },
+  {
+    name: 'existing-made',
+    parts: false,
+    is: (d) => d.op === 'MKDIR' && d.theirs.error === '' && d.ours.error === 'EACCES',
+  },
+  {
+    name: 'value-size',
+    parts: true,
+    is: (d) => d.op === 'WRITE' && (d.theirs.error === 'E2BIG' || d.ours.error === 'ENOSPC'),
+  },
+  {
+    name: 'quotas',
+    parts: true,
+    is: (d) => d.theirs.error === 'EQUOTA' || QUOTA_ERRORS.has(d.ours.error),
+  },
+  { name: 'strings-of-watch', parts: false, is: (d) => /^(UN)?WATCH$/.test(d.op) && bothRefuse(d) },
+  { name: 'watch-rules', parts: true, is: (d) => /^(UN)?WATCH$/.test(d.op) && d.theirs.error !== d.ours.error },
+  {
+    name: 'domain-requests',
+    parts: true,
+    is: (d) => DOMAIN_OPS.has(d.op) && (d.theirs.error !== d.ours.error || d.theirs.isDead),
+  },
+  { name: 'commit', parts: true, is: (d) => d.op === 'TRANSACTION_END' && d.theirs.error !== d.ours.error },
+  { name: 'snapshot', parts: true, is: (d) => d.inTransaction },
+  {
+    name: 'inherited-owner',
+    parts: true,
+    is: (d) => d.op === 'GET_PERMS' && d.theirs.error === '' && d.ours.error === '',
+  },
+  {
+    name: 'orphan-events',
+    parts: false,
+    // A connection that consumed nothing meanwhile sees it only when it is freed.
+    is: (d) => /^(destroy|free)$/.test(d.action.kind) && moreEvents({ ...d, theirs: d.ours, ours: d.theirs }),
+  },
+  {
+    name: 'protocol-break',
+    parts: true,
+    is: (d) => d.action.kind === 'raw' && d.ours.rest.some((line) => line.includes('"closed": true')),
+  },
+  { name: 'removal-events', parts: false, is: (d) => moreEvents(d) },
+];

@@ -1,0 +1,54 @@
+import { createServer, type Server } from 'node:net';
+import { World } from '../../engine/host.ts';
+import { Front } from './front.ts';
+
+export interface ServeOptions {
+  readonly path: string;
+  readonly compat: '4.22' | '4.17';
+  /** Wall clock in ns since some start; drives the store's virtual time, so that its time-outs are real ones. */
+  readonly nowNs: () => number;
+  readonly log: (line: string) => void;
+}
+
+export interface Serving {
+  /** Stop accepting, close every client, remove the socket file. */
+  readonly close: () => Promise<void>;
+}
+
+/**
+ * The same store on a real unix socket: each client becomes a socket connection of the simulated dom0, which is privileged
+ * (store.md 0.2).
+ */
+export async function serve(options: ServeOptions): Promise<Serving> {
+  const world = new World({
+    seed: '0',
+    jitter: { stepNs: 1, absentOneIn: 0, absentNsMax: 0 },
+    requestsMax: Infinity,
+    policy: 'daemon',
+    compat: options.compat,
+    records: false,
+  });
+  const front = new Front({ machine: world.machine, nowNs: options.nowNs, log: options.log });
+  const server = createServer({ allowHalfOpen: true }, (socket) => {
+    front.attach(socket, world.listener.connect());
+    front.run();
+  });
+  await listening(server, { path: options.path });
+  front.run();
+  return { close: () => closing(server, front) };
+}
+
+/** Resolves when the server accepts clients, at a path or on a descriptor that listens already. Errors: what listen says. */
+export function listening(server: Server, where: { readonly path: string } | { readonly fd: number }): Promise<void> {
+  return new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(where, resolve);
+  });
+}
+
+export function closing(server: Server, front: Front): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve());
+    front.close();
+  });
+}

@@ -1,0 +1,76 @@
+/**
+ * What the daemon asks of the machine it runs on: clock, hypervisor, rings, ports, sockets, files.
+ * The real daemon gets these from libxenevtchn, libxengnttab, libxenctrl and the kernel; the simulator answers them
+ * through hypercalls of the store domain (store/daemon/sim-platform.ts), tests through fakes.
+ */
+
+/** Bits of XEN_DOMCTL_get_domain_state. Source: xen/include/public/domctl.h. */
+export interface DomainState {
+  readonly shutdown: boolean;
+  readonly dying: boolean;
+  readonly dead: boolean;
+  /** Never-reused identity of the domain instance; 0n only where the hypervisor reports nothing. */
+  readonly uniqueId: bigint;
+}
+
+export type HostResult<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly errno: string };
+
+/** A guest's xenstore ring page, mapped read-write through its grant reference 1. */
+export interface RingPage {
+  /** Number of the guest's frame, where it is known. */
+  readonly gfn?: number;
+  /** All 4096 octets of the frame; shared with the guest, so everything in it can change at any time. */
+  readonly bytes: Uint8Array;
+  /** One single-copy atomic load of a 32-bit word at a 4-aligned offset; unsigned. */
+  load32(offset: number): number;
+  /** One single-copy atomic store of a 32-bit word. */
+  store32(offset: number, value: number): void;
+  /** Drop the mapping (GNTTABOP_unmap_grant_ref). */
+  unmap(): void;
+}
+
+/** One accepted connection of the daemon's unix socket: a byte stream without boundaries. */
+export interface Stream {
+  /** The number that stands for the file descriptor in a state image. */
+  readonly fd: number;
+  /** Octets that can be read now; 0 does not mean end of file. */
+  readable(): number;
+  /** True once the peer has shut down its sending side and everything it sent was read. */
+  atEof(): boolean;
+  /** True once the peer is gone altogether (POLLHUP): what is unread is never read. */
+  hungUp(): boolean;
+  /** Octets that can be written now without blocking. */
+  writable(): number;
+  /** Copy at most `max` octets to `into` at `at`; the count copied. */
+  read(into: Uint8Array, at: number, max: number): number;
+  /** Copy at most `max` octets from `from` at `at`; the count taken. */
+  write(from: Uint8Array, at: number, max: number): number;
+  close(): void;
+  /** Called when something changed for the daemon: octets came, room came, or the peer went. */
+  onReady: (() => void) | undefined;
+}
+
+export interface Host {
+  /** Monotonic clock, whole milliseconds. */
+  nowMs(): number;
+  /** Wall clock, whole seconds: live updates and the ages of transactions are timed by it, and it may jump. */
+  wallSecond(): number;
+  /** Whether the process has no memory for what a request of this domain needs. */
+  lacksMemory(domid: number): boolean;
+  /** What the hypervisor knows of a domain; `undefined`: no such domain (ESRCH). */
+  domainState(domid: number): DomainState | undefined;
+  /** Pop the lowest changed domain of XEN_DOMCTL_get_domain_state(DOMID_INVALID); `undefined`: no more (ENOENT).
+   *  A popped domid whose domain is gone comes with `state` undefined. */
+  popChangedDomain(): { readonly domid: number; readonly state: DomainState | undefined } | undefined;
+  /** Map grant 1 of `domid`; `touched` is called whenever somebody else stores to an index word of the page. */
+  mapRing(domid: number, touched: () => void): HostResult<RingPage>;
+  /** EVTCHNOP_bind_interdomain to the guest's port; the local port. */
+  bindPort(domid: number, remotePort: number): HostResult<number>;
+  unbindPort(port: number): void;
+  /** EVTCHNOP_send; a vanished peer is silent. */
+  notify(port: number): void;
+  /** Whether a file could be executed, for `live-update -f`. */
+  fileMode(path: string): 'absent' | 'not-executable' | 'executable';
+  /** The daemon's log (trace or syslog); never part of the protocol. */
+  log(line: string): void;
+}

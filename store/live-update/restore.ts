@@ -1,0 +1,359 @@
+import type { Connection, Message, OutMessage } from '../daemon/connection.ts';
+import { addWatch } from '../daemon/ops.ts';
+import type { Host, Stream } from '../daemon/platform.ts';
+import { isQuota, type Quotas } from '../daemon/quota.ts';
+import { SPECIAL_NODES } from '../daemon/special.ts';
+import { DaemonState, type StoreOptions } from '../daemon/state.ts';
+import { EVENT_TIMEOUT_MS } from '../daemon/watch.ts';
+import {
+  type ConnectionData,
+  type Finding,
+  formatFailure,
+  ImageCheck,
+  type Perm as ImagePerm,
+  type NodeData,
+  RecordReader,
+  type StateRecord,
+} from '../format/index.ts';
+import { textOf } from '../protocol/octets.ts';
+import { baseOf, childOf, parentOf } from '../protocol/path.ts';
+import type { Perm } from '../protocol/perms.ts';
+import { HEADER_BYTES, PAYLOAD_MAX, XS } from '../protocol/wire.ts';
+import { type Node, nodeSize, ownerOf } from '../tree/node.ts';
+import { PersistentMap } from '../tree/persistent-map.ts';
+import { newTransaction, type Transaction } from '../tree/transaction.ts';
+
+const DOMID_INVALID = 0x7ff4;
+const RIGHTS = { n: 0, r: 1, w: 2, b: 3 } as const;
+const NODE_WRITTEN = 2;
+
+export type Restored =
+  | { readonly ok: true; readonly state: DaemonState }
+  | { readonly ok: false; readonly reason: string };
+
+/**
+ * A daemon's state from the octets of an image alone (store.md 9.6). Touches nothing of the machine: rings are not mapped yet,
+ * so that a failure leaves the predecessor as it is.
+ * @param sockets streams by file descriptor; a connection whose descriptor is unknown is left out.
+ */
+export function restoreState(
+  image: Uint8Array,
+  host: Host,
+  options: StoreOptions,
+  sockets: ReadonlyMap<number, Stream>,
+): Restored {
+  // One copy of the whole: values are windows on it, which nobody else can change.
+  const reader = new RecordReader(new Uint8Array(image));
+  const restoring = new Restoring(host, options, sockets);
+  let finding: Finding | undefined;
+  let failed: string | undefined;
+  const check = new ImageCheck(reader.header?.version ?? 0, (found) => {
+    finding ??= found;
+  });
+  // To the end in any case: that it cannot be read is said before what is wrong with it, and that before what could not
+  // be made of it. After the first fault nothing is made of the rest.
+  for (let record = reader.next(); record !== undefined; record = reader.next()) {
+    check.look(record, reader.index, reader.offset);
+    if (finding === undefined && failed === undefined) failed = restoring.take(record, check.nodePath);
+  }
+  if (reader.failure !== undefined) return { ok: false, reason: formatFailure(reader.failure) };
+  check.trailing(image.length - reader.pos, reader.index + 1, reader.pos);
+  if (finding !== undefined) return { ok: false, reason: formatFailure(finding) };
+  if (failed !== undefined) return { ok: false, reason: failed };
+  return { ok: true, state: restoring.finish() };
+}
+
+/** A state that grows record by record, in the order of an image that was found sound so far. */
+export class Restoring {
+  readonly #state: DaemonState;
+  readonly #sockets: ReadonlyMap<number, Stream>;
+  readonly #conns = new Map<number, Connection>();
+  readonly #pending = new Map<string, { readonly tx: Transaction; readonly nodes: NodeData[] }>();
+  readonly #tree: TreeBuilder;
+
+  constructor(host: Host, options: StoreOptions, sockets: ReadonlyMap<number, Stream>) {
+    this.#state = new DaemonState(host, options);
+    this.#state.generation = 1;
+    this.#sockets = sockets;
+    this.#tree = new TreeBuilder(this.#state);
+  }
+
+  /**
+   * @param nodePath the path as text, if the record is a node.
+   * @returns why the record cannot be restored.
+   */
+  take(record: StateRecord, nodePath: string): string | undefined {
+    const state = this.#state;
+    switch (record.kind) {
+      case 'GLOBAL_DATA':
+      case 'UNKNOWN':
+      case 'END':
+        return undefined;
+      case 'GLOBAL_QUOTA_DATA':
+        for (const q of record.domainQuotas) setQuota(state.quotas, textOf(q.name), q.value);
+        return undefined;
+      case 'CONNECTION_DATA': {
+        const conn = restoreConnection(state, record, this.#sockets);
+        if (conn !== undefined) this.#conns.set(record.connId, conn);
+        return undefined;
+      }
+      case 'WATCH_DATA':
+      case 'WATCH_DATA_EXTENDED': {
+        const conn = this.#conns.get(record.connId);
+        if (conn === undefined) return undefined;
+        const depth = record.kind === 'WATCH_DATA' || record.depth === 0xffff ? -1 : record.depth;
+        restoreWatch(state, conn, textOf(record.wpath), textOf(record.token), depth);
+        return undefined;
+      }
+      case 'TRANSACTION_DATA': {
+        const conn = this.#conns.get(record.connId);
+        if (conn === undefined || state.options.policy !== 'carry') return undefined;
+        const tx = newTransaction(record.txId, true);
+        conn.transactions.set(tx.id, tx);
+        conn.lastTxId = Math.max(conn.lastTxId, tx.id);
+        state.transactionStarted(conn);
+        this.#pending.set(`${record.connId}/${record.txId}`, { tx, nodes: [] });
+        return undefined;
+      }
+      case 'NODE_DATA':
+        if (record.connId === 0) return this.#tree.add(nodePath, record);
+        this.#pending.get(`${record.connId}/${record.txId}`)?.nodes.push(record);
+        return undefined;
+      case 'DOMAIN_DATA': {
+        const known = state.domains.findOrMake(record.domid);
+        if (known === undefined) return undefined;
+        known.features = record.features;
+        for (const q of record.quotas) setQuota(known.quotas, textOf(q.name), q.value);
+        return undefined;
+      }
+    }
+  }
+
+  /** The connection of this number, if it could be restored. */
+  connection(connId: number): Connection | undefined {
+    return this.#conns.get(connId);
+  }
+
+  finish(): DaemonState {
+    this.#tree.finish();
+    for (const { tx, nodes } of this.#pending.values()) restoreView(this.#state, tx, nodes);
+    return this.#state;
+  }
+}
+
+function setQuota(quotas: Quotas, name: string, value: number): void {
+  if (isQuota(name)) quotas[name] = value;
+}
+
+function restoreConnection(
+  state: DaemonState,
+  record: ConnectionData,
+  sockets: ReadonlyMap<number, Stream>,
+): Connection | undefined {
+  let conn: Connection;
+  if (record.conn.kind === 'socket') {
+    const stream = sockets.get(record.conn.fd);
+    if (stream === undefined) return undefined;
+    conn = state.addSocket(stream);
+  } else {
+    const { domid, targetDomid, port } = record.conn;
+    const known = state.domains.make(domid);
+    known.introduced = true;
+    known.uniqueId = record.uniqueId ?? 0n;
+    known.credit = state.rate.introduce(state.host.nowMs());
+    conn = state.addRing(domid, undefined, port);
+    // As in the daemon: a target whose connection comes later in the image is lost.
+    if (targetDomid !== DOMID_INVALID) conn.target = state.ringOf(targetDomid);
+  }
+  restoreInput(state, conn, record.inData);
+  restoreOutput(state, conn, record.outData, record.outRespLen);
+  return conn;
+}
+
+/** Whole messages were put aside; at most one partial one is being read. */
+function restoreInput(state: DaemonState, conn: Connection, data: Uint8Array): void {
+  const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
+  let at = 0;
+  while (at + HEADER_BYTES <= data.length) {
+    const len = view.getUint32(at + 12, true);
+    if (len > PAYLOAD_MAX || at + HEADER_BYTES + len > data.length) break;
+    const payload = data.slice(at + HEADER_BYTES, at + HEADER_BYTES + len);
+    const message: Message = {
+      type: view.getUint32(at, true),
+      reqId: view.getUint32(at + 4, true),
+      txId: view.getUint32(at + 8, true),
+      payload,
+    };
+    state.delay(conn, { message, kind: 'restored' });
+    at += HEADER_BYTES + len;
+  }
+  const rest = data.subarray(at);
+  conn.headerUsed = Math.min(rest.length, HEADER_BYTES);
+  conn.header.set(rest.subarray(0, conn.headerUsed));
+  if (conn.headerUsed < HEADER_BYTES) return;
+  conn.body = new Uint8Array(Math.min(PAYLOAD_MAX, view.getUint32(at + 12, true)));
+  conn.bodyUsed = rest.length - HEADER_BYTES;
+  conn.body.set(rest.subarray(HEADER_BYTES));
+}
+
+/**
+ * The rest of a half-sent message, then whole ones. Events may be dropped by time again, and are not compared to later
+ * ones; everything else is outstanding until it is sent.
+ */
+function restoreOutput(state: DaemonState, conn: Connection, data: Uint8Array, restLength: number): void {
+  const push = (kind: OutMessage['kind'], bytes: Uint8Array, deadlineMs: number) => {
+    const cause = kind === 'event' ? undefined : { conn, pending: 1 };
+    if (cause !== undefined) state.count(conn, 'outstanding', 1);
+    conn.out.push({ kind, bytes, sent: 0, eventKey: '', deadlineMs, cause });
+    state.charge(conn.domid, bytes.length);
+  };
+  if (restLength > 0) push('restored', data.slice(0, restLength), 0);
+  const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
+  let at = restLength;
+  while (at + HEADER_BYTES <= data.length) {
+    const end = at + HEADER_BYTES + view.getUint32(at + 12, true);
+    if (end > data.length) break;
+    const isEvent = view.getUint32(at, true) === XS.WATCH_EVENT;
+    const expires = isEvent && state.isLimited(conn) && state.options.watchEventSeconds > 0;
+    const deadlineMs = expires ? state.host.nowMs() + EVENT_TIMEOUT_MS : 0;
+    push(isEvent ? 'event' : 'reply', data.slice(at, end), deadlineMs);
+    if (expires) state.noteDeadline(conn, deadlineMs);
+    at = end;
+  }
+  if (at < data.length) push('restored', data.slice(at), 0);
+}
+
+/** Without its initial event. The path check's result does not matter, limits are not applied. */
+function restoreWatch(state: DaemonState, conn: Connection, path: string, token: string, depth: number): void {
+  state.nameOf(conn, path); // its length has been seen
+  const isRelative = !path.startsWith('/') && !path.startsWith('@');
+  const home = `${state.homeOf(conn)}/`;
+  addWatch(state, {
+    conn,
+    path: isRelative ? home + path : path,
+    token,
+    depth,
+    prefix: isRelative ? home.length : 0,
+    order: state.nextWatchOrder(),
+  });
+}
+
+function restorePerms(state: DaemonState, perms: readonly ImagePerm[]): readonly Perm[] {
+  return perms.map((p, i) => {
+    const stale = (p.flags & 1) !== 0;
+    // A live entry needs a record that is not younger than the node (store.md 3.4).
+    if (!stale && i > 0) state.domains.findOrMake(p.domid);
+    return { rights: RIGHTS[p.letter], domid: p.domid, stale };
+  });
+}
+
+/** A node whose children are still to come; nobody else has it yet. */
+interface GrowingNode extends Omit<Node, 'children' | 'childOctets'> {
+  children: string[];
+  childOctets: number;
+}
+
+/** Most nodes have none, and need no list of their own. */
+const NO_CHILDREN: string[] = [];
+
+/** The tree from its records: parents come before their children, whose order is the order of the records. */
+class TreeBuilder {
+  readonly #state: DaemonState;
+  readonly #nodes = new Map<string, GrowingNode>();
+  /** The entries restored last, and what they were: most nodes have the same as their neighbours. */
+  #perms: readonly Perm[] = [];
+  #imagePerms: readonly ImagePerm[] = [];
+  /** The parent looked up last: siblings come together. */
+  #parent: GrowingNode | undefined = undefined;
+
+  constructor(state: DaemonState) {
+    this.#state = state;
+  }
+
+  /** @returns why the node cannot be restored. */
+  add(path: string, record: NodeData): string | undefined {
+    const state = this.#state;
+    const perms = this.#restorePerms(record.perms);
+    const isSpecial = path.startsWith('@');
+    if (isSpecial && !state.compat.specialNodes) {
+      state.generation++; // its record counts, although it is kept beside the tree
+      if ((SPECIAL_NODES as readonly string[]).includes(path)) state.specialPerms.set(path, perms);
+      return undefined;
+    }
+    const owner = (perms[0] as Perm).domid;
+    if (state.domains.findOrMake(owner) === undefined)
+      return `write node error restoring node ${path}: owner domain ${owner} does not exist`;
+    if (!isSpecial && path !== '/') {
+      const parent = this.#find(parentOf(path));
+      if (parent === undefined) return `read parent error restoring node ${path}`;
+      const base = baseOf(path);
+      if (parent.childOctets === 0) parent.children = [base];
+      else parent.children.push(base);
+      parent.childOctets += base.length + 1; // the parent keeps its generation: only its list grows
+    }
+    const { value } = record;
+    const generation = ++state.generation;
+    this.#nodes.set(path, { path, value, perms, children: NO_CHILDREN, childOctets: 0, generation });
+    return undefined;
+  }
+
+  #find(path: string): GrowingNode | undefined {
+    if (this.#parent?.path !== path) this.#parent = this.#nodes.get(path);
+    return this.#parent;
+  }
+
+  #restorePerms(perms: readonly ImagePerm[]): readonly Perm[] {
+    const before = this.#imagePerms;
+    const isSame = (p: ImagePerm, i: number) => {
+      const b = before[i];
+      return b !== undefined && p.domid === b.domid && p.letter === b.letter && p.flags === b.flags;
+    };
+    if (perms.length === before.length && perms.every(isSame)) return this.#perms;
+    this.#imagePerms = perms;
+    this.#perms = restorePerms(this.#state, perms);
+    return this.#perms;
+  }
+
+  finish(): void {
+    const state = this.#state;
+    state.charge(state.options.privDomid, state.compat.restoredRootBytes);
+    for (const node of this.#nodes.values()) {
+      state.charge(ownerOf(node), nodeSize(node, state.compat) + node.path.length);
+      state.domains.countNodes(ownerOf(node), 1);
+    }
+    state.tree = PersistentMap.of<Node>(this.#nodes.values(), (node) => node.path);
+  }
+}
+
+/** What a carried transaction sees: its own copies, with the child lists that follow from what it made and removed. */
+function restoreView(state: DaemonState, tx: Transaction, nodes: readonly NodeData[]): void {
+  const seen = new Map<string, NodeData>(nodes.map((n) => [textOf(n.path), n]));
+  for (const [path, record] of seen) {
+    const live = state.liveNode(path);
+    const isAbsent = record.perms.length === 0;
+    const modified = isAbsent || (record.access & NODE_WRITTEN) !== 0;
+    let node: Node | undefined;
+    if (!isAbsent) {
+      const names = (live?.children ?? []).filter((base) => seen.get(childOf(path, base))?.perms.length !== 0);
+      for (const [other, { perms }] of seen)
+        if (perms.length > 0 && other !== '/' && parentOf(other) === path && !names.includes(baseOf(other)))
+          names.push(baseOf(other));
+      node = {
+        path,
+        value: record.value,
+        perms: restorePerms(state, record.perms),
+        children: names,
+        childOctets: names.reduce((n, name) => n + name.length + 1, 0),
+        generation: live?.generation ?? state.generation,
+      };
+    }
+    tx.accesses.set(path, {
+      path,
+      base: live?.generation ?? -1,
+      basePerms: live?.perms,
+      node,
+      modified,
+      fire: undefined,
+    });
+  }
+}

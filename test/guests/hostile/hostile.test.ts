@@ -1,0 +1,84 @@
+import { describe, expect, it } from 'vitest';
+import { HOSTILE_KINDS, type HostileKind, Rig, type StoreVersion } from '../../../guests/hostile/index.ts';
+import { GuestOs, strings, text, XS, Xs } from '../../../guests/index.ts';
+import { World } from '../../../scenarios/engine/host.ts';
+import type { Actor } from '../../../sim/index.ts';
+
+/* Each kind alone with a store, and then over a live update: it gets what the catalogue says, and dom0 is served all along. */
+
+const HOME = '/local/domain/3';
+
+interface Outcome {
+  readonly rig: Rig | undefined;
+  readonly introduced: string;
+  readonly dom0: readonly string[];
+  readonly done: boolean;
+}
+
+function alone(kind: HostileKind, version: StoreVersion, updates: boolean, movesInSteps: boolean): Outcome {
+  const world = new World({
+    seed: '7',
+    jitter: { stepNs: 1, absentOneIn: 0, absentNsMax: 0 },
+    requestsMax: 1e9,
+    policy: 'carry',
+    compat: version,
+    records: false,
+    limitsWrites: false,
+    movesInSteps,
+  });
+  const built = world.build(3, 'bad');
+  const os = new GuestOs(world.machine, built.domain);
+  kind.before?.(os, built);
+  let introduced = '';
+  let rig: Rig | undefined;
+  let over = false;
+  const dom0: string[] = [];
+  world.dom0.os.start('setup', function* (me): Actor {
+    const xs = new Xs(world.dom0.client, me);
+    const make = function* (path: string, value: string, perms: readonly string[]): Actor {
+      yield* xs.write(path, value);
+      yield* xs.setPerms(path, perms);
+    };
+    yield* make('/local/domain/0', '', ['n0']);
+    yield* xs.write('/local/domain/0/name', 'Domain-0');
+    yield* make(HOME, '', ['n0', 'r3']);
+    yield* make(`${HOME}/name`, 'bad', ['n0', 'r3']);
+    const reply = yield* xs.call(XS.INTRODUCE, strings('3', String(built.ring.gfn), String(built.port)));
+    introduced = reply.error ?? text(reply.payload).slice(0, -1);
+    yield* make(`${HOME}/data`, '', ['n3']);
+    world.machine.unpause(built.domain);
+    os.start('bad', function* (own): Actor {
+      rig = new Rig(os, own, built, version, () => false);
+      yield* kind.run(rig);
+      over = true;
+    });
+    for (let i = 0; !over; i++) {
+      yield 5_000_000;
+      const name = yield* xs.read('/local/domain/0/name');
+      dom0.push(text(name.payload));
+      if (!updates || i % 3 !== 0 || i > 30) continue;
+      yield* xs.call(XS.CONTROL, strings('live-update', '-f', '/usr/sbin/xenstored'));
+      const answer = yield* xs.call(XS.CONTROL, strings('live-update', '-s', '-t', '0'));
+      dom0.push(text(answer.payload));
+    }
+  });
+  for (let horizon = 1e7; !over && horizon < 100e9; horizon += 1e7) world.machine.scheduler.run(horizon);
+  return { rig, introduced, dom0, done: over };
+}
+
+describe.each(['4.22', '4.17'] as const)('hostile guests and a store of %s', (version) => {
+  describe.each(HOSTILE_KINDS)('$name $ids', (kind) => {
+    it.each([
+      [false, false],
+      [true, false],
+      [false, true],
+    ])(`gets: ${kind.gets} (live updates: %s, the store's accesses each a step: %s)`, (updates, steps) => {
+      const { rig, introduced, dom0, done } = alone(kind, version, updates, steps);
+      expect(done).toBe(true);
+      expect(introduced).toBe(kind.introduce?.(version) ?? 'OK');
+      expect(rig?.surprises).toEqual([]);
+      expect(rig?.expected).toBeGreaterThan(0);
+      expect(new Set(dom0)).toEqual(new Set(updates && dom0.length > 1 ? ['Domain-0', 'OK\0'] : ['Domain-0']));
+    });
+  });
+});

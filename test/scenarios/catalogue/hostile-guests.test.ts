@@ -1,0 +1,112 @@
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { HOSTILE_KINDS } from '../../../guests/hostile/index.ts';
+import { hostileGuests } from '../../../scenarios/catalogue/hostile-guests.ts';
+import type { RunResult, Setting } from '../../../scenarios/engine/scenario.ts';
+import type { Connection } from '../../../store/daemon/connection.ts';
+import { DaemonState } from '../../../store/daemon/state.ts';
+import { broken } from '../../support/headline.ts';
+
+function run(seed: string, set: Record<string, Setting> = {}, format = 'v2'): RunResult {
+  const defaults = Object.fromEntries(Object.entries(hostileGuests.settings).map(([k, s]) => [k, s.default]));
+  return hostileGuests.run({ seed, format, settings: { ...defaults, requests: 1_500, ...set }, checks: true });
+}
+
+function counted(result: RunResult, invariant: string, what: string): number {
+  const verdict = result.verdicts.find((v) => v.invariant === invariant);
+  return verdict?.checked.find(([name]) => name === what)?.[1] ?? -1;
+}
+
+afterEach(() => vi.restoreAllMocks());
+
+describe('hostile-guests', () => {
+  it.each(['1', '2', '3', '4', '5', '6'])('passes with seed %s', (seed) => {
+    const result = run(seed);
+    expect(broken(result)).toEqual([]);
+    expect(result.outcome).toBe('pass');
+    expect(result.updates.map((u) => u.outcome)).toEqual(['ok', 'ok', 'ok']);
+    expect(counted(result, 'containment', 'hostile guests')).toBe(12);
+    expect(counted(result, 'containment', 'answers as due')).toBeGreaterThan(0);
+    expect(counted(result, 'containment', 'quotas kept')).toBeGreaterThan(0);
+    expect(counted(result, 'fair-service', 'requests')).toBeGreaterThan(1_500);
+  });
+
+  it('passes with the write rate limit, and with version 1 of the image', () => {
+    expect(run('2', { limit: 1 }).outcome).toBe('pass');
+    expect(run('2', {}, 'v1').outcome).toBe('pass');
+  });
+
+  it.each(['4', '10'])('passes with a swarm of faults, seed %s', (seed) => {
+    const result = run(seed, { faults: 'swarm', requests: 2_500 });
+    expect(broken(result)).toEqual([]);
+    expect(result.outcome).toBe('pass');
+  });
+
+  it('is the same octets for the same seed', () => {
+    expect(run('9').digest).toBe(run('9').digest);
+  });
+
+  it.each(HOSTILE_KINDS.map((k) => k.name))('passes with four guests of the kind %s', (kind) => {
+    const result = run('3', { kind, hostile: 4, domains: 4, requests: 700 });
+    expect(broken(result)).toEqual([]);
+    expect(result.outcome).toBe('pass');
+  });
+});
+
+/* Each breaks the store in one place; the scenario must notice. */
+describe('a store that is wrong about hostile guests is caught', () => {
+  const serves = DaemonState.prototype.canRead;
+  const ignores = DaemonState.prototype.ignoreConnection;
+
+  it('reads a victim only when the others have had a thousand passes', () => {
+    let passes = 0;
+    vi.spyOn(DaemonState.prototype, 'canRead').mockImplementation(function (this: DaemonState, conn: Connection) {
+      if (conn.domid !== 1 || ++passes % 2_001 === 0) return serves.call(this, conn);
+      this.onInputAllowed?.(conn);
+      return false;
+    });
+    expect(broken(run('1', { kind: 'hammers', requests: 600 }))).toEqual(['fair-service']);
+  });
+
+  it('does not read a ring as long as a newer one has requests', () => {
+    vi.spyOn(DaemonState.prototype, 'canRead').mockImplementation(function (this: DaemonState, conn: Connection) {
+      for (const other of this.connections) {
+        const page = other.link.kind === 'ring' ? other.link.page : undefined;
+        if (other.serial <= conn.serial || other.isIgnored || page === undefined || other.domid === 0) continue;
+        if (conn.domid !== 0 && page.load32(2048) !== page.load32(2052) && serves.call(this, other)) return false;
+      }
+      return serves.call(this, conn);
+    });
+    expect(broken(run('1', { kind: 'hammers', domains: 4, hostile: 4 }))).toContain('ring-octets');
+  });
+
+  it('drops the output of another ring with that of an ignored one', () => {
+    vi.spyOn(DaemonState.prototype, 'ignoreConnection').mockImplementation(function (this: DaemonState, conn, word) {
+      ignores.call(this, conn, word);
+      for (const other of this.connections) if (other !== conn && other.domid !== 0) this.forget(other);
+    });
+    const results = ['1', '2', '3', '4'].map((seed) => run(seed, { kind: 'producer-ahead' }));
+    expect(results.some((r) => r.outcome === 'violation')).toBe(true);
+  });
+
+  it('goes on with a ring whose indexes cannot be, and says nothing', () => {
+    vi.spyOn(DaemonState.prototype, 'ignoreConnection').mockImplementation((conn) => {
+      conn.isIgnored = true;
+    });
+    const r = run('1', { kind: 'producer-backwards', hostile: 2 });
+    expect(broken(r)).toEqual(['containment']);
+  });
+
+  it('keeps no quota of node sizes', () => {
+    vi.spyOn(DaemonState.prototype, 'exceeds').mockReturnValue(false);
+    expect(broken(run('1', { kind: 'bad-paths', hostile: 2 }))).toContain('containment');
+  });
+
+  it('lets an unprivileged guest do what only dom0 may', () => {
+    const adds = DaemonState.prototype.addRing;
+    vi.spyOn(DaemonState.prototype, 'addRing').mockImplementation(function (this: DaemonState, ...args) {
+      return Object.assign(adds.apply(this, args), { isUnprivileged: false });
+    });
+    const result = run('1', { kind: 'privileged-requests', hostile: 2 });
+    expect(result.outcome).not.toBe('pass');
+  });
+});

@@ -1,0 +1,78 @@
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { Events } from '../../../sim/index.ts';
+import { Domains } from '../../../store/daemon/domains.ts';
+import { SimHost } from '../../../store/daemon/sim-platform.ts';
+import { broken, headline } from '../../support/headline.ts';
+
+/*
+ * A fault is worth its rule only if something can be wrong about it. Each row breaks the store, or a guest's kernel, where one rule
+ * strikes: the run with that rule alone must not pass, and without it the mistake goes unnoticed.
+ */
+describe('what a fault brings to light', () => {
+  afterEach(() => vi.restoreAllMocks());
+
+  const caught = (faults: string, requests = 4_000, seeds = ['1', '2', '3']) =>
+    seeds.some((seed) => {
+      const result = headline({ seed, set: { faults, requests } });
+      return result.outcome !== 'pass' && result.faults?.some((f) => f.injected > 0) !== false;
+    });
+
+  it('INJ-E6: a kernel that forgets to unmask', () => {
+    vi.spyOn(Events.prototype, 'unmask').mockImplementation(() => {});
+    expect([caught('off', 1_000, ['1']), caught('INJ-E6', 1_000)]).toEqual([false, true]);
+  });
+
+  it('INJ-E11: a new image that takes a port over as it is', () => {
+    const adopts = SimHost.prototype.adoptPort;
+    let updating = false;
+    const drops = SimHost.prototype.dropMappings;
+    vi.spyOn(SimHost.prototype, 'dropMappings').mockImplementation(function (this: SimHost) {
+      updating = true;
+      drops.call(this);
+    });
+    vi.spyOn(SimHost.prototype, 'adoptPort').mockImplementation(function (this: SimHost, port) {
+      if (this.ports.includes(port) && updating) return; // of a guest that is there
+      adopts.call(this, port);
+    });
+    expect([caught('off', 2_000, ['1']), caught('INJ-E11', 3_000)]).toEqual([false, true]);
+  });
+
+  it('INJ-E13: a store that takes one domain out of the bitmap for each VIRQ', () => {
+    const pops = SimHost.prototype.popChangedDomain;
+    let asked = 0;
+    vi.spyOn(SimHost.prototype, 'popChangedDomain').mockImplementation(function (this: SimHost) {
+      return ++asked % 2 === 0 ? undefined : pops.call(this);
+    });
+    expect(caught('INJ-E13', 5_000)).toBe(true);
+  });
+
+  it('INJ-D5: a store that tells domains by their ids alone', () => {
+    const asks = SimHost.prototype.domainState;
+    vi.spyOn(SimHost.prototype, 'domainState').mockImplementation(function (this: SimHost, domid) {
+      const state = asks.call(this, domid);
+      return state && { ...state, uniqueId: BigInt(domid) + 1n };
+    });
+    const pops = SimHost.prototype.popChangedDomain;
+    vi.spyOn(SimHost.prototype, 'popChangedDomain').mockImplementation(function (this: SimHost) {
+      const popped = pops.call(this);
+      const state = popped?.state && { ...popped.state, uniqueId: BigInt(popped.domid) + 1n };
+      return popped && { domid: popped.domid, state };
+    });
+    expect([caught('off', 4_000, ['1']), caught('INJ-D5', 5_000)]).toEqual([false, true]);
+  });
+
+  it('INJ-D6: a new image that does not look who is there', () => {
+    vi.spyOn(Domains.prototype, 'checkEvery').mockImplementation(() => {});
+    expect([caught('off', 2_000, ['1']), caught('INJ-D6', 4_000)]).toEqual([false, true]);
+  });
+
+  it('INJ-T10: a store that answers ENOMEM for one that it serves', () => {
+    const lacks = SimHost.prototype.lacksMemory;
+    vi.spyOn(SimHost.prototype, 'lacksMemory').mockImplementation(function (this: SimHost, domid) {
+      lacks.call(this, domid);
+      return false;
+    });
+    const seen = headline({ set: { faults: 'INJ-T10', requests: 3_000 } });
+    expect(broken(seen)).toContain('replies');
+  });
+});

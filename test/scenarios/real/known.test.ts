@@ -1,0 +1,75 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { runOurs } from '../../../scenarios/cli/conform.ts';
+import { type Action, parseLine } from '../../../scenarios/drive/script.ts';
+import { conform } from '../../../scenarios/real/conform/conform.ts';
+import { INSTALLED_DAEMONS } from '../../../scenarios/real/conform/daemon.ts';
+import { type Disagreement, knownDifference, OXENSTORED } from '../../../scenarios/real/conform/known.ts';
+import { daemonIsMissing } from '../../support/needs.ts';
+
+const PAGE = readFileSync(join(import.meta.dirname, '../../../docs/daemons.md'), 'utf8');
+
+function action(line: string): Action {
+  const parsed = parseLine(line);
+  if (!parsed.ok) throw new Error(parsed.reason);
+  return parsed.action;
+}
+
+const read = '{"on": "1", "op": "READ", "payload": "/tool/x\\u0000"}';
+const reply = (error: string) => `{"on": "1", "op": "READ", "reply": "ERROR", "payload": "${error}\\u0000"}`;
+
+describe('known differences of oxenstored', () => {
+  it('are those of the page', () => {
+    const rows = [...PAGE.matchAll(/^\| `([a-z-]+)` \|.*\|( yes)? \|$/gm)].map(([, name, parts]) => [
+      name,
+      parts !== undefined,
+    ]);
+    const classes = new Map(OXENSTORED.map(({ name, parts }) => [name, parts]));
+    expect(new Map(rows as [string, boolean][])).toEqual(classes);
+  });
+
+  it.each<[string, Disagreement, string | undefined]>([
+    [
+      'an errno that is known',
+      { action: action(read), daemon: [reply('ENOENT')], ours: [reply('EACCES')] },
+      'missing-shown',
+    ],
+    [
+      'the same, the other way round',
+      { action: action(read), daemon: [reply('EACCES')], ours: [reply('ENOENT')] },
+      undefined,
+    ],
+    ['another errno', { action: action(read), daemon: [reply('EINVAL')], ours: [reply('EACCES')] }, undefined],
+    [
+      'an event that only ours fires',
+      {
+        action: action(read),
+        daemon: [reply('ENOENT')],
+        ours: [reply('ENOENT'), '{"on": "1", "event": "a\\u0000t\\u0000"}'],
+      },
+      undefined,
+    ],
+  ])('%s', (_what, disagreement, name) => {
+    expect(knownDifference(disagreement)?.name).toBe(name);
+  });
+});
+
+const isMissing = await daemonIsMissing('scripts on a real oxenstored', INSTALLED_DAEMONS.oxenstored);
+describe.skipIf(isMissing)('a real oxenstored', () => {
+  it('differs in known ways only', { timeout: 120_000 }, async () => {
+    const outcomes = await conform({
+      daemon: INSTALLED_DAEMONS.oxenstored,
+      compat: '4.17',
+      seeds: Array.from({ length: 12 }, (_, i) => String(i + 1)),
+      count: 200,
+      liveUpdates: false,
+      liveUpdateEvery: 0,
+      known: OXENSTORED,
+      runOurs: runOurs('4.17'),
+    });
+    expect(outcomes.filter(({ kind }) => kind !== 'same')).toEqual([]);
+    const names = outcomes.flatMap((one) => (one.kind === 'same' ? [...(one.known?.keys() ?? [])] : []));
+    expect(new Set(names).size).toBeGreaterThan(4);
+  });
+});
