@@ -82,7 +82,7 @@ function log(state: DaemonState, _conn: Connection, args: readonly string[]): An
 
 function print(state: DaemonState, _conn: Connection, args: readonly string[]): Answer {
   if (args.length !== 1) refuse('EINVAL');
-  state.host.log(`control: ${args[0]}`);
+  state.platform.log(`control: ${args[0]}`);
   return undefined;
 }
 
@@ -147,7 +147,7 @@ function liveUpdate(state: DaemonState, conn: Connection, args: readonly string[
     return undefined;
   }
   if (word === '-f' && args.length === 2) {
-    const mode = state.host.fileMode(value as string);
+    const mode = state.platform.fileMode(value as string);
     if (mode === 'absent') return 'File not accessible.';
     if (mode === 'not-executable') return 'File not executable.';
     if (session !== undefined) return 'live-update session already active.';

@@ -105,7 +105,7 @@ export class Domains {
   findOrMake(domid: number): DomainRecord | undefined {
     const there = this.#records.get(domid);
     if (there !== undefined && there.uniqueId !== 0n) return there;
-    const info = domid < DOMID_FIRST_RESERVED ? this.#state.host.domainState(domid) : undefined;
+    const info = domid < DOMID_FIRST_RESERVED ? this.#state.platform.domainState(domid) : undefined;
     if (info === undefined) return there;
     const record = there ?? this.make(domid);
     record.uniqueId = info.uniqueId;
@@ -122,8 +122,8 @@ export class Domains {
       const conn = state.ringOf(domid);
       if (conn === undefined) return;
       if (conn.link.kind === 'ring') {
-        state.host.unbindPort(conn.link.port);
-        const port = state.host.bindPort(domid, remotePort);
+        state.platform.unbindPort(conn.link.port);
+        const port = state.platform.bindPort(domid, remotePort);
         conn.link.port = port.ok ? port.value : 0; // a failing bind still answers OK
       }
       this.#reset(conn);
@@ -146,9 +146,9 @@ export class Domains {
    * Source of the defect: tools/xenstored/domain.c, introduce_domain and do_check_domain.
    */
   #adopt(record: DomainRecord): void {
-    const { host, options } = this.#state;
+    const { platform, options } = this.#state;
     if (options.policy === 'daemon' || record.uniqueId === 0n) return;
-    const info = host.domainState(record.domid);
+    const info = platform.domainState(record.domid);
     if (info !== undefined) record.uniqueId = info.uniqueId;
   }
 
@@ -156,11 +156,11 @@ export class Domains {
     const state = this.#state;
     const { domid } = record;
     let made: Connection | undefined;
-    const page = state.host.mapRing(domid, () => made !== undefined && state.onTouched(made));
+    const page = state.platform.mapRing(domid, () => made !== undefined && state.onTouched(made));
     if (!page.ok) return wireErrno(page.errno);
     const inPage = state.compat.ringFeatures ? page.value.load32(EVTCHN_PORT) : 0;
-    record.credit = state.rate.introduce(state.host.nowMs());
-    const port = state.host.bindPort(domid, inPage !== 0 ? inPage : remotePort);
+    record.credit = state.rate.introduce(state.platform.nowMs());
+    const port = state.platform.bindPort(domid, inPage !== 0 ? inPage : remotePort);
     if (!port.ok) {
       page.value.unmap(); // the rate limiter's count of domains stays one too high, as in the daemon
       return wireErrno(port.errno);
@@ -194,7 +194,7 @@ export class Domains {
     for (const word of [REQ_PROD, REQ_CONS, RSP_PROD, RSP_CONS]) page.store32(word, 0);
     if (page.load32(CONNECTION) !== 1) return;
     page.store32(CONNECTION, 0);
-    this.#state.host.notify(port);
+    this.#state.platform.notify(port);
   }
 
   // The end of a domain (store.md 8.2, 8.6) ---------------------------------------------------------------------------
@@ -268,7 +268,7 @@ export class Domains {
     if (record.account.nodes !== 0 || record.account.memory !== 0) this.#loose.set(domid, record.account);
     if (!introduced) return;
     if (conn?.link.kind === 'ring') {
-      if (conn.link.port !== 0) state.host.unbindPort(conn.link.port);
+      if (conn.link.port !== 0) state.platform.unbindPort(conn.link.port);
       conn.link.page?.unmap();
     }
     fireSpecial(state, '@releaseDomain', domid);
@@ -324,10 +324,10 @@ export class Domains {
 
   /** VIRQ_DOM_EXC: drain the bitmap (4.22) or look at every record (4.17). */
   checkChanged(): void {
-    const { compat, host } = this.#state;
+    const { compat, platform } = this.#state;
     if (compat.dyingIsDeath) return this.#checkAll417();
     const changed: { domid: number; info: DomainState | undefined }[] = [];
-    for (let next = host.popChangedDomain(); next !== undefined; next = host.popChangedDomain())
+    for (let next = platform.popChangedDomain(); next !== undefined; next = platform.popChangedDomain())
       changed.push({ domid: next.domid, info: next.state });
     let notify = false;
     for (const { domid, info } of changed) notify = this.#check(domid, info, notify);
@@ -339,7 +339,7 @@ export class Domains {
     if (this.#state.compat.dyingIsDeath) return this.#checkAll417();
     let notify = false;
     for (const domid of [...this.#records.keys()].sort((a, b) => a - b))
-      notify = this.#check(domid, this.#state.host.domainState(domid), notify);
+      notify = this.#check(domid, this.#state.platform.domainState(domid), notify);
     if (notify) fireSpecial(this.#state, '@releaseDomain', undefined);
   }
 
@@ -379,7 +379,7 @@ export class Domains {
     let notify = false;
     again: for (;;) {
       for (const record of [...this.#records.values()].reverse()) {
-        const info = this.#state.host.domainState(record.domid);
+        const info = this.#state.platform.domainState(record.domid);
         if (!record.introduced) {
           if (info !== undefined) continue;
           this.destroy(record);

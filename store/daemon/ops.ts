@@ -120,7 +120,7 @@ function dispatch(state: DaemonState, conn: Connection, message: Message): Answe
   }
   // The first allocation of most handlers. In a transaction a failed one dooms the commit; a START may be put aside and come again.
   const mayFail = tx === undefined && conn.isLimited && type !== XS.TRANSACTION_START;
-  if (mayFail && state.host.lacksMemory(conn.domid)) return 'ENOMEM';
+  if (mayFail && state.platform.lacksMemory(conn.domid)) return 'ENOMEM';
   return operation.run({ state, conn, message, tx, view: new View(state, conn, tx) });
 }
 

@@ -13,7 +13,9 @@ export interface DomainState {
   readonly uniqueId: bigint;
 }
 
-export type HostResult<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly errno: string };
+export type PlatformResult<T> =
+  | { readonly ok: true; readonly value: T }
+  | { readonly ok: false; readonly errno: string };
 
 /** A guest's xenstore ring page, mapped read-write through its grant reference 1. */
 export interface RingPage {
@@ -50,7 +52,7 @@ export interface Stream {
   onReady: (() => void) | undefined;
 }
 
-export interface Host {
+export interface Platform {
   /** Monotonic clock, whole milliseconds. */
   nowMs(): number;
   /** Wall clock, whole seconds: live updates and the ages of transactions are timed by it, and it may jump. */
@@ -63,9 +65,9 @@ export interface Host {
    *  A popped domid whose domain is gone comes with `state` undefined. */
   popChangedDomain(): { readonly domid: number; readonly state: DomainState | undefined } | undefined;
   /** Map grant 1 of `domid`; `touched` is called whenever somebody else stores to an index word of the page. */
-  mapRing(domid: number, touched: () => void): HostResult<RingPage>;
+  mapRing(domid: number, touched: () => void): PlatformResult<RingPage>;
   /** EVTCHNOP_bind_interdomain to the guest's port; the local port. */
-  bindPort(domid: number, remotePort: number): HostResult<number>;
+  bindPort(domid: number, remotePort: number): PlatformResult<number>;
   unbindPort(port: number): void;
   /** EVTCHNOP_send; a vanished peer is silent. */
   notify(port: number): void;

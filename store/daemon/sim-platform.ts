@@ -16,7 +16,7 @@ import {
   VIRQ_DOM_EXC,
   wordAt,
 } from '../../sim/index.ts';
-import type { DomainState, Host, HostResult, RingPage } from './platform.ts';
+import type { DomainState, Platform, PlatformResult, RingPage } from './platform.ts';
 
 /** How a failed map looks to a program that calls xengnttab_map_grant_ref: the status as the kernel translates it. */
 const MAP_ERRNO: Record<number, string> = {
@@ -46,7 +46,7 @@ export interface Files {
  * What the daemon's process has of the kernel and the hypervisor: the open event channel file (EVT-28), its grant mappings,
  * the domctls. The file outlives an exec, the mappings do not (GNT-14).
  */
-export class SimHost implements Host {
+export class SimPlatform implements Platform {
   readonly #machine: Machine;
   readonly #domain: Domain;
   readonly #hyper: Hypercalls;
@@ -105,7 +105,7 @@ export class SimHost implements Host {
     return popped.ok ? { domid: popped.value.domid, state: told(popped.value) } : undefined;
   }
 
-  mapRing(domid: number, touched: () => void): HostResult<RingPage> {
+  mapRing(domid: number, touched: () => void): PlatformResult<RingPage> {
     const { status, handle, frame } = this.#hyper.mapGrant(domid, GNTTAB_RESERVED_XENSTORE, GNTMAP_host_map);
     if (frame === undefined || handle === undefined) return { ok: false, errno: MAP_ERRNO[status] ?? 'EINVAL' };
     const { trace } = this.#machine;
@@ -131,7 +131,7 @@ export class SimHost implements Host {
     return { ok: true, value: page };
   }
 
-  bindPort(domid: number, remotePort: number): HostResult<number> {
+  bindPort(domid: number, remotePort: number): PlatformResult<number> {
     const port = this.#hyper.bindInterdomain(domid, remotePort);
     if (port.ok) this.adoptPort(port.value);
     return port;

@@ -6,7 +6,7 @@ import { PersistentMap } from '../tree/persistent-map.ts';
 import { type Compat, type CompatName, compat } from './compat.ts';
 import { Connection, type Delayed, type OutMessage, type Outstanding, type RingLink } from './connection.ts';
 import { Domains } from './domains.ts';
-import type { Host, Stream } from './platform.ts';
+import type { Platform, Stream } from './platform.ts';
 import { type Account, DEFAULT_QUOTAS, newAccount, type QuotaName, type Quotas } from './quota.ts';
 import { WriteRate } from './rate.ts';
 import type { WatchIndex as Index } from './watch.ts';
@@ -40,7 +40,7 @@ export const DEFAULT_OPTIONS: StoreOptions = {
 
 /** Everything that the daemon knows. The tree is one immutable value: a reference to it is a consistent image. */
 export class DaemonState {
-  readonly host: Host;
+  readonly platform: Platform;
   readonly options: StoreOptions;
   readonly compat: Compat;
   /** Nodes by absolute name; the special nodes are in it too, outside of everybody's child list. */
@@ -76,8 +76,8 @@ export class DaemonState {
   /** Told when a guest stored to its ring's indexes. */
   onTouched: (conn: Connection) => void = () => {};
 
-  constructor(host: Host, options: StoreOptions) {
-    this.host = host;
+  constructor(platform: Platform, options: StoreOptions) {
+    this.platform = platform;
     this.options = options;
     this.compat = compat(options.compat);
     this.domains = new Domains(this);
@@ -231,7 +231,7 @@ export class DaemonState {
   transactionStarted(conn: Connection): void {
     this.#openTransactions++;
     this.count(conn, 'transactions', 1);
-    if (conn.transactions.size === 1) conn.txSinceSecond = this.host.wallSecond();
+    if (conn.transactions.size === 1) conn.txSinceSecond = this.platform.wallSecond();
   }
 
   transactionEnded(conn: Connection): void {
@@ -379,7 +379,7 @@ export class DaemonState {
   payForWrites(conn: Connection, writes: number): void {
     if (!this.options.limitsWrites || this.#openTransactions === 0 || !conn.isLimited) return;
     const credit = conn.record?.credit;
-    if (credit !== undefined) this.rate.debit(credit, writes, this.host.nowMs());
+    if (credit !== undefined) this.rate.debit(credit, writes, this.platform.nowMs());
   }
 
   // What the main loop asks -------------------------------------------------------------------------------------------
@@ -391,7 +391,7 @@ export class DaemonState {
     if (!conn.isLimited || record === undefined) return true;
     if (limits.outstanding > 0 && record.account.outstanding >= limits.outstanding) return false;
     if (limits.memory > 0 && record.account.memory >= limits.memory) return false;
-    if (record.credit !== undefined && !this.rate.allowed(record.credit, this.host.nowMs())) {
+    if (record.credit !== undefined && !this.rate.allowed(record.credit, this.platform.nowMs())) {
       this.#waitingForCredit.add(conn);
       return false;
     }
@@ -469,11 +469,11 @@ export class DaemonState {
 
   /** When the loop must run again although nothing happens; monotonic ms. */
   nextDeadlineMs(): number | undefined {
-    let next = this.#withDelayed.size > 0 ? this.host.nowMs() + 1_000 : Number.POSITIVE_INFINITY;
+    let next = this.#withDelayed.size > 0 ? this.platform.nowMs() + 1_000 : Number.POSITIVE_INFINITY;
     next = Math.min(next, this.#firstDeadlineMs);
     for (const conn of this.#waitingForCredit) {
       const credit = this.domains.record(conn.domid)?.credit;
-      if (credit !== undefined) next = Math.min(next, this.host.nowMs() + Math.max(1, this.rate.waitMs(credit)));
+      if (credit !== undefined) next = Math.min(next, this.platform.nowMs() + Math.max(1, this.rate.waitMs(credit)));
     }
     return next === Number.POSITIVE_INFINITY ? undefined : next;
   }

@@ -148,7 +148,7 @@ export function queueEvent(state: DaemonState, watch: Watch, name: string): void
   state.chargeTo(conn, size);
   if (isPlain) conn.eventKeys.add(text);
   const expires = conn.isLimited && state.options.watchEventSeconds > 0;
-  const deadlineMs = expires ? state.host.nowMs() + state.options.watchEventSeconds * 1000 : 0;
+  const deadlineMs = expires ? state.platform.nowMs() + state.options.watchEventSeconds * 1000 : 0;
   conn.out.push({
     kind: 'event',
     bytes: message(XS.WATCH_EVENT, 0, 0, octetsOf(text)),

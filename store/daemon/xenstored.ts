@@ -4,7 +4,7 @@ import type { Connection, Message, OutMessage } from './connection.ts';
 import { processMessage, runDelayed } from './ops.ts';
 import { BAD_INDEX, moveInSteps, readRing, ringHasRequest, ringHasRoom, writeRing } from './ring-io.ts';
 import { Turns } from './service-order.ts';
-import type { SimHost } from './sim-platform.ts';
+import type { SimPlatform } from './sim-platform.ts';
 import type { DaemonState } from './state.ts';
 
 /** Error words of the ring page. Source: xen/include/public/io/xs_wire.h. */
@@ -26,7 +26,7 @@ const NOTHING = new Uint8Array(0);
  */
 export class Xenstored {
   readonly state: DaemonState;
-  readonly #host: SimHost;
+  readonly #platform: SimPlatform;
   readonly #listener: Listener | undefined;
   readonly #turns = new Turns();
   /** In poll(2): stores to ring pages are not noticed until something else ends it (XSR-9). */
@@ -36,9 +36,9 @@ export class Xenstored {
   #pass = 1;
   #wakeAtMs = 0;
 
-  constructor(state: DaemonState, host: SimHost, listener: Listener | undefined) {
+  constructor(state: DaemonState, platform: SimPlatform, listener: Listener | undefined) {
     this.state = state;
-    this.#host = host;
+    this.#platform = platform;
     this.#listener = listener;
     state.onOutput = (conn) => {
       if (conn.out.length === 1) conn.queuedInPass = this.#pass;
@@ -47,7 +47,7 @@ export class Xenstored {
     state.onInputAllowed = (conn) => this.#turns.add(conn);
     state.onReleased = (conn) => this.#turns.add(conn);
     state.onTouched = (conn) => this.#touch(conn);
-    if (listener !== undefined) listener.onConnect = () => host.task?.wake();
+    if (listener !== undefined) listener.onConnect = () => platform.task?.wake();
     for (const conn of state.connections) {
       if (conn.link.kind === 'socket') this.#watchSocket(conn);
       this.#turns.addLater(conn); // whatever happened before: look once (EVT-34)
@@ -65,10 +65,10 @@ export class Xenstored {
         this.#asleep = false;
         for (const conn of this.#touched.splice(0)) this.#turns.addLater(conn);
       }
-      this.state.expireEvents(this.#host.nowMs());
+      this.state.expireEvents(this.#platform.nowMs());
       this.#pass++;
       if (this.#listener !== undefined && this.#listener.waiting > 0) this.#accept(this.#listener);
-      const port = this.#host.nextPort();
+      const port = this.#platform.nextPort();
       if (port?.isDomainException === true) {
         this.state.checkDomains();
         yield MESSAGE_NS;
@@ -76,7 +76,7 @@ export class Xenstored {
       this.#turns.begin();
       for (let conn = this.#turns.next(); conn !== undefined; conn = this.#turns.next()) {
         if (conn.isClosed || (conn.isIgnored && !conn.isReleased)) continue;
-        const { movesInSteps } = this.#host;
+        const { movesInSteps } = this.#platform;
         const spent = conn.isIgnored ? 0 : movesInSteps ? yield* this.#inputInSteps(conn) : this.#input(conn);
         if (spent > 0) yield spent;
         if (conn.isReleased) {
@@ -95,13 +95,13 @@ export class Xenstored {
   }
 
   #hasWork(): boolean {
-    return !this.#turns.isEmpty || this.#host.hasReadyPort || (this.#listener?.waiting ?? 0) > 0;
+    return !this.#turns.isEmpty || this.#platform.hasReadyPort || (this.#listener?.waiting ?? 0) > 0;
   }
 
   #wakeAt(ms: number): void {
-    if (this.#wakeAtMs > this.#host.nowMs() && this.#wakeAtMs <= ms) return; // it wakes before that, and looks again
+    if (this.#wakeAtMs > this.#platform.nowMs() && this.#wakeAtMs <= ms) return; // it wakes before that, and looks again
     this.#wakeAtMs = ms;
-    this.#host.wakeAtMs(ms);
+    this.#platform.wakeAtMs(ms);
   }
 
   /** The guest stored to an index word: level work, seen before the next poll and not earlier. */
@@ -122,7 +122,7 @@ export class Xenstored {
     if (conn.link.kind !== 'socket') return;
     conn.link.stream.onReady = () => {
       this.#turns.addLater(conn);
-      if (this.#asleep) this.#host.task?.wake();
+      if (this.#asleep) this.#platform.task?.wake();
     };
   }
 
@@ -215,7 +215,7 @@ export class Xenstored {
     if (link.kind === 'socket') return link.stream.read(into, at, end - at);
     if (link.page === undefined) return 0;
     const got = readRing(link.page, into, at, end - at);
-    if (got !== BAD_INDEX) this.#host.notify(link.port);
+    if (got !== BAD_INDEX) this.#platform.notify(link.port);
     return got;
   }
 
@@ -223,7 +223,7 @@ export class Xenstored {
     const { link } = conn;
     if (link.kind === 'socket' || link.page === undefined) return this.#read(conn, into, at, end);
     const got = yield* moveInSteps('read', link.page, into, at, end - at);
-    if (got !== BAD_INDEX) this.#host.notify(link.port);
+    if (got !== BAD_INDEX) this.#platform.notify(link.port);
     return got;
   }
 
@@ -287,7 +287,7 @@ export class Xenstored {
     if (link.kind === 'socket') return link.stream.write(bytes, sent, end - sent);
     if (link.page === undefined) return 0;
     const put = writeRing(link.page, bytes, sent, end - sent);
-    if (put !== BAD_INDEX) this.#host.notify(link.port);
+    if (put !== BAD_INDEX) this.#platform.notify(link.port);
     return put;
   }
 
@@ -295,7 +295,7 @@ export class Xenstored {
     const { link } = conn;
     if (link.kind === 'socket' || link.page === undefined) return this.#write(conn, message, end);
     const put = yield* moveInSteps('write', link.page, message.bytes, message.sent, end - message.sent);
-    if (put !== BAD_INDEX) this.#host.notify(link.port);
+    if (put !== BAD_INDEX) this.#platform.notify(link.port);
     return put;
   }
 

@@ -1,6 +1,6 @@
 import type { Connection } from '../daemon/connection.ts';
 import { SERVER_FEATURES_OFFERED } from '../daemon/domains.ts';
-import type { Host, Stream } from '../daemon/platform.ts';
+import type { Platform, Stream } from '../daemon/platform.ts';
 import { makeSpecialNodes } from '../daemon/special.ts';
 import type { DaemonState, StoreOptions } from '../daemon/state.ts';
 import type { StateRecord } from '../format/codec/records.ts';
@@ -91,11 +91,11 @@ function withBases(known: ConnectionState, conn: Connection): ConnectionState {
  */
 export function restorePortable(
   portable: PortableState,
-  host: Host,
+  platform: Platform,
   options: StoreOptions,
   sockets: ReadonlyMap<number, Stream>,
 ): Restored {
-  const restoring = new Restoring(host, options, sockets);
+  const restoring = new Restoring(platform, options, sockets);
   // What a file does not say of a domain is not zero: it has what every domain is offered.
   const domains = portable.domains.map((one) => ({ ...one, features: one.features ?? SERVER_FEATURES_OFFERED }));
   const { records } = recordsOfState(

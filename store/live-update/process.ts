@@ -14,7 +14,7 @@ import {
 import { type CompatName, compat as compatOf } from '../daemon/compat.ts';
 import type { Connection } from '../daemon/connection.ts';
 import type { RingPage, Stream } from '../daemon/platform.ts';
-import { type Files, SimHost } from '../daemon/sim-platform.ts';
+import { type Files, SimPlatform } from '../daemon/sim-platform.ts';
 import { makeInitialStore } from '../daemon/special.ts';
 import { DaemonState, DEFAULT_OPTIONS, type StoreOptions, type StorePolicy } from '../daemon/state.ts';
 import { Xenstored } from '../daemon/xenstored.ts';
@@ -113,7 +113,7 @@ export class XenstoredProcess {
   /** Why the process could not start from its image; undefined: it runs. */
   readonly startFailure: string | undefined;
   readonly #machine: Machine;
-  readonly #host: SimHost;
+  readonly #platform: SimPlatform;
   readonly #options: ProcessOptions;
   readonly #store: StoreOptions;
   #daemon: Xenstored;
@@ -121,7 +121,7 @@ export class XenstoredProcess {
   constructor(machine: Machine, domain: Domain, options: ProcessOptions) {
     this.#machine = machine;
     this.#options = options;
-    this.#host = new SimHost(machine, domain, options.files);
+    this.#platform = new SimPlatform(machine, domain, options.files);
     this.#store = {
       ...DEFAULT_OPTIONS,
       compat: options.compat,
@@ -133,33 +133,33 @@ export class XenstoredProcess {
     const state = this.#firstState();
     if (typeof state === 'string') {
       this.startFailure = state;
-      this.#daemon = new Xenstored(new DaemonState(this.#host, this.#store), this.#host, options.listener);
+      this.#daemon = new Xenstored(new DaemonState(this.#platform, this.#store), this.#platform, options.listener);
     } else {
-      this.#daemon = new Xenstored(state, this.#host, options.listener);
+      this.#daemon = new Xenstored(state, this.#platform, options.listener);
       if (options.resume !== undefined) for (const _ of this.#takeOver(state)); // before anybody else runs
     }
     this.task = machine.start(`${domain.name}/xenstored`, domain, this.#run());
-    this.#host.task = this.task;
+    this.#platform.task = this.task;
   }
 
   /** Ports that the process has open, in no order that means anything. */
   get ports(): readonly Port[] {
-    return this.#host.ports;
+    return this.#platform.ports;
   }
 
   /** Whether an allocation for a request of this domain fails; asked with each that needs one. */
   set allocationFails(fails: (domid: number) => boolean) {
-    this.#host.allocationFails = fails;
+    this.#platform.allocationFails = fails;
   }
 
   /** Set the wall clock, by which transactions and live updates are timed. */
   jumpWallClock(seconds: number): void {
-    this.#host.jumpWallClock(seconds);
+    this.#platform.jumpWallClock(seconds);
   }
 
   /** Let others run between any two of the daemon's accesses to a ring (section 4.9): slower, and nearer to life. */
   set movesInSteps(is: boolean) {
-    this.#host.movesInSteps = is;
+    this.#platform.movesInSteps = is;
   }
 
   /** A guest waits until the write rate limit lets it be read again. */
@@ -169,12 +169,12 @@ export class XenstoredProcess {
 
   #firstState(): DaemonState | string {
     const { resume, dom0Port, ownPort } = this.#options;
-    this.#host.bindDomainException();
+    this.#platform.bindDomainException();
     if (resume !== undefined) {
-      const restored = restoreState(resume.image, this.#host, this.#store, resume.sockets);
+      const restored = restoreState(resume.image, this.#platform, this.#store, resume.sockets);
       return restored.ok ? restored.state : restored.reason;
     }
-    const state = new DaemonState(this.#host, this.#store);
+    const state = new DaemonState(this.#platform, this.#store);
     state.domains.make(this.#store.privDomid);
     makeInitialStore(state);
     state.domains.connectPrivileged(dom0Port);
@@ -202,7 +202,7 @@ export class XenstoredProcess {
     const { format, execute } = this.#options;
     const before = this.#census(old, n, format?.name ?? `v${dialect.version}`, atNs);
     const dumped =
-      format === undefined ? dumpImage(old, dialect, requester) : dumpFiles(old, format, this.#host, requester);
+      format === undefined ? dumpImage(old, dialect, requester) : dumpFiles(old, format, this.#platform, requester);
     const lost = { losses: dumped.ok ? dumped.losses : [], lossCounts: dumped.ok ? dumped.lossCounts : [] };
     let reason = dumped.ok ? '' : dumped.reason;
     let imageBytes = 0;
@@ -218,14 +218,14 @@ export class XenstoredProcess {
       const restored =
         told !== undefined
           ? told.ok
-            ? restorePortable(told.state, this.#host, this.#store, sockets)
+            ? restorePortable(told.state, this.#platform, this.#store, sockets)
             : told
           : execute !== undefined && session !== undefined
             ? { ok: false as const, reason: execute(image, session.file, session.commandLine) }
-            : restoreState(image, this.#host, this.#store, sockets);
+            : restoreState(image, this.#platform, this.#store, sockets);
       if (restored.ok && this.#options.execFails?.(n) !== true) {
         this.told = told?.ok ? told.state : undefined;
-        this.#host.unbindDomainException();
+        this.#platform.unbindDomainException();
         yield ACTIVATE_NS;
         if (this.told !== undefined) trace.mark('xenstored', 'exec', n);
         this.#retire(old);
@@ -234,10 +234,10 @@ export class XenstoredProcess {
         if (this.told !== undefined) {
           // The first was to see that the files are good. The successor reads them when it has started: domains may be others.
           trace.mark('xenstored', 'started', n);
-          const again = restorePortable(this.told, this.#host, this.#store, sockets);
+          const again = restorePortable(this.told, this.#platform, this.#store, sockets);
           if (again.ok) state = again.state;
         }
-        this.#daemon = new Xenstored(state, this.#host, this.#options.listener);
+        this.#daemon = new Xenstored(state, this.#platform, this.#options.listener);
         yield* this.#takeOver(state);
         trace.mark('xenstored', 'up', n, String(imageBytes));
         const pauseNs = this.#machine.nowNs - atNs;
@@ -271,9 +271,9 @@ export class XenstoredProcess {
    * told of is of no more use: with the event channel device go its ports, with the listening socket whoever waits there.
    */
   #retire(old: DaemonState): void {
-    this.#host.dropMappings();
+    this.#platform.dropMappings();
     if (this.told !== undefined && this.told.evtchn.fd === undefined)
-      for (const { link } of old.connections) if (link.kind === 'ring') this.#host.unbindPort(link.port);
+      for (const { link } of old.connections) if (link.kind === 'ring') this.#platform.unbindPort(link.port);
     if (this.told !== undefined && this.told.listeners.rw === undefined) this.#options.listener?.reopen();
     old.scrap();
   }
@@ -284,21 +284,21 @@ export class XenstoredProcess {
    * Source: tools/xenstored/lu.c, lu_activate_binary.
    */
   *#failToExecute(old: DaemonState): Actor {
-    this.#host.unbindDomainException();
+    this.#platform.unbindDomainException();
     yield ACTIVATE_NS;
     if (this.#store.policy === 'daemon') return;
-    this.#host.bindDomainException();
+    this.#platform.bindDomainException();
     old.domains.checkEvery();
   }
 
   /** The new instance binds the VIRQ, maps the rings one by one, and looks for domains that went meanwhile. */
   *#takeOver(state: DaemonState): Actor {
-    if (!this.#host.hasDomainException) this.#host.bindDomainException();
+    if (!this.#platform.hasDomainException) this.#platform.bindDomainException();
     for (const conn of state.connections) {
       if (conn.link.kind !== 'ring') continue;
       const isHeldOpen = this.told === undefined || this.told.evtchn.fd !== undefined;
-      if (isHeldOpen && conn.link.port !== 0) this.#host.adoptPort(conn.link.port);
-      const page = this.#host.mapRing(conn.domid, () => state.onTouched(conn));
+      if (isHeldOpen && conn.link.port !== 0) this.#platform.adoptPort(conn.link.port);
+      const page = this.#platform.mapRing(conn.domid, () => state.onTouched(conn));
       if (page.ok) conn.link.page = page.value;
       if (!isHeldOpen || (this.told !== undefined && conn.link.port === 0))
         conn.link.port = page.ok ? this.#bindAgain(conn.domid, page.value) : 0;
@@ -323,7 +323,7 @@ export class XenstoredProcess {
     const inPage = compatOf(compat).ringFeatures ? page.load32(EVTCHN_PORT) : 0;
     const own = domid === privDomid ? this.#options.dom0Port : 0;
     const guestPort = (ring?.kind === 'ring' ? ring.guestPort : undefined) ?? (own || inPage);
-    const port = guestPort === 0 ? undefined : this.#host.bindPort(domid, guestPort);
+    const port = guestPort === 0 ? undefined : this.#platform.bindPort(domid, guestPort);
     return port?.ok ? port.value : 0;
   }
 
@@ -386,11 +386,16 @@ function dumpImage(state: DaemonState, dialect: Dialect, requester: Requester | 
   return dumped.ok ? { ok: true, images: [dumped.image], domids: [], losses: [], lossCounts: [] } : dumped;
 }
 
-function dumpFiles(state: DaemonState, format: StateFormat, host: SimHost, requester: Requester | undefined): Dumped {
+function dumpFiles(
+  state: DaemonState,
+  format: StateFormat,
+  platform: SimPlatform,
+  requester: Requester | undefined,
+): Dumped {
   const numbers = {
     ...NUMBERS,
-    excPort: host.domainExceptionPort,
-    remotePortOf: (port: number) => host.remotePortOf(port),
+    excPort: platform.domainExceptionPort,
+    remotePortOf: (port: number) => platform.remotePortOf(port),
   };
   const written = writeState(portableOf(state, numbers, requester), format, { onLoss: 'silent' });
   if (!written.ok)

@@ -1,6 +1,6 @@
 import type { Connection, Message, OutMessage } from '../daemon/connection.ts';
 import { addWatch } from '../daemon/ops.ts';
-import type { Host, Stream } from '../daemon/platform.ts';
+import type { Platform, Stream } from '../daemon/platform.ts';
 import { isQuota, type Quotas } from '../daemon/quota.ts';
 import { SPECIAL_NODES } from '../daemon/special.ts';
 import { DaemonState, type StoreOptions } from '../daemon/state.ts';
@@ -38,13 +38,13 @@ export type Restored =
  */
 export function restoreState(
   image: Uint8Array,
-  host: Host,
+  platform: Platform,
   options: StoreOptions,
   sockets: ReadonlyMap<number, Stream>,
 ): Restored {
   // One copy of the whole: values are windows on it, which nobody else can change.
   const reader = new RecordReader(new Uint8Array(image));
-  const restoring = new Restoring(host, options, sockets);
+  const restoring = new Restoring(platform, options, sockets);
   let finding: Finding | undefined;
   let failed: string | undefined;
   const check = new ImageCheck(reader.header?.version ?? 0, (found) => {
@@ -71,8 +71,8 @@ export class Restoring {
   readonly #pending = new Map<string, { readonly tx: Transaction; readonly nodes: NodeData[] }>();
   readonly #tree: TreeBuilder;
 
-  constructor(host: Host, options: StoreOptions, sockets: ReadonlyMap<number, Stream>) {
-    this.#state = new DaemonState(host, options);
+  constructor(platform: Platform, options: StoreOptions, sockets: ReadonlyMap<number, Stream>) {
+    this.#state = new DaemonState(platform, options);
     this.#state.generation = 1;
     this.#sockets = sockets;
     this.#tree = new TreeBuilder(this.#state);
@@ -160,7 +160,7 @@ function restoreConnection(
     const known = state.domains.make(domid);
     known.introduced = true;
     known.uniqueId = record.uniqueId ?? 0n;
-    known.credit = state.rate.introduce(state.host.nowMs());
+    known.credit = state.rate.introduce(state.platform.nowMs());
     conn = state.addRing(domid, undefined, port);
     // As in the daemon: a target whose connection comes later in the image is lost.
     if (targetDomid !== DOMID_INVALID) conn.target = state.ringOf(targetDomid);
@@ -215,7 +215,7 @@ function restoreOutput(state: DaemonState, conn: Connection, data: Uint8Array, r
     if (end > data.length) break;
     const isEvent = view.getUint32(at, true) === XS.WATCH_EVENT;
     const expires = isEvent && state.isLimited(conn) && state.options.watchEventSeconds > 0;
-    const deadlineMs = expires ? state.host.nowMs() + EVENT_TIMEOUT_MS : 0;
+    const deadlineMs = expires ? state.platform.nowMs() + EVENT_TIMEOUT_MS : 0;
     push(isEvent ? 'event' : 'reply', data.slice(at, end), deadlineMs);
     if (expires) state.noteDeadline(conn, deadlineMs);
     at = end;

@@ -17,7 +17,7 @@ export interface LiveUpdateSession {
 }
 
 function nowSecond(state: DaemonState): number {
-  return state.host.wallSecond();
+  return state.platform.wallSecond();
 }
 
 /** Whether the pending `-s` may go now, must wait, or is over with `session.reply` (store.md 9.3). */

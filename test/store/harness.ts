@@ -5,7 +5,7 @@ import { makeInitialStore } from '../../store/daemon/special.ts';
 import { DaemonState, DEFAULT_OPTIONS, type StoreOptions } from '../../store/daemon/state.ts';
 import { octetsOf, textOf } from '../../store/protocol/octets.ts';
 import { XS } from '../../store/protocol/wire.ts';
-import { FakeHost, FakeStream } from '../support/fake-host.ts';
+import { FakePlatform, FakeStream } from '../support/fake-host.ts';
 
 export type Op = keyof typeof XS;
 
@@ -112,7 +112,7 @@ export class Client {
 
 /** A daemon with a privileged socket `s`, on a machine that is told what to answer. */
 export class Bench {
-  readonly host = new FakeHost();
+  readonly platform = new FakePlatform();
   readonly state: DaemonState;
   readonly clients: Client[] = [];
   readonly s: Client;
@@ -120,7 +120,7 @@ export class Bench {
   #fd = 10;
 
   constructor(compat: CompatName = '4.22', options: Partial<StoreOptions> = {}) {
-    this.state = new DaemonState(this.host, { ...DEFAULT_OPTIONS, ...options, compat });
+    this.state = new DaemonState(this.platform, { ...DEFAULT_OPTIONS, ...options, compat });
     makeInitialStore(this.state);
     this.state.domains.connectPrivileged(1);
     this.s = this.socket();
@@ -133,7 +133,7 @@ export class Bench {
 
   /** A domain that exists, is introduced, and whose home belongs to it. */
   domain(domid: number): Client {
-    if (!this.host.domains.has(domid)) this.host.createDomain(domid);
+    if (!this.platform.domains.has(domid)) this.platform.createDomain(domid);
     this.s.ask('INTRODUCE', `${domid}^1^7^`);
     this.s.ask('MKDIR', `/local/domain/${domid}^`);
     this.s.ask('SET_PERMS', `/local/domain/${domid}^n${domid}^`);

@@ -1,4 +1,4 @@
-import type { DomainState, Host, HostResult, RingPage, Stream } from '../../store/daemon/platform.ts';
+import type { DomainState, Platform, PlatformResult, RingPage, Stream } from '../../store/daemon/platform.ts';
 
 /** A ring page that nobody else touches. */
 export class FakePage implements RingPage {
@@ -55,7 +55,7 @@ export class FakeStream implements Stream {
 const ALIVE = { shutdown: false, dying: false, dead: false };
 
 /** A machine that answers what it is told to answer. */
-export class FakeHost implements Host {
+export class FakePlatform implements Platform {
   clockMs = 1_000_000;
   /** By how much the wall clock is ahead of the monotonic one, seconds. */
   wallOffset = 0;
@@ -113,7 +113,7 @@ export class FakeHost implements Host {
     return { domid, state: this.domains.get(domid) };
   }
 
-  mapRing(domid: number): HostResult<RingPage> {
+  mapRing(domid: number): PlatformResult<RingPage> {
     const errno = this.mapErrno.get(domid);
     const page = this.pages.get(domid);
     if (errno !== undefined || page === undefined) return { ok: false, errno: errno ?? 'EINVAL' };
@@ -121,7 +121,7 @@ export class FakeHost implements Host {
     return { ok: true, value: page };
   }
 
-  bindPort(domid: number, remotePort: number): HostResult<number> {
+  bindPort(domid: number, remotePort: number): PlatformResult<number> {
     const errno = this.bindErrno.get(domid);
     if (errno !== undefined) return { ok: false, errno };
     const port = this.#nextPort++;

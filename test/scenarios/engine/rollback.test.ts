@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Machine } from '../../../sim/index.ts';
-import { SimHost } from '../../../store/daemon/sim-platform.ts';
+import { SimPlatform } from '../../../store/daemon/sim-platform.ts';
 import { broken, headline, tamper } from '../../support/headline.ts';
 
 /** A live update whose image is damaged on the way: the old instance goes on, the requester learns why, nothing is lost. */
@@ -88,7 +88,7 @@ function deaf() {
   const dom0 = machine.createDomain(0, 'dom0');
   const guest = machine.createDomain(1, 'd1');
   machine.unpause(dom0);
-  const host = new SimHost(machine, dom0, new Map());
+  const host = new SimPlatform(machine, dom0, new Map());
   host.bindDomainException();
   host.unbindDomainException();
   return { machine, host, guest, domid: 0 };

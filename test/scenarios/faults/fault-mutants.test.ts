@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { Events } from '../../../sim/index.ts';
 import { Domains } from '../../../store/daemon/domains.ts';
-import { SimHost } from '../../../store/daemon/sim-platform.ts';
+import { SimPlatform } from '../../../store/daemon/sim-platform.ts';
 import { broken, headline } from '../../support/headline.ts';
 
 /*
@@ -23,14 +23,14 @@ describe('what a fault brings to light', () => {
   });
 
   it('INJ-E11: a new image that takes a port over as it is', () => {
-    const adopts = SimHost.prototype.adoptPort;
+    const adopts = SimPlatform.prototype.adoptPort;
     let updating = false;
-    const drops = SimHost.prototype.dropMappings;
-    vi.spyOn(SimHost.prototype, 'dropMappings').mockImplementation(function (this: SimHost) {
+    const drops = SimPlatform.prototype.dropMappings;
+    vi.spyOn(SimPlatform.prototype, 'dropMappings').mockImplementation(function (this: SimPlatform) {
       updating = true;
       drops.call(this);
     });
-    vi.spyOn(SimHost.prototype, 'adoptPort').mockImplementation(function (this: SimHost, port) {
+    vi.spyOn(SimPlatform.prototype, 'adoptPort').mockImplementation(function (this: SimPlatform, port) {
       if (this.ports.includes(port) && updating) return; // of a guest that is there
       adopts.call(this, port);
     });
@@ -38,22 +38,22 @@ describe('what a fault brings to light', () => {
   });
 
   it('INJ-E13: a store that takes one domain out of the bitmap for each VIRQ', () => {
-    const pops = SimHost.prototype.popChangedDomain;
+    const pops = SimPlatform.prototype.popChangedDomain;
     let asked = 0;
-    vi.spyOn(SimHost.prototype, 'popChangedDomain').mockImplementation(function (this: SimHost) {
+    vi.spyOn(SimPlatform.prototype, 'popChangedDomain').mockImplementation(function (this: SimPlatform) {
       return ++asked % 2 === 0 ? undefined : pops.call(this);
     });
     expect(caught('INJ-E13', 5_000)).toBe(true);
   });
 
   it('INJ-D5: a store that tells domains by their ids alone', () => {
-    const asks = SimHost.prototype.domainState;
-    vi.spyOn(SimHost.prototype, 'domainState').mockImplementation(function (this: SimHost, domid) {
+    const asks = SimPlatform.prototype.domainState;
+    vi.spyOn(SimPlatform.prototype, 'domainState').mockImplementation(function (this: SimPlatform, domid) {
       const state = asks.call(this, domid);
       return state && { ...state, uniqueId: BigInt(domid) + 1n };
     });
-    const pops = SimHost.prototype.popChangedDomain;
-    vi.spyOn(SimHost.prototype, 'popChangedDomain').mockImplementation(function (this: SimHost) {
+    const pops = SimPlatform.prototype.popChangedDomain;
+    vi.spyOn(SimPlatform.prototype, 'popChangedDomain').mockImplementation(function (this: SimPlatform) {
       const popped = pops.call(this);
       const state = popped?.state && { ...popped.state, uniqueId: BigInt(popped.domid) + 1n };
       return popped && { domid: popped.domid, state };
@@ -67,8 +67,8 @@ describe('what a fault brings to light', () => {
   });
 
   it('INJ-T10: a store that answers ENOMEM for one that it serves', () => {
-    const lacks = SimHost.prototype.lacksMemory;
-    vi.spyOn(SimHost.prototype, 'lacksMemory').mockImplementation(function (this: SimHost, domid) {
+    const lacks = SimPlatform.prototype.lacksMemory;
+    vi.spyOn(SimPlatform.prototype, 'lacksMemory').mockImplementation(function (this: SimPlatform, domid) {
       lacks.call(this, domid);
       return false;
     });

@@ -12,7 +12,7 @@ describe('the end of a domain', () => {
     s.ask('WATCH', '/x^t^');
     s.take();
     const generation = s.ask('DIRECTORY_PART', '/x^0^');
-    bench.host.change(1, 'gone');
+    bench.platform.change(1, 'gone');
     bench.virq();
     expect(s.events()).toEqual([]);
     expect(s.ask('GET_PERMS', '/x^')).toBe('n0^w2^');
@@ -26,7 +26,7 @@ describe('the end of a domain', () => {
     bench.domain(1);
     s.ask('WRITE', '/x^v');
     s.ask('SET_PERMS', '/x^n0^r1^');
-    bench.host.change(1, 'gone');
+    bench.platform.change(1, 'gone');
     bench.virq();
     expect(s.ask('GET_PERMS', '/x^')).toBe('n0^r1^');
     const again = bench.domain(1);
@@ -65,11 +65,11 @@ describe('the end of a domain', () => {
     bench.domain(1);
     s.ask('WATCH', '@releaseDomain^t^');
     s.take();
-    bench.host.change(1, {});
+    bench.platform.change(1, {});
     bench.virq(); // learns who it is
     expect(s.events()).toEqual([]);
-    bench.host.createDomain(1);
-    bench.host.change(1, {});
+    bench.platform.createDomain(1);
+    bench.platform.change(1, {});
     bench.virq();
     expect(s.events()).toEqual(['@releaseDomain t']);
     expect(s.ask('IS_DOMAIN_INTRODUCED', '1^')).toBe('F^');
@@ -90,12 +90,12 @@ describe('the end of a domain', () => {
   it('drops a record that was only made by naming, with its nodes, and tells nobody', () => {
     const bench = new Bench();
     const { s } = bench;
-    bench.host.createDomain(5);
+    bench.platform.createDomain(5);
     s.ask('WRITE', '/five^');
     s.ask('SET_PERMS', '/five^n5^');
     s.ask('WATCH', '@releaseDomain^t^');
     s.take();
-    bench.host.change(5, 'gone');
+    bench.platform.change(5, 'gone');
     bench.virq();
     expect(s.events()).toEqual([]);
     expect(s.ask('READ', '/five^')).toBe('ENOENT');
@@ -135,14 +135,14 @@ describe('a target', () => {
     const { bench, s } = served();
     s.ask('WATCH', '@releaseDomain^t^1^');
     s.take();
-    bench.host.change(1, 'gone');
+    bench.platform.change(1, 'gone');
     bench.virq();
     expect(s.events()).toEqual([]);
     expect(s.ask('IS_DOMAIN_INTRODUCED', '1^')).toBe('T^');
     for (const op of ['RELEASE', 'RESUME'] as const) expect(s.ask(op, '1^')).toBe('EINVAL');
     expect(s.ask('SET_TARGET', '2^1^')).toBe('EINVAL');
     bench.virq();
-    bench.host.change(2, 'gone');
+    bench.platform.change(2, 'gone');
     bench.virq();
     expect(s.events()).toEqual(['@releaseDomain/1 t', '@releaseDomain/2 t']);
     expect(s.ask('IS_DOMAIN_INTRODUCED', '1^')).toBe('F^');
@@ -176,26 +176,26 @@ describe('RELEASE of the neighbour in the list', () => {
 describe('features', () => {
   it('are offered as they were set before the introduction, and again in full after a release', () => {
     const bench = new Bench();
-    const { s, host } = bench;
-    host.createDomain(1);
+    const { s, platform } = bench;
+    platform.createDomain(1);
     expect(s.ask('SET_FEATURE', '1^2^')).toBe('OK^');
     const d1 = bench.domain(1);
-    expect(host.pages.get(1)?.load32(2064)).toBe(2);
+    expect(platform.pages.get(1)?.load32(2064)).toBe(2);
     expect(d1.ask('GET_FEATURE', '')).toBe('2^');
     expect(d1.ask('WATCH', '/x^t^1^')).toBe('EINVAL'); // no WATCHDEPTH
     expect(d1.ask('SET_PERMS', '/local/domain/1^n1^r32757^')).toBe('OK^'); // stored, and ignored: no DOMID_ANY
     expect(bench.domain(2).ask('READ', '/local/domain/1^')).toBe('EACCES');
     s.ask('RELEASE', '1^');
     s.ask('INTRODUCE', '1^1^7^');
-    expect(host.pages.get(1)?.load32(2064)).toBe(14);
+    expect(platform.pages.get(1)?.load32(2064)).toBe(14);
   });
 
   it('let the port in the page win over the one in the request', () => {
     const bench = new Bench();
-    bench.host.createDomain(1);
-    bench.host.pages.get(1)?.store32(2076, 42);
+    bench.platform.createDomain(1);
+    bench.platform.pages.get(1)?.store32(2076, 42);
     bench.s.ask('INTRODUCE', '1^1^7^');
-    expect([...bench.host.boundPorts.values()].at(-1)).toEqual({ domid: 1, remotePort: 42 });
+    expect([...bench.platform.boundPorts.values()].at(-1)).toEqual({ domid: 1, remotePort: 42 });
   });
 });
 
@@ -209,13 +209,13 @@ describe('a domain that inherits the id of one that was only named', () => {
     ['carry', 'T^'],
   ] as const)('policy %s: is introduced after the next look: %s', (policy, introduced) => {
     const bench = new Bench('4.22', { policy });
-    const { host, s, state } = bench;
-    host.createDomain(5);
+    const { platform, s, state } = bench;
+    platform.createDomain(5);
     s.ask('MKDIR', '/x^');
     s.ask('SET_PERMS', '/x^n0^r5^');
-    host.createDomain(5); // another one, with a unique id of its own
+    platform.createDomain(5); // another one, with a unique id of its own
     expect(s.ask('INTRODUCE', '5^1^7^')).toBe('OK^');
-    host.changed.add(5);
+    platform.changed.add(5);
     state.checkDomains();
     expect(s.ask('IS_DOMAIN_INTRODUCED', '5^')).toBe(introduced);
   });
@@ -224,7 +224,7 @@ describe('a domain that inherits the id of one that was only named', () => {
 describe('a live update session', () => {
   function begun(): { bench: Bench; s: Client; s2: Client } {
     const bench = new Bench();
-    bench.host.files.set('/bin/x', 'executable').set('/etc/x', 'not-executable');
+    bench.platform.files.set('/bin/x', 'executable').set('/etc/x', 'not-executable');
     return { bench, s: bench.s, s2: bench.socket() };
   }
 
@@ -260,7 +260,7 @@ describe('a live update session', () => {
     s.send('CONTROL', 'live-update^-s^-t^5^');
     bench.passEnd();
     expect(s.take()).toEqual([]);
-    bench.host.clockMs += 5_000;
+    bench.platform.clockMs += 5_000;
     bench.passEnd();
     expect(s.take()).toEqual(['reply Domains with long running transactions:\nDomain 0: 5 s^']);
     expect(s2.end(tx)).toBe('OK^');
@@ -276,7 +276,7 @@ describe('a live update session', () => {
     bench.passEnd();
     s.ask('CONTROL', 'live-update^-f^/bin/x^');
     s.send('CONTROL', 'live-update^-s^-t^9^');
-    bench.host.clockMs += 5_000;
+    bench.platform.clockMs += 5_000;
     s2.end(1);
     s2.take();
     expect(bench.passEnd()).toBe('live-update');
@@ -288,7 +288,7 @@ describe('a live update session', () => {
     s.ask('CONTROL', 'live-update^-f^/bin/x^');
     s.send('CONTROL', 'live-update^-s^-F^-t^2^');
     expect(bench.passEnd()).toBe(undefined);
-    bench.host.clockMs += 2_000;
+    bench.platform.clockMs += 2_000;
     expect(bench.passEnd()).toBe('live-update');
   });
 
@@ -297,7 +297,7 @@ describe('a live update session', () => {
     s2.begin();
     s.ask('CONTROL', 'live-update^-f^/bin/x^');
     s.send('CONTROL', 'live-update^-s^-t^5^');
-    bench.host.wallOffset = 3_600;
+    bench.platform.wallOffset = 3_600;
     bench.passEnd();
     expect(s.take()).toEqual(['reply Domains with long running transactions:\nDomain 0: 3600 s^']);
   });
@@ -307,18 +307,18 @@ describe('a live update session', () => {
     s2.begin();
     s.ask('CONTROL', 'live-update^-f^/bin/x^');
     s.send('CONTROL', 'live-update^-s^-F^-t^5^');
-    bench.host.wallOffset = -3_600;
+    bench.platform.wallOffset = -3_600;
     for (const ms of [5_000, 3_594_000]) {
-      bench.host.clockMs += ms;
+      bench.platform.clockMs += ms;
       expect([bench.passEnd(), s.take()]).toEqual([undefined, []]);
     }
-    bench.host.clockMs += 6_000;
+    bench.platform.clockMs += 6_000;
     expect(bench.passEnd()).toBe('live-update');
   });
 
   it('does not wait for transactions that will be carried', () => {
     const bench = new Bench('4.22', { policy: 'carry' });
-    bench.host.files.set('/bin/x', 'executable');
+    bench.platform.files.set('/bin/x', 'executable');
     const s2 = bench.socket();
     s2.begin();
     bench.s.ask('CONTROL', 'live-update^-f^/bin/x^');

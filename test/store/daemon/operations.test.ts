@@ -15,7 +15,7 @@ interface Row {
 function prepared(compat: CompatName): Record<Row['who'], Client> {
   const bench = new Bench(compat);
   const guest = bench.domain(1);
-  bench.host.createDomain(2);
+  bench.platform.createDomain(2);
   for (const [name, perms] of [
     ['rw', 'n0^b1^'],
     ['ro', 'n0^r1^'],

@@ -285,7 +285,7 @@ describe('permissions and visibility', () => {
 
   it('row 26: domids of entries are numbers as in C', () => {
     const { bench, s } = withDomain();
-    bench.host.createDomain(8);
+    bench.platform.createDomain(8);
     expect(s.ask('SET_PERMS', '/tool^n0x0^r010^r 1^r-1^')).toBe('OK^');
     expect(s.ask('GET_PERMS', '/tool^')).toBe('n0^r8^r1^r-1^');
   });
@@ -299,11 +299,11 @@ describe('permissions and visibility', () => {
 
   it('row 28: too many entries', () => {
     const { bench, d1 } = withDomain();
-    for (const id of [2, 3, 4, 5]) bench.host.createDomain(id);
+    for (const id of [2, 3, 4, 5]) bench.platform.createDomain(id);
     expect(d1.ask('SET_PERMS', '/local/domain/1^n1^r2^r3^r4^')).toBe('OK^');
     expect(d1.ask('SET_PERMS', '/local/domain/1^n1^r2^r3^r4^r5^')).toBe('ENOSPC');
     const old = withDomain('4.17');
-    for (const id of [2, 3, 4, 5, 6]) old.bench.host.createDomain(id);
+    for (const id of [2, 3, 4, 5, 6]) old.bench.platform.createDomain(id);
     expect(old.d1.ask('SET_PERMS', '/local/domain/1^n1^r2^r3^r4^r5^')).toBe('OK^');
     expect(old.d1.ask('SET_PERMS', '/local/domain/1^n1^r2^r3^r4^r5^r6^')).toBe('ENOSPC');
   });
@@ -483,8 +483,8 @@ describe('limits', () => {
       sent++;
     }
     expect(sent).toBe(11);
-    expect(bench.state.nextDeadlineMs()).toBe(bench.host.clockMs + 20);
-    bench.host.clockMs += 20;
+    expect(bench.state.nextDeadlineMs()).toBe(bench.platform.clockMs + 20);
+    bench.platform.clockMs += 20;
     expect(bench.state.canRead(d1.conn)).toBe(true);
   });
 });
@@ -658,8 +658,8 @@ describe('domains', () => {
       ['4.17', 0],
     ] as const) {
       const bench = new Bench(compat);
-      bench.host.createDomain(1);
-      const page = bench.host.pages.get(1);
+      bench.platform.createDomain(1);
+      const page = bench.platform.pages.get(1);
       for (const at of [2048, 2052, 2056, 2060]) page?.store32(at, 5);
       expect(bench.s.ask('INTRODUCE', '1^1^7^')).toBe('OK^');
       expect([2048, 2052, 2056, 2060].map((at) => page?.load32(at))).toEqual([0, 0, 0, 0]);
@@ -669,20 +669,20 @@ describe('domains', () => {
 
   it('row 61: a set connection word is cleared with one notification', () => {
     const bench = new Bench();
-    bench.host.createDomain(1);
-    bench.host.pages.get(1)?.store32(2068, 1);
+    bench.platform.createDomain(1);
+    bench.platform.pages.get(1)?.store32(2068, 1);
     bench.s.ask('INTRODUCE', '1^1^7^');
-    expect(bench.host.pages.get(1)?.load32(2068)).toBe(0);
-    expect(bench.host.notified.length).toBe(1);
+    expect(bench.platform.pages.get(1)?.load32(2068)).toBe(0);
+    expect(bench.platform.notified.length).toBe(1);
   });
 
   it('row 62: INTRODUCE again with a port that cannot be bound', () => {
     const { bench, s, d1 } = withDomain();
-    bench.host.bindErrno.set(1, 'ESRCH');
+    bench.platform.bindErrno.set(1, 'ESRCH');
     expect(s.ask('INTRODUCE', '1^1^8^')).toBe('OK^');
     expect(d1.conn.link).toMatchObject({ port: 0 });
-    bench.host.createDomain(2);
-    bench.host.bindErrno.set(2, 'ESRCH');
+    bench.platform.createDomain(2);
+    bench.platform.bindErrno.set(2, 'ESRCH');
     expect(s.ask('INTRODUCE', '2^1^8^')).toBe('EINVAL');
     expect(s.ask('IS_DOMAIN_INTRODUCED', '2^')).toBe('F^');
   });
@@ -690,7 +690,7 @@ describe('domains', () => {
   it('row 56: an ignored domain stays introduced, and dead until it is released', () => {
     const { bench, s, d1 } = withDomain();
     bench.state.ignoreConnection(d1.conn, 2);
-    const page = bench.host.pages.get(1);
+    const page = bench.platform.pages.get(1);
     expect(page?.load32(2072)).toBe(2);
     expect(s.ask('IS_DOMAIN_INTRODUCED', '1^')).toBe('T^');
     expect(s.ask('INTRODUCE', '1^1^7^')).toBe('OK^');
@@ -744,14 +744,14 @@ describe('domains', () => {
 
   it('row 66: shutdown tells the domid first, then the plain watches', () => {
     const { bench, s } = withReleaseWatches();
-    bench.host.change(1, { shutdown: true });
+    bench.platform.change(1, { shutdown: true });
     bench.virq();
     expect(s.events()).toEqual(['@releaseDomain/1 d1', '@releaseDomain/1 id', '@releaseDomain plain']);
   });
 
   it('row 67: death tells the plain watches first', () => {
     const { bench, s } = withReleaseWatches();
-    bench.host.change(1, 'gone');
+    bench.platform.change(1, 'gone');
     bench.virq();
     expect(s.events()).toEqual(['@releaseDomain plain', '@releaseDomain/1 d1', '@releaseDomain/1 id']);
   });
@@ -761,7 +761,7 @@ describe('domains', () => {
       const { bench, s } = withDomain(compat);
       s.ask('WATCH', '@releaseDomain^t^');
       s.take();
-      bench.host.change(1, { dying: true });
+      bench.platform.change(1, { dying: true });
       bench.virq();
       expect(s.events()).toEqual(compat === '4.22' ? [] : ['@releaseDomain t']);
       expect(s.ask('IS_DOMAIN_INTRODUCED', '1^')).toBe(compat === '4.22' ? 'T^' : 'F^');
@@ -772,14 +772,14 @@ describe('domains', () => {
     const { bench, s } = withDomain();
     s.ask('WATCH', '@releaseDomain^t^');
     s.take();
-    bench.host.change(1, { shutdown: true });
+    bench.platform.change(1, { shutdown: true });
     bench.virq();
     expect(s.events()).toEqual(['@releaseDomain t']);
-    bench.host.change(1, {});
+    bench.platform.change(1, {});
     bench.virq();
     expect(s.events()).toEqual([]);
     expect(s.ask('RESUME', '1^')).toBe('OK^');
-    bench.host.change(1, {});
+    bench.platform.change(1, {});
     bench.virq();
     expect(s.events()).toEqual(['@releaseDomain t']);
   });
@@ -792,7 +792,7 @@ describe('domains', () => {
     bench.domain(2);
     expect(d1.ask('WATCH', '@releaseDomain^t^')).toBe('OK^');
     d1.take();
-    bench.host.change(2, compat === '4.22' ? 'gone' : { dying: true });
+    bench.platform.change(2, compat === '4.22' ? 'gone' : { dying: true });
     bench.virq();
     expect(d1.events()).toEqual(expected);
   });
@@ -813,7 +813,7 @@ describe('domains', () => {
 
   it('row 74: SET_FEATURE is for domains that are there and not introduced', () => {
     const { bench, s } = withDomain();
-    bench.host.createDomain(2);
+    bench.platform.createDomain(2);
     expect(s.ask('SET_FEATURE', '1^6^')).toBe('EBUSY');
     expect(s.ask('SET_FEATURE', '3^6^')).toBe('ENOENT');
     expect(s.ask('SET_FEATURE', '2^1^')).toBe('EINVAL');
@@ -843,7 +843,7 @@ describe('control', () => {
     const bench = new Bench();
     const { s } = bench;
     const s2 = bench.socket();
-    bench.host.files.set('/bin/x', 'executable');
+    bench.platform.files.set('/bin/x', 'executable');
     expect(s.ask('CONTROL', 'live-update^-f^/bin/x^')).toBe('OK^');
     for (let i = 0; i < 3; i++) s2.send('TRANSACTION_START', '^');
     s2.send('GET_DOMAIN_PATH', '1^');

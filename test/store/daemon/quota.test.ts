@@ -140,12 +140,12 @@ describe('limits', () => {
     d1.isHeld = true;
     bench.s.ask('WRITE', '/local/domain/1/w^');
     d1.send('READ', 'w^');
-    expect(bench.state.nextDeadlineMs()).toBe(bench.host.clockMs + 20_000);
-    bench.host.clockMs += 19_999;
-    bench.state.expireEvents(bench.host.clockMs);
+    expect(bench.state.nextDeadlineMs()).toBe(bench.platform.clockMs + 20_000);
+    bench.platform.clockMs += 19_999;
+    bench.state.expireEvents(bench.platform.clockMs);
     expect(d1.conn.out.length).toBe(2);
-    bench.host.clockMs += 1;
-    bench.state.expireEvents(bench.host.clockMs);
+    bench.platform.clockMs += 1;
+    bench.state.expireEvents(bench.platform.clockMs);
     d1.read();
     expect(d1.take()).toEqual(['reply ']);
   });
@@ -158,17 +158,17 @@ describe('limits', () => {
     d1.isHeld = true;
     bench.s.ask('WRITE', '/local/domain/1/w^');
     for (const out of d1.conn.out) out.sent = 1;
-    bench.host.clockMs += 20_000;
-    bench.state.expireEvents(bench.host.clockMs);
+    bench.platform.clockMs += 20_000;
+    bench.state.expireEvents(bench.platform.clockMs);
     expect(d1.conn.out.length).toBe(1);
   });
 
   it('copies the global values into a record that is made later', () => {
     const bench = new Bench();
-    bench.host.createDomain(2);
+    bench.platform.createDomain(2);
     expect(bench.s.ask('GET_QUOTA', '2^nodes^')).toBe('1000^');
     bench.s.ask('SET_QUOTA', 'nodes^77^');
-    bench.host.createDomain(3);
+    bench.platform.createDomain(3);
     expect(bench.s.ask('GET_QUOTA', '2^nodes^')).toBe('1000^');
     expect(bench.s.ask('GET_QUOTA', '3^nodes^')).toBe('77^');
   });

@@ -34,7 +34,7 @@ const BASED = extend(formatNamed('G4.1') as NonNullable<ReturnType<typeof format
 function restored(bench: Bench, portable: PortableState): DaemonState {
   const sockets = new Map<number, Stream>();
   for (const { link } of bench.state.connections) if (link.kind === 'socket') sockets.set(link.stream.fd, link.stream);
-  const result = restorePortable(portable, bench.host, bench.state.options, sockets);
+  const result = restorePortable(portable, bench.platform, bench.state.options, sockets);
   if (!result.ok) throw new Error(`assertion: ${result.reason}`);
   return result.state;
 }
@@ -97,7 +97,7 @@ describe('the state in terms of no format', () => {
     const bench = new Bench();
     const { nodes, ...rest } = portableOf(bench.state, NUMBERS, undefined);
     const bare = { ...rest, nodes: nodes.map((node) => ({ ...node, acl: [] })) };
-    expect(restorePortable(bare, bench.host, bench.state.options, new Map())).toEqual({
+    expect(restorePortable(bare, bench.platform, bench.state.options, new Map())).toEqual({
       ok: false,
       reason: 'restoring node /: nobody owns it',
     });
@@ -116,7 +116,7 @@ describe('what a restore makes of a state', () => {
 
   function again(change: (state: PortableState) => PortableState): DaemonState {
     const bench = new Bench();
-    for (const domid of [1, 2]) bench.host.createDomain(domid);
+    for (const domid of [1, 2]) bench.platform.createDomain(domid);
     return restored(bench, change(tied()));
   }
 

@@ -59,7 +59,7 @@ describe('another number for a domain', () => {
     expect(textOf(renumbered({ nodes: [node(path, before)], connections: GUEST }).state.nodes[0]!.value)).toBe(after);
   });
 
-  it('owners, targets and domains get it; ports and identities of the old host go', () => {
+  it('owners, targets and domains get it; ports and identities of the old platform go', () => {
     const others = [connection(5), { ...connection(6), link: { kind: 'ring', domid: 6, target: 5 } as const }];
     const { state, said } = renumbered({
       nodes: [node('/a', '', 5)],
