@@ -37,8 +37,8 @@ function run(request: RunRequest): RunResult {
   const domains = number('domains');
   const builders: Me[] = [];
   const isStorming = () => builders.length === 0 || builders.some(isWorking);
-  const host = openStorm(request, isStorming);
-  const { world, faults } = host;
+  const run = openStorm(request, isStorming);
+  const { world, faults } = run;
   const { machine, traffic, dom0 } = world;
   const backends = new Backends(world);
   const tools = new Dom0Tools(world);
@@ -81,10 +81,10 @@ function run(request: RunRequest): RunResult {
   }
 
   const at = spread(number('updates'), domains * REQUESTS_A_BOOT, machine.streams.for('scenario'));
-  return runStorm(host, {
+  return runStorm(run, {
     scenario: bootStorm.name,
     backends,
-    operator: startStormOperator(host, at),
+    operator: startStormOperator(run, at),
     isStorming,
     created: () => booted.length,
     isBusy: () => {

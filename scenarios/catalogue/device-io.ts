@@ -28,7 +28,7 @@ import {
 } from '../../guests/libxl/index.ts';
 import type { Actor } from '../../sim/index.ts';
 import type { Guest, World } from '../engine/host.ts';
-import { comeToRest, isWorking, keepsDepth, openHost, startOperator } from '../engine/run.ts';
+import { isWorking, keepsDepth, openRun, quiesceAndJudge, startOperator } from '../engine/run.ts';
 import type { RunRequest, RunResult, Scenario } from '../engine/scenario.ts';
 import { FAULTS_SETTING, type FaultPlan } from '../faults/plan.ts';
 import { devices } from '../judge/invariants/devices.ts';
@@ -76,13 +76,13 @@ function run(request: RunRequest): RunResult {
   const io = new Traffic(number('block') + number('net'));
   const block = new Traffic(number('block'));
   const net = new Traffic(number('net'));
-  const host = openHost(request, {
+  const run = openRun(request, {
     requestsMax: Number.POSITIVE_INFINITY,
     policy: settings.policy === 'daemon' ? 'daemon' : 'carry',
     checkEverySteps: CHECK_EVERY_STEPS,
     isOver: () => io.stopping,
   });
-  const { world, faults } = host;
+  const { world, faults } = run;
   const { machine, traffic, dom0 } = world;
   const asked = (kind: Traffic) => () => {
     kind.sent();
@@ -163,14 +163,14 @@ function run(request: RunRequest): RunResult {
   }
 
   const plan = machine.streams.for('scenario');
-  const { me: lu, answers } = startOperator(host, {
+  const { me: lu, answers } = startOperator(run, {
     atRequests: spread(number('updates'), io.requestsMax, plan),
     link: () => dom0.client,
     traffic: io,
   });
   writers.push(lu);
 
-  return comeToRest(host, {
+  return quiesceAndJudge(run, {
     scenario: deviceIo.name,
     isBusy: () => !io.stopping || writers.some(isWorking) || guests.some(isUsing) || world.inFlight > 0,
     horizonNs: HORIZON_NS,

@@ -13,7 +13,7 @@ import {
 } from '../../guests/index.ts';
 import { type Actor, DOMID_ANY } from '../../sim/index.ts';
 import { LIFELIKE, STORE_SETTING, type World } from '../engine/host.ts';
-import { comeToRest, isWorking, keepsDepth, moments, openHost, startOperator } from '../engine/run.ts';
+import { isWorking, keepsDepth, moments, openRun, quiesceAndJudge, startOperator } from '../engine/run.ts';
 import type { RunRequest, RunResult, Scenario } from '../engine/scenario.ts';
 import { FAULTS_SETTING } from '../faults/plan.ts';
 import type { Verdict, Violation } from '../judge/history.ts';
@@ -68,13 +68,13 @@ function run(request: RunRequest): RunResult {
   const { settings } = request;
   const number = (name: string) => Number(settings[name]);
   const requestsMax = number('requests');
-  const host = openHost(request, {
+  const run = openRun(request, {
     requestsMax,
     checkEverySteps: CHECK_EVERY_STEPS,
     limitsWrites: number('limit') === 1,
     isOver: ({ traffic }) => traffic.stopping,
   });
-  const { world, faults } = host;
+  const { world, faults } = run;
   const { machine, traffic, dom0 } = world;
   const hasFaults = faults.faults.length > 0;
   const plan = machine.streams.for('scenario');
@@ -131,11 +131,11 @@ function run(request: RunRequest): RunResult {
     for (const [i, kind] of kinds.entries()) bad.push(yield* raise(world, xs, kind, `bad${i}-${kind.name}`, hasFaults));
   });
   writers.push(builder);
-  const { me: lu, answers } = startOperator(host, { atRequests, link: () => dom0.client });
+  const { me: lu, answers } = startOperator(run, { atRequests, link: () => dom0.client });
   writers.push(lu);
 
   const accounts = new Map<number, string>();
-  return comeToRest(host, {
+  return quiesceAndJudge(run, {
     scenario: hostileGuests.name,
     isBusy: () =>
       writers.some(isWorking) || bad.some((b) => b.me !== undefined && isWorking(b.me)) || world.inFlight > 0,

@@ -65,8 +65,8 @@ export const hotplugStorm: Scenario = {
 };
 
 /** A domain and what is attached to it, as its administrators know. */
-interface Host {
-  readonly slot: number;
+interface Slot {
+  readonly number: number;
   domid: number;
   guest: StormGuest | undefined;
   /** Being made, or unmade: nobody may touch its devices. */
@@ -82,8 +82,8 @@ function run(request: RunRequest): RunResult {
   const number = (name: string) => Number(settings[name]);
   const workers: Me[] = [];
   const isStorming = () => workers.length === 0 || workers.some(isWorking);
-  const host = openStorm(request, isStorming);
-  const { world, faults } = host;
+  const run = openStorm(request, isStorming);
+  const { world, faults } = run;
   const { machine, traffic, dom0 } = world;
   const backends = new Backends(world);
   const scripts = machine.streams.for('scenario/scripts');
@@ -94,11 +94,11 @@ function run(request: RunRequest): RunResult {
   new Xenconsoled(dom0.os, world.connect('xenconsoled'), new Devpts()).start();
   if (settings.monitor === 'xenopsd') startXenopsd(world);
 
-  const hosts: Host[] = [];
+  const slots: Slot[] = [];
   let created = 0;
   let attached = 0;
   let interfaces = 0;
-  const running = () => hosts.filter(({ guest }) => guest?.isRunning === true);
+  const running = () => slots.filter(({ guest }) => guest?.isRunning === true);
   const guestPlan = {
     world,
     backends,
@@ -109,34 +109,34 @@ function run(request: RunRequest): RunResult {
   };
 
   /** `xl create` of a slot's domain; whether it runs. */
-  function* create(me: Me, xl: Libxl, host: Host): Actor<boolean> {
+  function* create(me: Me, xl: Libxl, slot: Slot): Actor<boolean> {
     const devices = { disks: [vbd()], nics: [vif({ mac: macOf(++interfaces) })] };
-    host.devices.splice(0, host.devices.length, ...devices.disks, ...devices.nics);
+    slot.devices.splice(0, slot.devices.length, ...devices.disks, ...devices.nics);
     const made = yield* createDomain(
       me,
       xl,
-      { name: `domU${host.slot}-${++created}`, ...devices, console: 'attended' },
+      { name: `domU${slot.number}-${++created}`, ...devices, console: 'attended' },
       {
         beforeIntroduce: (made) => faults.beforeIntroduce(made),
         boot: (built) => {
-          host.domid = built.domain.domid;
-          host.guest = new StormGuest(guestPlan, built);
+          slot.domid = built.domain.domid;
+          slot.guest = new StormGuest(guestPlan, built);
         },
       },
     );
     traffic.commits += made.commits;
     traffic.conflicts += made.conflicts;
     if (made.rc !== 0) traffic.refused(`${made.rc} in ${made.failedIn}`);
-    return made.rc === 0 && host.guest?.isRunning === true;
+    return made.rc === 0 && slot.guest?.isRunning === true;
   }
 
   dom0.os.start('init', function* (me): Actor {
     yield* world.initStore(me);
     yield* initDom0(me, dom0.client);
     const xl = tools.process('xl-create');
-    for (let slot = 0; slot < number('domains'); slot++) {
-      const host: Host = {
-        slot,
+    for (let place = 0; place < number('domains'); place++) {
+      const slot: Slot = {
+        number: place,
         domid: 0,
         guest: undefined,
         isMoving: false,
@@ -144,7 +144,7 @@ function run(request: RunRequest): RunResult {
         devices: [],
         nextDevid: 1,
       };
-      if (yield* create(me, xl, host)) hosts.push(host);
+      if (yield* create(me, xl, slot)) slots.push(slot);
     }
     for (let i = 0; i < number('administrators'); i++)
       workers.push(dom0.os.start(`admin-${i}`, (own) => administrator(own, tools.process(`xl-attach-${i}`))));
@@ -160,20 +160,20 @@ function run(request: RunRequest): RunResult {
         if (running().length === 0) return;
         continue;
       }
-      const host = me.draws.pick(free);
+      const slot = me.draws.pick(free);
       attached++;
-      host.operations++;
-      yield* comeAndGo(me, xl, host);
-      host.operations--;
+      slot.operations++;
+      yield* comeAndGo(me, xl, slot);
+      slot.operations--;
     }
   }
 
   /** Attach a device, see that it works, and, mostly, detach it again. */
-  function* comeAndGo(me: Me, xl: Libxl, host: Host): Actor {
+  function* comeAndGo(me: Me, xl: Libxl, slot: Slot): Actor {
     const { draws } = me;
-    const n = host.nextDevid++;
+    const n = slot.nextDevid++;
     const device = draws.oneIn(2) ? vif({ devid: n, mac: macOf(++interfaces) }) : vbd({ devid: (202 << 8) | (n << 4) });
-    const { domid } = host;
+    const { domid } = slot;
     const added = yield* addDevice(me, xl, domid, device);
     traffic.commits++;
     traffic.conflicts += added.conflicts;
@@ -182,7 +182,7 @@ function run(request: RunRequest): RunResult {
     if (works) {
       yield draws.below(STAY_NS_MAX);
       if (draws.oneIn(4)) {
-        host.devices.push(device); // it stays
+        slot.devices.push(device); // it stays
         return;
       }
     }
@@ -197,13 +197,13 @@ function run(request: RunRequest): RunResult {
       yield me.draws.between(...LIFE_NS);
       const live = running();
       if (live.length === 0) return;
-      const host = me.draws.pick(live);
-      host.isMoving = true;
-      while (host.operations > 0) yield PAUSE_NS_MAX;
-      yield* destroyDomain(me, xl, host.domid);
-      host.nextDevid = 1;
-      yield* create(me, xl, host);
-      host.isMoving = false;
+      const slot = me.draws.pick(live);
+      slot.isMoving = true;
+      while (slot.operations > 0) yield PAUSE_NS_MAX;
+      yield* destroyDomain(me, xl, slot.domid);
+      slot.nextDevid = 1;
+      yield* create(me, xl, slot);
+      slot.isMoving = false;
     }
   }
 
@@ -214,25 +214,25 @@ function run(request: RunRequest): RunResult {
       yield me.draws.between(...LIFE_NS);
       const free = running().filter(({ isMoving }) => !isMoving);
       if (free.length === 0) continue;
-      const host = me.draws.pick(free);
-      const { domid } = host;
-      host.operations++;
+      const slot = me.draws.pick(free);
+      const { domid } = slot;
+      slot.operations++;
       const outcome = yield* suspendGuest(xs, dom0.os, { domid });
       if (outcome.kind !== 'suspended') traffic.refused(`${outcome.kind} at suspend`);
       else {
         yield me.draws.below(CHECKPOINT_NS_MAX);
         yield* resumeGuest(xs, dom0.os, { domid, how: 'fast' });
       }
-      host.operations--;
+      slot.operations--;
     }
   }
 
   const total = number('devices') * REQUESTS_A_DEVICE + (number('domains') + number('restarts')) * REQUESTS_A_BOOT;
   const at = spread(number('updates'), total, machine.streams.for('scenario'));
-  return runStorm(host, {
+  return runStorm(run, {
     scenario: hotplugStorm.name,
     backends,
-    operator: startStormOperator(host, at),
+    operator: startStormOperator(run, at),
     isStorming,
     created: () => created,
     isBusy: () =>

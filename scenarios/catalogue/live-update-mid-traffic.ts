@@ -1,7 +1,7 @@
 import { type ClientHabits, hotplug, LINUX_HABITS, type Me, monitor, toolstack, worker } from '../../guests/index.ts';
 import type { Actor } from '../../sim/index.ts';
 import { STORE_SETTING } from '../engine/host.ts';
-import { comeToRest, isWorking, keepsDepth, moments, openHost, startOperator } from '../engine/run.ts';
+import { isWorking, keepsDepth, moments, openRun, quiesceAndJudge, startOperator } from '../engine/run.ts';
 import type { RunRequest, RunResult, Scenario } from '../engine/scenario.ts';
 import { FAULTS_SETTING } from '../faults/plan.ts';
 
@@ -39,14 +39,14 @@ function run(request: RunRequest): RunResult {
   const number = (name: string) => Number(settings[name]);
   const policy = settings.policy === 'daemon' ? 'daemon' : 'carry';
   const requestsMax = number('requests');
-  const host = openHost(request, {
+  const run = openRun(request, {
     requestsMax,
     policy,
     checkEverySteps: CHECK_EVERY_STEPS,
     limitsWrites: number('limit') === 1,
     isOver: ({ traffic }) => traffic.stopping,
   });
-  const { world, faults } = host;
+  const { world, faults } = run;
   const { machine, traffic, dom0 } = world;
 
   const plan = machine.streams.for('scenario');
@@ -135,7 +135,7 @@ function run(request: RunRequest): RunResult {
       ),
     );
   writers.push(xl);
-  const { me: lu, answers } = startOperator(host, {
+  const { me: lu, answers } = startOperator(run, {
     atRequests,
     link: () => world.connect('operator'),
     force: number('force') === 1,
@@ -147,7 +147,7 @@ function run(request: RunRequest): RunResult {
     ),
   );
 
-  return comeToRest(host, {
+  return quiesceAndJudge(run, {
     scenario: liveUpdateMidTraffic.name,
     isBusy: () => writers.some(isWorking) || world.inFlight > 0,
     horizonNs: request.horizonNs ?? HORIZON_NS,

@@ -23,7 +23,7 @@ import {
 } from '../../guests/monitors/index.ts';
 import { type Actor, Devpts, type Domid, type Pty } from '../../sim/index.ts';
 import { STORE_BINARY, STORE_SETTING } from '../engine/host.ts';
-import { comeToRest, isWorking, openHost } from '../engine/run.ts';
+import { isWorking, openRun, quiesceAndJudge } from '../engine/run.ts';
 import type { RunRequest, RunResult, Scenario } from '../engine/scenario.ts';
 import { FAULTS_SETTING } from '../faults/plan.ts';
 import { ConsoleRecorder } from '../judge/console-recorder.ts';
@@ -69,13 +69,13 @@ function run(request: RunRequest): RunResult {
   const number = (name: string) => Number(settings[name]);
   const overflow = settings.overflow === 'keep' ? 'keep' : 'discard';
   const pace: Pace = { speedup: Math.max(1, number('speedup')), alignedPercent: Math.min(100, number('aligned')) };
-  const host = openHost(request, {
+  const run = openRun(request, {
     requestsMax: Number.MAX_SAFE_INTEGER,
     checkEverySteps: CHECK_EVERY_STEPS,
     limitsWrites: true,
     isOver: ({ traffic }) => traffic.stopping,
   });
-  const { world, faults } = host;
+  const { world, faults } = run;
   const { machine, traffic, dom0 } = world;
   const endNs = paced(pace, 60 * number('minutes'));
   machine.scheduler.at(endNs, () => {
@@ -204,7 +204,7 @@ function run(request: RunRequest): RunResult {
     }),
   );
 
-  return comeToRest(host, {
+  return quiesceAndJudge(run, {
     scenario: steadyStateScenario.name,
     isBusy: () =>
       writers.some(isWorking) ||

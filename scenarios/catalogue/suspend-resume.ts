@@ -23,7 +23,7 @@ import {
 import { DomidHistory, initDom0, Libxl, LibxlHost, writeDomain } from '../../guests/libxl/index.ts';
 import { type Actor, DOMID_ANY, type Domain } from '../../sim/index.ts';
 import { type Guest, STORE_SETTING, type World } from '../engine/host.ts';
-import { comeToRest, isWorking, keepsDepth, moments, openHost, startOperator } from '../engine/run.ts';
+import { isWorking, keepsDepth, moments, openRun, quiesceAndJudge, startOperator } from '../engine/run.ts';
 import type { RunRequest, RunResult, Scenario } from '../engine/scenario.ts';
 import { FAULTS_SETTING, type FaultPlan } from '../faults/plan.ts';
 import type { Verdict, Violation } from '../judge/history.ts';
@@ -85,12 +85,12 @@ function run(request: RunRequest): RunResult {
   const { settings } = request;
   const number = (name: string) => Number(settings[name]);
   const requestsMax = number('requests');
-  const host = openHost(request, {
+  const run = openRun(request, {
     requestsMax,
     checkEverySteps: CHECK_EVERY_STEPS,
     isOver: ({ traffic }) => traffic.stopping,
   });
-  const { world, faults } = host;
+  const { world, faults } = run;
   const { machine, traffic, dom0 } = world;
   const hasFaults = faults.faults.length > 0;
   const plan = machine.streams.for('scenario');
@@ -131,10 +131,10 @@ function run(request: RunRequest): RunResult {
       perEventNsMax: 5_000,
     }),
   );
-  const { me: lu, answers } = startOperator(host, { atRequests, link: () => dom0.client });
+  const { me: lu, answers } = startOperator(run, { atRequests, link: () => dom0.client });
   writers.push(lu);
 
-  return comeToRest(host, {
+  return quiesceAndJudge(run, {
     scenario: suspendResume.name,
     isBusy: () => writers.some(isWorking) || world.inFlight > 0,
     horizonNs: HORIZON_NS,

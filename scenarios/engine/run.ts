@@ -8,7 +8,7 @@ import { LIFELIKE, STORE_BINARY, World, type WorldOptions } from './host.ts';
 import type { RunRequest, RunResult, UpdateReport } from './scenario.ts';
 
 /** What a scenario chooses of its host; the rest is the same for all. */
-export interface HostPlan extends Partial<Pick<WorldOptions, 'policy' | 'limitsWrites'>> {
+export interface RunPlan extends Partial<Pick<WorldOptions, 'policy' | 'limitsWrites'>> {
   readonly requestsMax: number;
   /** How often the machine checks itself while the run is judged. */
   readonly checkEverySteps: number;
@@ -16,14 +16,14 @@ export interface HostPlan extends Partial<Pick<WorldOptions, 'policy' | 'limitsW
   readonly isOver: (world: World) => boolean;
 }
 
-export interface Host {
+export interface Run {
   readonly request: RunRequest;
   readonly world: World;
   readonly faults: FaultPlan;
 }
 
 /** The host that a request asks for, with its faults armed, before anybody does anything. */
-export function openHost(request: RunRequest, plan: HostPlan): Host {
+export function openRun(request: RunRequest, plan: RunPlan): Run {
   const { settings, seed, lab, checks } = request;
   const { requestsMax, checkEverySteps, isOver, policy = 'carry', limitsWrites = false } = plan;
   const world = new World({
@@ -80,7 +80,7 @@ export interface Operator {
 }
 
 /** dom0's administrator, who updates the store at those moments. */
-export function startOperator({ world, request, faults }: Host, plan: UpdatePlan): Operator {
+export function startOperator({ world, request, faults }: Run, plan: UpdatePlan): Operator {
   const answers: string[] = [];
   const atRequests = faults.updates(plan.atRequests);
   const me = world.dom0.os.start('operator', (own) =>
@@ -100,7 +100,7 @@ export function startOperator({ world, request, faults }: Host, plan: UpdatePlan
 }
 
 /** A run that comes to its end by itself: when all work is done, everything is read and judged. */
-export interface Rest {
+export interface Quiescence {
   readonly scenario: string;
   readonly isBusy: () => boolean;
   /** Virtual time after which a run that has not ended is stuck. */
@@ -122,7 +122,7 @@ export interface Rest {
 }
 
 /** Run until the work is done and nothing is on its way; then read the tree, and judge. */
-export function comeToRest({ world, request, faults }: Host, rest: Rest): RunResult {
+export function quiesceAndJudge({ world, request, faults }: Run, rest: Quiescence): RunResult {
   const { machine, dom0 } = world;
   const nodes: SeenNode[] = [];
   let finished = false;

@@ -1,5 +1,5 @@
 import type { Stream } from '../../../sim/index.ts';
-import { comeToRest, type Host, isWorking, type Operator, openHost, startOperator } from '../../engine/run.ts';
+import { isWorking, type Operator, openRun, quiesceAndJudge, type Run, startOperator } from '../../engine/run.ts';
 import type { RunRequest, RunResult } from '../../engine/scenario.ts';
 import { convergence, type ExpectedDevice } from '../../judge/invariants/convergence.ts';
 import { devices } from '../../judge/invariants/devices.ts';
@@ -29,8 +29,8 @@ export interface Storm {
 }
 
 /** The host of a storm, before anybody does anything. */
-export function openStorm(request: RunRequest, isStorming: () => boolean): Host {
-  return openHost(request, {
+export function openStorm(request: RunRequest, isStorming: () => boolean): Run {
+  return openRun(request, {
     requestsMax: Number.POSITIVE_INFINITY,
     checkEverySteps: CHECK_EVERY_STEPS,
     isOver: () => !isStorming(),
@@ -44,14 +44,14 @@ export function spread(updates: number, requests: number, draws: Stream): number
 }
 
 /** The administrator of a storm; stops with the traffic. */
-export function startStormOperator(host: Host, atRequests: readonly number[]): Operator {
-  return startOperator(host, { atRequests, link: () => host.world.connect('operator'), lookNs: LOOK_NS });
+export function startStormOperator(run: Run, atRequests: readonly number[]): Operator {
+  return startOperator(run, { atRequests, link: () => run.world.connect('operator'), lookNs: LOOK_NS });
 }
 
 /** Run until the storm is over and all devices are at rest; then judge. */
-export function runStorm(host: Host, storm: Storm): RunResult {
-  const { world } = host;
-  return comeToRest(host, {
+export function runStorm(run: Run, storm: Storm): RunResult {
+  const { world } = run;
+  return quiesceAndJudge(run, {
     scenario: storm.scenario,
     isBusy: () => {
       if (storm.isStorming() || storm.isBusy()) return true;
