@@ -38,19 +38,19 @@ function run(request: RunRequest): RunResult {
   const builders: Me[] = [];
   const isStorming = () => builders.length === 0 || builders.some(isWorking);
   const run = openStorm(request, isStorming);
-  const { world, faults } = run;
-  const { machine, traffic, dom0 } = world;
-  const backends = new Backends(world);
-  const tools = new Dom0Tools(world);
-  new Xenconsoled(dom0.os, world.connect('xenconsoled'), new Devpts()).start();
-  if (settings.monitor === 'xenopsd') startXenopsd(world);
+  const { host, faults } = run;
+  const { machine, traffic, dom0 } = host;
+  const backends = new Backends(host);
+  const tools = new Dom0Tools(host);
+  new Xenconsoled(dom0.os, host.connect('xenconsoled'), new Devpts()).start();
+  if (settings.monitor === 'xenopsd') startXenopsd(host);
 
   const booted: StormGuest[] = [];
   let next = 0;
   let isReady = false;
   const running = () => booted.filter((guest) => guest.isRunning);
   const guestPlan = {
-    world,
+    host,
     backends,
     faults,
     io: number('io'),
@@ -59,7 +59,7 @@ function run(request: RunRequest): RunResult {
   };
 
   dom0.os.start('init', function* (me): Actor {
-    yield* world.initStore(me);
+    yield* host.initStore(me);
     yield* initDom0(me, dom0.client);
     for (let i = 0; i < number('builders'); i++) builders.push(dom0.os.start(`xl-${i}`, builder));
   });

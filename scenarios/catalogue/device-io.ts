@@ -27,7 +27,7 @@ import {
   vif,
 } from '../../guests/libxl/index.ts';
 import type { Actor } from '../../sim/index.ts';
-import type { Guest, World } from '../engine/host.ts';
+import type { Guest, Host } from '../engine/host.ts';
 import { isWorking, keepsDepth, openRun, quiesceAndJudge, startOperator } from '../engine/run.ts';
 import type { RunRequest, RunResult, Scenario } from '../engine/scenario.ts';
 import { FAULTS_SETTING, type FaultPlan } from '../faults/plan.ts';
@@ -82,15 +82,15 @@ function run(request: RunRequest): RunResult {
     checkEverySteps: CHECK_EVERY_STEPS,
     isOver: () => io.stopping,
   });
-  const { world, faults } = run;
-  const { machine, traffic, dom0 } = world;
+  const { host, faults } = run;
+  const { machine, traffic, dom0 } = host;
   const asked = (kind: Traffic) => () => {
     kind.sent();
     io.sent();
     if (io.stopping) traffic.stopping = true;
   };
 
-  const observer = world.recorder?.devices;
+  const observer = host.recorder?.devices;
   const back = new DeviceKernel(dom0.os, dom0.client);
   back.observer = observer;
   const disks = new BlockDevices(() => new Disk(SECTORS, { seekNsMax: 60_000, sectorNs: 200 }));
@@ -131,9 +131,9 @@ function run(request: RunRequest): RunResult {
         mishaps: faults,
         boot: (built, slot) => {
           created++;
-          const guest = bootGuest(world, faults, built, slot, observer);
+          const guest = bootGuest(host, faults, built, slot, observer);
           guests.push(guest);
-          const use = { world, guest, slot, slots, isOpen, writers };
+          const use = { host, guest, slot, slots, isOpen, writers };
           guest.onDisk = (disk) => useDisk(use, disk, { goesOn: () => !block.stopping, asked: asked(block) });
           guest.onNic = (nic) => useNic(use, nic, { goesOn: () => !net.stopping, asked: asked(net) });
           if (number('reconnects') === 1)
@@ -172,7 +172,7 @@ function run(request: RunRequest): RunResult {
 
   return quiesceAndJudge(run, {
     scenario: deviceIo.name,
-    isBusy: () => !io.stopping || writers.some(isWorking) || guests.some(isUsing) || world.inFlight > 0,
+    isBusy: () => !io.stopping || writers.some(isWorking) || guests.some(isUsing) || host.inFlight > 0,
     horizonNs: HORIZON_NS,
     sliceNs: SLICE_NS,
     finish: () => {
@@ -186,7 +186,7 @@ function run(request: RunRequest): RunResult {
       ['packets', net.requests],
     ],
     missing: () =>
-      `${block.requests} block requests, ${net.requests} packets, ${world.inFlight} requests to the store unanswered`,
+      `${block.requests} block requests, ${net.requests} packets, ${host.inFlight} requests to the store unanswered`,
   });
 }
 
@@ -203,13 +203,13 @@ interface DeviceGuest extends Guest {
 
 /** Start a domain's kernel with both kinds of frontends. */
 function bootGuest(
-  world: World,
+  host: Host,
   faults: FaultPlan,
   built: BuiltDomain,
   slot: number,
   observer: DeviceObserver | undefined,
 ): DeviceGuest {
-  const booted = world.boot(
+  const booted = host.boot(
     built,
     faults.habits({ ...LINUX_HABITS, notify: slot % 2 === 0 ? 'edge' : 'always', maxInFlight: 8 }),
   );
@@ -247,7 +247,7 @@ function bootGuest(
 
 /** What programs of a guest need to know of the run. */
 interface Use {
-  readonly world: World;
+  readonly host: Host;
   readonly guest: DeviceGuest;
   readonly slot: number;
   readonly slots: number;
@@ -273,14 +273,14 @@ function useDisk({ guest, isOpen, writers }: Use, disk: Blkfront, share: Share):
 }
 
 /** A program that talks to the next two slots' guests. */
-function useNic({ world, guest, slot, slots, isOpen }: Use, nic: Netfront, share: Share): void {
+function useNic({ host, guest, slot, slots, isOpen }: Use, nic: Netfront, share: Share): void {
   const peers = [1, 2]
     .map((d) => (slot + d) % slots)
     .filter((peer, i, all) => peer !== slot && all.indexOf(peer) === i);
   guest.sending++;
   guest.os.start(`talk-${nic.name}`, function* (me): Actor {
     while (!isOpen()) yield 100_000;
-    yield* netLoad(me, nic, world.machine.scheduler, {
+    yield* netLoad(me, nic, host.machine.scheduler, {
       peers: peers.map(addressOf),
       ...share,
       windowMax: 6,

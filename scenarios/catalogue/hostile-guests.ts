@@ -12,7 +12,7 @@ import {
   Xs,
 } from '../../guests/index.ts';
 import { type Actor, DOMID_ANY } from '../../sim/index.ts';
-import { LIFELIKE, STORE_SETTING, type World } from '../engine/host.ts';
+import { type Host, LIFELIKE, STORE_SETTING } from '../engine/host.ts';
 import { isWorking, keepsDepth, moments, openRun, quiesceAndJudge, startOperator } from '../engine/run.ts';
 import type { RunRequest, RunResult, Scenario } from '../engine/scenario.ts';
 import { FAULTS_SETTING } from '../faults/plan.ts';
@@ -74,8 +74,8 @@ function run(request: RunRequest): RunResult {
     limitsWrites: number('limit') === 1,
     isOver: ({ traffic }) => traffic.stopping,
   });
-  const { world, faults } = run;
-  const { machine, traffic, dom0 } = world;
+  const { host, faults } = run;
+  const { machine, traffic, dom0 } = host;
   const hasFaults = faults.faults.length > 0;
   const plan = machine.streams.for('scenario');
   const kinds = Array.from({ length: number('hostile') }, () =>
@@ -90,7 +90,7 @@ function run(request: RunRequest): RunResult {
   let booted = 0;
   writers.push(
     dom0.os.start('xl', function* (me): Actor {
-      yield* world.initStore(me);
+      yield* host.initStore(me);
       yield* toolstack(me, dom0.os, dom0.client, traffic, {
         domains: number('domains'),
         lifeNsMin: 0,
@@ -99,7 +99,7 @@ function run(request: RunRequest): RunResult {
         livesForEver: () => true,
         boot: (built, slot) => {
           booted++;
-          const { os, client } = world.boot(
+          const { os, client } = host.boot(
             built,
             faults.habits({
               ...LINUX_HABITS,
@@ -128,7 +128,7 @@ function run(request: RunRequest): RunResult {
   const builder = dom0.os.start('xl-bad', function* (me): Actor {
     const xs = new Xs(dom0.client, me);
     while (booted === 0) yield 50_000; // the shared directories are there
-    for (const [i, kind] of kinds.entries()) bad.push(yield* raise(world, xs, kind, `bad${i}-${kind.name}`, hasFaults));
+    for (const [i, kind] of kinds.entries()) bad.push(yield* raise(host, xs, kind, `bad${i}-${kind.name}`, hasFaults));
   });
   writers.push(builder);
   const { me: lu, answers } = startOperator(run, { atRequests, link: () => dom0.client });
@@ -138,7 +138,7 @@ function run(request: RunRequest): RunResult {
   return quiesceAndJudge(run, {
     scenario: hostileGuests.name,
     isBusy: () =>
-      writers.some(isWorking) || bad.some((b) => b.me !== undefined && isWorking(b.me)) || world.inFlight > 0,
+      writers.some(isWorking) || bad.some((b) => b.me !== undefined && isWorking(b.me)) || host.inFlight > 0,
     horizonNs: HORIZON_NS,
     sliceNs: SLICE_NS,
     *before(own) {
@@ -164,13 +164,13 @@ function dueOf(kind: HostileKind): string {
 }
 
 /** Build a hostile domain, introduce it, and let it loose. */
-function* raise(world: World, xs: Xs, kind: HostileKind, name: string, hasFaults: boolean): Actor<Bad> {
-  const { dom0, machine, traffic } = world;
-  const built = buildDomain(dom0.os, DOMID_ANY, name, world.storeDomid);
+function* raise(host: Host, xs: Xs, kind: HostileKind, name: string, hasFaults: boolean): Actor<Bad> {
+  const { dom0, machine, traffic } = host;
+  const built = buildDomain(dom0.os, DOMID_ANY, name, host.storeDomid);
   if (built === undefined) throw new Error('assertion: no domid is free');
   const { domid } = built.domain;
   const os = new GuestOs(machine, built.domain);
-  world.recorder?.distrust(domid);
+  host.recorder?.distrust(domid);
   kind.before?.(os, built);
   const home = `/local/domain/${domid}`;
   for (const [path, value, perms] of [

@@ -83,16 +83,13 @@ function run(request: RunRequest): RunResult {
   const workers: Me[] = [];
   const isStorming = () => workers.length === 0 || workers.some(isWorking);
   const run = openStorm(request, isStorming);
-  const { world, faults } = run;
-  const { machine, traffic, dom0 } = world;
-  const backends = new Backends(world);
+  const { host, faults } = run;
+  const { machine, traffic, dom0 } = host;
+  const backends = new Backends(host);
   const scripts = machine.streams.for('scenario/scripts');
-  const tools = new Dom0Tools(
-    world,
-    settings.scripts === 'flaky' ? ({ devid }) => drawFate(scripts, devid) : undefined,
-  );
-  new Xenconsoled(dom0.os, world.connect('xenconsoled'), new Devpts()).start();
-  if (settings.monitor === 'xenopsd') startXenopsd(world);
+  const tools = new Dom0Tools(host, settings.scripts === 'flaky' ? ({ devid }) => drawFate(scripts, devid) : undefined);
+  new Xenconsoled(dom0.os, host.connect('xenconsoled'), new Devpts()).start();
+  if (settings.monitor === 'xenopsd') startXenopsd(host);
 
   const slots: Slot[] = [];
   let created = 0;
@@ -100,7 +97,7 @@ function run(request: RunRequest): RunResult {
   let interfaces = 0;
   const running = () => slots.filter(({ guest }) => guest?.isRunning === true);
   const guestPlan = {
-    world,
+    host,
     backends,
     faults,
     io: number('io'),
@@ -131,7 +128,7 @@ function run(request: RunRequest): RunResult {
   }
 
   dom0.os.start('init', function* (me): Actor {
-    yield* world.initStore(me);
+    yield* host.initStore(me);
     yield* initDom0(me, dom0.client);
     const xl = tools.process('xl-create');
     for (let place = 0; place < number('domains'); place++) {

@@ -46,8 +46,8 @@ function run(request: RunRequest): RunResult {
     limitsWrites: number('limit') === 1,
     isOver: ({ traffic }) => traffic.stopping,
   });
-  const { world, faults } = run;
-  const { machine, traffic, dom0 } = world;
+  const { host, faults } = run;
+  const { machine, traffic, dom0 } = host;
 
   const plan = machine.streams.for('scenario');
   const domains = number('domains');
@@ -63,7 +63,7 @@ function run(request: RunRequest): RunResult {
   /** Those who change something: the run is at rest when they have ended. */
   const writers: Me[] = [];
   const xl = dom0.os.start('xl', function* (me): Actor {
-    yield* world.initStore(me);
+    yield* host.initStore(me);
     yield* toolstack(me, dom0.os, dom0.client, traffic, {
       domains,
       lifeNsMin: 8_000_000,
@@ -81,7 +81,7 @@ function run(request: RunRequest): RunResult {
           slowReadNsMax: slow.has(slot) ? 150_000 : 0,
           maxInFlight: 1 + (slot % 8) * 2,
         };
-        const { os, client } = world.boot(built, faults.habits(habits));
+        const { os, client } = host.boot(built, faults.habits(habits));
         const { domid } = built.domain;
         for (let w = 0; w < number('workers'); w++)
           writers.push(
@@ -108,7 +108,7 @@ function run(request: RunRequest): RunResult {
     });
   });
   dom0.os.start('xenopsd', (me) =>
-    monitor(me, world.connect('xenopsd'), traffic, {
+    monitor(me, host.connect('xenopsd'), traffic, {
       watches: [
         { path: '/local/domain' },
         { path: '@introduceDomain' },
@@ -120,36 +120,36 @@ function run(request: RunRequest): RunResult {
       perEventNsMax: 5_000,
     }),
   );
-  const { stubdom } = world;
+  const { stubdom } = host;
   if (stubdom !== undefined)
     writers.push(
       stubdom.os.start('worker', (me) =>
         worker(me, stubdom.client, traffic, {
-          domid: world.storeDomid,
+          domid: host.storeDomid,
           sharedNodes: 3,
           thinkNsMax: 200_000,
           txThinkNsMax: 60_000,
           hasDepth,
-          peers: peersOf(world.storeDomid),
+          peers: peersOf(host.storeDomid),
         }),
       ),
     );
   writers.push(xl);
   const { me: lu, answers } = startOperator(run, {
     atRequests,
-    link: () => world.connect('operator'),
+    link: () => host.connect('operator'),
     force: number('force') === 1,
   });
   writers.push(lu);
   writers.push(
     dom0.os.start('hotplug', (me) =>
-      hotplug(me, traffic, { thinkNsMax: 300_000, connect: (program) => world.connect(program) }),
+      hotplug(me, traffic, { thinkNsMax: 300_000, connect: (program) => host.connect(program) }),
     ),
   );
 
   return quiesceAndJudge(run, {
     scenario: liveUpdateMidTraffic.name,
-    isBusy: () => writers.some(isWorking) || world.inFlight > 0,
+    isBusy: () => writers.some(isWorking) || host.inFlight > 0,
     horizonNs: request.horizonNs ?? HORIZON_NS,
     sliceNs: SLICE_NS,
     created: () => created,

@@ -75,8 +75,8 @@ function run(request: RunRequest): RunResult {
     limitsWrites: true,
     isOver: ({ traffic }) => traffic.stopping,
   });
-  const { world, faults } = run;
-  const { machine, traffic, dom0 } = world;
+  const { host, faults } = run;
+  const { machine, traffic, dom0 } = host;
   const endNs = paced(pace, 60 * number('minutes'));
   machine.scheduler.at(endNs, () => {
     traffic.stopping = true;
@@ -88,14 +88,14 @@ function run(request: RunRequest): RunResult {
     traffic,
     pace,
     connect: (program) => {
-      const link = world.connect(`${program}-${connections++}`);
+      const link = host.connect(`${program}-${connections++}`);
       return { link, isOpen: () => link.isOpen };
     },
   };
   const plan = machine.streams.for('scenario');
   const devpts = new Devpts();
-  const consoles = new ConsoleRecorder(machine, overflow, () => world.recorder?.length ?? 0);
-  const daemon = new Xenconsoled(dom0.os, world.connect('xenconsoled'), devpts, {
+  const consoles = new ConsoleRecorder(machine, overflow, () => host.recorder?.length ?? 0);
+  const daemon = new Xenconsoled(dom0.os, host.connect('xenconsoled'), devpts, {
     overflow,
     observer: consoles.observer,
   });
@@ -105,7 +105,7 @@ function run(request: RunRequest): RunResult {
   const controls: ControlRecord[] = [];
   const note = (boarder: Pick<Boarder, 'domid' | 'name'>, what: ControlRecord['what'], command: string) =>
     controls.push({
-      seq: world.recorder?.length ?? 0,
+      seq: host.recorder?.length ?? 0,
       timeNs: machine.nowNs,
       domid: boarder.domid,
       name: boarder.name,
@@ -117,8 +117,8 @@ function run(request: RunRequest): RunResult {
   const lifeNs = Math.min(2_000_000_000, Math.floor(endNs / 3));
   writers.push(
     dom0.os.start('xl', function* (me): Actor {
-      yield* world.initStore(me);
-      yield* toolstack(me, dom0.os, world.connect('xl'), traffic, {
+      yield* host.initStore(me);
+      yield* toolstack(me, dom0.os, host.connect('xl'), traffic, {
         domains: number('domains'),
         lifeNsMin: lifeNs,
         lifeNsMax: 2 * lifeNs,
@@ -133,7 +133,7 @@ function run(request: RunRequest): RunResult {
         }),
         boot: (built, slot) => {
           const { domid, name } = built.domain;
-          const { os, client } = world.boot(
+          const { os, client } = host.boot(
             built,
             faults.habits({ ...LINUX_HABITS, notify: slot % 3 === 2 ? 'always' : 'edge' }),
           );
@@ -187,7 +187,7 @@ function run(request: RunRequest): RunResult {
   );
   writers.push(
     dom0.os.start('operator', function* (me): Actor {
-      const link = world.connect('operator');
+      const link = host.connect('operator');
       for (const [n, atNs] of moments.entries()) {
         yield Math.max(0, atNs - machine.nowNs);
         yield* operator(me, link, traffic, {
@@ -208,7 +208,7 @@ function run(request: RunRequest): RunResult {
     scenario: steadyStateScenario.name,
     isBusy: () =>
       writers.some(isWorking) ||
-      world.inFlight > 0 ||
+      host.inFlight > 0 ||
       !daemon.isIdle ||
       boarders.some((b) => b.isAlive() && !b.console.isIdle),
     horizonNs: HORIZON_NS,

@@ -22,7 +22,7 @@ import {
 } from '../../guests/index.ts';
 import { DomidHistory, initDom0, Libxl, LibxlHost, writeDomain } from '../../guests/libxl/index.ts';
 import { type Actor, DOMID_ANY, type Domain } from '../../sim/index.ts';
-import { type Guest, STORE_SETTING, type World } from '../engine/host.ts';
+import { type Guest, type Host, STORE_SETTING } from '../engine/host.ts';
 import { isWorking, keepsDepth, moments, openRun, quiesceAndJudge, startOperator } from '../engine/run.ts';
 import type { RunRequest, RunResult, Scenario } from '../engine/scenario.ts';
 import { FAULTS_SETTING, type FaultPlan } from '../faults/plan.ts';
@@ -90,8 +90,8 @@ function run(request: RunRequest): RunResult {
     checkEverySteps: CHECK_EVERY_STEPS,
     isOver: ({ traffic }) => traffic.stopping,
   });
-  const { world, faults } = run;
-  const { machine, traffic, dom0 } = world;
+  const { host, faults } = run;
+  const { machine, traffic, dom0 } = host;
   const hasFaults = faults.faults.length > 0;
   const plan = machine.streams.for('scenario');
   const share = Math.floor((requestsMax * 8) / 10 / Math.max(1, number('updates')));
@@ -110,14 +110,14 @@ function run(request: RunRequest): RunResult {
   };
   const writers: Me[] = [];
   const xl = new Libxl(dom0.os, dom0.client, { hasBackends: false, host: new LibxlHost(new DomidHistory(0)) });
-  const stage: Stage = { world, xl, faults, tally, writers, hasDepth, restoresOf100: number('restores') };
+  const stage: Stage = { host, xl, faults, tally, writers, hasDepth, restoresOf100: number('restores') };
 
   writers.push(
     dom0.os.start('xl', function* (me): Actor {
       const xs = new Xs(dom0.client, me);
       yield* xs.write('/shared', '');
       yield* xs.setPerms('/shared', ['b0']);
-      yield* world.initStore(me);
+      yield* host.initStore(me);
       yield* initDom0(me, dom0.client);
       for (let slot = 0; slot < number('domains'); slot++) yield* raise(stage, xs, slot);
       for (let i = 0; i < number('bad'); i++)
@@ -136,7 +136,7 @@ function run(request: RunRequest): RunResult {
 
   return quiesceAndJudge(run, {
     scenario: suspendResume.name,
-    isBusy: () => writers.some(isWorking) || world.inFlight > 0,
+    isBusy: () => writers.some(isWorking) || host.inFlight > 0,
     horizonNs: HORIZON_NS,
     sliceNs: SLICE_NS,
     created: () => tally.created,
@@ -146,7 +146,7 @@ function run(request: RunRequest): RunResult {
 }
 
 interface Stage {
-  readonly world: World;
+  readonly host: Host;
   /** The process that writes all domains' trees. */
   readonly xl: Libxl;
   readonly faults: FaultPlan;
@@ -158,15 +158,15 @@ interface Stage {
 
 /** Build a guest, start its programs, and the one in dom0 that suspends it now and then. */
 function* raise(stage: Stage, xs: Xs, slot: number): Actor {
-  const { world, faults, writers, hasDepth } = stage;
-  const { dom0, traffic } = world;
+  const { host, faults, writers, hasDepth } = stage;
+  const { dom0, traffic } = host;
   const kind = KINDS[slot % KINDS.length] as Kind;
   const built = yield* build(stage, xs, `${kind.name}${slot}`);
   if (built === undefined) return;
   // Every other one reads slowly, so that suspends meet messages of which a part was taken.
   const slowReadNsMax = slot % 8 < 4 ? 60_000 : 0;
   const habits: ClientHabits = { ...kind.habits, tornOneIn: 3, tornNsMax: 20_000, slowReadNsMax };
-  const guest = world.boot(built, faults.habits(habits));
+  const guest = host.boot(built, faults.habits(habits));
   const { os, client } = guest;
   const { domid } = built.domain;
   os.start('suspend', (me) => suspender(me, os, client, { hasChannel: kind.hasChannel }));
@@ -198,8 +198,8 @@ function* raise(stage: Stage, xs: Xs, slot: number): Actor {
 
 /** Suspend and let go on, over and over. */
 function* cycle(stage: Stage, me: Me, guest: Guest, kind: Kind): Actor {
-  const { world, tally, restoresOf100 } = stage;
-  const { dom0, traffic, machine } = world;
+  const { host, tally, restoresOf100 } = stage;
+  const { dom0, traffic, machine } = host;
   const xs = new Xs(dom0.client, me);
   const { draws } = me;
   let isStoreTold = true;
@@ -226,7 +226,7 @@ function* cycle(stage: Stage, me: Me, guest: Guest, kind: Kind): Actor {
       const heir = yield* restoreGuest(xs, dom0.os, {
         from,
         name: from.name,
-        storeDomid: world.storeDomid,
+        storeDomid: host.storeDomid,
         storePage: kind.storePage,
         writeTree: (domain, { gfn, port }) => tree(stage, me, { domain, gfn, port }, `${domain.name}--incoming`),
       });
@@ -249,12 +249,12 @@ function* cycle(stage: Stage, me: Me, guest: Guest, kind: Kind): Actor {
 
 /** One of those who do not suspend: what the toolstack gets from it, twice. */
 function* raiseBad(stage: Stage, xs: Xs, kind: BadSuspender, i: number): Actor {
-  const { world, tally, writers } = stage;
-  const { dom0, traffic, machine } = world;
+  const { host, tally, writers } = stage;
+  const { dom0, traffic, machine } = host;
   const built = yield* build(stage, xs, `bad${i}-${kind.name}`);
   if (built === undefined) return;
   const { domid } = built.domain;
-  const { os, client } = world.boot(built, LINUX_HABITS);
+  const { os, client } = host.boot(built, LINUX_HABITS);
   os.start('bad', (me) => kind.run(me, os, client));
   dom0.os.hyper.unpause(domid);
   writers.push(
@@ -278,7 +278,7 @@ function* raiseBad(stage: Stage, xs: Xs, kind: BadSuspender, i: number): Actor {
 
 /** `undefined`: the store did not take it, which only a fault can cause. */
 function* build(stage: Stage, xs: Xs, name: string): Actor<BuiltDomain | undefined> {
-  const built = buildDomain(stage.world.dom0.os, DOMID_ANY, name, stage.world.storeDomid);
+  const built = buildDomain(stage.host.dom0.os, DOMID_ANY, name, stage.host.storeDomid);
   if (built === undefined) throw new Error('assertion: no domid is free');
   stage.tally.created++;
   const { domain, ring, port } = built;
@@ -287,21 +287,21 @@ function* build(stage: Stage, xs: Xs, name: string): Actor<BuiltDomain | undefin
   stage.faults.beforeIntroduce(built);
   const reply = yield* xs.call(XS.INTRODUCE, strings(String(domid), String(built.ring.gfn), String(built.port)));
   if (reply.error === undefined) return built;
-  stage.world.traffic.refused(`${reply.error} at INTRODUCE`);
-  yield* removeDomain(xs, stage.world.dom0.os, domid);
+  stage.host.traffic.refused(`${reply.error} at INTRODUCE`);
+  yield* removeDomain(xs, stage.host.dom0.os, domid);
   return undefined;
 }
 
 /** The create flow's part in the store before INTRODUCE: transactions A and B. */
 function* tree(
-  { world, xl }: Stage,
+  { host, xl }: Stage,
   me: Me,
   built: { readonly domain: Domain; readonly gfn: number; readonly port: number },
   name: string,
 ): Actor<boolean> {
   const written = yield* writeDomain(me, xl, built, { name, type: 'pv' });
-  world.traffic.commits += written.commits;
-  world.traffic.conflicts += written.conflicts;
+  host.traffic.commits += written.commits;
+  host.traffic.conflicts += written.conflicts;
   return written.rc === 0;
 }
 

@@ -2,7 +2,7 @@ import { buildDomain, octets, strings, text, XS } from '../../guests/index.ts';
 import { type Domain, NO_JITTER } from '../../sim/index.ts';
 import { formatOf, type LabFormat } from '../../store/format/model/index.ts';
 import type { CompatName } from '../../store/index.ts';
-import { STORE_BINARY, World } from '../engine/host.ts';
+import { Host, STORE_BINARY } from '../engine/host.ts';
 import { type Link, RingEnd, SocketEnd } from './link.ts';
 import {
   type Action,
@@ -52,7 +52,7 @@ export interface DriveOptions {
 
 /** Runs traffic scripts in the simulator, one action at a time. */
 export class Driver {
-  readonly #world: World;
+  readonly #host: Host;
   readonly #options: DriveOptions;
   readonly #connections = new Map<string, Connection>();
   /** Domains that this script made, with their rings: introduced again, they go on with the same page. */
@@ -64,7 +64,7 @@ export class Driver {
 
   constructor(options: DriveOptions) {
     this.#options = options;
-    this.#world = new World({
+    this.#host = new Host({
       seed: options.seed,
       jitter: NO_JITTER,
       requestsMax: Number.MAX_SAFE_INTEGER,
@@ -73,7 +73,7 @@ export class Driver {
       records: false,
       eventsExpire: false, // a script takes no time that a real daemon would notice
     });
-    this.#hidden = this.#connection('', new SocketEnd(this.#world.listener.connect()));
+    this.#hidden = this.#connection('', new SocketEnd(this.#host.listener.connect()));
     this.#settle();
   }
 
@@ -95,7 +95,7 @@ export class Driver {
         return { kind: 'domain', domid: action.domid, introduced: this.#createDomain(action.domid) };
       case 'socket': {
         this.#connections.get(action.name)?.link.close(); // the name now stands for the new one
-        const connection = this.#connection(action.name, new SocketEnd(this.#world.listener.connect()));
+        const connection = this.#connection(action.name, new SocketEnd(this.#host.listener.connect()));
         this.#connections.set(action.name, connection);
         this.#settle();
         return { kind: 'socket', name: action.name };
@@ -129,7 +129,7 @@ export class Driver {
         return this.#on(action.on, (c) => this.#message(c, action));
       case 'destroy':
         return this.#domain(action.domid, (domain) => {
-          this.#world.machine.destroy(domain);
+          this.#host.machine.destroy(domain);
           this.#domains.delete(action.domid);
           this.#connections.delete(String(action.domid));
           this.#settle();
@@ -137,8 +137,8 @@ export class Driver {
         });
       case 'shutdown':
         return this.#domain(action.domid, (domain) => {
-          this.#world.machine.resume(domain); // a domain that shuts down again ran in between
-          this.#world.machine.shutdown(domain, action.reason);
+          this.#host.machine.resume(domain); // a domain that shuts down again ran in between
+          this.#host.machine.shutdown(domain, action.reason);
           this.#settle();
           return { kind: 'shutdown', domid: action.domid };
         });
@@ -166,7 +166,7 @@ export class Driver {
 
   /** Create a domain with its ring page, grant 1 and port 7, and have it introduced (traffic-script, `domain`). */
   #createDomain(domid: number): boolean {
-    const { machine, dom0 } = this.#world;
+    const { machine, dom0 } = this.#host;
     let made = this.#domains.get(domid);
     if (made === undefined && machine.domain(domid) === undefined) {
       const built = buildDomain(dom0.os, domid, `d${domid}`, 0, RING_PORT);
@@ -216,7 +216,7 @@ export class Driver {
     view.setUint32(4, reqId, true);
     view.setUint32(8, txId, true);
     view.setUint32(12, payload.length, true);
-    const { machine } = this.#world;
+    const { machine } = this.#host;
     const until = machine.nowNs + PATIENCE_NS;
     let sent = 0;
     for (;;) {
@@ -235,7 +235,7 @@ export class Driver {
 
   /** Run until nothing more happens soon, taking out what comes in. @returns whether anything came. */
   #settle(): boolean {
-    const { machine } = this.#world;
+    const { machine } = this.#host;
     const { scheduler } = machine;
     for (let received = false; ; received = true) {
       for (
@@ -251,7 +251,7 @@ export class Driver {
   }
 
   #patience(): number {
-    return this.#world.store.waitsForCredit ? CREDIT_NS : QUIET_NS;
+    return this.#host.store.waitsForCredit ? CREDIT_NS : QUIET_NS;
   }
 
   #receive(connection: Connection): boolean {
@@ -297,18 +297,18 @@ export class Driver {
     const image = { v1: '1', v2: '2' }[format];
     const through = image === undefined ? (format === this.#options.format ? lab : formatOf(format)) : undefined;
     if (image === undefined && through === undefined) return `no format '${format}'`;
-    this.#world.lab = through;
+    this.#host.lab = through;
     const version = image ?? (compat === '4.17' ? '1' : '2');
     const armed = this.#control('-f', STORE_BINARY);
     if (armed !== 'OK') return armed;
     const flags = compat === '4.17' ? (version === '1' ? [] : ['-v', version]) : ['-v', version];
-    const { updates } = this.#world.store;
+    const { updates } = this.#host.store;
     const before = updates.length;
     const answer = this.#control('-s', ...flags);
     if (answer === 'OK') return undefined;
     if (updates[before]?.outcome === 'ok') {
       // The format has lost the answer, or the connection.
-      this.#hidden = this.#connection('', new SocketEnd(this.#world.listener.connect()));
+      this.#hidden = this.#connection('', new SocketEnd(this.#host.listener.connect()));
       this.#settle();
       return undefined;
     }

@@ -64,7 +64,7 @@ export interface Guest {
   readonly client: XsClient;
 }
 
-export interface WorldOptions {
+export interface HostOptions {
   readonly seed: string;
   readonly jitter: Jitter;
   readonly requestsMax: number;
@@ -97,7 +97,7 @@ export interface RunSummary
 }
 
 /** One host with dom0 and a running xenstored: what every scenario starts from. */
-export class World {
+export class Host {
   readonly machine: Machine;
   readonly watch: MachineWatch | undefined;
   readonly traffic: Traffic;
@@ -115,8 +115,8 @@ export class World {
   /** The format whose files the next live update goes through; undefined: the daemon's own images. */
   lab: ProcessOptions['format'];
 
-  constructor(options: WorldOptions) {
-    const world = this;
+  constructor(options: HostOptions) {
+    const host = this;
     this.lab = options.lab;
     this.machine = new Machine({ seed: options.seed, jitter: options.jitter });
     this.listener = new Listener(9, this.machine.trace);
@@ -146,7 +146,7 @@ export class World {
       ...(options.passImage === undefined ? {} : { passImage: options.passImage }),
       ...(options.execFails === undefined ? {} : { execFails: options.execFails }),
       get format() {
-        return world.lab;
+        return host.lab;
       },
     });
     this.store.movesInSteps = options.movesInSteps ?? false;

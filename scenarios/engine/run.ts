@@ -4,21 +4,21 @@ import { extentOf } from '../../store/format/model/index.ts';
 import { FaultPlan } from '../faults/plan.ts';
 import type { History, Verdict } from '../judge/history.ts';
 import { checkHistory } from '../judge/invariants/index.ts';
-import { LIFELIKE, STORE_BINARY, World, type WorldOptions } from './host.ts';
+import { Host, type HostOptions, LIFELIKE, STORE_BINARY } from './host.ts';
 import type { RunRequest, RunResult, UpdateReport } from './scenario.ts';
 
 /** What a scenario chooses of its host; the rest is the same for all. */
-export interface RunPlan extends Partial<Pick<WorldOptions, 'policy' | 'limitsWrites'>> {
+export interface RunPlan extends Partial<Pick<HostOptions, 'policy' | 'limitsWrites'>> {
   readonly requestsMax: number;
   /** How often the machine checks itself while the run is judged. */
   readonly checkEverySteps: number;
   /** Whether faults strike no more. */
-  readonly isOver: (world: World) => boolean;
+  readonly isOver: (host: Host) => boolean;
 }
 
 export interface Run {
   readonly request: RunRequest;
-  readonly world: World;
+  readonly host: Host;
   readonly faults: FaultPlan;
 }
 
@@ -26,7 +26,7 @@ export interface Run {
 export function openRun(request: RunRequest, plan: RunPlan): Run {
   const { settings, seed, lab, checks } = request;
   const { requestsMax, checkEverySteps, isOver, policy = 'carry', limitsWrites = false } = plan;
-  const world = new World({
+  const host = new Host({
     seed,
     jitter: LIFELIKE,
     requestsMax,
@@ -40,12 +40,12 @@ export function openRun(request: RunRequest, plan: RunPlan): Run {
     passImage: (image, n) => faults.passImage(request.passImage?.(image, n) ?? image),
     execFails: (n) => request.execFails?.(n) === true || faults.execFails(policy),
   });
-  if (request.traceLine !== undefined) world.traceTo(request.traceLine);
-  const faults = new FaultPlan(world.machine, String(settings.faults ?? 'off'));
+  if (request.traceLine !== undefined) host.traceTo(request.traceLine);
+  const faults = new FaultPlan(host.machine, String(settings.faults ?? 'off'));
   if (faults.faults.length > 0) request.planned?.(faults.faults);
-  faults.arm(world, () => isOver(world));
-  world.store.movesInSteps = faults.storeMovesInSteps();
-  return { request, world, faults };
+  faults.arm(host, () => isOver(host));
+  host.store.movesInSteps = faults.storeMovesInSteps();
+  return { request, host, faults };
 }
 
 /** Whether guests may ask for watches with a depth: images of version 1, and formats that say so, lose it. */
@@ -80,11 +80,11 @@ export interface Operator {
 }
 
 /** dom0's administrator, who updates the store at those moments. */
-export function startOperator({ world, request, faults }: Run, plan: UpdatePlan): Operator {
+export function startOperator({ host, request, faults }: Run, plan: UpdatePlan): Operator {
   const answers: string[] = [];
   const atRequests = faults.updates(plan.atRequests);
-  const me = world.dom0.os.start('operator', (own) =>
-    operator(own, plan.link(), plan.traffic ?? world.traffic, {
+  const me = host.dom0.os.start('operator', (own) =>
+    operator(own, plan.link(), plan.traffic ?? host.traffic, {
       atRequests,
       file: STORE_BINARY,
       version: request.format === 'v1' ? 1 : 2,
@@ -122,8 +122,8 @@ export interface Quiescence {
 }
 
 /** Run until the work is done and nothing is on its way; then read the tree, and judge. */
-export function quiesceAndJudge({ world, request, faults }: Run, rest: Quiescence): RunResult {
-  const { machine, dom0 } = world;
+export function quiesceAndJudge({ host, request, faults }: Run, rest: Quiescence): RunResult {
+  const { machine, dom0 } = host;
   const nodes: SeenNode[] = [];
   let finished = false;
   dom0.os.start('verifier', (me) =>
@@ -136,16 +136,16 @@ export function quiesceAndJudge({ world, request, faults }: Run, rest: Quiescenc
   let horizon = rest.sliceNs;
   while (!finished && horizon <= rest.horizonNs && machine.scheduler.run(horizon)) horizon += rest.sliceNs;
   if (finished) {
-    world.recorder?.snapshot(nodes);
+    host.recorder?.snapshot(nodes);
     rest.finish?.();
   }
-  world.watch?.check();
-  const history = world.recorder?.history();
+  host.watch?.check();
+  const history = host.recorder?.history();
   const verdicts =
     history === undefined ? [] : [...checkHistory(history), ...(rest.verdicts?.(history, finished) ?? [])];
   const violated = verdicts.some((v) => v.violations.length > 0);
-  const missing = rest.missing?.() ?? `${world.inFlight} requests unanswered`;
-  return world.result({
+  const missing = rest.missing?.() ?? `${host.inFlight} requests unanswered`;
+  return host.result({
     request,
     scenario: rest.scenario,
     outcome: violated ? 'violation' : finished ? 'pass' : 'unknown',
@@ -153,7 +153,7 @@ export function quiesceAndJudge({ world, request, faults }: Run, rest: Quiescenc
     created: rest.created(),
     ...(faults.faults.length === 0 ? {} : { faults: faults.faults }),
     ...(rest.devices === undefined ? {} : { devices: rest.devices() }),
-    updates: world.store.updates.map((u, i): UpdateReport => ({ ...u, answer: rest.answers[i] ?? '' })),
+    updates: host.store.updates.map((u, i): UpdateReport => ({ ...u, answer: rest.answers[i] ?? '' })),
     verdicts,
     history,
   });

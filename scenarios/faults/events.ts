@@ -39,17 +39,17 @@ export const DELAY_RULES: readonly FaultRule[] = [
     what: 'spurious events on any bound port',
     mustHold: 'no state changes without data in the ring',
     oneIn: [1, 4],
-    arm: ({ world, draws, strikes, injected }) => ({
+    arm: ({ host, draws, strikes, injected }) => ({
       now: {
         everyNs: [20_000, 200_000],
         act: () => {
           if (!strikes()) return;
-          const domain = draws.pick(world.machine.domains());
+          const domain = draws.pick(host.machine.domains());
           if (domain.dying !== 'alive') return;
           const open = domain.ports.ports();
           if (open.length === 0) return;
           const port = draws.pick(open);
-          world.machine.events.spurious(domain, port);
+          host.machine.events.spurious(domain, port);
           injected(`domain ${domain.domid} port ${port}`);
         },
       },
@@ -60,12 +60,12 @@ export const DELAY_RULES: readonly FaultRule[] = [
     what: 'VIRQ_DOM_EXC is dropped, its lock being taken; another one comes later',
     mustHold: 'the next VIRQ drains the whole bitmap: no death stays unnoticed',
     oneIn: [1, 4],
-    arm: ({ world, strikes, injected }) => {
+    arm: ({ host, strikes, injected }) => {
       let isRepair = false;
       return {
         virqContended: () => {
           if (isRepair || !strikes()) return false;
-          const { scheduler, events, lives } = world.machine;
+          const { scheduler, events, lives } = host.machine;
           // If its id is used again before the next VIRQ, the daemon takes the new domain for the old one, and ends it
           // (INJ-D4; test/guests/libxl/reuse.test.ts). The toolstack's own list of ids is there to prevent that (DOM-5).
           if (lives.changed.some((domid) => lives.get(domid) === undefined)) return false;

@@ -50,10 +50,10 @@ export const GRANT_RULES: readonly FaultRule[] = [
     what: 'another vCPU of a new domain keeps storing to the entry of its ring while Xen maps it',
     mustHold: 'Xen gives up after a few tries: INTRODUCE answers an error and leaves nothing behind',
     oneIn: [2, 8],
-    arm: ({ world, strikes, injected }) => ({
+    arm: ({ host, strikes, injected }) => ({
       beforeIntroduce: ({ domain, ring: { gfn } }) => {
         if (!strikes()) return;
-        const { grants } = world.machine;
+        const { grants } = host.machine;
         let left = STORES;
         injected(`domain ${domain.domid}`);
         grants.race = (point, granter, gref) => {
@@ -69,9 +69,9 @@ export const GRANT_RULES: readonly FaultRule[] = [
     what: 'the store’s domain has no map track entry left for a while',
     mustHold: 'INTRODUCE answers an error and leaves nothing behind; who is mapped stays so',
     oneIn: [2, 8],
-    arm: ({ world, strikes, injected }) => {
-      const { maptrack } = world.dom0.os.domain;
-      const { machine } = world;
+    arm: ({ host, strikes, injected }) => {
+      const { maptrack } = host.dom0.os.domain;
+      const { machine } = host;
       const { limit } = maptrack;
       const restore = () => {
         maptrack.limit = limit;
@@ -94,10 +94,10 @@ export const GRANT_RULES: readonly FaultRule[] = [
     what: 'a new domain is gone when the store maps its ring',
     mustHold: 'INTRODUCE answers an error and leaves nothing behind',
     oneIn: [2, 8],
-    arm: ({ world, strikes, injected }) => ({
+    arm: ({ host, strikes, injected }) => ({
       beforeIntroduce: ({ domain }) => {
         if (!strikes()) return;
-        world.machine.destroy(domain);
+        host.machine.destroy(domain);
         injected(`domain ${domain.domid}`);
       },
     }),
@@ -107,10 +107,10 @@ export const GRANT_RULES: readonly FaultRule[] = [
     what: 'a new domain is dead and kept by a mapping when the store maps its ring',
     mustHold: 'INTRODUCE answers an error and leaves nothing behind; the id is free with the last unmap',
     oneIn: [2, 8],
-    arm: ({ world, draws, strikes, injected }) => ({
+    arm: ({ host, draws, strikes, injected }) => ({
       beforeIntroduce: ({ domain }) => {
         if (!strikes()) return;
-        const { machine, dom0 } = world;
+        const { machine, dom0 } = host;
         const { handle } = machine.mapGrant(dom0.os.domain, domain.domid, GNTTAB_RESERVED_XENSTORE, GNTMAP_host_map);
         if (handle === undefined) return;
         machine.destroy(domain);
@@ -130,7 +130,7 @@ export const GRANT_RULES: readonly FaultRule[] = [
         everyNs: [500_000, 4_000_000],
         act: () => {
           const guest = pickRunning(armed);
-          const { gnttab } = armed.world.guests.find((g) => g.os.domain === guest)?.os.hyper ?? {};
+          const { gnttab } = armed.host.guests.find((g) => g.os.domain === guest)?.os.hyper ?? {};
           if (guest === undefined || gnttab === undefined) return;
           const version = guest.grants.version === 1 ? 2 : 1;
           if (gnttab.setVersion(version).ok) armed.injected(`domain ${guest.domid} version ${version}`);

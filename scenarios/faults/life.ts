@@ -9,11 +9,11 @@ export const LIFE_RULES: readonly FaultRule[] = [
     what: "the store's map of a new domain's ring is refused: paged out, no maptrack, unstable entry",
     mustHold: 'INTRODUCE answers an error and leaves nothing behind; the toolstack destroys the domain',
     oneIn: [2, 8],
-    arm: ({ draws, strikes, injected, world }) => ({
+    arm: ({ draws, strikes, injected, host }) => ({
       beforeIntroduce: ({ domain: { domid } }) => {
         if (!strikes()) return;
         const status = draws.pick([GNTST.eagain, GNTST.no_space, GNTST.general_error]);
-        world.machine.grants.refuse({ mapper: 0, granter: domid, gref: GNTTAB_RESERVED_XENSTORE }, status);
+        host.machine.grants.refuse({ mapper: 0, granter: domid, gref: GNTTAB_RESERVED_XENSTORE }, status);
         injected(`domain ${domid} status ${status}`);
       },
     }),
@@ -26,7 +26,7 @@ export const LIFE_RULES: readonly FaultRule[] = [
     arm: (armed) =>
       befallsGuests(armed, (victim) => {
         armed.injected(`domain ${victim.domid}`);
-        armed.world.machine.shutdown(victim, 'crash');
+        armed.host.machine.shutdown(victim, 'crash');
       }),
   },
   {
@@ -37,7 +37,7 @@ export const LIFE_RULES: readonly FaultRule[] = [
     arm: (armed) =>
       befallsGuests(armed, (victim) => {
         armed.injected(`domain ${victim.domid}`);
-        armed.world.machine.destroy(victim);
+        armed.host.machine.destroy(victim);
       }),
   },
   {
@@ -51,7 +51,7 @@ export const LIFE_RULES: readonly FaultRule[] = [
         act: () => {
           const victim = pickVictim(armed);
           if (victim === undefined) return;
-          const { machine } = armed.world;
+          const { machine } = armed.host;
           const { scheduler } = machine;
           armed.injected(`domain ${victim.domid}`);
           machine.pause(victim);
@@ -80,10 +80,10 @@ export const LIFE_RULES: readonly FaultRule[] = [
     what: 'somebody still maps a page of a dead domain: it stays a zombie for a while (INJ-G8)',
     mustHold: 'its id is not free before the last unmap; the store lets go of it when it is dead',
     oneIn: [1, 4],
-    arm: ({ world, draws, strikes, injected }) => ({
+    arm: ({ host, draws, strikes, injected }) => ({
       beforeDestroy: ({ domid }) => {
         if (!strikes()) return;
-        const { machine, dom0 } = world;
+        const { machine, dom0 } = host;
         const { status, handle } = machine.mapGrant(dom0.os.domain, domid, GNTTAB_RESERVED_XENSTORE, GNTMAP_host_map);
         if (status !== GNTST.okay || handle === undefined) return;
         injected(`domain ${domid}`);

@@ -1,7 +1,7 @@
 import type { BuiltDomain, ClientHabits } from '../../guests/index.ts';
 import type { Actor, Domain, EdgeVerdict, Machine, Port } from '../../sim/index.ts';
 import type { StorePolicy } from '../../store/index.ts';
-import type { World } from '../engine/host.ts';
+import type { Host } from '../engine/host.ts';
 import type { SettingSpec } from '../engine/scenario.ts';
 import { COMMON_RULES, FAULT_RULES } from './catalogue.ts';
 import type { FaultRule, Hooks, PlannedFault } from './rule.ts';
@@ -44,13 +44,13 @@ export class FaultPlan {
   }
 
   /** Let the rules come in from now on. Nothing at all changes in a run without rules. `isOver`: traffic is coming to its end. */
-  arm(world: World, isOver: () => boolean): void {
-    const { machine } = world;
+  arm(host: Host, isOver: () => boolean): void {
+    const { machine } = host;
     for (const chosen of this.#chosen) {
       const { rule, oneIn } = chosen;
       const draws = machine.streams.for(`faults/${rule.id}`);
       const hooks = rule.arm({
-        world,
+        host,
         draws,
         strikes: () => draws.oneIn(oneIn),
         isOver,

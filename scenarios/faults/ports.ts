@@ -15,12 +15,12 @@ export const PORT_RULES: readonly FaultRule[] = [
     what: 'a domain sends on its store port before the store has bound it: the event goes nowhere, with success',
     mustHold: 'a send says nothing of the peer; the bind makes up for it',
     oneIn: [1, 2],
-    arm: ({ world, draws, strikes, injected }) => ({
+    arm: ({ host, draws, strikes, injected }) => ({
       beforeIntroduce: ({ domain }) => {
         if (!strikes()) return;
         for (const port of domain.ports.ports())
           for (let n = draws.between(1, 3); n > 0; n--) {
-            const outcome = world.machine.events.send(domain, port);
+            const outcome = host.machine.events.send(domain, port);
             if (outcome === 'dropped') injected(`domain ${domain.domid} port ${port}`);
           }
       },
@@ -31,8 +31,8 @@ export const PORT_RULES: readonly FaultRule[] = [
     what: 'an event is dropped on its way, as a FIFO one is whose queue changes; a later one finds its port',
     mustHold: 'the next look at the levels finds what the lost event was for',
     oneIn: [16, 128],
-    arm: ({ world, draws, strikes, injected }) => {
-      const { scheduler, events } = world.machine;
+    arm: ({ host, draws, strikes, injected }) => {
+      const { scheduler, events } = host.machine;
       let isRepair = false;
       return {
         edge: (domain, port) => {
@@ -59,7 +59,7 @@ export const PORT_RULES: readonly FaultRule[] = [
         act: () => {
           const victim = pickRunning(armed);
           if (victim === undefined) return;
-          const { machine } = armed.world;
+          const { machine } = armed.host;
           for (const port of victim.ports.ports()) {
             if (victim.ports.isMasked(port)) continue;
             victim.ports.mask(port);
@@ -84,7 +84,7 @@ export const PORT_RULES: readonly FaultRule[] = [
           const victim = pickVictim(armed);
           if (victim === undefined) return;
           for (const port of victim.ports.ports()) {
-            armed.world.machine.closePort(victim, port);
+            armed.host.machine.closePort(victim, port);
             armed.injected(`domain ${victim.domid} port ${port}`);
           }
           crashLater(armed, victim, [0, 4_000_000]);
@@ -97,14 +97,14 @@ export const PORT_RULES: readonly FaultRule[] = [
     what: 'events come to both ends of a store port before INTRODUCE is answered and the guest has a handler',
     mustHold: 'the ring is looked at after the bind, and when the handler is there',
     oneIn: [1, 2],
-    arm: ({ world, draws, strikes, injected }) => {
-      const { scheduler, events, trace } = world.machine;
-      const storeDomid = world.dom0.os.domain.domid;
+    arm: ({ host, draws, strikes, injected }) => {
+      const { scheduler, events, trace } = host.machine;
+      const storeDomid = host.dom0.os.domain.domid;
       trace.observe((event) => {
         if (event.kind !== 'port' || event.what !== 'bind' || event.domid !== storeDomid || !strikes()) return;
         const ends: [Domain | undefined, Port][] = [
-          [world.machine.domain(event.remoteDomid), event.remotePort],
-          [world.dom0.os.domain, event.port],
+          [host.machine.domain(event.remoteDomid), event.remotePort],
+          [host.dom0.os.domain, event.port],
         ];
         scheduler.at(scheduler.nowNs + draws.below(10_000), () => {
           for (const [domain, port] of ends) if (domain?.dying === 'alive') events.spurious(domain, port);
@@ -120,11 +120,11 @@ export const PORT_RULES: readonly FaultRule[] = [
     mustHold: 'the new image enables them again, or looks at their rings',
     oneIn: [1, 2],
     arm: (armed) => {
-      const { world, strikes, injected } = armed;
-      const { ports } = world.dom0.os.domain;
+      const { host, strikes, injected } = armed;
+      const { ports } = host.dom0.os.domain;
       const disabled = new Set<Port>();
       let isUpdating = false;
-      world.machine.trace.observe((event) => {
+      host.machine.trace.observe((event) => {
         if (event.kind !== 'mark' || event.actor !== 'xenstored') return;
         isUpdating = event.what === 'dump' || (isUpdating && event.what !== 'up' && event.what !== 'failed');
         // The old image goes on, and enables what it has read.
@@ -133,7 +133,7 @@ export const PORT_RULES: readonly FaultRule[] = [
       });
       duringUpdates(armed, () => {
         if (!isUpdating) return;
-        for (const port of world.store.ports) {
+        for (const port of host.store.ports) {
           if (!strikes() || ports.isMasked(port)) continue;
           ports.mask(port);
           disabled.add(port);
@@ -154,10 +154,10 @@ export const PORT_RULES: readonly FaultRule[] = [
         act: () => {
           const first = pickVictim(armed);
           if (first === undefined) return;
-          const { world, draws, injected } = armed;
-          const running = world.guests.map((g) => g.os.domain).filter((d) => d.isRunning && d !== first);
+          const { host, draws, injected } = armed;
+          const running = host.guests.map((g) => g.os.domain).filter((d) => d.isRunning && d !== first);
           const others = running.slice(0, Math.min(draws.between(1, 3), Math.max(0, running.length - 4)));
-          for (const victim of [first, ...others]) world.machine.shutdown(victim, 'crash');
+          for (const victim of [first, ...others]) host.machine.shutdown(victim, 'crash');
           injected(`domains ${[first, ...others].map((d) => d.domid).join(' ')}`);
         },
       },
@@ -175,7 +175,7 @@ export const PORT_RULES: readonly FaultRule[] = [
           const sender = pickRunning(armed);
           const port = sender?.ports.ports()[0];
           if (sender === undefined || port === undefined) return;
-          const { machine } = armed.world;
+          const { machine } = armed.host;
           armed.injected(`domain ${sender.domid} port ${port}`);
           for (let n = 0; n < STORM_EVENTS; n++)
             machine.scheduler.at(machine.nowNs + n * STORM_NS, () => {
@@ -190,8 +190,8 @@ export const PORT_RULES: readonly FaultRule[] = [
     what: 'events of different ports overtake one another',
     mustHold: 'nobody takes an order of ports for an order of time',
     oneIn: [8, 64],
-    arm: ({ world, strikes, injected }) => {
-      const { scheduler, events } = world.machine;
+    arm: ({ host, strikes, injected }) => {
+      const { scheduler, events } = host.machine;
       const held = new Map<Domain, Port>();
       const release = (domain: Domain, port: Port) => {
         if (held.get(domain) !== port) return;

@@ -1,6 +1,6 @@
 import type { BuiltDomain, ClientHabits } from '../../guests/index.ts';
 import type { Domain, EdgeVerdict, Port, Stream } from '../../sim/index.ts';
-import type { World } from '../engine/host.ts';
+import type { Host } from '../engine/host.ts';
 
 /** What can be broken, and what must hold all the same. Names are those of the specification's injection catalogue. */
 export interface FaultRule {
@@ -15,7 +15,7 @@ export interface FaultRule {
 
 /** One enabled rule of a run. */
 export interface Armed {
-  readonly world: World;
+  readonly host: Host;
   /** A stream of the rule's own: another rule's draws do not move its. */
   readonly draws: Stream;
   /** Whether this occasion is one. */

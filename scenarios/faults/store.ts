@@ -27,8 +27,8 @@ export const STORE_RULES: readonly FaultRule[] = [
     what: 'somebody writes to what transactions have read, again and again: commits fail many times in a row',
     mustHold: 'a failed commit leaves nothing behind, and another try sees what is there now',
     oneIn: [1, 3],
-    arm: ({ world, draws, strikes, injected, isOver }) => {
-      const { dom0, machine } = world;
+    arm: ({ host, draws, strikes, injected, isOver }) => {
+      const { dom0, machine } = host;
       machine.scheduler.at(machine.nowNs, () => {
         dom0.os.start('contender', function* (me): Actor {
           const xs = new Xs(dom0.client, me);
@@ -38,9 +38,9 @@ export const STORE_RULES: readonly FaultRule[] = [
             for (let burst = draws.between(...BURSTS); burst > 0; burst--) {
               const names = yield* xs.directory('/shared');
               if (names.error !== undefined) break;
-              const before = world.traffic.conflicts;
+              const before = host.traffic.conflicts;
               for (const name of split(names.payload)) yield* xs.write(`/shared/${name}`, 'contended');
-              if (world.traffic.conflicts > before) injected(`${world.traffic.conflicts - before} conflicts`);
+              if (host.traffic.conflicts > before) injected(`${host.traffic.conflicts - before} conflicts`);
             }
           }
         });
@@ -53,10 +53,10 @@ export const STORE_RULES: readonly FaultRule[] = [
     what: 'the store has no memory for a request of a guest',
     mustHold: 'ENOMEM is the answer, and nothing else comes of the request',
     oneIn: [64, 512],
-    arm: ({ world, strikes, injected }) => {
-      world.store.allocationFails = (domid) => {
+    arm: ({ host, strikes, injected }) => {
+      host.store.allocationFails = (domid) => {
         // Hostile guests know what they are to get, and this is not it.
-        if (!world.guests.some((g) => g.os.domain.domid === domid) || !strikes()) return false;
+        if (!host.guests.some((g) => g.os.domain.domid === domid) || !strikes()) return false;
         injected(`domain ${domid}`);
         return true;
       };
@@ -68,13 +68,13 @@ export const STORE_RULES: readonly FaultRule[] = [
     what: 'the wall clock, by which transactions and live updates are timed, jumps to and fro',
     mustHold: 'an update comes to an end; what is timed by the monotonic clock does not change',
     oneIn: [1, 3],
-    arm: ({ world, draws, strikes, injected }) => ({
+    arm: ({ host, draws, strikes, injected }) => ({
       now: {
         everyNs: [500_000, 4_000_000],
         act: () => {
           if (!strikes()) return;
           const seconds = draws.below(2 * JUMP_S) - JUMP_S;
-          world.store.jumpWallClock(seconds);
+          host.store.jumpWallClock(seconds);
           injected(`${seconds} s`);
         },
       },

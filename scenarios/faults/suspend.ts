@@ -14,7 +14,7 @@ export const SUSPEND_RULES: readonly FaultRule[] = [
       befallsGuests(armed, (victim) => {
         const reason = armed.draws.pick(['poweroff', 'reboot'] as const);
         armed.injected(`domain ${victim.domid} ${reason}`);
-        armed.world.machine.shutdown(victim, reason);
+        armed.host.machine.shutdown(victim, reason);
       }),
   },
   {
@@ -29,7 +29,7 @@ export const SUSPEND_RULES: readonly FaultRule[] = [
           const guest = pickRunning(armed);
           if (guest === undefined) return;
           armed.injected(`domain ${guest.domid}`);
-          armed.world.machine.shutdown(guest, 'suspend');
+          armed.host.machine.shutdown(guest, 'suspend');
           resumeAfter(armed, guest, armed.draws.below(2_000));
         },
       },
@@ -46,7 +46,7 @@ export const SUSPEND_RULES: readonly FaultRule[] = [
         act: () => {
           const guest = pickRunning(armed);
           if (guest === undefined) return;
-          const { machine, dom0 } = armed.world;
+          const { machine, dom0 } = armed.host;
           const port = machine.events.allocUnbound(guest, guest, dom0.os.domain.domid);
           if (!dom0.os.hyper.domctl.subscribe(guest.domid, port).ok) return;
           armed.injected(`domain ${guest.domid} port ${port}`);
@@ -67,7 +67,7 @@ export const SUSPEND_RULES: readonly FaultRule[] = [
     arm: (armed) =>
       befallsGuests(armed, (victim) => {
         armed.injected(`domain ${victim.domid}`);
-        armed.world.machine.lives.watchdog(victim, 0, 0); // fires at once
+        armed.host.machine.lives.watchdog(victim, 0, 0); // fires at once
       }),
   },
   {
@@ -77,7 +77,7 @@ export const SUSPEND_RULES: readonly FaultRule[] = [
     oneIn: [1, 6],
     arm: (armed) =>
       befallsGuests(armed, (victim) => {
-        const { machine } = armed.world;
+        const { machine } = armed.host;
         if (!machine.lives.deferShutdown(victim, 0)) return;
         armed.injected(`domain ${victim.domid}`);
         machine.shutdown(victim, 'poweroff');
@@ -87,8 +87,8 @@ export const SUSPEND_RULES: readonly FaultRule[] = [
 ];
 
 /** What libxl does for a suspend that was cancelled: XEN_DOMCTL_resumedomain, then XS_RESUME. */
-function resumeAfter({ world }: Armed, guest: Domain, ns: number, first = () => {}): void {
-  const { machine, dom0 } = world;
+function resumeAfter({ host }: Armed, guest: Domain, ns: number, first = () => {}): void {
+  const { machine, dom0 } = host;
   machine.scheduler.at(machine.nowNs + ns, () => {
     if (guest.dying !== 'alive' || guest.shutdown !== 'suspend') return;
     first();

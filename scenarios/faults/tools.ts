@@ -96,17 +96,17 @@ export const TOOL_RULES: readonly FaultRule[] = [
     what: 'a short-lived tool is killed between two octets of its request, or before its answer',
     mustHold: 'the store drops its connection, and what it had not said whole never was',
     oneIn: [1, 6],
-    arm: ({ world, draws, strikes, injected }) => {
+    arm: ({ host, draws, strikes, injected }) => {
       let tools = 0;
       return {
         now: {
           everyNs: [100_000, 400_000],
           act: () => {
-            if (!strikes() || world.storeDomid !== 0) return; // a stub domain has no sockets
+            if (!strikes() || host.storeDomid !== 0) return; // a stub domain has no sockets
             const name = `killed-${++tools}`;
-            world.dom0.os.start(
+            host.dom0.os.start(
               name,
-              (me) => killed(me, world.socket(name, KILLED_HABITS), injected),
+              (me) => killed(me, host.socket(name, KILLED_HABITS), injected),
               draws.below(5_000),
             );
           },

@@ -7,16 +7,16 @@ const LEFT_ALONE = 4;
 const UPDATE_NS = 1_500_000;
 
 /** A running guest of the run, if this occasion is one. */
-export function pickVictim({ world, draws, strikes }: Armed): Domain | undefined {
+export function pickVictim({ host, draws, strikes }: Armed): Domain | undefined {
   if (!strikes()) return undefined;
-  const running = world.guests.map((g) => g.os.domain).filter((d) => d.isRunning);
+  const running = host.guests.map((g) => g.os.domain).filter((d) => d.isRunning);
   return running.length <= LEFT_ALONE ? undefined : draws.pick(running);
 }
 
 /** A running guest whose pause does no harm: also one of the last. */
-export function pickRunning({ world, draws, strikes }: Armed): Domain | undefined {
+export function pickRunning({ host, draws, strikes }: Armed): Domain | undefined {
   if (!strikes()) return undefined;
-  const running = world.guests.map((g) => g.os.domain).filter((d) => d.isRunning);
+  const running = host.guests.map((g) => g.os.domain).filter((d) => d.isRunning);
   return running.length === 0 ? undefined : draws.pick(running);
 }
 
@@ -34,8 +34,8 @@ export function befallsGuests(armed: Armed, act: (victim: Domain) => void): Hook
 }
 
 /** Call `act` at some moment of each live update, between the dump and the successor's first step. */
-export function duringUpdates({ world, draws }: Armed, act: () => void): void {
-  const { scheduler, trace } = world.machine;
+export function duringUpdates({ host, draws }: Armed, act: () => void): void {
+  const { scheduler, trace } = host.machine;
   trace.observe((event) => {
     if (event.kind !== 'mark' || event.actor !== 'xenstored' || event.what !== 'dump') return;
     scheduler.at(scheduler.nowNs + draws.below(UPDATE_NS), act);
@@ -43,8 +43,8 @@ export function duringUpdates({ world, draws }: Armed, act: () => void): void {
 }
 
 /** Let `victim` crash within so many ns, unless it is gone by then. */
-export function crashLater({ world, draws }: Armed, victim: Domain, withinNs: readonly [number, number]): void {
-  const { machine } = world;
+export function crashLater({ host, draws }: Armed, victim: Domain, withinNs: readonly [number, number]): void {
+  const { machine } = host;
   machine.scheduler.at(machine.nowNs + draws.between(withinNs[0], withinNs[1]), () => {
     if (victim.dying === 'alive') machine.shutdown(victim, 'crash');
   });

@@ -20,7 +20,7 @@ export const WINDOW_RULES: readonly FaultRule[] = [
       duringUpdates(armed, () => {
         const victim = pickVictim(armed);
         if (victim === undefined) return;
-        armed.world.machine.destroy(victim);
+        armed.host.machine.destroy(victim);
         inherit(armed, victim, (heir) => armed.injected(`domain ${heir.domid}`));
       });
       return {};
@@ -32,15 +32,15 @@ export const WINDOW_RULES: readonly FaultRule[] = [
     mustHold: 'an event says nothing of who sent it: the store looks at unique ids',
     oneIn: [1, 3],
     arm: (armed) => {
-      const { world, injected } = armed;
-      const { events } = world.machine;
-      const dom0 = world.dom0.os.domain;
+      const { host, injected } = armed;
+      const { events } = host.machine;
+      const dom0 = host.dom0.os.domain;
       duringUpdates(armed, () => {
         const victim = pickVictim(armed);
         if (victim === undefined) return;
-        world.machine.destroy(victim);
+        host.machine.destroy(victim);
         inherit(armed, victim, (heir) => {
-          for (const port of world.store.ports) {
+          for (const port of host.store.ports) {
             const channel = dom0.ports.get(port);
             if (channel?.state !== 'unbound' || channel.remoteDomid !== heir.domid) continue;
             const own = events.bindInterdomain(heir, dom0.domid, port);
@@ -58,18 +58,18 @@ export const WINDOW_RULES: readonly FaultRule[] = [
     mustHold: 'the new image looks at every domain that it knows',
     oneIn: [1, 2],
     arm: (armed) => {
-      const { world, draws, injected } = armed;
+      const { host, draws, injected } = armed;
       duringUpdates(armed, () => {
         if (draws.oneIn(2)) {
           const victim = pickVictim(armed);
           if (victim === undefined) return;
-          world.machine.destroy(victim);
+          host.machine.destroy(victim);
           injected(`domain ${victim.domid} dies`);
         } else if (armed.strikes()) {
-          const domid = 1 + Math.max(...world.machine.domains().map((d) => d.domid));
-          const built = buildDomain(world.dom0.os, domid, `brief${domid}`, 0);
+          const domid = 1 + Math.max(...host.machine.domains().map((d) => d.domid));
+          const built = buildDomain(host.dom0.os, domid, `brief${domid}`, 0);
           if (built === undefined) return;
-          world.machine.destroy(built.domain);
+          host.machine.destroy(built.domain);
           injected(`domain ${domid} comes and goes`);
         }
       });
@@ -79,8 +79,8 @@ export const WINDOW_RULES: readonly FaultRule[] = [
 ];
 
 /** Build another domain with the victim's id as soon as that is free; the heir is destroyed some time later. */
-function inherit({ world, draws }: Armed, victim: Domain, made: (heir: Domain) => void): void {
-  const { machine, dom0 } = world;
+function inherit({ host, draws }: Armed, victim: Domain, made: (heir: Domain) => void): void {
+  const { machine, dom0 } = host;
   const { scheduler } = machine;
   const { domid } = victim;
   let looks = 0;

@@ -15,23 +15,23 @@ import type { Client, LabGuest, LabHost } from './lab-host.ts';
 import type { Things } from './things.ts';
 
 /** Rings and sockets, who stands for whom, who waits to be accepted. */
-export function connections(host: LabHost, things: Things): void {
-  const [five, six, seven] = host.guests(5, 6, 7);
-  const [plain, watching] = [host.socket(), host.socket()];
+export function connections(lab: LabHost, things: Things): void {
+  const [five, six, seven] = lab.guests(5, 6, 7);
+  const [plain, watching] = [lab.socket(), lab.socket()];
   plain.ask('READ', strings('/tool'));
   watching.ask('WATCH', strings('/local', 's'));
   watching.events();
   for (const domid of [5, 6]) {
-    host.write(`/of${domid}`, 'ours');
-    host.tool('SET_PERMS', strings(`/of${domid}`, `n${domid}`));
+    lab.write(`/of${domid}`, 'ours');
+    lab.tool('SET_PERMS', strings(`/of${domid}`, `n${domid}`));
   }
-  host.tool('SET_TARGET', strings('7', '5')); // the target's connection is older
-  host.tool('SET_TARGET', strings('5', '6')); // and here younger
+  lab.tool('SET_TARGET', strings('7', '5')); // the target's connection is older
+  lab.tool('SET_TARGET', strings('5', '6')); // and here younger
   const waiting: Client[] = [];
-  host.update({ dumped: () => waiting.push(host.over(host.connect())) });
+  lab.update({ dumped: () => waiting.push(lab.over(lab.connect())) });
   const isServed = (client: Client) => client.ask('GET_DOMAIN_PATH', strings('5')) === '/local/domain/5';
   things.note('listeners', 'a client that waits to be accepted', waiting.length === 1 && waiting.every(isServed));
-  host.write('/local/x', '');
+  lab.write('/local/x', '');
   things.note('sockets', 'its watch', watching.events().includes('/local/x s'));
   const served = [plain, watching].map(isServed);
   things.note(
@@ -59,44 +59,44 @@ function boundTo({ domain, port }: LabGuest): Port | undefined {
 }
 
 /** What belongs to the machine: ports, frames, identities, and how it stands with domains. */
-export function machine(host: LabHost, things: Things): void {
-  const { world } = host;
-  const { dom0 } = world;
-  const quiet = host.guest(5, true);
-  const [idle, recycled, bad, halted, kept] = host.guests(6, 9, 10, 11, 12, 13);
+export function machine(lab: LabHost, things: Things): void {
+  const { host } = lab;
+  const { dom0 } = host;
+  const quiet = lab.guest(5, true);
+  const [idle, recycled, bad, halted, kept] = lab.guests(6, 9, 10, 11, 12, 13);
   const reports: EventQueue['events'][number][] = [];
   dom0.os.start('watcher', function* (me) {
     yield* dom0.client.watch({ events: reports, me }, '@releaseDomain/11', 'halted');
     for (;;) yield PARK;
   });
-  host.tool('SET_TARGET', strings('13', '12'));
-  host.settle();
-  world.machine.shutdown(halted.domain, 'poweroff');
-  world.machine.destroy(kept.domain);
+  lab.tool('SET_TARGET', strings('13', '12'));
+  lab.settle();
+  host.machine.shutdown(halted.domain, 'poweroff');
+  host.machine.destroy(kept.domain);
   idle.ask('READ', strings('/tool'));
   // Broken indexes: the store will not look at this ring again, not even when they are mended.
   const prod = bad.ring.load32(REQ_PROD);
   bad.ring.store32(REQ_PROD, (prod + 5000) >>> 0, true);
-  world.machine.send(bad.domain, bad.port);
-  host.settle();
+  host.machine.send(bad.domain, bad.port);
+  lab.settle();
   bad.ring.store32(REQ_PROD, prod, true);
-  host.settle();
+  lab.settle();
   const words = [idle, bad].map(wordsOf);
   const reported = reports.length;
   const ports = { own: boundTo(idle), guests: idle.port };
   let isHeldOpen = true;
   let isRecycled = false;
-  host.update({
-    dumped: () => world.machine.destroy(recycled.domain),
+  lab.update({
+    dumped: () => host.machine.destroy(recycled.domain),
     step: () => {
       if (boundTo(idle) !== ports.own) isHeldOpen = false;
       // As soon as the old daemon has let go of the page, the number is free.
-      if (isRecycled || world.machine.domain(9) !== undefined) return;
+      if (isRecycled || host.machine.domain(9) !== undefined) return;
       isRecycled = true;
-      host.build(9);
+      lab.build(9);
     },
   });
-  const told = world.store.told;
+  const told = host.store.told;
   const linkOf = (domid: number): RingLink | undefined => {
     const conn = told?.connections.find(({ link }) => link.kind === 'ring' && link.domid === domid);
     return conn?.link.kind === 'ring' ? conn.link : undefined;
@@ -109,14 +109,14 @@ export function machine(host: LabHost, things: Things): void {
   things.note('evtchnFd', 'its number', told?.evtchn.fd !== undefined, 'successor');
   things.note('excPort', 'its number', told?.evtchn.excPort !== undefined, 'successor');
   things.note('mfn', 'of domain 6', linkOf(6)?.mfn === BigInt(idle.ring.gfn), 'successor');
-  const introduced = (domid: number) => host.tool('IS_DOMAIN_INTRODUCED', strings(String(domid)));
+  const introduced = (domid: number) => lab.tool('IS_DOMAIN_INTRODUCED', strings(String(domid)));
   const isToldApart = isRecycled && introduced(9) === 'F' && introduced(6) === 'T';
   things.note('uniqueId', 'another domain with the same number is told apart', isToldApart);
   things.note('flags', 'released', introduced(12) === 'T');
   things.note('flags', 'ignored', introduced(10) === 'T' && isDeaf(bad));
   const isSilent = reports.length === reported;
-  world.machine.destroy(halted.domain);
-  host.settle();
+  host.machine.destroy(halted.domain);
+  lab.settle();
   things.note('flags', 'shut down, and reported', isSilent && reports.length > reported);
   things.note('port', 'a ring whose page does not tell it goes on', quiet.ask('READ', strings('/tool')) !== 'no reply');
 }
@@ -126,17 +126,17 @@ function isDeaf(guest: LabGuest): boolean {
 }
 
 /** Limits and features. */
-export function limits(host: LabHost, things: Things): void {
-  const [five, six] = [host.build(5), host.build(6)];
-  host.tool('SET_FEATURE', strings('5', '6'));
-  host.tool('SET_FEATURE', strings('6', '0'));
-  for (const guest of [five, six]) host.introduce(guest);
-  host.tool('SET_QUOTA', strings('nodes', '777'));
-  host.tool('SET_QUOTA', strings('transactions', '17'));
-  host.tool('SET_QUOTA', strings('5', 'watches', '3'));
-  host.tool('SET_QUOTA', strings('6', 'nodes', '99'));
-  host.update();
-  const quota = (...args: readonly string[]) => host.tool('GET_QUOTA', strings(...args));
+export function limits(lab: LabHost, things: Things): void {
+  const [five, six] = [lab.build(5), lab.build(6)];
+  lab.tool('SET_FEATURE', strings('5', '6'));
+  lab.tool('SET_FEATURE', strings('6', '0'));
+  for (const guest of [five, six]) lab.introduce(guest);
+  lab.tool('SET_QUOTA', strings('nodes', '777'));
+  lab.tool('SET_QUOTA', strings('transactions', '17'));
+  lab.tool('SET_QUOTA', strings('5', 'watches', '3'));
+  lab.tool('SET_QUOTA', strings('6', 'nodes', '99'));
+  lab.update();
+  const quota = (...args: readonly string[]) => lab.tool('GET_QUOTA', strings(...args));
   things.note('defaultQuotas', 'nodes', quota('nodes') === '777');
   things.note('defaultQuotas', 'transactions', quota('transactions') === '17');
   things.note('domainQuotas', 'nodes of domain 6', quota('6', 'nodes') === '99');

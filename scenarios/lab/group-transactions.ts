@@ -7,18 +7,18 @@ const begin = (guest: LabGuest) => Number(guest.ask('TRANSACTION_START', '\0'));
 const end = (guest: LabGuest, tx: number) => guest.ask('TRANSACTION_END', strings('T'), tx);
 
 /** Open transactions: one that did everything, one that did nothing, two whose ends are to be judged. */
-export function transactions(host: LabHost, things: Things): void {
-  const [five, seven] = host.guests(5, 7);
-  host.tool('MKDIR', strings('/tx'));
-  host.tool('SET_PERMS', strings('/tx', 'b0'));
-  for (const name of ['read', 'write', 'gone', 'other', 'lost']) host.write(`/tx/${name}`, 'old');
+export function transactions(lab: LabHost, things: Things): void {
+  const [five, seven] = lab.guests(5, 7);
+  lab.tool('MKDIR', strings('/tx'));
+  lab.tool('SET_PERMS', strings('/tx', 'b0'));
+  for (const name of ['read', 'write', 'gone', 'other', 'lost']) lab.write(`/tx/${name}`, 'old');
   const busy = begin(five);
   five.ask('READ', strings('/tx/read'), busy);
   five.ask('WRITE', '/tx/write\0mine', busy);
   five.ask('WRITE', '/tx/made\0mine', busy);
   five.ask('RM', strings('/tx/gone'), busy);
   const idle = begin(five);
-  host.write('/tx/read', 'new'); // after the first look at it
+  lab.write('/tx/read', 'new'); // after the first look at it
 
   // What a commit fires, seen once without an update: a new leaf is announced, its new parents are not.
   five.ask('WATCH', strings('/tx', 'w'));
@@ -34,17 +34,17 @@ export function transactions(host: LabHost, things: Things): void {
   const beaten = begin(seven);
   seven.ask('READ', strings('/tx/lost'), beaten);
   seven.ask('WRITE', '/tx/lost\0mine', beaten);
-  host.write('/tx/lost', 'theirs');
+  lab.write('/tx/lost', 'theirs');
   five.events();
 
-  host.update();
+  lab.update();
   const isOpen = five.ask('READ', strings('/tx/other'), busy) === 'old';
   const sees = (name: string, value: string) => isOpen && five.ask('READ', strings(`/tx/${name}`), busy) === value;
   const isWritten = sees('write', 'mine') && sees('made', 'mine');
   things.note('txReads', 'a value read before is read again', sees('read', 'old'));
   things.note('txWrites', 'values written are seen', isWritten);
   things.note('txDeletes', 'a node deleted is not seen', sees('gone', 'ENOENT'));
-  const told = host.world.store.told?.connections.find(isOf(5))?.transactions.find(({ id }) => id === busy);
+  const told = lab.host.store.told?.connections.find(isOf(5))?.transactions.find(({ id }) => id === busy);
   const access = (name: string) => {
     const node = told?.nodes.find(({ path }) => path === `/tx/${name}`);
     return node === undefined ? '' : `${node.read ? 'read' : ''}${node.written ? 'written' : ''}`;

@@ -3,7 +3,7 @@ import { type Domain, EVTCHN_PORT, type Frame, NO_JITTER, type Port, type UnixSo
 import type { StateFormat } from '../../store/format/model/index.ts';
 import type { StorePolicy, UpdateRecord } from '../../store/index.ts';
 import { type Link, RingEnd, SocketEnd } from '../drive/link.ts';
-import { STORE_BINARY, World } from '../engine/host.ts';
+import { Host, STORE_BINARY } from '../engine/host.ts';
 
 const HEADER_BYTES = 16;
 /** Timers within this time belong to what is still going on. */
@@ -27,8 +27,8 @@ export class Client {
   /** It takes out nothing of what it is sent. */
   isHeld = false;
 
-  constructor(host: LabHost, link: Link) {
-    this.#host = host;
+  constructor(lab: LabHost, link: Link) {
+    this.#host = lab;
     this.#link = link;
   }
 
@@ -102,12 +102,12 @@ export interface LabHostOptions {
 
 /** A host whose store live-updates through files of one format, and the guests that put something into it before. */
 export class LabHost {
-  readonly world: World;
+  readonly host: Host;
   readonly #clients: Client[] = [];
   #isDumped = false;
 
   constructor({ format, policy }: LabHostOptions) {
-    this.world = new World({
+    this.host = new Host({
       seed: '1',
       jitter: NO_JITTER,
       requestsMax: Number.MAX_SAFE_INTEGER,
@@ -130,7 +130,7 @@ export class LabHost {
 
   /** connect(2) alone. */
   connect(): UnixSocket {
-    return this.world.listener.connect();
+    return this.host.listener.connect();
   }
 
   over(socket: UnixSocket): Client {
@@ -145,7 +145,7 @@ export class LabHost {
 
   /** Build a domain. Unless `isQuiet`, its ring page tells the port, as pages of domains that Xen itself has built do. */
   build(domid: number, isQuiet = false): LabGuest {
-    const { machine, dom0 } = this.world;
+    const { machine, dom0 } = this.host;
     const built = buildDomain(dom0.os, domid, `d${domid}`, 0);
     if (built === undefined) throw new Error(`assertion: domain ${domid} could not be created`);
     const { domain, ring, port } = built;
@@ -188,18 +188,18 @@ export class LabHost {
 
   /** Run until nothing more happens soon, with all clients taking out what comes. */
   settle(forNs = 0): void {
-    const { scheduler } = this.world.machine;
-    const until = this.world.machine.nowNs + forNs;
+    const { scheduler } = this.host.machine;
+    const until = this.host.machine.nowNs + forNs;
     for (;;) {
       for (
         let next = scheduler.nextNs;
-        next !== undefined && next <= Math.max(until, this.world.machine.nowNs + QUIET_NS);
+        next !== undefined && next <= Math.max(until, this.host.machine.nowNs + QUIET_NS);
         next = scheduler.nextNs
       )
         scheduler.run(next);
       if (this.#clients.map((client) => client.receive()).every((came) => !came)) break;
     }
-    if (this.world.machine.nowNs < until) scheduler.run(until);
+    if (this.host.machine.nowNs < until) scheduler.run(until);
   }
 
   /**
@@ -207,7 +207,7 @@ export class LabHost {
    * @param asked called when it is pending, `dumped` when the files are written, `step` after each event until it is over.
    */
   update(hooks: { readonly asked?: () => void; readonly dumped?: () => void; readonly step?: () => void } = {}): void {
-    const { store, machine } = this.world;
+    const { store, machine } = this.host;
     const { scheduler } = machine;
     const operator = this.socket();
     this.settle();
@@ -236,6 +236,6 @@ export class LabHost {
   }
 
   get lastUpdate(): UpdateRecord | undefined {
-    return this.world.store.updates.at(-1);
+    return this.host.store.updates.at(-1);
   }
 }

@@ -1,5 +1,5 @@
 import { LINUX_HABITS, octets, strings, XS } from '../../guests/index.ts';
-import { World } from '../../scenarios/engine/host.ts';
+import { Host } from '../../scenarios/engine/host.ts';
 import { NO_JITTER, PARK } from '../../sim/index.ts';
 
 /** What many domains cost. Memory of a node or a watch is that of the whole process, divided. */
@@ -27,7 +27,7 @@ export function manyDomains(domains: number): ManyDomains {
     collect?.();
     return process.memoryUsage().heapUsed;
   };
-  const world = new World({
+  const host = new Host({
     seed: '1',
     jitter: NO_JITTER,
     requestsMax: Number.MAX_SAFE_INTEGER,
@@ -36,15 +36,15 @@ export function manyDomains(domains: number): ManyDomains {
     records: false,
     limitsWrites: false,
   });
-  const { dom0, machine } = world;
-  const guests: ReturnType<World['boot']>[] = [];
+  const { dom0, machine } = host;
+  const guests: ReturnType<Host['boot']>[] = [];
   let waiting = 0;
   const settle = () => {
     while (waiting > 0)
       if (!machine.scheduler.run(machine.nowNs + 1_000_000_000) && waiting > 0) throw new Error(`${waiting} are stuck`);
   };
   const each = (
-    some: readonly ReturnType<World['boot']>[],
+    some: readonly ReturnType<Host['boot']>[],
     name: string,
     work: (own: number) => Iterable<readonly [number, Uint8Array]>,
   ) => {
@@ -67,11 +67,11 @@ export function manyDomains(domains: number): ManyDomains {
   waiting++;
   dom0.os.start('toolstack', function* (me) {
     for (let domid = 1; domid <= domains; domid++) {
-      const built = world.build(domid, `domU${domid}`);
+      const built = host.build(domid, `domU${domid}`);
       yield* dom0.client.request(me, XS.INTRODUCE, strings(String(domid), '1', String(built.port)));
       yield* dom0.client.request(me, XS.WRITE, octets(`/local/domain/${domid}/data\0`, ''));
       yield* dom0.client.request(me, XS.SET_PERMS, strings(`/local/domain/${domid}/data`, `n${domid}`));
-      guests.push(world.boot(built, HABITS));
+      guests.push(host.boot(built, HABITS));
       machine.unpause(built.domain);
     }
     waiting--;

@@ -1,5 +1,5 @@
 import { LINUX_HABITS, octets, strings, XS } from '../../guests/index.ts';
-import { World } from '../../scenarios/engine/host.ts';
+import { Host } from '../../scenarios/engine/host.ts';
 import { NO_JITTER, PARK } from '../../sim/index.ts';
 
 export interface RingLoad {
@@ -10,7 +10,7 @@ export interface RingLoad {
 
 /** `requests` requests through real rings, 16 in flight for each guest; returns when the last reply was taken out. */
 export function ringRequests(load: RingLoad): void {
-  const world = new World({
+  const host = new Host({
     seed: '1',
     jitter: NO_JITTER,
     requestsMax: Number.MAX_SAFE_INTEGER,
@@ -18,15 +18,15 @@ export function ringRequests(load: RingLoad): void {
     compat: '4.22',
     records: false,
   });
-  const { dom0, machine } = world;
+  const { dom0, machine } = host;
   let open = load.guests;
   dom0.os.start('toolstack', function* (me) {
     for (let domid = 1; domid <= load.guests; domid++) {
-      const built = world.build(domid, `domU${domid}`);
+      const built = host.build(domid, `domU${domid}`);
       yield* dom0.client.request(me, XS.INTRODUCE, strings(String(domid), '1', String(built.port)));
       yield* dom0.client.request(me, XS.WRITE, octets(`/local/domain/${domid}/data/value\0`, '0123456789012345'));
       yield* dom0.client.request(me, XS.SET_PERMS, strings(`/local/domain/${domid}/data/value`, `n${domid}`));
-      const { os, client } = world.boot(built, {
+      const { os, client } = host.boot(built, {
         ...LINUX_HABITS,
         tornOneIn: 0,
         tornNsMax: 0,

@@ -1,5 +1,5 @@
 import { octets, strings, text, XS } from '../../guests/index.ts';
-import { STORE_BINARY, World } from '../../scenarios/engine/host.ts';
+import { Host, STORE_BINARY } from '../../scenarios/engine/host.ts';
 import { NO_JITTER } from '../../sim/index.ts';
 
 /** Live-update a store that holds about `nodes` nodes; wall time from the request to the successor's answer. */
@@ -8,7 +8,7 @@ export function updatePause(nodes: number): {
   readonly virtualMs: number;
   readonly imageBytes: number;
 } {
-  const world = new World({
+  const host = new Host({
     seed: '1',
     jitter: NO_JITTER,
     requestsMax: Number.MAX_SAFE_INTEGER,
@@ -16,7 +16,7 @@ export function updatePause(nodes: number): {
     compat: '4.22',
     records: false,
   });
-  const { dom0, machine, store } = world;
+  const { dom0, machine, store } = host;
   let filled = false;
   let wanted = false;
   let answer = '';

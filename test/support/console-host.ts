@@ -8,7 +8,7 @@ import {
   Xenconsoled,
   XS,
 } from '../../guests/index.ts';
-import type { World } from '../../scenarios/engine/host.ts';
+import type { Host } from '../../scenarios/engine/host.ts';
 import { ConsoleRecorder } from '../../scenarios/judge/console-recorder.ts';
 import {
   type Actor,
@@ -31,7 +31,7 @@ export interface ConsoleHostOptions {
 
 /** A host with a console daemon, and domains built by hand. */
 export class ConsoleHost {
-  readonly world: World;
+  readonly host: Host;
   readonly devpts = new Devpts();
   readonly recorder: ConsoleRecorder;
   readonly daemon: Xenconsoled;
@@ -42,8 +42,8 @@ export class ConsoleHost {
     this.#options = options;
     const overflow = options.overflow ?? 'discard';
     this.#hand = new HandHost(options);
-    this.world = this.#hand.world;
-    const { machine, dom0 } = this.world;
+    this.host = this.#hand.host;
+    const { machine, dom0 } = this.host;
     this.recorder = new ConsoleRecorder(machine, overflow);
     this.daemon = new Xenconsoled(dom0.os, dom0.client, this.devpts, { overflow, observer: this.recorder.observer });
     this.daemon.start();
@@ -51,9 +51,9 @@ export class ConsoleHost {
 
   /** A domain whose console nodes are there, introduced and paused; its console page and port as the builder leaves them. */
   build(domid: number): { readonly domain: Domain; readonly os: GuestOs; readonly page: ConsolePage } {
-    const { world } = this;
-    const { hyper } = world.dom0.os;
-    const built = world.build(domid, `domU${domid}`);
+    const { host } = this;
+    const { hyper } = host.dom0.os;
+    const built = host.build(domid, `domU${domid}`);
     const { domain } = built;
     const ring = domain.memory.alloc();
     ring.bytes[CONSOLE_CONNECTION] = XENCONSOLE_DISCONNECTED;
@@ -72,13 +72,13 @@ export class ConsoleHost {
       yield* xs.write(`${path}/ring-ref`, String(ring.gfn));
       yield* xs.call(XS.INTRODUCE, strings(String(domid), String(built.ring.gfn), String(built.port)));
     });
-    return { domain, os: new GuestOs(world.machine, domain), page };
+    return { domain, os: new GuestOs(host.machine, domain), page };
   }
 
   /** Start the driver of a domain that was built, and let the domain run. */
   console({ domain, os, page }: ReturnType<ConsoleHost['build']>, habits: ConsoleHabits = HVC_HABITS): GuestConsole {
     const guest = new GuestConsole(os, page, habits);
-    this.world.machine.unpause(domain);
+    this.host.machine.unpause(domain);
     guest.start();
     return guest;
   }

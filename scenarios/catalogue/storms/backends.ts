@@ -11,7 +11,7 @@ import {
   NetfrontDriver,
   XenBus,
 } from '../../../guests/devices/index.ts';
-import type { Guest, World } from '../../engine/host.ts';
+import type { Guest, Host } from '../../engine/host.ts';
 
 /** Sectors of each disk. */
 const DISK_SECTORS = 512;
@@ -28,11 +28,11 @@ export interface GuestDevices {
 export class Backends {
   readonly bridge = new Bridge();
   readonly disks = new BlockDevices(() => new Disk(DISK_SECTORS));
-  readonly #world: World;
+  readonly #host: Host;
 
-  constructor(world: World) {
-    this.#world = world;
-    const kernel = this.#kernel(world.dom0);
+  constructor(host: Host) {
+    this.#host = host;
+    const kernel = this.#kernel(host.dom0);
     const { disks, bridge } = this;
     new XenBus(kernel, 'back', {
       vbd: new BlkbackDriver({ disks, isPersistent: true }),
@@ -58,12 +58,12 @@ export class Backends {
   /** What is on each disk when all is over, for the record. */
   noteDisks(): void {
     for (const [, disk] of this.disks.all)
-      this.#world.recorder?.devices.note(disk.openedBy, { what: 'disk', sums: disk.sums() });
+      this.#host.recorder?.devices.note(disk.openedBy, { what: 'disk', sums: disk.sums() });
   }
 
   #kernel({ os, client }: Guest): DeviceKernel {
     const kernel = new DeviceKernel(os, client);
-    kernel.observer = this.#world.recorder?.devices;
+    kernel.observer = this.#host.recorder?.devices;
     return kernel;
   }
 }

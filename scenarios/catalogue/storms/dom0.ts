@@ -9,7 +9,7 @@ import {
   type ScriptFate,
 } from '../../../guests/libxl/index.ts';
 import { steadyState } from '../../../guests/monitors/index.ts';
-import type { World } from '../../engine/host.ts';
+import type { Host } from '../../engine/host.ts';
 
 /** A script's own work beside its accesses of the store: `ip link`, `losetup`. */
 const SCRIPT_WORK_NS = [100_000, 1_500_000] as const;
@@ -20,21 +20,21 @@ const PROCESS_NS = [50_000, 300_000] as const;
 
 /** dom0's toolstack: processes that use libxl, each with a socket of its own, and the scripts that they run (HS-12). */
 export class Dom0Tools {
-  readonly #world: World;
-  readonly #host = new LibxlHost(new DomidHistory(0));
+  readonly #host: Host;
+  readonly #shared = new LibxlHost(new DomidHistory(0));
   readonly #hotplug: Hotplug;
   #connections = 0;
 
   /** @param fate how a script's run goes; left out: all work. */
   constructor(
-    world: World,
+    host: Host,
     fate?: (device: Pick<Device, 'kind' | 'devid'>, domid: number, action: ScriptAction) => ScriptFate,
   ) {
-    this.#world = world;
+    this.#host = host;
     const open = new Map<unknown, XsProgram>();
     this.#hotplug = {
       connect: () => {
-        const link = world.connect(`script-${++this.#connections}`);
+        const link = host.connect(`script-${++this.#connections}`);
         open.set(link, link);
         return link;
       },
@@ -55,19 +55,19 @@ export class Dom0Tools {
 
   /** A process: its connection and its libxl. */
   process(name: string): Libxl {
-    return new Libxl(this.#world.dom0.os, this.#world.connect(name, { ...LIBXENSTORE_HABITS, workNs: WORK_NS }), {
+    return new Libxl(this.#host.dom0.os, this.#host.connect(name, { ...LIBXENSTORE_HABITS, workNs: WORK_NS }), {
       hotplug: this.#hotplug,
-      host: this.#host,
+      host: this.#shared,
     });
   }
 }
 
 /** xenopsd, with connections of its own. */
-export function startXenopsd(world: World): void {
-  const { dom0, traffic } = world;
+export function startXenopsd(host: Host): void {
+  const { dom0, traffic } = host;
   let sessions = 0;
   const connect = () => {
-    const link = world.connect(`xenopsd-${++sessions}`);
+    const link = host.connect(`xenopsd-${++sessions}`);
     return { link, isOpen: () => link.isOpen };
   };
   steadyState(

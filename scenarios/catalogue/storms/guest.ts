@@ -2,7 +2,7 @@ import { type Blkfront, blkLoad, type Netfront, netLoad } from '../../../guests/
 import { GuestConsole, GuestControl, LINUX_HABITS, type Me, octets, suspendSelf } from '../../../guests/index.ts';
 import type { BuiltDomain } from '../../../guests/libxl/index.ts';
 import type { Actor } from '../../../sim/index.ts';
-import type { Guest, World } from '../../engine/host.ts';
+import type { Guest, Host } from '../../engine/host.ts';
 import { isWorking } from '../../engine/run.ts';
 import type { FaultPlan } from '../../faults/plan.ts';
 import type { Backends } from './backends.ts';
@@ -13,7 +13,7 @@ const BLK_LOAD = { first: 0, end: 256, inFlightMax: 3, thinkNsMax: 20_000 } as c
 const NET_LOAD = { windowMax: 2, thinkNsMax: 50_000 } as const;
 
 export interface GuestPlan {
-  readonly world: World;
+  readonly host: Host;
   readonly backends: Backends;
   readonly faults: FaultPlan;
   /** Requests of each disk, and packets of each interface, in each of its lives. */
@@ -35,10 +35,10 @@ export class StormGuest {
 
   constructor(plan: GuestPlan, built: BuiltDomain) {
     this.#plan = plan;
-    const { world, backends, faults } = plan;
+    const { host, backends, faults } = plan;
     const { domid } = built.domain;
     const notify = domid % 4 === 3 ? 'always' : 'edge';
-    this.guest = world.boot(built, faults.habits({ ...LINUX_HABITS, notify, tornOneIn: 16 }));
+    this.guest = host.boot(built, faults.habits({ ...LINUX_HABITS, notify, tornOneIn: 16 }));
     const { os, client } = this.guest;
     if (built.console !== undefined) {
       const hvc = new GuestConsole(os, built.console);
@@ -89,7 +89,7 @@ export class StormGuest {
 
   #useNic(nic: Netfront): void {
     this.#nics.add(nic);
-    const { io, isReady, peer, world } = this.#plan;
+    const { io, isReady, peer, host } = this.#plan;
     const self = this;
     let asked = 0;
     this.#talking++;
@@ -97,7 +97,7 @@ export class StormGuest {
       while (!isReady()) yield POLL_NS;
       const other = peer(self);
       const address = other?.address;
-      yield* netLoad(me, nic, world.machine.scheduler, {
+      yield* netLoad(me, nic, host.machine.scheduler, {
         ...NET_LOAD,
         peers: address === undefined ? [] : [address],
         // A peer whose interface is taken away does not come back under that address.

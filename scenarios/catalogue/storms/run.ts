@@ -45,18 +45,18 @@ export function spread(updates: number, requests: number, draws: Stream): number
 
 /** The administrator of a storm; stops with the traffic. */
 export function startStormOperator(run: Run, atRequests: readonly number[]): Operator {
-  return startOperator(run, { atRequests, link: () => run.world.connect('operator'), lookNs: LOOK_NS });
+  return startOperator(run, { atRequests, link: () => run.host.connect('operator'), lookNs: LOOK_NS });
 }
 
 /** Run until the storm is over and all devices are at rest; then judge. */
 export function runStorm(run: Run, storm: Storm): RunResult {
-  const { world } = run;
+  const { host } = run;
   return quiesceAndJudge(run, {
     scenario: storm.scenario,
     isBusy: () => {
       if (storm.isStorming() || storm.isBusy()) return true;
-      world.traffic.stopping = true; // those who only watch or poll end
-      return isWorking(storm.operator.me) || world.inFlight > 0;
+      host.traffic.stopping = true; // those who only watch or poll end
+      return isWorking(storm.operator.me) || host.inFlight > 0;
     },
     horizonNs: HORIZON_NS,
     sliceNs: SLICE_NS,

@@ -1,5 +1,5 @@
 import { createServer, type Server } from 'node:net';
-import { World } from '../../engine/host.ts';
+import { Host } from '../../engine/host.ts';
 import { Front } from './front.ts';
 
 export interface ServeOptions {
@@ -20,7 +20,7 @@ export interface Serving {
  * (store.md 0.2).
  */
 export async function serve(options: ServeOptions): Promise<Serving> {
-  const world = new World({
+  const host = new Host({
     seed: '0',
     jitter: { stepNs: 1, absentOneIn: 0, absentNsMax: 0 },
     requestsMax: Infinity,
@@ -28,9 +28,9 @@ export async function serve(options: ServeOptions): Promise<Serving> {
     compat: options.compat,
     records: false,
   });
-  const front = new Front({ machine: world.machine, nowNs: options.nowNs, log: options.log });
+  const front = new Front({ machine: host.machine, nowNs: options.nowNs, log: options.log });
   const server = createServer({ allowHalfOpen: true }, (socket) => {
-    front.attach(socket, world.listener.connect());
+    front.attach(socket, host.listener.connect());
     front.run();
   });
   await listening(server, { path: options.path });

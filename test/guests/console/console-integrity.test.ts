@@ -15,26 +15,26 @@ interface Options {
 
 /** Two guests that write and are typed to at random, then rest. */
 function chat(seed: number, { overflow, limit, readEveryMs }: Options) {
-  const host = new ConsoleHost({ seed: String(seed), overflow, limit });
-  const draws = host.world.machine.streams.for('test');
+  const bench = new ConsoleHost({ seed: String(seed), overflow, limit });
+  const draws = bench.host.machine.streams.for('test');
   const text = (max: number) => Uint8Array.from({ length: draws.below(max) }, () => draws.bits() & 0xff);
   const consoles = [1, 2].map((domid) =>
-    host.boot(domid, { disconnected: 'waits', chunkBytes: draws.between(1, 256) }),
+    bench.boot(domid, { disconnected: 'waits', chunkBytes: draws.between(1, 256) }),
   );
   for (let i = 0; i < 40; i++) {
     for (const { guest, tty } of consoles) {
       guest.write(text(draws.oneIn(4) ? 6_000 : 200));
       tty.write('slave', text(120));
     }
-    host.run(readEveryMs);
+    bench.run(readEveryMs);
     for (const { tty } of consoles) tty.read('slave', draws.below(4_000));
   }
   for (let quiet = 0; quiet < 6; quiet++) {
-    if (!host.daemon.isIdle || consoles.some(({ guest }) => !guest.isIdle)) quiet = 0;
+    if (!bench.daemon.isIdle || consoles.some(({ guest }) => !guest.isIdle)) quiet = 0;
     for (const { tty } of consoles) tty.read('slave', 4_096);
-    host.run(50);
+    bench.run(50);
   }
-  return consoleIntegrity(host.recorder.history(), true);
+  return consoleIntegrity(bench.recorder.history(), true);
 }
 
 const DISCARD: Options = { overflow: 'discard', limit: 5_000, readEveryMs: 5 };

@@ -12,8 +12,8 @@ export interface Asked {
 }
 
 /** Requests of an actor, or of all; WRITEs only unless told otherwise. */
-export function writes({ world }: DeviceHost, actor?: string, onlyWrites = true): Asked[] {
-  return (world.recorder?.history().records ?? []).flatMap((r) => {
+export function writes({ host }: DeviceHost, actor?: string, onlyWrites = true): Asked[] {
+  return (host.recorder?.history().records ?? []).flatMap((r) => {
     if (r.kind !== 'sent' || (actor !== undefined && r.actor !== actor)) return [];
     if (onlyWrites && r.type !== WRITE_TYPE) return [];
     return [{ actor: r.actor, type: r.type, path: text(r.payload).split('\0')[0] ?? '', tx: r.txId }];

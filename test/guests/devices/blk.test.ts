@@ -4,18 +4,18 @@ import { removeDevice, vbd } from '../../../guests/libxl/index.ts';
 import { addGuest, type DeviceGuest, type DeviceHost, deviceHost, look, pass, run, states, until } from './host.ts';
 
 function disk(options: Parameters<typeof deviceHost>[0] = {}, device = vbd()) {
-  const host = deviceHost(options);
-  const guest = addGuest(host, 'domU', { disks: [device], nics: [], isPersistent: options.isPersistent ?? true });
-  until(host, () => guest.disks.length === 1);
-  return { host, guest, front: guest.disks[0] as Blkfront };
+  const bench = deviceHost(options);
+  const guest = addGuest(bench, 'domU', { disks: [device], nics: [], isPersistent: options.isPersistent ?? true });
+  until(bench, () => guest.disks.length === 1);
+  return { bench, guest, front: guest.disks[0] as Blkfront };
 }
 
 /** One request and its status. */
-function ask(host: DeviceHost, guest: DeviceGuest, io: Partial<BlkIo> & Pick<BlkIo, 'op'>) {
+function ask(bench: DeviceHost, guest: DeviceGuest, io: Partial<BlkIo> & Pick<BlkIo, 'op'>) {
   const front = guest.disks[0] as Blkfront;
   return run(
-    host,
-    `ask-${host.world.machine.nowNs}`,
+    bench,
+    `ask-${bench.host.machine.nowNs}`,
     function* (me) {
       const sectors = io.sectors ?? 1;
       const pending = front.submit(me, { sector: 0, sectors, data: new Uint8Array(0), ...io });
@@ -32,11 +32,11 @@ function filled(sectors: number, with_: number): Uint8Array {
 
 describe('a disk', () => {
   it('comes up through the states of either end, and tells what it is', () => {
-    const { host, front } = disk();
-    expect(states(host, 'vbd/1/51712', 'front')).toEqual([3, 4]);
-    expect(states(host, 'vbd/1/51712', 'back')).toEqual([2, 4]);
-    expect(look(host, '/local/domain/0/backend/vbd/1/51712/sectors')).toBe('2048');
-    expect(look(host, '/local/domain/0/backend/vbd/1/51712/sector-size')).toBe('512');
+    const { bench, front } = disk();
+    expect(states(bench, 'vbd/1/51712', 'front')).toEqual([3, 4]);
+    expect(states(bench, 'vbd/1/51712', 'back')).toEqual([2, 4]);
+    expect(look(bench, '/local/domain/0/backend/vbd/1/51712/sectors')).toBe('2048');
+    expect(look(bench, '/local/domain/0/backend/vbd/1/51712/sector-size')).toBe('512');
     expect(front.sectors).toBe(2_048);
     expect(front.hasDiscard).toBe(true);
   });
@@ -46,48 +46,48 @@ describe('a disk', () => {
     [true, false],
     [false, false],
   ])('gives every page back, persistent grants of the frontend %s, of the backend %s', (isFront, isBack) => {
-    const host = deviceHost({ isPersistent: isBack });
-    const guest = addGuest(host, 'domU', { nics: [], isPersistent: isFront });
-    until(host, () => guest.disks.length === 1);
-    const mapped = host.world.dom0.os.domain.maptrack;
+    const bench = deviceHost({ isPersistent: isBack });
+    const guest = addGuest(bench, 'domU', { nics: [], isPersistent: isFront });
+    until(bench, () => guest.disks.length === 1);
+    const mapped = bench.host.dom0.os.domain.maptrack;
     const idle = mapped.handles().length;
     let left = 200;
     const front = guest.disks[0] as Blkfront;
     run(
-      host,
+      bench,
       'load',
       (me) =>
         blkLoad(me, front, { first: 0, goesOn: () => left-- > 0, inFlightMax: 6, thinkNsMax: 3_000, asked: () => {} }),
       guest.os,
     );
-    const answers = host.events.filter((e) => e.what === 'completed');
+    const answers = bench.events.filter((e) => e.what === 'completed');
     expect(answers).toHaveLength(200);
     expect(answers.every((e) => e.what === 'completed' && e.ok)).toBe(true);
-    pass(host, 1_000_000);
+    pass(bench, 1_000_000);
     // Only persistent grants of both ends outlive their request.
     if (isFront && isBack) expect(mapped.handles().length).toBeGreaterThan(idle);
     else expect(mapped.handles().length).toBe(idle);
-    host.world.machine.destroy(guest.os.domain);
-    until(host, () => host.world.machine.domain(guest.domid) === undefined);
+    bench.host.machine.destroy(guest.os.domain);
+    until(bench, () => bench.host.machine.domain(guest.domid) === undefined);
     expect(guest.kernel.grants.busy).toBe(0);
   });
 
   it('writes, reads back, discards, flushes, and keeps to segments that begin inside a page', () => {
-    const { host, guest } = disk();
-    expect(ask(host, guest, { op: 'write', sector: 5, sectors: 80, data: filled(80, 7) }).status).toBe(0);
-    expect(ask(host, guest, { op: 'read', sector: 5, sectors: 80 }).data).toEqual(filled(80, 7));
-    expect(ask(host, guest, { op: 'discard', sector: 6, sectors: 2 }).status).toBe(0);
-    const { data } = ask(host, guest, { op: 'read', sector: 4, sectors: 6 });
+    const { bench, guest } = disk();
+    expect(ask(bench, guest, { op: 'write', sector: 5, sectors: 80, data: filled(80, 7) }).status).toBe(0);
+    expect(ask(bench, guest, { op: 'read', sector: 5, sectors: 80 }).data).toEqual(filled(80, 7));
+    expect(ask(bench, guest, { op: 'discard', sector: 6, sectors: 2 }).status).toBe(0);
+    const { data } = ask(bench, guest, { op: 'read', sector: 4, sectors: 6 });
     expect(Array.from({ length: 6 }, (_, i) => data[i * SECTOR_BYTES])).toEqual([0, 7, 0, 0, 7, 7]);
-    expect(ask(host, guest, { op: 'flush' }).status).toBe(0);
-    expect(ask(host, guest, { op: 'barrier', sector: 9, data: filled(1, 3) }).status).toBe(0);
-    expect(host.disks.all[0]?.[1].flushes).toBe(2);
+    expect(ask(bench, guest, { op: 'flush' }).status).toBe(0);
+    expect(ask(bench, guest, { op: 'barrier', sector: 9, data: filled(1, 3) }).status).toBe(0);
+    expect(bench.disks.all[0]?.[1].flushes).toBe(2);
   });
 
   it('answers a barrier after all that came before it, and before all that came later', () => {
-    const { host, guest, front } = disk();
+    const { bench, guest, front } = disk();
     run(
-      host,
+      bench,
       'writer',
       function* (me) {
         const all = Array.from({ length: 9 }, (_, i) =>
@@ -97,7 +97,7 @@ describe('a disk', () => {
       },
       guest.os,
     );
-    const order = host.events.flatMap((e) => (e.what === 'executed' ? [e.id] : []));
+    const order = bench.events.flatMap((e) => (e.what === 'executed' ? [e.id] : []));
     const at = order.indexOf(5);
     expect(at).toBe(4);
     expect(order.slice(0, 4).sort()).toEqual([1, 2, 3, 4]);
@@ -105,16 +105,16 @@ describe('a disk', () => {
   });
 
   it('answers an error for what lies beyond its end, and for a write to what is read-only', () => {
-    const { host, guest } = disk({ sectors: 64 });
-    expect(ask(host, guest, { op: 'read', sector: 60, sectors: 8 }).status).toBe(-1);
-    expect(ask(host, guest, { op: 'read', sector: 56, sectors: 8 }).status).toBe(0);
+    const { bench, guest } = disk({ sectors: 64 });
+    expect(ask(bench, guest, { op: 'read', sector: 60, sectors: 8 }).status).toBe(-1);
+    expect(ask(bench, guest, { op: 'read', sector: 56, sectors: 8 }).status).toBe(0);
     const readonly = disk({}, vbd({ readonly: true }));
-    expect(ask(readonly.host, readonly.guest, { op: 'write', data: filled(1, 1) }).status).toBe(-1);
-    expect(ask(readonly.host, readonly.guest, { op: 'read' }).status).toBe(0);
+    expect(ask(readonly.bench, readonly.guest, { op: 'write', data: filled(1, 1) }).status).toBe(-1);
+    expect(ask(readonly.bench, readonly.guest, { op: 'read' }).status).toBe(0);
   });
 
   it('INV-H7: what was under way when it was closed is asked for again, and answered once', () => {
-    const { host, guest, front } = disk();
+    const { bench, guest, front } = disk();
     let open = 0;
     guest.os.start('writer', function* (me) {
       const all = Array.from({ length: 20 }, (_, i) => {
@@ -126,30 +126,30 @@ describe('a disk', () => {
         open--;
       }
     });
-    until(host, () => host.events.some((e) => e.what === 'taken'));
+    until(bench, () => bench.events.some((e) => e.what === 'taken'));
     front.reopen();
-    until(host, () => open === 0);
-    const count = (what: string) => host.events.filter((e) => e.what === what).length;
+    until(bench, () => open === 0);
+    const count = (what: string) => bench.events.filter((e) => e.what === what).length;
     expect(count('submitted')).toBeGreaterThan(20);
     expect(count('completed')).toBe(20);
-    expect(states(host, 'vbd/1/51712', 'front')).toEqual([3, 4, 5, 6, 1, 3, 4]);
-    expect(states(host, 'vbd/1/51712', 'back')).toEqual([2, 4, 5, 6, 2, 4]);
-    for (let i = 0; i < 20; i++) expect(ask(host, guest, { op: 'read', sector: 8 * i }).data[0]).toBe(i + 1);
+    expect(states(bench, 'vbd/1/51712', 'front')).toEqual([3, 4, 5, 6, 1, 3, 4]);
+    expect(states(bench, 'vbd/1/51712', 'back')).toEqual([2, 4, 5, 6, 2, 4]);
+    for (let i = 0; i < 20; i++) expect(ask(bench, guest, { op: 'read', sector: 8 * i }).data[0]).toBe(i + 1);
   });
 
   it('closes only when its last user lets go', () => {
-    const { host, front } = disk();
+    const { bench, front } = disk();
     front.open();
     let rc: unknown;
-    host.world.dom0.os.start('detach', function* (me) {
-      ({ rc } = yield* removeDevice(me, host.xl, 1, vbd(), 'off'));
+    bench.host.dom0.os.start('detach', function* (me) {
+      ({ rc } = yield* removeDevice(me, bench.xl, 1, vbd(), 'off'));
     });
-    until(host, () => front.isClosing);
-    pass(host, 5_000_000);
-    expect(states(host, 'vbd/1/51712', 'front')).toEqual([3, 4]);
+    until(bench, () => front.isClosing);
+    pass(bench, 5_000_000);
+    expect(states(bench, 'vbd/1/51712', 'front')).toEqual([3, 4]);
     front.release();
-    until(host, () => rc !== undefined);
+    until(bench, () => rc !== undefined);
     expect(rc).toBe(0);
-    expect(states(host, 'vbd/1/51712', 'front')).toEqual([3, 4, 6]);
+    expect(states(bench, 'vbd/1/51712', 'front')).toEqual([3, 4, 6]);
   });
 });

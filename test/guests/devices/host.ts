@@ -24,7 +24,7 @@ import {
   vbd,
   vif,
 } from '../../../guests/libxl/index.ts';
-import { type Guest, World } from '../../../scenarios/engine/host.ts';
+import { type Guest, Host } from '../../../scenarios/engine/host.ts';
 import type { Actor, Jitter } from '../../../sim/index.ts';
 
 /** A guest with its drivers. */
@@ -38,7 +38,7 @@ export interface DeviceGuest extends Guest {
 
 /** A host whose dom0 has backends, scripts and libxl. */
 export interface DeviceHost {
-  readonly world: World;
+  readonly host: Host;
   readonly xl: Libxl;
   readonly kernel: DeviceKernel;
   readonly bus: XenBus;
@@ -60,7 +60,7 @@ export interface HostOptions {
 }
 
 export function deviceHost(options: HostOptions = {}): DeviceHost {
-  const world = new World({
+  const host = new Host({
     seed: options.seed ?? '1',
     jitter: options.jitter ?? { stepNs: 64, absentOneIn: 1024, absentNsMax: 50_000 },
     requestsMax: Number.MAX_SAFE_INTEGER,
@@ -70,7 +70,7 @@ export function deviceHost(options: HostOptions = {}): DeviceHost {
     limitsWrites: false,
     checkEverySteps: options.checkEverySteps ?? 500,
   });
-  const { dom0 } = world;
+  const { dom0 } = host;
   const hotplug: Hotplug = {
     connect: () => dom0.client,
     close: () => {},
@@ -81,10 +81,10 @@ export function deviceHost(options: HostOptions = {}): DeviceHost {
   const xl = new Libxl(dom0.os, dom0.client, { hotplug, ...options.libxl });
   const events: DeviceHost['events'] = [];
   const kernel = new DeviceKernel(dom0.os, dom0.client);
-  const recorded = world.recorder?.devices;
+  const recorded = host.recorder?.devices;
   kernel.observer = {
     note: (dev, news) => {
-      events.push({ dev, ...news, atNs: world.machine.nowNs });
+      events.push({ dev, ...news, atNs: host.machine.nowNs });
       recorded?.note(dev, news);
     },
   };
@@ -95,10 +95,10 @@ export function deviceHost(options: HostOptions = {}): DeviceHost {
     vbd: new BlkbackDriver(back),
     vif: new NetbackDriver({ bridge, hasSplitPorts: options.hasSplitPorts ?? true }),
   });
-  const host = { world, xl, kernel, bus, bridge, disks, events };
-  run(host, 'init', (me) => initDom0(me, dom0.client));
+  const bench = { host, xl, kernel, bus, bridge, disks, events };
+  run(bench, 'init', (me) => initDom0(me, dom0.client));
   bus.start();
-  return host;
+  return bench;
 }
 
 export interface GuestOptions {
@@ -112,17 +112,17 @@ export interface GuestOptions {
 }
 
 /** Create a domain with devices; its kernel has both frontends. */
-export function addGuest(host: DeviceHost, name: string, options: GuestOptions = {}): DeviceGuest {
-  const { world, xl, kernel: back } = host;
+export function addGuest(bench: DeviceHost, name: string, options: GuestOptions = {}): DeviceGuest {
+  const { host, xl, kernel: back } = bench;
   let guest: DeviceGuest | undefined;
-  const created = run(host, `xl-${name}`, (me) =>
+  const created = run(bench, `xl-${name}`, (me) =>
     createDomain(
       me,
       xl,
       { name, disks: options.disks ?? [vbd()], nics: options.nics ?? [vif()] },
       {
         boot: (built) => {
-          const booted = world.boot(built, LINUX_HABITS);
+          const booted = host.boot(built, LINUX_HABITS);
           const kernel = new DeviceKernel(booted.os, booted.client);
           kernel.observer = back.observer;
           const disks: Blkfront[] = [];
@@ -151,8 +151,8 @@ export function addGuest(host: DeviceHost, name: string, options: GuestOptions =
 const HORIZON_NS = 60_000_000_000;
 
 /** Run until `isOver`, or throw. */
-export function until({ world }: Pick<DeviceHost, 'world'>, isOver: () => boolean, withinNs = HORIZON_NS): void {
-  const { machine } = world;
+export function until({ host }: Pick<DeviceHost, 'host'>, isOver: () => boolean, withinNs = HORIZON_NS): void {
+  const { machine } = host;
   const untilNs = machine.nowNs + withinNs;
   while (!isOver() && machine.nowNs < untilNs && machine.scheduler.nextNs !== undefined)
     machine.scheduler.run(machine.scheduler.nextNs);
@@ -161,39 +161,39 @@ export function until({ world }: Pick<DeviceHost, 'world'>, isOver: () => boolea
 
 /** Run one actor of a domain to its end. */
 export function run<T>(
-  host: Pick<DeviceHost, 'world'>,
+  bench: Pick<DeviceHost, 'host'>,
   name: string,
   body: (me: Me) => Actor<T>,
-  os = host.world.dom0.os,
+  os = bench.host.dom0.os,
 ): T {
   const results: T[] = [];
   os.start(name, function* (me): Actor {
     results.push(yield* body(me));
   });
-  until(host, () => results.length > 0);
+  until(bench, () => results.length > 0);
   return results[0] as T;
 }
 
 /** Let virtual time pass. */
-export function pass({ world }: Pick<DeviceHost, 'world'>, ns: number): void {
-  world.machine.scheduler.run(world.machine.nowNs + ns);
+export function pass({ host }: Pick<DeviceHost, 'host'>, ns: number): void {
+  host.machine.scheduler.run(host.machine.nowNs + ns);
 }
 
 /** A node as dom0 reads it. */
-export function look(host: DeviceHost, path: string): string | undefined {
-  return run(host, 'look', function* (me) {
-    const reply = yield* new Xs(host.world.dom0.client, me).read(path);
+export function look(bench: DeviceHost, path: string): string | undefined {
+  return run(bench, 'look', function* (me) {
+    const reply = yield* new Xs(bench.host.dom0.client, me).read(path);
     return reply.error === undefined ? text(reply.payload) : undefined;
   });
 }
 
-export function write(host: DeviceHost, path: string, value: string): void {
-  run(host, 'write', function* (me) {
-    yield* new Xs(host.world.dom0.client, me).write(path, value);
+export function write(bench: DeviceHost, path: string, value: string): void {
+  run(bench, 'write', function* (me) {
+    yield* new Xs(bench.host.dom0.client, me).write(path, value);
   });
 }
 
 /** States that one end of a device went through. */
-export function states(host: DeviceHost, dev: string, side: 'front' | 'back'): number[] {
-  return host.events.flatMap((e) => (e.dev === dev && e.what === 'state' && e.side === side ? [e.state] : []));
+export function states(bench: DeviceHost, dev: string, side: 'front' | 'back'): number[] {
+  return bench.events.flatMap((e) => (e.dev === dev && e.what === 'state' && e.side === side ? [e.state] : []));
 }

@@ -13,16 +13,16 @@ function ringPage({ os }: DeviceGuest, gref: number): Frame {
   return frame;
 }
 
-function attached(host: DeviceHost, dev: string) {
-  const found = host.events.findLast((e) => e.dev === dev && e.what === 'attached');
+function attached(bench: DeviceHost, dev: string) {
+  const found = bench.events.findLast((e) => e.dev === dev && e.what === 'attached');
   if (found?.what !== 'attached') throw new Error(`${dev} is not attached`);
   return found;
 }
 
-function load(host: DeviceHost, guest: DeviceGuest, requests: number, disk = guest.disks[0] as Blkfront): void {
+function load(bench: DeviceHost, guest: DeviceGuest, requests: number, disk = guest.disks[0] as Blkfront): void {
   let left = requests;
   run(
-    host,
+    bench,
     'load',
     (me) =>
       blkLoad(me, disk, {
@@ -38,15 +38,15 @@ function load(host: DeviceHost, guest: DeviceGuest, requests: number, disk = gue
 }
 
 /** Two guests that talk until each has sent so many data packets. */
-function talk(host: DeviceHost, guests: readonly DeviceGuest[], packets: number): void {
+function talk(bench: DeviceHost, guests: readonly DeviceGuest[], packets: number): void {
   let finished = 0;
   for (const [i, g] of guests.entries()) {
     let left = 2 * packets;
     const nic = g.nics[0];
     const peer = guests[(i + 1) % guests.length]?.nics[0];
     if (nic === undefined || peer === undefined) throw new Error('no interface');
-    g.os.start(`talk-${host.world.machine.nowNs}`, (me) =>
-      netLoad(me, nic, host.world.machine.scheduler, {
+    g.os.start(`talk-${bench.host.machine.nowNs}`, (me) =>
+      netLoad(me, nic, bench.host.machine.scheduler, {
         peers: [peer.address],
         goesOn: () => left > 0,
         windowMax: 4,
@@ -56,16 +56,16 @@ function talk(host: DeviceHost, guests: readonly DeviceGuest[], packets: number)
       }),
     );
   }
-  until(host, () => finished === guests.length);
+  until(bench, () => finished === guests.length);
 }
 
 function pair(options: Parameters<typeof deviceHost>[0] = {}, rxBuffers = 64) {
-  const host = deviceHost(options);
+  const bench = deviceHost(options);
   const guests = [1, 2].map((n) =>
-    addGuest(host, `domU${n}`, { disks: [], nics: [vif({ mac: `00:16:3e:00:00:0${n}` })], rxBuffers }),
+    addGuest(bench, `domU${n}`, { disks: [], nics: [vif({ mac: `00:16:3e:00:00:0${n}` })], rxBuffers }),
   );
-  until(host, () => guests.every((g) => g.nics.length === 1));
-  return { host, guests };
+  until(bench, () => guests.every((g) => g.nics.length === 1));
+  return { bench, guests };
 }
 
 /** How many of its publications an end must signal, and may signal at most, by the indexes and thresholds on the page alone. */
@@ -95,20 +95,20 @@ function followRing(frame: Frame) {
 
 describe('events of a ring', () => {
   it('RNG-2: neither end sends one that is not asked for, nor omits one that is', () => {
-    const host = deviceHost();
-    const guest = addGuest(host, 'domU', { nics: [] });
+    const bench = deviceHost();
+    const guest = addGuest(bench, 'domU', { nics: [] });
     const sends = { front: 0, back: 0 };
-    until(host, () => guest.disks.length === 1);
-    const { refs, ports } = attached(host, 'vbd/1/51712');
+    until(bench, () => guest.disks.length === 1);
+    const { refs, ports } = attached(bench, 'vbd/1/51712');
     const ring = followRing(ringPage(guest, refs[0] ?? 0));
     const local = guest.os.domain.ports.get(ports[0] ?? 0);
-    host.world.machine.trace.observe((e) => {
+    bench.host.machine.trace.observe((e) => {
       if (e.kind !== 'send') return;
       if (e.domid === guest.domid && e.port === ports[0]) sends.front++;
       if (e.domid === 0 && local !== undefined && 'remotePort' in local && e.port === local.remotePort) sends.back++;
     });
-    load(host, guest, 400);
-    pass(host, 1_000_000);
+    load(bench, guest, 400);
+    pass(bench, 1_000_000);
     ring.settle();
     for (const side of ['front', 'back'] as const) {
       const [least, most] = ring.due[side];
@@ -121,12 +121,12 @@ describe('events of a ring', () => {
 
   it('RNG-3: an end that sleeps has nothing to do; no request waits for an event that does not come', () => {
     for (const seed of ['1', '2', '3']) {
-      const host = deviceHost({ seed, jitter: { stepNs: 256, absentOneIn: 64, absentNsMax: 20_000 } });
-      const guest = addGuest(host, 'domU', { nics: [] });
-      until(host, () => guest.disks.length === 1);
-      load(host, guest, 300);
-      const frame = ringPage(guest, attached(host, 'vbd/1/51712').refs[0] ?? 0);
-      pass(host, 1_000_000);
+      const bench = deviceHost({ seed, jitter: { stepNs: 256, absentOneIn: 64, absentNsMax: 20_000 } });
+      const guest = addGuest(bench, 'domU', { nics: [] });
+      until(bench, () => guest.disks.length === 1);
+      load(bench, guest, 300);
+      const frame = ringPage(guest, attached(bench, 'vbd/1/51712').refs[0] ?? 0);
+      pass(bench, 1_000_000);
       expect(frame.load32(IO_REQ_PROD)).toBe(frame.load32(IO_RSP_PROD)); // all was answered
       expect(frame.load32(IO_REQ_EVENT)).toBe(frame.load32(IO_REQ_PROD) + 1);
       expect(frame.load32(IO_RSP_EVENT)).toBe(frame.load32(IO_RSP_PROD) + 1);
@@ -134,11 +134,11 @@ describe('events of a ring', () => {
   });
 
   it('RNG-5: a guest that asks for no events at all hurts only itself', () => {
-    const host = deviceHost();
-    const bad = addGuest(host, 'bad', { nics: [] });
-    const good = addGuest(host, 'good', { nics: [] });
-    until(host, () => bad.disks.length === 1 && good.disks.length === 1);
-    const frame = ringPage(bad, attached(host, 'vbd/1/51712').refs[0] ?? 0);
+    const bench = deviceHost();
+    const bad = addGuest(bench, 'bad', { nics: [] });
+    const good = addGuest(bench, 'good', { nics: [] });
+    until(bench, () => bad.disks.length === 1 && good.disks.length === 1);
+    const frame = ringPage(bad, attached(bench, 'vbd/1/51712').refs[0] ?? 0);
     const { onStore } = frame;
     // Whatever it stores as its threshold, the backend finds one that is never reached.
     frame.onStore = (offset, before, after, byOwner) => {
@@ -157,54 +157,54 @@ describe('events of a ring', () => {
         asked: () => {},
       }),
     );
-    pass(host, 1_000_000);
-    load(host, good, 300);
-    const answered = (dev: string) => host.events.filter((e) => e.dev === dev && e.what === 'completed').length;
+    pass(bench, 1_000_000);
+    load(bench, good, 300);
+    const answered = (dev: string) => bench.events.filter((e) => e.dev === dev && e.what === 'completed').length;
     expect(answered('vbd/2/51712')).toBe(300);
-    pass(host, 50_000_000);
+    pass(bench, 50_000_000);
     expect(answered('vbd/1/51712')).toBeLessThan(3); // it sleeps over its answers
-    const done = host.events.filter((e) => e.dev === 'vbd/1/51712' && e.what === 'executed').length;
+    const done = bench.events.filter((e) => e.dev === 'vbd/1/51712' && e.what === 'executed').length;
     expect(done).toBeGreaterThan(answered('vbd/1/51712')); // which are there
   });
 
   it('RNG-5: a guest that takes no packets does not hold up the others', () => {
-    const host = deviceHost();
+    const bench = deviceHost();
     const guests = [1, 2, 3].map((n) =>
-      addGuest(host, `domU${n}`, { disks: [], nics: [vif({ mac: `00:16:3e:00:00:0${n}` })] }),
+      addGuest(bench, `domU${n}`, { disks: [], nics: [vif({ mac: `00:16:3e:00:00:0${n}` })] }),
     );
-    until(host, () => guests.every((g) => g.nics.length === 1));
+    until(bench, () => guests.every((g) => g.nics.length === 1));
     const [, , deaf] = guests;
     if (deaf === undefined) throw new Error('no third guest');
-    host.world.machine.pause(deaf.os.domain);
+    bench.host.machine.pause(deaf.os.domain);
     const nic = guests[0]?.nics[0];
     const packet = new Uint8Array(1_000);
     packet.set([0x00, 0x16, 0x3e, 0, 0, 3, 0x00, 0x16, 0x3e, 0, 0, 1]);
     for (let i = 0; i < 2_000; i++) nic?.send(packet);
-    talk(host, guests.slice(0, 2), 100);
-    const of = (what: string, dev: string) => host.events.filter((e) => e.what === what && e.dev === dev).length;
+    talk(bench, guests.slice(0, 2), 100);
+    const of = (what: string, dev: string) => bench.events.filter((e) => e.what === what && e.dev === dev).length;
     expect(of('received', 'vif/2/0')).toBeGreaterThan(200);
-    pass(host, 20_000_000);
+    pass(bench, 20_000_000);
     expect(of('received', 'vif/3/0')).toBe(0);
     // Its buffers are full, then the queue for it; then packets are dropped, as on a wire.
     expect(of('dropped', 'vif/3/0')).toBeGreaterThan(0);
-    host.world.machine.unpause(deaf.os.domain);
-    pass(host, 50_000_000);
+    bench.host.machine.unpause(deaf.os.domain);
+    pass(bench, 50_000_000);
     expect(of('received', 'vif/3/0')).toBe(of('queued', 'vif/3/0'));
   });
 
   it.each([33, 0x8000_0000])(
     'RNG-8: a producer index that is ahead by %i stops the disk, until it is opened anew',
     (by) => {
-      const host = deviceHost();
-      const guest = addGuest(host, 'domU', { nics: [] });
-      until(host, () => guest.disks.length === 1);
-      load(host, guest, 20);
-      const { refs, ports } = attached(host, 'vbd/1/51712');
+      const bench = deviceHost();
+      const guest = addGuest(bench, 'domU', { nics: [] });
+      until(bench, () => guest.disks.length === 1);
+      load(bench, guest, 20);
+      const { refs, ports } = attached(bench, 'vbd/1/51712');
       const frame = ringPage(guest, refs[0] ?? 0);
       frame.store32(IO_REQ_PROD, frame.load32(IO_RSP_PROD) + by, true);
       guest.os.hyper.send(ports[0] ?? 0);
-      until(host, () => host.events.some((e) => e.what === 'stopped' && e.side === 'back'));
-      const executed = () => host.events.filter((e) => e.what === 'executed').length;
+      until(bench, () => bench.events.some((e) => e.what === 'stopped' && e.side === 'back'));
+      const executed = () => bench.events.filter((e) => e.what === 'executed').length;
       const before = executed();
       const [disk] = guest.disks;
       if (disk === undefined) throw new Error('no disk');
@@ -212,39 +212,39 @@ describe('events of a ring', () => {
       guest.os.start('reader', function* (me) {
         status = yield* disk.wait(disk.submit(me, { op: 'read', sector: 0, sectors: 1, data: new Uint8Array(0) }));
       });
-      pass(host, 10_000_000);
+      pass(bench, 10_000_000);
       expect(executed()).toBe(before);
       expect(status).toBeUndefined();
       disk.reopen();
-      until(host, () => status !== undefined);
+      until(bench, () => status !== undefined);
       expect(status).toBe(0);
     },
   );
 
   it('RNG-8: netback disables a vif whose producer index is impossible, and no other', () => {
-    const { host, guests } = pair();
-    talk(host, guests, 20);
-    const { refs, ports } = attached(host, 'vif/1/0');
+    const { bench, guests } = pair();
+    talk(bench, guests, 20);
+    const { refs, ports } = attached(bench, 'vif/1/0');
     const [guest] = guests;
     if (guest === undefined) throw new Error('no guest');
     const frame = ringPage(guest, refs[0] ?? 0);
     frame.store32(IO_REQ_PROD, frame.load32(IO_RSP_PROD) + 257, true);
     guest.os.hyper.send(ports[0] ?? 0);
-    until(host, () => host.events.some((e) => e.what === 'stopped' && e.dev === 'vif/1/0'));
-    const carried = () => host.events.filter((e) => e.what === 'carried' && e.dev === 'vif/1/0').length;
+    until(bench, () => bench.events.some((e) => e.what === 'stopped' && e.dev === 'vif/1/0'));
+    const carried = () => bench.events.filter((e) => e.what === 'carried' && e.dev === 'vif/1/0').length;
     const before = carried();
     guest.nics[0]?.send(new Uint8Array(64));
-    pass(host, 5_000_000);
+    pass(bench, 5_000_000);
     expect(carried()).toBe(before);
-    expect(host.events.some((e) => e.what === 'stopped' && e.dev === 'vif/2/0')).toBe(false);
+    expect(bench.events.some((e) => e.what === 'stopped' && e.dev === 'vif/2/0')).toBe(false);
   });
 
   it('RNG-7: answers come in the order in which the disk is done, each in the slot of a request that was taken', () => {
-    const host = deviceHost();
-    const guest = addGuest(host, 'domU', { nics: [] });
-    until(host, () => guest.disks.length === 1);
-    load(host, guest, 400);
-    const ids = (what: string) => host.events.flatMap((e) => (e.what === what && 'id' in e ? [e.id] : []));
+    const bench = deviceHost();
+    const guest = addGuest(bench, 'domU', { nics: [] });
+    until(bench, () => guest.disks.length === 1);
+    load(bench, guest, 400);
+    const ids = (what: string) => bench.events.flatMap((e) => (e.what === what && 'id' in e ? [e.id] : []));
     expect(ids('taken')).toEqual(ids('submitted'));
     expect(ids('completed')).not.toEqual(ids('submitted'));
     expect([...ids('completed')].sort((a, b) => a - b)).toEqual(ids('submitted').sort((a, b) => a - b));

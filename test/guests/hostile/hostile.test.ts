@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { HOSTILE_KINDS, type HostileKind, Rig, type StoreVersion } from '../../../guests/hostile/index.ts';
 import { GuestOs, strings, text, XS, Xs } from '../../../guests/index.ts';
-import { World } from '../../../scenarios/engine/host.ts';
+import { Host } from '../../../scenarios/engine/host.ts';
 import type { Actor } from '../../../sim/index.ts';
 
 /* Each kind alone with a store, and then over a live update: it gets what the catalogue says, and dom0 is served all along. */
@@ -16,7 +16,7 @@ interface Outcome {
 }
 
 function alone(kind: HostileKind, version: StoreVersion, updates: boolean, movesInSteps: boolean): Outcome {
-  const world = new World({
+  const host = new Host({
     seed: '7',
     jitter: { stepNs: 1, absentOneIn: 0, absentNsMax: 0 },
     requestsMax: 1e9,
@@ -26,15 +26,15 @@ function alone(kind: HostileKind, version: StoreVersion, updates: boolean, moves
     limitsWrites: false,
     movesInSteps,
   });
-  const built = world.build(3, 'bad');
-  const os = new GuestOs(world.machine, built.domain);
+  const built = host.build(3, 'bad');
+  const os = new GuestOs(host.machine, built.domain);
   kind.before?.(os, built);
   let introduced = '';
   let rig: Rig | undefined;
   let over = false;
   const dom0: string[] = [];
-  world.dom0.os.start('setup', function* (me): Actor {
-    const xs = new Xs(world.dom0.client, me);
+  host.dom0.os.start('setup', function* (me): Actor {
+    const xs = new Xs(host.dom0.client, me);
     const make = function* (path: string, value: string, perms: readonly string[]): Actor {
       yield* xs.write(path, value);
       yield* xs.setPerms(path, perms);
@@ -46,7 +46,7 @@ function alone(kind: HostileKind, version: StoreVersion, updates: boolean, moves
     const reply = yield* xs.call(XS.INTRODUCE, strings('3', String(built.ring.gfn), String(built.port)));
     introduced = reply.error ?? text(reply.payload).slice(0, -1);
     yield* make(`${HOME}/data`, '', ['n3']);
-    world.machine.unpause(built.domain);
+    host.machine.unpause(built.domain);
     os.start('bad', function* (own): Actor {
       rig = new Rig(os, own, built, version, () => false);
       yield* kind.run(rig);
@@ -62,7 +62,7 @@ function alone(kind: HostileKind, version: StoreVersion, updates: boolean, moves
       dom0.push(text(answer.payload));
     }
   });
-  for (let horizon = 1e7; !over && horizon < 100e9; horizon += 1e7) world.machine.scheduler.run(horizon);
+  for (let horizon = 1e7; !over && horizon < 100e9; horizon += 1e7) host.machine.scheduler.run(horizon);
   return { rig, introduced, dom0, done: over };
 }
 

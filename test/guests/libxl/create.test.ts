@@ -8,14 +8,14 @@ import {
   GNTTAB_RESERVED_XENSTORE,
   XEN_DOMINF_paused,
 } from '../../../sim/index.ts';
-import { asked, host, length, look, pass, run, startBackends, together, write } from './host.ts';
+import { asked, length, libxlBench, look, pass, run, startBackends, together, write } from './host.ts';
 
 const SECOND_NS = 1_000_000_000;
 const MS_NS = 1_000_000;
 
 describe('creating a domain', () => {
   it('leaves it running, with both rings granted and both ports open to their daemons', () => {
-    const h = host();
+    const h = libxlBench();
     let pausedAtBoot: boolean | undefined;
     const made = run(h, 'xl', (me) =>
       createDomain(
@@ -31,7 +31,7 @@ describe('creating a domain', () => {
     );
     expect(made).toMatchObject({ rc: 0, introduced: 'OK', failedIn: undefined });
     expect(pausedAtBoot).toBe(true);
-    const { machine, dom0 } = h.world;
+    const { machine, dom0 } = h.host;
     const domain = machine.domain(1);
     expect(domain?.controllerPauses).toBe(0);
     expect(domain?.vcpus).toBe(2);
@@ -42,7 +42,7 @@ describe('creating a domain', () => {
   });
 
   it('TS-6: the tree is there before the connection, and the connection before the devices', () => {
-    const h = host();
+    const h = libxlBench();
     startBackends(h);
     run(h, 'xl', (me) => createDomain(me, h.xl, { name: 'g', nics: [vif()] }));
     const lines = asked(h, 'xl').map(({ line }) => line);
@@ -52,25 +52,25 @@ describe('creating a domain', () => {
   });
 
   it('TS-7: what fails ends in the destroy flow, and nothing is left', () => {
-    const h = host(); // without backends
+    const h = libxlBench(); // without backends
     const made = run(h, 'xl', (me) => createDomain(me, h.xl, { name: 'g', nics: [vif()] }));
     expect(made).toMatchObject({ rc: 'ERROR_TIMEDOUT', failedIn: 'C13' });
     pass(h, MS_NS); // the store lets go of it
-    expect(h.world.machine.domain(1)).toBeUndefined();
+    expect(h.host.machine.domain(1)).toBeUndefined();
     for (const path of ['/local/domain/1', '/libxl/1', `/vm/${made.uuid}`, '/local/domain/0/backend/vif/1'])
       expect(look(h, path).value).toBeUndefined();
   });
 
   it('fails when the console daemon gives no tty within 10 s', () => {
-    const h = host();
+    const h = libxlBench();
     const made = run(h, 'xl', (me) => createDomain(me, h.xl, { name: 'g', console: 'attended' }));
     expect(made).toMatchObject({ rc: 'ERROR_TIMEDOUT', failedIn: 'C14' });
-    expect(h.world.machine.nowNs).toBeGreaterThanOrEqual(10 * SECOND_NS);
+    expect(h.host.machine.nowNs).toBeGreaterThanOrEqual(10 * SECOND_NS);
     expect(run(h, 'xl2', (me) => createDomain(me, h.xl, { name: 'g', console: 'nodes' })).rc).toBe(0);
   });
 
   it('refuses a name that another domain has', () => {
-    const h = host();
+    const h = libxlBench();
     run(h, 'xl', (me) => createDomain(me, h.xl, { name: 'g' }));
     const made = run(h, 'xl2', (me) => createDomain(me, h.xl, { name: 'g' }));
     expect(made).toMatchObject({ rc: 'ERROR_INVAL', failedIn: 'C2' });
@@ -79,7 +79,7 @@ describe('creating a domain', () => {
   });
 
   it('does not look at the answer to INTRODUCE, but tells it', () => {
-    const h = host();
+    const h = libxlBench();
     const made = run(h, 'xl', (me) =>
       createDomain(
         me,
@@ -87,7 +87,7 @@ describe('creating a domain', () => {
         { name: 'g' },
         {
           beforeIntroduce: ({ domain: { domid } }) =>
-            h.world.machine.grants.refuse(
+            h.host.machine.grants.refuse(
               { mapper: 0, granter: domid, gref: GNTTAB_RESERVED_XENSTORE },
               GNTST.general_error,
             ),
@@ -95,15 +95,15 @@ describe('creating a domain', () => {
       ),
     );
     expect(made).toMatchObject({ rc: 0, introduced: 'EINVAL' });
-    expect(h.world.machine.domain(1)?.controllerPauses).toBe(0); // it runs, and has no store
+    expect(h.host.machine.domain(1)?.controllerPauses).toBe(0); // it runs, and has no store
   });
 
   it('TS-8: of a process that dies in the middle everything stays, and the domain stays paused', () => {
-    const h = host();
+    const h = libxlBench();
     let asks = 0;
     const made = run(h, 'xl', (me) => createDomain(me, h.xl, { name: 'g' }, { dies: () => ++asks === 3 }));
     expect(made.rc).toBe('died');
-    const info = h.world.dom0.os.hyper.domctl.getDomainInfo(1);
+    const info = h.host.dom0.os.hyper.domctl.getDomainInfo(1);
     expect(info.ok && (info.value.flags & XEN_DOMINF_paused) !== 0).toBe(true);
     expect(look(h, '/local/domain/1/store/port').value).toBe('1');
     expect(look(h, '/libxl/1/type').value).toBe('pvh');
@@ -114,14 +114,14 @@ describe('creating a domain', () => {
       [1, 'ERROR_FAIL'],
       [2, 0],
     ] as const) {
-      const h = host();
+      const h = libxlBench();
       const made = together(h, [
         ['xl', (me) => createDomain(me, h.xl, { name: 'g' })],
         [
           'reset',
           function* (me) {
             // RESET_WATCHES of the connection takes its transactions with it, as a forced live update does.
-            const xs = new Xs(h.world.dom0.client, me);
+            const xs = new Xs(h.host.dom0.client, me);
             const isUnderWay = () =>
               asked(h, 'xl').filter(({ tx, line }) => tx === nth && line.startsWith('WRITE')).length > 3;
             for (let i = 0; i < 5_000 && !isUnderWay(); i++) yield 500;
@@ -136,7 +136,7 @@ describe('creating a domain', () => {
   });
 
   it('TS-10: what an earlier domain of that id left is removed by transaction A, and was there until then', () => {
-    const h = host();
+    const h = libxlBench();
     write(h, '/local/domain/1/data/old', 'x');
     const seen: (string | undefined)[] = [];
     run(h, 'xl', (me) =>
@@ -146,7 +146,7 @@ describe('creating a domain', () => {
         { name: 'g' },
         {
           dies: () => {
-            seen.push(h.world.machine.domain(1)?.name);
+            seen.push(h.host.machine.domain(1)?.name);
             return false;
           },
         },
@@ -159,7 +159,7 @@ describe('creating a domain', () => {
   });
 
   it('TS-18: of many creators side by side at least one commits in each round, and all in the end', () => {
-    const h = host();
+    const h = libxlBench();
     const made = together(
       h,
       Array.from(
@@ -176,7 +176,7 @@ describe('creating a domain', () => {
 
 describe('ids', () => {
   it('DOM-5: one that was destroyed less than 60 s ago is given back at once and the next one taken', () => {
-    const h = host();
+    const h = libxlBench();
     const create = (domid?: number) =>
       run(h, 'xl', (me) =>
         createDomain(me, h.xl, { name: `g${length(h)}`, ...(domid === undefined ? {} : { domid }) }),
@@ -198,7 +198,7 @@ describe('ids', () => {
   });
 
   it('DOM-5: the list can be left out', () => {
-    const h = host({ host: new LibxlHost(new DomidHistory(0)) });
+    const h = libxlBench({ host: new LibxlHost(new DomidHistory(0)) });
     const create = () => run(h, 'xl', (me) => createDomain(me, h.xl, { name: 'g', domid: 5 }));
     expect(create().rc).toBe(0);
     run(h, 'xd', (me) => destroyDomain(me, h.xl, 5));
@@ -207,7 +207,7 @@ describe('ids', () => {
   });
 
   it('may be drawn', () => {
-    const h = host();
+    const h = libxlBench();
     const made = run(h, 'xl', (me) => createDomain(me, h.xl, { name: 'g', domid: 'random' }));
     expect(made.built?.domain.domid).toBeGreaterThan(1);
     expect(made.built?.domain.domid).toBeLessThan(0x7ff0);

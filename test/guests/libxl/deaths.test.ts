@@ -12,12 +12,12 @@ import {
   vif,
 } from '../../../guests/libxl/index.ts';
 import { SHUTDOWN_REASONS } from '../../../sim/index.ts';
-import { asked, type Host, host, look, pass, run, startBackends, together } from './host.ts';
+import { asked, type LibxlBench, libxlBench, look, pass, run, startBackends, together } from './host.ts';
 
 const MS_NS = 1_000_000;
 
-function guests(count: number): Host {
-  const h = host();
+function guests(count: number): LibxlBench {
+  const h = libxlBench();
   startBackends(h);
   for (let i = 0; i < count; i++)
     run(h, `xl${i}`, (me) =>
@@ -60,7 +60,7 @@ describe('destroying a domain', () => {
       [
         'look',
         function* (me) {
-          const xs = new Xs(h.world.dom0.client, me);
+          const xs = new Xs(h.host.dom0.client, me);
           for (let i = 0; i < 1_000 && (yield* xs.read('/local/domain/1')).error === undefined; i++) yield 5_000;
           introduced = String.fromCharCode(...(yield* xs.call(XS.IS_DOMAIN_INTRODUCED, strings('1'))).payload);
           return undefined;
@@ -73,7 +73,7 @@ describe('destroying a domain', () => {
   it('TS-12: what the domain owned elsewhere goes with it', () => {
     const h = guests(1);
     run(h, 'make', function* (me) {
-      const xs = new Xs(h.world.dom0.client, me);
+      const xs = new Xs(h.host.dom0.client, me);
       yield* xs.write('/elsewhere', 'x');
       yield* xs.setPerms('/elsewhere', ['n1']);
     });
@@ -83,13 +83,13 @@ describe('destroying a domain', () => {
   });
 
   it('of a domain that does not exist fails at once', () => {
-    const h = host();
+    const h = libxlBench();
     expect(run(h, 'xd', (me) => destroyDomain(me, h.xl, 7)).rc).toBe('ERROR_DOMAIN_NOTFOUND');
   });
 
   it('untilGone waits for a zombie', () => {
     const h = guests(1);
-    const { machine, dom0 } = h.world;
+    const { machine, dom0 } = h.host;
     const { handle } = machine.mapGrant(dom0.os.domain, 1, 0, 2);
     machine.scheduler.at(machine.nowNs + 500 * MS_NS, () => void machine.unmapGrant(dom0.os.domain, handle ?? 0));
     const before = machine.nowNs;
@@ -122,8 +122,8 @@ describe('waiting for the ends of domains', () => {
       [
         'others',
         function* (me) {
-          const xs = new Xs(h.world.dom0.client, me);
-          const { machine } = h.world;
+          const xs = new Xs(h.host.dom0.client, me);
+          const { machine } = h.host;
           yield 10 * MS_NS;
           machine.shutdown(machine.domain(2) as never, 'crash');
           yield 10 * MS_NS;

@@ -3,9 +3,9 @@ import { Xs } from '../../../guests/index.ts';
 import { addDevice, createDomain, type Force, removeDevice, vbd, vif } from '../../../guests/libxl/index.ts';
 import {
   asked,
-  type Host,
-  host,
+  type LibxlBench,
   length,
+  libxlBench,
   look,
   pass,
   remove,
@@ -20,15 +20,15 @@ const D = '/local/domain/1';
 const BACK = '/local/domain/0/backend/vif/1/0';
 const SECOND_NS = 1_000_000_000;
 
-function guest(options: { readonly backends?: 'close' | 'stay open' | 'none' } = {}): Host {
-  const h = host();
+function guest(options: { readonly backends?: 'close' | 'stay open' | 'none' } = {}): LibxlBench {
+  const h = libxlBench();
   const { backends = 'close' } = options;
   if (backends !== 'none') startBackends(h, backends === 'close');
   expect(run(h, 'xl', (me) => createDomain(me, h.xl, { name: 'g' })).rc).toBe(0);
   return h;
 }
 
-const detach = (h: Host, force?: Force) => run(h, 'detach', (me) => removeDevice(me, h.xl, 1, vif(), force));
+const detach = (h: LibxlBench, force?: Force) => run(h, 'detach', (me) => removeDevice(me, h.xl, 1, vif(), force));
 
 describe('adding a device', () => {
   it('HS-6: the guest has its own directory to itself, and may read that of its backend', () => {
@@ -71,10 +71,10 @@ describe('adding a device', () => {
 
   it('HS-11: waits until the backend is in state 2, and gives up after 10 s', () => {
     const h = guest({ backends: 'none' });
-    const before = h.world.machine.nowNs;
+    const before = h.host.machine.nowNs;
     expect(run(h, 'attach', (me) => addDevice(me, h.xl, 1, vif())).rc).toBe('ERROR_TIMEDOUT');
-    expect(h.world.machine.nowNs - before).toBeGreaterThanOrEqual(10 * SECOND_NS);
-    expect(h.world.machine.nowNs - before).toBeLessThan(11 * SECOND_NS);
+    expect(h.host.machine.nowNs - before).toBeGreaterThanOrEqual(10 * SECOND_NS);
+    expect(h.host.machine.nowNs - before).toBeLessThan(11 * SECOND_NS);
     expect(look(h, `${BACK}/state`).value).toBe('1'); // nobody cleans up after a hotplug that failed
   });
 
@@ -86,9 +86,9 @@ describe('adding a device', () => {
         'backend',
         function* (me) {
           yield SECOND_NS;
-          yield* new Xs(h.world.dom0.client, me).write(`${BACK}/state`, '1');
+          yield* new Xs(h.host.dom0.client, me).write(`${BACK}/state`, '1');
           yield SECOND_NS;
-          yield* new Xs(h.world.dom0.client, me).write(`${BACK}/state`, '2');
+          yield* new Xs(h.host.dom0.client, me).write(`${BACK}/state`, '2');
           return undefined;
         },
       ],
@@ -124,7 +124,7 @@ describe('adding a device', () => {
     ]);
   });
 
-  const toEach = (h: Host, roundsMax?: number) => {
+  const toEach = (h: LibxlBench, roundsMax?: number) => {
     for (const n of [2, 3, 4]) run(h, `xl${n}`, (me) => createDomain(me, h.xl, { name: `g${n}` }));
     const process = () => h.process(roundsMax === undefined ? {} : { roundsMax });
     return together(
@@ -203,9 +203,9 @@ describe('removing a device', () => {
   it('goes on by force after 10 s: the frontend goes first', () => {
     const h = guest({ backends: 'stay open' });
     run(h, 'attach', (me) => addDevice(me, h.xl, 1, vif()));
-    const before = h.world.machine.nowNs;
+    const before = h.host.machine.nowNs;
     expect(detach(h).rc).toBe('ERROR_TIMEDOUT'); // also the second time nobody closes, and then it is cleaned up all the same
-    expect(Math.round((h.world.machine.nowNs - before) / SECOND_NS)).toBe(20);
+    expect(Math.round((h.host.machine.nowNs - before) / SECOND_NS)).toBe(20);
     expect(transaction(asked(h, 'detach'), 1)[0]).toBe(`RM ${D}/device/vif/0`);
     expect(look(h, '/libxl/1/device/vif').value).toBeUndefined();
     expect(look(h, BACK).value).toBeUndefined();

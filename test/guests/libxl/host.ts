@@ -1,18 +1,18 @@
 import { type EventQueue, type Me, strings, text, XS, Xs } from '../../../guests/index.ts';
 import { initDom0, Libxl, LibxlHost, type LibxlOptions } from '../../../guests/libxl/index.ts';
-import { World } from '../../../scenarios/engine/host.ts';
+import { Host } from '../../../scenarios/engine/host.ts';
 import { type Actor, PARK } from '../../../sim/index.ts';
 
 /** A host with a store, dom0 set up, and one process that uses libxl. */
-export interface Host {
-  readonly world: World;
+export interface LibxlBench {
+  readonly host: Host;
   readonly xl: Libxl;
   /** Another process on the same connection. */
   readonly process: (options?: LibxlOptions) => Libxl;
 }
 
-export function host(options: LibxlOptions = {}, policy: 'carry' | 'daemon' = 'carry'): Host {
-  const world = new World({
+export function libxlBench(options: LibxlOptions = {}, policy: 'carry' | 'daemon' = 'carry'): LibxlBench {
+  const host = new Host({
     seed: '1',
     jitter: { stepNs: 1, absentOneIn: 0, absentNsMax: 0 },
     requestsMax: Number.MAX_SAFE_INTEGER,
@@ -24,29 +24,29 @@ export function host(options: LibxlOptions = {}, policy: 'carry' | 'daemon' = 'c
   let processes = 0;
   const shared = options.host ?? new LibxlHost();
   const process = (own: LibxlOptions = options) =>
-    new Libxl(world.dom0.os, world.dom0.client, { tokenPrefix: `p${processes++}:`, host: shared, ...own });
-  const made = { world, xl: process(), process };
-  run(made, 'init', (me) => initDom0(me, world.dom0.client));
+    new Libxl(host.dom0.os, host.dom0.client, { tokenPrefix: `p${processes++}:`, host: shared, ...own });
+  const made = { host, xl: process(), process };
+  run(made, 'init', (me) => initDom0(me, host.dom0.client));
   return made;
 }
 
 const HORIZON_NS = 300_000_000_000;
 
 /** Run one actor of dom0 to its end. */
-export function run<T>(h: Host, name: string, body: (me: Me) => Actor<T>): T {
+export function run<T>(h: LibxlBench, name: string, body: (me: Me) => Actor<T>): T {
   const [result] = together(h, [[name, body]]);
   return result as T;
 }
 
 /** Run several actors of dom0 side by side, to the end of all. */
-export function together<T>({ world }: Host, bodies: readonly (readonly [string, (me: Me) => Actor<T>])[]): T[] {
+export function together<T>({ host }: LibxlBench, bodies: readonly (readonly [string, (me: Me) => Actor<T>])[]): T[] {
   const results: { value: T }[] = [];
   for (const [i, [name, body]] of bodies.entries()) {
-    world.dom0.os.start(name, function* (me): Actor {
+    host.dom0.os.start(name, function* (me): Actor {
       results[i] = { value: yield* body(me) };
     });
   }
-  const { machine } = world;
+  const { machine } = host;
   const untilNs = machine.nowNs + HORIZON_NS;
   const isOver = () => bodies.every((_, i) => results[i] !== undefined);
   while (!isOver() && machine.nowNs < untilNs && machine.scheduler.nextNs !== undefined)
@@ -56,8 +56,8 @@ export function together<T>({ world }: Host, bodies: readonly (readonly [string,
 }
 
 /** Let virtual time pass. */
-export function pass({ world }: Host, ns: number): void {
-  const { scheduler, nowNs } = world.machine;
+export function pass({ host }: LibxlBench, ns: number): void {
+  const { scheduler, nowNs } = host.machine;
   scheduler.at(nowNs + ns, () => {}); // time stands still where nothing is due
   scheduler.run(nowNs + ns);
 }
@@ -72,8 +72,8 @@ export interface Asked {
 const NAMES = new Map<number, string>(Object.entries(XS).map(([name, type]) => [type, name]));
 
 /** Requests of dom0 from record `from` on, of actors whose names begin so. */
-export function asked({ world }: Host, actor: string, from = 0): Asked[] {
-  const records = world.recorder?.history().records.slice(from) ?? [];
+export function asked({ host }: LibxlBench, actor: string, from = 0): Asked[] {
+  const records = host.recorder?.history().records.slice(from) ?? [];
   return records.flatMap((r) => {
     if (r.kind !== 'sent' || !(r.actor === `dom0/${actor}` || r.actor.startsWith(`dom0/${actor}/`))) return [];
     const words = text(r.payload).replace(/\0$/, '').split('\0').join(' ').trimEnd();
@@ -81,8 +81,8 @@ export function asked({ world }: Host, actor: string, from = 0): Asked[] {
   });
 }
 
-export function length({ world }: Host): number {
-  return world.recorder?.history().records.length ?? 0;
+export function length({ host }: LibxlBench): number {
+  return host.recorder?.history().records.length ?? 0;
 }
 
 /** The requests of the n-th transaction that begins among these, from START to END. */
@@ -97,9 +97,9 @@ export function transaction(requests: readonly Asked[], n: number): string[] {
 }
 
 /** A node's value and permissions as dom0 reads them. */
-export function look(h: Host, path: string): { readonly value: string | undefined; readonly perms: string } {
+export function look(h: LibxlBench, path: string): { readonly value: string | undefined; readonly perms: string } {
   return run(h, 'look', function* (me) {
-    const xs = new Xs(h.world.dom0.client, me);
+    const xs = new Xs(h.host.dom0.client, me);
     const value = yield* xs.read(path);
     const perms = yield* xs.getPerms(path);
     return {
@@ -109,22 +109,22 @@ export function look(h: Host, path: string): { readonly value: string | undefine
   });
 }
 
-export function write(h: Host, path: string, value: string): void {
+export function write(h: LibxlBench, path: string, value: string): void {
   run(h, 'write', function* (me) {
-    yield* new Xs(h.world.dom0.client, me).write(path, value);
+    yield* new Xs(h.host.dom0.client, me).write(path, value);
   });
 }
 
-export function remove(h: Host, path: string): void {
+export function remove(h: LibxlBench, path: string): void {
   run(h, 'rm', function* (me) {
-    yield* new Xs(h.world.dom0.client, me).rm(path);
+    yield* new Xs(h.host.dom0.client, me).rm(path);
   });
 }
 
 /** Drivers that do what they are asked: 1 becomes 2, 5 becomes 6. Without `closes` they never close. */
-export function startBackends({ world }: Host, closes = true): void {
-  world.dom0.os.start('backends', function* (me): Actor {
-    const xs = new Xs(world.dom0.client, me);
+export function startBackends({ host }: LibxlBench, closes = true): void {
+  host.dom0.os.start('backends', function* (me): Actor {
+    const xs = new Xs(host.dom0.client, me);
     const queue: EventQueue = { events: [], me };
     yield* xs.client.watch(queue, '/local/domain/0/backend', 'backends');
     for (;;) {
@@ -143,9 +143,9 @@ export function startBackends({ world }: Host, closes = true): void {
 }
 
 /** xenconsoled: gives each new console its tty. */
-export function startConsoleDaemon({ world }: Host): void {
-  world.dom0.os.start('xenconsoled', function* (me): Actor {
-    const xs = new Xs(world.dom0.client, me);
+export function startConsoleDaemon({ host }: LibxlBench): void {
+  host.dom0.os.start('xenconsoled', function* (me): Actor {
+    const xs = new Xs(host.dom0.client, me);
     const queue: EventQueue = { events: [], me };
     yield* xs.client.watch(queue, '/local/domain', 'consoles');
     for (;;) {

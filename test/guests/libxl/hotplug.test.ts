@@ -9,13 +9,13 @@ import {
   vbd,
   vif,
 } from '../../../guests/libxl/index.ts';
-import { asked, type Host, host, look, run, startBackends, together } from './host.ts';
+import { asked, type LibxlBench, libxlBench, look, run, startBackends, together } from './host.ts';
 
 const SECOND_NS = 1_000_000_000;
 const VIF = '/local/domain/0/backend/vif/1/0';
 const VBD = '/local/domain/0/backend/vbd/1/51712';
 
-interface Scripted extends Host {
+interface Scripted extends LibxlBench {
   readonly open: Set<XsLink>;
   readonly counts: { connections: number; closed: number };
 }
@@ -36,14 +36,14 @@ function scripted(fate: ScriptFate = 'works', only: 'add' | 'remove' = 'add'): S
     processNs: [500_000, 1_000_000],
     fate: (_device, _domid, action) => (action === only ? fate : 'works'),
   };
-  const h = host({ hotplug });
-  link = h.world.dom0.client;
+  const h = libxlBench({ hotplug });
+  link = h.host.dom0.client;
   startBackends(h);
   expect(run(h, 'xl', (me) => createDomain(me, h.xl, { name: 'g' })).rc).toBe(0);
   return { ...h, open: new Set(), counts };
 }
 
-const scriptOf = (h: Host, actor: string) =>
+const scriptOf = (h: LibxlBench, actor: string) =>
   asked(h, actor).filter((r) => /\/v(if|bd)-(add|remove)-\d+$/.test(r.actor));
 
 describe('hotplug scripts', () => {
@@ -77,13 +77,13 @@ describe('hotplug scripts', () => {
 
   it('one block script at a time: the others wait for its lock', () => {
     const h = scripted();
-    const before = h.world.machine.nowNs;
+    const before = h.host.machine.nowNs;
     const outcomes = together(
       h,
       [0, 1, 2, 3].map((n) => [`attach${n}`, (me) => addDevice(me, h.xl, 1, vbd({ devid: 51712 + 16 * n }))] as const),
     );
     expect(outcomes.map(({ rc }) => rc)).toEqual([0, 0, 0, 0]);
-    expect(h.world.machine.nowNs - before).toBeGreaterThan(4 * 10_000_000);
+    expect(h.host.machine.nowNs - before).toBeGreaterThan(4 * 10_000_000);
   });
 
   it.each([
@@ -110,9 +110,9 @@ describe('hotplug scripts', () => {
 
   it('INJ-T7: a script that never ends is killed after 40 s', () => {
     const h = scripted('hangs');
-    const before = h.world.machine.nowNs;
+    const before = h.host.machine.nowNs;
     expect(run(h, 'attach', (me) => addDevice(me, h.xl, 1, vif())).rc).toBe('ERROR_TIMEDOUT');
-    expect(Math.round((h.world.machine.nowNs - before) / SECOND_NS)).toBe(40);
+    expect(Math.round((h.host.machine.nowNs - before) / SECOND_NS)).toBe(40);
     // The lock of a killed script is free.
     expect(run(h, 'detach', (me) => removeDevice(me, h.xl, 1, vif())).rc).toBe(0);
   });
@@ -135,7 +135,7 @@ describe('hotplug scripts', () => {
         'driver',
         function* (me) {
           yield 5_000_000;
-          yield* h.world.dom0.client.request(me, 11, octets(`${back}/state\0${2}`));
+          yield* h.host.dom0.client.request(me, 11, octets(`${back}/state\0${2}`));
           return undefined;
         },
       ],
@@ -148,9 +148,9 @@ describe('hotplug scripts', () => {
         'devd',
         function* (me) {
           yield 5_000_000;
-          yield* h.world.dom0.client.request(me, 11, octets(`${back}/state\0${6}`));
+          yield* h.host.dom0.client.request(me, 11, octets(`${back}/state\0${6}`));
           yield 5_000_000;
-          yield* h.world.dom0.client.request(me, 13, octets(`${back}\0`));
+          yield* h.host.dom0.client.request(me, 13, octets(`${back}\0`));
           return undefined;
         },
       ],

@@ -8,14 +8,14 @@ import {
   sysrqDomain,
 } from '../../../guests/libxl/index.ts';
 import { type Actor, PARK } from '../../../sim/index.ts';
-import { asked, type Host, host, length, look, pass, run, together, transaction } from './host.ts';
+import { asked, type LibxlBench, length, libxlBench, look, pass, run, together, transaction } from './host.ts';
 
 const SECOND_NS = 1_000_000_000;
 const SHUTDOWN = '/local/domain/1/control/shutdown';
 
 /** A guest whose kernel takes commands, if it is one that does; what it saw there. */
-function guest(takes: boolean, type: 'pvh' | 'hvm' = 'pvh'): Host & { readonly seen: string[] } {
-  const h = host();
+function guest(takes: boolean, type: 'pvh' | 'hvm' = 'pvh'): LibxlBench & { readonly seen: string[] } {
+  const h = libxlBench();
   const seen: string[] = [];
   const made = run(h, 'xl', (me) =>
     createDomain(
@@ -24,9 +24,9 @@ function guest(takes: boolean, type: 'pvh' | 'hvm' = 'pvh'): Host & { readonly s
       { name: 'g', type, vcpus: 4, memoryKb: 131_072, videoKb: 1_024 },
       {
         boot: (built) => {
-          const os = new GuestOs(h.world.machine, built.domain);
+          const os = new GuestOs(h.host.machine, built.domain);
           const client = new XsClient(os, built.ring, built.port);
-          h.world.recorder?.follow(client, built.domain.domid, () => {});
+          h.host.recorder?.follow(client, built.domain.domid, () => {});
           client.start();
           os.start('shutdown', function* (me): Actor {
             const xs = new Xs(client, me);
@@ -69,9 +69,9 @@ describe('power operations', () => {
 
   it('times out after 60 s, and leaves the command where it is', () => {
     const h = guest(false);
-    const before = h.world.machine.nowNs;
+    const before = h.host.machine.nowNs;
     expect(run(h, 'xl', (me) => controlDomain(me, h.xl, 1, 'poweroff')).rc).toBe('ERROR_TIMEDOUT');
-    expect(Math.round((h.world.machine.nowNs - before) / SECOND_NS)).toBe(60);
+    expect(Math.round((h.host.machine.nowNs - before) / SECOND_NS)).toBe(60);
     expect(look(h, SHUTDOWN).value).toBe('poweroff');
   });
 
@@ -83,7 +83,7 @@ describe('power operations', () => {
         'rm',
         function* (me) {
           yield SECOND_NS;
-          yield* h.world.dom0.client.request(me, XS.RM, strings(SHUTDOWN));
+          yield* h.host.dom0.client.request(me, XS.RM, strings(SHUTDOWN));
           return undefined;
         },
       ],

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { strings, text, XS, Xs } from '../../../guests/index.ts';
 import { createDomain, DomidHistory, destroyDomain, LibxlHost } from '../../../guests/libxl/index.ts';
 import { GNTMAP_host_map, GNTTAB_RESERVED_CONSOLE } from '../../../sim/index.ts';
-import { host, pass, run } from './host.ts';
+import { libxlBench, pass, run } from './host.ts';
 
 /*
  * What libxl's list of recent ids is for (DOM-5). Somebody keeps a page of a dead domain, so that it is a zombie that the store
@@ -19,8 +19,8 @@ describe('a domid that is used again at once', () => {
     isVirqLate: boolean,
     policy: 'carry' | 'daemon' = 'daemon',
   ): { readonly before: string; readonly after: string } {
-    const h = host({ host: new LibxlHost(new DomidHistory(0)) }, policy);
-    const { machine, dom0 } = h.world;
+    const h = libxlBench({ host: new LibxlHost(new DomidHistory(0)) }, policy);
+    const { machine, dom0 } = h.host;
     run(h, 'xl', (me) => createDomain(me, h.xl, { name: 'old', domid: 9 }));
     const { handle } = machine.mapGrant(dom0.os.domain, 9, GNTTAB_RESERVED_CONSOLE, GNTMAP_host_map);
     run(h, 'xd', (me) => destroyDomain(me, h.xl, 9));

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { addDevice, type BuiltDomain, createDomain, type DomainPlan, vbd, vif } from '../../../guests/libxl/index.ts';
-import { asked, type Host, host, run, startBackends, startConsoleDaemon, transaction } from './host.ts';
+import { asked, type LibxlBench, libxlBench, run, startBackends, startConsoleDaemon, transaction } from './host.ts';
 
 /*
  * What libxl asks of the store, request for request, as recorded at the ring. The order is that of the sources of Xen 4.22:
@@ -10,8 +10,8 @@ import { asked, type Host, host, run, startBackends, startConsoleDaemon, transac
 
 const UUID = '12345678-9abc-def0-1234-56789abcdef0';
 
-function created(plan: Partial<DomainPlan> = {}): Host & { readonly built: BuiltDomain } {
-  const h = host();
+function created(plan: Partial<DomainPlan> = {}): LibxlBench & { readonly built: BuiltDomain } {
+  const h = libxlBench();
   startBackends(h);
   startConsoleDaemon(h);
   const made = run(h, 'xl', (me) => createDomain(me, h.xl, { name: 'g', uuid: UUID, ...plan }));

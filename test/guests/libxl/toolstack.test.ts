@@ -21,13 +21,13 @@ import {
   XsClient,
 } from '../../../guests/index.ts';
 import { initDom0, Libxl, writeDomain } from '../../../guests/libxl/index.ts';
-import { type Guest, World } from '../../../scenarios/engine/host.ts';
+import { type Guest, Host } from '../../../scenarios/engine/host.ts';
 import { type Actor, type Domain, ERROR as ERROR_AT, NO_JITTER, REQ_CONS, REQ_PROD } from '../../../sim/index.ts';
 
 /* The toolstack's half of suspend, resume and restore, against real guests and a real store: guests.md 3.5, hypervisor.md 5. */
 
 interface Stage {
-  readonly world: World;
+  readonly host: Host;
   readonly xs: Xs;
   readonly guest: Guest;
   /** `@releaseDomain` events that dom0 has had since the last call. */
@@ -47,8 +47,8 @@ interface Cast {
 }
 
 /** Play a piece as dom0 with a store and one guest, domain 1, that is up and running. */
-function play(cast: Cast, piece: (stage: Stage) => Actor): World {
-  const world = new World({
+function play(cast: Cast, piece: (stage: Stage) => Actor): Host {
+  const host = new Host({
     seed: '1',
     jitter: NO_JITTER,
     requestsMax: 1e9,
@@ -57,7 +57,7 @@ function play(cast: Cast, piece: (stage: Stage) => Actor): World {
     records: false,
     ...(cast.isUnchecked ? {} : { checkEverySteps: 50 }),
   });
-  const { dom0 } = world;
+  const { dom0 } = host;
   let over = false;
   dom0.os.start('xl', function* (me): Actor {
     const xs = new Xs(dom0.client, me);
@@ -66,10 +66,10 @@ function play(cast: Cast, piece: (stage: Stage) => Actor): World {
     const tree = function* (domain: Domain, gfn: number, port: number, name: string): Actor<boolean> {
       return (yield* writeDomain(me, xl, { domain, gfn, port }, { name, type: 'pv' })).rc === 0;
     };
-    const built = world.build(1, 'guest');
+    const built = host.build(1, 'guest');
     yield* tree(built.domain, built.ring.gfn, built.port, 'guest');
     yield* xs.call(XS.INTRODUCE, strings('1', String(built.ring.gfn), String(built.port)));
-    const guest = world.boot(built, { ...(cast.habits ?? LINUX_HABITS), tornOneIn: 0 });
+    const guest = host.boot(built, { ...(cast.habits ?? LINUX_HABITS), tornOneIn: 0 });
     const woken: ('same' | 'new')[] = [];
     guest.os.start('suspend', (own) =>
       cast.bad === undefined
@@ -85,7 +85,7 @@ function play(cast: Cast, piece: (stage: Stage) => Actor): World {
     yield 5_000_000;
     events.events.length = 0;
     yield* piece({
-      world,
+      host,
       xs,
       guest,
       woken,
@@ -107,10 +107,10 @@ function play(cast: Cast, piece: (stage: Stage) => Actor): World {
     });
     over = true;
   });
-  for (let horizon = 1e7; !over && horizon < 400e9; horizon *= 2) world.machine.scheduler.run(horizon);
+  for (let horizon = 1e7; !over && horizon < 400e9; horizon *= 2) host.machine.scheduler.run(horizon);
   expect(over).toBe(true);
-  world.watch?.check();
-  return world;
+  host.watch?.check();
+  return host;
 }
 
 /** Run a program in the guest and wait for what it returns. */
@@ -175,8 +175,8 @@ const ALL = [
 describe('asking a guest to suspend', () => {
   it.each(ALL)('M2, M4: %s acks through control/shutdown, and is parked; @releaseDomain tells it', (_, habits) => {
     play({ habits }, function* (stage) {
-      const { xs, world, guest, releases } = stage;
-      const outcome = yield* suspendGuest(xs, world.dom0.os, { domid: 1 });
+      const { xs, host, guest, releases } = stage;
+      const outcome = yield* suspendGuest(xs, host.dom0.os, { domid: 1 });
       expect([outcome, guest.os.domain.shutdown]).toEqual([{ kind: 'suspended', heard: 'watch' }, 'suspend']);
       expect(releases()).toBe(1);
       expect(text((yield* xs.read('/local/domain/1/control/shutdown')).payload)).toBe('');
@@ -184,21 +184,21 @@ describe('asking a guest to suspend', () => {
   });
 
   it('TS-16, DOM-20, INJ-D10: over a subscribed channel the toolstack hears of it, and xenstored does not', () => {
-    play({ hasChannel: true }, function* ({ xs, world, guest, releases }) {
-      const outcome = yield* suspendGuest(xs, world.dom0.os, { domid: 1 });
+    play({ hasChannel: true }, function* ({ xs, host, guest, releases }) {
+      const outcome = yield* suspendGuest(xs, host.dom0.os, { domid: 1 });
       yield 5_000_000;
       expect([outcome, releases()]).toEqual([{ kind: 'suspended', heard: 'channel' }, 0]);
       expect(guest.os.domain.suspendPort).toBe(0);
       // The bit is set: whatever raises the VIRQ next shows a shutdown, if it has not ended by then.
-      yield* resumeGuest(xs, world.dom0.os, { domid: 1, how: 'fast' });
+      yield* resumeGuest(xs, host.dom0.os, { domid: 1, how: 'fast' });
       yield 1_000_000;
       expect(releases()).toBe(0);
     });
   });
 
   it('SUS-9: a guest that cannot be asked is parked wherever it is', () => {
-    play({}, function* ({ xs, world, guest }) {
-      const outcome = yield* suspendGuest(xs, world.dom0.os, { domid: 1, isAskable: false });
+    play({}, function* ({ xs, host, guest }) {
+      const outcome = yield* suspendGuest(xs, host.dom0.os, { domid: 1, isAskable: false });
       expect([outcome.kind, guest.os.domain.shutdown]).toEqual(['suspended', 'suspend']);
     });
   });
@@ -212,9 +212,9 @@ describe('asking a guest to suspend', () => {
         yield* new Xs(guest.client, me).write('control/shutdown', '');
         guest.os.hyper.domctl.shutdown(code);
       };
-    play({ bad: crash(3) }, function* ({ xs, world }) {
-      expect(yield* suspendGuest(xs, world.dom0.os, { domid: 1 })).toEqual({ kind: 'shut down', reason: 'crash' });
-      expect(yield* suspendGuest(xs, world.dom0.os, { domid: 99, isAskable: false, patienceNs: 1_000 })).toEqual({
+    play({ bad: crash(3) }, function* ({ xs, host }) {
+      expect(yield* suspendGuest(xs, host.dom0.os, { domid: 1 })).toEqual({ kind: 'shut down', reason: 'crash' });
+      expect(yield* suspendGuest(xs, host.dom0.os, { domid: 99, isAskable: false, patienceNs: 1_000 })).toEqual({
         kind: 'gone',
       });
     });
@@ -222,11 +222,11 @@ describe('asking a guest to suspend', () => {
 
   describe.each(BAD_SUSPENDERS)('$id: one that $does', ({ gets, run, id }) => {
     it('costs the toolstack 60 s of waiting, and leaves no request behind', () => {
-      play({ bad: (me, { os, client }) => run(me, os, client) }, function* ({ xs, world, guest }) {
-        const beforeNs = world.machine.nowNs;
-        const outcome = yield* suspendGuest(xs, world.dom0.os, { domid: 1 });
+      play({ bad: (me, { os, client }) => run(me, os, client) }, function* ({ xs, host, guest }) {
+        const beforeNs = host.machine.nowNs;
+        const outcome = yield* suspendGuest(xs, host.dom0.os, { domid: 1 });
         expect(outcome.kind).toBe(gets);
-        expect(Math.floor((world.machine.nowNs - beforeNs) / 1e9)).toBe(60);
+        expect(Math.floor((host.machine.nowNs - beforeNs) / 1e9)).toBe(60);
         expect(text((yield* xs.read('/local/domain/1/control/shutdown')).payload)).toBe('');
         expect(guest.os.domain.shutdown).toBe(id === 'BAD-33' ? 'suspend' : undefined);
       });
@@ -235,17 +235,14 @@ describe('asking a guest to suspend', () => {
 
   it('BAD-33: one that parks itself again before XS_RESUME is served is not told of: the store believes in the shutdown before', () => {
     const bad = BAD_SUSPENDERS.find((b) => b.id === 'BAD-33');
-    play(
-      { bad: (me, { os, client }) => bad?.run(me, os, client) as Actor },
-      function* ({ xs, world, guest, releases }) {
-        for (let i = 0; i < 3; i++) {
-          yield* resumeGuest(xs, world.dom0.os, { domid: 1, how: 'fast' });
-          yield 1_000_000;
-          expect(guest.os.domain.shutdown).toBe('suspend');
-        }
-        expect(releases()).toBe(2);
-      },
-    );
+    play({ bad: (me, { os, client }) => bad?.run(me, os, client) as Actor }, function* ({ xs, host, guest, releases }) {
+      for (let i = 0; i < 3; i++) {
+        yield* resumeGuest(xs, host.dom0.os, { domid: 1, how: 'fast' });
+        yield 1_000_000;
+        expect(guest.os.domain.shutdown).toBe('suspend');
+      }
+      expect(releases()).toBe(2);
+    });
   });
 
   it.each([
@@ -272,8 +269,8 @@ describe('asking a guest to suspend', () => {
           if (failed === undefined) os.hyper.domctl.shutdown(2);
         },
       },
-      function* ({ xs, world, guest }) {
-        const outcome = yield* suspendGuest(xs, world.dom0.os, { domid: 1, patienceNs });
+      function* ({ xs, host, guest }) {
+        const outcome = yield* suspendGuest(xs, host.dom0.os, { domid: 1, patienceNs });
         expect(outcome.kind).toBe(due);
         yield 1_000_000;
         expect(seen).toEqual(['suspend', due === 'suspended' ? 'committed' : 'EAGAIN']);
@@ -286,16 +283,16 @@ describe('asking a guest to suspend', () => {
 describe('resuming in place', () => {
   it.each(ALL)('DOM-23, SUS-5, SUS-12: %s is told that nothing has changed, and nothing has', (_, habits) => {
     play({ habits }, function* (stage) {
-      const { xs, world, woken, guest } = stage;
+      const { xs, host, woken, guest } = stage;
       const events: { path: string; token: string }[] = [];
       yield* inGuest(stage, function* (own) {
         yield* guest.client.watch({ events, me: own.me }, 'data', 'w');
         return true;
       });
       events.length = 0;
-      yield* suspendGuest(xs, world.dom0.os, { domid: 1 });
+      yield* suspendGuest(xs, host.dom0.os, { domid: 1 });
       yield* xs.write('/local/domain/1/data/while-parked', 'x');
-      yield* resumeGuest(xs, world.dom0.os, { domid: 1, how: 'fast' });
+      yield* resumeGuest(xs, host.dom0.os, { domid: 1, how: 'fast' });
       yield 1_000_000;
       expect([woken, events.map((e) => e.path)]).toEqual([['same'], ['data/while-parked']]);
       expect(yield* inGuest(stage, (own) => own.write('data/x', '1'))).toMatchObject({ error: undefined });
@@ -304,36 +301,36 @@ describe('resuming in place', () => {
 
   it('SUS-8: after a slow resume the guest begins anew in its old domain: its watches are there already', () => {
     play({}, function* (stage) {
-      const { xs, world, woken, guest } = stage;
-      yield* suspendGuest(xs, world.dom0.os, { domid: 1 });
-      yield* resumeGuest(xs, world.dom0.os, { domid: 1, how: 'slow' });
+      const { xs, host, woken, guest } = stage;
+      yield* suspendGuest(xs, host.dom0.os, { domid: 1 });
+      yield* resumeGuest(xs, host.dom0.os, { domid: 1, how: 'slow' });
       yield 1_000_000;
       expect([woken, guest.os.domain.domid]).toEqual([['new'], 1]);
-      yield* suspendGuest(xs, world.dom0.os, { domid: 1 }); // the watch on control/shutdown still stands
+      yield* suspendGuest(xs, host.dom0.os, { domid: 1 }); // the watch on control/shutdown still stands
       expect(guest.os.domain.shutdown).toBe('suspend');
     });
   });
 
   it('DOM-24, INJ-D11: without XS_RESUME the store does not tell of the next shutdown; with it it does', () => {
-    play({}, function* ({ xs, world, guest, releases }) {
+    play({}, function* ({ xs, host, guest, releases }) {
       const next = function* (tellsStore: boolean): Actor<number> {
-        yield* resumeGuest(xs, world.dom0.os, { domid: 1, how: 'fast', tellsStore });
+        yield* resumeGuest(xs, host.dom0.os, { domid: 1, how: 'fast', tellsStore });
         yield 1_000_000;
-        world.machine.shutdown(guest.os.domain, 'suspend');
+        host.machine.shutdown(guest.os.domain, 'suspend');
         yield 1_000_000;
         return releases();
       };
-      yield* suspendGuest(xs, world.dom0.os, { domid: 1 });
+      yield* suspendGuest(xs, host.dom0.os, { domid: 1 });
       expect(releases()).toBe(1);
       expect([yield* next(true), yield* next(false), yield* next(true)]).toEqual([1, 0, 1]);
     });
   });
 
   it('TS-17: an XS_RESUME that fails changes nothing for the guest', () => {
-    play({}, function* ({ xs, world, woken }) {
-      yield* suspendGuest(xs, world.dom0.os, { domid: 1 });
+    play({}, function* ({ xs, host, woken }) {
+      yield* suspendGuest(xs, host.dom0.os, { domid: 1 });
       yield* xs.call(XS.RELEASE, strings('1'));
-      expect(yield* resumeGuest(xs, world.dom0.os, { domid: 1, how: 'fast' })).toBe('ENOENT');
+      expect(yield* resumeGuest(xs, host.dom0.os, { domid: 1, how: 'fast' })).toBe('ENOENT');
       yield 1_000_000;
       expect(woken).toEqual(['same']);
     });
@@ -343,7 +340,7 @@ describe('resuming in place', () => {
 describe('going on in a new domain', () => {
   it.each(ALL)('SUS-1, SUS-2, SUS-4, LX-18: %s has its watches again, and nothing else of its session', (_, habits) => {
     play({ habits }, function* (stage) {
-      const { xs, world, woken, guest } = stage;
+      const { xs, host, woken, guest } = stage;
       const events: { path: string; token: string }[] = [];
       yield* inGuest(stage, function* (own) {
         yield* guest.client.watch({ events, me: own.me }, 'data', 'w');
@@ -351,10 +348,10 @@ describe('going on in a new domain', () => {
         return true;
       });
       const old = guest.os.domain;
-      yield* suspendGuest(xs, world.dom0.os, { domid: 1 });
+      yield* suspendGuest(xs, host.dom0.os, { domid: 1 });
       events.length = 0;
       const heir = yield* stage.restore(habits === WINDOWS_HABITS ? 'zeroed' : 'copied');
-      expect([woken, guest.os.domain === heir, heir.domid === 1, world.machine.domain(1)]).toEqual([
+      expect([woken, guest.os.domain === heir, heir.domid === 1, host.machine.domain(1)]).toEqual([
         ['new'],
         true,
         false,
@@ -371,7 +368,7 @@ describe('going on in a new domain', () => {
 
   it('SUS-2: a request that waits while its guest is suspended is answered in the new domain', () => {
     play({}, function* (stage) {
-      const { xs, world, guest } = stage;
+      const { xs, host, guest } = stage;
       let answer = '';
       guest.os.start('program', function* (me): Actor {
         const own = new Xs(guest.client, me);
@@ -380,7 +377,7 @@ describe('going on in a new domain', () => {
           yield 100;
         }
       });
-      yield* suspendGuest(xs, world.dom0.os, { domid: 1 });
+      yield* suspendGuest(xs, host.dom0.os, { domid: 1 });
       expect(answer).toBe('1');
       const heir = yield* stage.restore();
       expect(answer).toBe(String(heir.domid));
@@ -389,13 +386,13 @@ describe('going on in a new domain', () => {
 
   it('SUS-3: the new ring holds nothing when the guest first looks, whatever was in the old page', () => {
     play({ isUnchecked: true }, function* (stage) {
-      const { xs, world, guest } = stage;
-      yield* suspendGuest(xs, world.dom0.os, { domid: 1 });
+      const { xs, host, guest } = stage;
+      yield* suspendGuest(xs, host.dom0.os, { domid: 1 });
       const from = guest.os.domain;
       const page = from.memory.frame(from.startInfo?.storeGfn ?? 0);
       page?.bytes.fill(0x55, 0, 2_048);
       page?.store32(REQ_PROD, 0xffff_fff0, true);
-      const heir = yield* restoreGuest(xs, world.dom0.os, {
+      const heir = yield* restoreGuest(xs, host.dom0.os, {
         from,
         name: 'heir',
         storeDomid: 0,
@@ -417,10 +414,10 @@ describe('going on in a new domain', () => {
     'SUS-7: memory is copied, the store page is %s, page numbers stay, ports are new',
     (storePage, inStorePage) => {
       play({}, function* (stage) {
-        const { xs, world, guest } = stage;
+        const { xs, host, guest } = stage;
         const own = guest.os.allocPage();
         own.bytes.fill(0x66);
-        yield* suspendGuest(xs, world.dom0.os, { domid: 1 });
+        yield* suspendGuest(xs, host.dom0.os, { domid: 1 });
         const old = guest.os.domain;
         const before = old.startInfo;
         old.memory.frame(before?.storeGfn ?? 0)?.bytes.fill(0x77, 3_000);
@@ -433,9 +430,9 @@ describe('going on in a new domain', () => {
 
   it('SUS-13: what the guest wrote into its old tree is not carried over', () => {
     play({}, function* (stage) {
-      const { xs, world } = stage;
+      const { xs, host } = stage;
       yield* inGuest(stage, (own) => own.write('data/agent', 'here'));
-      yield* suspendGuest(xs, world.dom0.os, { domid: 1 });
+      yield* suspendGuest(xs, host.dom0.os, { domid: 1 });
       const heir = yield* stage.restore();
       const listed = yield* xs.directory(`/local/domain/${heir.domid}/data`);
       expect(split(listed.payload)).toEqual([]);
@@ -445,9 +442,9 @@ describe('going on in a new domain', () => {
 
   it('SUS-12, INJ-T12: a restore that comes to nothing leaves the guest where it was, and it goes on there', () => {
     play({}, function* (stage) {
-      const { xs, world, guest, woken } = stage;
-      yield* suspendGuest(xs, world.dom0.os, { domid: 1 });
-      const heir = yield* restoreGuest(xs, world.dom0.os, {
+      const { xs, host, guest, woken } = stage;
+      yield* suspendGuest(xs, host.dom0.os, { domid: 1 });
+      const heir = yield* restoreGuest(xs, host.dom0.os, {
         from: guest.os.domain,
         name: 'heir',
         storeDomid: 0,
@@ -456,8 +453,8 @@ describe('going on in a new domain', () => {
           return false;
         },
       });
-      expect([heir, world.machine.domains().map((d) => d.domid)]).toEqual([undefined, [0, 1]]);
-      yield* resumeGuest(xs, world.dom0.os, { domid: 1, how: 'fast' });
+      expect([heir, host.machine.domains().map((d) => d.domid)]).toEqual([undefined, [0, 1]]);
+      yield* resumeGuest(xs, host.dom0.os, { domid: 1, how: 'fast' });
       yield 1_000_000;
       expect(woken).toEqual(['same']);
     });
@@ -465,9 +462,9 @@ describe('going on in a new domain', () => {
 
   it('EVT-32: the channel for suspends is offered again, and works', () => {
     play({ hasChannel: true }, function* (stage) {
-      const { xs, world, guest } = stage;
+      const { xs, host, guest } = stage;
       for (let i = 0; i < 3; i++) {
-        const outcome = yield* suspendGuest(xs, world.dom0.os, { domid: guest.os.domain.domid });
+        const outcome = yield* suspendGuest(xs, host.dom0.os, { domid: guest.os.domain.domid });
         expect(outcome).toEqual({ kind: 'suspended', heard: 'channel' });
         yield* stage.restore();
       }
@@ -477,7 +474,7 @@ describe('going on in a new domain', () => {
 
 describe('a kernel started over another', () => {
   it('SUS-18: half a request of the old one swallows the beginning of the new one’s, for good', () => {
-    const world = play({}, function* (stage) {
+    const host = play({}, function* (stage) {
       const { guest, xs } = stage;
       const { domain } = guest.os;
       const ring = domain.memory.frame(domain.startInfo?.storeGfn ?? 0);
@@ -499,7 +496,7 @@ describe('a kernel started over another', () => {
       expect(asked.map((p) => p.reply).filter((reply) => reply !== undefined)).toEqual([]);
       expect(text((yield* xs.read('/local/domain/1/name')).payload)).toBe('guest'); // dom0 is served all the same
     });
-    const domain = world.machine.domain(1);
+    const domain = host.machine.domain(1);
     expect(domain?.memory.frame(domain.startInfo?.storeGfn ?? 0)?.load32(ERROR_AT)).toBe(3);
   });
 });

@@ -2,21 +2,21 @@ import { describe, expect, it } from 'vitest';
 import { strings, XS } from '../../../guests/index.ts';
 import { type EndReason, type ShutdownAction, type XlEnd, type XlPlan, xlCreate } from '../../../guests/libxl/index.ts';
 import { type Domain, SHUTDOWN_REASONS, type ShutdownReason } from '../../../sim/index.ts';
-import { asked, type Host, host, look, pass, together } from './host.ts';
+import { asked, type LibxlBench, libxlBench, look, pass, together } from './host.ts';
 
 const SECOND_NS = 1_000_000_000;
 
 interface Lived {
-  readonly h: Host;
+  readonly h: LibxlBench;
   readonly end: XlEnd;
   readonly booted: readonly Domain[];
 }
 
 /** A domain that shuts down for that reason in its first life, and powers off in all others. */
 function lived(reason: ShutdownReason | 'destroyed', plan: Partial<XlPlan> = {}): Lived {
-  const h = host();
+  const h = libxlBench();
   const booted: Domain[] = [];
-  const { machine } = h.world;
+  const { machine } = h.host;
   const boot = ({ domain }: { readonly domain: Domain }) => {
     booted.push(domain);
     const life = booted.length;
@@ -46,7 +46,7 @@ describe("TS-15: xl's process of a domain", () => {
     expect(new Set(booted.map(({ domid }) => domid)).size).toBe(lives); // a new domid (DOM-5)
     expect(new Set(end.lives.map(({ uuid }) => uuid)).size).toBe(1); // and the same uuid
     pass(h, 1_000_000); // the store lets go of the last one
-    expect(h.world.machine.domains().map(({ domid }) => domid)).toEqual([0]);
+    expect(h.host.machine.domains().map(({ domid }) => domid)).toEqual([0]);
   });
 
   it('restarts after a pause of 2 s, under the same name', () => {
@@ -54,7 +54,7 @@ describe("TS-15: xl's process of a domain", () => {
     expect(booted.length).toBe(2);
     const introduced = asked(h, 'xl').filter(({ line }) => line.startsWith('INTRODUCE'));
     expect(introduced.length).toBe(2);
-    expect(h.world.machine.nowNs).toBeGreaterThan(4 * SECOND_NS);
+    expect(h.host.machine.nowNs).toBeGreaterThan(4 * SECOND_NS);
     const names = asked(h, 'xl').filter(({ line }) => /^WRITE \/local\/domain\/\d+\/name/.test(line));
     expect(names.map(({ line }) => line)).toEqual(['WRITE /local/domain/1/name g', 'WRITE /local/domain/2/name g']);
   });
@@ -66,15 +66,15 @@ describe("TS-15: xl's process of a domain", () => {
     const vm = look(h, '/local/domain/1/vm').value ?? '';
     expect(vm).not.toBe(`/vm/${end.lives[0]?.uuid}`);
     expect(look(h, `${vm}/uuid`).value).toBe(vm.slice('/vm/'.length));
-    expect(h.world.machine.domain(1)?.shutdown).toBe('crash');
-    expect(h.world.machine.domain(2)).toBeUndefined();
+    expect(h.host.machine.domain(1)?.shutdown).toBe('crash');
+    expect(h.host.machine.domain(2)).toBeUndefined();
   });
 
   it('preserves', () => {
     const { h, end } = lived('crash', { on: { crash: 'preserve' } });
     expect(end.why).toBe('preserved');
     expect(look(h, '/local/domain/1/name').value).toBe('g');
-    expect(h.world.machine.domain(1)?.shutdown).toBe('crash');
+    expect(h.host.machine.domain(1)?.shutdown).toBe('crash');
   });
 
   it('soft reset: the same domain gets a new tree, a new port and its old page', () => {
@@ -93,19 +93,19 @@ describe("TS-15: xl's process of a domain", () => {
   });
 
   it('goes on waiting for one that has suspended', () => {
-    const h = host();
+    const h = libxlBench();
     const [end] = together(h, [
       ['xl', (me) => xlCreate(me, h.xl, { domain: { name: 'g' } })],
       [
         'other',
         function* (me) {
-          const { machine } = h.world;
+          const { machine } = h.host;
           yield SECOND_NS;
           const domain = machine.domain(1) as Domain;
           machine.shutdown(domain, 'suspend');
           yield SECOND_NS;
           machine.resume(domain);
-          yield* h.world.dom0.client.request(me, XS.RESUME, strings('1')); // or the next one is no news to the store
+          yield* h.host.dom0.client.request(me, XS.RESUME, strings('1')); // or the next one is no news to the store
           yield SECOND_NS;
           machine.shutdown(domain, 'poweroff');
           return undefined;

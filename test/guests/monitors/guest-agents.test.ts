@@ -32,9 +32,9 @@ interface Sent {
 
 function agent(mix: GuestMix, pace = LIFE, options: { readonly id?: string; readonly seed?: string } = {}) {
   const { id = 'one', seed = '1' } = options;
-  const host = new HandHost({ seed });
-  const { os, client } = host.boot(1, [...NODES, ...(id === '' ? [] : [['unique-domain-id', id, false] as const])]);
-  host.xs(function* (xs) {
+  const bench = new HandHost({ seed });
+  const { os, client } = bench.boot(1, [...NODES, ...(id === '' ? [] : [['unique-domain-id', id, false] as const])]);
+  bench.xs(function* (xs) {
     yield* xs.write(`${BACKEND}/dev`, 'xvda');
     yield* xs.setPerms(BACKEND, ['n0', 'r1']);
     yield* xs.setPerms(`${BACKEND}/dev`, ['n0', 'r1']);
@@ -43,18 +43,18 @@ function agent(mix: GuestMix, pace = LIFE, options: { readonly id?: string; read
   client.observer = {
     sent: (_actor, _end, type, _reqId, _txId, payload) => {
       const [path = '', value = ''] = text(payload).split('\0');
-      sent.push({ atNs: host.world.machine.nowNs, type, path, value });
+      sent.push({ atNs: bench.host.machine.nowNs, type, path, value });
     },
     got: () => {},
   };
-  const started = steadyState({ os, link: client, traffic: host.world.traffic, pace }, mix);
+  const started = steadyState({ os, link: client, traffic: bench.host.traffic, pace }, mix);
   /** Requests of the next `seconds`. */
   const during = (seconds: number) => {
     const from = sent.length;
-    host.run(seconds * 1_000);
+    bench.run(seconds * 1_000);
     return sent.slice(from);
   };
-  return { host, during, started };
+  return { bench, during, started };
 }
 
 const count = (sent: readonly Sent[], type: number, path?: RegExp) =>
@@ -85,9 +85,9 @@ describe('xe-daemon', () => {
   });
 
   it('forgets what it wrote when the domain is another one', () => {
-    const { host, during } = agent(XE);
+    const { bench, during } = agent(XE);
     during(90);
-    host.write('/local/domain/1/unique-domain-id', 'two');
+    bench.write('/local/domain/1/unique-domain-id', 'two');
     expect(count(during(60), XS.WRITE)).toBeGreaterThanOrEqual(25);
     expect(count(during(60), XS.WRITE)).toBeLessThanOrEqual(6);
   });
@@ -151,10 +151,10 @@ describe('other agents', () => {
       counters: { vifs: [0], seconds: 5, keys: 2 },
       thirdParty: { seconds: 5 },
     };
-    const { host, during, started } = agent(mix);
+    const { bench, during, started } = agent(mix);
     during(70);
-    host.world.traffic.stopping = true;
-    host.run(61_000);
+    bench.host.traffic.stopping = true;
+    bench.run(61_000);
     expect(started.map((me) => me.task?.state)).toEqual(['done', 'done', 'done', 'done']);
   });
 });

@@ -31,15 +31,15 @@ interface Sent {
 
 /** A host whose programs' requests are written down. */
 function monitored(pace: Pace = LIFE) {
-  const host = new HandHost();
+  const bench = new HandHost();
   const sent: Sent[] = [];
   const connections: { program: string; close: () => void }[] = [];
   const monitors: MonitorHost = {
-    os: host.world.dom0.os,
-    traffic: host.world.traffic,
+    os: bench.host.dom0.os,
+    traffic: bench.host.traffic,
     pace,
     connect: (program) => {
-      const link = host.world.socket(`${program}-${connections.length}`);
+      const link = bench.host.socket(`${program}-${connections.length}`);
       link.observer = {
         sent: (_actor, _end, type, _reqId, _txId, payload) => sent.push({ program, type, payload: text(payload) }),
         got: () => {},
@@ -51,34 +51,34 @@ function monitored(pace: Pace = LIFE) {
   /** Paths and tokens of requests of one type so far. */
   const of = (program: string, type: number) =>
     sent.filter((s) => s.program === program && s.type === type).map((s) => s.payload.slice(0, -1).split('\0'));
-  return { host, monitors, sent, of, connections };
+  return { bench, monitors, sent, of, connections };
 }
 
-function die(host: HandHost, domid: number): void {
-  host.world.dom0.os.hyper.destroyDomain(domid);
-  host.until(() => host.world.machine.domain(domid) === undefined);
-  host.run(2);
+function die(bench: HandHost, domid: number): void {
+  bench.host.dom0.os.hyper.destroyDomain(domid);
+  bench.until(() => bench.host.machine.domain(domid) === undefined);
+  bench.run(2);
 }
 
 describe('monitors and domains that come and go', () => {
   it('MT-1: every introduction and every release makes each monitor list all domains once', () => {
-    const { host, monitors, of } = monitored();
+    const { bench, monitors, of } = monitored();
     const listed = vi.spyOn(DomainHypercalls.prototype, 'getDomainInfoList');
     const xenopsd = new Xenopsd(monitors);
     const memory = new Qmemmand(monitors);
     xenopsd.start();
     memory.start();
     const mirrors = [squeezed(monitors).mirror, rrddMemory(monitors)];
-    host.run(5);
+    bench.run(5);
     const lists = () => [xenopsd.lists, memory.lists, ...mirrors.map((m) => m.lists)];
     const before = lists();
     expect(before).toEqual([2, 2, 2, 2]); // the first events of both special watches
     for (let domid = 1; domid <= 5; domid++) {
-      host.boot(domid, NODES);
-      host.run(5);
+      bench.boot(domid, NODES);
+      bench.run(5);
     }
     expect(lists()).toEqual([7, 7, 7, 7]);
-    die(host, 3);
+    die(bench, 3);
     expect(lists()).toEqual([8, 8, 8, 8]);
     expect(listed.mock.calls.length).toBeGreaterThanOrEqual(3 * 8);
     // qmemmand lists the store, and reads the id of each entry: one more with each domain.
@@ -89,102 +89,102 @@ describe('monitors and domains that come and go', () => {
   });
 
   it('xenopsd watches sixteen paths of a domain and six keys of each device, and lets go of them with it', () => {
-    const { host, monitors, of } = monitored();
+    const { bench, monitors, of } = monitored();
     const xenopsd = new Xenopsd(monitors);
     xenopsd.start();
-    host.run(5);
+    bench.run(5);
     const dom0 = of('xenopsd', XS.WATCH).length;
     expect(of('xenopsd', XS.WATCH).slice(0, 2)).toEqual([
       ['@introduceDomain', ''],
       ['@releaseDomain', ''],
     ]);
-    host.boot(1, [...NODES, ['vm', '/vm/12-34', false]]);
-    host.run(5);
+    bench.boot(1, [...NODES, ['vm', '/vm/12-34', false]]);
+    bench.run(5);
     expect(xenopsd.domids).toEqual([0, 1]);
     const watched = of('xenopsd', XS.WATCH).slice(dom0);
     expect(watched).toEqual(domainPaths(1, '12-34').map((path) => [path, 'xenopsd-xc:domain-1']));
     expect(watched).toHaveLength(16);
     const backend = '/local/domain/0/backend/vbd/1/51712';
-    host.xs(function* (xs): Actor {
+    bench.xs(function* (xs): Actor {
       yield* xs.write('/libxl/1/device/vbd/51712/backend', backend);
       yield* xs.write('/local/domain/1/device/vbd/51712/state', '1');
     });
-    host.run(5);
+    bench.run(5);
     expect(of('xenopsd', XS.WATCH).slice(dom0 + 16)).toEqual(
       DEVICE_KEYS.map((key) => [`${backend}/${key}`, 'xenopsd-xc:domain-1']),
     );
     const looks = xenopsd.looks;
-    host.write(`${backend}/state`, '4');
-    host.run(5);
+    bench.write(`${backend}/state`, '4');
+    bench.run(5);
     expect(xenopsd.looks).toBe(looks + 1);
-    host.xs(function* (xs): Actor {
+    bench.xs(function* (xs): Actor {
       yield* xs.rm('/libxl/1/device/vbd/51712');
       yield* xs.rm('/local/domain/1/device/vbd/51712');
     });
-    host.run(5);
+    bench.run(5);
     expect(of('xenopsd', XS.UNWATCH)).toHaveLength(6);
-    die(host, 1);
+    die(bench, 1);
     expect(of('xenopsd', XS.UNWATCH)).toHaveLength(6 + 16);
     expect(xenopsd.domids).toEqual([0]);
   });
 
   it('xenopsd lets go of a domain that is shut down and not dead', () => {
-    const { host, monitors } = monitored();
+    const { bench, monitors } = monitored();
     const xenopsd = new Xenopsd(monitors);
     xenopsd.start();
-    const { os } = host.boot(1, NODES);
-    host.run(5);
+    const { os } = bench.boot(1, NODES);
+    bench.run(5);
     expect(xenopsd.domids).toEqual([0, 1]);
     os.hyper.domctl.shutdown(0);
-    host.run(5);
+    bench.run(5);
     expect(xenopsd.domids).toEqual([0]);
   });
 
   it('xenopsd looks once at a VM of which many things changed', () => {
-    const { host, monitors } = monitored();
+    const { bench, monitors } = monitored();
     const xenopsd = new Xenopsd(monitors);
     xenopsd.start();
-    host.boot(1, NODES);
-    host.run(20);
+    bench.boot(1, NODES);
+    bench.run(20);
     const looks = xenopsd.looks;
-    host.xs(function* (xs): Actor {
+    bench.xs(function* (xs): Actor {
       const ways = Array.from({ length: 20 }, (_, n) =>
         xs.submit(XS.WRITE, octets(`/local/domain/1/control/k${n}\0x`)),
       );
       for (const way of ways) yield* xs.client.answer(way);
     });
-    host.run(20);
+    bench.run(20);
     expect(xenopsd.looks).toBeGreaterThan(looks);
     expect(xenopsd.looks).toBeLessThan(looks + 20);
   });
 
   it('squeezed mirrors eight keys of each domain and sets targets every ten seconds', () => {
-    const { host, monitors, of } = monitored();
+    const { bench, monitors, of } = monitored();
     const { mirror } = squeezed(monitors);
-    host.boot(1, NODES);
-    host.run(5);
+    bench.boot(1, NODES);
+    bench.run(5);
     expect(of('squeezed', XS.WATCH).filter(([, token]) => token === 'squeezed:domain-1')).toHaveLength(8);
     expect(mirror.values.get('/local/domain/1/memory/target')).toBe('100000');
     const writes = () => of('squeezed/balance', XS.WRITE).length;
-    host.run(9_000);
+    bench.run(9_000);
     const before = writes();
-    host.run(30_000);
+    bench.run(30_000);
     expect(writes() - before).toBe(3);
-    die(host, 1);
+    die(bench, 1);
     expect(mirror.values.size).toBe(0);
   });
 
   it('qmemmand moves memory when a report makes it worth while, and does not trust what it cannot read', () => {
-    const { host, monitors } = monitored();
+    const { bench, monitors } = monitored();
     const memory = new Qmemmand(monitors);
     memory.start();
-    host.boot(1, NODES);
-    host.run(5);
+    bench.boot(1, NODES);
+    bench.run(5);
     expect(memory.domids).toContain('1');
     const report = (free: string) => {
-      host.write('/local/domain/1/memory/meminfo', `MemTotal: 400000 kB\nMemFree: ${free} kB\n`);
-      host.run(5);
-      return host.read('/local/domain/1/memory/target');
+      bench.write('/local/domain/1/memory/meminfo', `MemTotal: 400000 kB\nMemFree: ${free} kB\n`);
+      bench.run(5);
+      return bench.read('/local/domain/1/memory/target');
     };
     expect(report('lots of')).toBe('100000');
     expect(report('300000')).toBe('100000'); // 30,000 kB more would be wanted: not worth it
@@ -192,32 +192,32 @@ describe('monitors and domains that come and go', () => {
   });
 
   it('a poll reads so many keys of each domain, and as one transaction it meets with everybody', () => {
-    const { host, monitors, of, sent } = monitored();
-    host.boot(1, [...NODES, ...Array.from({ length: 30 }, (_, n) => [`data/k${n}`, 'v', true] as const)]);
-    host.world.dom0.os.start('plain', (me) =>
+    const { bench, monitors, of, sent } = monitored();
+    bench.boot(1, [...NODES, ...Array.from({ length: 30 }, (_, n) => [`data/k${n}`, 'v', true] as const)]);
+    bench.host.dom0.os.start('plain', (me) =>
       pollMonitor(me, monitors, { seconds: 10, requestsMax: 20, isOneTransaction: false }),
     );
-    host.run(25_000);
+    bench.run(25_000);
     const polls = of('poll', XS.DIRECTORY).filter(([path]) => path === '/local/domain').length;
     expect(polls).toBe(2);
     expect(sent.length / polls).toBeLessThanOrEqual(1 + 2 + 20 + 3);
     expect(of('poll', XS.READ).filter(([path]) => path === '/local/domain/1/name')).toHaveLength(2);
-    const { traffic } = host.world;
-    host.world.dom0.os.start('bad', (me) =>
+    const { traffic } = bench.host;
+    bench.host.dom0.os.start('bad', (me) =>
       pollMonitor(me, monitors, { seconds: 10, requestsMax: 40, isOneTransaction: true }),
     );
-    host.run(6_000);
+    bench.run(6_000);
     expect(traffic.commits).toBe(1); // at 30 s
-    host.run(8_990);
+    bench.run(8_990);
     let isOver = false;
-    host.world.dom0.os.start('writer', function* (me): Actor {
-      const xs = new Xs(host.world.dom0.client, me);
+    bench.host.dom0.os.start('writer', function* (me): Actor {
+      const xs = new Xs(bench.host.dom0.client, me);
       for (let n = 0; !isOver; n++) {
         yield* xs.write('/local/domain/1/data/k1', String(n));
         yield 20_000;
       }
     });
-    host.run(30);
+    bench.run(30);
     isOver = true;
     expect(traffic.conflicts).toBeGreaterThan(0);
   });
@@ -226,12 +226,12 @@ describe('monitors and domains that come and go', () => {
 describe('what xenopsd does so that its requests come through', () => {
   /** Four threads that each add ten devices under one parent. @returns rounds beyond the first. */
   function add(isLocked: boolean): number {
-    const { host, monitors } = monitored();
+    const { bench, monitors } = monitored();
     const xenopsd = new Xenopsd(monitors);
     let extra = 0;
     let done = 0;
     for (let t = 0; t < 4; t++)
-      host.world.dom0.os.start(`adder${t}`, function* (me): Actor {
+      bench.host.dom0.os.start(`adder${t}`, function* (me): Actor {
         const { link } = monitors.connect(`adder${t}`);
         const xs = new Xs(link, me);
         for (let n = 0; n < 10; n++) {
@@ -248,7 +248,7 @@ describe('what xenopsd does so that its requests come through', () => {
         }
         done++;
       });
-    host.until(() => done === 4);
+    bench.until(() => done === 4);
     return extra;
   }
 
@@ -258,21 +258,21 @@ describe('what xenopsd does so that its requests come through', () => {
   });
 
   it('MT-3: a monitor whose connection is broken starts over after five seconds, with all its watches', () => {
-    const { host, monitors, of, connections } = monitored();
+    const { bench, monitors, of, connections } = monitored();
     const xenopsd = new Xenopsd(monitors);
     const me = xenopsd.start();
-    host.boot(1, NODES);
-    host.run(10);
+    bench.boot(1, NODES);
+    bench.run(10);
     const before = of('xenopsd', XS.WATCH);
     connections.find((each) => each.program === 'xenopsd')?.close();
     me.wake(); // its reader has failed
-    host.run(4_900);
+    bench.run(4_900);
     expect(connections.filter((each) => each.program === 'xenopsd')).toHaveLength(1);
-    host.run(200);
+    bench.run(200);
     expect(connections.filter((each) => each.program === 'xenopsd')).toHaveLength(2);
     expect(of('xenopsd', XS.WATCH).slice(before.length).sort()).toEqual(before.sort());
-    host.boot(2, NODES);
-    host.run(10);
+    bench.boot(2, NODES);
+    bench.run(10);
     expect(xenopsd.domids).toEqual([0, 1, 2]);
   });
 
@@ -280,20 +280,20 @@ describe('what xenopsd does so that its requests come through', () => {
     ['comes to be', 'ready', true],
     ['never does', 'other', false],
   ])('MT-4: a key that %s is waited for with a watch and a time-out', (_, value, expected) => {
-    const { host, monitors, of } = monitored();
+    const { bench, monitors, of } = monitored();
     let result: boolean | undefined;
     let endNs = 0;
-    host.world.dom0.os.start('waiter', function* (me): Actor {
+    bench.host.dom0.os.start('waiter', function* (me): Actor {
       const session = monitors.connect('waiter');
       result = yield* waitForKey(me, monitors, session, '/local/domain/1/data/x', (found) => found === 'ready');
-      endNs = host.world.machine.nowNs;
+      endNs = bench.host.machine.nowNs;
     });
-    host.run(100);
+    bench.run(100);
     expect(result).toBeUndefined();
-    host.write('/local/domain/1/data/x', value);
-    host.run(100);
+    bench.write('/local/domain/1/data/x', value);
+    bench.run(100);
     expect(result).toBe(expected ? true : undefined);
-    host.run(300_000);
+    bench.run(300_000);
     expect(result).toBe(expected);
     if (!expected) expect(endNs).toBeGreaterThanOrEqual(300e9);
     expect([of('waiter', XS.WATCH), of('waiter', XS.UNWATCH)].map((each) => each.length)).toEqual([1, 1]);

@@ -19,22 +19,22 @@ const NODES = [
 ] as const;
 
 function guest(hooks: ControlHooks = {}, options: ConstructorParameters<typeof HandHost>[0] = {}) {
-  const host = new HandHost(options);
-  const { built, os, client } = host.boot(1, NODES);
+  const bench = new HandHost(options);
+  const { built, os, client } = bench.boot(1, NODES);
   const acted: string[] = [];
   const control = new GuestControl(os, client, { acts: (command) => acted.push(command), ...hooks });
   control.start();
-  host.run(1);
-  return { host, domain: built.domain, control, acted, os };
+  bench.run(1);
+  return { bench, domain: built.domain, control, acted, os };
 }
 
 describe('the kernel listens to control/*', () => {
   it('says what it can do: not halt, and suspend only if it can', () => {
-    const { host } = guest();
-    const told = (name: string) => host.read(`/local/domain/1/control/feature-${name}`);
+    const { bench } = guest();
+    const told = (name: string) => bench.read(`/local/domain/1/control/feature-${name}`);
     expect([told('poweroff'), told('reboot'), told('suspend'), told('halt')]).toEqual(['1', '1', '', undefined]);
     const able = guest({ suspend: function* () {} });
-    expect(able.host.read('/local/domain/1/control/feature-suspend')).toBe('1');
+    expect(able.bench.read('/local/domain/1/control/feature-suspend')).toBe('1');
   });
 
   it.each([
@@ -42,20 +42,20 @@ describe('the kernel listens to control/*', () => {
     ['halt', 'poweroff'],
     ['reboot', 'reboot'],
   ] as const)('takes %s away and shuts down for the reason %s', (command, reason) => {
-    const { host, domain, acted } = guest();
-    host.write(SHUTDOWN, command);
-    host.until(() => domain.shutdown !== undefined);
+    const { bench, domain, acted } = guest();
+    bench.write(SHUTDOWN, command);
+    bench.until(() => domain.shutdown !== undefined);
     expect(domain.shutdown).toBe(reason);
     expect(acted).toEqual([command]);
-    expect(host.read(SHUTDOWN)).toBe('');
+    expect(bench.read(SHUTDOWN)).toBe('');
     expect(SHUTDOWN_REASONS.indexOf(reason)).toBe(domain.shutdownCode);
   });
 
   it.each(['s5', 'suspend', 'POWEROFF', ' '])('leaves %j, which it does not know, where it is', (command) => {
-    const { host, domain, acted } = guest();
-    host.write(SHUTDOWN, command);
-    host.run(20);
-    expect(host.read(SHUTDOWN)).toBe(command);
+    const { bench, domain, acted } = guest();
+    bench.write(SHUTDOWN, command);
+    bench.run(20);
+    expect(bench.read(SHUTDOWN)).toBe(command);
     expect(acted).toEqual([]);
     expect(domain.isRunning).toBe(true);
   });
@@ -63,7 +63,7 @@ describe('the kernel listens to control/*', () => {
   it('suspends as often as it is asked to, and hears nothing meanwhile', () => {
     let isBack = false;
     let wake: () => void = () => {};
-    const { host, acted } = guest({
+    const { bench, acted } = guest({
       suspend: function* (me): Actor {
         isBack = false;
         wake = () => {
@@ -74,49 +74,49 @@ describe('the kernel listens to control/*', () => {
       },
     });
     for (let n = 1; n <= 3; n++) {
-      host.write(SHUTDOWN, 'suspend');
-      host.run(2);
+      bench.write(SHUTDOWN, 'suspend');
+      bench.run(2);
       expect(acted).toHaveLength(n);
-      host.write(SHUTDOWN, 'suspend');
-      host.run(2);
+      bench.write(SHUTDOWN, 'suspend');
+      bench.run(2);
       expect(acted).toHaveLength(n);
       wake();
-      host.run(2);
+      bench.run(2);
       expect(acted).toHaveLength(n + 1); // the event was queued, and the node says so still
       wake();
-      host.run(2);
+      bench.run(2);
       acted.length = n;
     }
   });
 
   it('takes one key of control/sysrq at a time', () => {
     const keys: string[] = [];
-    const { host } = guest({ sysrq: (key) => keys.push(key) });
+    const { bench } = guest({ sysrq: (key) => keys.push(key) });
     for (const key of ['h', '', 's']) {
-      host.write('/local/domain/1/control/sysrq', key);
-      host.run(2);
-      expect(host.read('/local/domain/1/control/sysrq')).toBe('');
+      bench.write('/local/domain/1/control/sysrq', key);
+      bench.run(2);
+      expect(bench.read('/local/domain/1/control/sysrq')).toBe('');
     }
     expect(keys).toEqual(['h', 's']);
   });
 
   it('moves its balloon towards memory/target, a piece at a time, and ignores what is no number', () => {
-    const { host, control } = guest();
+    const { bench, control } = guest();
     expect([control.targetKb, control.memoryKb]).toEqual([100_000, 100_000]);
-    host.write('/local/domain/1/memory/target', '80000');
-    host.run(0.3);
+    bench.write('/local/domain/1/memory/target', '80000');
+    bench.run(0.3);
     expect(control.targetKb).toBe(80_000);
     expect(control.memoryKb).toBeGreaterThan(80_000);
-    host.write('/local/domain/1/memory/target', 'much');
-    host.run(5);
+    bench.write('/local/domain/1/memory/target', 'much');
+    bench.run(5);
     expect([control.targetKb, control.memoryKb]).toEqual([80_000, 80_000]);
   });
 
   it('brings vCPUs online and offline, but for the first', () => {
-    const { host, control } = guest();
+    const { bench, control } = guest();
     const cpu = (n: number, state: string) => {
-      host.write(`/local/domain/1/cpu/${n}/availability`, state);
-      host.run(1);
+      bench.write(`/local/domain/1/cpu/${n}/availability`, state);
+      bench.run(1);
       return control.cpus;
     };
     expect(control.cpus).toEqual([0]);
@@ -132,7 +132,7 @@ function race(seed: number, patienceNs: number) {
   const records: ControlRecord[] = [];
   const note = (what: ControlRecord['what']) =>
     records.push({ seq: records.length, timeNs: 0, domid: 1, name: 'domU1', what, command: 'suspend' });
-  const { host, os } = guest(
+  const { bench, os } = guest(
     { acts: () => note('acted'), suspend: function* () {} },
     { seed: String(seed), jitter: LIFELIKE },
   );
@@ -141,7 +141,7 @@ function race(seed: number, patienceNs: number) {
     for (let n = 0; n < 40; n++) yield me.draws.below(2_000);
   });
   let takenBack = false;
-  host.xs(function* (xs): Actor {
+  bench.xs(function* (xs): Actor {
     note('asked');
     yield* xs.write(SHUTDOWN, 'suspend');
     yield patienceNs;
@@ -158,7 +158,7 @@ function race(seed: number, patienceNs: number) {
     takenBack = 'value' in done && done.value === 'taken back';
     if (takenBack) note('taken back');
   });
-  host.run(5);
+  bench.run(5);
   const history = { records, known: new Set(['suspend']), listening: new Set([1]) };
   return { takenBack, acted: records.some((r) => r.what === 'acted'), verdict: controlOnce(history) };
 }
@@ -176,11 +176,11 @@ describe('two transactions on one node', () => {
   });
 
   it('HS-10: each write fires the watches of both sides, the writer among them, and both ignore the echo', () => {
-    const { host, acted, os, domain } = guest({ suspend: function* () {} });
+    const { bench, acted, os, domain } = guest({ suspend: function* () {} });
     const seen: Record<'toolstack' | 'guest', string[]> = { toolstack: [], guest: [] };
     const listen = (who: 'toolstack' | 'guest', path: string) =>
       function* (me: Parameters<Parameters<typeof os.start>[1]>[0]): Actor {
-        const { client } = who === 'guest' ? (host.world.guests[0] as (typeof host.world.guests)[0]) : host.world.dom0;
+        const { client } = who === 'guest' ? (bench.host.guests[0] as (typeof bench.host.guests)[0]) : bench.host.dom0;
         const queue = { events: [] as { path: string; token: string }[], me };
         yield* client.watch(queue, path, `${who}-listens`);
         for (;;) {
@@ -193,12 +193,12 @@ describe('two transactions on one node', () => {
         }
       };
     os.start('listener', listen('guest', 'control/shutdown'));
-    host.world.dom0.os.start('listener', listen('toolstack', SHUTDOWN));
-    host.run(1);
+    bench.host.dom0.os.start('listener', listen('toolstack', SHUTDOWN));
+    bench.run(1);
     seen.guest.length = 0;
     seen.toolstack.length = 0;
-    host.write(SHUTDOWN, 'suspend');
-    host.run(2);
+    bench.write(SHUTDOWN, 'suspend');
+    bench.run(2);
     // Two writes, two events for each side; what is read at the first may be either value.
     expect(seen.toolstack).toHaveLength(2);
     expect(seen.guest).toHaveLength(2);
@@ -237,8 +237,8 @@ describe('INV-H5: a command is acted on once', () => {
     expect(verdict.violations).toEqual([]);
     // The same race, with a guest whose acknowledgement is a plain write before it looks again.
     const records: ControlRecord[] = [];
-    const host = new HandHost();
-    const { os, client } = host.boot(1, NODES);
+    const bench = new HandHost();
+    const { os, client } = bench.boot(1, NODES);
     os.start('careless', function* (me): Actor {
       const queue = { events: [] as { path: string; token: string }[], me };
       yield* client.watch(queue, 'control/shutdown', 'careless');
@@ -253,12 +253,12 @@ describe('INV-H5: a command is acted on once', () => {
         }
       }
     });
-    host.run(1);
+    bench.run(1);
     records.push({ seq: 0, timeNs: 0, domid: 1, name: 'domU1', what: 'asked', command: 'suspend' });
-    host.write(SHUTDOWN, 'suspend');
-    host.write(SHUTDOWN, '');
+    bench.write(SHUTDOWN, 'suspend');
+    bench.write(SHUTDOWN, '');
     records.push({ seq: 0, timeNs: 0, domid: 1, name: 'domU1', what: 'taken back', command: 'suspend' });
-    host.run(5);
+    bench.run(5);
     verdict = controlOnce({ records, known: new Set(['suspend']), listening: new Set([1]) });
     expect(verdict.violations).toHaveLength(1);
   });

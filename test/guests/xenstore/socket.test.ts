@@ -11,14 +11,14 @@ import {
   Xs,
   XsSocket,
 } from '../../../guests/index.ts';
-import { World } from '../../../scenarios/engine/host.ts';
+import { Host } from '../../../scenarios/engine/host.ts';
 import { checkHistory } from '../../../scenarios/judge/invariants/index.ts';
 import { type Actor, Machine, NO_JITTER, PARK, UnixSocket } from '../../../sim/index.ts';
 import { message } from '../../../store/protocol/wire.ts';
 import { tamper } from '../../support/headline.ts';
 
-function worldOf(passImage: (image: Uint8Array) => Uint8Array = (image) => image): World {
-  return new World({
+function worldOf(passImage: (image: Uint8Array) => Uint8Array = (image) => image): Host {
+  return new Host({
     seed: '5',
     jitter: NO_JITTER,
     requestsMax: 1e9,
@@ -31,14 +31,14 @@ function worldOf(passImage: (image: Uint8Array) => Uint8Array = (image) => image
 }
 
 /** Run programs of dom0 to their ends; each must get there. */
-function programs(world: World, bodies: Readonly<Record<string, (me: Me) => Actor>>): void {
-  const all = Object.entries(bodies).map(([name, body]) => world.dom0.os.start(name, body));
-  world.machine.scheduler.run(world.machine.nowNs + 1_000_000_000);
+function programs(host: Host, bodies: Readonly<Record<string, (me: Me) => Actor>>): void {
+  const all = Object.entries(bodies).map(([name, body]) => host.dom0.os.start(name, body));
+  host.machine.scheduler.run(host.machine.nowNs + 1_000_000_000);
   expect(all.filter((me) => me.task?.state !== 'done').map((me) => me.name)).toEqual([]);
 }
 
-function violations(world: World): string[] {
-  const history = world.recorder?.history();
+function violations(host: Host): string[] {
+  const history = host.recorder?.history();
   return checkHistory(history ?? { epochs: [], records: [], transactionPolicy: 'carry', compat: '4.22' })
     .filter((v) => v.invariant !== 'final-tree') // nobody read the tree
     .flatMap((v) => v.violations.map((x) => x.detail));
@@ -77,26 +77,26 @@ function says(server: UnixSocket, type: number, payload: Uint8Array): void {
 
 describe('a program of dom0 on the socket', () => {
   it('reads what it wrote, relative paths below /local/domain/0, as the privileged', () => {
-    const world = worldOf();
-    programs(world, {
+    const host = worldOf();
+    programs(host, {
       *tool(me) {
-        const xs = new Xs(world.socket('tool'), me);
+        const xs = new Xs(host.socket('tool'), me);
         expect((yield* xs.write('vm', 'here')).error).toBeUndefined();
         expect(text((yield* xs.read('/local/domain/0/vm')).payload)).toBe('here');
         expect((yield* xs.call(XS.IS_DOMAIN_INTRODUCED, strings('7'))).error).toBeUndefined();
         expect((yield* xs.read('nothing')).error).toBe('ENOENT');
       },
     });
-    expect(violations(world)).toEqual([]);
-    expect(world.traffic.requests).toBe(4);
+    expect(violations(host)).toEqual([]);
+    expect(host.traffic.requests).toBe(4);
   });
 
   it('gets events of its watches, also those that another program causes', () => {
-    const world = worldOf();
+    const host = worldOf();
     const seen: string[] = [];
-    programs(world, {
+    programs(host, {
       *watcher(me) {
-        const client = world.socket('watcher');
+        const client = host.socket('watcher');
         const queue: EventQueue = { events: [], me };
         yield* client.watch(queue, '/a', 'token');
         while (seen.length < 2) {
@@ -106,18 +106,18 @@ describe('a program of dom0 on the socket', () => {
       },
       *writer(me) {
         yield 1_000_000;
-        yield* new Xs(world.socket('writer'), me).write('/a/b', 'x');
+        yield* new Xs(host.socket('writer'), me).write('/a/b', 'x');
       },
     });
     expect(seen).toEqual(['/a token', '/a/b token']);
-    expect(violations(world)).toEqual([]);
+    expect(violations(host)).toEqual([]);
   });
 
   it('goes on over a live update with its watches and its open transaction, on the same descriptor', () => {
-    const world = worldOf();
-    programs(world, {
+    const host = worldOf();
+    programs(host, {
       *tool(me) {
-        const client = world.socket('tool');
+        const client = host.socket('tool');
         const xs = new Xs(client, me);
         const queue: EventQueue = { events: [], me };
         yield* client.watch(queue, '/a', 'token');
@@ -137,16 +137,16 @@ describe('a program of dom0 on the socket', () => {
         ]);
       },
     });
-    expect(world.store.updates.map((u) => u.outcome)).toEqual(['ok']);
-    expect(violations(world)).toEqual([]);
+    expect(host.store.updates.map((u) => u.outcome)).toEqual(['ok']);
+    expect(violations(host)).toEqual([]);
   });
 
   it('LS-9: its open transactions end with its handle, its watches too, and nobody is told', () => {
-    const world = worldOf();
+    const host = worldOf();
     let events = -1;
-    programs(world, {
+    programs(host, {
       *tool(me) {
-        const client = world.socket('tool');
+        const client = host.socket('tool');
         const xs = new Xs(client, me);
         yield* client.watch({ events: [], me }, '/a', 'mine');
         const begun = yield* client.begin(me);
@@ -155,7 +155,7 @@ describe('a program of dom0 on the socket', () => {
         client.close();
       },
       *other(me) {
-        const client = world.socket('other');
+        const client = host.socket('other');
         const queue: EventQueue = { events: [], me };
         yield* client.watch(queue, '@releaseDomain', 'r');
         yield 1_000_000;
@@ -166,8 +166,8 @@ describe('a program of dom0 on the socket', () => {
       },
     });
     expect(events).toBe(1); // a new watch's own
-    expect(violations(world)).toEqual([]);
-    const history = world.recorder?.history();
+    expect(violations(host)).toEqual([]);
+    const history = host.recorder?.history();
     const ended = history?.epochs.find((e) => e.name === 'dom0/tool')?.conn;
     const kinds = history?.records.filter((r) => 'conn' in r && r.conn === ended).map((r) => r.kind);
     expect(kinds?.slice(-2)).toEqual(['close', 'detach']);
@@ -305,11 +305,11 @@ describe('LS-6: events that came before the answer to UNWATCH', () => {
 
 describe('LS-7: a directory', () => {
   it('that is too long for one message comes in parts', () => {
-    const world = worldOf();
+    const host = worldOf();
     const wanted = Array.from({ length: 300 }, (_, i) => `a-node-with-a-long-name-${i}`);
-    programs(world, {
+    programs(host, {
       *tool(me) {
-        const client = world.socket('tool');
+        const client = host.socket('tool');
         const xs = new Xs(client, me);
         for (const name of wanted) yield* xs.write(`/d/${name}`, '');
         expect((yield* xs.directory('/d')).error).toBe('E2BIG');
@@ -320,7 +320,7 @@ describe('LS-7: a directory', () => {
         expect(yield* client.directory(me, '/not/there')).toEqual({ error: 'ENOENT' });
       },
     });
-    expect(violations(world)).toEqual([]);
+    expect(violations(host)).toEqual([]);
   });
 
   it('that changes meanwhile is fetched from its start again', () => {
@@ -346,52 +346,52 @@ describe('LS-7: a directory', () => {
 });
 
 it('LS-8: features are asked for once in the life of a process', () => {
-  const world = worldOf();
-  programs(world, {
+  const host = worldOf();
+  programs(host, {
     *tool(me) {
-      const client = world.socket('tool');
+      const client = host.socket('tool');
       for (let i = 0; i < 3; i++) expect(text((yield* client.features(me)).payload)).toBe('14\0');
     },
   });
-  expect(world.traffic.requests).toBe(1);
+  expect(host.traffic.requests).toBe(1);
 });
 
 describe('a torn request', () => {
   it('is written in two parts, and answered as any other', () => {
-    const world = worldOf();
-    programs(world, {
+    const host = worldOf();
+    programs(host, {
       *tool(me) {
-        const client = world.socket('tool', { unwatchFilter: false, tornOneIn: 1, tornNsMax: 50_000 });
+        const client = host.socket('tool', { unwatchFilter: false, tornOneIn: 1, tornNsMax: 50_000 });
         for (let i = 0; i < 20; i++)
           expect(yield* new Xs(client, me).write('/a', String(i))).toMatchObject({ error: undefined });
       },
     });
-    const parts = world.recorder?.history().records.filter((r) => r.kind === 'publish' && r.dir === 'req');
+    const parts = host.recorder?.history().records.filter((r) => r.kind === 'publish' && r.dir === 'req');
     expect(parts?.length).toBe(40);
-    expect(violations(world)).toEqual([]);
+    expect(violations(host)).toEqual([]);
   });
 
   /** A request that an update cuts in two; what its program was answered, and what the checkers say. */
   function cutByUpdate(change: (inData: Uint8Array) => Uint8Array): { said: string; found: string[] } {
-    const world = worldOf(
+    const host = worldOf(
       tamper((r) => (r.kind === 'CONNECTION_DATA' && r.inData.length > 0 ? { ...r, inData: change(r.inData) } : r)),
     );
     let said = '';
-    world.dom0.os.start('tool', function* (me): Actor {
-      const client = world.socket('tool', { unwatchFilter: false, tornOneIn: 1, tornNsMax: 50_000_000 });
+    host.dom0.os.start('tool', function* (me): Actor {
+      const client = host.socket('tool', { unwatchFilter: false, tornOneIn: 1, tornNsMax: 50_000_000 });
       const reply = yield* new Xs(client, me).write('/a', 'x'.repeat(200));
       said = reply.error ?? text(reply.payload);
     });
-    programs(world, {
+    programs(host, {
       *operator(me) {
-        const xs = new Xs(world.socket('operator'), me);
+        const xs = new Xs(host.socket('operator'), me);
         yield 1_000_000;
         yield* xs.call(XS.CONTROL, strings('live-update', '-f', '/usr/sbin/xenstored'));
         yield* xs.call(XS.CONTROL, strings('live-update', '-s', '-t', '0'));
       },
     });
-    world.machine.scheduler.run(world.machine.nowNs + 100_000_000);
-    return { said, found: violations(world) };
+    host.machine.scheduler.run(host.machine.nowNs + 100_000_000);
+    return { said, found: violations(host) };
   }
 
   it('is carried over a live update that cuts it in two', () => {
@@ -407,10 +407,10 @@ describe('a torn request', () => {
   });
 
   it('whose program dies in the middle of it never was', () => {
-    const world = worldOf();
-    programs(world, {
+    const host = worldOf();
+    programs(host, {
       *tool(me) {
-        const client = world.socket('tool', { unwatchFilter: false, tornOneIn: 1, tornNsMax: 50_000_000 });
+        const client = host.socket('tool', { unwatchFilter: false, tornOneIn: 1, tornNsMax: 50_000_000 });
         client.submit(me, XS.WRITE, strings('/a', 'x'));
         while (client.octetsSent === 0) yield 1_000;
         yield 100_000;
@@ -418,9 +418,9 @@ describe('a torn request', () => {
       },
       *other(me) {
         yield 60_000_000;
-        expect((yield* new Xs(world.socket('other'), me).read('/a')).error).toBe('ENOENT');
+        expect((yield* new Xs(host.socket('other'), me).read('/a')).error).toBe('ENOENT');
       },
     });
-    expect(violations(world)).toEqual([]);
+    expect(violations(host)).toEqual([]);
   });
 });

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { LIFELIKE, World } from '../../../scenarios/engine/host.ts';
+import { Host, LIFELIKE } from '../../../scenarios/engine/host.ts';
 import { VIRQ_DOM_EXC } from '../../../sim/index.ts';
 import { headline } from '../../support/headline.ts';
 
-function world(storeIn: string): World {
-  return new World({
+function host(storeIn: string): Host {
+  return new Host({
     seed: '1',
     jitter: LIFELIKE,
     requestsMax: 10,
@@ -34,7 +34,7 @@ describe('xenstored in a stub domain', () => {
   });
 
   it('DOM-38: VIRQ_DOM_EXC and the changed domains are its own, not those of dom0', () => {
-    const { machine, dom0 } = world('stubdom');
+    const { machine, dom0 } = host('stubdom');
     const { hyper } = dom0.os;
     expect(machine.events.virqHandler(VIRQ_DOM_EXC)?.domid).toBe(1);
     expect([hyper.bindVirq(VIRQ_DOM_EXC), hyper.domctl.getDomainState(0x7ff4)]).toEqual([
@@ -44,7 +44,7 @@ describe('xenstored in a stub domain', () => {
   });
 
   it('without a stub domain dom0 has both', () => {
-    const { machine } = world('dom0');
+    const { machine } = host('dom0');
     expect(machine.events.virqHandler(VIRQ_DOM_EXC)?.domid).toBe(0);
     expect(machine.domain(1)).toBeUndefined();
   });

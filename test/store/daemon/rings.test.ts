@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { Rig, requestOctets, type StoreVersion, said } from '../../../guests/hostile/index.ts';
 import type { BuiltDomain } from '../../../guests/index.ts';
 import { GuestOs, strings, text, XS, Xs } from '../../../guests/index.ts';
-import { World } from '../../../scenarios/engine/host.ts';
+import { Host } from '../../../scenarios/engine/host.ts';
 import {
   type Actor,
   CONNECTION,
@@ -21,7 +21,7 @@ import {
 /* One test for each label of the ring's rules between a guest and the store. */
 
 interface Stage {
-  readonly world: World;
+  readonly host: Host;
   readonly xs: Xs;
   readonly rig: Rig;
   readonly built: BuiltDomain;
@@ -34,7 +34,7 @@ interface Stage {
 
 /** Play a piece as dom0 against a store and one domain that is built, granted and not introduced. */
 function play(piece: (stage: Stage) => Actor, version: StoreVersion = '4.22'): void {
-  const world = new World({
+  const host = new Host({
     seed: '1',
     jitter: { stepNs: 1, absentOneIn: 0, absentNsMax: 0 },
     requestsMax: 1e9,
@@ -42,17 +42,17 @@ function play(piece: (stage: Stage) => Actor, version: StoreVersion = '4.22'): v
     compat: version,
     records: false,
   });
-  const built = world.build(3, 'guest');
-  const os = new GuestOs(world.machine, built.domain);
+  const built = host.build(3, 'guest');
+  const os = new GuestOs(host.machine, built.domain);
   let sends = 0;
   const storePorts = new Set<number>();
-  world.machine.trace.observe((e) => {
+  host.machine.trace.observe((e) => {
     if (e.kind === 'port' && e.what === 'bind' && e.domid === 0 && e.remoteDomid === 3) storePorts.add(e.port);
     if (e.kind === 'send' && e.domid === 0 && storePorts.has(e.port)) sends++;
   });
   let over = false;
-  world.dom0.os.start('test', function* (me): Actor {
-    const xs = new Xs(world.dom0.client, me);
+  host.dom0.os.start('test', function* (me): Actor {
+    const xs = new Xs(host.dom0.client, me);
     for (const [path, value, perms] of [
       ['/local/domain/3', '', ['n0', 'r3']],
       ['/local/domain/3/name', 'guest', ['n0', 'r3']],
@@ -64,7 +64,7 @@ function play(piece: (stage: Stage) => Actor, version: StoreVersion = '4.22'): v
     const say = (reply: { readonly error: string | undefined; readonly payload: Uint8Array }) =>
       reply.error ?? text(reply.payload).slice(0, -1);
     const stage: Stage = {
-      world,
+      host,
       xs,
       built,
       rig: new Rig(os, me, built, version, () => false),
@@ -84,7 +84,7 @@ function play(piece: (stage: Stage) => Actor, version: StoreVersion = '4.22'): v
     yield* piece(stage);
     over = true;
   });
-  for (let horizon = 1e7; !over && horizon < 60e9; horizon += 1e7) world.machine.scheduler.run(horizon);
+  for (let horizon = 1e7; !over && horizon < 60e9; horizon += 1e7) host.machine.scheduler.run(horizon);
   expect(over).toBe(true);
 }
 
@@ -183,15 +183,15 @@ describe('the ring and its rules', () => {
     }));
 
   it('XSR-10: one message in for each ring and pass: a full ring does not keep another waiting', () =>
-    play(function* ({ rig, introduce, xs, world }) {
+    play(function* ({ rig, introduce, xs, host }) {
       yield* introduce();
       const one = requestOctets(XS.READ, 9, 0, 'name\0');
       for (let i = 0; i < 48; i++) yield* rig.ring.put(one, 0, 1024, true);
       const from = rig.ring.load(REQ_CONS);
-      const sinceNs = world.machine.nowNs;
+      const sinceNs = host.machine.nowNs;
       yield* xs.read('/');
       expect((rig.ring.load(REQ_CONS) - from) / one.length).toBeLessThan(12);
-      expect(world.machine.nowNs - sinceNs).toBeLessThan(40_000);
+      expect(host.machine.nowNs - sinceNs).toBeLessThan(40_000);
     }));
 
   it('XSR-11: the page names the port on 4.22, features are published, and a failure leaves nothing', () => {
@@ -240,10 +240,10 @@ describe('the ring and its rules', () => {
     }));
 
   it('XSR-14: four stores make a reset, in the order req_prod, req_cons, rsp_prod, rsp_cons', () =>
-    play(function* ({ rig, introduce, world }) {
+    play(function* ({ rig, introduce, host }) {
       for (const at of [REQ_PROD, REQ_CONS, RSP_PROD, RSP_CONS]) rig.ring.store(at, 40);
       const words: number[] = [];
-      world.machine.trace.observe((e) => {
+      host.machine.trace.observe((e) => {
         if (e.kind === 'index' && e.domid === 3 && e.by === 'store' && e.to === 0) words.push(e.word);
       });
       yield* introduce();
@@ -287,17 +287,17 @@ describe('the ring and its rules', () => {
     }));
 
   it('XSR-19: a domain that died in the window of an update is found and torn down by the successor', () =>
-    play(function* ({ rig, introduce, xs, world }) {
+    play(function* ({ rig, introduce, xs, host }) {
       yield* introduce();
       yield* rig.ask('WRITE', 'data/mine^x');
       yield* xs.call(XS.CONTROL, strings('live-update', '-f', '/usr/sbin/xenstored'));
-      world.machine.trace.observe((e) => {
-        if (e.kind === 'mark' && e.what === 'dump') world.machine.destroy(rig.os.domain);
+      host.machine.trace.observe((e) => {
+        if (e.kind === 'mark' && e.what === 'dump') host.machine.destroy(rig.os.domain);
       });
       expect(text((yield* xs.call(XS.CONTROL, strings('live-update', '-s', '-t', '0'))).payload)).toBe('OK\0');
       expect(text((yield* xs.call(XS.IS_DOMAIN_INTRODUCED, strings('3'))).payload)).toBe('F\0');
       expect((yield* xs.read('/local/domain/3/data/mine')).error).toBe('ENOENT');
-      expect(world.machine.domain(3)).toBeUndefined();
+      expect(host.machine.domain(3)).toBeUndefined();
     }));
 
   it('XSR-11: an entry that is no grant any more refuses INTRODUCE, and can be tried again', () =>

@@ -6,7 +6,7 @@ import { Op } from '../../../../scenarios/judge/oracles/wire.ts';
 import { XenstoreModel } from '../../../../scenarios/judge/oracles/xenstore-model.ts';
 
 /** A model with dom0 (connection 0) and domains 1 and 2 (connections 1, 2) that own their homes; `ask` serves one request. */
-function world(compat: '4.22' | '4.17' = '4.22') {
+function host(compat: '4.22' | '4.17' = '4.22') {
   const model = new XenstoreModel(compat);
   let seq = 0;
   let lastTx = 0;
@@ -70,11 +70,11 @@ describe('the model of xenstore', () => {
     [0, Op.RELEASE, '0\0', 0, 'EINVAL', 'the store lives there'],
     [0, Op.RELEASE, '9\0', 0, 'ENOENT', 'not introduced'],
   ])('connection %i, type %i, %j in transaction %i: %j, since %s', (conn, type, payload, txId, expected) => {
-    expect(world().ask(conn, type, payload, txId)).toBe(expected);
+    expect(host().ask(conn, type, payload, txId)).toBe(expected);
   });
 
   it("gives the creator what an unprivileged domain creates, with its parent's permissions", () => {
-    const { ask } = world();
+    const { ask } = host();
     ask(0, Op.WRITE, '/open\0');
     ask(0, Op.SET_PERMS, '/open\0n0\0b1\0');
     expect(ask(1, Op.WRITE, '/open/x/y\0v')).toBe(OK);
@@ -82,7 +82,7 @@ describe('the model of xenstore', () => {
   });
 
   it('fires one event for a deep creation, and none for the directories', () => {
-    const { ask, events } = world();
+    const { ask, events } = host();
     for (const p of ['/p', '/p/q', '/p/q/r']) ask(0, Op.WATCH, `${p}\0${p.length}\0`);
     events();
     ask(0, Op.WRITE, '/p/q/r\0v');
@@ -94,7 +94,7 @@ describe('the model of xenstore', () => {
   });
 
   it('tells a removal from the leaves to the top', () => {
-    const { ask, events } = world();
+    const { ask, events } = host();
     for (const p of ['/rm/a/b/c', '/rm/a/b/f', '/rm/a/d']) ask(0, Op.WRITE, `${p}\0`);
     for (const p of ['/rm/a/d', '/rm/a/b/f', '/rm/a/b/c', '/rm/a/b', '/rm']) ask(0, Op.WATCH, `${p}\0t\0`);
     events();
@@ -104,7 +104,7 @@ describe('the model of xenstore', () => {
   });
 
   it('tells a removal in a transaction from the top, in order of access', () => {
-    const { ask, events } = world();
+    const { ask, events } = host();
     ask(0, Op.WRITE, '/ev/a/b\0');
     ask(0, Op.WATCH, '/ev/a\0t\0');
     ask(0, Op.WATCH, '/ev/a/b\0u\0');
@@ -123,7 +123,7 @@ describe('the model of xenstore', () => {
     ['creates, another creates beside it', [Op.WRITE, '/a/k1\0'], [Op.WRITE, '/a/k2\0'], 'EAGAIN'],
     ['reads, another changes permissions', [Op.READ, '/a/b\0'], [Op.SET_PERMS, '/a/b\0n0\0r1\0'], 'EAGAIN'],
   ] as const)('ends a transaction that %s', (_, mine, theirs, end) => {
-    const { ask } = world();
+    const { ask } = host();
     ask(0, Op.WRITE, '/a/b\x001');
     ask(0, Op.TRANSACTION_START, '\0');
     ask(0, mine[0], mine[1], 1);
@@ -133,7 +133,7 @@ describe('the model of xenstore', () => {
   });
 
   it('takes a node into the view of a transaction when it is first accessed, not before', () => {
-    const { ask } = world();
+    const { ask } = host();
     ask(0, Op.WRITE, '/a\0old');
     ask(0, Op.TRANSACTION_START, '\0');
     ask(0, Op.WRITE, '/a\0seen');
@@ -144,7 +144,7 @@ describe('the model of xenstore', () => {
   });
 
   it('fires nothing for what a transaction creates and removes', () => {
-    const { ask, events } = world();
+    const { ask, events } = host();
     ask(0, Op.WATCH, '/q\0t\0');
     ask(0, Op.TRANSACTION_START, '\0');
     ask(0, Op.WRITE, '/q\x001', 1);
@@ -155,7 +155,7 @@ describe('the model of xenstore', () => {
   });
 
   it('removes what a dead domain owned, takes out its entries, and tells the world', () => {
-    const { model, ask, events } = world();
+    const { model, ask, events } = host();
     ask(1, Op.WRITE, 'x/f\0v');
     ask(0, Op.WRITE, '/n\0v');
     ask(0, Op.SET_PERMS, '/n\0n0\0r1\0w2\0');
@@ -195,7 +195,7 @@ describe('the model of xenstore', () => {
       { children: '', doubtful: [] },
     ],
   ])('commits what was made for a domain without a ring that %s', (_, happens, expected) => {
-    const { model, ask } = world();
+    const { model, ask } = host();
     model.life(9, 'created');
     ask(0, Op.MKDIR, '/dir\0');
     ask(0, Op.WATCH, '/dir\0t\0');
@@ -215,7 +215,7 @@ describe('the model of xenstore', () => {
   });
 
   it('lets an unprivileged domain hear of a node if it may read the node or its parent', () => {
-    const { ask, events } = world();
+    const { ask, events } = host();
     ask(0, Op.WRITE, '/s/hidden\0');
     ask(0, Op.WRITE, '/s/shown\0');
     ask(0, Op.SET_PERMS, '/s/shown\0n0\0r1\0');
@@ -228,7 +228,7 @@ describe('the model of xenstore', () => {
   });
 
   it('knows of no depth, no special nodes and no DOMID_ANY in 4.17', () => {
-    const { ask, model, events } = world('4.17');
+    const { ask, model, events } = host('4.17');
     expect(ask(0, Op.WATCH, '/a\0t\x001\0')).toBe('EINVAL');
     expect(ask(0, Op.GET_PERMS, '@releaseDomain\0')).toBe('EINVAL');
     ask(2, Op.WATCH, '@releaseDomain\0w\0');
