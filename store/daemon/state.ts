@@ -509,7 +509,12 @@ export class DaemonState {
       for (const delayed of conn.delayed.slice()) {
         if (!conn.delayed.includes(delayed)) continue;
         if (delayed.kind === 'live-update') {
-          const verdict = evaluateLiveUpdate(this);
+          const verdict = evaluateLiveUpdate(this.liveUpdate, {
+            carriesTransactions: this.options.policy === 'carry',
+            openTransactions: this.#openTransactions,
+            connections: this.#connections.values(),
+            nowSecond: this.platform.wallSecond(),
+          });
           if (verdict === 'wait') continue;
           if (verdict === 'go') return 'live-update';
         } else if (delayed.kind === 'transaction-start' && this.liveUpdate !== undefined) continue;
