@@ -7,7 +7,8 @@ import type { Domid, Port } from './ids.ts';
 export type StoreNews =
   /** The state is written down, in `imageBytes` octets: from here on nobody is served, until `up`, `failed` or `ended`. */
   | { readonly phase: 'dump'; readonly update: number; readonly imageBytes: number }
-  /** The old instance is no more. What it had and does not hand over is closed between here and `started`. */
+  /** The old instance is no more. What it had and does not hand over is closed between here and `started`. Neither is told
+   *  where everything goes over that is not memory. */
   | { readonly phase: 'exec'; readonly update: number }
   /** The new instance looks at what it was handed over. */
   | { readonly phase: 'started'; readonly update: number }

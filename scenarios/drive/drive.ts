@@ -297,7 +297,7 @@ export class Driver {
     const image = { v1: '1', v2: '2' }[format];
     const through = image === undefined ? (format === this.#options.format ? lab : formatOf(format)) : undefined;
     if (image === undefined && through === undefined) return `no format '${format}'`;
-    this.#host.lab = through;
+    this.#host.store.format = through;
     const version = image ?? (compat === '4.17' ? '1' : '2');
     const armed = this.#control('-f', STORE_BINARY);
     if (armed !== 'OK') return armed;

@@ -8,7 +8,7 @@ import {
   UnixSocket,
 } from '../../sim/index.ts';
 import { type ConnectionData, decodeImage, formatFailure } from '../../store/format/index.ts';
-import { type StorePolicy, startXenstored, type XenstoredProcess } from '../../store/index.ts';
+import { type StorePolicy, type StoreProcess, startXenstored } from '../../store/index.ts';
 import { STORE_BINARY } from './host.ts';
 
 /** A guest that an image names: its ring page is empty, its indexes are to be set as the guest's memory had them. */
@@ -25,7 +25,7 @@ export interface ResumedHost {
   /** The clients' ends of the socket connections, by the file descriptor in the image. */
   readonly sockets: ReadonlyMap<number, UnixSocket>;
   /** Begin to serve; called after the guests' ring pages were made what they were. */
-  readonly start: () => XenstoredProcess;
+  readonly start: () => StoreProcess;
 }
 
 /**

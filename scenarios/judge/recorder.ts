@@ -196,8 +196,12 @@ export class Recorder {
         this.#isEnding = true;
         return;
       case 'started':
+        this.#isEnding = false;
+        return;
       case 'ended':
         this.#isEnding = false;
+        for (const conn of this.#between.values()) this.#detach(conn, this.#epochs[conn] as Epoch);
+        this.#between.clear();
         return;
       case 'bound':
         this.#bound(news.port, news.remoteDomid);

@@ -17,7 +17,7 @@ import {
   VIRQ_DOM_EXC,
   wordAt,
 } from '../../sim/index.ts';
-import type { DomainState, Platform, PlatformResult, RingPage } from './platform.ts';
+import type { DomainState, Files, Platform, PlatformResult, RingPage } from './platform.ts';
 
 /** How a failed map looks to a program that calls xengnttab_map_grant_ref: the status as the kernel translates it. */
 const MAP_ERRNO: Record<number, string> = {
@@ -36,11 +36,6 @@ function told({ state, uniqueId }: DomainBits): DomainState | undefined {
   if (state === 0) return undefined;
   const has = (bit: number) => (state & bit) !== 0;
   return { shutdown: has(DOMSTATE_SHUTDOWN), dying: has(DOMSTATE_DYING), dead: has(DOMSTATE_DEAD), uniqueId };
-}
-
-/** What can be found under a path, as far as `live-update -f` asks. */
-export interface Files {
-  get(path: string): 'not-executable' | 'executable' | undefined;
 }
 
 /**

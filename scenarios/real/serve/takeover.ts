@@ -81,7 +81,7 @@ export async function takeOver(options: TakeoverOptions): Promise<Serving> {
     dom0Port: 0,
     resume: { image: options.image, sockets: streams },
   });
-  if (store.startFailure !== undefined) throw new Error(store.startFailure);
+  if (store.ended !== undefined) throw new Error(store.ended);
 
   for (const [fd, end] of ends) front.attach(new Socket({ fd, allowHalfOpen: true }), end, rests.get(fd));
   await listening(server, { fd: globals.socketFd });

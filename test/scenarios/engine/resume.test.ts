@@ -56,7 +56,7 @@ function resume(name: string, before?: (host: ResumedHost) => void) {
   const { host } = resumed;
   before?.(host);
   const store = host.start();
-  expect(store.startFailure).toBeUndefined();
+  expect(store.ended).toBeUndefined();
   const settle = () => {
     for (
       let next = host.machine.scheduler.nextNs;
