@@ -1,4 +1,4 @@
+export type { StartStore, StoreProcess, StoreSetup, UpdateRecord } from './contract.ts';
 export type { CompatName } from './daemon/compat.ts';
 export type { StorePolicy } from './daemon/state.ts';
 export { type ProcessOptions, startXenstored } from './live-update/process.ts';
-export type { StartStore, StoreProcess, StoreSetup, UpdateRecord } from './store-process.ts';

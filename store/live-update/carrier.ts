@@ -1,3 +1,4 @@
+import type { UpdateRecord } from '../contract.ts';
 import type { Platform, Stream } from '../daemon/platform.ts';
 import type { DaemonState, StoreOptions } from '../daemon/state.ts';
 import { type Dialect, formatFailure, v1, v2 } from '../format/index.ts';
@@ -6,7 +7,6 @@ import { type StateFormat, writeState } from '../format/model/convert.ts';
 import { lossText } from '../format/model/losses.ts';
 import { mergeShares } from '../format/model/split.ts';
 import type { DaemonState as NeutralState } from '../format/model/state.ts';
-import type { UpdateRecord } from '../store-process.ts';
 import { dumpState, type ProcessNumbers, type Requester } from './dump.ts';
 import { neutralStateOf, restoreNeutralState } from './neutral-state.ts';
 import { restoreState } from './restore.ts';

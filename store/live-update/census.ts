@@ -1,7 +1,7 @@
 import { REQ_CONS, REQ_PROD, RING_BYTES, used } from '../../sim/index.ts';
+import type { UpdateRecord } from '../contract.ts';
 import type { Connection } from '../daemon/connection.ts';
 import type { DaemonState } from '../daemon/state.ts';
-import type { UpdateRecord } from '../store-process.ts';
 
 /** What a live update interrupts. */
 export type Census = Pick<

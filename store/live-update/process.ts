@@ -1,4 +1,5 @@
 import type { Actor, Domain, Machine, Port, Task } from '../../sim/index.ts';
+import type { StoreProcess, StoreSetup, UpdateRecord } from '../contract.ts';
 import type { Stream } from '../daemon/platform.ts';
 import { SimPlatform } from '../daemon/sim-platform.ts';
 import { makeInitialStore } from '../daemon/special.ts';
@@ -6,7 +7,6 @@ import { DaemonState, DEFAULT_OPTIONS, type StoreOptions } from '../daemon/state
 import { Xenstored } from '../daemon/xenstored.ts';
 import type { StateFormat } from '../format/model/convert.ts';
 import type { DaemonState as NeutralState } from '../format/model/state.ts';
-import type { StoreProcess, StoreSetup, UpdateRecord } from '../store-process.ts';
 import { type Carrier, carrierName, dialectOf, sizeOf } from './carrier.ts';
 import { takeCensus } from './census.ts';
 import type { Requester } from './dump.ts';

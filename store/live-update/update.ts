@@ -1,9 +1,9 @@
 import type { Actor, Listener, Machine } from '../../sim/index.ts';
+import type { StoreSetup } from '../contract.ts';
 import type { Stream } from '../daemon/platform.ts';
 import type { DaemonState } from '../daemon/state.ts';
 import { Xenstored } from '../daemon/xenstored.ts';
 import type { DaemonState as NeutralState } from '../format/model/state.ts';
-import type { StoreSetup } from '../store-process.ts';
 import {
   type Cargo,
   type Carrier,
