@@ -1,7 +1,7 @@
 import { startSecond } from '../live-update/session.ts';
 import { octetsOf } from '../protocol/octets.ts';
-import { atoi, refuse, strings } from '../protocol/wire.ts';
-import type { Connection, Message } from './connection.ts';
+import { atoi, type Message, refuse, strings } from '../protocol/wire.ts';
+import type { Connection } from './connection.ts';
 import {
   domainQuotaText,
   maxQuotaText,
