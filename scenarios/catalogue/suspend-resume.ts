@@ -22,10 +22,11 @@ import {
 } from '../../guests/index.ts';
 import { DomidHistory, initDom0, Libxl, LibxlHost, writeDomain } from '../../guests/libxl/index.ts';
 import { type Actor, DOMID_ANY, type Domain } from '../../sim/index.ts';
-import { type Guest, type Host, STORE_SETTING } from '../engine/host.ts';
+import type { Guest, Host } from '../engine/host.ts';
 import { isWorking, keepsDepth, moments, openRun, quiesceAndJudge, startOperator } from '../engine/run.ts';
-import type { RunRequest, RunResult, Scenario } from '../engine/scenario.ts';
-import { FAULTS_SETTING, type FaultPlan } from '../faults/plan.ts';
+import { type RunRequest, type RunResult, type Scenario, scenario } from '../engine/scenario.ts';
+import { count, FAULTS_SETTING, type SettingsOf, STORE_SETTING } from '../engine/settings.ts';
+import type { FaultPlan } from '../faults/plan.ts';
 import type { Verdict, Violation } from '../judge/history.ts';
 import { livesGoOn } from '../judge/invariants/lives.ts';
 
@@ -52,21 +53,23 @@ const KINDS = [
 ] as const;
 type Kind = (typeof KINDS)[number];
 
-export const suspendResume: Scenario = {
+const SETTINGS = {
+  domains: count(8, { min: 1, max: 200 }, 'guest domains; Linux, old Linux, Windows and mini-os in turn'),
+  bad: count(3, { min: 0, max: 100 }, 'guests that do not suspend as they should'),
+  requests: count(7_000, { min: 0, max: 1_000_000 }, 'requests after which the agents stop'),
+  updates: count(4, { min: 0, max: 1_000 }, 'live updates, spread over the traffic'),
+  store: STORE_SETTING,
+  faults: FAULTS_SETTING,
+  restores: count(50, { min: 0, max: 100 }, 'of 100 suspends, how many end in a new domain'),
+};
+
+export const suspendResume: Scenario = scenario({
   name: 'suspend-resume',
   story:
     'Guests with four kinds of clients are suspended amid their traffic, again and again: some go on where they were, others in new domains with their memory; the store live-updates itself all the while.',
-  settings: {
-    domains: { default: 8, meaning: 'guest domains; Linux, old Linux, Windows and mini-os in turn' },
-    bad: { default: 3, meaning: 'guests that do not suspend as they should' },
-    requests: { default: 7_000, meaning: 'requests after which the agents stop' },
-    updates: { default: 4, meaning: 'live updates, spread over the traffic' },
-    store: STORE_SETTING,
-    faults: FAULTS_SETTING,
-    restores: { default: 50, meaning: 'of 100 suspends, how many end in a new domain' },
-  },
+  settings: SETTINGS,
   run,
-};
+});
 
 /** What the toolstack did and saw. */
 interface Tally {
@@ -81,10 +84,9 @@ interface Tally {
   readonly surprises: { readonly timeNs: number; readonly actor: string; readonly detail: string }[];
 }
 
-function run(request: RunRequest): RunResult {
+function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
   const { settings } = request;
-  const number = (name: string) => Number(settings[name]);
-  const requestsMax = number('requests');
+  const requestsMax = settings.requests;
   const run = openRun(request, {
     requestsMax,
     checkEverySteps: CHECK_EVERY_STEPS,
@@ -94,8 +96,8 @@ function run(request: RunRequest): RunResult {
   const { machine, traffic, dom0 } = host;
   const hasFaults = faults.faults.length > 0;
   const plan = machine.streams.for('scenario');
-  const share = Math.floor((requestsMax * 8) / 10 / Math.max(1, number('updates')));
-  const atRequests = moments(number('updates'), Math.floor(requestsMax / 10), share, plan);
+  const share = Math.floor((requestsMax * 8) / 10 / Math.max(1, settings.updates));
+  const atRequests = moments(settings.updates, Math.floor(requestsMax / 10), share, plan);
   const hasDepth = keepsDepth(request);
   const tally: Tally = {
     suspends: 0,
@@ -110,7 +112,7 @@ function run(request: RunRequest): RunResult {
   };
   const writers: Me[] = [];
   const xl = new Libxl(dom0.os, dom0.client, { hasBackends: false, host: new LibxlHost(new DomidHistory(0)) });
-  const stage: Stage = { host, xl, faults, tally, writers, hasDepth, restoresOf100: number('restores') };
+  const stage: Stage = { host, xl, faults, tally, writers, hasDepth, restoresOf100: settings.restores };
 
   writers.push(
     dom0.os.start('xl', function* (me): Actor {
@@ -119,8 +121,8 @@ function run(request: RunRequest): RunResult {
       yield* xs.setPerms('/shared', ['b0']);
       yield* host.initStore(me);
       yield* initDom0(me, dom0.client);
-      for (let slot = 0; slot < number('domains'); slot++) yield* raise(stage, xs, slot);
-      for (let i = 0; i < number('bad'); i++)
+      for (let slot = 0; slot < settings.domains; slot++) yield* raise(stage, xs, slot);
+      for (let i = 0; i < settings.bad; i++)
         yield* raiseBad(stage, xs, BAD_SUSPENDERS[i % BAD_SUSPENDERS.length] as BadSuspender, i);
     }),
   );

@@ -30,7 +30,8 @@ import {
 import { type ProcessOptions, type StorePolicy, startXenstored, type XenstoredProcess } from '../../store/index.ts';
 import type { History } from '../judge/history.ts';
 import { Recorder } from '../judge/recorder.ts';
-import type { RunRequest, RunResult, SettingSpec } from './scenario.ts';
+import type { RunRequest, RunResult } from './scenario.ts';
+import type { StoreHome } from './settings.ts';
 
 /** Unevenness of virtual CPUs: steps take up to 64 ns more, and one in 1,024 is followed by up to 200 us of absence. */
 export const LIFELIKE: Jitter = { stepNs: 64, absentOneIn: 1024, absentNsMax: 200_000 };
@@ -44,13 +45,6 @@ const FILES = new Map([
   [STORE_BINARY, 'executable'],
   ['/etc/hosts', 'not-executable'],
 ] as const);
-
-/** The setting by which a scenario offers where the store runs. */
-export const STORE_SETTING: SettingSpec = {
-  default: 'dom0',
-  meaning: 'where xenstored runs: as a daemon of dom0, or in a stub domain of its own, without sockets',
-  words: ['dom0', 'stubdom'],
-};
 
 /** Ports of 2-level event channels: init-xenstore-domain sets no other limit. */
 const STUBDOM_PORTS = 4_095;
@@ -70,8 +64,8 @@ export interface HostOptions {
   readonly requestsMax: number;
   readonly policy: StorePolicy;
   readonly compat: ProcessOptions['compat'];
-  /** A word of STORE_SETTING; left out: dom0. */
-  readonly storeIn?: string | undefined;
+  /** Left out: dom0. */
+  readonly storeIn?: StoreHome | undefined;
   /** Whether the history is recorded. */
   readonly records: boolean;
   /** The machine checks itself every so many steps; left out: never. A finding is thrown: the run is an error. */

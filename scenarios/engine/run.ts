@@ -6,6 +6,7 @@ import type { History, Verdict } from '../judge/history.ts';
 import { checkHistory } from '../judge/invariants/index.ts';
 import { Host, type HostOptions, LIFELIKE, STORE_BINARY } from './host.ts';
 import type { RunRequest, RunResult, UpdateReport } from './scenario.ts';
+import type { Settings, StoreHome } from './settings.ts';
 
 /** What a scenario chooses of its host; the rest is the same for all. */
 export interface RunPlan extends Partial<Pick<HostOptions, 'policy' | 'limitsWrites'>> {
@@ -16,6 +17,12 @@ export interface RunPlan extends Partial<Pick<HostOptions, 'policy' | 'limitsWri
   readonly isOver: (host: Host) => boolean;
 }
 
+/** Settings of which the host itself makes something. */
+export type HostSettings = Settings & {
+  readonly store?: StoreHome;
+  readonly faults?: string;
+};
+
 export interface Run {
   readonly request: RunRequest;
   readonly host: Host;
@@ -23,7 +30,7 @@ export interface Run {
 }
 
 /** The host that a request asks for, with its faults armed, before anybody does anything. */
-export function openRun(request: RunRequest, plan: RunPlan): Run {
+export function openRun(request: RunRequest<HostSettings>, plan: RunPlan): Run {
   const { settings, seed, lab, checks } = request;
   const { requestsMax, checkEverySteps, isOver, policy = 'carry', limitsWrites = false } = plan;
   const host = new Host({
@@ -32,7 +39,7 @@ export function openRun(request: RunRequest, plan: RunPlan): Run {
     requestsMax,
     policy,
     compat: '4.22',
-    storeIn: String(settings.store ?? 'dom0'),
+    storeIn: settings.store,
     records: checks,
     ...(checks ? { checkEverySteps } : {}),
     limitsWrites,
@@ -41,7 +48,7 @@ export function openRun(request: RunRequest, plan: RunPlan): Run {
     execFails: (n) => request.execFails?.(n) === true || faults.execFails(policy),
   });
   if (request.traceLine !== undefined) host.traceTo(request.traceLine);
-  const faults = new FaultPlan(host.machine, String(settings.faults ?? 'off'));
+  const faults = new FaultPlan(host.machine, settings.faults ?? 'off');
   if (faults.faults.length > 0) request.planned?.(faults.faults);
   faults.arm(host, () => isOver(host));
   host.store.movesInSteps = faults.storeMovesInSteps();
@@ -49,7 +56,7 @@ export function openRun(request: RunRequest, plan: RunPlan): Run {
 }
 
 /** Whether guests may ask for watches with a depth: images of version 1, and formats that say so, lose it. */
-export function keepsDepth({ lab, format }: RunRequest): boolean {
+export function keepsDepth({ lab, format }: Pick<RunRequest, 'lab' | 'format'>): boolean {
   return lab === undefined ? format !== 'v1' : extentOf(lab.carriage, 'watchDepth') !== 'none';
 }
 
