@@ -38,8 +38,8 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
   const builders: Me[] = [];
   const isStorming = () => builders.length === 0 || builders.some(isWorking);
   const run = openStorm(request, isStorming);
-  const { host, faults } = run;
-  const { machine, traffic, dom0 } = host;
+  const { host } = run;
+  const { machine, traffic, dom0, faults } = host;
   const backends = new Backends(host);
   const tools = new Dom0Tools(host);
   new Xenconsoled(dom0.os, host.connect('xenconsoled'), new Devpts()).start();
@@ -52,7 +52,6 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
   const guestPlan = {
     host,
     backends,
-    faults,
     io: settings.io,
     isReady: () => isReady,
     peer: (of: StormGuest) => booted[(booted.indexOf(of) + 1) % booted.length],

@@ -31,7 +31,6 @@ import type { Guest, Host } from '../engine/host.ts';
 import { isWorking, keepsDepth, openRun, quiesceAndJudge, startOperator } from '../engine/run.ts';
 import { type RunRequest, type RunResult, type Scenario, scenario } from '../engine/scenario.ts';
 import { count, FAULTS_SETTING, flag, type SettingsOf, word } from '../engine/settings.ts';
-import type { FaultPlan } from '../faults/plan.ts';
 import { devices } from '../judge/invariants/devices.ts';
 
 /** Virtual time after which a run that has not ended is stuck: a removal by force alone takes libxl 10 s. */
@@ -49,10 +48,10 @@ const GATE_NS = 200_000_000;
 
 const SETTINGS = {
   domains: count(6, { min: 2, max: 200 }, 'guest domains that live at the same time'),
-  block: count(10_000, { min: 0, max: 1_000_000 }, 'block requests after which no disk is used any more'),
+  block: count(10_000, { min: 0, max: 200_000 }, 'block requests after which no disk is used any more'),
   net: count(
     10_000,
-    { min: 0, max: 1_000_000 },
+    { min: 0, max: 200_000 },
     'packets, data and acknowledgements, after which no data is sent any more',
   ),
   updates: count(4, { min: 0, max: 1_000 }, 'live updates, spread over the I/O'),
@@ -88,8 +87,8 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
     checkEverySteps: CHECK_EVERY_STEPS,
     isOver: () => io.stopping,
   });
-  const { host, faults } = run;
-  const { machine, traffic, dom0 } = host;
+  const { host } = run;
+  const { machine, traffic, dom0, faults } = host;
   const asked = (kind: Traffic) => () => {
     kind.sent();
     io.sent();
@@ -137,7 +136,7 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
         mishaps: faults,
         boot: (built, slot) => {
           created++;
-          const guest = bootGuest(host, faults, built, slot, observer);
+          const guest = bootGuest(host, built, slot, observer);
           guests.push(guest);
           const use = { host, guest, slot, slots, isOpen, writers };
           guest.onDisk = (disk) => useDisk(use, disk, { goesOn: () => !block.stopping, asked: asked(block) });
@@ -208,16 +207,10 @@ interface DeviceGuest extends Guest {
 }
 
 /** Start a domain's kernel with both kinds of frontends. */
-function bootGuest(
-  host: Host,
-  faults: FaultPlan,
-  built: BuiltDomain,
-  slot: number,
-  observer: DeviceObserver | undefined,
-): DeviceGuest {
+function bootGuest(host: Host, built: BuiltDomain, slot: number, observer: DeviceObserver | undefined): DeviceGuest {
   const booted = host.boot(
     built,
-    faults.habits({ ...LINUX_HABITS, notify: slot % 2 === 0 ? 'edge' : 'always', maxInFlight: 8 }),
+    host.faults.habits({ ...LINUX_HABITS, notify: slot % 2 === 0 ? 'edge' : 'always', maxInFlight: 8 }),
   );
   const kernel = new DeviceKernel(booted.os, booted.client);
   kernel.observer = observer;

@@ -34,7 +34,7 @@ const SETTINGS = {
   kind: word('any', ['any', ...HOSTILE_KINDS.map((k) => k.name)], 'one kind for all hostile guests'),
   requests: count(
     2_500,
-    { min: 0, max: 1_000_000 },
+    { min: 100, max: 200_000 },
     'requests of dom0 and the ordinary guests after which the agents stop',
   ),
   faults: FAULTS_SETTING,
@@ -72,8 +72,8 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
     limitsWrites: settings.limit === 1,
     isOver: ({ traffic }) => traffic.stopping,
   });
-  const { host, faults } = run;
-  const { machine, traffic, dom0 } = host;
+  const { host } = run;
+  const { machine, traffic, dom0, faults } = host;
   const hasFaults = faults.faults.length > 0;
   const plan = machine.streams.for('scenario');
   const kinds = Array.from({ length: settings.hostile }, () =>

@@ -84,8 +84,8 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
   const workers: Me[] = [];
   const isStorming = () => workers.length === 0 || workers.some(isWorking);
   const run = openStorm(request, isStorming);
-  const { host, faults } = run;
-  const { machine, traffic, dom0 } = host;
+  const { host } = run;
+  const { machine, traffic, dom0, faults } = host;
   const backends = new Backends(host);
   const scripts = machine.streams.for('scenario/scripts');
   const tools = new Dom0Tools(host, settings.scripts === 'flaky' ? ({ devid }) => drawFate(scripts, devid) : undefined);
@@ -100,7 +100,6 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
   const guestPlan = {
     host,
     backends,
-    faults,
     io: settings.io,
     isReady: () => true,
     peer: (of: StormGuest) => running().find(({ guest }) => guest !== of && guest?.address !== undefined)?.guest,

@@ -13,7 +13,7 @@ const SLICE_NS = 1_000_000;
 
 const SETTINGS = {
   domains: count(12, { min: 1, max: 500 }, 'guest domains that live at the same time'),
-  requests: count(8_000, { min: 0, max: 1_000_000 }, 'requests after which the agents stop'),
+  requests: count(8_000, { min: 0, max: 200_000 }, 'requests after which the agents stop'),
   updates: count(5, { min: 0, max: 1_000 }, 'live updates, spread over the traffic'),
   policy: word('carry', ['carry', 'daemon'], 'what happens to open transactions'),
   force: flag(0, '1: updates are forced (-F) when transactions stay open; matters for policy daemon'),
@@ -42,8 +42,8 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
     limitsWrites: settings.limit === 1,
     isOver: ({ traffic }) => traffic.stopping,
   });
-  const { host, faults } = run;
-  const { machine, traffic, dom0 } = host;
+  const { host } = run;
+  const { machine, traffic, dom0, faults } = host;
 
   const plan = machine.streams.for('scenario');
   const { domains } = settings;

@@ -76,8 +76,8 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
     limitsWrites: true,
     isOver: ({ traffic }) => traffic.stopping,
   });
-  const { host, faults } = run;
-  const { machine, traffic, dom0 } = host;
+  const { host } = run;
+  const { machine, traffic, dom0, faults } = host;
   const endNs = paced(pace, 60 * settings.minutes);
   machine.scheduler.at(endNs, () => {
     traffic.stopping = true;

@@ -26,7 +26,6 @@ import type { Guest, Host } from '../engine/host.ts';
 import { isWorking, keepsDepth, moments, openRun, quiesceAndJudge, startOperator } from '../engine/run.ts';
 import { type RunRequest, type RunResult, type Scenario, scenario } from '../engine/scenario.ts';
 import { count, FAULTS_SETTING, type SettingsOf, STORE_SETTING } from '../engine/settings.ts';
-import type { FaultPlan } from '../faults/plan.ts';
 import type { Verdict, Violation } from '../judge/history.ts';
 import { livesGoOn } from '../judge/invariants/lives.ts';
 
@@ -56,7 +55,7 @@ type Kind = (typeof KINDS)[number];
 const SETTINGS = {
   domains: count(8, { min: 1, max: 200 }, 'guest domains; Linux, old Linux, Windows and mini-os in turn'),
   bad: count(3, { min: 0, max: 100 }, 'guests that do not suspend as they should'),
-  requests: count(7_000, { min: 0, max: 1_000_000 }, 'requests after which the agents stop'),
+  requests: count(7_000, { min: 0, max: 200_000 }, 'requests after which the agents stop'),
   updates: count(4, { min: 0, max: 1_000 }, 'live updates, spread over the traffic'),
   store: STORE_SETTING,
   faults: FAULTS_SETTING,
@@ -92,8 +91,8 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
     checkEverySteps: CHECK_EVERY_STEPS,
     isOver: ({ traffic }) => traffic.stopping,
   });
-  const { host, faults } = run;
-  const { machine, traffic, dom0 } = host;
+  const { host } = run;
+  const { machine, traffic, dom0, faults } = host;
   const hasFaults = faults.faults.length > 0;
   const plan = machine.streams.for('scenario');
   const share = Math.floor((requestsMax * 8) / 10 / Math.max(1, settings.updates));
@@ -112,7 +111,7 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
   };
   const writers: Me[] = [];
   const xl = new Libxl(dom0.os, dom0.client, { hasBackends: false, host: new LibxlHost(new DomidHistory(0)) });
-  const stage: Stage = { host, xl, faults, tally, writers, hasDepth, restoresOf100: settings.restores };
+  const stage: Stage = { host, xl, tally, writers, hasDepth, restoresOf100: settings.restores };
 
   writers.push(
     dom0.os.start('xl', function* (me): Actor {
@@ -151,7 +150,6 @@ interface Stage {
   readonly host: Host;
   /** The process that writes all domains' trees. */
   readonly xl: Libxl;
-  readonly faults: FaultPlan;
   readonly tally: Tally;
   readonly writers: Me[];
   readonly hasDepth: boolean;
@@ -160,8 +158,8 @@ interface Stage {
 
 /** Build a guest, start its programs, and the one in dom0 that suspends it now and then. */
 function* raise(stage: Stage, xs: Xs, slot: number): Actor {
-  const { host, faults, writers, hasDepth } = stage;
-  const { dom0, traffic } = host;
+  const { host, writers, hasDepth } = stage;
+  const { dom0, traffic, faults } = host;
   const kind = KINDS[slot % KINDS.length] as Kind;
   const built = yield* build(stage, xs, `${kind.name}${slot}`);
   if (built === undefined) return;
@@ -286,7 +284,7 @@ function* build(stage: Stage, xs: Xs, name: string): Actor<BuiltDomain | undefin
   const { domain, ring, port } = built;
   yield* tree(stage, xs.me, { domain, gfn: ring.gfn, port }, name);
   const { domid } = domain;
-  stage.faults.beforeIntroduce(built);
+  stage.host.faults.beforeIntroduce(built);
   const reply = yield* xs.call(XS.INTRODUCE, strings(String(domid), String(built.ring.gfn), String(built.port)));
   if (reply.error === undefined) return built;
   stage.host.traffic.refused(`${reply.error} at INTRODUCE`);

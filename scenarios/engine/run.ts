@@ -1,7 +1,6 @@
 import { type Me, operator, quiesce, readTree, type SeenNode, type Traffic, type XsLink } from '../../guests/index.ts';
 import type { Actor, Stream } from '../../sim/index.ts';
 import { extentOf } from '../../store/format/model/index.ts';
-import { FaultPlan } from '../faults/plan.ts';
 import type { History, Verdict } from '../judge/history.ts';
 import { checkHistory } from '../judge/invariants/index.ts';
 import { Host, type HostOptions, LIFELIKE, STORE_BINARY } from './host.ts';
@@ -26,7 +25,6 @@ export type HostSettings = Settings & {
 export interface Run {
   readonly request: RunRequest;
   readonly host: Host;
-  readonly faults: FaultPlan;
 }
 
 /** The host that a request asks for, with its faults armed, before anybody does anything. */
@@ -44,15 +42,16 @@ export function openRun(request: RunRequest<HostSettings>, plan: RunPlan): Run {
     ...(checks ? { checkEverySteps } : {}),
     limitsWrites,
     lab,
-    passImage: (image, n) => faults.passImage(request.passImage?.(image, n) ?? image),
-    execFails: (n) => request.execFails?.(n) === true || faults.execFails(policy),
+    faults: settings.faults,
+    passImage: request.passImage,
+    execFails: request.execFails,
   });
+  const { faults } = host;
   if (request.traceLine !== undefined) host.traceTo(request.traceLine);
-  const faults = new FaultPlan(host.machine, settings.faults ?? 'off');
   if (faults.faults.length > 0) request.planned?.(faults.faults);
   faults.arm(host, () => isOver(host));
   host.store.movesInSteps = faults.storeMovesInSteps();
-  return { request, host, faults };
+  return { request, host };
 }
 
 /** Whether guests may ask for watches with a depth: images of version 1, and formats that say so, lose it. */
@@ -87,9 +86,9 @@ export interface Operator {
 }
 
 /** dom0's administrator, who updates the store at those moments. */
-export function startOperator({ host, request, faults }: Run, plan: UpdatePlan): Operator {
+export function startOperator({ host, request }: Run, plan: UpdatePlan): Operator {
   const answers: string[] = [];
-  const atRequests = faults.updates(plan.atRequests);
+  const atRequests = host.faults.updates(plan.atRequests);
   const me = host.dom0.os.start('operator', (own) =>
     operator(own, plan.link(), plan.traffic ?? host.traffic, {
       atRequests,
@@ -129,7 +128,7 @@ export interface Quiescence {
 }
 
 /** Run until the work is done and nothing is on its way; then read the tree, and judge. */
-export function quiesceAndJudge({ host, request, faults }: Run, rest: Quiescence): RunResult {
+export function quiesceAndJudge({ host, request }: Run, rest: Quiescence): RunResult {
   const { machine, dom0 } = host;
   const nodes: SeenNode[] = [];
   let finished = false;
@@ -151,6 +150,7 @@ export function quiesceAndJudge({ host, request, faults }: Run, rest: Quiescence
   const verdicts =
     history === undefined ? [] : [...checkHistory(history), ...(rest.verdicts?.(history, finished) ?? [])];
   const violated = verdicts.some((v) => v.violations.length > 0);
+  const planned = host.faults.faults;
   const missing = rest.missing?.() ?? `${host.inFlight} requests unanswered`;
   return host.result({
     request,
@@ -158,7 +158,7 @@ export function quiesceAndJudge({ host, request, faults }: Run, rest: Quiescence
     outcome: violated ? 'violation' : finished ? 'pass' : 'unknown',
     reason: finished ? '' : `the run did not come to rest: ${missing} at ${machine.nowNs} ns`,
     created: rest.created(),
-    ...(faults.faults.length === 0 ? {} : { faults: faults.faults }),
+    ...(planned.length === 0 ? {} : { faults: planned }),
     ...(rest.devices === undefined ? {} : { devices: rest.devices() }),
     updates: host.store.updates.map((u, i): UpdateReport => ({ ...u, answer: rest.answers[i] ?? '' })),
     verdicts,

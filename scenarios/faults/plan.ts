@@ -1,9 +1,8 @@
 import type { BuiltDomain, ClientHabits } from '../../guests/index.ts';
 import type { Actor, Domain, EdgeVerdict, Machine, Port } from '../../sim/index.ts';
 import type { StorePolicy } from '../../store/index.ts';
-import type { Host } from '../engine/host.ts';
 import { COMMON_RULES, FAULT_RULES } from './catalogue.ts';
-import type { FaultRule, Hooks, PlannedFault } from './rule.ts';
+import type { FaultHost, FaultRule, Hooks, PlannedFault } from './rule.ts';
 
 /** What can be asked for: nothing, a random subset for each seed, everything, or one rule. */
 export const FAULT_WORDS: readonly string[] = ['off', 'swarm', 'all', ...FAULT_RULES.map((r) => r.id)];
@@ -39,7 +38,7 @@ export class FaultPlan {
   }
 
   /** Let the rules come in from now on. Nothing at all changes in a run without rules. `isOver`: traffic is coming to its end. */
-  arm(host: Host, isOver: () => boolean): void {
+  arm(host: FaultHost, isOver: () => boolean): void {
     const { machine } = host;
     for (const chosen of this.#chosen) {
       const { rule, oneIn } = chosen;
