@@ -132,6 +132,7 @@ export {
   writableChunk,
 } from './ring.ts';
 export { type Actor, type Jitter, NO_JITTER, PARK, Scheduler, type Step, Task } from './scheduler.ts';
+export type { StoreNews } from './store-news.ts';
 export { type LifeStep, type SocketEnd, type SocketStep, Trace, type TraceEvent } from './trace.ts';
 export { Listener, type SocketObserver, UnixSocket } from './unix-socket.ts';
 export { StoreBuffer, type StoreOrder } from './weak-memory.ts';
