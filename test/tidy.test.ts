@@ -10,7 +10,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   sim: ['sim'],
   'store/format': ['store/format'],
   store: ['store', 'store/format', 'sim'],
-  guests: ['guests', 'sim', 'store/protocol/wire.ts', 'store/protocol/octets.ts'], // they have the headers, not the daemon
+  guests: ['guests', 'sim', 'store/protocol/wire.ts', 'store/protocol/message-reader.ts', 'store/protocol/octets.ts'], // they have the headers, not the daemon
   'scenarios/judge/oracles': ['scenarios/judge/oracles', 'scenarios/judge/history.ts'],
   'scenarios/judge/invariants': ['scenarios/judge/invariants', 'scenarios/judge/oracles', 'scenarios/judge/history.ts'],
   scenarios: [
