@@ -21,7 +21,8 @@ import {
   GNTTAB_RESERVED_XENSTORE,
   type Jitter,
   Listener,
-  Machine,
+  loneMachine,
+  type Machine,
   MachineWatch,
   type Port,
   STUBDOM_GRANT_LIMITS,
@@ -118,7 +119,7 @@ export class Host {
   constructor(options: HostOptions) {
     const host = this;
     this.lab = options.lab;
-    this.machine = new Machine({ seed: options.seed, jitter: options.jitter });
+    this.machine = loneMachine({ seed: options.seed, jitter: options.jitter });
     this.listener = new Listener(9, this.machine.trace);
     this.watch =
       options.checkEverySteps === undefined ? undefined : new MachineWatch(this.machine, options.checkEverySteps);
