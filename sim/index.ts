@@ -133,7 +133,7 @@ export {
   writableChunk,
 } from './ring.ts';
 export { Scheduler } from './scheduler.ts';
-export { type Jitter, NO_JITTER, Task, Timeline } from './timeline.ts';
+export { type Jitter, NO_JITTER, type Outcome, Task, Timeline } from './timeline.ts';
 export { Journal, type LifeStep, type SocketEnd, type SocketStep, Trace, type TraceEvent } from './trace.ts';
 export { loneMachine, Universe, type UniverseOptions } from './universe.ts';
 export { Listener, type SocketObserver, UnixSocket } from './unix-socket.ts';

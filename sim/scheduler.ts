@@ -1,7 +1,7 @@
 import type { Actor } from './actor.ts';
 import type { DomainBase } from './domain.ts';
 import type { Stream } from './random.ts';
-import type { Owner, Task, Timeline } from './timeline.ts';
+import type { Outcome, Owner, Task, Timeline } from './timeline.ts';
 
 /**
  * One host's tasks and timers. They are ordered among those of all hosts that share the timeline, and end with their host.
@@ -39,6 +39,26 @@ export class Scheduler implements Owner {
   /** Run the timeline until `untilNs` is reached or nothing is left. @returns false if it stopped because nothing is left. */
   run(untilNs: number): boolean {
     return this.#timeline.run(untilNs);
+  }
+
+  /** Let `ns` of virtual time pass, whether or not anything is due in it. */
+  advance(ns: number): void {
+    this.#timeline.advance(ns);
+  }
+
+  /** Run to the next instant at which something is due, and all that is due then. @returns false: nothing is until `untilNs`. */
+  runNext(untilNs: number): boolean {
+    return this.#timeline.runNext(untilNs);
+  }
+
+  /** Run until nothing is due within `quietNs` any more. */
+  settle(quietNs: number): void {
+    this.#timeline.settle(quietNs);
+  }
+
+  /** Timeline.runUntil(): what is asked after each instant, or at the end of each slice. */
+  runUntil(isMet: () => boolean, horizonNs: number, sliceNs = 0): Outcome {
+    return this.#timeline.runUntil(isMet, horizonNs, sliceNs);
   }
 
   /** Take in an actor; its first step is due `delayNs` from now. */

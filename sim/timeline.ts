@@ -69,6 +69,9 @@ export interface Jitter {
 
 export const NO_JITTER: Jitter = { stepNs: 1, absentOneIn: 0, absentNsMax: 0 };
 
+/** How a run for something ended: it came to pass; nothing is left that could bring it about; its time is over. */
+export type Outcome = 'met' | 'idle' | 'late';
+
 /**
  * Picks what happens next, on all hosts that share it: the only place where order is decided. Entries are ordered by (due time,
  * sequence); the sequence makes the order total, and the draws of each task's stream make it a different one for each seed.
@@ -151,6 +154,41 @@ export class Timeline {
       if (top instanceof Task) this.#step(top);
       else top.fire();
     }
+  }
+
+  /** Let `ns` of virtual time pass, whether or not anything is due in it. */
+  advance(ns: number): void {
+    const untilNs = this.nowNs + ns;
+    if (!this.run(untilNs)) this.#now(untilNs);
+  }
+
+  /** Run to the next instant at which something is due, and all that is due then. @returns false: nothing is until `untilNs`. */
+  runNext(untilNs: number): boolean {
+    const next = this.nextNs;
+    if (next === undefined || next > untilNs) return false;
+    this.run(next);
+    return true;
+  }
+
+  /** Run until nothing is due within `quietNs` any more. */
+  settle(quietNs: number): void {
+    let isQuiet = false;
+    while (!isQuiet) isQuiet = !this.runNext(this.nowNs + quietNs);
+  }
+
+  /**
+   * Run until `isMet`, which is asked at once and then after each instant at which something was due, or, with `sliceNs`, at the
+   * end of each slice of so long.
+   */
+  runUntil(isMet: () => boolean, horizonNs: number, sliceNs = 0): Outcome {
+    while (!isMet()) {
+      const next = this.nextNs;
+      if (next === undefined) return 'idle';
+      const untilNs = sliceNs > 0 ? Math.min(this.nowNs + sliceNs, horizonNs) : next;
+      if (this.nowNs >= horizonNs || untilNs > horizonNs) return 'late';
+      this.run(untilNs);
+    }
+    return 'met';
   }
 
   #now(ns: number): void {
