@@ -21,7 +21,8 @@ import {
   GNTTAB_RESERVED_XENSTORE,
   type Jitter,
   Listener,
-  Machine,
+  loneMachine,
+  type Machine,
   MachineWatch,
   type Port,
   STUBDOM_GRANT_LIMITS,
@@ -117,7 +118,7 @@ export class Host implements FaultHost {
   constructor(options: HostOptions) {
     const host = this;
     this.lab = options.lab;
-    this.machine = new Machine({ seed: options.seed, jitter: options.jitter });
+    this.machine = loneMachine({ seed: options.seed, jitter: options.jitter });
     this.faults = new FaultPlan(this.machine, options.faults ?? 'off');
     this.listener = new Listener(9, this.machine.trace);
     this.watch =
