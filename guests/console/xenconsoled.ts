@@ -4,6 +4,7 @@ import {
   CONSOLE_IN,
   CONSOLE_OUT,
   type Devpts,
+  DOMID_FIRST_RESERVED,
   type Domid,
   EventFile,
   type Frame,
@@ -190,7 +191,7 @@ export class Xenconsoled {
   /** Look at all domains but dom0, by hypercall (MT-1): serve the new ones, let go of the dead ones. */
   *#enumerate(xs: Xs, queue: EventQueue): Actor {
     this.#pass++;
-    const list = this.#os.hyper.domctl.getDomainInfoList(1, 0x7fef);
+    const list = this.#os.hyper.domctl.getDomainInfoList(1, DOMID_FIRST_RESERVED - 1);
     yield PASS_NS;
     if (!list.ok) return;
     for (const { domid, flags } of list.value) {
