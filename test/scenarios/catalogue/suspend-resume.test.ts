@@ -1,13 +1,13 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { WatchList } from '../../../guests/xenstore/watch-list.ts';
 import { suspendResume } from '../../../scenarios/catalogue/suspend-resume.ts';
-import type { RunResult, Setting } from '../../../scenarios/engine/scenario.ts';
+import type { RunResult } from '../../../scenarios/engine/scenario.ts';
+import type { Setting } from '../../../scenarios/engine/settings.ts';
 import { MessageReader } from '../../../store/protocol/message-reader.ts';
 import { broken } from '../../support/headline.ts';
 
 function run(seed: string, set: Record<string, Setting> = {}, format = 'v2'): RunResult {
-  const defaults = Object.fromEntries(Object.entries(suspendResume.settings).map(([k, s]) => [k, s.default]));
-  return suspendResume.run({ seed, format, settings: { ...defaults, requests: 3_000, ...set }, checks: true });
+  return suspendResume.run({ seed, format, settings: { requests: 3_000, ...set }, checks: true });
 }
 
 function counted(result: RunResult, invariant: string, what: string): number {
