@@ -16,7 +16,7 @@ export {
 export { type OperatorPlan, operator, quiesce, readTree, type SeenNode } from './load/operator.ts';
 export { Traffic } from './load/traffic.ts';
 export { type MonitorPlan, monitor, type WorkerPlan, worker } from './load/worker.ts';
-export { type HotplugPlan, hotplug } from './load/xenstore-scripts.ts';
+export { type XenstoreScriptsPlan, xenstoreScripts } from './load/xenstore-scripts.ts';
 export { type ControlHooks, GuestControl, type ShutdownCommand } from './power/control.ts';
 export { type SuspenderPlan, suspender, suspendSelf, takeCommand } from './power/suspender.ts';
 export { type ClientObserver, XsClient } from './xenstore/client.ts';

@@ -4,7 +4,7 @@ import type { EventQueue, Reply, XsProgram } from '../xenstore/link.ts';
 import { Xs } from '../xenstore/xs.ts';
 import type { Traffic } from './traffic.ts';
 
-export interface HotplugPlan {
+export interface XenstoreScriptsPlan {
   /** Longest pause between two processes, ns. */
   readonly thinkNsMax: number;
   /** A process opens the store's socket under its name. */
@@ -15,7 +15,7 @@ export interface HotplugPlan {
  * dom0's hotplug scripts: each access of the store is a process of its own, `xenstore-read` and the like, with a connection
  * of its own that it closes when it has its answer (guests.md HS-12). Some leave a watch or an open transaction behind.
  */
-export function* hotplug(me: Me, traffic: Traffic, plan: HotplugPlan): Actor {
+export function* xenstoreScripts(me: Me, traffic: Traffic, plan: XenstoreScriptsPlan): Actor {
   const { draws } = me;
   let processes = 0;
 
