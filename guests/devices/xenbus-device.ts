@@ -1,5 +1,6 @@
 import type { Actor, Domid } from '../../sim/index.ts';
 import { textOf as text } from '../../store/protocol/octets.ts';
+import type { KeyValues } from '../xenstore/payload.ts';
 import type { Xs } from '../xenstore/xs.ts';
 import type { DeviceKernel } from './kernel.ts';
 import type { DeviceName, DeviceNews, Side } from './observer.ts';
@@ -100,7 +101,7 @@ export class XenbusDevice {
   }
 
   /** Write keys in one transaction. @returns whether they were. */
-  *writeAll(keys: readonly (readonly [key: string, value: string])[]): Actor<boolean> {
+  *writeAll(keys: KeyValues): Actor<boolean> {
     const { xs, nodename } = this;
     const done = yield* xs.client.transaction(
       xs.me,
@@ -122,7 +123,7 @@ export class XenbusDevice {
   }
 
   /** As switchState(), also where it is the same again. */
-  *writeState(state: XenbusState, also: readonly (readonly [key: string, value: string])[] = []): Actor {
+  *writeState(state: XenbusState, also: KeyValues = []): Actor {
     const { xs, nodename } = this;
     const done = yield* xs.client.transaction(
       xs.me,

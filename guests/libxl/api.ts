@@ -98,7 +98,7 @@ export function* writeDomain(
   plan: DomainPlan,
 ): Actor<Outcome> {
   return yield* operation(me, xl, function* (call) {
-    const rc = yield* writeTree(call, built.domain.domid, xl.host.handleOf(built.domain), plan);
+    const rc = yield* writeTree(call, built.domain.domid, xl.shared.handleOf(built.domain), plan);
     if (rc === 0) yield* writeBuilt(call, built, plan);
     return rc;
   });

@@ -2,7 +2,7 @@ import { type Actor, PARK } from '../../sim/index.ts';
 import { textOf as text } from '../../store/protocol/octets.ts';
 import { XS } from '../../store/protocol/wire.ts';
 import type { Me } from '../kernel/os.ts';
-import { split, strings } from '../xenstore/payload.ts';
+import { type KeyValues, split, strings } from '../xenstore/payload.ts';
 import { Xs } from '../xenstore/xs.ts';
 import { CountedLink, type Tally } from './counted-link.ts';
 import type { Libxl, Rc } from './process.ts';
@@ -53,11 +53,11 @@ export class Call {
   }
 
   /**
-   * Run `body` with the lock of a domain's configuration file, which all processes of the host share (TS-5). The process waits
+   * Run `body` with the lock of a domain's configuration file, which all processes share (TS-5). The process waits
    * for it with everything that it does.
    */
   *withUserdata<T>(domid: number, body: () => Actor<T>): Actor<T> {
-    const lock = this.xl.host.userdataLock(domid);
+    const lock = this.xl.shared.userdataLock(domid);
     yield* lock.enter(this.me);
     const result = yield* body();
     lock.leave(this.me);
@@ -141,7 +141,7 @@ export class Call {
   ): Actor<{ readonly rc: 0; readonly value: T } | { readonly rc: Exclude<Rc, 0> }> {
     const untilNs = this.nowNs + timeoutNs;
     this.xl.os.machine.scheduler.at(untilNs, () => this.me.wake());
-    const watch = yield* ProcessWatch.register(this, path);
+    const watch = yield* ProcessWatch.register(this.xl.watches, this.xs, path);
     if (watch === undefined) return { rc: 'ERROR_FAIL' };
     let rc: Exclude<Rc, 0> = 'ERROR_TIMEDOUT';
     let value: T | undefined;
@@ -172,5 +172,3 @@ export class Call {
     return waited.rc === 0 ? waited.value : waited.rc;
   }
 }
-
-export type KeyValues = readonly (readonly [key: string, value: string])[];

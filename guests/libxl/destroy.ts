@@ -41,7 +41,7 @@ export function* domainDestroy(call: Call, domid: number, hooks: DestroyHooks = 
   if (hooks.isSoftReset === true) {
     isDone = hyper.pause(domid).ok && (yield* hyper.domctl.softReset(domid)).ok && hyper.unpause(domid).ok;
   } else {
-    xl.host.history.mark(domid, call.nowNs);
+    xl.shared.history.mark(domid, call.nowNs);
     isDone = (yield* hyper.domctl.destroyInSteps(domid)).ok;
   }
   yield* call.enter();

@@ -81,7 +81,7 @@ export function* xlCreate(me: Me, xl: Libxl, plan: XlPlan): Actor<XlEnd> {
         break;
       case 'rename-restart': {
         const preserved = `${config.name}-${Math.floor(call.nowNs / 60_000_000_000)}`;
-        const names = { old: config.name, preserved, uuid: newUuid(me), handle: xl.host.handleOf(built.domain) };
+        const names = { old: config.name, preserved, uuid: newUuid(me), handle: xl.shared.handleOf(built.domain) };
         if ((yield* call.locked(() => preserve(call, domid, names))) !== 0) return end('preserved');
         break;
       }

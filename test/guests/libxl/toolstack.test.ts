@@ -20,7 +20,7 @@ import {
   Xs,
   XsClient,
 } from '../../../guests/index.ts';
-import { initDom0, Libxl, writeDomain } from '../../../guests/libxl/index.ts';
+import { initDom0, Libxl, SharedFiles, writeDomain } from '../../../guests/libxl/index.ts';
 import { type Guest, Host } from '../../../scenarios/engine/host.ts';
 import { type Actor, type Domain, ERROR as ERROR_AT, NO_JITTER, REQ_CONS, REQ_PROD } from '../../../sim/index.ts';
 
@@ -61,7 +61,7 @@ function play(cast: Cast, piece: (stage: Stage) => Actor): Host {
   let over = false;
   dom0.os.start('xl', function* (me): Actor {
     const xs = new Xs(dom0.client, me);
-    const xl = new Libxl(dom0.os, dom0.client, { hasBackends: false });
+    const xl = new Libxl(dom0.os, dom0.client, { hasBackends: false, shared: new SharedFiles() });
     yield* initDom0(me, dom0.client);
     const tree = function* (domain: Domain, gfn: number, port: number, name: string): Actor<boolean> {
       return (yield* writeDomain(me, xl, { domain, gfn, port }, { name, type: 'pv' })).rc === 0;
