@@ -3,7 +3,8 @@ export { XS } from '../store/protocol/wire.ts';
 export { type ConsoleHabits, type ConsolePage, GuestConsole, HVC_HABITS } from './console/console.ts';
 export { Xenconsoled, type XenconsoledOptions } from './console/xenconsoled.ts';
 export { GuestOs, Me } from './kernel/os.ts';
-export { type BuiltDomain, buildDomain, type ToolstackPlan, toolstack } from './libxl/index.ts';
+export { type BuiltDomain, buildDomain } from './libxl/index.ts';
+export { type Mishaps, type ToolstackPlan, toolstack } from './load/toolstack.ts';
 export { handOver, type RestorePlan, removeDomain, restoreGuest } from './libxl/restore.ts';
 export {
   PATIENCE_NS,

@@ -39,5 +39,4 @@ export { initDom0 } from './init-dom0.ts';
 export { initXenstoreDomain } from './init-xenstore-domain.ts';
 export { Libxl, type LibxlOptions, type Rc } from './process.ts';
 export { SharedFiles } from './shared-files.ts';
-export { type Mishaps, type ToolstackPlan, toolstack } from './toolstack.ts';
 export { type EndReason, type ShutdownAction, type XlEnd, type XlPlan, xlCreate } from './xl.ts';

@@ -2,19 +2,19 @@ import { type Actor, DOMID_ANY, type Domain } from '../../sim/index.ts';
 import { textOf as text } from '../../store/protocol/octets.ts';
 import { XS } from '../../store/protocol/wire.ts';
 import type { GuestOs, Me } from '../kernel/os.ts';
-import type { Traffic } from '../load/traffic.ts';
+import type { Traffic } from './traffic.ts';
 import type { XsLink } from '../xenstore/link.ts';
 import { strings } from '../xenstore/payload.ts';
 import { Xs } from '../xenstore/xs.ts';
-import { createDomain, destroyDomain, unpauseDomain } from './api.ts';
-import type { BuiltDomain } from './build.ts';
-import { untilGone } from './destroy.ts';
-import { vbd, vif } from './device-kinds.ts';
-import type { DomainPlan } from './domain-config.ts';
-import { DomidHistory } from './domid-history.ts';
-import { initDom0 } from './init-dom0.ts';
-import { Libxl, type LibxlOptions } from './process.ts';
-import { SharedFiles } from './shared-files.ts';
+import { createDomain, destroyDomain, unpauseDomain } from '../libxl/api.ts';
+import type { BuiltDomain } from '../libxl/build.ts';
+import { untilGone } from '../libxl/destroy.ts';
+import { vbd, vif } from '../libxl/device-kinds.ts';
+import type { DomainPlan } from '../libxl/domain-config.ts';
+import { DomidHistory } from '../libxl/domid-history.ts';
+import { initDom0 } from '../libxl/init-dom0.ts';
+import { Libxl, type LibxlOptions } from '../libxl/process.ts';
+import { SharedFiles } from '../libxl/shared-files.ts';
 
 /** What can happen to a toolstack, and to domains in its hands. */
 export interface Mishaps {
