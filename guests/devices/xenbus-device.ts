@@ -1,7 +1,6 @@
 import type { Actor, Domid } from '../../sim/index.ts';
 import { textOf as text } from '../../store/protocol/octets.ts';
-import type { KeyValues } from '../xenstore/payload.ts';
-import type { Xs } from '../xenstore/xs.ts';
+import type { KeyValues, Xs } from '../xenstore/index.ts';
 import type { DeviceKernel } from './kernel.ts';
 import type { DeviceName, DeviceNews, Side } from './observer.ts';
 import { parseState, XenbusState } from './xenbus-state.ts';

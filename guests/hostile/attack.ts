@@ -6,7 +6,7 @@ import {
   type XENSTORE_ERROR_RINGIDX,
 } from '../../sim/index.ts';
 import { type Message, type OpName, XS } from '../../store/protocol/wire.ts';
-import type { GuestOs, Me } from '../kernel/os.ts';
+import type { GuestOs, Me } from '../kernel/index.ts';
 import type { BuiltDomain } from '../libxl/index.ts';
 import { pauseAfter, RawRing, requestOctets, said } from './raw-ring.ts';
 

@@ -1,5 +1,5 @@
 import type { Actor, Domain, Gfn, Port } from '../../sim/index.ts';
-import type { Me } from '../kernel/os.ts';
+import type { Me } from '../kernel/index.ts';
 import { Call } from './call.ts';
 import type { Tally } from './counted-link.ts';
 import { type Created, type CreateHooks, domainCreate, domainUnpause } from './create.ts';

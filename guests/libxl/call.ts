@@ -1,9 +1,8 @@
 import { type Actor, PARK } from '../../sim/index.ts';
 import { textOf as text } from '../../store/protocol/octets.ts';
 import { XS } from '../../store/protocol/wire.ts';
-import type { Me } from '../kernel/os.ts';
-import { type KeyValues, split, strings } from '../xenstore/payload.ts';
-import { Xs } from '../xenstore/xs.ts';
+import type { Me } from '../kernel/index.ts';
+import { type KeyValues, split, strings, Xs } from '../xenstore/index.ts';
 import { CountedLink, type Tally } from './counted-link.ts';
 import type { Libxl, Rc } from './process.ts';
 import { ProcessWatch } from './process-watch.ts';

@@ -1,6 +1,6 @@
 import type { Actor } from '../../sim/index.ts';
-import type { Me } from '../kernel/os.ts';
-import type { EventQueue, Pending, Reply, XsLink } from '../xenstore/link.ts';
+import type { Me } from '../kernel/index.ts';
+import type { EventQueue, Pending, Reply, XsLink } from '../xenstore/index.ts';
 
 /** What an operation has cost so far, those who did parts of it side by side included. */
 export interface Tally {

@@ -1,7 +1,7 @@
 import { type Actor, DOMID_ANY, DOMID_FIRST_RESERVED, type Domain } from '../../sim/index.ts';
 import { textOf as text } from '../../store/protocol/octets.ts';
 import { XS } from '../../store/protocol/wire.ts';
-import { strings } from '../xenstore/payload.ts';
+import { strings } from '../xenstore/index.ts';
 import { allocPorts, type BuiltDomain, seedRings } from './build.ts';
 import type { Call } from './call.ts';
 import { domainDestroy } from './destroy.ts';

@@ -1,5 +1,5 @@
 import type { Actor, Domain } from '../../sim/index.ts';
-import type { GuestOs } from '../kernel/os.ts';
+import type { GuestOs } from '../kernel/index.ts';
 import type { Call } from './call.ts';
 import { domainType } from './device-add.ts';
 import type { DeviceName } from './device-kinds.ts';

@@ -1,9 +1,8 @@
 import { type Actor, PARK } from '../../sim/index.ts';
 import { textOf as text } from '../../store/protocol/octets.ts';
-import type { GuestOs, Me } from '../kernel/os.ts';
-import type { XsLink } from '../xenstore/link.ts';
-import { split } from '../xenstore/payload.ts';
-import { Xs } from '../xenstore/xs.ts';
+import type { GuestOs, Me } from '../kernel/index.ts';
+import type { XsLink } from '../xenstore/index.ts';
+import { split, Xs } from '../xenstore/index.ts';
 import { type DeviceName, devicePaths } from './device-kinds.ts';
 import type { SharedFiles } from './shared-files.ts';
 

@@ -38,5 +38,14 @@ export type { HotplugScripts, ScriptAction, ScriptFate } from './hotplug-script.
 export { initDom0 } from './init-dom0.ts';
 export { initXenstoreDomain } from './init-xenstore-domain.ts';
 export { Libxl, type LibxlOptions, type Rc } from './process.ts';
+export { handOver, type RestorePlan, removeDomain, restoreGuest } from './restore.ts';
 export { SharedFiles } from './shared-files.ts';
+export {
+  PATIENCE_NS,
+  type ResumeRequest,
+  resumeGuest,
+  type SuspendOutcome,
+  type SuspendRequest,
+  suspendGuest,
+} from './suspend.ts';
 export { type EndReason, type ShutdownAction, type XlEnd, type XlPlan, xlCreate } from './xl.ts';

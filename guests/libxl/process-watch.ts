@@ -1,6 +1,5 @@
 import type { Actor } from '../../sim/index.ts';
-import type { EventQueue, WatchEvent } from '../xenstore/link.ts';
-import type { Xs } from '../xenstore/xs.ts';
+import type { EventQueue, WatchEvent, Xs } from '../xenstore/index.ts';
 import { isBelow, type WatchSlot, type WatchSlots } from './watch-slots.ts';
 
 /**

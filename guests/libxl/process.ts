@@ -1,5 +1,5 @@
-import type { GuestOs, Me } from '../kernel/os.ts';
-import type { XsLink } from '../xenstore/link.ts';
+import type { GuestOs, Me } from '../kernel/index.ts';
+import type { XsLink } from '../xenstore/index.ts';
 import type { HotplugScripts } from './hotplug-script.ts';
 import { Lock } from './lock.ts';
 import type { SharedFiles } from './shared-files.ts';

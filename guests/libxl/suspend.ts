@@ -9,10 +9,9 @@ import {
 } from '../../sim/index.ts';
 import { textOf as text } from '../../store/protocol/octets.ts';
 import { XS } from '../../store/protocol/wire.ts';
-import type { GuestOs, Me } from '../kernel/os.ts';
-import type { EventQueue } from '../xenstore/link.ts';
-import { strings } from '../xenstore/payload.ts';
-import type { Xs } from '../xenstore/xs.ts';
+import type { GuestOs, Me } from '../kernel/index.ts';
+import type { EventQueue, Xs } from '../xenstore/index.ts';
+import { strings } from '../xenstore/index.ts';
 
 /** How long the toolstack waits for each answer of a guest. Source: libxl_dom_suspend.c, 60 s twice. */
 export const PATIENCE_NS = 60_000_000_000;

@@ -1,5 +1,5 @@
 import { type Actor, SHUTDOWN_REASONS } from '../../sim/index.ts';
-import type { Me } from '../kernel/os.ts';
+import type { Me } from '../kernel/index.ts';
 import type { BuiltDomain } from './build.ts';
 import { Call } from './call.ts';
 import { type Created, type CreateHooks, domainCreate } from './create.ts';

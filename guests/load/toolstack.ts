@@ -1,20 +1,24 @@
 import { type Actor, DOMID_ANY, type Domain } from '../../sim/index.ts';
 import { textOf as text } from '../../store/protocol/octets.ts';
 import { XS } from '../../store/protocol/wire.ts';
-import type { GuestOs, Me } from '../kernel/os.ts';
+import type { GuestOs, Me } from '../kernel/index.ts';
+import type { BuiltDomain, DomainPlan } from '../libxl/index.ts';
+import {
+  createDomain,
+  DomidHistory,
+  destroyDomain,
+  initDom0,
+  Libxl,
+  type LibxlOptions,
+  SharedFiles,
+  unpauseDomain,
+  untilGone,
+  vbd,
+  vif,
+} from '../libxl/index.ts';
+import type { XsLink } from '../xenstore/index.ts';
+import { strings, Xs } from '../xenstore/index.ts';
 import type { Traffic } from './traffic.ts';
-import type { XsLink } from '../xenstore/link.ts';
-import { strings } from '../xenstore/payload.ts';
-import { Xs } from '../xenstore/xs.ts';
-import { createDomain, destroyDomain, unpauseDomain } from '../libxl/api.ts';
-import type { BuiltDomain } from '../libxl/build.ts';
-import { untilGone } from '../libxl/destroy.ts';
-import { vbd, vif } from '../libxl/device-kinds.ts';
-import type { DomainPlan } from '../libxl/domain-config.ts';
-import { DomidHistory } from '../libxl/domid-history.ts';
-import { initDom0 } from '../libxl/init-dom0.ts';
-import { Libxl, type LibxlOptions } from '../libxl/process.ts';
-import { SharedFiles } from '../libxl/shared-files.ts';
 
 /** What can happen to a toolstack, and to domains in its hands. */
 export interface Mishaps {

@@ -1,9 +1,8 @@
 import { type Actor, PARK } from '../../sim/index.ts';
 import { XS } from '../../store/protocol/wire.ts';
-import type { Me } from '../kernel/os.ts';
-import type { EventQueue, Pending, WatchEvent, XsLink } from '../xenstore/link.ts';
-import { split } from '../xenstore/payload.ts';
-import { Xs } from '../xenstore/xs.ts';
+import type { Me } from '../kernel/index.ts';
+import type { EventQueue, Pending, WatchEvent, XsLink } from '../xenstore/index.ts';
+import { split, Xs } from '../xenstore/index.ts';
 import type { Traffic } from './traffic.ts';
 
 export interface WorkerPlan {

@@ -1,7 +1,7 @@
 import { type Actor, PARK } from '../../sim/index.ts';
-import type { Me } from '../kernel/os.ts';
-import type { EventQueue, Reply, XsProgram } from '../xenstore/link.ts';
-import { Xs } from '../xenstore/xs.ts';
+import type { Me } from '../kernel/index.ts';
+import type { EventQueue, Reply, XsProgram } from '../xenstore/index.ts';
+import { Xs } from '../xenstore/index.ts';
 import type { Traffic } from './traffic.ts';
 
 export interface XenstoreScriptsPlan {

@@ -1,10 +1,9 @@
 import { type Actor, DOMID_FIRST_RESERVED, type Domid, PARK, XEN_DOMINF_shutdown } from '../../sim/index.ts';
 import { textOf as text } from '../../store/protocol/octets.ts';
-import type { GuestOs, Me } from '../kernel/os.ts';
-import type { Traffic } from '../load/traffic.ts';
-import type { EventQueue, WatchEvent, XsLink } from '../xenstore/link.ts';
-import { split } from '../xenstore/payload.ts';
-import { Xs } from '../xenstore/xs.ts';
+import type { GuestOs, Me } from '../kernel/index.ts';
+import type { Traffic } from '../load/index.ts';
+import type { EventQueue, WatchEvent, XsLink } from '../xenstore/index.ts';
+import { split, Xs } from '../xenstore/index.ts';
 import type { Pace } from './pace.ts';
 import { paced, rest } from './pace.ts';
 

@@ -1,6 +1,6 @@
 import type { Actor } from '../../sim/index.ts';
-import type { Me } from '../kernel/os.ts';
-import { Xs } from '../xenstore/xs.ts';
+import type { Me } from '../kernel/index.ts';
+import { Xs } from '../xenstore/index.ts';
 import { list, type MonitorHost, readDown } from './domain-watcher.ts';
 import { firstBeat, paced, rest } from './pace.ts';
 

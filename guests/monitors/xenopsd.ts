@@ -1,7 +1,7 @@
 import { type Actor, type Domid, PARK } from '../../sim/index.ts';
-import type { Me } from '../kernel/os.ts';
-import type { EventQueue, WatchEvent, XsLink } from '../xenstore/link.ts';
-import { Xs } from '../xenstore/xs.ts';
+import type { Me } from '../kernel/index.ts';
+import type { EventQueue, WatchEvent, XsLink } from '../xenstore/index.ts';
+import { Xs } from '../xenstore/index.ts';
 import {
   type DomainWatcher,
   LIST_NS,

@@ -1,8 +1,8 @@
 import { type Actor, PARK, SHUTDOWN_REASONS } from '../../sim/index.ts';
 import { textOf as text } from '../../store/protocol/octets.ts';
-import type { GuestOs, Me } from '../kernel/os.ts';
-import type { EventQueue, XsLink } from '../xenstore/link.ts';
-import { Xs } from '../xenstore/xs.ts';
+import type { GuestOs, Me } from '../kernel/index.ts';
+import type { EventQueue, XsLink } from '../xenstore/index.ts';
+import { Xs } from '../xenstore/index.ts';
 
 /** Commands of `control/shutdown` that a Linux kernel knows, and whether it says so. Source: linux drivers/xen/manage.c. */
 const COMMANDS = { poweroff: true, halt: false, reboot: true, suspend: true } as const;

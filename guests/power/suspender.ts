@@ -1,9 +1,8 @@
 import { type Actor, PARK, type Port } from '../../sim/index.ts';
 import { textOf as text } from '../../store/protocol/octets.ts';
-import type { GuestOs, Me } from '../kernel/os.ts';
-import type { XsClient } from '../xenstore/client.ts';
-import type { EventQueue } from '../xenstore/link.ts';
-import { Xs } from '../xenstore/xs.ts';
+import type { GuestOs, Me } from '../kernel/index.ts';
+import type { EventQueue, XsClient } from '../xenstore/index.ts';
+import { Xs } from '../xenstore/index.ts';
 
 export interface SuspenderPlan {
   /** Whether it offers an event channel for the request, in `device/suspend/event-channel`. */

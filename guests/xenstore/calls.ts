@@ -1,7 +1,7 @@
 import type { Actor } from '../../sim/index.ts';
 import { textOf as text } from '../../store/protocol/octets.ts';
 import { XS } from '../../store/protocol/wire.ts';
-import type { Me } from '../kernel/os.ts';
+import type { Me } from '../kernel/index.ts';
 import type { EventQueue, Reply, XsLink } from './link.ts';
 import { split, strings } from './payload.ts';
 

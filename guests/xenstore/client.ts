@@ -1,7 +1,7 @@
 import { type Actor, type Frame, PARK, type Port, RING_BYTES, SHUTDOWN_REASONS } from '../../sim/index.ts';
 import { textOf as text } from '../../store/protocol/octets.ts';
 import { HEADER_BYTES, type Message, PAYLOAD_MAX, XS } from '../../store/protocol/wire.ts';
-import type { GuestOs, Me } from '../kernel/os.ts';
+import type { GuestOs, Me } from '../kernel/index.ts';
 import { end, transaction } from './calls.ts';
 import type { ClientHabits } from './habits.ts';
 import type { EventQueue, Pending, Reply, XsLink } from './link.ts';

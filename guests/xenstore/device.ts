@@ -1,7 +1,7 @@
 import { type Actor, PARK } from '../../sim/index.ts';
 import { textOf as text } from '../../store/protocol/octets.ts';
 import { HEADER_BYTES, PAYLOAD_MAX, XS } from '../../store/protocol/wire.ts';
-import type { GuestOs, Me } from '../kernel/os.ts';
+import type { GuestOs, Me } from '../kernel/index.ts';
 import { askUnwatch, askWatch, begin, directory, end, transaction } from './calls.ts';
 import type { EventQueue, Pending, Reply, XsLink, XsProgram } from './link.ts';
 import { split, strings } from './payload.ts';

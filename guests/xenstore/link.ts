@@ -1,5 +1,5 @@
 import type { Actor } from '../../sim/index.ts';
-import type { Me } from '../kernel/os.ts';
+import type { Me } from '../kernel/index.ts';
 
 /** An answer. `error` is the errno name of an ERROR reply, without its NUL. */
 export interface Reply {

@@ -2,7 +2,7 @@ import { type Actor, PARK, type UnixSocket } from '../../sim/index.ts';
 import { MessageReader } from '../../store/protocol/message-reader.ts';
 import { textOf as text } from '../../store/protocol/octets.ts';
 import { type Message, message, PAYLOAD_MAX, XS } from '../../store/protocol/wire.ts';
-import type { GuestOs, Me } from '../kernel/os.ts';
+import type { GuestOs, Me } from '../kernel/index.ts';
 import { askUnwatch, askWatch, begin, directory, end, toReply, transaction, WatchRoutes } from './calls.ts';
 import type { ClientObserver } from './client.ts';
 import type { EventQueue, Pending, Reply, XsProgram } from './link.ts';

@@ -1,7 +1,7 @@
 import type { Actor } from '../../sim/index.ts';
 import { octetsOf as octets } from '../../store/protocol/octets.ts';
 import { XS } from '../../store/protocol/wire.ts';
-import type { Me } from '../kernel/os.ts';
+import type { Me } from '../kernel/index.ts';
 import type { Pending, Reply, XsLink } from './link.ts';
 import { strings } from './payload.ts';
 
