@@ -49,19 +49,25 @@ export {
   suspendSelf,
   takeCommand,
 } from './power/index.ts';
-export type { ClientHabits, EventQueue, Pending, Reply, WatchEvent, XsLink, XsProgram } from './xenstore/index.ts';
 export {
+  type ClientHabits,
   type ClientObserver,
+  type EventQueue,
   LIBXENSTORE_HABITS,
   LINUX_HABITS,
   LINUX_OLD_HABITS,
   MINIOS_HABITS,
+  type Pending,
+  type Reply,
   type SocketHabits,
   split,
   strings,
+  type WatchEvent,
   WINDOWS_HABITS,
   Xs,
   XsClient,
   XsDevice,
+  type XsLink,
+  type XsProgram,
   XsSocket,
 } from './xenstore/index.ts';

@@ -23,8 +23,7 @@ import {
 } from '../../sim/index.ts';
 import { textOf as text } from '../../store/protocol/octets.ts';
 import type { GuestOs, Me } from '../kernel/index.ts';
-import type { EventQueue, XsLink } from '../xenstore/index.ts';
-import { Xs } from '../xenstore/index.ts';
+import { type EventQueue, Xs, type XsLink } from '../xenstore/index.ts';
 import { ConsoleBuffer } from './buffer.ts';
 
 /** Events that a console may have in one period, and the period. Source: tools/console/daemon/io.c, RATE_LIMIT_*. */

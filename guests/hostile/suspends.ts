@@ -2,8 +2,7 @@ import { type Actor, PARK } from '../../sim/index.ts';
 import type { GuestOs, Me } from '../kernel/index.ts';
 import type { SuspendOutcome } from '../libxl/index.ts';
 import { takeCommand } from '../power/index.ts';
-import type { EventQueue, XsClient } from '../xenstore/index.ts';
-import { Xs } from '../xenstore/index.ts';
+import { type EventQueue, Xs, type XsClient } from '../xenstore/index.ts';
 
 /** A guest that does not suspend as it should. */
 export interface BadSuspender {

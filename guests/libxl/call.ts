@@ -107,17 +107,16 @@ export class Call {
    * beside 0 aborts. Source: libxl__xs_transaction_start, _commit and _abort in libxl_xshelp.c.
    */
   *transaction(body: (tx: number) => Actor<Rc>, options: TransactionOptions = {}): Actor<Rc> {
-    const { client } = this.xs;
     for (let round = 0; round < this.xl.roundsMax; round++) {
-      const begun = yield* client.begin(this.me);
+      const begun = yield* this.xs.begin();
       if ('error' in begun && options.startsUnchecked !== true) return 'ERROR_FAIL';
       const tx = 'error' in begun ? 0 : begun.txId;
       const rc = yield* body(tx);
       if (rc !== 0) {
-        if (tx !== 0) yield* client.end(this.me, tx, false);
+        if (tx !== 0) yield* this.xs.end(tx, false);
         return rc;
       }
-      const failed = yield* client.end(this.me, tx, true);
+      const failed = yield* this.xs.end(tx, true);
       if (failed === undefined) {
         this.tally.commits++;
         return 0;

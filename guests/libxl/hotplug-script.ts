@@ -1,8 +1,7 @@
 import { type Actor, PARK } from '../../sim/index.ts';
 import { textOf as text } from '../../store/protocol/octets.ts';
 import type { GuestOs, Me } from '../kernel/index.ts';
-import type { XsLink } from '../xenstore/index.ts';
-import { split, Xs } from '../xenstore/index.ts';
+import { split, Xs, type XsLink } from '../xenstore/index.ts';
 import { type DeviceName, devicePaths } from './device-kinds.ts';
 import type { SharedFiles } from './shared-files.ts';
 
@@ -125,11 +124,11 @@ class Script {
         return true;
       }
       for (;;) {
-        const begun = yield* xs.client.begin(xs.me);
+        const begun = yield* xs.begin();
         if ('error' in begun) return false;
         let isWritten = true;
         for (const [path, value] of pairs) isWritten &&= (yield* xs.write(path, value, begun.txId)).error === undefined;
-        const failed = yield* xs.client.end(xs.me, begun.txId, isWritten);
+        const failed = yield* xs.end(begun.txId, isWritten);
         if (failed !== 'EAGAIN') return isWritten && failed === undefined;
       }
     });

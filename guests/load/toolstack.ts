@@ -2,9 +2,10 @@ import { type Actor, DOMID_ANY, type Domain } from '../../sim/index.ts';
 import { textOf as text } from '../../store/protocol/octets.ts';
 import { XS } from '../../store/protocol/wire.ts';
 import type { GuestOs, Me } from '../kernel/index.ts';
-import type { BuiltDomain, DomainPlan } from '../libxl/index.ts';
 import {
+  type BuiltDomain,
   createDomain,
+  type DomainPlan,
   DomidHistory,
   destroyDomain,
   initDom0,
@@ -16,8 +17,7 @@ import {
   vbd,
   vif,
 } from '../libxl/index.ts';
-import type { XsLink } from '../xenstore/index.ts';
-import { strings, Xs } from '../xenstore/index.ts';
+import { strings, Xs, type XsLink } from '../xenstore/index.ts';
 import type { Traffic } from './traffic.ts';
 
 /** What can happen to a toolstack, and to domains in its hands. */

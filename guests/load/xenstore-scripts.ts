@@ -1,7 +1,6 @@
 import { type Actor, PARK } from '../../sim/index.ts';
 import type { Me } from '../kernel/index.ts';
-import type { EventQueue, Reply, XsProgram } from '../xenstore/index.ts';
-import { Xs } from '../xenstore/index.ts';
+import { type EventQueue, type Reply, Xs, type XsProgram } from '../xenstore/index.ts';
 import type { Traffic } from './traffic.ts';
 
 export interface XenstoreScriptsPlan {
@@ -34,15 +33,15 @@ export function* xenstoreScripts(me: Me, traffic: Traffic, plan: XenstoreScripts
 
   while (!traffic.stopping) {
     const kind = draws.pick(['vif', 'vbd']);
-    const found = yield* process((client) => client.directory(me, `backend/${kind}`)); // below /local/domain/0
+    const found = yield* process((_, xs) => xs.names(`backend/${kind}`)); // below /local/domain/0
     if ('error' in found || found.names.length === 0) continue;
     const device = `/local/domain/0/backend/${kind}/${draws.pick(found.names)}/0`;
     for (const key of ['state', 'frontend', 'frontend-id'])
       yield* process((_, xs) => settled(xs.read(`${device}/${key}`)));
     if (draws.oneIn(3)) yield* process((client) => firstEvent(me, client, `${device}/state`, `script-${processes}`));
     if (draws.oneIn(3)) {
-      yield* process(function* (client, xs) {
-        const begun = yield* client.begin(me);
+      yield* process(function* (_, xs) {
+        const begun = yield* xs.begin();
         if ('error' in begun) return;
         yield* settled(xs.read(`${device}/online`, begun.txId));
         yield* settled(xs.write(`${device}/hotplug-error`, 'given up', begun.txId)); // exits without an end: it never was

@@ -2,10 +2,8 @@ import { type Actor, DOMID_FIRST_RESERVED, type Domid, PARK, XEN_DOMINF_shutdown
 import { textOf as text } from '../../store/protocol/octets.ts';
 import type { GuestOs, Me } from '../kernel/index.ts';
 import type { Traffic } from '../load/index.ts';
-import type { EventQueue, WatchEvent, XsLink } from '../xenstore/index.ts';
-import { split, Xs } from '../xenstore/index.ts';
-import type { Pace } from './pace.ts';
-import { paced, rest } from './pace.ts';
+import { type EventQueue, split, type WatchEvent, Xs, type XsLink } from '../xenstore/index.ts';
+import { type Pace, paced, rest } from './pace.ts';
 
 /** What a program of dom0 has of its host. */
 export interface MonitorHost {

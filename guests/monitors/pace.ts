@@ -1,5 +1,4 @@
-import type { Actor } from '../../sim/index.ts';
-import { PARK } from '../../sim/index.ts';
+import { type Actor, PARK } from '../../sim/index.ts';
 import type { GuestOs, Me } from '../kernel/index.ts';
 import type { Traffic } from '../load/index.ts';
 

@@ -21,8 +21,7 @@ export function* pollMonitor(me: Me, host: MonitorHost, plan: PollPlan): Actor {
   yield* firstBeat(os, me, traffic, pace, plan.seconds);
   while (!traffic.stopping) {
     if (plan.isOneTransaction) {
-      const done = yield* link.transaction(
-        me,
+      const done = yield* xs.transaction(
         function* (tx) {
           yield* poll(xs, plan, tx);
           return true;

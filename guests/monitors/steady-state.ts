@@ -1,7 +1,6 @@
 import type { Stream } from '../../sim/index.ts';
 import type { GuestOs, Me } from '../kernel/index.ts';
-import type { Traffic } from '../load/index.ts';
-import { monitor } from '../load/index.ts';
+import { monitor, type Traffic } from '../load/index.ts';
 import type { XsLink } from '../xenstore/index.ts';
 import type { MonitorHost } from './domain-watcher.ts';
 import { type CountersPlan, counters, meminfoWriter, thirdPartyTool } from './guest-agents.ts';

@@ -6,4 +6,4 @@ export { LINUX_HABITS, LINUX_OLD_HABITS, MINIOS_HABITS, WINDOWS_HABITS } from '.
 export { type KeyValues, split, strings } from './payload.ts';
 export { LIBXENSTORE_HABITS, type SocketHabits, XsSocket } from './socket.ts';
 export { WatchList } from './watch-list.ts';
-export { Xs } from './xs.ts';
+export { type Transacted, Xs } from './xs.ts';

@@ -259,12 +259,12 @@ describe('asking a guest to suspend', () => {
           yield* client.watch(asked, 'control/shutdown', 't');
           while (asked.events.length < 2) yield 1_000;
           // It has read the request in its transaction when the toolstack gives up, and commits before or after it.
-          const tx = yield* client.begin(me);
+          const tx = yield* xs.begin();
           if (!('txId' in tx)) return;
           seen.push(text((yield* xs.read('control/shutdown', tx.txId)).payload));
           yield* xs.write('control/shutdown', '', tx.txId);
           yield patienceNs - 50_000 + 2 * lateNs;
-          const failed = yield* client.end(me, tx.txId, true);
+          const failed = yield* xs.end(tx.txId, true);
           seen.push(failed ?? 'committed');
           if (failed === undefined) os.hyper.domctl.shutdown(2);
         },
