@@ -118,6 +118,9 @@ export {
   copyOctets,
   ERROR,
   EVTCHN_PORT,
+  FEATURE_DOMID_ANY,
+  FEATURE_ERROR,
+  FEATURE_WATCHDEPTH,
   REQ_AT,
   REQ_CONS,
   REQ_PROD,
@@ -131,6 +134,11 @@ export {
   used,
   wordAt,
   writableChunk,
+  XENSTORE_CONNECTED,
+  XENSTORE_ERROR_COMM,
+  XENSTORE_ERROR_PROTO,
+  XENSTORE_ERROR_RINGIDX,
+  XENSTORE_RECONNECT,
 } from './ring.ts';
 export { Scheduler } from './scheduler.ts';
 export type { StoreNews } from './store-news.ts';

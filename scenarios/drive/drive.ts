@@ -1,5 +1,5 @@
 import { buildDomain, strings, text, XS } from '../../guests/index.ts';
-import { type Domain, NO_JITTER } from '../../sim/index.ts';
+import { type Domain, NO_JITTER, RING_BYTES } from '../../sim/index.ts';
 import { formatOf, type LabFormat } from '../../store/format/model/index.ts';
 import type { CompatName } from '../../store/index.ts';
 import { MessageReader } from '../../store/protocol/message-reader.ts';
@@ -115,7 +115,7 @@ export class Driver {
         });
       case 'raw':
         return this.#on(action.on, (c) => {
-          const limit = c.link instanceof RingEnd ? 1024 : action.octets.length;
+          const limit = c.link instanceof RingEnd ? RING_BYTES : action.octets.length;
           const taken = c.link.send(action.octets.subarray(0, limit), 0);
           this.#settle();
           return { kind: 'raw', on: c.name, taken };

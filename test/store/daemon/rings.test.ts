@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Rig, requestOctets, type StoreVersion, said } from '../../../guests/hostile/index.ts';
-import type { BuiltDomain } from '../../../guests/index.ts';
-import { GuestOs, strings, text, XS, Xs } from '../../../guests/index.ts';
+import { type BuiltDomain, GuestOs, strings, text, XS, Xs } from '../../../guests/index.ts';
 import { Host } from '../../../scenarios/engine/host.ts';
 import {
   type Actor,
