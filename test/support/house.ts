@@ -301,21 +301,25 @@ function doorBefore(from: string, to: string, doors: ReadonlySet<string>): strin
   return undefined;
 }
 
-/** A room of the first two steps, as the picture has it: `store/format`, and `sim` as a whole. */
-export const wingOf = (path: string): string =>
-  path === 'sim'
-    ? path
-    : path
-        .split('/')
-        .slice(0, path.startsWith('sim/') ? 1 : 2)
-        .join('/');
+/** A room as the picture has it: the first two steps of its path, and `sim` as a whole. */
+export function wingOf(path: string): string {
+  return path
+    .split('/')
+    .slice(0, path === 'sim' || path.startsWith('sim/') ? 1 : 2)
+    .join('/');
+}
 
-/** Circles that the table itself allows between the rooms of the picture: none can come from a table of floors. */
+/** Whether any file of `other` may be imported from `room`. Errors: none. */
+export function mayImportRoom(room: Room, other: Room, rooms: readonly Room[] = ROOMS): boolean {
+  return room.imports.some((name) => isIn(`${other.path}/any.ts`, name, rooms));
+}
+
+/** Circles that the table itself would allow between the rooms of the picture. Errors: none. */
 export function roundaboutsOf(rooms: readonly Room[]): string[] {
   const arrows = arrowsOf(
     rooms.flatMap((room) =>
       rooms
-        .filter((other) => room.imports.some((name) => isIn(`${other.path}/any.ts`, name, rooms)))
+        .filter((other) => mayImportRoom(room, other, rooms))
         .map((other) => [wingOf(room.path), wingOf(other.path)] as const),
     ),
   );
