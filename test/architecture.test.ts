@@ -12,22 +12,39 @@ const ROOT = resolve(import.meta.dirname, '..');
 const read = (path: string) => readFileSync(join(ROOT, path), 'utf8');
 const graph = readGraph(ROOT, FLOORS);
 
-/** A link of a page to a file of the repository; `symbol` where its title names what is declared there. */
+/** A link of a page to a file of the repository. */
 interface Link {
   readonly to: string;
+  /** Of a heading in it. */
+  readonly anchor: string | undefined;
+  /** What its title says is declared there. */
   readonly symbol: string | undefined;
 }
 
 /** Links of a page that stay in the repository: `[text](to)`, and `[name]: to "symbol"`. */
 function linksOf(page: string, text: string): Link[] {
   const prose = text.replace(/^```[\s\S]*?^```$/gm, '').replace(/`[^`\n]*`(?!\])/g, '');
-  const inline = [...prose.matchAll(/\]\(([^)\s]+)\)/g)].map(([, to]) => ({ to, symbol: undefined }));
-  const named = [...prose.matchAll(/^\[[^\]]+\]: (\S+)(?: "([^"]+)")?$/gm)].map(([, to, symbol]) => ({ to, symbol }));
-  return [...inline, ...named].flatMap(({ to, symbol }) => {
-    const path = (to as string).replace(/#.*$/, '');
-    return path === '' || /^[a-z]+:/.test(path) ? [] : [{ to: join(dirname(page), path), symbol }];
+  const found = [...prose.matchAll(/\]\(([^)\s]+)\)|^\[[^\]]+\]: (\S+)(?: "([^"]+)")?$/gm)];
+  return found.flatMap(([, inline, named, symbol]) => {
+    const [path = '', anchor] = ((inline ?? named) as string).split('#');
+    if (/^[a-z]+:/.test(path)) return [];
+    return [{ to: path === '' ? page : join(dirname(page), path), anchor, symbol }];
   });
 }
+
+/** Files and folders of the repository that a page names in backticks. */
+function pathsOf(text: string): string[] {
+  return [...text.matchAll(/`((?:sim|store|guests|scenarios|test)\/[\w./-]+)`/g)].map(([, path]) => path as string);
+}
+
+/** The anchors that a page's headings get. */
+const anchorsOf = (text: string): string[] =>
+  [...text.matchAll(/^#+ (.*)$/gm)].map(([, heading]) =>
+    heading!
+      .toLowerCase()
+      .replace(/[^\w\- ]/g, '')
+      .replaceAll(' ', '-'),
+  );
 
 /** Names that a page refers to and does not define, as in `[the view][view]` and `[dump]`. */
 function danglingOf(text: string): string[] {
@@ -45,10 +62,14 @@ function declares(text: string, symbol: string): boolean {
 }
 
 function staleLinks(page: string, text: string): string[] {
-  return linksOf(page, text).flatMap(({ to, symbol }) => {
-    if (!existsSync(join(ROOT, to))) return [`${page}: there is no ${to}`];
-    return symbol === undefined || declares(read(to), symbol) ? [] : [`${page}: ${to} declares no ${symbol}`];
+  const links = linksOf(page, text).flatMap(({ to, anchor, symbol }) => {
+    if (to !== page && !existsSync(join(ROOT, to))) return [`${page}: there is no ${to}`];
+    const inThere = to === page ? text : symbol === undefined && anchor === undefined ? '' : read(to);
+    if (anchor !== undefined && !anchorsOf(inThere).includes(anchor)) return [`${page}: ${to} has no #${anchor}`];
+    return symbol === undefined || declares(inThere, symbol) ? [] : [`${page}: ${to} declares no ${symbol}`];
   });
+  const named = pathsOf(text).filter((path) => !existsSync(join(ROOT, path)));
+  return [...links, ...named.map((path) => `${page}: there is no ${path}`)];
 }
 
 describe('docs/architecture.svg', () => {
@@ -131,6 +152,8 @@ describe('the pages', () => {
   it.each([
     ['a file that is gone', '[x](gone.md)', 'docs/a.md: there is no docs/gone.md'],
     ['a named file that is gone', '[x]: ../sim/gone.ts "Gone"', 'docs/a.md: there is no sim/gone.ts'],
+    ['a heading that is gone', '# Here it is\n[x](#here-it-is) [y](#gone)', 'docs/a.md: docs/a.md has no #gone'],
+    ['a file in backticks that is gone', 'see `sim/gone.ts` and `sim/ring.ts`', 'docs/a.md: there is no sim/gone.ts'],
     ['a symbol that is gone', '[x]: ../sim/ring.ts "Gone"', 'docs/a.md: sim/ring.ts declares no Gone'],
     [
       'a symbol that is only used there',
