@@ -1,7 +1,8 @@
-import type { Domain, ShutdownReason } from './domain.ts';
+import type { ShutdownReason } from './domain.ts';
 import type { DomainConfig } from './domains/create.ts';
+import type { Domain } from './domains/domain.ts';
 import { Lives } from './domains/lives.ts';
-import { domainInfo } from './domains/queries.ts';
+import { type DomainInfo, domainInfo } from './domains/queries.ts';
 import { softReset } from './domains/soft-reset.ts';
 import { Events } from './events/hub.ts';
 import { GNTST, type GrantStatus, type MapResult } from './grants/abi.ts';
@@ -16,15 +17,6 @@ export interface MachineOptions {
   /** Decimal digits. */
   readonly seed: string;
   readonly jitter?: Jitter;
-}
-
-/** What XEN_DOMCTL_get_domain_state tells. Source: xen/include/public/domctl.h. */
-export interface DomainInfo {
-  readonly domid: Domid;
-  readonly shutdown: boolean;
-  readonly dying: boolean;
-  readonly dead: boolean;
-  readonly uniqueId: bigint;
 }
 
 /** One simulated host: domains, the hypervisor's state about them, virtual time, and the record of it all. */

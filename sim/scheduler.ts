@@ -1,4 +1,4 @@
-import type { Domain } from './domain.ts';
+import type { DomainBase } from './domain.ts';
 import type { Stream } from './random.ts';
 import type { Trace } from './trace.ts';
 
@@ -16,7 +16,7 @@ export class Task {
   readonly id: number;
   readonly name: string;
   /** Whose virtual CPU it runs on; another domain's after a restore. */
-  domain: Domain | undefined;
+  domain: DomainBase | undefined;
   readonly actor: Actor;
   readonly draws: Stream;
   state: 'queued' | 'parked' | 'stalled' | 'done' = 'parked';
@@ -26,7 +26,14 @@ export class Task {
   wakeups = 0;
   readonly #scheduler: Scheduler;
 
-  constructor(scheduler: Scheduler, id: number, name: string, domain: Domain | undefined, actor: Actor, draws: Stream) {
+  constructor(
+    scheduler: Scheduler,
+    id: number,
+    name: string,
+    domain: DomainBase | undefined,
+    actor: Actor,
+    draws: Stream,
+  ) {
     this.#scheduler = scheduler;
     this.id = id;
     this.name = name;
@@ -66,6 +73,8 @@ export class Scheduler {
   readonly #heap: (Task | Timer)[] = [];
   readonly #trace: Trace;
   readonly #jitter: Jitter;
+  /** What runs on each domain's virtual CPUs. */
+  readonly #tasksOf = new WeakMap<DomainBase, Task[]>();
   #order = 0;
   #tasks = 0;
   /** While running: the time that no shortcut of a lone task may pass. */
@@ -84,9 +93,9 @@ export class Scheduler {
   }
 
   /** Take in an actor; its first step is due `delayNs` from now. */
-  spawn(name: string, domain: Domain | undefined, actor: Actor, draws: Stream, delayNs = 0): Task {
+  spawn(name: string, domain: DomainBase | undefined, actor: Actor, draws: Stream, delayNs = 0): Task {
     const task = new Task(this, ++this.#tasks, name, domain, actor, draws);
-    domain?.tasks.push(task);
+    if (domain !== undefined) this.#listOf(domain).push(task);
     this.#queue(task, this.nowNs + delayNs);
     return task;
   }
@@ -101,19 +110,23 @@ export class Scheduler {
     else if (task.state !== 'done') task.wakeups = 1;
   }
 
+  /** Everything that was started on a domain's virtual CPUs and has not been moved to another's. */
+  tasksOf(domain: DomainBase): readonly Task[] {
+    return this.#tasksOf.get(domain) ?? [];
+  }
+
   /** A paused domain runs again: its stalled tasks go on where they were. */
-  unstall(domain: Domain): void {
-    domain.ports.enter(); // events that came meanwhile are delivered first (DOM-14)
-    for (const task of domain.tasks) if (task.state === 'stalled') this.#queue(task, this.nowNs);
+  unstall(domain: DomainBase): void {
+    for (const task of this.tasksOf(domain)) if (task.state === 'stalled') this.#queue(task, this.nowNs);
   }
 
   /** The vCPUs of a saved domain go on in its heir, each at the instruction where it was. Neither domain may be running. */
-  move(from: Domain, to: Domain): void {
-    for (const task of from.tasks) {
+  move(from: DomainBase, to: DomainBase): void {
+    const heirs = this.#listOf(to);
+    for (const task of this.#listOf(from).splice(0)) {
       task.domain = to;
-      to.tasks.push(task);
+      heirs.push(task);
     }
-    from.tasks.length = 0;
   }
 
   /** The host is down: nothing that waits is ever due, and the present step is the last. */
@@ -147,6 +160,15 @@ export class Scheduler {
       if (top instanceof Task) this.#step(top);
       else top.fire();
     }
+  }
+
+  #listOf(domain: DomainBase): Task[] {
+    let tasks = this.#tasksOf.get(domain);
+    if (tasks === undefined) {
+      tasks = [];
+      this.#tasksOf.set(domain, tasks);
+    }
+    return tasks;
   }
 
   #now(ns: number): void {

@@ -10,7 +10,7 @@ import {
   SERVER_FEATURES,
   used,
 } from '../../sim/index.ts';
-import { XS } from '../../store/protocol/wire.ts';
+import { HEADER_BYTES, XS } from '../../store/protocol/wire.ts';
 import type { HostileKind } from './attack.ts';
 import { requestOctets, said } from './raw-ring.ts';
 
@@ -208,7 +208,7 @@ export const RING_KINDS: readonly HostileKind[] = [
       yield* rig.must('WRITE', 'data/a^A', 'OK^');
       yield* rig.must('WRITE', 'data/b^B', 'OK^');
       for (let i = 0; i < 50 && !rig.stopping(); i++) {
-        const at = rig.ring.load(REQ_PROD) + 16 + 5; // the last letter of the path
+        const at = rig.ring.load(REQ_PROD) + HEADER_BYTES + 5; // the last letter of the path
         const reqId = yield* rig.send(XS.READ, 'data/a^');
         for (let k = 0; k < 8; k++) {
           rig.ring.page.bytes[REQ_AT + (at & (RING_BYTES - 1))] = k % 2 === 0 ? 0x62 : 0x61;

@@ -1,10 +1,9 @@
 import { type Actor, type Frame, PARK, type Port, RING_BYTES, SHUTDOWN_REASONS } from '../../sim/index.ts';
 import { textOf as text } from '../../store/protocol/octets.ts';
-import { HEADER_BYTES, PAYLOAD_MAX, XS } from '../../store/protocol/wire.ts';
+import { HEADER_BYTES, type Message, PAYLOAD_MAX, XS } from '../../store/protocol/wire.ts';
 import type { GuestOs, Me } from '../kernel/os.ts';
 import { end, transaction } from './calls.ts';
 import type { ClientHabits } from './habits.ts';
-import type { Received } from './incoming.ts';
 import type { EventQueue, Pending, Reply, XsLink } from './link.ts';
 import { LINUX_HABITS } from './named.ts';
 import { split, strings } from './payload.ts';
@@ -47,7 +46,7 @@ export class XsClient implements XsLink {
   #suspender: Me | undefined;
   #unanswered = 0;
   /** Without ids a reply that nobody waits for is kept for the next request (LXO-4). */
-  readonly #early: Received[] = [];
+  readonly #early: Message[] = [];
   /** Domains that it has lived in before. */
   #life = 0;
   observer: ClientObserver | undefined = undefined;
@@ -255,7 +254,7 @@ export class XsClient implements XsLink {
     this.#answer(request, localError('EIO'));
   }
 
-  #got(message: Received, end: number): void {
+  #got(message: Message, end: number): void {
     const { type, reqId, txId, payload } = message;
     this.observer?.got(end, type, reqId, txId, payload);
     if (type === XS.WATCH_EVENT) {
@@ -277,7 +276,7 @@ export class XsClient implements XsLink {
     this.#reply(request, message);
   }
 
-  #reply(request: Request, { type, payload }: Received): void {
+  #reply(request: Request, { type, payload }: Message): void {
     const odd = type === request.type ? undefined : 'EINVAL'; // LX-3
     this.#answer(request, { type, payload, error: type === XS.ERROR ? text(payload).replace(/\0$/, '') : odd });
     if (this.#requests.queued > 0) this.#ring.wake();

@@ -1,6 +1,7 @@
 import { type Actor, PARK, type UnixSocket } from '../../sim/index.ts';
+import { MessageReader } from '../../store/protocol/message-reader.ts';
 import { textOf as text } from '../../store/protocol/octets.ts';
-import { get32, HEADER_BYTES, message, PAYLOAD_MAX, XS } from '../../store/protocol/wire.ts';
+import { type Message, message, PAYLOAD_MAX, XS } from '../../store/protocol/wire.ts';
 import type { GuestOs, Me } from '../kernel/os.ts';
 import { askUnwatch, askWatch, begin, directory, end, toReply, transaction, WatchRoutes } from './calls.ts';
 import type { ClientObserver } from './client.ts';
@@ -50,10 +51,7 @@ export class XsSocket implements XsProgram {
   /** The first one has the handle. */
   readonly #calls: Call[] = [];
   readonly #routes = new WatchRoutes();
-  readonly #header = new Uint8Array(HEADER_BYTES);
-  #headerUsed = 0;
-  #body: Uint8Array | undefined;
-  #bodyUsed = 0;
+  readonly #incoming = new MessageReader('refused');
   #thread: Me | undefined;
   #features: string | undefined;
   #octetsSent = 0;
@@ -211,34 +209,17 @@ export class XsSocket implements XsProgram {
 
   /** One read(2): of a header first, then of exactly its body. @returns octets read. */
   #read(): number {
-    let got = 0;
-    if (this.#body === undefined) {
-      got = this.#socket.read(this.#header, this.#headerUsed, HEADER_BYTES - this.#headerUsed);
-      this.#headerUsed += got;
-      this.#octetsGot += got;
-      if (this.#headerUsed < HEADER_BYTES) return got;
-      const length = get32(this.#header, 12);
-      if (length > PAYLOAD_MAX) {
-        this.close();
-        return got;
-      }
-      this.#body = new Uint8Array(length);
-      this.#bodyUsed = 0;
-    } else {
-      got = this.#socket.read(this.#body, this.#bodyUsed, this.#body.length - this.#bodyUsed);
-      this.#bodyUsed += got;
-      this.#octetsGot += got;
-    }
-    const body = this.#body;
-    if (this.#bodyUsed < body.length) return got;
-    this.#body = undefined;
-    this.#headerUsed = 0;
-    this.#got(get32(this.#header, 0), body);
-    return got;
+    const incoming = this.#incoming;
+    const count = incoming.pull(this.#socket);
+    this.#octetsGot += count;
+    const whole = incoming.shift();
+    if (whole !== undefined) this.#got(whole);
+    else if (incoming.isRefused) this.close();
+    return count;
   }
 
-  #got(type: number, payload: Uint8Array): void {
-    this.observer?.got(this.#octetsGot, type, get32(this.#header, 4), get32(this.#header, 8), payload);
+  #got({ type, reqId, txId, payload }: Message): void {
+    this.observer?.got(this.#octetsGot, type, reqId, txId, payload);
     if (type === XS.WATCH_EVENT) {
       this.#routes.deliver(payload);
       return;

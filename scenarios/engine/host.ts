@@ -28,9 +28,12 @@ import {
   VIRQ_DOM_EXC,
 } from '../../sim/index.ts';
 import { type ProcessOptions, type StorePolicy, startXenstored, type XenstoredProcess } from '../../store/index.ts';
+import { FaultPlan } from '../faults/plan.ts';
+import type { FaultHost } from '../faults/rule.ts';
 import type { History } from '../judge/history.ts';
 import { Recorder } from '../judge/recorder.ts';
-import type { RunRequest, RunResult, SettingSpec } from './scenario.ts';
+import type { RunRequest, RunResult } from './scenario.ts';
+import type { StoreHome } from './settings.ts';
 
 /** Unevenness of virtual CPUs: steps take up to 64 ns more, and one in 1,024 is followed by up to 200 us of absence. */
 export const LIFELIKE: Jitter = { stepNs: 64, absentOneIn: 1024, absentNsMax: 200_000 };
@@ -44,13 +47,6 @@ const FILES = new Map([
   [STORE_BINARY, 'executable'],
   ['/etc/hosts', 'not-executable'],
 ] as const);
-
-/** The setting by which a scenario offers where the store runs. */
-export const STORE_SETTING: SettingSpec = {
-  default: 'dom0',
-  meaning: 'where xenstored runs: as a daemon of dom0, or in a stub domain of its own, without sockets',
-  words: ['dom0', 'stubdom'],
-};
 
 /** Ports of 2-level event channels: init-xenstore-domain sets no other limit. */
 const STUBDOM_PORTS = 4_095;
@@ -70,8 +66,10 @@ export interface HostOptions {
   readonly requestsMax: number;
   readonly policy: StorePolicy;
   readonly compat: ProcessOptions['compat'];
-  /** A word of STORE_SETTING; left out: dom0. */
-  readonly storeIn?: string | undefined;
+  /** Left out: dom0. */
+  readonly storeIn?: StoreHome | undefined;
+  /** One of FAULT_WORDS: what is planned to break, once that is armed; left out: nothing. */
+  readonly faults?: string | undefined;
   /** Whether the history is recorded. */
   readonly records: boolean;
   /** The machine checks itself every so many steps; left out: never. A finding is thrown: the run is an error. */
@@ -97,8 +95,9 @@ export interface RunSummary
 }
 
 /** One host with dom0 and a running xenstored: what every scenario starts from. */
-export class Host {
+export class Host implements FaultHost {
   readonly machine: Machine;
+  readonly faults: FaultPlan;
   readonly watch: MachineWatch | undefined;
   readonly traffic: Traffic;
   readonly recorder: Recorder | undefined;
@@ -119,6 +118,7 @@ export class Host {
     const host = this;
     this.lab = options.lab;
     this.machine = new Machine({ seed: options.seed, jitter: options.jitter });
+    this.faults = new FaultPlan(this.machine, options.faults ?? 'off');
     this.listener = new Listener(9, this.machine.trace);
     this.watch =
       options.checkEverySteps === undefined ? undefined : new MachineWatch(this.machine, options.checkEverySteps);
@@ -143,8 +143,8 @@ export class Host {
       ownPort: own?.port,
       limitsWrites: options.limitsWrites ?? true,
       eventsExpire: options.eventsExpire ?? true,
-      ...(options.passImage === undefined ? {} : { passImage: options.passImage }),
-      ...(options.execFails === undefined ? {} : { execFails: options.execFails }),
+      passImage: (image, n) => this.faults.passImage(options.passImage?.(image, n) ?? image),
+      execFails: (n) => options.execFails?.(n) === true || this.faults.execFails(options.policy),
       get format() {
         return host.lab;
       },

@@ -1,4 +1,4 @@
-import type { Domain } from '../domain.ts';
+import type { Domain } from '../domains/domain.ts';
 import { mayCall, type RestrictedCall } from '../domains/permissions.ts';
 import { type Errno, type Result, XenError } from '../errors.ts';
 import { DOMID_SELF, type Domid, type Gfn } from '../ids.ts';

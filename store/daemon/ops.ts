@@ -6,6 +6,7 @@ import {
   ERROR_NAMES,
   type ErrorName,
   HEADER_BYTES,
+  type Message,
   OK,
   oneString,
   PAYLOAD_MAX,
@@ -20,7 +21,7 @@ import { commit } from '../tree/commit.ts';
 import { type Node, ownerOf } from '../tree/node.ts';
 import { newTransaction, type Transaction } from '../tree/transaction.ts';
 import { View } from '../tree/view.ts';
-import type { Connection, Delayed, Message, Outstanding } from './connection.ts';
+import type { Connection, Delayed, Outstanding } from './connection.ts';
 import { control } from './control.ts';
 import { SERVER_FEATURES_OFFERED } from './domains.ts';
 import { isQuota, QUOTA_LIST } from './quota.ts';

@@ -1,6 +1,6 @@
 import { type Actor, type Listener, PARK } from '../../sim/index.ts';
-import { get32, HEADER_BYTES, PAYLOAD_MAX } from '../protocol/wire.ts';
-import type { Connection, Message, OutMessage } from './connection.ts';
+import { HEADER_BYTES, messageOf, PAYLOAD_MAX, payloadLength } from '../protocol/wire.ts';
+import type { Connection, OutMessage } from './connection.ts';
 import { processMessage, runDelayed } from './ops.ts';
 import { BAD_INDEX, moveInSteps, readRing, ringHasRequest, ringHasRoom, writeRing } from './ring-io.ts';
 import { Turns } from './service-order.ts';
@@ -182,7 +182,7 @@ export class Xenstored {
     if (got === BAD_INDEX) return this.#bad(conn, ERROR_RINGIDX);
     conn.headerUsed += got;
     if (conn.headerUsed < HEADER_BYTES) return PIECE_NS;
-    const len = get32(conn.header, 12);
+    const len = payloadLength(conn.header);
     if (len > PAYLOAD_MAX) return this.#bad(conn, ERROR_PROTO);
     conn.body = new Uint8Array(len);
     conn.bodyUsed = 0;
@@ -196,12 +196,7 @@ export class Xenstored {
     if (got === BAD_INDEX) return this.#bad(conn, ERROR_RINGIDX);
     conn.bodyUsed += got;
     if (conn.bodyUsed < body.length) return PIECE_NS;
-    const message: Message = {
-      type: get32(header, 0),
-      reqId: get32(header, 4),
-      txId: get32(header, 8),
-      payload: body,
-    };
+    const message = messageOf(header, 0, body);
     conn.body = undefined;
     conn.bodyUsed = 0;
     conn.headerUsed = 0;

@@ -209,7 +209,7 @@ export class XenstoredProcess {
     if (dumped.ok) {
       const images = dumped.images.map((image) => this.#options.passImage?.(image, n) ?? image);
       imageBytes = images.reduce((sum, image) => sum + image.length, 0);
-      trace.mark('xenstored', 'dump', n, String(imageBytes));
+      this.#platform.tell({ phase: 'dump', update: n, imageBytes });
       for (const image of images) trace.digest.octets(image, 0, image.length);
       yield before.nodes * NODE_NS + Math.floor(imageBytes / OCTETS_PER_NS);
       const [image = NO_OCTETS] = images;
@@ -227,19 +227,20 @@ export class XenstoredProcess {
         this.told = told?.ok ? told.state : undefined;
         this.#platform.unbindDomainException();
         yield ACTIVATE_NS;
-        if (this.told !== undefined) trace.mark('xenstored', 'exec', n);
+        if (this.told !== undefined) this.#platform.tell({ phase: 'exec', update: n });
         this.#retire(old);
+        this.#platform.instance++;
         yield EXEC_NS + before.nodes * NODE_NS;
         let { state } = restored;
         if (this.told !== undefined) {
           // The first was to see that the files are good. The successor reads them when it has started: domains may be others.
-          trace.mark('xenstored', 'started', n);
+          this.#platform.tell({ phase: 'started', update: n });
           const again = restorePortable(this.told, this.#platform, this.#store, sockets);
           if (again.ok) state = again.state;
         }
         this.#daemon = new Xenstored(state, this.#platform, this.#options.listener);
         yield* this.#takeOver(state);
-        trace.mark('xenstored', 'up', n, String(imageBytes));
+        this.#platform.tell({ phase: 'up', update: n, imageBytes });
         const pauseNs = this.#machine.nowNs - atNs;
         this.updates.push({ ...before, outcome: 'ok', reason, imageBytes, ...lost, pauseNs });
         return;
@@ -248,7 +249,7 @@ export class XenstoredProcess {
       reason = restored.ok ? EXEC_FAILED : restored.reason;
     }
     // Roll back: the old instance was not touched. Its requester learns why.
-    trace.mark('xenstored', 'failed', n, String(imageBytes));
+    this.#platform.tell({ phase: 'failed', update: n, imageBytes });
     if (session !== undefined) session.reply = reason;
     this.updates.push({
       ...before,

@@ -19,6 +19,10 @@ export interface Room {
 const HEADERS = ['sim/', 'store/protocol'];
 const KERNEL = [...HEADERS, 'guests/kernel'];
 const CLIENT = [...KERNEL, 'guests/xenstore'];
+/** The trunk of the laboratory: a language, what reads and writes by it, and the formats that are told in it. */
+const FORMAT = ['schema', 'codec', 'file', 'generations', 'dialects']
+  .map((room) => `store/format/${room}`)
+  .concat('store/format');
 /** What scenarios run: guests on a machine beside a store. */
 const HOST = ['sim/', 'store', 'store/protocol', 'store/format', 'store/format/model', 'guests/'];
 const ENGINE = [...HOST, 'scenarios/engine', 'scenarios/faults', 'scenarios/judge', 'scenarios/judge/invariants'];
@@ -31,11 +35,19 @@ export const ROOMS: readonly Room[] = [
     about: 'one machine: virtual time, scheduler, memory, domains, hypercalls, rings, sockets, trace',
     imports: ['sim/'],
   },
-  { path: 'sim/grants', about: 'grant tables, mappings, copies', imports: ['sim', 'sim/domains/permissions.ts'] },
-  { path: 'sim/events', about: 'event channels of both ABIs', imports: ['sim', 'sim/domains/permissions.ts'] },
+  {
+    path: 'sim/grants',
+    about: 'grant tables, mappings, copies',
+    imports: ['sim', 'sim/domains/domain.ts', 'sim/domains/permissions.ts'],
+  },
+  {
+    path: 'sim/events',
+    about: 'event channels of both ABIs',
+    imports: ['sim', 'sim/domains/domain.ts', 'sim/domains/permissions.ts'],
+  },
   { path: 'sim/domains', about: 'birth, shutdown, death, permissions', imports: ['sim', 'sim/grants', 'sim/events'] },
 
-  { path: 'store/protocol', about: 'the wire, paths, permissions: octets and text, no state', imports: [] },
+  { path: 'store/protocol', about: 'the wire, paths, permissions: octets and text, no state', imports: ['sim/'] },
   {
     path: 'store/tree',
     about: 'nodes in a persistent map, views of it, transactions, commit',
@@ -46,55 +58,28 @@ export const ROOMS: readonly Room[] = [
     about: 'xenstored: connections, operations, watches, quotas, domains, main loop',
     imports: ['sim/', 'store/protocol', 'store/tree'],
   },
-  {
-    path: 'store/format/schema',
-    about: 'a language in which a format is a value',
-    imports: [],
-  },
-  { path: 'store/format/codec', about: 'from octets and to them', imports: ['store/format/schema'] },
-  {
-    path: 'store/format',
-    about: 'the state image as octets: decoding, encoding, checking, comparing any format',
-    imports: ['store/format/schema', 'store/format/codec', 'store/format/generations', 'store/format/dialects'],
-  },
-  {
-    path: 'store/format/generations',
-    about: 'every generation of the image',
-    imports: ['store/format', 'store/format/schema', 'store/format/codec', 'store/format/dialects'],
-  },
-  {
-    path: 'store/format/dialects',
-    about: 'what the C daemons wrote',
-    imports: ['store/format', 'store/format/schema', 'store/format/codec', 'store/format/generations'],
-  },
-  {
-    path: 'store/format/model',
-    about: 'state in terms of no format',
-    imports: ['store/format', 'store/format/schema', 'store/format/codec', 'store/format/generations'],
-  },
+  { path: 'store/format/schema', about: 'a language in which a format is a value', imports: [] },
+  { path: 'store/format/codec', about: 'from octets and to them', imports: FORMAT },
+  { path: 'store/format/file', about: 'what handles a file of any format', imports: FORMAT },
+  { path: 'store/format/generations', about: 'every generation of the image', imports: FORMAT },
+  { path: 'store/format/dialects', about: 'what the C daemons wrote', imports: FORMAT },
+  { path: 'store/format/model', about: 'state in terms of no format', imports: FORMAT },
   {
     path: 'store/format/enclosing',
     about: 'xl, libxl and libxc streams',
-    imports: ['store/format', 'store/format/schema', 'store/format/codec'],
+    imports: [...FORMAT, 'store/format/model'],
   },
-  { path: 'store/format/paper', about: 'pages and C headers', imports: ['store/format', 'store/format/schema'] },
+  { path: 'store/format/paper', about: 'pages and C headers', imports: [...FORMAT, 'store/format/model'] },
+  { path: 'store/format/compare', about: 'what a change breaks', imports: [...FORMAT, 'store/format/model'] },
   {
-    path: 'store/format/compare',
-    about: 'what a change breaks',
-    imports: ['store/format', 'store/format/schema', 'store/format/codec', 'store/format/model'],
+    path: 'store/format',
+    about: 'the state image as octets: decoding, encoding, checking, comparing any format',
+    imports: [...FORMAT, 'store/format/model'],
   },
   {
     path: 'store/live-update',
     about: 'the state to an image and back; the process that changes instances',
-    imports: [
-      'sim/',
-      'store/protocol',
-      'store/tree',
-      'store/daemon',
-      'store/format',
-      'store/format/model',
-      'store/format/codec',
-    ],
+    imports: ['sim/', 'store/protocol', 'store/tree', 'store/daemon', 'store/format/'],
   },
   { path: 'store', about: 'the door', imports: ['store/protocol', 'store/tree', 'store/daemon', 'store/live-update'] },
 

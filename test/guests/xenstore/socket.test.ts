@@ -14,6 +14,7 @@ import {
 import { Host } from '../../../scenarios/engine/host.ts';
 import { checkHistory } from '../../../scenarios/judge/invariants/index.ts';
 import { type Actor, Machine, NO_JITTER, PARK, UnixSocket } from '../../../sim/index.ts';
+import { MessageReader } from '../../../store/protocol/message-reader.ts';
 import { message } from '../../../store/protocol/wire.ts';
 import { tamper } from '../../support/headline.ts';
 
@@ -60,13 +61,12 @@ function faced(habits?: SocketHabits): { os: GuestOs; client: XsSocket; server: 
 function taken(server: UnixSocket): string[] {
   const bytes = new Uint8Array(server.readable());
   server.read(bytes, 0, bytes.length);
+  const reader = new MessageReader('refused');
+  reader.push(bytes);
   const found: string[] = [];
-  const v = new DataView(bytes.buffer);
-  for (let at = 0; at < bytes.length; ) {
-    const end = at + 16 + v.getUint32(at + 12, true);
-    found.push(`${v.getUint32(at, true)} ${v.getUint32(at + 4, true)} ${text(bytes.slice(at + 16, end))}`);
-    at = end;
-  }
+  for (let m = reader.shift(); m !== undefined; m = reader.shift())
+    found.push(`${m.type} ${m.reqId} ${text(m.payload)}`);
+  expect(reader.held).toBe(0);
   return found;
 }
 

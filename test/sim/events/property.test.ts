@@ -186,7 +186,7 @@ describe('checkEvents', () => {
   it('CHK-2, CHK-5: sees a channel to a domain that is gone, and ports of a dead one', () => {
     const { machine, d0, d1 } = pair();
     const stranger = new Machine({ seed: '2' }).createDomain(5, 'stranger');
-    d0.ports.set(1, { state: 'interdomain', remote: stranger, remotePort: 1 });
+    d0.ports.set(1, { state: 'interdomain', remote: stranger.ports, remotePort: 1 });
     d1.dying = 'dead';
     expect(checkEvents(machine)).toEqual([
       'domain 0 port 1 leads to a freed domain 5',

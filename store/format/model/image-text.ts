@@ -5,10 +5,10 @@ import {
   type Perm,
   type Quota,
   type StateRecord,
-} from './codec/records.ts';
-import { type DecodeOptions, RecordReader, type StateImage } from './image.ts';
-import { formatFailure } from './schema/cursor.ts';
-import { escapeOctets, textOf } from './schema/text.ts';
+} from '../generations/records.ts';
+import { type DecodeOptions, RecordReader, type StateImage } from '../image.ts';
+import { formatFailure } from '../schema/cursor.ts';
+import { escapeOctets, textOf } from '../schema/text.ts';
 
 export interface DumpOptions extends DecodeOptions {
   /** Show at most so many octets of a value or a message body; 64 by default. */

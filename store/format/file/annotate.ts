@@ -1,8 +1,8 @@
-import { FileReader } from './file.ts';
+import { type Row, rows } from '../codec/rows.ts';
+import type { FormatFailure } from '../schema/cursor.ts';
+import type { Knobs } from '../schema/knobs.ts';
 import type { Format } from './format.ts';
-import { type Row, rows } from './rows.ts';
-import type { FormatFailure } from './schema/cursor.ts';
-import type { Knobs } from './schema/knobs.ts';
+import { FileReader } from './reader.ts';
 
 /** Some octets of a file and what they are. */
 export interface FileRow {

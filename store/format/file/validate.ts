@@ -1,9 +1,9 @@
-import { FileReader } from './file.ts';
+import type { FormatFailure } from '../schema/cursor.ts';
+import type { Knobs } from '../schema/knobs.ts';
+import type { Field, Fields, Layout } from '../schema/schema.ts';
 import { choicesOf, type Format, type FormatRecord } from './format.ts';
+import { FileReader } from './reader.ts';
 import { RuleCheck } from './rule-check.ts';
-import type { FormatFailure } from './schema/cursor.ts';
-import type { Knobs } from './schema/knobs.ts';
-import type { Field, Fields, Layout } from './schema/schema.ts';
 
 /** One thing found in a file. */
 export interface FormatFinding extends FormatFailure {

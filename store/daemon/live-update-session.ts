@@ -1,5 +1,4 @@
-import type { Connection } from '../daemon/connection.ts';
-import type { DaemonState } from '../daemon/state.ts';
+import type { Connection } from './connection.ts';
 
 /** A live update between its `-f` and its end. Source: tools/xenstored/lu.c. */
 export interface LiveUpdateSession {
@@ -10,23 +9,31 @@ export interface LiveUpdateSession {
   force: boolean;
   timeoutSeconds: number;
   version: number;
-  /** Second at which `-s` came; undefined before. */
+  /** Second of the wall clock at which `-s` came; undefined before. */
   startedSecond: number | undefined;
   /** Reply that ends a pending `-s`. */
   reply: string | undefined;
 }
 
-function nowSecond(state: DaemonState): number {
-  return state.platform.wallSecond();
+/** What a pending `-s` is judged by. */
+export interface Pending {
+  /** Open transactions go over to the successor: nothing need be waited for. */
+  readonly carriesTransactions: boolean;
+  readonly openTransactions: number;
+  readonly connections: Iterable<Connection>;
+  /** Of the wall clock. */
+  readonly nowSecond: number;
 }
 
-/** Whether the pending `-s` may go now, must wait, or is over with `session.reply` (store.md 9.3). */
-export function evaluateLiveUpdate(state: DaemonState): 'wait' | 'go' | 'reply' {
-  const session = state.liveUpdate;
+/**
+ * Whether the pending `-s` may go now, must wait, or is over with `session.reply` (store.md 9.3); over without a reply, and
+ * without a session: it was aborted.
+ */
+export function evaluateLiveUpdate(session: LiveUpdateSession | undefined, pending: Pending): 'wait' | 'go' | 'reply' {
   if (session === undefined || session.reply !== undefined) return 'reply';
-  if (state.options.policy === 'carry' || state.openTransactions === 0) return 'go';
-  const now = nowSecond(state);
-  const holders = [...state.connections].filter((c) => c.transactions.size > 0);
+  const { nowSecond: now } = pending;
+  if (pending.carriesTransactions || pending.openTransactions === 0) return 'go';
+  const holders = [...pending.connections].filter((c) => c.transactions.size > 0);
   const age = (c: Connection) => now - c.txSinceSecond;
   if (session.force && holders.every((c) => age(c) >= session.timeoutSeconds)) return 'go';
   if (now < (session.startedSecond ?? now) + session.timeoutSeconds) return 'wait';
@@ -37,8 +44,4 @@ export function evaluateLiveUpdate(state: DaemonState): 'wait' | 'go' | 'reply' 
       ? 'Overlapping transactions'
       : `Domains with long running transactions:${old.map((c) => `\nDomain ${c.domid}: ${age(c)} s`).join('')}`;
   return 'reply';
-}
-
-export function startSecond(state: DaemonState): number {
-  return nowSecond(state);
 }

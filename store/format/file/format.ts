@@ -1,9 +1,9 @@
-import type { RecordSchema } from './codec/compile.ts';
-import type { RecordTail } from './codec/records.ts';
-import type { FormatFailure, Reader, Writer } from './schema/cursor.ts';
-import { DEFAULT_KNOBS, type Knobs } from './schema/knobs.ts';
-import type { Rule } from './schema/rules.ts';
-import type { Layout } from './schema/schema.ts';
+import type { RecordSchema } from '../codec/compile.ts';
+import type { RecordTail } from '../generations/records.ts';
+import type { FormatFailure, Reader, Writer } from '../schema/cursor.ts';
+import { DEFAULT_KNOBS, type Knobs } from '../schema/knobs.ts';
+import type { Rule } from '../schema/rules.ts';
+import type { Layout } from '../schema/schema.ts';
 
 /** A decoded record of any format: `kind` is its layout's name, the other properties are its fields. */
 export interface FormatRecord {

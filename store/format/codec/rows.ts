@@ -1,8 +1,8 @@
-import { unknownRecord } from './codec/records.ts';
-import { type Dialect, schemasByType, v2 } from './dialect.ts';
-import { type DecodeOptions, decodeHeader, IMAGE_HEADER_BYTES, RECORD_HEADER_BYTES } from './image.ts';
-import { type CursorFailure, type FormatFailure, INT_BYTES, type IntType, Reader } from './schema/cursor.ts';
-import type { Field, Fields, Layout } from './schema/schema.ts';
+import { type Dialect, schemasByType, v2 } from '../dialect.ts';
+import { unknownRecord } from '../generations/records.ts';
+import { type DecodeOptions, decodeHeader, IMAGE_HEADER_BYTES, RECORD_HEADER_BYTES } from '../image.ts';
+import { type CursorFailure, type FormatFailure, INT_BYTES, type IntType, Reader } from '../schema/cursor.ts';
+import type { Field, Fields, Layout } from '../schema/schema.ts';
 
 /** One field of a decoded piece of bytes. Rows come in the order of the bytes, without gaps or overlap. */
 export interface Row {

@@ -1,4 +1,7 @@
-import { type RecordTail, unknownRecord } from './codec/records.ts';
+import { type RecordTail, unknownRecord } from '../generations/records.ts';
+import { type CursorFailure, type FormatFailure, keptOctets, Reader, Writer } from '../schema/cursor.ts';
+import type { Knobs } from '../schema/knobs.ts';
+import { fixedBytes } from '../schema/schema.ts';
 import {
   type AnyRecord,
   type DecodedFile,
@@ -11,9 +14,6 @@ import {
   pick,
   recordsOf,
 } from './format.ts';
-import { type CursorFailure, type FormatFailure, keptOctets, Reader, Writer } from './schema/cursor.ts';
-import type { Knobs } from './schema/knobs.ts';
-import { fixedBytes } from './schema/schema.ts';
 
 const RECORD_HEADER_BYTES = 8;
 /** Bit 31: a reader that does not know the type may skip the record. */

@@ -7,8 +7,8 @@ import {
   decodeImage,
   pathFault,
   type StateRecord,
-} from '../../../store/format/index.ts';
-import { image, imageOf, node, o, ring, streams, unwrap, vector } from './support.ts';
+} from '../../../../store/format/index.ts';
+import { image, imageOf, node, o, ring, streams, unwrap, vector } from '../support.ts';
 
 const ALL: CheckOptions = { also: ['privileged-first', 'domain-known', 'version-field'] };
 const dom0 = ring(1, 0);

@@ -1,4 +1,6 @@
-import { encodeFile } from './file.ts';
+import type { Knobs } from '../schema/knobs.ts';
+import { derivedFields, type Field, type Fields } from '../schema/schema.ts';
+import { octetsOf } from '../schema/text.ts';
 import {
   type AnyRecord,
   type EncodedFile,
@@ -10,10 +12,8 @@ import {
   recordsOf,
   type Stage,
 } from './format.ts';
+import { encodeFile } from './reader.ts';
 import { RuleCheck } from './rule-check.ts';
-import type { Knobs } from './schema/knobs.ts';
-import { derivedFields, type Field, type Fields } from './schema/schema.ts';
-import { octetsOf } from './schema/text.ts';
 
 /** Draws of a named stream; sim's `Stream` is one. */
 export interface Draws {

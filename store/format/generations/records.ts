@@ -1,3 +1,4 @@
+import { type RecordSchema, record } from '../codec/compile.ts';
 import {
   atLeast,
   called,
@@ -19,7 +20,6 @@ import {
   u64,
   variant,
 } from '../schema/schema.ts';
-import { type RecordSchema, record } from './compile.ts';
 
 // The records of the xenstored state image, versions 1 and 2. Source: docs/designs/xenstore-migration.md and, where
 // the daemons differ from it, tools/xenstored/xenstore_state.h. Strings are octets, without the NUL that ends them on

@@ -8,8 +8,8 @@ import {
   octetsOf,
   permsText,
   textOf,
-} from '../../../store/format/index.ts';
-import { image, node, o, ring, stream, unwrap, vector } from './support.ts';
+} from '../../../../store/format/index.ts';
+import { image, node, o, ring, stream, unwrap, vector } from '../support.ts';
 
 describe('dumpImage', () => {
   it('shows a stream of 4.17', () => {

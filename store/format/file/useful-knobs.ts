@@ -1,6 +1,6 @@
+import { KNOB_NAMES, type KnobName } from '../schema/knobs.ts';
+import type { Field, Fields } from '../schema/schema.ts';
 import { choicesOf, type Format } from './format.ts';
-import { KNOB_NAMES, type KnobName } from './schema/knobs.ts';
-import type { Field, Fields } from './schema/schema.ts';
 
 /** The choices that make a difference for files of a format, in the order of `KNOBS`. */
 export function usefulKnobs(format: Format): readonly KnobName[] {

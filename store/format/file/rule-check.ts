@@ -1,8 +1,8 @@
-import { pathFault } from './check.ts';
+import { pathFault } from '../check.ts';
+import type { Knobs } from '../schema/knobs.ts';
+import type { Place, Rule, Where } from '../schema/rules.ts';
+import { textOf } from '../schema/text.ts';
 import type { Format, FormatRecord } from './format.ts';
-import type { Knobs } from './schema/knobs.ts';
-import type { Place, Rule, Where } from './schema/rules.ts';
-import { textOf } from './schema/text.ts';
 
 /** A breach of one rule by one record. */
 export interface Breach {

@@ -1,4 +1,4 @@
-import type { StateRecord } from './codec/records.ts';
+import type { StateRecord } from '../generations/records.ts';
 import {
   type DecodeOptions,
   decodeHeader,
@@ -6,8 +6,8 @@ import {
   type ImageHeader,
   RECORD_HEADER_BYTES,
   RecordReader,
-} from './image.ts';
-import type { FormatFailure } from './schema/cursor.ts';
+} from '../image.ts';
+import type { FormatFailure } from '../schema/cursor.ts';
 
 /** No record that a daemon writes is larger; a length beyond it is damage, and would have to be waited for. */
 const RECORD_MAX = 64 << 20;

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { Streams } from '../../../sim/index.ts';
+import { Streams } from '../../../../sim/index.ts';
 import {
   decodeImage,
   type FormatFailure,
@@ -11,9 +11,9 @@ import {
   type StateRecord,
   v1,
   v2,
-} from '../../../store/format/index.ts';
+} from '../../../../store/format/index.ts';
 
-const STREAMS = resolve(import.meta.dirname, '../../vectors/streams');
+const STREAMS = resolve(import.meta.dirname, '../../../vectors/streams');
 const streams = readdirSync(STREAMS).filter((name) => name.endsWith('.bin'));
 
 function cut(bytes: Uint8Array, size: number): Uint8Array[] {
