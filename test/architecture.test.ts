@@ -32,9 +32,11 @@ function linksOf(page: string, text: string): Link[] {
   });
 }
 
-/** Files and folders of the repository that a page names in backticks. */
+/** Files of the repository that a page names in backticks; without an ending it may be a node of xenstore. */
 function pathsOf(text: string): string[] {
-  return [...text.matchAll(/`((?:sim|store|guests|scenarios|test)\/[\w./-]+)`/g)].map(([, path]) => path as string);
+  return [...text.matchAll(/`((?:sim|store|guests|scenarios|test)\/[\w./-]+(?:\.ts|\/))`/g)].map(
+    ([, path]) => path as string,
+  );
 }
 
 /** The anchors that a page's headings get. */
@@ -137,7 +139,9 @@ describe('docs/architecture.md', () => {
 describe('the pages', () => {
   const pages = [
     'README.md',
-    ...readdirSync(join(ROOT, 'docs')).flatMap((name) => (name.endsWith('.md') ? [`docs/${name}`] : [])),
+    ...readdirSync(join(ROOT, 'docs'), { recursive: true, encoding: 'utf8' }).flatMap((name) =>
+      name.endsWith('.md') ? [`docs/${name}`] : [],
+    ),
   ];
 
   it.each(pages)('%s links only to what is there', (page) => {
