@@ -1,3 +1,4 @@
+export { type Actor, PARK, type Step } from './actor.ts';
 export { checkFreed, checkMachine, MachineWatch } from './check.ts';
 export {
   type ByteRing,
@@ -10,8 +11,9 @@ export {
   XENCONSOLE_DISCONNECTED,
 } from './console-ring.ts';
 export { Digest } from './digest.ts';
-export { type Capabilities, Domain, SHUTDOWN_REASONS, type ShutdownReason } from './domain.ts';
+export { type Capabilities, type DomainBase, SHUTDOWN_REASONS, type ShutdownReason } from './domain.ts';
 export type { DomainConfig } from './domains/create.ts';
+export { Domain } from './domains/domain.ts';
 export { DomainHypercalls } from './domains/hypercalls.ts';
 export { mayCall, PERMISSION, type PermissionClass, type RestrictedCall } from './domains/permissions.ts';
 export {
@@ -22,6 +24,7 @@ export {
   DOMSTATE_DYING,
   DOMSTATE_EXIST,
   DOMSTATE_SHUTDOWN,
+  type DomainInfo,
   type DomainRecord,
   type DomainState,
   XEN_DOMINF_blocked,
@@ -36,8 +39,9 @@ export {
 export { assert, ERRNO, type Errno, fail, type Result, XenError } from './errors.ts';
 export type { EdgeOutcome } from './events/abi.ts';
 export { checkEvents } from './events/check.ts';
+export type { EdgeVerdict, KickVerdict } from './events/context.ts';
 export { EventFile } from './events/event-file.ts';
-export type { EdgeVerdict, EventFaults, KickVerdict } from './events/faults.ts';
+export type { EventFaults } from './events/faults.ts';
 export { Events, type PortStatus } from './events/hub.ts';
 export { EventHypercalls } from './events/hypercalls.ts';
 export { type Channel, EventChannels, MAX_PORT_DEFAULT } from './events/ports.ts';
@@ -83,10 +87,10 @@ export {
   grantAccess,
   grantTransitive,
   isInUse,
-  openTable,
 } from './grants/guest.ts';
 export { type FrameList, GrantHypercalls } from './grants/hypercalls.ts';
 export { entriesPerFrame, loadFlags, loadStatus, storeFlags, type TableBytes } from './grants/layout.ts';
+export { openTable } from './grants/open-table.ts';
 export type { Race, RacePoint } from './grants/pin.ts';
 export { GRANT_LIMITS, type GrantLimits, STUBDOM_GRANT_LIMITS } from './grants/table.ts';
 export { Hypercalls } from './hypercall.ts';
@@ -105,7 +109,7 @@ export {
   type Port,
 } from './ids.ts';
 export { BackRing, FrontRing, initIoRing, slotsOf } from './io-ring.ts';
-export { type DomainInfo, Machine, type MachineOptions } from './machine.ts';
+export { Machine, type MachineShare } from './machine.ts';
 export { Frame, Memory, PAGE_BYTES, type PageKind } from './memory.ts';
 export { Devpts, PTY_BYTES, Pty } from './pty.ts';
 export { type Stream, Streams } from './random.ts';
@@ -114,6 +118,9 @@ export {
   copyOctets,
   ERROR,
   EVTCHN_PORT,
+  FEATURE_DOMID_ANY,
+  FEATURE_ERROR,
+  FEATURE_WATCHDEPTH,
   REQ_AT,
   REQ_CONS,
   REQ_PROD,
@@ -127,9 +134,16 @@ export {
   used,
   wordAt,
   writableChunk,
+  XENSTORE_CONNECTED,
+  XENSTORE_ERROR_COMM,
+  XENSTORE_ERROR_PROTO,
+  XENSTORE_ERROR_RINGIDX,
+  XENSTORE_RECONNECT,
 } from './ring.ts';
-export { type Actor, type Jitter, NO_JITTER, PARK, Scheduler, type Step, Task } from './scheduler.ts';
+export { Scheduler } from './scheduler.ts';
 export type { StoreNews } from './store-news.ts';
-export { type LifeStep, type SocketEnd, type SocketStep, Trace, type TraceEvent } from './trace.ts';
+export { type Jitter, NO_JITTER, type Outcome, Task, Timeline } from './timeline.ts';
+export { Journal, type LifeStep, type SocketEnd, type SocketStep, Trace, type TraceEvent } from './trace.ts';
+export { loneMachine, Universe, type UniverseOptions } from './universe.ts';
 export { Listener, type SocketObserver, UnixSocket } from './unix-socket.ts';
 export { StoreBuffer, type StoreOrder } from './weak-memory.ts';

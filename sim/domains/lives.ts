@@ -1,14 +1,16 @@
-import { type Domain, SHUTDOWN_REASONS, type ShutdownReason } from '../domain.ts';
+import type { Actor } from '../actor.ts';
+import { type DomainBase, SHUTDOWN_REASONS, type ShutdownReason } from '../domain.ts';
 import { fail, XenError } from '../errors.ts';
 import type { Events } from '../events/hub.ts';
 import { VIRQ_DOM_EXC } from '../events/virq.ts';
 import type { Grants } from '../grants/grants.ts';
 import { DOMID_ANY, DOMID_FIRST_RESERVED, type Domid } from '../ids.ts';
 import type { Stream } from '../random.ts';
-import type { Actor, Scheduler } from '../scheduler.ts';
+import type { Scheduler } from '../scheduler.ts';
 import type { LifeStep, Trace } from '../trace.ts';
 import { ChangedDomains } from './changed.ts';
 import { type DomainConfig, makeDomain } from './create.ts';
+import type { Domain } from './domain.ts';
 import { UniqueIds } from './unique-id.ts';
 
 /** What the life cycle has of the machine. */
@@ -115,7 +117,7 @@ export class Lives {
     domain.controllerPauses--;
     if (domain.controllerPauses === 0) domain.isCreationFinished = true;
     this.#tell(domain, 'unpaused');
-    if (domain.isRunning) this.#host.scheduler.unstall(domain);
+    this.#goOn(domain);
   }
 
   /** SCHEDOP_shutdown_code: the reason of a shutdown that is still to come, unless there is one (DOM-15). */
@@ -177,7 +179,7 @@ export class Lives {
     domain.isShutDown = false;
     if (!was) return;
     this.#tell(domain, 'resumed');
-    if (domain.isRunning) this.#host.scheduler.unstall(domain);
+    this.#goOn(domain);
   }
 
   /**
@@ -245,9 +247,10 @@ export class Lives {
   }
 
   /** T10, if nobody refers to the dead domain's pages any more. */
-  freeIfUnreferenced(domain: Domain): void {
-    if (domain.dying !== 'dead' || domain.foreignMaps > 0 || domain.stubdoms > 0) return;
-    if (this.#domains.get(domain.domid) !== domain) return;
+  freeIfUnreferenced(referenced: DomainBase): void {
+    if (referenced.dying !== 'dead' || referenced.foreignMaps > 0 || referenced.stubdoms > 0) return;
+    const domain = this.#domains.get(referenced.domid);
+    if (domain === undefined || domain !== referenced) return;
     this.#domains.delete(domain.domid);
     if (domain === this.#hardware) this.#hardware = undefined;
     this.#tell(domain, 'gone');
@@ -256,6 +259,13 @@ export class Lives {
     if (target === undefined) return;
     target.stubdoms--;
     this.freeIfUnreferenced(target);
+  }
+
+  /** The domain may run again, if nothing else keeps it: events that came meanwhile are delivered first (DOM-14). */
+  #goOn(domain: Domain): void {
+    if (!domain.isRunning) return;
+    domain.ports.enter();
+    this.#host.scheduler.unstall(domain);
   }
 
   /** The state bit first, then the VIRQ (DOM-36); unbound: both are lost (DOM-31). */

@@ -1,13 +1,15 @@
-import type { Domain } from '../domain.ts';
+import type { Actor } from '../actor.ts';
+import type { Domain } from '../domains/domain.ts';
 import { permit } from '../domains/permissions.ts';
 import { fail } from '../errors.ts';
 import type { Domid, Gfn, Port } from '../ids.ts';
 import { DOMID_SELF } from '../ids.ts';
-import type { Actor, Scheduler } from '../scheduler.ts';
+import type { Scheduler } from '../scheduler.ts';
 import type { Trace } from '../trace.ts';
 import type { EdgeOutcome } from './abi.ts';
-import type { EventContext, EventFaults } from './faults.ts';
-import type { XenConsumer } from './ports.ts';
+import type { EdgeVerdict, EventContext, KickVerdict } from './context.ts';
+import type { EventFaults } from './faults.ts';
+import type { EventChannels, XenConsumer } from './ports.ts';
 import { NR_VIRQS, VIRQ_DOM_EXC, virqClass } from './virq.ts';
 import { PRIORITY_MIN } from './words.ts';
 
@@ -39,7 +41,7 @@ const RESET_BATCH_NS = 300;
  * Event channels of one host: every EVTCHNOP on domains, and global VIRQs. Errors are thrown as XenError, in the order of
  * the checks of xen/common/event_channel.c. EVTCHNOP_bind_pirq is not here: there are no physical interrupts.
  */
-export class Events implements EventContext {
+export class Events {
   readonly #host: EventHost;
   /** Handlers set by XEN_DOMCTL_set_virq_handler; absent: the hardware domain. */
   readonly #handlers = new Map<number, Domain>();
@@ -53,16 +55,7 @@ export class Events implements EventContext {
 
   /** Take a new domain's channels in. */
   adopt(domain: Domain): void {
-    domain.ports.context = this;
-  }
-
-  after(delayNs: number, fire: () => void): void {
-    const { scheduler } = this.#host;
-    scheduler.at(scheduler.nowNs + delayNs, fire);
-  }
-
-  at(dueNs: number, fire: () => void): void {
-    this.#host.scheduler.at(dueNs, fire);
+    domain.ports.context = new DomainContext(this, this.#host.scheduler, domain);
   }
 
   /** EVTCHNOP_alloc_unbound in `owner`, for a domid whose existence is not checked (EVT-3). Errors: EINVAL dying; ENOSPC; EPERM. */
@@ -88,13 +81,13 @@ export class Events implements EventContext {
   /** EVTCHNOP_bind_interdomain; returns the local port, which is pending at once (EVT-5).
    *  Errors: ESRCH no such domain; EINVAL caller dying; ENOSPC; EINVAL peer port not held open for the caller. */
   bindInterdomain(caller: Domain, remoteDomid: Domid, remotePort: Port): Port {
-    const remote = remoteDomid === DOMID_SELF ? caller : this.#host.domain(remoteDomid);
+    const remote = this.#channelsOf(caller, remoteDomid);
     if (remote === undefined) fail('ESRCH', `no domain ${remoteDomid}`);
     const port = caller.ports.firstFree(); // before looking at the peer: Xen lets ENOSPC win over EINVAL
-    const peer = remote.ports.get(remotePort);
+    const peer = remote.get(remotePort);
     if (peer?.state !== 'unbound' || peer.remoteDomid !== caller.domid) fail('EINVAL', `port ${remotePort}`);
     caller.ports.set(port, { state: 'interdomain', remote, remotePort });
-    remote.ports.set(remotePort, { state: 'interdomain', remote: caller, remotePort: port });
+    remote.set(remotePort, { state: 'interdomain', remote: caller.ports, remotePort: port });
     caller.ports.raise(port); // makes up for a send that had nowhere to go before the bind
     this.#host.trace.port('bind', caller.domid, port, remoteDomid, remotePort);
     return port;
@@ -144,8 +137,8 @@ export class Events implements EventContext {
 
   /** A host as it was found: an interdomain channel at given ports, nothing pending. The ports must be free. */
   connect(a: Domain, portA: Port, b: Domain, portB: Port): void {
-    a.ports.set(portA, { state: 'interdomain', remote: b, remotePort: portB });
-    b.ports.set(portB, { state: 'interdomain', remote: a, remotePort: portA });
+    a.ports.set(portA, { state: 'interdomain', remote: b.ports, remotePort: portB });
+    b.ports.set(portB, { state: 'interdomain', remote: a.ports, remotePort: portA });
     this.#host.trace.port('bind', a.domid, portA, b.domid, portB);
   }
 
@@ -163,8 +156,8 @@ export class Events implements EventContext {
     let peerDomid = 0;
     if (channel.state === 'interdomain') {
       peer = channel.remotePort;
-      peerDomid = channel.remote.domid;
-      channel.remote.ports.set(peer, { state: 'unbound', remoteDomid: owner.domid });
+      peerDomid = channel.remote.domain.domid;
+      channel.remote.set(peer, { state: 'unbound', remoteDomid: owner.domid });
     }
     if (channel.state === 'virq' && channel.virq === VIRQ_DOM_EXC) this.#host.domExcBound(false);
     this.#host.trace.port('close', owner.domid, port, peerDomid, peer);
@@ -178,11 +171,11 @@ export class Events implements EventContext {
       fail('EINVAL', `port ${port}`);
     let outcome: EdgeOutcome = 'dropped';
     if (channel.state === 'interdomain') {
-      const { ports } = channel.remote;
-      const consumer = ports.consumer(channel.remotePort);
-      if (consumer === undefined) outcome = ports.raise(channel.remotePort);
+      const { remote, remotePort } = channel;
+      const consumer = remote.consumer(remotePort);
+      if (consumer === undefined) outcome = remote.raise(remotePort);
       else {
-        consumer(ports.notifyVcpu(channel.remotePort), channel.remotePort);
+        consumer(remote.notifyVcpu(remotePort), remotePort);
         outcome = 'set';
       }
     } else if (channel.state === 'ipi') outcome = owner.ports.raise(port);
@@ -202,7 +195,7 @@ export class Events implements EventContext {
       case 'unbound':
         return { state: 'unbound', vcpu, domid: channel.remoteDomid };
       case 'interdomain':
-        return { state: 'interdomain', vcpu, domid: channel.remote.domid, port: channel.remotePort };
+        return { state: 'interdomain', vcpu, domid: channel.remote.domain.domid, port: channel.remotePort };
       case 'virq':
         return { state: 'virq', vcpu, virq: channel.virq };
       case 'ipi':
@@ -300,5 +293,46 @@ export class Events implements EventContext {
   /** An event that nobody sent, on any open port (INJ-E3). */
   spurious(domain: Domain, port: Port): EdgeOutcome {
     return domain.ports.raise(port);
+  }
+
+  #channelsOf(caller: Domain, domid: Domid): EventChannels | undefined {
+    return (domid === DOMID_SELF ? caller : this.#host.domain(domid))?.ports;
+  }
+}
+
+/** The machine as one domain's channels know it. */
+class DomainContext implements EventContext {
+  readonly #events: Events;
+  readonly #scheduler: Scheduler;
+  readonly #domain: Domain;
+
+  constructor(events: Events, scheduler: Scheduler, domain: Domain) {
+    this.#events = events;
+    this.#scheduler = scheduler;
+    this.#domain = domain;
+  }
+
+  after(delayNs: number, fire: () => void): void {
+    this.#scheduler.at(this.#scheduler.nowNs + delayNs, fire);
+  }
+
+  at(dueNs: number, fire: () => void): void {
+    this.#scheduler.at(dueNs, fire);
+  }
+
+  edge(port: Port): EdgeVerdict | undefined {
+    return this.#events.faults?.edge?.(this.#domain, port);
+  }
+
+  kick(vcpu: number): KickVerdict | undefined {
+    return this.#events.faults?.kick?.(this.#domain, vcpu);
+  }
+
+  queueContended(port: Port): boolean {
+    return this.#events.faults?.queueContended?.(this.#domain, port) === true;
+  }
+
+  linking(tail: Port): void {
+    this.#events.faults?.linking?.(this.#domain, tail);
   }
 }

@@ -1,4 +1,5 @@
-import type { Domain } from '../domain.ts';
+import type { DomainBase } from '../domain.ts';
+import type { Domain } from '../domains/domain.ts';
 import { DOMID_SELF, type Domid, type Gref } from '../ids.ts';
 import { type Frame, PAGE_BYTES } from '../memory.ts';
 import {
@@ -15,7 +16,7 @@ import {
 import type { GrantHost } from './host.ts';
 import { loadBody, loadFlags } from './layout.ts';
 import { addPin, dropPin, hasWritePin, isRisky, PIN, pageOf, reduceStatus, setStatus } from './pin.ts';
-import type { ActiveEntry } from './table.ts';
+import type { ActiveEntry, Granter } from './table.ts';
 
 /** One side of a copy as it is held from element to element: an element with the same side does not look again. */
 interface Side {
@@ -25,7 +26,9 @@ interface Side {
   isGref: boolean;
   domain: Domain | undefined;
   /** Held page with the window that may be touched, octets. */
-  held: { readonly frame: Frame; readonly owner: Domain; readonly start: number; readonly length: number } | undefined;
+  held:
+    | { readonly frame: Frame; readonly owner: DomainBase; readonly start: number; readonly length: number }
+    | undefined;
 }
 
 /** Entry and window that a copy may use; `GrantStatus`: why not. */
@@ -137,7 +140,7 @@ function isSameDomain(side: Side, ptr: CopyPtr): boolean {
   return side.domain !== undefined && side.ptr?.domid === ptr.domid;
 }
 
-function isWritable(side: Side, owner: Domain, frame: Frame): boolean {
+function isWritable(side: Side, owner: DomainBase, frame: Frame): boolean {
   return side.readonly || owner.memory.kind(frame.gfn) !== 'page_table';
 }
 
@@ -213,7 +216,7 @@ function fresh({ domid }: CopyClaim, found: Found): ActiveEntry {
 }
 
 /** Undo acquire(). Source: release_grant_for_copy. */
-function release(granter: Domain, gref: Gref, isReadonly: boolean): void {
+function release(granter: Granter, gref: Gref, isReadonly: boolean): void {
   const record = granter.grants.active(gref);
   if (record === undefined) throw new Error(`assertion: copy of d${granter.domid} gref ${gref} without a pin`);
   const { source, sourceRef, frame } = record;

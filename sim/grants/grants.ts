@@ -1,4 +1,5 @@
-import type { Domain } from '../domain.ts';
+import type { DomainBase } from '../domain.ts';
+import type { Domain } from '../domains/domain.ts';
 import { fail } from '../errors.ts';
 import type { Domid, Gref, Handle } from '../ids.ts';
 import { type Frame, PAGE_BYTES } from '../memory.ts';
@@ -31,7 +32,7 @@ export interface GrantNeeds {
   /** domain_crash(). */
   crash(domain: Domain): void;
   /** The last mapping of a domain's memory may have gone: a zombie may be freed (GNT-30). */
-  released(granter: Domain): void;
+  released(granter: DomainBase): void;
 }
 
 /** Statuses that a scenario can plan for a map: paged out, maptrack full, unstable entry, domain just gone (INJ-G3 to G7). */

@@ -1,4 +1,5 @@
-import type { Domain } from '../domain.ts';
+import type { DomainBase } from '../domain.ts';
+import type { Domain } from '../domains/domain.ts';
 import type { Domid, Gref } from '../ids.ts';
 import type { Frame } from '../memory.ts';
 import type { GrantStatus } from './abi.ts';
@@ -10,7 +11,7 @@ export interface GrantHost {
   /** domain_crash(). */
   crash(domain: Domain): void;
   /** A mapping of this domain's memory has gone: a zombie may be free now. */
-  released(granter: Domain): void;
+  released(granter: DomainBase): void;
   /** A planned refusal of this map, which counts as used by being asked for. */
   refusal(mapper: Domid, granter: Domid, gref: Gref): GrantStatus | undefined;
   /** Machine address of a page. */

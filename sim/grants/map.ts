@@ -1,4 +1,4 @@
-import type { Domain } from '../domain.ts';
+import type { Domain } from '../domains/domain.ts';
 import { PAGE_BYTES } from '../memory.ts';
 import {
   GNTMAP_application_map,

@@ -1,4 +1,4 @@
-import type { Domain } from '../domain.ts';
+import type { Domain } from '../domains/domain.ts';
 import type { Gref } from '../ids.ts';
 import {
   GNTST,

@@ -1,4 +1,4 @@
-import type { Domain } from '../domain.ts';
+import type { Domain } from '../domains/domain.ts';
 import type { Handle } from '../ids.ts';
 import {
   GNTMAP_contains_pte,

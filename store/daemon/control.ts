@@ -1,6 +1,6 @@
 import { octetsOf } from '../protocol/octets.ts';
-import { atoi, refuse, strings } from '../protocol/wire.ts';
-import type { Connection, Message } from './connection.ts';
+import { atoi, type Message, refuse, strings } from '../protocol/wire.ts';
+import type { Connection } from './connection.ts';
 import {
   domainQuotaText,
   maxQuotaText,

@@ -3,7 +3,7 @@ import { SERVER_FEATURES_OFFERED } from '../daemon/domains.ts';
 import type { Platform, Stream } from '../daemon/platform.ts';
 import { makeSpecialNodes } from '../daemon/special.ts';
 import type { DaemonState, StoreOptions } from '../daemon/state.ts';
-import type { StateRecord } from '../format/codec/records.ts';
+import type { StateRecord } from '../format/generations/records.ts';
 import { v2 } from '../format/index.ts';
 import { recordsOfState, stateOfRecords } from '../format/model/image-model.ts';
 import type { LooseRecord } from '../format/model/loose.ts';

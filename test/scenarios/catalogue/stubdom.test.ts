@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { Host, LIFELIKE } from '../../../scenarios/engine/host.ts';
+import type { StoreHome } from '../../../scenarios/engine/settings.ts';
 import { VIRQ_DOM_EXC } from '../../../sim/index.ts';
 import { headline } from '../../support/headline.ts';
 
-function host(storeIn: string): Host {
+function host(storeIn: StoreHome): Host {
   return new Host({
     seed: '1',
     jitter: LIFELIKE,
