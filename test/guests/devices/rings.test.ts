@@ -3,7 +3,8 @@ import { type Blkfront, blkLoad, netLoad } from '../../../guests/devices/index.t
 import { vif } from '../../../guests/libxl/index.ts';
 import type { Frame } from '../../../sim/index.ts';
 import { IO_REQ_EVENT, IO_REQ_PROD, IO_RSP_EVENT, IO_RSP_PROD, mustNotify } from '../../../sim/io-ring.ts';
-import { addGuest, type DeviceGuest, type DeviceHost, deviceHost, pass, run, until } from './host.ts';
+import { pass, run, until } from '../../support/host.ts';
+import { addGuest, type DeviceGuest, type DeviceHost, deviceHost } from './host.ts';
 
 /** The page behind a grant reference of version 1. */
 function ringPage({ os }: DeviceGuest, gref: number): Frame {
