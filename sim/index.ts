@@ -110,7 +110,7 @@ export {
 } from './ids.ts';
 export { BackRing, FrontRing, initIoRing, slotsOf } from './io-ring.ts';
 export { Machine, type MachineShare } from './machine.ts';
-export { Frame, Memory, PAGE_BYTES, type PageKind } from './memory.ts';
+export { Frame, Memory, PAGE_BYTES, type PageKind, type StoreObserver } from './memory.ts';
 export { Devpts, PTY_BYTES, Pty } from './pty.ts';
 export { type Stream, Streams } from './random.ts';
 export {
