@@ -36,7 +36,7 @@ export {
 export { type Result, XenError } from './errors.ts';
 export type { EdgeVerdict } from './events/context.ts';
 export { EventFile } from './events/event-file.ts';
-export { Events } from './events/hub.ts';
+export { Events } from './events/events.ts';
 export { VIRQ_DOM_EXC } from './events/virq.ts';
 export {
   type CopyOp,

@@ -1,7 +1,7 @@
 import type { Actor } from '../actor.ts';
 import { type DomainBase, SHUTDOWN_REASONS, type ShutdownReason } from '../domain.ts';
 import { fail, XenError } from '../errors.ts';
-import type { Events } from '../events/hub.ts';
+import type { Events } from '../events/events.ts';
 import { VIRQ_DOM_EXC } from '../events/virq.ts';
 import type { Grants } from '../grants/grants.ts';
 import { DOMID_ANY, DOMID_FIRST_RESERVED, type Domid } from '../ids.ts';

@@ -13,7 +13,7 @@ import {
   GTF_transitive,
   GTF_type_mask,
 } from './abi.ts';
-import type { GrantHost } from './host.ts';
+import type { GrantHost } from './context.ts';
 import { loadBody, loadFlags } from './layout.ts';
 import { addPin, dropPin, hasWritePin, isRisky, PIN, pageOf, reduceStatus, setStatus } from './pin.ts';
 import type { ActiveEntry, Granter } from './table.ts';

@@ -18,7 +18,7 @@ import {
   type UnmapOp,
 } from './abi.ts';
 import { Copy } from './copy.ts';
-import type { GrantHost } from './host.ts';
+import type { GrantHost } from './context.ts';
 import { mapRef } from './map.ts';
 import type { Race } from './pin.ts';
 import type { GrantLimits } from './table.ts';

@@ -11,7 +11,7 @@ import {
   type MapOp,
   type MapResult,
 } from './abi.ts';
-import type { GrantHost } from './host.ts';
+import type { GrantHost } from './context.ts';
 import { loadBody } from './layout.ts';
 import { slotOf } from './maptrack.ts';
 import { addPin, dropPin, hasWritePin, isRisky, pageOf, pinIncrement, reduceStatus, setStatus } from './pin.ts';

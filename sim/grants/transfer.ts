@@ -8,7 +8,7 @@ import {
   GTF_transfer_completed,
   type TransferOp,
 } from './abi.ts';
-import type { GrantHost } from './host.ts';
+import type { GrantHost } from './context.ts';
 import { casHeader, loadBody, loadFlags, loadHeader, storeFlags, storeGfn } from './layout.ts';
 
 const MAX_ATTEMPTS = 5;

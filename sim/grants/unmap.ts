@@ -8,7 +8,7 @@ import {
   GNTST,
   type GrantStatus,
 } from './abi.ts';
-import type { GrantHost } from './host.ts';
+import type { GrantHost } from './context.ts';
 import { type Mapping, slotOf } from './maptrack.ts';
 import { dropPin, pinIncrement } from './pin.ts';
 
