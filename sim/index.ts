@@ -98,6 +98,9 @@ export {
   copyOctets,
   ERROR,
   EVTCHN_PORT,
+  FEATURE_DOMID_ANY,
+  FEATURE_ERROR,
+  FEATURE_WATCHDEPTH,
   REQ_AT,
   REQ_CONS,
   REQ_PROD,
@@ -110,7 +113,13 @@ export {
   used,
   wordAt,
   writableChunk,
+  XENSTORE_CONNECTED,
+  XENSTORE_ERROR_COMM,
+  XENSTORE_ERROR_PROTO,
+  XENSTORE_ERROR_RINGIDX,
+  XENSTORE_RECONNECT,
 } from './ring.ts';
+export type { StoreNews } from './store-news.ts';
 export { type Jitter, NO_JITTER, Task } from './timeline.ts';
 export type { TraceEvent } from './trace.ts';
 export { loneMachine, Universe } from './universe.ts';

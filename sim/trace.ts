@@ -2,6 +2,7 @@ import { EventEmitter } from 'eventemitter3';
 import { Digest } from './digest.ts';
 import type { Domid, Port } from './ids.ts';
 import type { RingWord } from './ring.ts';
+import { digested, type StoreNews } from './store-news.ts';
 
 export type LifeStep = 'created' | 'paused' | 'unpaused' | 'shutdown' | 'resumed' | 'dying' | 'dead' | 'gone';
 
@@ -75,7 +76,16 @@ export type TraceEvent =
       readonly at: number;
       readonly count: number;
     }
-  /** What an actor says of itself (a live update's phases, a fault that fired); no meaning to the machine. */
+  /** What a store says of itself. `domid`: the domain in which it runs; `instance`: which of its images, 1 for the first, one
+   *  more with each update that is past its exec. */
+  | ({
+      readonly kind: 'store';
+      readonly host: number;
+      readonly timeNs: number;
+      readonly domid: Domid;
+      readonly instance: number;
+    } & StoreNews)
+  /** A remark for whoever reads the trace (a fault that fired); no program acts on it. */
   | {
       readonly kind: 'mark';
       readonly host: number;
@@ -236,13 +246,26 @@ export class Trace {
       });
   }
 
+  /** News of the store in `domid`. */
+  store(domid: Domid, instance: number, news: StoreNews): void {
+    const words = digested(news);
+    if (words !== undefined) this.#foldWords('xenstored', news.phase, ...words);
+    if (this.#journal.isObserved)
+      this.#journal.emit({ kind: 'store', host: this.host, timeNs: this.#journal.nowNs, domid, instance, ...news });
+  }
+
   mark(actor: string, what: string, n: number, detail = ''): void {
+    this.#foldWords(actor, what, n, detail);
+    if (this.#journal.isObserved)
+      this.#journal.emit({ kind: 'mark', host: this.host, timeNs: this.#journal.nowNs, actor, what, n, detail });
+  }
+
+  /** What an actor says is folded in one way, whoever it is. */
+  #foldWords(actor: string, what: string, n: number, detail: string): void {
     this.#fold(TAG.mark, n, detail.length);
     this.digest.text(actor);
     this.digest.text(what);
     this.digest.text(detail);
-    if (this.#journal.isObserved)
-      this.#journal.emit({ kind: 'mark', host: this.host, timeNs: this.#journal.nowNs, actor, what, n, detail });
   }
 
   #fold(tag: number, x: number, y: number): void {

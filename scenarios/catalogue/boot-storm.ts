@@ -1,10 +1,9 @@
 import { type Me, Xenconsoled } from '../../guests/index.ts';
 import { createDomain, initDom0, vbd, vif } from '../../guests/libxl/index.ts';
 import { type Actor, Devpts } from '../../sim/index.ts';
-import { STORE_SETTING } from '../engine/host.ts';
 import { isWorking } from '../engine/run.ts';
-import type { RunRequest, RunResult, Scenario } from '../engine/scenario.ts';
-import { FAULTS_SETTING } from '../faults/plan.ts';
+import { type RunRequest, type RunResult, type Scenario, scenario } from '../engine/scenario.ts';
+import { count, FAULTS_SETTING, type SettingsOf, STORE_SETTING, word } from '../engine/settings.ts';
 import { Backends } from './storms/backends.ts';
 import { Dom0Tools, startXenopsd } from './storms/dom0.ts';
 import { macOf, StormGuest } from './storms/guest.ts';
@@ -15,31 +14,32 @@ const REQUESTS_A_BOOT = 500;
 /** Between two domains of one builder (guests.md 4.2), ns. */
 const PAUSE_NS = [100_000_000, 400_000_000] as const;
 
-export const bootStorm: Scenario = {
+const SETTINGS = {
+  domains: count(64, { min: 2, max: 500 }, 'domains to start'),
+  builders: count(8, { min: 1, max: 64 }, 'domains under construction at the same time'),
+  updates: count(6, { min: 0, max: 1_000 }, 'live updates, spread over the storm'),
+  io: count(6, { min: 0, max: 10_000 }, 'block requests and packets of each guest, when all are connected'),
+  monitor: word('none', ['none', 'xenopsd'], 'who watches all domains beside the daemons'),
+  store: STORE_SETTING,
+  faults: FAULTS_SETTING,
+};
+
+export const bootStorm: Scenario = scenario({
   name: 'boot-storm',
   story:
     'A host starts all its domains at once, each with a disk, a network interface and a console, while xenstored live-updates itself; every device gets connected and works.',
-  settings: {
-    domains: { default: 64, meaning: 'domains to start' },
-    builders: { default: 8, meaning: 'domains under construction at the same time' },
-    updates: { default: 6, meaning: 'live updates, spread over the storm' },
-    io: { default: 6, meaning: 'block requests and packets of each guest, when all are connected' },
-    monitor: { default: 'none', meaning: 'who watches all domains beside the daemons', words: ['none', 'xenopsd'] },
-    store: STORE_SETTING,
-    faults: FAULTS_SETTING,
-  },
+  settings: SETTINGS,
   run,
-};
+});
 
-function run(request: RunRequest): RunResult {
+function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
   const { settings } = request;
-  const number = (name: string) => Number(settings[name]);
-  const domains = number('domains');
+  const { domains } = settings;
   const builders: Me[] = [];
   const isStorming = () => builders.length === 0 || builders.some(isWorking);
   const run = openStorm(request, isStorming);
-  const { host, faults } = run;
-  const { machine, traffic, dom0 } = host;
+  const { host } = run;
+  const { machine, traffic, dom0, faults } = host;
   const backends = new Backends(host);
   const tools = new Dom0Tools(host);
   new Xenconsoled(dom0.os, host.connect('xenconsoled'), new Devpts()).start();
@@ -52,8 +52,7 @@ function run(request: RunRequest): RunResult {
   const guestPlan = {
     host,
     backends,
-    faults,
-    io: number('io'),
+    io: settings.io,
     isReady: () => isReady,
     peer: (of: StormGuest) => booted[(booted.indexOf(of) + 1) % booted.length],
   };
@@ -61,7 +60,7 @@ function run(request: RunRequest): RunResult {
   dom0.os.start('init', function* (me): Actor {
     yield* host.initStore(me);
     yield* initDom0(me, dom0.client);
-    for (let i = 0; i < number('builders'); i++) builders.push(dom0.os.start(`xl-${i}`, builder));
+    for (let i = 0; i < settings.builders; i++) builders.push(dom0.os.start(`xl-${i}`, builder));
   });
   function* builder(me: Me): Actor {
     for (let slot = next++; slot < domains; slot = next++) {
@@ -80,7 +79,7 @@ function run(request: RunRequest): RunResult {
     }
   }
 
-  const at = spread(number('updates'), domains * REQUESTS_A_BOOT, machine.streams.for('scenario'));
+  const at = spread(settings.updates, domains * REQUESTS_A_BOOT, machine.streams.for('scenario'));
   return runStorm(run, {
     scenario: bootStorm.name,
     backends,

@@ -18,19 +18,19 @@ import { type BuiltDomain, LINUX_HABITS, type Me, Traffic, toolstack, worker } f
 import {
   addDevice,
   DomidHistory,
-  type Hotplug,
+  type HotplugScripts,
   Libxl,
-  LibxlHost,
   type LibxlOptions,
   removeDevice,
+  SharedFiles,
   vbd,
   vif,
 } from '../../guests/libxl/index.ts';
 import type { Actor } from '../../sim/index.ts';
 import type { Guest, Host } from '../engine/host.ts';
 import { isWorking, keepsDepth, openRun, quiesceAndJudge, startOperator } from '../engine/run.ts';
-import type { RunRequest, RunResult, Scenario } from '../engine/scenario.ts';
-import { FAULTS_SETTING, type FaultPlan } from '../faults/plan.ts';
+import { type RunRequest, type RunResult, type Scenario, scenario } from '../engine/scenario.ts';
+import { count, FAULTS_SETTING, flag, type SettingsOf, word } from '../engine/settings.ts';
 import { devices } from '../judge/invariants/devices.ts';
 
 /** Virtual time after which a run that has not ended is stuck: a removal by force alone takes libxl 10 s. */
@@ -46,44 +46,49 @@ const XVDB = (202 << 8) | 16;
 /** Traffic begins when all domains have come up, or so late. */
 const GATE_NS = 200_000_000;
 
-export const deviceIo: Scenario = {
+const SETTINGS = {
+  domains: count(6, { min: 2, max: 200 }, 'guest domains that live at the same time'),
+  block: count(10_000, { min: 0, max: 200_000 }, 'block requests after which no disk is used any more'),
+  net: count(
+    10_000,
+    { min: 0, max: 200_000 },
+    'packets, data and acknowledgements, after which no data is sent any more',
+  ),
+  updates: count(4, { min: 0, max: 1_000 }, 'live updates, spread over the I/O'),
+  policy: word('carry', ['carry', 'daemon'], 'what happens to open transactions'),
+  reconnects: flag(1, '1: guests close their devices now and then and connect anew'),
+  churn: flag(1, '1: one domain is destroyed and made anew now and then'),
+  hotplug: flag(1, '1: a second disk is attached and detached again and again, and disks grow'),
+  workers: count(1, { min: 0, max: 64 }, 'agents in each guest that use xenstore besides'),
+  faults: FAULTS_SETTING,
+};
+
+export const deviceIo: Scenario = scenario({
   name: 'device-io',
   story:
     'A handful of domains, each with a disk and a network interface, do I/O with checksums from end to end while xenstored live-updates itself and devices come, go, grow and reconnect.',
-  settings: {
-    domains: { default: 6, meaning: 'guest domains that live at the same time' },
-    block: { default: 10_000, meaning: 'block requests after which no disk is used any more' },
-    net: { default: 10_000, meaning: 'packets, data and acknowledgements, after which no data is sent any more' },
-    updates: { default: 4, meaning: 'live updates, spread over the I/O' },
-    policy: { default: 'carry', meaning: 'what happens to open transactions', words: ['carry', 'daemon'] },
-    reconnects: { default: 1, meaning: '1: guests close their devices now and then and connect anew' },
-    churn: { default: 1, meaning: '1: one domain is destroyed and made anew now and then' },
-    hotplug: { default: 1, meaning: '1: a second disk is attached and detached again and again, and disks grow' },
-    workers: { default: 1, meaning: 'agents in each guest that use xenstore besides' },
-    faults: FAULTS_SETTING,
-  },
+  settings: SETTINGS,
   run,
-};
+});
 
 /** The hardware address of a slot's interface. */
 function addressOf(slot: number): string {
   return `00163e00${slot.toString(16).padStart(4, '0')}`;
 }
 
-function run(request: RunRequest): RunResult {
+function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
   const { settings } = request;
-  const number = (name: string) => Number(settings[name]);
-  const io = new Traffic(number('block') + number('net'));
-  const block = new Traffic(number('block'));
-  const net = new Traffic(number('net'));
+  const io = new Traffic(settings.block + settings.net);
+  const block = new Traffic(settings.block);
+  const net = new Traffic(settings.net);
   const run = openRun(request, {
     requestsMax: Number.POSITIVE_INFINITY,
-    policy: settings.policy === 'daemon' ? 'daemon' : 'carry',
+    policy: settings.policy,
     checkEverySteps: CHECK_EVERY_STEPS,
     isOver: () => io.stopping,
   });
-  const { host, faults } = run;
-  const { machine, traffic, dom0 } = host;
+  const { host } = run;
+  const { machine, traffic, dom0, faults } = host;
   const asked = (kind: Traffic) => () => {
     kind.sent();
     io.sent();
@@ -101,19 +106,19 @@ function run(request: RunRequest): RunResult {
   });
   backends.start();
 
-  const scripts: Hotplug = {
+  const scripts: HotplugScripts = {
     connect: () => dom0.client,
     close: () => {},
     workNs: [20_000, 100_000],
     processNs: [1_000, 5_000],
   };
-  const libxl: LibxlOptions = { hasBackends: true, hotplug: scripts, host: new LibxlHost(new DomidHistory(0)) };
+  const libxl: LibxlOptions = { hasBackends: true, hotplug: scripts, shared: new SharedFiles(new DomidHistory(0)) };
 
   /** Those who change something: the run is at rest when they have ended. */
   const writers: Me[] = [];
   const guests: DeviceGuest[] = [];
   let created = 0;
-  const slots = number('domains');
+  const slots = settings.domains;
   const isOpen = () => guests.length >= slots || machine.nowNs > GATE_NS;
   const hasDepth = keepsDepth(request);
   writers.push(
@@ -121,7 +126,7 @@ function run(request: RunRequest): RunResult {
       toolstack(me, dom0.os, dom0.client, traffic, {
         domains: slots,
         lifeNsMin: 20_000_000,
-        lifeNsMax: number('churn') === 1 ? 40_000_000 : 0,
+        lifeNsMax: settings.churn === 1 ? 40_000_000 : 0,
         livesForEver: (slot) => slot !== 1,
         domain: (slot) => ({
           disks: [vbd()],
@@ -131,14 +136,14 @@ function run(request: RunRequest): RunResult {
         mishaps: faults,
         boot: (built, slot) => {
           created++;
-          const guest = bootGuest(host, faults, built, slot, observer);
+          const guest = bootGuest(host, built, slot, observer);
           guests.push(guest);
           const use = { host, guest, slot, slots, isOpen, writers };
           guest.onDisk = (disk) => useDisk(use, disk, { goesOn: () => !block.stopping, asked: asked(block) });
           guest.onNic = (nic) => useNic(use, nic, { goesOn: () => !net.stopping, asked: asked(net) });
-          if (number('reconnects') === 1)
+          if (settings.reconnects === 1)
             guest.os.start('reconnects', (me) => reconnects(me, guest, isOpen, () => io.stopping));
-          for (let w = 0; w < number('workers'); w++)
+          for (let w = 0; w < settings.workers; w++)
             writers.push(
               guest.os.start(`worker${w}`, (me) =>
                 worker(me, guest.client, traffic, {
@@ -156,7 +161,7 @@ function run(request: RunRequest): RunResult {
       }),
     ),
   );
-  if (number('hotplug') === 1) {
+  if (settings.hotplug === 1) {
     const xl = new Libxl(dom0.os, dom0.client, { ...libxl, tokenPrefix: 'hotplug:' });
     writers.push(dom0.os.start('xl-hotplug', (me) => hotplug(me, xl, guests, isOpen, () => io.stopping)));
     dom0.os.start('lvextend', (me) => grow(me, disks, isOpen, () => io.stopping));
@@ -164,7 +169,7 @@ function run(request: RunRequest): RunResult {
 
   const plan = machine.streams.for('scenario');
   const { me: lu, answers } = startOperator(run, {
-    atRequests: spread(number('updates'), io.requestsMax, plan),
+    atRequests: spread(settings.updates, io.requestsMax, plan),
     link: () => dom0.client,
     traffic: io,
   });
@@ -202,16 +207,10 @@ interface DeviceGuest extends Guest {
 }
 
 /** Start a domain's kernel with both kinds of frontends. */
-function bootGuest(
-  host: Host,
-  faults: FaultPlan,
-  built: BuiltDomain,
-  slot: number,
-  observer: DeviceObserver | undefined,
-): DeviceGuest {
+function bootGuest(host: Host, built: BuiltDomain, slot: number, observer: DeviceObserver | undefined): DeviceGuest {
   const booted = host.boot(
     built,
-    faults.habits({ ...LINUX_HABITS, notify: slot % 2 === 0 ? 'edge' : 'always', maxInFlight: 8 }),
+    host.faults.habits({ ...LINUX_HABITS, notify: slot % 2 === 0 ? 'edge' : 'always', maxInFlight: 8 }),
   );
   const kernel = new DeviceKernel(booted.os, booted.client);
   kernel.observer = observer;

@@ -12,10 +12,10 @@ import {
   Xs,
 } from '../../guests/index.ts';
 import { type Actor, DOMID_ANY } from '../../sim/index.ts';
-import { type Host, LIFELIKE, STORE_SETTING } from '../engine/host.ts';
+import { type Host, LIFELIKE } from '../engine/host.ts';
 import { isWorking, keepsDepth, moments, openRun, quiesceAndJudge, startOperator } from '../engine/run.ts';
-import type { RunRequest, RunResult, Scenario } from '../engine/scenario.ts';
-import { FAULTS_SETTING } from '../faults/plan.ts';
+import { type RunRequest, type RunResult, type Scenario, scenario } from '../engine/scenario.ts';
+import { count, FAULTS_SETTING, flag, type SettingsOf, STORE_SETTING, word } from '../engine/settings.ts';
 import type { Verdict, Violation } from '../judge/history.ts';
 import { fairService } from '../judge/invariants/fair-service.ts';
 
@@ -28,29 +28,28 @@ const SERVICE = { turnNs: 900 + 350 + 2 * 64, passNs: 200 + 900 + 64, slackNs: 4
 /** How often the machine checks itself while a run is judged. */
 const CHECK_EVERY_STEPS = 5_000;
 
-export const hostileGuests: Scenario = {
+const SETTINGS = {
+  domains: count(8, { min: 1, max: 200 }, 'ordinary guest domains'),
+  hostile: count(12, { min: 0, max: 200 }, 'hostile guest domains, their kinds drawn from the seed'),
+  kind: word('any', ['any', ...HOSTILE_KINDS.map((k) => k.name)], 'one kind for all hostile guests'),
+  requests: count(
+    2_500,
+    { min: 100, max: 200_000 },
+    'requests of dom0 and the ordinary guests after which the agents stop',
+  ),
+  faults: FAULTS_SETTING,
+  store: STORE_SETTING,
+  updates: count(3, { min: 0, max: 1_000 }, 'live updates, spread over the traffic'),
+  limit: flag(0, "1: the daemon's write rate limit is on; transactions of anybody then slow down everybody"),
+};
+
+export const hostileGuests: Scenario = scenario({
   name: 'hostile-guests',
   story:
     'Eight ordinary guests share the store with a dozen that break every rule, while it live-updates itself; each bad one gets what is due, and nobody else notices.',
-  settings: {
-    domains: { default: 8, meaning: 'ordinary guest domains' },
-    hostile: { default: 12, meaning: 'hostile guest domains, their kinds drawn from the seed' },
-    kind: {
-      default: 'any',
-      meaning: 'one kind for all hostile guests',
-      words: ['any', ...HOSTILE_KINDS.map((k) => k.name)],
-    },
-    requests: { default: 2_500, meaning: 'requests of dom0 and the ordinary guests after which the agents stop' },
-    faults: FAULTS_SETTING,
-    store: STORE_SETTING,
-    updates: { default: 3, meaning: 'live updates, spread over the traffic' },
-    limit: {
-      default: 0,
-      meaning: "1: the daemon's write rate limit is on; transactions of anybody then slow down everybody",
-    },
-  },
+  settings: SETTINGS,
   run,
-};
+});
 
 /** A domain's share of 200 writes a second, for the most that a worker's request makes or removes (store.md 10.3). */
 const CREDIT_NS = 12 * 5_000_000;
@@ -64,27 +63,26 @@ interface Bad {
   me: Me | undefined;
 }
 
-function run(request: RunRequest): RunResult {
+function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
   const { settings } = request;
-  const number = (name: string) => Number(settings[name]);
-  const requestsMax = number('requests');
+  const requestsMax = settings.requests;
   const run = openRun(request, {
     requestsMax,
     checkEverySteps: CHECK_EVERY_STEPS,
-    limitsWrites: number('limit') === 1,
+    limitsWrites: settings.limit === 1,
     isOver: ({ traffic }) => traffic.stopping,
   });
-  const { host, faults } = run;
-  const { machine, traffic, dom0 } = host;
+  const { host } = run;
+  const { machine, traffic, dom0, faults } = host;
   const hasFaults = faults.faults.length > 0;
   const plan = machine.streams.for('scenario');
-  const kinds = Array.from({ length: number('hostile') }, () =>
+  const kinds = Array.from({ length: settings.hostile }, () =>
     settings.kind === 'any'
       ? plan.pick(HOSTILE_KINDS)
       : (HOSTILE_KINDS.find((k) => k.name === settings.kind) as HostileKind),
   );
-  const share = Math.floor((requestsMax * 8) / 10 / Math.max(1, number('updates')));
-  const atRequests = moments(number('updates'), Math.floor(requestsMax / 10), share, plan);
+  const share = Math.floor((requestsMax * 8) / 10 / Math.max(1, settings.updates));
+  const atRequests = moments(settings.updates, Math.floor(requestsMax / 10), share, plan);
 
   const writers: Me[] = [];
   let booted = 0;
@@ -92,7 +90,7 @@ function run(request: RunRequest): RunResult {
     dom0.os.start('xl', function* (me): Actor {
       yield* host.initStore(me);
       yield* toolstack(me, dom0.os, dom0.client, traffic, {
-        domains: number('domains'),
+        domains: settings.domains,
         lifeNsMin: 0,
         lifeNsMax: 0,
         mishaps: faults,
@@ -152,7 +150,7 @@ function run(request: RunRequest): RunResult {
     answers,
     verdicts: (history) => [
       // A paused or slow guest keeps itself and others waiting: with faults there is no bound to wait for.
-      ...(hasFaults ? [] : [fairService(history, { ...SERVICE, creditNs: number('limit') * CREDIT_NS })]),
+      ...(hasFaults ? [] : [fairService(history, { ...SERVICE, creditNs: settings.limit * CREDIT_NS })]),
       containment(hasFaults ? bad.filter((b) => b.me !== undefined) : bad, accounts, machine.nowNs),
     ],
   });

@@ -14,10 +14,9 @@ import {
   vif,
 } from '../../guests/libxl/index.ts';
 import { type Actor, Devpts, type Stream } from '../../sim/index.ts';
-import { STORE_SETTING } from '../engine/host.ts';
 import { isWorking } from '../engine/run.ts';
-import type { RunRequest, RunResult, Scenario } from '../engine/scenario.ts';
-import { FAULTS_SETTING } from '../faults/plan.ts';
+import { type RunRequest, type RunResult, type Scenario, scenario } from '../engine/scenario.ts';
+import { count, FAULTS_SETTING, type SettingsOf, STORE_SETTING, word } from '../engine/settings.ts';
 import { Backends } from './storms/backends.ts';
 import { Dom0Tools, startXenopsd } from './storms/dom0.ts';
 import { macOf, StormGuest } from './storms/guest.ts';
@@ -37,32 +36,35 @@ const CHECKPOINT_NS_MAX = 30_000_000;
 /** A domain lives so long before it is restarted, ns. */
 const LIFE_NS = [200_000_000, 900_000_000] as const;
 
-export const hotplugStorm: Scenario = {
+const SETTINGS = {
+  domains: count(6, { min: 1, max: 200 }, 'domains, each with a disk and an interface that stay'),
+  administrators: count(4, { min: 1, max: 64 }, 'who attach and detach at the same time'),
+  devices: count(48, { min: 0, max: 10_000 }, 'devices that are attached in all'),
+  restarts: count(2, { min: 0, max: 1_000 }, 'domains that are destroyed and made anew meanwhile'),
+  checkpoints: count(
+    6,
+    { min: 0, max: 1_000 },
+    'suspends amid the storm, after each of which the domain goes on where it was',
+  ),
+  updates: count(6, { min: 0, max: 1_000 }, 'live updates, spread over the storm'),
+  io: count(4, { min: 0, max: 10_000 }, 'block requests or packets of each device'),
+  scripts: word(
+    'work',
+    ['work', 'flaky'],
+    'hotplug scripts of what is attached: all work, or some fail, say nothing or hang',
+  ),
+  monitor: word('none', ['none', 'xenopsd'], 'who watches all domains beside the daemons'),
+  store: STORE_SETTING,
+  faults: FAULTS_SETTING,
+};
+
+export const hotplugStorm: Scenario = scenario({
   name: 'hotplug-storm',
   story:
     'Administrators attach and detach disks and network interfaces of running domains, several at a time, while domains are restarted and xenstored live-updates itself; what stays works, and of what went nothing is left.',
-  settings: {
-    domains: { default: 6, meaning: 'domains, each with a disk and an interface that stay' },
-    administrators: { default: 4, meaning: 'who attach and detach at the same time' },
-    devices: { default: 48, meaning: 'devices that are attached in all' },
-    restarts: { default: 2, meaning: 'domains that are destroyed and made anew meanwhile' },
-    checkpoints: {
-      default: 6,
-      meaning: 'suspends amid the storm, after each of which the domain goes on where it was',
-    },
-    updates: { default: 6, meaning: 'live updates, spread over the storm' },
-    io: { default: 4, meaning: 'block requests or packets of each device' },
-    scripts: {
-      default: 'work',
-      meaning: 'hotplug scripts of what is attached: all work, or some fail, say nothing or hang',
-      words: ['work', 'flaky'],
-    },
-    monitor: { default: 'none', meaning: 'who watches all domains beside the daemons', words: ['none', 'xenopsd'] },
-    store: STORE_SETTING,
-    faults: FAULTS_SETTING,
-  },
+  settings: SETTINGS,
   run,
-};
+});
 
 /** A domain and what is attached to it, as its administrators know. */
 interface Slot {
@@ -77,14 +79,13 @@ interface Slot {
   nextDevid: number;
 }
 
-function run(request: RunRequest): RunResult {
+function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
   const { settings } = request;
-  const number = (name: string) => Number(settings[name]);
   const workers: Me[] = [];
   const isStorming = () => workers.length === 0 || workers.some(isWorking);
   const run = openStorm(request, isStorming);
-  const { host, faults } = run;
-  const { machine, traffic, dom0 } = host;
+  const { host } = run;
+  const { machine, traffic, dom0, faults } = host;
   const backends = new Backends(host);
   const scripts = machine.streams.for('scenario/scripts');
   const tools = new Dom0Tools(host, settings.scripts === 'flaky' ? ({ devid }) => drawFate(scripts, devid) : undefined);
@@ -99,8 +100,7 @@ function run(request: RunRequest): RunResult {
   const guestPlan = {
     host,
     backends,
-    faults,
-    io: number('io'),
+    io: settings.io,
     isReady: () => true,
     peer: (of: StormGuest) => running().find(({ guest }) => guest !== of && guest?.address !== undefined)?.guest,
   };
@@ -131,7 +131,7 @@ function run(request: RunRequest): RunResult {
     yield* host.initStore(me);
     yield* initDom0(me, dom0.client);
     const xl = tools.process('xl-create');
-    for (let place = 0; place < number('domains'); place++) {
+    for (let place = 0; place < settings.domains; place++) {
       const slot: Slot = {
         number: place,
         domid: 0,
@@ -143,14 +143,14 @@ function run(request: RunRequest): RunResult {
       };
       if (yield* create(me, xl, slot)) slots.push(slot);
     }
-    for (let i = 0; i < number('administrators'); i++)
+    for (let i = 0; i < settings.administrators; i++)
       workers.push(dom0.os.start(`admin-${i}`, (own) => administrator(own, tools.process(`xl-attach-${i}`))));
     workers.push(dom0.os.start('checkpointer', checkpointer));
     workers.push(dom0.os.start('restarter', (own) => restarter(own, tools.process('xl-restart'))));
   });
 
   function* administrator(me: Me, xl: Libxl): Actor {
-    while (attached < number('devices')) {
+    while (attached < settings.devices) {
       yield me.draws.below(PAUSE_NS_MAX);
       const free = running().filter(({ isMoving }) => !isMoving);
       if (free.length === 0) {
@@ -190,7 +190,7 @@ function run(request: RunRequest): RunResult {
 
   /** `xl destroy` and `xl create` of a domain, again and again. */
   function* restarter(me: Me, xl: Libxl): Actor {
-    for (let i = 0; i < number('restarts'); i++) {
+    for (let i = 0; i < settings.restarts; i++) {
       yield me.draws.between(...LIFE_NS);
       const live = running();
       if (live.length === 0) return;
@@ -207,7 +207,7 @@ function run(request: RunRequest): RunResult {
   /** A checkpoint now and then: a domain suspends in the middle of everything, and goes on (SUS-5). */
   function* checkpointer(me: Me): Actor {
     const xs = new Xs(tools.process('xl-checkpoint').link, me);
-    for (let i = 0; i < number('checkpoints') && attached < number('devices'); i++) {
+    for (let i = 0; i < settings.checkpoints && attached < settings.devices; i++) {
       yield me.draws.between(...LIFE_NS);
       const free = running().filter(({ isMoving }) => !isMoving);
       if (free.length === 0) continue;
@@ -224,8 +224,8 @@ function run(request: RunRequest): RunResult {
     }
   }
 
-  const total = number('devices') * REQUESTS_A_DEVICE + (number('domains') + number('restarts')) * REQUESTS_A_BOOT;
-  const at = spread(number('updates'), total, machine.streams.for('scenario'));
+  const total = settings.devices * REQUESTS_A_DEVICE + (settings.domains + settings.restarts) * REQUESTS_A_BOOT;
+  const at = spread(settings.updates, total, machine.streams.for('scenario'));
   return runStorm(run, {
     scenario: hotplugStorm.name,
     backends,

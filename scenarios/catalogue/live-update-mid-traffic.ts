@@ -1,9 +1,16 @@
-import { type ClientHabits, hotplug, LINUX_HABITS, type Me, monitor, toolstack, worker } from '../../guests/index.ts';
+import {
+  type ClientHabits,
+  LINUX_HABITS,
+  type Me,
+  monitor,
+  toolstack,
+  worker,
+  xenstoreScripts,
+} from '../../guests/index.ts';
 import type { Actor } from '../../sim/index.ts';
-import { STORE_SETTING } from '../engine/host.ts';
 import { isWorking, keepsDepth, moments, openRun, quiesceAndJudge, startOperator } from '../engine/run.ts';
-import type { RunRequest, RunResult, Scenario } from '../engine/scenario.ts';
-import { FAULTS_SETTING } from '../faults/plan.ts';
+import { type RunRequest, type RunResult, type Scenario, scenario } from '../engine/scenario.ts';
+import { count, FAULTS_SETTING, flag, type SettingsOf, STORE_SETTING, word } from '../engine/settings.ts';
 
 /** Virtual time after which a run that has not ended is stuck. */
 const HORIZON_NS = 120_000_000_000;
@@ -12,49 +19,46 @@ const CHECK_EVERY_STEPS = 20_000;
 /** How often the run is asked whether it has ended. */
 const SLICE_NS = 1_000_000;
 
-export const liveUpdateMidTraffic: Scenario = {
+const SETTINGS = {
+  domains: count(12, { min: 1, max: 500 }, 'guest domains that live at the same time'),
+  requests: count(8_000, { min: 0, max: 200_000 }, 'requests after which the agents stop'),
+  updates: count(5, { min: 0, max: 1_000 }, 'live updates, spread over the traffic'),
+  policy: word('carry', ['carry', 'daemon'], 'what happens to open transactions'),
+  force: flag(0, '1: updates are forced (-F) when transactions stay open; matters for policy daemon'),
+  workers: count(2, { min: 0, max: 64 }, 'agents in each guest'),
+  limit: flag(0, "1: the daemon's write rate limit is on; it makes guests that hammer wait for most of the time"),
+  faults: FAULTS_SETTING,
+  store: STORE_SETTING,
+  churn: flag(1, '1: every third domain is destroyed and made anew now and then'),
+};
+
+export const liveUpdateMidTraffic: Scenario = scenario({
   name: 'live-update-mid-traffic',
   story:
     'A dozen domains hammer xenstored through their rings while it live-updates itself several times; nothing may be lost.',
-  settings: {
-    domains: { default: 12, meaning: 'guest domains that live at the same time' },
-    requests: { default: 8_000, meaning: 'requests after which the agents stop' },
-    updates: { default: 5, meaning: 'live updates, spread over the traffic' },
-    policy: { default: 'carry', meaning: 'what happens to open transactions', words: ['carry', 'daemon'] },
-    force: { default: 0, meaning: '1: updates are forced (-F) when transactions stay open; matters for policy daemon' },
-    workers: { default: 2, meaning: 'agents in each guest' },
-    limit: {
-      default: 0,
-      meaning: "1: the daemon's write rate limit is on; it makes guests that hammer wait for most of the time",
-    },
-    faults: FAULTS_SETTING,
-    store: STORE_SETTING,
-    churn: { default: 1, meaning: '1: every third domain is destroyed and made anew now and then' },
-  },
+  settings: SETTINGS,
   run,
-};
+});
 
-function run(request: RunRequest): RunResult {
+function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
   const { settings } = request;
-  const number = (name: string) => Number(settings[name]);
-  const policy = settings.policy === 'daemon' ? 'daemon' : 'carry';
-  const requestsMax = number('requests');
+  const requestsMax = settings.requests;
   const run = openRun(request, {
     requestsMax,
-    policy,
+    policy: settings.policy,
     checkEverySteps: CHECK_EVERY_STEPS,
-    limitsWrites: number('limit') === 1,
+    limitsWrites: settings.limit === 1,
     isOver: ({ traffic }) => traffic.stopping,
   });
-  const { host, faults } = run;
-  const { machine, traffic, dom0 } = host;
+  const { host } = run;
+  const { machine, traffic, dom0, faults } = host;
 
   const plan = machine.streams.for('scenario');
-  const domains = number('domains');
+  const { domains } = settings;
   const slow = new Set<number>();
   for (let i = 0; i < domains; i++) if (plan.oneIn(3)) slow.add(i);
-  const share = Math.floor((requestsMax * 8) / 10 / Math.max(1, number('updates')));
-  const atRequests = moments(number('updates'), Math.floor(requestsMax / 10), share, plan);
+  const share = Math.floor((requestsMax * 8) / 10 / Math.max(1, settings.updates));
+  const atRequests = moments(settings.updates, Math.floor(requestsMax / 10), share, plan);
 
   // Where the image does not carry the depth of a watch, as in version 1, nobody asks for one.
   const hasDepth = request.asksForDepth === true || keepsDepth(request);
@@ -67,7 +71,7 @@ function run(request: RunRequest): RunResult {
     yield* toolstack(me, dom0.os, dom0.client, traffic, {
       domains,
       lifeNsMin: 8_000_000,
-      lifeNsMax: number('churn') === 1 ? 30_000_000 : 0,
+      lifeNsMax: settings.churn === 1 ? 30_000_000 : 0,
       mishaps: faults,
       livesForEver: (slot) => slot % 3 !== 1,
       boot: (built, slot) => {
@@ -83,7 +87,7 @@ function run(request: RunRequest): RunResult {
         };
         const { os, client } = host.boot(built, faults.habits(habits));
         const { domid } = built.domain;
-        for (let w = 0; w < number('workers'); w++)
+        for (let w = 0; w < settings.workers; w++)
           writers.push(
             os.start(`worker${w}`, (me) =>
               worker(me, client, traffic, {
@@ -138,12 +142,12 @@ function run(request: RunRequest): RunResult {
   const { me: lu, answers } = startOperator(run, {
     atRequests,
     link: () => host.connect('operator'),
-    force: number('force') === 1,
+    force: settings.force === 1,
   });
   writers.push(lu);
   writers.push(
     dom0.os.start('hotplug', (me) =>
-      hotplug(me, traffic, { thinkNsMax: 300_000, connect: (program) => host.connect(program) }),
+      xenstoreScripts(me, traffic, { thinkNsMax: 300_000, connect: (program) => host.connect(program) }),
     ),
   );
 

@@ -9,7 +9,7 @@ import {
   Xenconsoled,
   Xs,
 } from '../../guests/index.ts';
-import { controlDomain, Libxl, setDomainVcpus, sysrqDomain, vbd, vif } from '../../guests/libxl/index.ts';
+import { controlDomain, Libxl, SharedFiles, setDomainVcpus, sysrqDomain, vbd, vif } from '../../guests/libxl/index.ts';
 import {
   consoleClient,
   consoleUser,
@@ -22,10 +22,10 @@ import {
   typist,
 } from '../../guests/monitors/index.ts';
 import { type Actor, Devpts, type Domid, type Pty } from '../../sim/index.ts';
-import { STORE_BINARY, STORE_SETTING } from '../engine/host.ts';
+import { STORE_BINARY } from '../engine/host.ts';
 import { isWorking, openRun, quiesceAndJudge } from '../engine/run.ts';
-import type { RunRequest, RunResult, Scenario } from '../engine/scenario.ts';
-import { FAULTS_SETTING } from '../faults/plan.ts';
+import { type RunRequest, type RunResult, type Scenario, scenario } from '../engine/scenario.ts';
+import { count, FAULTS_SETTING, type SettingsOf, STORE_SETTING, word } from '../engine/settings.ts';
 import { ConsoleRecorder } from '../judge/console-recorder.ts';
 import { consoleIntegrity } from '../judge/invariants/console.ts';
 import { type ControlRecord, controlOnce } from '../judge/invariants/control.ts';
@@ -36,22 +36,24 @@ const CHECK_EVERY_STEPS = 20_000;
 /** A disk of every guest. */
 const DISK = 51_712;
 
-export const steadyStateScenario: Scenario = {
+const SETTINGS = {
+  domains: count(5, { min: 0, max: 200 }, 'guest domains'),
+  minutes: count(2, { min: 1, max: 60 }, 'minutes of the host, from the first creation on'),
+  speedup: count(80, { min: 1, max: 1_000 }, 'seconds of the host in one virtual second'),
+  aligned: count(50, { min: 0, max: 100 }, '0 to 100: how far agents of one period beat together, in percent'),
+  updates: count(4, { min: 0, max: 1_000 }, 'live updates, spread over the time'),
+  faults: FAULTS_SETTING,
+  store: STORE_SETTING,
+  overflow: word('discard', ['discard', 'keep'], 'console output beyond the limit'),
+};
+
+export const steadyStateScenario: Scenario = scenario({
   name: 'steady-state',
   story:
     'A host at rest: agents report, monitors read, consoles print, someone types and asks a guest to go; the store updates itself under them.',
-  settings: {
-    domains: { default: 5, meaning: 'guest domains' },
-    minutes: { default: 2, meaning: 'minutes of the host, from the first creation on' },
-    speedup: { default: 80, meaning: 'seconds of the host in one virtual second' },
-    aligned: { default: 50, meaning: '0 to 100: how far agents of one period beat together, in percent' },
-    updates: { default: 4, meaning: 'live updates, spread over the time' },
-    faults: FAULTS_SETTING,
-    store: STORE_SETTING,
-    overflow: { default: 'discard', meaning: 'console output beyond the limit', words: ['discard', 'keep'] },
-  },
+  settings: SETTINGS,
   run,
-};
+});
 
 /** A guest as the scenario holds it. */
 interface Boarder {
@@ -64,20 +66,19 @@ interface Boarder {
   tty: Pty | undefined;
 }
 
-function run(request: RunRequest): RunResult {
+function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
   const { settings, format } = request;
-  const number = (name: string) => Number(settings[name]);
-  const overflow = settings.overflow === 'keep' ? 'keep' : 'discard';
-  const pace: Pace = { speedup: Math.max(1, number('speedup')), alignedPercent: Math.min(100, number('aligned')) };
+  const { overflow } = settings;
+  const pace: Pace = { speedup: settings.speedup, alignedPercent: settings.aligned };
   const run = openRun(request, {
     requestsMax: Number.MAX_SAFE_INTEGER,
     checkEverySteps: CHECK_EVERY_STEPS,
     limitsWrites: true,
     isOver: ({ traffic }) => traffic.stopping,
   });
-  const { host, faults } = run;
-  const { machine, traffic, dom0 } = host;
-  const endNs = paced(pace, 60 * number('minutes'));
+  const { host } = run;
+  const { machine, traffic, dom0, faults } = host;
+  const endNs = paced(pace, 60 * settings.minutes);
   machine.scheduler.at(endNs, () => {
     traffic.stopping = true;
   });
@@ -119,7 +120,7 @@ function run(request: RunRequest): RunResult {
     dom0.os.start('xl', function* (me): Actor {
       yield* host.initStore(me);
       yield* toolstack(me, dom0.os, host.connect('xl'), traffic, {
-        domains: number('domains'),
+        domains: settings.domains,
         lifeNsMin: lifeNs,
         lifeNsMax: 2 * lifeNs,
         livesForEver: (slot) => !isMortal(slot),
@@ -179,7 +180,7 @@ function run(request: RunRequest): RunResult {
   );
 
   const answers: string[] = [];
-  const updates = number('updates');
+  const updates = settings.updates;
   const moments = Array.from({ length: updates }, (_, i) =>
     Math.floor(
       ((i + 1) * endNs) / (updates + 1) + 1_000 * plan.below(1 + Math.floor(endNs / (2_000 * updates + 2_000))),
@@ -267,7 +268,7 @@ function* admin(
   asked: (who: Boarder, command: string) => void,
 ): Actor {
   const { link } = host.connect('admin');
-  const xl = new Libxl(host.os, link);
+  const xl = new Libxl(host.os, link, { shared: new SharedFiles() });
   const sent = new Set<Boarder>();
   while (!host.traffic.stopping) {
     yield paced(host.pace, me.draws.between(2, 20));

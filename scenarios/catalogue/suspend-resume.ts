@@ -20,12 +20,12 @@ import {
   XS,
   Xs,
 } from '../../guests/index.ts';
-import { DomidHistory, initDom0, Libxl, LibxlHost, writeDomain } from '../../guests/libxl/index.ts';
+import { DomidHistory, initDom0, Libxl, SharedFiles, writeDomain } from '../../guests/libxl/index.ts';
 import { type Actor, DOMID_ANY, type Domain } from '../../sim/index.ts';
-import { type Guest, type Host, STORE_SETTING } from '../engine/host.ts';
+import type { Guest, Host } from '../engine/host.ts';
 import { isWorking, keepsDepth, moments, openRun, quiesceAndJudge, startOperator } from '../engine/run.ts';
-import type { RunRequest, RunResult, Scenario } from '../engine/scenario.ts';
-import { FAULTS_SETTING, type FaultPlan } from '../faults/plan.ts';
+import { type RunRequest, type RunResult, type Scenario, scenario } from '../engine/scenario.ts';
+import { count, FAULTS_SETTING, type SettingsOf, STORE_SETTING } from '../engine/settings.ts';
 import type { Verdict, Violation } from '../judge/history.ts';
 import { livesGoOn } from '../judge/invariants/lives.ts';
 
@@ -52,21 +52,23 @@ const KINDS = [
 ] as const;
 type Kind = (typeof KINDS)[number];
 
-export const suspendResume: Scenario = {
+const SETTINGS = {
+  domains: count(8, { min: 1, max: 200 }, 'guest domains; Linux, old Linux, Windows and mini-os in turn'),
+  bad: count(3, { min: 0, max: 100 }, 'guests that do not suspend as they should'),
+  requests: count(7_000, { min: 0, max: 200_000 }, 'requests after which the agents stop'),
+  updates: count(4, { min: 0, max: 1_000 }, 'live updates, spread over the traffic'),
+  store: STORE_SETTING,
+  faults: FAULTS_SETTING,
+  restores: count(50, { min: 0, max: 100 }, 'of 100 suspends, how many end in a new domain'),
+};
+
+export const suspendResume: Scenario = scenario({
   name: 'suspend-resume',
   story:
     'Guests with four kinds of clients are suspended amid their traffic, again and again: some go on where they were, others in new domains with their memory; the store live-updates itself all the while.',
-  settings: {
-    domains: { default: 8, meaning: 'guest domains; Linux, old Linux, Windows and mini-os in turn' },
-    bad: { default: 3, meaning: 'guests that do not suspend as they should' },
-    requests: { default: 7_000, meaning: 'requests after which the agents stop' },
-    updates: { default: 4, meaning: 'live updates, spread over the traffic' },
-    store: STORE_SETTING,
-    faults: FAULTS_SETTING,
-    restores: { default: 50, meaning: 'of 100 suspends, how many end in a new domain' },
-  },
+  settings: SETTINGS,
   run,
-};
+});
 
 /** What the toolstack did and saw. */
 interface Tally {
@@ -81,21 +83,20 @@ interface Tally {
   readonly surprises: { readonly timeNs: number; readonly actor: string; readonly detail: string }[];
 }
 
-function run(request: RunRequest): RunResult {
+function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
   const { settings } = request;
-  const number = (name: string) => Number(settings[name]);
-  const requestsMax = number('requests');
+  const requestsMax = settings.requests;
   const run = openRun(request, {
     requestsMax,
     checkEverySteps: CHECK_EVERY_STEPS,
     isOver: ({ traffic }) => traffic.stopping,
   });
-  const { host, faults } = run;
-  const { machine, traffic, dom0 } = host;
+  const { host } = run;
+  const { machine, traffic, dom0, faults } = host;
   const hasFaults = faults.faults.length > 0;
   const plan = machine.streams.for('scenario');
-  const share = Math.floor((requestsMax * 8) / 10 / Math.max(1, number('updates')));
-  const atRequests = moments(number('updates'), Math.floor(requestsMax / 10), share, plan);
+  const share = Math.floor((requestsMax * 8) / 10 / Math.max(1, settings.updates));
+  const atRequests = moments(settings.updates, Math.floor(requestsMax / 10), share, plan);
   const hasDepth = keepsDepth(request);
   const tally: Tally = {
     suspends: 0,
@@ -109,8 +110,8 @@ function run(request: RunRequest): RunResult {
     surprises: [],
   };
   const writers: Me[] = [];
-  const xl = new Libxl(dom0.os, dom0.client, { hasBackends: false, host: new LibxlHost(new DomidHistory(0)) });
-  const stage: Stage = { host, xl, faults, tally, writers, hasDepth, restoresOf100: number('restores') };
+  const xl = new Libxl(dom0.os, dom0.client, { hasBackends: false, shared: new SharedFiles(new DomidHistory(0)) });
+  const stage: Stage = { host, xl, tally, writers, hasDepth, restoresOf100: settings.restores };
 
   writers.push(
     dom0.os.start('xl', function* (me): Actor {
@@ -119,8 +120,8 @@ function run(request: RunRequest): RunResult {
       yield* xs.setPerms('/shared', ['b0']);
       yield* host.initStore(me);
       yield* initDom0(me, dom0.client);
-      for (let slot = 0; slot < number('domains'); slot++) yield* raise(stage, xs, slot);
-      for (let i = 0; i < number('bad'); i++)
+      for (let slot = 0; slot < settings.domains; slot++) yield* raise(stage, xs, slot);
+      for (let i = 0; i < settings.bad; i++)
         yield* raiseBad(stage, xs, BAD_SUSPENDERS[i % BAD_SUSPENDERS.length] as BadSuspender, i);
     }),
   );
@@ -149,7 +150,6 @@ interface Stage {
   readonly host: Host;
   /** The process that writes all domains' trees. */
   readonly xl: Libxl;
-  readonly faults: FaultPlan;
   readonly tally: Tally;
   readonly writers: Me[];
   readonly hasDepth: boolean;
@@ -158,8 +158,8 @@ interface Stage {
 
 /** Build a guest, start its programs, and the one in dom0 that suspends it now and then. */
 function* raise(stage: Stage, xs: Xs, slot: number): Actor {
-  const { host, faults, writers, hasDepth } = stage;
-  const { dom0, traffic } = host;
+  const { host, writers, hasDepth } = stage;
+  const { dom0, traffic, faults } = host;
   const kind = KINDS[slot % KINDS.length] as Kind;
   const built = yield* build(stage, xs, `${kind.name}${slot}`);
   if (built === undefined) return;
@@ -284,7 +284,7 @@ function* build(stage: Stage, xs: Xs, name: string): Actor<BuiltDomain | undefin
   const { domain, ring, port } = built;
   yield* tree(stage, xs.me, { domain, gfn: ring.gfn, port }, name);
   const { domid } = domain;
-  stage.faults.beforeIntroduce(built);
+  stage.host.faults.beforeIntroduce(built);
   const reply = yield* xs.call(XS.INTRODUCE, strings(String(domid), String(built.ring.gfn), String(built.port)));
   if (reply.error === undefined) return built;
   stage.host.traffic.refused(`${reply.error} at INTRODUCE`);

@@ -1,7 +1,8 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { SCENARIOS } from '../catalogue/index.ts';
-import type { Scenario, Setting } from '../engine/scenario.ts';
+import type { Scenario } from '../engine/scenario.ts';
+import { parseSettings, type SettingSpecs, type Settings } from '../engine/settings.ts';
 import { jsonReport } from '../report/json.ts';
 import { planText, textReport } from '../report/text.ts';
 import { labOf } from './lab-of.ts';
@@ -11,23 +12,27 @@ const EXIT_OF = { pass: 0, violation: 1, unknown: 3 } as const;
 
 export function listCommand(options: { readonly json?: true }): number {
   if (options.json) {
-    process.stdout.write(
-      `${JSON.stringify(
-        SCENARIOS.map(({ name, story, settings }) => ({ name, story, settings })),
-        null,
-        2,
-      )}\n`,
-    );
+    const listed = SCENARIOS.map(({ name, story, settings }) => ({ name, story, settings: withoutRanges(settings) }));
+    process.stdout.write(`${JSON.stringify(listed, null, 2)}\n`);
     return 0;
   }
   for (const { name, story, settings } of SCENARIOS) {
     process.stdout.write(`${name}\n  ${story}\n`);
-    for (const [key, spec] of Object.entries(settings))
-      process.stdout.write(
-        `    ${`${key}=${spec.default}`.padEnd(18)} ${spec.meaning}${spec.words ? ` (${spec.words.join(', ')})` : ''}\n`,
-      );
+    for (const [key, spec] of Object.entries(settings)) {
+      const words = 'words' in spec ? ` (${spec.words.join(', ')})` : '';
+      process.stdout.write(`    ${`${key}=${spec.default}`.padEnd(18)} ${spec.meaning}${words}\n`);
+    }
   }
   return 0;
+}
+
+/** The record has no word for ranges. */
+function withoutRanges(settings: SettingSpecs): object {
+  const entries = Object.entries(settings).map(([key, spec]) => {
+    const { default: initial, meaning } = spec;
+    return [key, { default: initial, meaning, ...('words' in spec ? { words: spec.words } : {}) }];
+  });
+  return Object.fromEntries(entries);
 }
 
 interface RunOptions {
@@ -91,30 +96,11 @@ export async function sweepCommand(name: string, options: SweepOptions): Promise
   return violations > 0 ? 1 : unknowns > 0 ? 3 : 0;
 }
 
-function prepare(
-  name: string,
-  set: readonly string[],
-): { scenario: Scenario; settings: Record<string, Setting> } | string {
+function prepare(name: string, set: readonly string[]): { scenario: Scenario; settings: Settings } | string {
   const scenario = SCENARIOS.find((s) => s.name === name);
   if (scenario === undefined) return `no scenario '${name}'; xenarium list names them`;
-  const settings: Record<string, Setting> = {};
-  for (const [key, spec] of Object.entries(scenario.settings)) settings[key] = spec.default;
-  for (const pair of set) {
-    const at = pair.indexOf('=');
-    const key = pair.slice(0, at);
-    const value = pair.slice(at + 1);
-    const spec = scenario.settings[key];
-    if (at < 1 || spec === undefined)
-      return `--set ${pair}: ${name} has the settings ${Object.keys(scenario.settings).join(', ')}`;
-    if (spec.words !== undefined) {
-      if (!spec.words.includes(value)) return `--set ${pair}: ${key} is one of ${spec.words.join(', ')}`;
-      settings[key] = value;
-    } else {
-      if (!/^[0-9]{1,9}$/.test(value)) return `--set ${pair}: ${key} is a whole number`;
-      settings[key] = Number(value);
-    }
-  }
-  return { scenario, settings };
+  const parsed = parseSettings(name, scenario.settings, set);
+  return parsed.ok ? { scenario, settings: parsed.settings } : `--set ${parsed.reason}`;
 }
 
 function openTrace(file: string): { line: (text: string) => void; close: () => void } | string {

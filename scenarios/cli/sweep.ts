@@ -1,7 +1,8 @@
 import { Worker } from 'node:worker_threads';
 import type { StateFormat } from '../../store/format/model/index.ts';
 import { SCENARIOS } from '../catalogue/index.ts';
-import type { RunResult, Setting } from '../engine/scenario.ts';
+import type { RunResult } from '../engine/scenario.ts';
+import type { Setting } from '../engine/settings.ts';
 import { replayLine } from '../report/text.ts';
 
 /** What every seed of a sweep is run with; plain data, since it goes to other threads. */

@@ -2,6 +2,7 @@ import {
   type BuiltDomain,
   buildDomain,
   type ClientHabits,
+  type ClientObserver,
   GuestOs,
   LINUX_HABITS,
   type Me,
@@ -29,9 +30,12 @@ import {
   VIRQ_DOM_EXC,
 } from '../../sim/index.ts';
 import { type ProcessOptions, type StorePolicy, startXenstored, type XenstoredProcess } from '../../store/index.ts';
+import { FaultPlan } from '../faults/plan.ts';
+import type { FaultHost } from '../faults/rule.ts';
 import type { History } from '../judge/history.ts';
 import { Recorder } from '../judge/recorder.ts';
-import type { RunRequest, RunResult, SettingSpec } from './scenario.ts';
+import type { RunRequest, RunResult } from './scenario.ts';
+import type { StoreHome } from './settings.ts';
 
 /** Unevenness of virtual CPUs: steps take up to 64 ns more, and one in 1,024 is followed by up to 200 us of absence. */
 export const LIFELIKE: Jitter = { stepNs: 64, absentOneIn: 1024, absentNsMax: 200_000 };
@@ -45,13 +49,6 @@ const FILES = new Map([
   [STORE_BINARY, 'executable'],
   ['/etc/hosts', 'not-executable'],
 ] as const);
-
-/** The setting by which a scenario offers where the store runs. */
-export const STORE_SETTING: SettingSpec = {
-  default: 'dom0',
-  meaning: 'where xenstored runs: as a daemon of dom0, or in a stub domain of its own, without sockets',
-  words: ['dom0', 'stubdom'],
-};
 
 /** Ports of 2-level event channels: init-xenstore-domain sets no other limit. */
 const STUBDOM_PORTS = 4_095;
@@ -71,8 +68,10 @@ export interface HostOptions {
   readonly requestsMax: number;
   readonly policy: StorePolicy;
   readonly compat: ProcessOptions['compat'];
-  /** A word of STORE_SETTING; left out: dom0. */
-  readonly storeIn?: string | undefined;
+  /** Left out: dom0. */
+  readonly storeIn?: StoreHome | undefined;
+  /** One of FAULT_WORDS: what is planned to break, once that is armed; left out: nothing. */
+  readonly faults?: string | undefined;
   /** Whether the history is recorded. */
   readonly records: boolean;
   /** The machine checks itself every so many steps; left out: never. A finding is thrown: the run is an error. */
@@ -98,8 +97,9 @@ export interface RunSummary
 }
 
 /** One host with dom0 and a running xenstored: what every scenario starts from. */
-export class Host {
+export class Host implements FaultHost {
   readonly machine: Machine;
+  readonly faults: FaultPlan;
   readonly watch: MachineWatch | undefined;
   readonly traffic: Traffic;
   readonly recorder: Recorder | undefined;
@@ -120,6 +120,7 @@ export class Host {
     const host = this;
     this.lab = options.lab;
     this.machine = loneMachine({ seed: options.seed, jitter: options.jitter });
+    this.faults = new FaultPlan(this.machine, options.faults ?? 'off');
     this.listener = new Listener(9, this.machine.trace);
     this.watch =
       options.checkEverySteps === undefined ? undefined : new MachineWatch(this.machine, options.checkEverySteps);
@@ -144,8 +145,8 @@ export class Host {
       ownPort: own?.port,
       limitsWrites: options.limitsWrites ?? true,
       eventsExpire: options.eventsExpire ?? true,
-      ...(options.passImage === undefined ? {} : { passImage: options.passImage }),
-      ...(options.execFails === undefined ? {} : { execFails: options.execFails }),
+      passImage: (image, n) => this.faults.passImage(options.passImage?.(image, n) ?? image),
+      execFails: (n) => options.execFails?.(n) === true || this.faults.execFails(options.policy),
       get format() {
         return host.lab;
       },
@@ -173,8 +174,7 @@ export class Host {
   /** A handle of the daemon's socket. */
   socket(program: string, habits?: SocketHabits): XsSocket {
     const client = new XsSocket(this.dom0.os, this.listener.connect(program), habits);
-    if (this.recorder === undefined) client.observer = { sent: () => this.traffic.sent(), got: () => {} };
-    else this.recorder.followSocket(client, () => this.traffic.sent());
+    client.observer = this.#observers(this.recorder?.ofNewestSocket());
     client.start(program);
     return this.#opened(client);
   }
@@ -200,10 +200,15 @@ export class Host {
   #guest(os: GuestOs, built: BuiltDomain, habits: ClientHabits): Guest {
     const client = new XsClient(os, built.ring, built.port, habits);
     this.watch?.trust(built.domain, built.ring);
-    if (this.recorder === undefined) client.observer = { sent: () => this.traffic.sent(), got: () => {} };
-    else this.recorder.follow(client, built.domain.domid, () => this.traffic.sent());
+    client.observer = this.#observers(this.recorder?.ofClient(client, built.domain.domid));
     client.start();
     return { os, client };
+  }
+
+  /** Who listens to each client: the history, if one is written, and the count of requests. */
+  #observers(recorded: ClientObserver | undefined): ClientObserver {
+    const counting: ClientObserver = { sent: () => this.traffic.sent(), got: () => {} };
+    return recorded === undefined ? counting : tellingAll([recorded, counting]);
   }
 
   /** What init-xenstore-domain does of its own, but for the rings (tools/helpers/init-xenstore-domain.c): DOM-38. */
@@ -261,6 +266,21 @@ export class Host {
     for (const client of this.#programs) n += client.inFlight;
     return n;
   }
+}
+
+/** Each is told everything, in their order. */
+function tellingAll(observers: readonly ClientObserver[]): ClientObserver {
+  return {
+    sent: (...news) => {
+      for (const each of observers) each.sent(...news);
+    },
+    got: (...news) => {
+      for (const each of observers) each.got(...news);
+    },
+    moved: (domid) => {
+      for (const each of observers) each.moved?.(domid);
+    },
+  };
 }
 
 /** A page of `owner` granted to the store's domain through the reserved entry, and a port for it. */

@@ -1,11 +1,11 @@
 import { type Me, operator, quiesce, readTree, type SeenNode, type Traffic, type XsLink } from '../../guests/index.ts';
 import type { Actor, Stream } from '../../sim/index.ts';
 import { extentOf } from '../../store/format/model/index.ts';
-import { FaultPlan } from '../faults/plan.ts';
 import type { History, Verdict } from '../judge/history.ts';
 import { checkHistory } from '../judge/invariants/index.ts';
 import { Host, type HostOptions, LIFELIKE, STORE_BINARY } from './host.ts';
 import type { RunRequest, RunResult, UpdateReport } from './scenario.ts';
+import type { Settings, StoreHome } from './settings.ts';
 
 /** What a scenario chooses of its host; the rest is the same for all. */
 export interface RunPlan extends Partial<Pick<HostOptions, 'policy' | 'limitsWrites'>> {
@@ -16,14 +16,19 @@ export interface RunPlan extends Partial<Pick<HostOptions, 'policy' | 'limitsWri
   readonly isOver: (host: Host) => boolean;
 }
 
+/** Settings of which the host itself makes something. */
+export type HostSettings = Settings & {
+  readonly store?: StoreHome;
+  readonly faults?: string;
+};
+
 export interface Run {
   readonly request: RunRequest;
   readonly host: Host;
-  readonly faults: FaultPlan;
 }
 
 /** The host that a request asks for, with its faults armed, before anybody does anything. */
-export function openRun(request: RunRequest, plan: RunPlan): Run {
+export function openRun(request: RunRequest<HostSettings>, plan: RunPlan): Run {
   const { settings, seed, lab, checks } = request;
   const { requestsMax, checkEverySteps, isOver, policy = 'carry', limitsWrites = false } = plan;
   const host = new Host({
@@ -32,24 +37,25 @@ export function openRun(request: RunRequest, plan: RunPlan): Run {
     requestsMax,
     policy,
     compat: '4.22',
-    storeIn: String(settings.store ?? 'dom0'),
+    storeIn: settings.store,
     records: checks,
     ...(checks ? { checkEverySteps } : {}),
     limitsWrites,
     lab,
-    passImage: (image, n) => faults.passImage(request.passImage?.(image, n) ?? image),
-    execFails: (n) => request.execFails?.(n) === true || faults.execFails(policy),
+    faults: settings.faults,
+    passImage: request.passImage,
+    execFails: request.execFails,
   });
+  const { faults } = host;
   if (request.traceLine !== undefined) host.traceTo(request.traceLine);
-  const faults = new FaultPlan(host.machine, String(settings.faults ?? 'off'));
   if (faults.faults.length > 0) request.planned?.(faults.faults);
   faults.arm(host, () => isOver(host));
   host.store.movesInSteps = faults.storeMovesInSteps();
-  return { request, host, faults };
+  return { request, host };
 }
 
 /** Whether guests may ask for watches with a depth: images of version 1, and formats that say so, lose it. */
-export function keepsDepth({ lab, format }: RunRequest): boolean {
+export function keepsDepth({ lab, format }: Pick<RunRequest, 'lab' | 'format'>): boolean {
   return lab === undefined ? format !== 'v1' : extentOf(lab.carriage, 'watchDepth') !== 'none';
 }
 
@@ -80,9 +86,9 @@ export interface Operator {
 }
 
 /** dom0's administrator, who updates the store at those moments. */
-export function startOperator({ host, request, faults }: Run, plan: UpdatePlan): Operator {
+export function startOperator({ host, request }: Run, plan: UpdatePlan): Operator {
   const answers: string[] = [];
-  const atRequests = faults.updates(plan.atRequests);
+  const atRequests = host.faults.updates(plan.atRequests);
   const me = host.dom0.os.start('operator', (own) =>
     operator(own, plan.link(), plan.traffic ?? host.traffic, {
       atRequests,
@@ -122,7 +128,7 @@ export interface Quiescence {
 }
 
 /** Run until the work is done and nothing is on its way; then read the tree, and judge. */
-export function quiesceAndJudge({ host, request, faults }: Run, rest: Quiescence): RunResult {
+export function quiesceAndJudge({ host, request }: Run, rest: Quiescence): RunResult {
   const { machine, dom0 } = host;
   const nodes: SeenNode[] = [];
   let finished = false;
@@ -143,6 +149,7 @@ export function quiesceAndJudge({ host, request, faults }: Run, rest: Quiescence
   const verdicts =
     history === undefined ? [] : [...checkHistory(history), ...(rest.verdicts?.(history, isFinished) ?? [])];
   const violated = verdicts.some((v) => v.violations.length > 0);
+  const planned = host.faults.faults;
   const missing = rest.missing?.() ?? `${host.inFlight} requests unanswered`;
   return host.result({
     request,
@@ -150,7 +157,7 @@ export function quiesceAndJudge({ host, request, faults }: Run, rest: Quiescence
     outcome: violated ? 'violation' : isFinished ? 'pass' : 'unknown',
     reason: isFinished ? '' : `the run did not come to rest: ${missing} at ${machine.nowNs} ns`,
     created: rest.created(),
-    ...(faults.faults.length === 0 ? {} : { faults: faults.faults }),
+    ...(planned.length === 0 ? {} : { faults: planned }),
     ...(rest.devices === undefined ? {} : { devices: rest.devices() }),
     updates: host.store.updates.map((u, i): UpdateReport => ({ ...u, answer: rest.answers[i] ?? '' })),
     verdicts,

@@ -2,34 +2,40 @@ import type { StateFormat } from '../../store/format/model/index.ts';
 import type { UpdateRecord } from '../../store/index.ts';
 import type { PlannedFault } from '../faults/rule.ts';
 import type { History, Verdict } from '../judge/history.ts';
-
-/** A value that a user can set with `--set key=value`; all are whole numbers or words, so that a line replays a run. */
-export type Setting = number | string;
-
-export interface SettingSpec {
-  readonly default: Setting;
-  /** What it means, with its unit. */
-  readonly meaning: string;
-  /** Allowed words; whole numbers from 0 where absent. */
-  readonly words?: readonly string[];
-}
+import { completeSettings, type SettingSpecs, type Settings, type SettingsOf } from './settings.ts';
 
 export interface Scenario {
   readonly name: string;
   readonly story: string;
-  readonly settings: Readonly<Record<string, SettingSpec>>;
-  /** Run to the end of virtual time or traffic. Throws only for our own mistakes. */
-  readonly run: (run: RunRequest) => RunResult;
+  readonly settings: SettingSpecs;
+  /** Run to the end of virtual time or traffic. Settings that are not given have their defaults. Throws only for our own
+   *  mistakes, as are settings that it does not have and values that they may not have. */
+  readonly run: (request: RunRequest) => RunResult;
 }
 
-export interface RunRequest {
+/** A scenario, whose `run` gets a value for each of its settings, of the setting's own type. */
+export function scenario<const S extends SettingSpecs>(
+  definition: Omit<Scenario, 'settings' | 'run'> & {
+    readonly settings: S;
+    readonly run: (request: RunRequest<SettingsOf<S>>) => RunResult;
+  },
+): Scenario {
+  const { settings } = definition;
+  return {
+    ...definition,
+    run: (request) => definition.run({ ...request, settings: completeSettings(settings, request.settings) }),
+  };
+}
+
+/** @typeParam V what is known of the settings. */
+export interface RunRequest<V = Settings> {
   /** Decimal digits. */
   readonly seed: string;
   /** Name of the format of the image: `v1`, `v2` or that of `lab`. */
   readonly format: string;
   /** Updates go through the neutral state and files of this format; left out: through the daemon's own images. */
   readonly lab?: StateFormat | undefined;
-  readonly settings: Readonly<Record<string, Setting>>;
+  readonly settings: V;
   /** Guests ask for watches with a depth although the format does not carry it; left out: only where it does. */
   readonly asksForDepth?: boolean;
   /** Virtual time after which a run that has not ended is stuck; left out: long enough for any run. */
@@ -58,7 +64,7 @@ export interface RunResult {
   readonly scenario: string;
   readonly seed: string;
   readonly format: string;
-  readonly settings: Readonly<Record<string, Setting>>;
+  readonly settings: Settings;
   readonly digest: string;
   readonly virtualNs: number;
   readonly steps: number;

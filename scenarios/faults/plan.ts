@@ -1,17 +1,11 @@
 import type { BuiltDomain, ClientHabits } from '../../guests/index.ts';
 import type { Actor, Domain, EdgeVerdict, Machine, Port } from '../../sim/index.ts';
 import type { StorePolicy } from '../../store/index.ts';
-import type { Host } from '../engine/host.ts';
-import type { SettingSpec } from '../engine/scenario.ts';
 import { COMMON_RULES, FAULT_RULES } from './catalogue.ts';
-import type { FaultRule, Hooks, PlannedFault } from './rule.ts';
+import type { FaultHost, FaultRule, Hooks, PlannedFault } from './rule.ts';
 
-/** The setting by which any scenario offers faults. */
-export const FAULTS_SETTING: SettingSpec = {
-  default: 'off',
-  meaning: 'faults beside the traffic: none, a random subset with random weights for each seed, or all of them',
-  words: ['off', 'swarm', 'all', ...FAULT_RULES.map((r) => r.id)],
-};
+/** What can be asked for: nothing, a random subset for each seed, everything, or one rule. */
+export const FAULT_WORDS: readonly string[] = ['off', 'swarm', 'all', ...FAULT_RULES.map((r) => r.id)];
 
 interface Chosen {
   readonly rule: FaultRule;
@@ -24,7 +18,7 @@ export class FaultPlan {
   readonly #chosen: readonly Chosen[];
   readonly #hooks: Hooks[] = [];
 
-  /** @param which word of FAULTS_SETTING. */
+  /** @param which one of FAULT_WORDS. */
   constructor(machine: Machine, which: string) {
     const draws = machine.streams.for('faults');
     this.#chosen = FAULT_RULES.flatMap((rule) => {
@@ -44,7 +38,7 @@ export class FaultPlan {
   }
 
   /** Let the rules come in from now on. Nothing at all changes in a run without rules. `isOver`: traffic is coming to its end. */
-  arm(host: Host, isOver: () => boolean): void {
+  arm(host: FaultHost, isOver: () => boolean): void {
     const { machine } = host;
     for (const chosen of this.#chosen) {
       const { rule, oneIn } = chosen;

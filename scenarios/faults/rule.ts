@@ -1,6 +1,28 @@
-import type { BuiltDomain, ClientHabits } from '../../guests/index.ts';
-import type { Domain, EdgeVerdict, Port, Stream } from '../../sim/index.ts';
-import type { Host } from '../engine/host.ts';
+import type {
+  BuiltDomain,
+  ClientHabits,
+  GuestOs,
+  SocketHabits,
+  Traffic,
+  XsClient,
+  XsSocket,
+} from '../../guests/index.ts';
+import type { Domain, EdgeVerdict, Machine, Port, Stream } from '../../sim/index.ts';
+import type { XenstoredProcess } from '../../store/index.ts';
+
+/** As much of a host as faults have to do with. */
+export interface FaultHost {
+  readonly machine: Machine;
+  readonly dom0: { readonly os: GuestOs; readonly client: XsClient };
+  /** Those that were booted; rules strike no others. */
+  readonly guests: readonly { readonly os: GuestOs }[];
+  readonly store: Pick<XenstoredProcess, 'ports' | 'allocationFails' | 'jumpWallClock'>;
+  /** The domain in which the store runs. */
+  readonly storeDomid: number;
+  readonly traffic: Pick<Traffic, 'conflicts'>;
+  /** A program of dom0 opens the daemon's socket. */
+  socket(program: string, habits?: SocketHabits): XsSocket;
+}
 
 /** What can be broken, and what must hold all the same. Names are those of the specification's injection catalogue. */
 export interface FaultRule {
@@ -15,7 +37,7 @@ export interface FaultRule {
 
 /** One enabled rule of a run. */
 export interface Armed {
-  readonly host: Host;
+  readonly host: FaultHost;
   /** A stream of the rule's own: another rule's draws do not move its. */
   readonly draws: Stream;
   /** Whether this occasion is one. */

@@ -109,7 +109,6 @@ export function tryFormat(format: StateFormat): Trial {
 
 /** Families that one seed breaks. */
 export function brokenIn(format: StateFormat, seed: string): readonly Family[] {
-  const defaults = Object.entries(liveUpdateMidTraffic.settings).map(([key, setting]) => [key, setting.default]);
   const { verdicts } = liveUpdateMidTraffic.run({
     seed,
     format: format.name,
@@ -117,7 +116,7 @@ export function brokenIn(format: StateFormat, seed: string): readonly Family[] {
     asksForDepth: true,
     checks: true,
     horizonNs: HORIZON_NS,
-    settings: { ...Object.fromEntries(defaults), ...TRAFFIC },
+    settings: TRAFFIC,
   });
   return FAMILIES.filter((family) => verdicts.some((v) => v.invariant === family && v.violations.length > 0));
 }

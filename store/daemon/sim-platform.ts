@@ -13,6 +13,7 @@ import {
   Hypercalls,
   type Machine,
   type Port,
+  type StoreNews,
   type Task,
   VIRQ_DOM_EXC,
   wordAt,
@@ -61,6 +62,8 @@ export class SimPlatform implements Platform {
   readonly #bound = new Set<Port>();
   #wallOffset = 0;
   allocationFails: ((domid: number) => boolean) | undefined = undefined;
+  /** Which image of the process it is: 1 for the first, one more with each exec. */
+  instance = 1;
   /** The daemon's one thread; woken when poll(2) would return. */
   task: Task | undefined = undefined;
   /** Others run between any two of the daemon's accesses to a ring, as they do in life; otherwise a move is one step. */
@@ -73,6 +76,11 @@ export class SimPlatform implements Platform {
     this.#domain = domain;
     this.#hyper = new Hypercalls(machine, domain);
     this.#files = files;
+  }
+
+  /** Tell what the process does to whoever reads the machine's trace. */
+  tell(news: StoreNews): void {
+    this.#machine.trace.store(this.#domain.domid, this.instance, news);
   }
 
   nowMs(): number {
@@ -89,7 +97,7 @@ export class SimPlatform implements Platform {
 
   lacksMemory(domid: number): boolean {
     if (this.allocationFails === undefined || !this.allocationFails(domid)) return false;
-    this.#machine.trace.mark('xenstored', 'no-memory', domid);
+    this.tell({ phase: 'no-memory', client: domid });
     return true;
   }
 
@@ -117,7 +125,7 @@ export class SimPlatform implements Platform {
       const word = wordAt(offset);
       if (word >= 0 && before !== after)
         trace.index(domid, byOwner ? 'guest' : 'store', word as 0 | 1 | 2 | 3, before, after, frame.bytes);
-      else if (offset === ERROR && !byOwner) trace.mark('xenstored', 'error-word', domid, String(after));
+      else if (offset === ERROR && !byOwner) this.tell({ phase: 'error-word', client: domid, error: after });
     });
     this.#recording.set(frame, record);
     const watched = frame.subscribe((_offset, _before, _after, byOwner) => {
@@ -140,7 +148,9 @@ export class SimPlatform implements Platform {
 
   bindPort(domid: number, remotePort: number): PlatformResult<number> {
     const port = this.#hyper.bindInterdomain(domid, remotePort);
-    if (port.ok) this.adoptPort(port.value);
+    if (!port.ok) return port;
+    this.tell({ phase: 'bound', port: port.value, remoteDomid: domid });
+    this.adoptPort(port.value);
     return port;
   }
 
@@ -157,7 +167,7 @@ export class SimPlatform implements Platform {
   }
 
   unbindPort(port: number): void {
-    this.#hyper.close(port);
+    if (this.#hyper.close(port).ok) this.tell({ phase: 'unbound', port });
     this.#bound.delete(port);
     this.#ready = this.#ready.filter((p) => p !== port);
   }

@@ -23,9 +23,9 @@ import { STATE_ROWS } from '../format/model/carriage.ts';
 import { type StateFormat, writeState } from '../format/model/convert.ts';
 import { lossText } from '../format/model/losses.ts';
 import { mergeShares } from '../format/model/split.ts';
-import type { DaemonState as PortableState } from '../format/model/state.ts';
+import type { DaemonState as NeutralState } from '../format/model/state.ts';
 import { dumpState, type Requester } from './dump.ts';
-import { portableOf, restorePortable } from './neutral-state.ts';
+import { neutralStateOf, restoreNeutralState } from './neutral-state.ts';
 import { restoreState } from './restore.ts';
 
 /** Virtual time of an update: fixed for exec and start-up, and by record and octet for dump and restore. */
@@ -109,7 +109,7 @@ export class XenstoredProcess {
   readonly task: Task;
   readonly updates: UpdateRecord[] = [];
   /** What the files of the last update through `format` told its successor. */
-  told: PortableState | undefined = undefined;
+  told: NeutralState | undefined = undefined;
   /** Why the process could not start from its image; undefined: it runs. */
   readonly startFailure: string | undefined;
   readonly #machine: Machine;
@@ -209,7 +209,7 @@ export class XenstoredProcess {
     if (dumped.ok) {
       const images = dumped.images.map((image) => this.#options.passImage?.(image, n) ?? image);
       imageBytes = images.reduce((sum, image) => sum + image.length, 0);
-      trace.mark('xenstored', 'dump', n, String(imageBytes));
+      this.#platform.tell({ phase: 'dump', update: n, imageBytes });
       for (const image of images) trace.digest.octets(image, 0, image.length);
       yield before.nodes * NODE_NS + Math.floor(imageBytes / OCTETS_PER_NS);
       const [image = NO_OCTETS] = images;
@@ -218,7 +218,7 @@ export class XenstoredProcess {
       const restored =
         told !== undefined
           ? told.ok
-            ? restorePortable(told.state, this.#platform, this.#store, sockets)
+            ? restoreNeutralState(told.state, this.#platform, this.#store, sockets)
             : told
           : execute !== undefined && session !== undefined
             ? { ok: false as const, reason: execute(image, session.file, session.commandLine) }
@@ -227,19 +227,20 @@ export class XenstoredProcess {
         this.told = told?.ok ? told.state : undefined;
         this.#platform.unbindDomainException();
         yield ACTIVATE_NS;
-        if (this.told !== undefined) trace.mark('xenstored', 'exec', n);
+        if (this.told !== undefined) this.#platform.tell({ phase: 'exec', update: n });
         this.#retire(old);
+        this.#platform.instance++;
         yield EXEC_NS + before.nodes * NODE_NS;
         let { state } = restored;
         if (this.told !== undefined) {
           // The first was to see that the files are good. The successor reads them when it has started: domains may be others.
-          trace.mark('xenstored', 'started', n);
-          const again = restorePortable(this.told, this.#platform, this.#store, sockets);
+          this.#platform.tell({ phase: 'started', update: n });
+          const again = restoreNeutralState(this.told, this.#platform, this.#store, sockets);
           if (again.ok) state = again.state;
         }
         this.#daemon = new Xenstored(state, this.#platform, this.#options.listener);
         yield* this.#takeOver(state);
-        trace.mark('xenstored', 'up', n, String(imageBytes));
+        this.#platform.tell({ phase: 'up', update: n, imageBytes });
         const pauseNs = this.#machine.nowNs - atNs;
         this.updates.push({ ...before, outcome: 'ok', reason, imageBytes, ...lost, pauseNs });
         return;
@@ -248,7 +249,7 @@ export class XenstoredProcess {
       reason = restored.ok ? EXEC_FAILED : restored.reason;
     }
     // Roll back: the old instance was not touched. Its requester learns why.
-    trace.mark('xenstored', 'failed', n, String(imageBytes));
+    this.#platform.tell({ phase: 'failed', update: n, imageBytes });
     if (session !== undefined) session.reply = reason;
     this.updates.push({
       ...before,
@@ -397,7 +398,7 @@ function dumpFiles(
     excPort: platform.domainExceptionPort,
     remotePortOf: (port: number) => platform.remotePortOf(port),
   };
-  const written = writeState(portableOf(state, numbers, requester), format, { onLoss: 'silent' });
+  const written = writeState(neutralStateOf(state, numbers, requester), format, { onLoss: 'silent' });
   if (!written.ok)
     return { ok: false, reason: written.failure === undefined ? 'not written' : formatFailure(written.failure) };
   const { files, losses } = written;
@@ -417,8 +418,8 @@ function stateOfFiles(
   images: readonly Uint8Array[],
   domids: readonly (number | undefined)[],
   format: StateFormat,
-): { readonly ok: true; readonly state: PortableState } | { readonly ok: false; readonly reason: string } {
-  const shares: { readonly state: PortableState }[] = [];
+): { readonly ok: true; readonly state: NeutralState } | { readonly ok: false; readonly reason: string } {
+  const shares: { readonly state: NeutralState }[] = [];
   for (const [i, image] of images.entries()) {
     const domid = domids[i];
     const read = format.read(image, domid === undefined ? {} : { domid });

@@ -2,7 +2,6 @@ import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { Bench } from 'tinybench';
 import { liveUpdateMidTraffic } from '../../scenarios/catalogue/live-update-mid-traffic.ts';
-import type { Setting } from '../../scenarios/engine/scenario.ts';
 import { type Actor, loneMachine, type Machine, PARK } from '../../sim/index.ts';
 import { besideDaemon } from './beside-daemon.ts';
 import type { ManyDomains } from './many.ts';
@@ -18,13 +17,6 @@ interface Line {
   /** Called before each round, and not measured. */
   readonly prepare?: () => void;
   readonly round: () => void;
-}
-
-function settings(changed: Record<string, Setting>): Record<string, Setting> {
-  return {
-    ...Object.fromEntries(Object.entries(liveUpdateMidTraffic.settings).map(([k, s]) => [k, s.default])),
-    ...changed,
-  };
 }
 
 const STEPS = 1_000_000;
@@ -94,7 +86,7 @@ const lines: readonly Line[] = [
     unit: 'requests/s',
     perRound: 20_000,
     round: () => {
-      liveUpdateMidTraffic.run({ seed: '1', format: 'v2', settings: settings({ requests: 20_000 }), checks: false });
+      liveUpdateMidTraffic.run({ seed: '1', format: 'v2', settings: { requests: 20_000 }, checks: false });
     },
   },
   {
@@ -105,7 +97,7 @@ const lines: readonly Line[] = [
       headlineRequests = liveUpdateMidTraffic.run({
         seed: '1',
         format: 'v2',
-        settings: settings({ requests: 20_000 }),
+        settings: { requests: 20_000 },
         checks: true,
       }).requests;
     },

@@ -1,5 +1,6 @@
 import { liveUpdateMidTraffic } from '../../scenarios/catalogue/live-update-mid-traffic.ts';
-import type { RunResult, Setting } from '../../scenarios/engine/scenario.ts';
+import type { RunResult } from '../../scenarios/engine/scenario.ts';
+import type { Setting } from '../../scenarios/engine/settings.ts';
 import { decodeImage, encodeImage, type StateRecord, v1, v2 } from '../../store/format/index.ts';
 import type { StateFormat } from '../../store/format/model/index.ts';
 
@@ -14,12 +15,11 @@ export function headline(
     readonly execFails?: (n: number) => boolean;
   } = {},
 ): RunResult {
-  const defaults = Object.fromEntries(Object.entries(liveUpdateMidTraffic.settings).map(([k, s]) => [k, s.default]));
   return liveUpdateMidTraffic.run({
     seed: options.seed ?? '1',
     format: options.format ?? options.lab?.name ?? 'v2',
     lab: options.lab,
-    settings: { ...defaults, requests: 3_000, ...options.set },
+    settings: { requests: 3_000, ...options.set },
     passImage: options.passImage,
     execFails: options.execFails,
     checks: true,

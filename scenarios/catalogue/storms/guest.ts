@@ -4,7 +4,6 @@ import type { BuiltDomain } from '../../../guests/libxl/index.ts';
 import type { Actor } from '../../../sim/index.ts';
 import type { Guest, Host } from '../../engine/host.ts';
 import { isWorking } from '../../engine/run.ts';
-import type { FaultPlan } from '../../faults/plan.ts';
 import type { Backends } from './backends.ts';
 
 /** How often a program looks whether it is its time, ns. */
@@ -15,7 +14,6 @@ const NET_LOAD = { windowMax: 2, thinkNsMax: 50_000 } as const;
 export interface GuestPlan {
   readonly host: Host;
   readonly backends: Backends;
-  readonly faults: FaultPlan;
   /** Requests of each disk, and packets of each interface, in each of its lives. */
   readonly io: number;
   /** Whether devices may be used by now. */
@@ -35,10 +33,10 @@ export class StormGuest {
 
   constructor(plan: GuestPlan, built: BuiltDomain) {
     this.#plan = plan;
-    const { host, backends, faults } = plan;
+    const { host, backends } = plan;
     const { domid } = built.domain;
     const notify = domid % 4 === 3 ? 'always' : 'edge';
-    this.guest = host.boot(built, faults.habits({ ...LINUX_HABITS, notify, tornOneIn: 16 }));
+    this.guest = host.boot(built, host.faults.habits({ ...LINUX_HABITS, notify, tornOneIn: 16 }));
     const { os, client } = this.guest;
     if (built.console !== undefined) {
       const hvc = new GuestConsole(os, built.console);

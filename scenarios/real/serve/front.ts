@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import { octets } from '../../../guests/index.ts';
 import type { Machine, UnixSocket } from '../../../sim/index.ts';
 import type { ConnectionData } from '../../../store/format/index.ts';
-import { HEADER_BYTES } from '../../../store/protocol/wire.ts';
+import { HEADER_BYTES, payloadLength } from '../../../store/protocol/wire.ts';
 import { handleOf } from './handle.ts';
 
 /** How long a client whose kernel buffer is full is left alone, in ms. */
@@ -42,7 +42,7 @@ class Boundary {
       }
       this.#header[this.#used++] = bytes[at++] as number;
       if (this.#used < HEADER_BYTES) continue;
-      this.#rest = new DataView(this.#header.buffer).getUint32(12, true);
+      this.#rest = payloadLength(this.#header);
       this.#used = 0;
     }
   }
@@ -52,7 +52,7 @@ class Boundary {
     if (this.#used === 0) return this.#rest;
     const header = this.#header.slice();
     header.set(next.subarray(0, HEADER_BYTES - this.#used), this.#used);
-    return HEADER_BYTES - this.#used + new DataView(header.buffer).getUint32(12, true);
+    return HEADER_BYTES - this.#used + payloadLength(header);
   }
 }
 

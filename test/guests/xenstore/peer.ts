@@ -14,6 +14,7 @@ import {
   RSP_PROD,
   used,
 } from '../../../sim/index.ts';
+import { MessageReader } from '../../../store/protocol/message-reader.ts';
 import { textOf } from '../../../store/protocol/octets.ts';
 import { message } from '../../../store/protocol/wire.ts';
 
@@ -35,7 +36,7 @@ export class Peer {
   #local: number;
   /** Every index store of the guest: `req_prod 16`, `rsp_cons 3`; and `send`. */
   readonly log: string[] = [];
-  #request = '';
+  #requests = new MessageReader('believed');
 
   constructor(
     habits: ClientHabits,
@@ -67,7 +68,7 @@ export class Peer {
     const remote = value(this.os.hyper.allocUnbound(1, 0));
     this.#local = value(this.#dom0.bindInterdomain(1, remote));
     this.ring = page;
-    this.#request = '';
+    this.#requests = new MessageReader('believed');
     this.#listen();
     this.start(name, (me) => this.client.resume(me, page, remote));
   }
@@ -97,22 +98,11 @@ export class Peer {
     const { ring } = this;
     const cons = ring.load32(REQ_CONS);
     const count = Math.min(max, used(ring.load32(REQ_PROD), cons));
-    for (let i = 0; i < count; i++)
-      this.#request += String.fromCharCode(ring.bytes[(cons + i) & (RING_BYTES - 1)] as number);
+    for (let i = 0; i < count; i++) this.#requests.push(ring.bytes, (cons + i) & (RING_BYTES - 1), 1);
     ring.store32(REQ_CONS, (cons + count) >>> 0, false);
     const seen: Seen[] = [];
-    while (this.#request.length >= 16) {
-      const u32 = (at: number) => [3, 2, 1, 0].reduce((n, i) => n * 256 + this.#request.charCodeAt(at + i), 0);
-      const end = 16 + u32(12);
-      if (this.#request.length < end) break;
-      seen.push({
-        type: u32(0),
-        reqId: u32(4),
-        txId: u32(8),
-        payload: this.#request.slice(16, end).replaceAll('\0', '^'),
-      });
-      this.#request = this.#request.slice(end);
-    }
+    for (let m = this.#requests.shift(); m !== undefined; m = this.#requests.shift())
+      seen.push({ ...m, payload: textOf(m.payload).replaceAll('\0', '^') });
     return seen;
   }
 

@@ -1,8 +1,8 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { Bridge } from '../../../guests/devices/bridge.ts';
-import { Disk } from '../../../guests/devices/disk.ts';
+import { Bridge, Disk } from '../../../guests/devices/index.ts';
 import { deviceIo } from '../../../scenarios/catalogue/device-io.ts';
-import type { RunResult, Setting } from '../../../scenarios/engine/scenario.ts';
+import type { RunResult } from '../../../scenarios/engine/scenario.ts';
+import type { Setting } from '../../../scenarios/engine/settings.ts';
 import { jsonReport } from '../../../scenarios/report/json.ts';
 import { textReport } from '../../../scenarios/report/text.ts';
 import { Copy } from '../../../sim/grants/copy.ts';
@@ -10,11 +10,10 @@ import { BackRing } from '../../../sim/io-ring.ts';
 import { broken } from '../../support/headline.ts';
 
 function run(seed: string, set: Record<string, Setting> = {}, format = 'v2'): RunResult {
-  const defaults = Object.fromEntries(Object.entries(deviceIo.settings).map(([k, s]) => [k, s.default]));
   return deviceIo.run({
     seed,
     format,
-    settings: { ...defaults, block: 1_500, net: 1_500, ...set },
+    settings: { block: 1_500, net: 1_500, ...set },
     checks: true,
   });
 }

@@ -1,14 +1,14 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { HOSTILE_KINDS } from '../../../guests/hostile/index.ts';
 import { hostileGuests } from '../../../scenarios/catalogue/hostile-guests.ts';
-import type { RunResult, Setting } from '../../../scenarios/engine/scenario.ts';
+import type { RunResult } from '../../../scenarios/engine/scenario.ts';
+import type { Setting } from '../../../scenarios/engine/settings.ts';
 import type { Connection } from '../../../store/daemon/connection.ts';
 import { DaemonState } from '../../../store/daemon/state.ts';
 import { broken } from '../../support/headline.ts';
 
 function run(seed: string, set: Record<string, Setting> = {}, format = 'v2'): RunResult {
-  const defaults = Object.fromEntries(Object.entries(hostileGuests.settings).map(([k, s]) => [k, s.default]));
-  return hostileGuests.run({ seed, format, settings: { ...defaults, requests: 1_500, ...set }, checks: true });
+  return hostileGuests.run({ seed, format, settings: { requests: 1_500, ...set }, checks: true });
 }
 
 function counted(result: RunResult, invariant: string, what: string): number {

@@ -1,8 +1,9 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { ConsoleBuffer } from '../../../guests/console/buffer.ts';
-import { GuestControl } from '../../../guests/power/control.ts';
+import { ConsoleBuffer } from '../../../guests/console/index.ts';
+import { GuestControl } from '../../../guests/power/index.ts';
 import { steadyStateScenario } from '../../../scenarios/catalogue/steady-state.ts';
-import type { RunResult, Setting } from '../../../scenarios/engine/scenario.ts';
+import type { RunResult } from '../../../scenarios/engine/scenario.ts';
+import type { Setting } from '../../../scenarios/engine/settings.ts';
 import { broken, tamper } from '../../support/headline.ts';
 
 function run(
@@ -11,11 +12,10 @@ function run(
   format = 'v2',
   passImage?: (image: Uint8Array) => Uint8Array,
 ): RunResult {
-  const defaults = Object.fromEntries(Object.entries(steadyStateScenario.settings).map(([k, s]) => [k, s.default]));
   return steadyStateScenario.run({
     seed,
     format,
-    settings: { ...defaults, domains: 4, ...set },
+    settings: { domains: 4, ...set },
     passImage,
     checks: true,
   });

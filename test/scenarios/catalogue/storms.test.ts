@@ -1,14 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { bootStorm } from '../../../scenarios/catalogue/boot-storm.ts';
 import { hotplugStorm } from '../../../scenarios/catalogue/hotplug-storm.ts';
-import type { RunResult, Scenario, Setting } from '../../../scenarios/engine/scenario.ts';
+import type { RunResult, Scenario } from '../../../scenarios/engine/scenario.ts';
+import type { Setting } from '../../../scenarios/engine/settings.ts';
 import type { History, HistoryRecord, SnapshotNode } from '../../../scenarios/judge/history.ts';
 import { convergence, type ExpectedDevice } from '../../../scenarios/judge/invariants/convergence.ts';
 import { devices } from '../../../scenarios/judge/invariants/devices.ts';
 
 function run(scenario: Scenario, set: Record<string, Setting>, seed = '1'): RunResult {
-  const defaults = Object.fromEntries(Object.entries(scenario.settings).map(([k, s]) => [k, s.default]));
-  return scenario.run({ seed, format: 'v2', settings: { ...defaults, ...set }, checks: true });
+  return scenario.run({ seed, format: 'v2', settings: { ...set }, checks: true });
 }
 
 const broken = (r: RunResult) => r.verdicts.flatMap((v) => v.violations.map((x) => `${v.invariant}: ${x.detail}`));

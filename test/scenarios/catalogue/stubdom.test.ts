@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { type Host, LIFELIKE } from '../../../scenarios/engine/host.ts';
+import type { StoreHome } from '../../../scenarios/engine/settings.ts';
 import { VIRQ_DOM_EXC } from '../../../sim/index.ts';
 import { headline } from '../../support/headline.ts';
 import { testHost } from '../../support/host.ts';
 
-function host(storeIn: string): Host {
+function host(storeIn: StoreHome): Host {
   return testHost({ jitter: LIFELIKE, storeIn });
 }
 

@@ -6,6 +6,7 @@ import { RingEnd, SocketEnd } from '../../../scenarios/drive/link.ts';
 import { type ResumedHost, resumeHost } from '../../../scenarios/engine/resumed-host.ts';
 import { REQ_CONS, REQ_PROD, RSP_AT, RSP_CONS, RSP_PROD } from '../../../sim/index.ts';
 import { type ConnectionData, decodeImage, type NodeData, type WatchData } from '../../../store/format/index.ts';
+import { MessageReader } from '../../../store/protocol/message-reader.ts';
 import { message } from '../../../store/protocol/wire.ts';
 
 const STREAMS = join(import.meta.dirname, '../../vectors/streams');
@@ -17,32 +18,6 @@ interface Got {
   readonly type: number;
   readonly reqId: number;
   readonly payload: string;
-}
-
-/** Splits what came into messages; what is left over is in `rest`. */
-class Inbox {
-  #bytes: Uint8Array = new Uint8Array(0);
-  push(bytes: Uint8Array): void {
-    this.#bytes = octets(this.#bytes, bytes);
-  }
-  get rest(): number {
-    return this.#bytes.length;
-  }
-  take(): Got[] {
-    const messages: Got[] = [];
-    for (;;) {
-      const v = new DataView(this.#bytes.buffer, this.#bytes.byteOffset);
-      if (this.#bytes.length < 16) return messages;
-      const end = 16 + v.getUint32(12, true);
-      if (this.#bytes.length < end) return messages;
-      messages.push({
-        type: v.getUint32(0, true),
-        reqId: v.getUint32(4, true),
-        payload: text(this.#bytes.subarray(16, end)),
-      });
-      this.#bytes = this.#bytes.slice(end);
-    }
-  }
 }
 
 function read(name: string): Uint8Array {
@@ -65,14 +40,15 @@ function resume(name: string, before?: (host: ResumedHost) => void) {
     return new RingEnd(host.machine, guest.domain, guest.ring, guest.port);
   };
   /** All messages that the ring's client gets until nothing more comes. */
-  const drain = (link: RingEnd | SocketEnd, inbox = new Inbox()) => {
+  const drain = (link: RingEnd | SocketEnd, incoming = new MessageReader('refused')) => {
     const messages: Got[] = [];
     for (let bytes = link.receive(); bytes.length > 0; bytes = link.receive()) {
-      inbox.push(bytes);
-      messages.push(...inbox.take());
+      incoming.push(bytes);
+      for (let m = incoming.shift(); m !== undefined; m = incoming.shift())
+        messages.push({ type: m.type, reqId: m.reqId, payload: text(m.payload) });
       settle();
     }
-    expect(inbox.rest).toBe(0);
+    expect(incoming.held).toBe(0);
     return messages;
   };
   const ask = (link: RingEnd | SocketEnd, type: number, payload: Uint8Array, reqId = 900) => {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { liveUpdateMidTraffic } from '../../../scenarios/catalogue/live-update-mid-traffic.ts';
-import type { RunResult, Setting } from '../../../scenarios/engine/scenario.ts';
+import type { RunResult } from '../../../scenarios/engine/scenario.ts';
+import type { Setting } from '../../../scenarios/engine/settings.ts';
 import { FAULT_RULES } from '../../../scenarios/faults/catalogue.ts';
 import { FaultPlan, swarmsOf } from '../../../scenarios/faults/plan.ts';
 import type { PlannedFault } from '../../../scenarios/faults/rule.ts';
@@ -17,14 +18,13 @@ interface Watched {
 }
 
 function run(seed: string, faults: string, set: Record<string, Setting> = {}): Watched {
-  const defaults = Object.fromEntries(Object.entries(liveUpdateMidTraffic.settings).map(([k, s]) => [k, s.default]));
   const planned: Watched['planned'][number][] = [];
   const marks: Watched['marks'][number][] = [];
   let lines = 0;
   const result = liveUpdateMidTraffic.run({
     seed,
     format: 'v2',
-    settings: { ...defaults, requests: 2_000, faults, ...set },
+    settings: { requests: 2_000, faults, ...set },
     checks: true,
     planned: (f) => planned.push({ faults: f, after: lines }),
     traceLine: (line) => {

@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Rig, requestOctets, type StoreVersion, said } from '../../../guests/hostile/index.ts';
-import type { BuiltDomain } from '../../../guests/index.ts';
-import { GuestOs, strings, text, XS, Xs } from '../../../guests/index.ts';
+import { type BuiltDomain, GuestOs, strings, text, XS, Xs } from '../../../guests/index.ts';
 import type { Host } from '../../../scenarios/engine/host.ts';
 import {
   type Actor,
@@ -287,7 +286,7 @@ describe('the ring and its rules', () => {
       yield* rig.ask('WRITE', 'data/mine^x');
       yield* xs.call(XS.CONTROL, strings('live-update', '-f', '/usr/sbin/xenstored'));
       host.machine.trace.observe((e) => {
-        if (e.kind === 'mark' && e.what === 'dump') host.machine.destroy(rig.os.domain);
+        if (e.kind === 'store' && e.phase === 'dump') host.machine.destroy(rig.os.domain);
       });
       expect(text((yield* xs.call(XS.CONTROL, strings('live-update', '-s', '-t', '0'))).payload)).toBe('OK\0');
       expect(text((yield* xs.call(XS.IS_DOMAIN_INTRODUCED, strings('3'))).payload)).toBe('F\0');
