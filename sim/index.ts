@@ -1,7 +1,6 @@
-export { type Actor, PARK, type Step } from './actor.ts';
+export { type Actor, PARK } from './actor.ts';
 export { checkFreed, checkMachine, MachineWatch } from './check.ts';
 export {
-  type ByteRing,
   CONSOLE_CONNECTION,
   CONSOLE_IN,
   CONSOLE_OUT,
@@ -11,11 +10,11 @@ export {
   XENCONSOLE_DISCONNECTED,
 } from './console-ring.ts';
 export { Digest } from './digest.ts';
-export { type Capabilities, type DomainBase, SHUTDOWN_REASONS, type ShutdownReason } from './domain.ts';
+export { SHUTDOWN_REASONS, type ShutdownReason } from './domain.ts';
 export type { DomainConfig } from './domains/create.ts';
 export { Domain } from './domains/domain.ts';
 export { DomainHypercalls } from './domains/hypercalls.ts';
-export { mayCall, PERMISSION, type PermissionClass, type RestrictedCall } from './domains/permissions.ts';
+export { PERMISSION } from './domains/permissions.ts';
 export {
   DOMCAP_CONTROL,
   DOMCAP_HARDWARE,
@@ -24,8 +23,6 @@ export {
   DOMSTATE_DYING,
   DOMSTATE_EXIST,
   DOMSTATE_SHUTDOWN,
-  type DomainInfo,
-  type DomainRecord,
   type DomainState,
   XEN_DOMINF_blocked,
   XEN_DOMINF_dying,
@@ -36,20 +33,13 @@ export {
   XEN_DOMINF_shutdownshift,
   XEN_DOMINF_xs_domain,
 } from './domains/queries.ts';
-export { assert, ERRNO, type Errno, fail, type Result, XenError } from './errors.ts';
-export type { EdgeOutcome } from './events/abi.ts';
-export { checkEvents } from './events/check.ts';
-export type { EdgeVerdict, KickVerdict } from './events/context.ts';
+export { type Result, XenError } from './errors.ts';
+export type { EdgeVerdict } from './events/context.ts';
 export { EventFile } from './events/event-file.ts';
-export type { EventFaults } from './events/faults.ts';
-export { Events, type PortStatus } from './events/hub.ts';
-export { EventHypercalls } from './events/hypercalls.ts';
-export { type Channel, EventChannels, MAX_PORT_DEFAULT } from './events/ports.ts';
-export { Receiver, type Service } from './events/receive.ts';
+export { Events } from './events/events.ts';
 export { VIRQ_DOM_EXC } from './events/virq.ts';
 export {
   type CopyOp,
-  type CopyPtr,
   GNTCOPY_dest_gref,
   GNTCOPY_source_gref,
   GNTMAP_application_map,
@@ -58,7 +48,6 @@ export {
   GNTMAP_host_map,
   GNTMAP_readonly,
   GNTST,
-  type GrantStatus,
   GTF_accept_transfer,
   GTF_permit_access,
   GTF_reading,
@@ -68,18 +57,11 @@ export {
   GTF_transfer_completed,
   GTF_transitive,
   GTF_writing,
-  type MapOp,
   type MapResult,
-  type ReplaceOp,
-  type SwapOp,
-  type TransferOp,
-  type UnmapOp,
   XENMAPIDX_grant_table_status,
 } from './grants/abi.ts';
 export { checkGrants } from './grants/check.ts';
-export { Grants, type PlannedRefusal, type RefusalKey } from './grants/grants.ts';
 export {
-  type Access,
   acceptTransfer,
   endAccess,
   endAccessSteps,
@@ -88,11 +70,9 @@ export {
   grantTransitive,
   isInUse,
 } from './grants/guest.ts';
-export { type FrameList, GrantHypercalls } from './grants/hypercalls.ts';
-export { entriesPerFrame, loadFlags, loadStatus, storeFlags, type TableBytes } from './grants/layout.ts';
+export { loadFlags, loadStatus, storeFlags, type TableBytes } from './grants/layout.ts';
 export { openTable } from './grants/open-table.ts';
-export type { Race, RacePoint } from './grants/pin.ts';
-export { GRANT_LIMITS, type GrantLimits, STUBDOM_GRANT_LIMITS } from './grants/table.ts';
+export { STUBDOM_GRANT_LIMITS } from './grants/table.ts';
 export { Hypercalls } from './hypercall.ts';
 export {
   DOMID_ANY,
@@ -108,10 +88,10 @@ export {
   type Handle,
   type Port,
 } from './ids.ts';
-export { BackRing, FrontRing, initIoRing, slotsOf } from './io-ring.ts';
-export { Machine, type MachineShare } from './machine.ts';
-export { Frame, Memory, PAGE_BYTES, type PageKind } from './memory.ts';
-export { Devpts, PTY_BYTES, Pty } from './pty.ts';
+export { BackRing, FrontRing, initIoRing } from './io-ring.ts';
+export { Machine } from './machine.ts';
+export { Frame, PAGE_BYTES } from './memory.ts';
+export { Devpts, Pty } from './pty.ts';
 export { type Stream, Streams } from './random.ts';
 export {
   CONNECTION,
@@ -125,7 +105,6 @@ export {
   REQ_CONS,
   REQ_PROD,
   RING_BYTES,
-  type RingWord,
   RSP_AT,
   RSP_CONS,
   RSP_PROD,
@@ -140,10 +119,9 @@ export {
   XENSTORE_ERROR_RINGIDX,
   XENSTORE_RECONNECT,
 } from './ring.ts';
-export { Scheduler } from './scheduler.ts';
 export type { StoreNews } from './store-news.ts';
-export { type Jitter, NO_JITTER, type Outcome, Task, Timeline } from './timeline.ts';
-export { Journal, type LifeStep, type SocketEnd, type SocketStep, Trace, type TraceEvent } from './trace.ts';
-export { loneMachine, Universe, type UniverseOptions } from './universe.ts';
-export { Listener, type SocketObserver, UnixSocket } from './unix-socket.ts';
+export { type Jitter, NO_JITTER, Task } from './timeline.ts';
+export type { TraceEvent } from './trace.ts';
+export { loneMachine, Universe } from './universe.ts';
+export { Listener, UnixSocket } from './unix-socket.ts';
 export { StoreBuffer, type StoreOrder } from './weak-memory.ts';

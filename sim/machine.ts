@@ -5,7 +5,7 @@ import type { Domain } from './domains/domain.ts';
 import { Lives } from './domains/lives.ts';
 import { type DomainInfo, domainInfo } from './domains/queries.ts';
 import { softReset } from './domains/soft-reset.ts';
-import { Events } from './events/hub.ts';
+import { Events } from './events/events.ts';
 import { GNTST, type GrantStatus, type MapResult } from './grants/abi.ts';
 import { Grants } from './grants/grants.ts';
 import type { Domid, Gref, Handle, Port } from './ids.ts';

@@ -1,7 +1,7 @@
 import type { Actor } from '../actor.ts';
 import { type DomainBase, SHUTDOWN_REASONS, type ShutdownReason } from '../domain.ts';
 import { fail, XenError } from '../errors.ts';
-import type { Events } from '../events/hub.ts';
+import type { Events } from '../events/events.ts';
 import { VIRQ_DOM_EXC } from '../events/virq.ts';
 import type { Grants } from '../grants/grants.ts';
 import { DOMID_ANY, DOMID_FIRST_RESERVED, type Domid } from '../ids.ts';
@@ -14,7 +14,7 @@ import type { Domain } from './domain.ts';
 import { UniqueIds } from './unique-id.ts';
 
 /** What the life cycle has of the machine. */
-export interface LifeHost {
+export interface LifeNeeds {
   readonly trace: Trace;
   readonly scheduler: Scheduler;
   readonly grants: Grants;
@@ -39,7 +39,7 @@ const MEMORY_NS = 2_000;
  * Source: xen/common/domain.c, xen/common/domctl.c, xen/common/sched/core.c.
  */
 export class Lives {
-  readonly #host: LifeHost;
+  readonly #needs: LifeNeeds;
   readonly #domains = new Map<Domid, Domain>();
   readonly #uniqueIds: UniqueIds;
   readonly changed = new ChangedDomains();
@@ -50,8 +50,8 @@ export class Lives {
   /** Called with each step of each domain's life; who checks the machine listens. */
   onLife: ((domain: Domain, what: LifeStep) => void) | undefined = undefined;
 
-  constructor(host: LifeHost, draws: Stream) {
-    this.#host = host;
+  constructor(needs: LifeNeeds, draws: Stream) {
+    this.#needs = needs;
     this.#uniqueIds = new UniqueIds(draws);
   }
 
@@ -80,10 +80,10 @@ export class Lives {
     if (domid === DOMID_ANY) id = this.#freeDomid();
     else if (!(domid >= 0 && domid < DOMID_FIRST_RESERVED)) fail('EINVAL', `domid ${domid} is reserved`);
     else if (this.#domains.has(id)) fail('EEXIST', `domid ${id}`);
-    const domain = makeDomain(this.#host.grants, id, () => this.#uniqueIds.next(), name, config);
+    const domain = makeDomain(this.#needs.grants, id, () => this.#uniqueIds.next(), name, config);
     if (domid === DOMID_ANY) this.#lastAutoDomid = id;
     if (domain.capabilities.hardware) this.#hardware ??= domain;
-    this.#host.events.adopt(domain);
+    this.#needs.events.adopt(domain);
     this.#domains.set(id, domain);
     this.#tell(domain, 'created');
     this.changed.mark(id); // the state bit, but no VIRQ (T1)
@@ -136,7 +136,7 @@ export class Lives {
     domain.isShuttingDown = true;
     if (domain === this.#hardware) {
       this.hostShutdown = domain.shutdownCode;
-      this.#host.scheduler.halt();
+      this.#needs.scheduler.halt();
     }
     if (domain.shutdownCode === CRASH) domain.deferring.clear();
     this.#finishShutdown(domain);
@@ -165,7 +165,7 @@ export class Lives {
     }
     this.changed.mark(domain.domid);
     try {
-      this.#host.events.send(domain, domain.suspendPort);
+      this.#needs.events.send(domain, domain.suspendPort);
     } catch (error) {
       if (!(error instanceof XenError)) throw error; // the port was closed since: nobody at all is told
     }
@@ -189,7 +189,7 @@ export class Lives {
   moveContext(from: Domain, to: Domain): void {
     if (from === to || !from.isShutDown) fail('EINVAL', `domain ${from.domid} is not suspended`);
     if (to.isCreationFinished || to.dying !== 'alive') fail('EINVAL', `domain ${to.domid} is no new one`);
-    this.#host.scheduler.move(from, to);
+    this.#needs.scheduler.move(from, to);
   }
 
   /**
@@ -206,7 +206,7 @@ export class Lives {
       timers[at] = undefined;
       return 0;
     }
-    const { scheduler } = this.#host;
+    const { scheduler } = this.#needs;
     const dueNs = scheduler.nowNs + seconds * NS_PER_S;
     timers[at] = dueNs;
     scheduler.at(dueNs, () => {
@@ -224,11 +224,11 @@ export class Lives {
     if (domain.dying !== 'alive') return;
     domain.dying = 'dying';
     this.#tell(domain, 'dying');
-    this.#host.start(`xen/destroy-${domain.domid}-${domain.uniqueId}`, this.#tearDown(domain));
+    this.#needs.start(`xen/destroy-${domain.domid}-${domain.uniqueId}`, this.#tearDown(domain));
   }
 
   *#tearDown(domain: Domain): Actor {
-    const { grants, events } = this.#host;
+    const { grants, events } = this.#needs;
     for (const handle of domain.maptrack.handles()) {
       grants.release(domain, handle);
       yield PIECE_NS;
@@ -265,14 +265,14 @@ export class Lives {
   #goOn(domain: Domain): void {
     if (!domain.isRunning) return;
     domain.ports.enter();
-    this.#host.scheduler.unstall(domain);
+    this.#needs.scheduler.unstall(domain);
   }
 
   /** The state bit first, then the VIRQ (DOM-36); unbound: both are lost (DOM-31). */
   #stateChanged(domid: Domid): void {
     if (!this.changed.exists) return;
     this.changed.mark(domid);
-    this.#host.events.raiseGlobal(VIRQ_DOM_EXC);
+    this.#needs.events.raiseGlobal(VIRQ_DOM_EXC);
   }
 
   /** Upward from the last one given out so, with wrap to 1 (DOM-2, DOM-3). */
@@ -287,6 +287,6 @@ export class Lives {
 
   #tell(domain: Domain, what: LifeStep): void {
     this.onLife?.(domain, what);
-    this.#host.trace.life(domain.domid, domain.uniqueId, what);
+    this.#needs.trace.life(domain.domid, domain.uniqueId, what);
   }
 }

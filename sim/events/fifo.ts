@@ -1,6 +1,6 @@
 import { fail } from '../errors.ts';
 import type { Port } from '../ids.ts';
-import type { Abi, AbiHost, EdgeOutcome } from './abi.ts';
+import type { Abi, AbiOwner, EdgeOutcome } from './abi.ts';
 import type { EventContext } from './context.ts';
 import type { VcpuEvents } from './vcpu.ts';
 import {
@@ -45,7 +45,7 @@ export function fifoPort(): FifoPort {
 export class Fifo implements Abi {
   readonly kind = 'fifo';
   readonly ports = FIFO_PORTS;
-  readonly #host: AbiHost;
+  readonly #owner: AbiOwner;
   readonly #port: (port: Port) => FifoPort;
   readonly #context: () => EventContext;
   readonly #pages: Uint8Array[] = [];
@@ -53,8 +53,8 @@ export class Fifo implements Abi {
   /** Tail of queue (vCPU, priority); 0: empty. */
   readonly #tails: Port[] = [];
 
-  constructor(host: AbiHost, port: (port: Port) => FifoPort, context: () => EventContext) {
-    this.#host = host;
+  constructor(owner: AbiOwner, port: (port: Port) => FifoPort, context: () => EventContext) {
+    this.#owner = owner;
     this.#port = port;
     this.#context = context;
   }
@@ -98,8 +98,8 @@ export class Fifo implements Abi {
       store32(bytes, at, before | FIFO_PENDING | FIFO_LINKED);
       isChained = this.#append(port, own, vcpu.id, block);
     }
-    if (!isChained && !testAndSetBit(block.bytes, block.at + READY, own.lastPriority)) this.#host.markPending(vcpu);
-    if (isNew) this.#host.checkPollers(port);
+    if (!isChained && !testAndSetBit(block.bytes, block.at + READY, own.lastPriority)) this.#owner.markPending(vcpu);
+    if (isNew) this.#owner.checkPollers(port);
     return isNew ? 'set' : 'coalesced';
   }
 

@@ -3,7 +3,7 @@ import type { Domain } from '../domains/domain.ts';
 import { permit } from '../domains/permissions.ts';
 import { type Errno, type Result, XenError } from '../errors.ts';
 import { DOMID_SELF, type Domid, type Gfn, type Port } from '../ids.ts';
-import type { Events, PortStatus } from './hub.ts';
+import type { Events, PortStatus } from './events.ts';
 import { block, poll } from './sleep.ts';
 import { FIFO_LINK_BITS } from './words.ts';
 

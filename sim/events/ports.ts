@@ -2,7 +2,7 @@ import type { DomainBase } from '../domain.ts';
 import { fail } from '../errors.ts';
 import type { Domid, Gfn, Port } from '../ids.ts';
 import { Frame } from '../memory.ts';
-import type { Abi, AbiHost, EdgeOutcome } from './abi.ts';
+import type { Abi, AbiOwner, EdgeOutcome } from './abi.ts';
 import { type EdgeVerdict, type EventContext, NO_CONTEXT } from './context.ts';
 import { Fifo, type FifoPort, fifoPort } from './fifo.ts';
 import { Receiver, type Service } from './receive.ts';
@@ -30,7 +30,7 @@ export type Channel =
 export type XenConsumer = (vcpu: number, port: Port) => void;
 
 /** One domain's ports, its vCPUs as far as events go, and the ABI in use. A port that is not there is FREE. */
-export class EventChannels implements AbiHost {
+export class EventChannels implements AbiOwner {
   readonly domain: DomainBase;
   readonly #channels: (Channel | undefined)[] = [undefined];
   readonly #consumers = new Map<Port, XenConsumer>();

@@ -6,6 +6,7 @@ import {
   type Domain,
   type DomainState as DomainBits,
   ERROR,
+  type Frame,
   GNTMAP_host_map,
   GNTST,
   GNTTAB_RESERVED_XENSTORE,
@@ -47,6 +48,8 @@ export class SimPlatform implements Platform {
   readonly #domain: Domain;
   readonly #hyper: Hypercalls;
   readonly #mapped = new Set<RingPage>();
+  /** What ends the recording of a ring: its guest stores while nobody has it mapped, too, so it goes on to the next mapping. */
+  readonly #recording = new WeakMap<Frame, () => void>();
   /** Ports that were read from nowhere yet: the file's ring of ready ports. A port is in it at most once. */
   #ready: Port[] = [];
   #virqPort: Port | undefined;
@@ -112,13 +115,17 @@ export class SimPlatform implements Platform {
     const { status, handle, frame } = this.#hyper.mapGrant(domid, GNTTAB_RESERVED_XENSTORE, GNTMAP_host_map);
     if (frame === undefined || handle === undefined) return { ok: false, errno: MAP_ERRNO[status] ?? 'EINVAL' };
     const { trace } = this.#machine;
-    frame.onStore = (offset, before, after, byOwner) => {
+    this.#recording.get(frame)?.();
+    const record = frame.subscribe((offset, before, after, byOwner) => {
       const word = wordAt(offset);
       if (word >= 0 && before !== after)
         trace.index(domid, byOwner ? 'guest' : 'store', word as 0 | 1 | 2 | 3, before, after, frame.bytes);
       else if (offset === ERROR && !byOwner) this.tell({ phase: 'error-word', client: domid, error: after });
-    };
-    frame.onOwnerStore = touched;
+    });
+    this.#recording.set(frame, record);
+    const watched = frame.subscribe((_offset, _before, _after, byOwner) => {
+      if (byOwner) touched();
+    });
     const page: RingPage = {
       gfn: frame.gfn,
       bytes: frame.bytes,
@@ -126,7 +133,7 @@ export class SimPlatform implements Platform {
       store32: (offset, value) => frame.store32(offset, value, false),
       unmap: () => {
         if (!this.#mapped.delete(page)) return;
-        frame.onOwnerStore = undefined;
+        watched();
         this.#hyper.unmapGrant(handle);
       },
     };

@@ -106,9 +106,9 @@ describe('MEM-1: a store buffer', () => {
   const swaps = (order: StoreOrder, fenced: boolean) => {
     const { m, page, cpu: a } = cpu(order);
     let swapped = false;
-    page.onStore = () => {
+    page.subscribe(() => {
       if (page.load32(4) > page.load32(0)) swapped = true;
-    };
+    });
     for (let i = 1; i < 200; i++) {
       a.store32(page, 0, i);
       if (fenced) a.writeFence();
@@ -129,7 +129,7 @@ describe('MEM-1: a store buffer', () => {
   it('MEM-1: two stores to one word are never seen swapped', () => {
     const { m, page, cpu: a } = cpu('weak');
     const seen: number[] = [];
-    page.onStore = (_, __, after) => seen.push(after);
+    page.subscribe((_, __, after) => seen.push(after));
     for (let i = 1; i <= 50; i++) a.store32(page, 0, i);
     m.scheduler.run(1_000);
     expect(seen).toEqual([...seen].sort((x, y) => x - y));

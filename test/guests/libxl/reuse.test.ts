@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { strings, text, XS, Xs } from '../../../guests/index.ts';
 import { createDomain, DomidHistory, destroyDomain, SharedFiles } from '../../../guests/libxl/index.ts';
 import { GNTMAP_host_map, GNTTAB_RESERVED_CONSOLE } from '../../../sim/index.ts';
-import { libxlBench, pass, run } from './host.ts';
+import { pass, run } from '../../support/host.ts';
+import { libxlBench } from './host.ts';
 
 /*
  * What libxl's list of recent ids is for (DOM-5). Somebody keeps a page of a dead domain, so that it is a zombie that the store

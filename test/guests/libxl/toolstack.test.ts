@@ -21,8 +21,9 @@ import {
   XsClient,
 } from '../../../guests/index.ts';
 import { initDom0, Libxl, SharedFiles, writeDomain } from '../../../guests/libxl/index.ts';
-import { type Guest, Host } from '../../../scenarios/engine/host.ts';
-import { type Actor, type Domain, ERROR as ERROR_AT, NO_JITTER, REQ_CONS, REQ_PROD } from '../../../sim/index.ts';
+import type { Guest, Host } from '../../../scenarios/engine/host.ts';
+import { type Actor, type Domain, ERROR as ERROR_AT, REQ_CONS, REQ_PROD } from '../../../sim/index.ts';
+import { testHost } from '../../support/host.ts';
 
 /* The toolstack's half of suspend, resume and restore, against real guests and a real store: guests.md 3.5, hypervisor.md 5. */
 
@@ -48,15 +49,7 @@ interface Cast {
 
 /** Play a piece as dom0 with a store and one guest, domain 1, that is up and running. */
 function play(cast: Cast, piece: (stage: Stage) => Actor): Host {
-  const host = new Host({
-    seed: '1',
-    jitter: NO_JITTER,
-    requestsMax: 1e9,
-    policy: 'carry',
-    compat: '4.22',
-    records: false,
-    ...(cast.isUnchecked ? {} : { checkEverySteps: 50 }),
-  });
+  const host = testHost(cast.isUnchecked ? {} : { checkEverySteps: 50 });
   const { dom0 } = host;
   let over = false;
   dom0.os.start('xl', function* (me): Actor {

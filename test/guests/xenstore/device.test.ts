@@ -1,21 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { type EventQueue, type Me, octets, strings, text, XS, Xs, type XsProgram } from '../../../guests/index.ts';
-import { Host } from '../../../scenarios/engine/host.ts';
+import type { Host } from '../../../scenarios/engine/host.ts';
 import { checkHistory } from '../../../scenarios/judge/invariants/index.ts';
-import { type Actor, NO_JITTER, PARK } from '../../../sim/index.ts';
+import { type Actor, PARK } from '../../../sim/index.ts';
+import { testHost } from '../../support/host.ts';
 
 /** A host whose store is in a stub domain: programs of dom0 have nothing but the device. */
 function worldOf(): Host {
-  return new Host({
-    seed: '5',
-    jitter: NO_JITTER,
-    requestsMax: 1e9,
-    policy: 'carry',
-    compat: '4.22',
-    storeIn: 'stubdom',
-    records: true,
-    limitsWrites: false,
-  });
+  return testHost({ seed: '5', storeIn: 'stubdom', records: true, limitsWrites: false });
 }
 
 /** Run programs of dom0 to their ends; each must get there. What dom0's kernel said to the store is judged. */

@@ -139,12 +139,10 @@ describe('writing', () => {
         for (const word of [REQ_CONS, REQ_PROD]) ring.store32(word, 0xffff_ffe0, true);
       },
     });
-    const { onStore } = peer.ring;
-    peer.ring.onStore = (offset, before, after, byOwner) => {
-      onStore?.(offset, before, after, byOwner);
+    peer.ring.subscribe((offset, _before, after) => {
       // The store takes what it sees at once, and goes to sleep.
       if (offset === REQ_PROD) peer.ring.store32(REQ_CONS, after, false);
-    };
+    });
     peer.start('caller', function* (me): Actor {
       for (const path of ['abcdefghijklmno^', 'a^']) peer.client.submit(me, XS.READ, octets(path));
     });

@@ -74,12 +74,12 @@ export class Peer {
   }
 
   #listen(): void {
-    this.ring.onStore = (offset, before, after, byOwner) => {
+    this.ring.subscribe((offset, before, after, byOwner) => {
       const name = { [REQ_PROD]: 'req_prod', [RSP_CONS]: 'rsp_cons', [REQ_CONS]: 'req_cons', [RSP_PROD]: 'rsp_prod' }[
         offset
       ];
       if (byOwner && name !== undefined && before !== after) this.log.push(`${name} ${after}`);
-    };
+    });
   }
 
   run(ns = 1_000_000): void {

@@ -11,24 +11,16 @@ import {
   Xs,
   XsSocket,
 } from '../../../guests/index.ts';
-import { Host } from '../../../scenarios/engine/host.ts';
+import type { Host } from '../../../scenarios/engine/host.ts';
 import { checkHistory } from '../../../scenarios/judge/invariants/index.ts';
-import { type Actor, loneMachine, NO_JITTER, PARK, UnixSocket } from '../../../sim/index.ts';
+import { type Actor, loneMachine, PARK, UnixSocket } from '../../../sim/index.ts';
 import { MessageReader } from '../../../store/protocol/message-reader.ts';
 import { message } from '../../../store/protocol/wire.ts';
 import { tamper } from '../../support/headline.ts';
+import { testHost } from '../../support/host.ts';
 
 function worldOf(passImage: (image: Uint8Array) => Uint8Array = (image) => image): Host {
-  return new Host({
-    seed: '5',
-    jitter: NO_JITTER,
-    requestsMax: 1e9,
-    policy: 'carry',
-    compat: '4.22',
-    passImage,
-    records: true,
-    limitsWrites: false,
-  });
+  return testHost({ seed: '5', passImage, records: true, limitsWrites: false });
 }
 
 /** Run programs of dom0 to their ends; each must get there. */

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Rig, requestOctets, type StoreVersion, said } from '../../../guests/hostile/index.ts';
 import { type BuiltDomain, GuestOs, strings, text, XS, Xs } from '../../../guests/index.ts';
-import { Host } from '../../../scenarios/engine/host.ts';
+import type { Host } from '../../../scenarios/engine/host.ts';
 import {
   type Actor,
   CONNECTION,
@@ -16,6 +16,8 @@ import {
   RSP_PROD,
   SERVER_FEATURES,
 } from '../../../sim/index.ts';
+
+import { testHost } from '../../support/host.ts';
 
 /* One test for each label of the ring's rules between a guest and the store. */
 
@@ -33,14 +35,7 @@ interface Stage {
 
 /** Play a piece as dom0 against a store and one domain that is built, granted and not introduced. */
 function play(piece: (stage: Stage) => Actor, version: StoreVersion = '4.22'): void {
-  const host = new Host({
-    seed: '1',
-    jitter: { stepNs: 1, absentOneIn: 0, absentNsMax: 0 },
-    requestsMax: 1e9,
-    policy: 'carry',
-    compat: version,
-    records: false,
-  });
+  const host = testHost({ compat: version });
   const built = host.build(3, 'guest');
   const os = new GuestOs(host.machine, built.domain);
   let sends = 0;

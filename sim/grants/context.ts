@@ -6,7 +6,7 @@ import type { GrantStatus } from './abi.ts';
 import type { Race } from './pin.ts';
 
 /** What the grant operations need of the machine around them. */
-export interface GrantHost {
+export interface GrantContext {
   domain(domid: Domid): Domain | undefined;
   /** domain_crash(). */
   crash(domain: Domain): void;

@@ -22,7 +22,7 @@ export type PortStatus =
   | { readonly state: 'ipi'; readonly vcpu: number };
 
 /** What the event channels have of the machine. */
-export interface EventHost {
+export interface EventNeeds {
   readonly trace: Trace;
   readonly scheduler: Scheduler;
   domain(domid: Domid): Domain | undefined;
@@ -42,20 +42,20 @@ const RESET_BATCH_NS = 300;
  * the checks of xen/common/event_channel.c. EVTCHNOP_bind_pirq is not here: there are no physical interrupts.
  */
 export class Events {
-  readonly #host: EventHost;
+  readonly #needs: EventNeeds;
   /** Handlers set by XEN_DOMCTL_set_virq_handler; absent: the hardware domain. */
   readonly #handlers = new Map<number, Domain>();
   faults: EventFaults | undefined = undefined;
   /** Called before each global VIRQ; who checks the machine listens. */
   onGlobal: ((virq: number) => void) | undefined = undefined;
 
-  constructor(host: EventHost) {
-    this.#host = host;
+  constructor(needs: EventNeeds) {
+    this.#needs = needs;
   }
 
   /** Take a new domain's channels in. */
   adopt(domain: Domain): void {
-    domain.ports.context = new DomainContext(this, this.#host.scheduler, domain);
+    domain.ports.context = new DomainContext(this, this.#needs.scheduler, domain);
   }
 
   /** EVTCHNOP_alloc_unbound in `owner`, for a domid whose existence is not checked (EVT-3). Errors: EINVAL dying; ENOSPC; EPERM. */
@@ -64,7 +64,7 @@ export class Events {
     permit('EVTCHNOP_alloc_unbound', caller, owner);
     const resolved = remoteDomid === DOMID_SELF ? caller.domid : remoteDomid;
     owner.ports.set(port, { state: 'unbound', remoteDomid: resolved });
-    this.#host.trace.port('alloc', owner.domid, port, resolved, 0);
+    this.#needs.trace.port('alloc', owner.domid, port, resolved, 0);
     return port;
   }
 
@@ -74,7 +74,7 @@ export class Events {
     owner.ports.set(port, { state: 'unbound', remoteDomid });
     owner.ports.setNotifyVcpu(port, vcpu);
     owner.ports.attachXen(port, consumer);
-    this.#host.trace.port('alloc', owner.domid, port, remoteDomid, 0);
+    this.#needs.trace.port('alloc', owner.domid, port, remoteDomid, 0);
     return port;
   }
 
@@ -89,7 +89,7 @@ export class Events {
     caller.ports.set(port, { state: 'interdomain', remote, remotePort });
     remote.set(remotePort, { state: 'interdomain', remote: caller.ports, remotePort: port });
     caller.ports.raise(port); // makes up for a send that had nowhere to go before the bind
-    this.#host.trace.port('bind', caller.domid, port, remoteDomid, remotePort);
+    this.#needs.trace.port('bind', caller.domid, port, remoteDomid, remotePort);
     return port;
   }
 
@@ -108,8 +108,8 @@ export class Events {
     caller.ports.set(port, { state: 'virq', virq });
     caller.ports.setNotifyVcpu(port, vcpu);
     virqPorts[virq] = port;
-    if (virq === VIRQ_DOM_EXC) this.#host.domExcBound(true);
-    this.#host.trace.port('virq', caller.domid, port, vcpu, virq);
+    if (virq === VIRQ_DOM_EXC) this.#needs.domExcBound(true);
+    this.#needs.trace.port('virq', caller.domid, port, vcpu, virq);
     return port;
   }
 
@@ -119,7 +119,7 @@ export class Events {
     const port = caller.ports.firstFree();
     caller.ports.set(port, { state: 'ipi' });
     caller.ports.setNotifyVcpu(port, vcpu);
-    this.#host.trace.port('ipi', caller.domid, port, vcpu, 0);
+    this.#needs.trace.port('ipi', caller.domid, port, vcpu, 0);
     return port;
   }
 
@@ -132,14 +132,14 @@ export class Events {
     if (channel.state === 'virq' && virqClass(channel.virq) === 'vcpu')
       fail('EINVAL', `virq ${channel.virq} of a vcpu`);
     ports.setNotifyVcpu(port, vcpu);
-    this.#host.trace.port('vcpu', caller.domid, port, vcpu, 0);
+    this.#needs.trace.port('vcpu', caller.domid, port, vcpu, 0);
   }
 
   /** A host as it was found: an interdomain channel at given ports, nothing pending. The ports must be free. */
   connect(a: Domain, portA: Port, b: Domain, portB: Port): void {
     a.ports.set(portA, { state: 'interdomain', remote: b.ports, remotePort: portB });
     b.ports.set(portB, { state: 'interdomain', remote: a.ports, remotePort: portA });
-    this.#host.trace.port('bind', a.domid, portA, b.domid, portB);
+    this.#needs.trace.port('bind', a.domid, portA, b.domid, portB);
   }
 
   /** EVTCHNOP_close: own port FREE, peer UNBOUND towards the closer; the peer gets no event (EVT-8).
@@ -159,8 +159,8 @@ export class Events {
       peerDomid = channel.remote.domain.domid;
       channel.remote.set(peer, { state: 'unbound', remoteDomid: owner.domid });
     }
-    if (channel.state === 'virq' && channel.virq === VIRQ_DOM_EXC) this.#host.domExcBound(false);
-    this.#host.trace.port('close', owner.domid, port, peerDomid, peer);
+    if (channel.state === 'virq' && channel.virq === VIRQ_DOM_EXC) this.#needs.domExcBound(false);
+    this.#needs.trace.port('close', owner.domid, port, peerDomid, peer);
   }
 
   /** EVTCHNOP_send: success says nothing of the peer (EVT-10). Errors: EINVAL for FREE, VIRQ and Xen-attached ports. */
@@ -179,7 +179,7 @@ export class Events {
         outcome = 'set';
       }
     } else if (channel.state === 'ipi') outcome = owner.ports.raise(port);
-    this.#host.trace.send(owner.domid, port, outcome);
+    this.#needs.trace.send(owner.domid, port, outcome);
     return outcome;
   }
 
@@ -226,19 +226,19 @@ export class Events {
     ports.resetAt = 0;
     if (ports.activePorts > 0) fail('EAGAIN', 'ports were opened meanwhile');
     ports.leaveFifo();
-    this.#host.trace.port('reset', domain.domid, 0, 0, 0);
+    this.#needs.trace.port('reset', domain.domid, 0, 0, 0);
   }
 
   /** EVTCHNOP_init_control. Errors: ENOENT, EINVAL. */
   initControl(caller: Domain, vcpu: number, gfn: Gfn, offset: number): void {
     caller.ports.initControl(vcpu, gfn, offset);
-    this.#host.trace.port('fifo', caller.domid, 0, vcpu, 0);
+    this.#needs.trace.port('fifo', caller.domid, 0, vcpu, 0);
   }
 
   /** EVTCHNOP_expand_array. Errors: EOPNOTSUPP, ENOSPC, EINVAL. */
   expandArray(caller: Domain, gfn: Gfn): void {
     caller.ports.expandArray(gfn);
-    this.#host.trace.port('fifo', caller.domid, 0, 0, 1);
+    this.#needs.trace.port('fifo', caller.domid, 0, 0, 1);
   }
 
   /** EVTCHNOP_set_priority, for later events. Errors: EINVAL port; ENOSYS 2-level; EACCES not open; EINVAL priority. */
@@ -249,7 +249,7 @@ export class Events {
     if (!ports.isUsable(port)) fail('EACCES', `port ${port}`);
     if (!(priority >= 0 && priority <= PRIORITY_MIN)) fail('EINVAL', `priority ${priority}`);
     ports.fifoPort(port).priority = priority;
-    this.#host.trace.port('priority', caller.domid, port, priority, 0);
+    this.#needs.trace.port('priority', caller.domid, port, priority, 0);
   }
 
   // VIRQs -----------------------------------------------------------------------------------------------------------
@@ -257,7 +257,7 @@ export class Events {
   /** Who receives a global VIRQ: the domain set for it while that lives, else the hardware domain (DOM-26). */
   virqHandler(virq: number): Domain | undefined {
     const set = this.#handlers.get(virq);
-    return set !== undefined && set.dying !== 'dead' ? set : this.#host.hardware();
+    return set !== undefined && set.dying !== 'dead' ? set : this.#needs.hardware();
   }
 
   /** XEN_DOMCTL_set_virq_handler. Errors: EINVAL not a global VIRQ, or dying; EBUSY bound by the present handler. */
@@ -296,7 +296,7 @@ export class Events {
   }
 
   #channelsOf(caller: Domain, domid: Domid): EventChannels | undefined {
-    return (domid === DOMID_SELF ? caller : this.#host.domain(domid))?.ports;
+    return (domid === DOMID_SELF ? caller : this.#needs.domain(domid))?.ports;
   }
 }
 
