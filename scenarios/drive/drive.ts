@@ -217,23 +217,15 @@ export class Driver {
       if (at >= 0) return connection.inbox.splice(at, 1)[0];
       if (connection.link.isClosed()) return undefined;
       if (sent < bytes.length && (put > 0 || received)) continue;
-      const next = machine.scheduler.nextNs;
-      if (next === undefined || next > until) return undefined;
-      machine.scheduler.run(next);
+      if (!machine.scheduler.runNext(until)) return undefined;
     }
   }
 
   /** Run until nothing more happens soon, taking out what comes in. @returns whether anything came. */
   #settle(): boolean {
-    const { machine } = this.#host;
-    const { scheduler } = machine;
+    const { scheduler } = this.#host.machine;
     for (let received = false; ; received = true) {
-      for (
-        let next = scheduler.nextNs;
-        next !== undefined && next <= machine.nowNs + this.#patience();
-        next = scheduler.nextNs
-      )
-        scheduler.run(next);
+      while (scheduler.runNext(scheduler.nowNs + this.#patience()));
       const links = [this.#hidden, ...this.#connections.values()].filter((c) => !c.isHeld);
       // Every one of them, not only the first that has something.
       if (links.map((c) => this.#receive(c)).every((came) => !came)) return received;

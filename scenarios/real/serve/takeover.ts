@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs';
 import { createServer, Socket } from 'node:net';
-import { DOMID_FIRST_RESERVED, Listener, Machine, UnixSocket } from '../../../sim/index.ts';
+import { DOMID_FIRST_RESERVED, Listener, loneMachine, UnixSocket } from '../../../sim/index.ts';
 import { decodeImage, formatFailure, PERM_STALE, type StateRecord } from '../../../store/format/index.ts';
 import { startXenstored } from '../../../store/index.ts';
 import { Front } from './front.ts';
@@ -33,7 +33,7 @@ export async function takeOver(options: TakeoverOptions): Promise<Serving> {
   const globals = records.find((r) => r.kind === 'GLOBAL_DATA');
   if (globals?.kind !== 'GLOBAL_DATA' || globals.socketFd < 0) throw new Error('the image names no listening socket');
 
-  const machine = new Machine({ seed: '0', jitter: { stepNs: 1, absentOneIn: 0, absentNsMax: 0 } });
+  const machine = loneMachine({ seed: '0', jitter: { stepNs: 1, absentOneIn: 0, absentNsMax: 0 } });
   const domains = [...domidsOf(records)].sort((a, b) => a - b);
   const dom0 = machine.createDomain(0, 'dom0');
   machine.unpause(dom0);

@@ -13,7 +13,7 @@ import {
 } from '../../../guests/index.ts';
 import { Host } from '../../../scenarios/engine/host.ts';
 import { checkHistory } from '../../../scenarios/judge/invariants/index.ts';
-import { type Actor, Machine, NO_JITTER, PARK, UnixSocket } from '../../../sim/index.ts';
+import { type Actor, loneMachine, NO_JITTER, PARK, UnixSocket } from '../../../sim/index.ts';
 import { MessageReader } from '../../../store/protocol/message-reader.ts';
 import { message } from '../../../store/protocol/wire.ts';
 import { tamper } from '../../support/headline.ts';
@@ -47,7 +47,7 @@ function violations(host: Host): string[] {
 
 /** A handle whose other end is not a store but the test. */
 function faced(habits?: SocketHabits): { os: GuestOs; client: XsSocket; server: UnixSocket; run: () => void } {
-  const machine = new Machine({ seed: '1' });
+  const machine = loneMachine({ seed: '1' });
   const domain = machine.createDomain(0, 'dom0');
   machine.unpause(domain);
   const os = new GuestOs(machine, domain);

@@ -83,7 +83,7 @@ function play(piece: (stage: Stage) => Actor, version: StoreVersion = '4.22'): v
     yield* piece(stage);
     over = true;
   });
-  for (let horizon = 1e7; !over && horizon < 60e9; horizon += 1e7) host.machine.scheduler.run(horizon);
+  host.machine.scheduler.runUntil(() => over, 60e9, 1e7);
   expect(over).toBe(true);
 }
 
