@@ -5,7 +5,7 @@ import { decodeImage, formatFailure, PERM_STALE, type StateRecord } from '../../
 import { startXenstored } from '../../../store/index.ts';
 import { Front } from './front.ts';
 import { handOver } from './hand-over.ts';
-import { closing, listening, type ServeOptions, type Serving } from './serve.ts';
+import { closing, listening, newFailure, type ServeOptions, type Serving } from './serve.ts';
 
 export interface TakeoverOptions extends Omit<ServeOptions, 'path' | 'compat'> {
   /** What the predecessor has written; the descriptors that it names are open in this process. */
@@ -61,7 +61,8 @@ export async function takeOver(options: TakeoverOptions): Promise<Serving> {
     (r) => (r.kind === 'CONNECTION_DATA' || r.kind === 'WATCH_DATA') && ringIds.has(r.connId),
   );
   const listener = new Listener(1 + Math.max(globals.socketFd, ...ends.keys()));
-  const front = new Front({ machine, nowNs: options.nowNs, log: options.log });
+  const failure = newFailure();
+  const front = new Front({ machine, nowNs: options.nowNs, log: options.log, failed: failure.fail });
   const server = createServer({ allowHalfOpen: true }, (socket) => {
     front.attach(socket, listener.connect());
     front.run();
@@ -87,7 +88,7 @@ export async function takeOver(options: TakeoverOptions): Promise<Serving> {
   await listening(server, { fd: globals.socketFd });
   options.onRestored();
   front.run();
-  return { close: () => closing(server, front) };
+  return { close: () => closing(server, front), failed: failure.failed };
 }
 
 function modeOf(path: string): 'not-executable' | 'executable' | undefined {
