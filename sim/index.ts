@@ -1,3 +1,4 @@
+export { type Actor, PARK, type Step } from './actor.ts';
 export { checkFreed, checkMachine, MachineWatch } from './check.ts';
 export {
   type ByteRing,
@@ -108,7 +109,7 @@ export {
   type Port,
 } from './ids.ts';
 export { BackRing, FrontRing, initIoRing, slotsOf } from './io-ring.ts';
-export { Machine, type MachineOptions } from './machine.ts';
+export { Machine, type MachineShare } from './machine.ts';
 export { Frame, Memory, PAGE_BYTES, type PageKind } from './memory.ts';
 export { Devpts, PTY_BYTES, Pty } from './pty.ts';
 export { type Stream, Streams } from './random.ts';
@@ -117,6 +118,9 @@ export {
   copyOctets,
   ERROR,
   EVTCHN_PORT,
+  FEATURE_DOMID_ANY,
+  FEATURE_ERROR,
+  FEATURE_WATCHDEPTH,
   REQ_AT,
   REQ_CONS,
   REQ_PROD,
@@ -130,9 +134,16 @@ export {
   used,
   wordAt,
   writableChunk,
+  XENSTORE_CONNECTED,
+  XENSTORE_ERROR_COMM,
+  XENSTORE_ERROR_PROTO,
+  XENSTORE_ERROR_RINGIDX,
+  XENSTORE_RECONNECT,
 } from './ring.ts';
-export { type Actor, type Jitter, NO_JITTER, PARK, Scheduler, type Step, Task } from './scheduler.ts';
+export { Scheduler } from './scheduler.ts';
 export type { StoreNews } from './store-news.ts';
-export { type LifeStep, type SocketEnd, type SocketStep, Trace, type TraceEvent } from './trace.ts';
+export { type Jitter, NO_JITTER, type Outcome, Task, Timeline } from './timeline.ts';
+export { Journal, type LifeStep, type SocketEnd, type SocketStep, Trace, type TraceEvent } from './trace.ts';
+export { loneMachine, Universe, type UniverseOptions } from './universe.ts';
 export { Listener, type SocketObserver, UnixSocket } from './unix-socket.ts';
 export { StoreBuffer, type StoreOrder } from './weak-memory.ts';

@@ -4,6 +4,7 @@ import {
   CONSOLE_IN,
   CONSOLE_OUT,
   type Devpts,
+  DOMID_FIRST_RESERVED,
   type Domid,
   EventFile,
   type Frame,
@@ -21,9 +22,8 @@ import {
   XenError,
 } from '../../sim/index.ts';
 import { textOf as text } from '../../store/protocol/octets.ts';
-import type { GuestOs, Me } from '../kernel/os.ts';
-import type { EventQueue, XsLink } from '../xenstore/link.ts';
-import { Xs } from '../xenstore/xs.ts';
+import type { GuestOs, Me } from '../kernel/index.ts';
+import { type EventQueue, Xs, type XsLink } from '../xenstore/index.ts';
 import { ConsoleBuffer } from './buffer.ts';
 
 /** Events that a console may have in one period, and the period. Source: tools/console/daemon/io.c, RATE_LIMIT_*. */
@@ -190,7 +190,7 @@ export class Xenconsoled {
   /** Look at all domains but dom0, by hypercall (MT-1): serve the new ones, let go of the dead ones. */
   *#enumerate(xs: Xs, queue: EventQueue): Actor {
     this.#pass++;
-    const list = this.#os.hyper.domctl.getDomainInfoList(1, 0x7fef);
+    const list = this.#os.hyper.domctl.getDomainInfoList(1, DOMID_FIRST_RESERVED - 1);
     yield PASS_NS;
     if (!list.ok) return;
     for (const { domid, flags } of list.value) {

@@ -1,5 +1,5 @@
 import { type Actor, PARK } from '../../sim/index.ts';
-import type { Me } from '../kernel/os.ts';
+import type { Me } from '../kernel/index.ts';
 import type { Blkfront, BlkIo, PendingIo } from './blkfront.ts';
 import type { BlkOp } from './observer.ts';
 import { SECTOR_BYTES } from './sums.ts';

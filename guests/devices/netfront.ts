@@ -8,7 +8,7 @@ import {
   PARK,
   type Port,
 } from '../../sim/index.ts';
-import type { Me } from '../kernel/os.ts';
+import type { Me } from '../kernel/index.ts';
 import { FrontendStates } from './frontend-states.ts';
 import {
   decodeRxResponse,

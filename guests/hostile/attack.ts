@@ -1,6 +1,12 @@
-import { type Actor, ERROR as ERROR_AT, GNTTAB_RESERVED_XENSTORE } from '../../sim/index.ts';
+import {
+  type Actor,
+  ERROR as ERROR_AT,
+  GNTTAB_RESERVED_XENSTORE,
+  type XENSTORE_ERROR_PROTO,
+  type XENSTORE_ERROR_RINGIDX,
+} from '../../sim/index.ts';
 import { type Message, type OpName, XS } from '../../store/protocol/wire.ts';
-import type { GuestOs, Me } from '../kernel/os.ts';
+import type { GuestOs, Me } from '../kernel/index.ts';
 import type { BuiltDomain } from '../libxl/index.ts';
 import { pauseAfter, RawRing, requestOctets, said } from './raw-ring.ts';
 
@@ -159,7 +165,7 @@ export class Rig {
   }
 
   /** Wait until the store has written its error word; it must be `word`. */
-  *ignored(word: 2 | 3): Actor {
+  *ignored(word: typeof XENSTORE_ERROR_RINGIDX | typeof XENSTORE_ERROR_PROTO): Actor {
     for (let waitedNs = 0; this.errorWord === 0 && waitedNs < PATIENCE_NS; waitedNs += pauseAfter(waitedNs))
       yield pauseAfter(waitedNs);
     this.check('error word', this.errorWord, word);

@@ -16,7 +16,7 @@ import {
 import { MessageReader } from '../../store/protocol/message-reader.ts';
 import { octetsOf, textOf } from '../../store/protocol/octets.ts';
 import { header, type Message, XS } from '../../store/protocol/wire.ts';
-import type { GuestOs } from '../kernel/os.ts';
+import type { GuestOs } from '../kernel/index.ts';
 
 /** One request as octets; the header may lie about the length. */
 export function requestOctets(type: number, reqId: number, txId: number, payload: string, len?: number): Uint8Array {

@@ -15,7 +15,7 @@ import {
 } from '../../sim/index.ts';
 import { MessageReader } from '../../store/protocol/message-reader.ts';
 import { HEADER_BYTES, type Message, payloadLength } from '../../store/protocol/wire.ts';
-import type { GuestOs, Me } from '../kernel/os.ts';
+import type { GuestOs, Me } from '../kernel/index.ts';
 import type { ClientHabits } from './habits.ts';
 import type { Outgoing } from './requests.ts';
 

@@ -2,8 +2,8 @@ import { type Actor, PARK, type UnixSocket } from '../../sim/index.ts';
 import { MessageReader } from '../../store/protocol/message-reader.ts';
 import { textOf as text } from '../../store/protocol/octets.ts';
 import { type Message, message, PAYLOAD_MAX, XS } from '../../store/protocol/wire.ts';
-import type { GuestOs, Me } from '../kernel/os.ts';
-import { askUnwatch, askWatch, begin, directory, end, toReply, transaction, WatchRoutes } from './calls.ts';
+import type { GuestOs, Me } from '../kernel/index.ts';
+import { PROGRAM_RETRIES, toReply, txIdIn, WatchRoutes, watchPayload } from './calls.ts';
 import type { ClientObserver } from './client.ts';
 import type { EventQueue, Pending, Reply, XsProgram } from './link.ts';
 import { strings } from './payload.ts';
@@ -56,6 +56,8 @@ export class XsSocket implements XsProgram {
   #features: string | undefined;
   #octetsSent = 0;
   #octetsGot = 0;
+  readonly retries = PROGRAM_RETRIES;
+  readonly startedTxId = txIdIn;
   observer: ClientObserver | undefined = undefined;
 
   constructor(os: GuestOs, socket: UnixSocket, habits: SocketHabits = LIBXENSTORE_HABITS) {
@@ -116,40 +118,20 @@ export class XsSocket implements XsProgram {
 
   *watch(queue: EventQueue, path: string, token: string, depth?: number): Actor<Reply> {
     this.#routes.add(token, queue);
-    const reply = yield* askWatch(this, queue.me, path, token, depth);
+    const reply = yield* this.request(queue.me, XS.WATCH, watchPayload(path, token, depth));
     if (reply.error !== undefined) this.#routes.remove(token);
     return reply;
   }
 
   /** As `XsLink.unwatch`, but what came before the answer stays queued unless the filter is on (LS-6). */
   *unwatch(me: Me, path: string, token: string): Actor<Reply> {
-    const reply = yield* askUnwatch(this, me, path, token);
+    const reply = yield* this.request(me, XS.UNWATCH, strings(path, token));
     const events = this.#routes.queueOf(token)?.events;
     this.#routes.remove(token); // nothing of it can come behind the answer: the store's output is one queue
     if (!this.#habits.unwatchFilter || events === undefined) return reply;
     const kept = events.filter((event) => event.token !== token || !isSubpath(path, event.path));
     events.splice(0, events.length, ...kept);
     return reply;
-  }
-
-  begin(me: Me): Actor<{ readonly txId: number } | { readonly error: string }> {
-    return begin(this, me);
-  }
-
-  end(me: Me, txId: number, commit: boolean): Actor<string | undefined> {
-    return end(this, me, txId, commit);
-  }
-
-  transaction<T>(
-    me: Me,
-    body: (txId: number) => Actor<T | undefined>,
-    roundsMax: number,
-  ): Actor<{ readonly value: T; readonly rounds: number } | { readonly error: string; readonly rounds: number }> {
-    return transaction(this, me, body, roundsMax);
-  }
-
-  directory(me: Me, path: string, txId = 0): Actor<{ readonly names: readonly string[] } | { readonly error: string }> {
-    return directory(this, me, path, txId);
   }
 
   /** xs_get_features_supported: asked for once in the life of the process (LS-8). */

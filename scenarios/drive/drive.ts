@@ -1,5 +1,5 @@
 import { buildDomain, strings, text, XS } from '../../guests/index.ts';
-import { type Domain, NO_JITTER } from '../../sim/index.ts';
+import { type Domain, NO_JITTER, RING_BYTES } from '../../sim/index.ts';
 import { formatOf, type LabFormat } from '../../store/format/model/index.ts';
 import type { CompatName } from '../../store/index.ts';
 import { MessageReader } from '../../store/protocol/message-reader.ts';
@@ -115,7 +115,7 @@ export class Driver {
         });
       case 'raw':
         return this.#on(action.on, (c) => {
-          const limit = c.link instanceof RingEnd ? 1024 : action.octets.length;
+          const limit = c.link instanceof RingEnd ? RING_BYTES : action.octets.length;
           const taken = c.link.send(action.octets.subarray(0, limit), 0);
           this.#settle();
           return { kind: 'raw', on: c.name, taken };
@@ -217,23 +217,15 @@ export class Driver {
       if (at >= 0) return connection.inbox.splice(at, 1)[0];
       if (connection.link.isClosed()) return undefined;
       if (sent < bytes.length && (put > 0 || received)) continue;
-      const next = machine.scheduler.nextNs;
-      if (next === undefined || next > until) return undefined;
-      machine.scheduler.run(next);
+      if (!machine.scheduler.runNext(until)) return undefined;
     }
   }
 
   /** Run until nothing more happens soon, taking out what comes in. @returns whether anything came. */
   #settle(): boolean {
-    const { machine } = this.#host;
-    const { scheduler } = machine;
+    const { scheduler } = this.#host.machine;
     for (let received = false; ; received = true) {
-      for (
-        let next = scheduler.nextNs;
-        next !== undefined && next <= machine.nowNs + this.#patience();
-        next = scheduler.nextNs
-      )
-        scheduler.run(next);
+      while (scheduler.runNext(scheduler.nowNs + this.#patience()));
       const links = [this.#hidden, ...this.#connections.values()].filter((c) => !c.isHeld);
       // Every one of them, not only the first that has something.
       if (links.map((c) => this.#receive(c)).every((came) => !came)) return received;

@@ -2,6 +2,7 @@ import {
   type BuiltDomain,
   buildDomain,
   type ClientHabits,
+  type ClientObserver,
   GuestOs,
   LINUX_HABITS,
   type Me,
@@ -21,7 +22,8 @@ import {
   GNTTAB_RESERVED_XENSTORE,
   type Jitter,
   Listener,
-  Machine,
+  loneMachine,
+  type Machine,
   MachineWatch,
   type Port,
   STUBDOM_GRANT_LIMITS,
@@ -117,7 +119,7 @@ export class Host implements FaultHost {
   constructor(options: HostOptions) {
     const host = this;
     this.lab = options.lab;
-    this.machine = new Machine({ seed: options.seed, jitter: options.jitter });
+    this.machine = loneMachine({ seed: options.seed, jitter: options.jitter });
     this.faults = new FaultPlan(this.machine, options.faults ?? 'off');
     this.listener = new Listener(9, this.machine.trace);
     this.watch =
@@ -172,8 +174,7 @@ export class Host implements FaultHost {
   /** A handle of the daemon's socket. */
   socket(program: string, habits?: SocketHabits): XsSocket {
     const client = new XsSocket(this.dom0.os, this.listener.connect(program), habits);
-    if (this.recorder === undefined) client.observer = { sent: () => this.traffic.sent(), got: () => {} };
-    else this.recorder.followSocket(client, () => this.traffic.sent());
+    client.observer = this.#observers(this.recorder?.ofNewestSocket());
     client.start(program);
     return this.#opened(client);
   }
@@ -199,10 +200,15 @@ export class Host implements FaultHost {
   #guest(os: GuestOs, built: BuiltDomain, habits: ClientHabits): Guest {
     const client = new XsClient(os, built.ring, built.port, habits);
     this.watch?.trust(built.domain, built.ring);
-    if (this.recorder === undefined) client.observer = { sent: () => this.traffic.sent(), got: () => {} };
-    else this.recorder.follow(client, built.domain.domid, () => this.traffic.sent());
+    client.observer = this.#observers(this.recorder?.ofClient(client, built.domain.domid));
     client.start();
     return { os, client };
+  }
+
+  /** Who listens to each client: the history, if one is written, and the count of requests. */
+  #observers(recorded: ClientObserver | undefined): ClientObserver {
+    const counting: ClientObserver = { sent: () => this.traffic.sent(), got: () => {} };
+    return recorded === undefined ? counting : tellingAll([recorded, counting]);
   }
 
   /** What init-xenstore-domain does of its own, but for the rings (tools/helpers/init-xenstore-domain.c): DOM-38. */
@@ -260,6 +266,21 @@ export class Host implements FaultHost {
     for (const client of this.#programs) n += client.inFlight;
     return n;
   }
+}
+
+/** Each is told everything, in their order. */
+function tellingAll(observers: readonly ClientObserver[]): ClientObserver {
+  return {
+    sent: (...news) => {
+      for (const each of observers) each.sent(...news);
+    },
+    got: (...news) => {
+      for (const each of observers) each.got(...news);
+    },
+    moved: (domid) => {
+      for (const each of observers) each.moved?.(domid);
+    },
+  };
 }
 
 /** A page of `owner` granted to the store's domain through the reserved entry, and a port for it. */

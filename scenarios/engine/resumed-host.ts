@@ -2,7 +2,8 @@ import {
   type Domain,
   type Frame,
   GNTTAB_RESERVED_XENSTORE,
-  Machine,
+  loneMachine,
+  type Machine,
   NO_JITTER,
   type Port,
   UnixSocket,
@@ -38,7 +39,7 @@ export function resumeHost(
 ): { readonly ok: true; readonly host: ResumedHost } | { readonly ok: false; readonly reason: string } {
   const decoded = decodeImage(image);
   if (!decoded.ok) return { ok: false, reason: formatFailure(decoded.failure) };
-  const machine = new Machine({ seed: '1', jitter: NO_JITTER });
+  const machine = loneMachine({ seed: '1', jitter: NO_JITTER });
   const idOf = (record: ConnectionData) => (record.uniqueId === 0n ? undefined : record.uniqueId);
   const own = decoded.value.records.find(
     (r) => r.kind === 'CONNECTION_DATA' && r.conn.kind === 'ring' && r.conn.domid === 0,

@@ -1,5 +1,5 @@
 import type { DeviceObserver } from '../../guests/devices/index.ts';
-import type { ClientObserver, XsClient, XsSocket } from '../../guests/index.ts';
+import type { ClientObserver, XsClient } from '../../guests/index.ts';
 import { copyOctets, type Machine, RING_BYTES, type StoreNews, type TraceEvent } from '../../sim/index.ts';
 import type { DeviceRecord, Epoch, History, HistoryRecord, SnapshotNode } from './history.ts';
 
@@ -64,8 +64,8 @@ export class Recorder {
     this.#hostile.add(domid);
   }
 
-  /** Follow a guest's client library. */
-  follow(client: XsClient, domain: number, alsoSent: () => void): void {
+  /** What a guest's client library is to tell of its messages. */
+  ofClient(client: Pick<XsClient, 'rewatch'>, domain: number): ClientObserver {
     let domid = domain;
     let known: number | undefined;
     const conn = () => {
@@ -76,8 +76,8 @@ export class Recorder {
       if (known === undefined) throw new Error(`assertion: domain ${domid} uses its ring before it was introduced`);
       return known;
     };
-    client.observer = {
-      ...this.#observer(alsoSent, conn),
+    return {
+      ...this.#observer(conn),
       moved: (to) => {
         const before = conn();
         domid = to;
@@ -89,14 +89,14 @@ export class Recorder {
     };
   }
 
-  /** Follow the library of a program at the newest connection of the store's socket. */
-  followSocket(client: XsSocket, alsoSent: () => void): void {
+  /** What the library of the program at the newest connection of the store's socket is to tell. */
+  ofNewestSocket(): ClientObserver {
     const conn = this.#epochs.length - 1;
     if (this.#epochs[conn]?.isSocket !== true) throw new Error('assertion: the newest connection is no socket');
-    client.observer = this.#observer(alsoSent, () => conn);
+    return this.#observer(() => conn);
   }
 
-  #observer(alsoSent: () => void, conn: () => number): ClientObserver {
+  #observer(conn: () => number): ClientObserver {
     return {
       sent: (actor, end, type, reqId, txId, payload) => {
         this.#records.push({
@@ -111,7 +111,6 @@ export class Recorder {
           txId,
           payload,
         });
-        alsoSent();
       },
       got: (end, type, reqId, txId, payload) => {
         this.#records.push({

@@ -171,17 +171,12 @@ export class LabHost {
   /** Run until nothing more happens soon, with all clients taking out what comes. */
   settle(forNs = 0): void {
     const { scheduler } = this.host.machine;
-    const until = this.host.machine.nowNs + forNs;
+    const until = scheduler.nowNs + forNs;
     for (;;) {
-      for (
-        let next = scheduler.nextNs;
-        next !== undefined && next <= Math.max(until, this.host.machine.nowNs + QUIET_NS);
-        next = scheduler.nextNs
-      )
-        scheduler.run(next);
+      while (scheduler.runNext(Math.max(until, scheduler.nowNs + QUIET_NS)));
       if (this.#clients.map((client) => client.receive()).every((came) => !came)) break;
     }
-    if (this.host.machine.nowNs < until) scheduler.run(until);
+    if (scheduler.nowNs < until) scheduler.advance(until - scheduler.nowNs);
   }
 
   /**
@@ -201,13 +196,8 @@ export class LabHost {
       this.settle();
       hooks.asked();
     }
-    const until = machine.nowNs + UPDATE_NS;
-    for (
-      let next = scheduler.nextNs;
-      next !== undefined && next <= until && store.updates.length === before;
-      next = scheduler.nextNs
-    ) {
-      scheduler.run(next);
+    const untilNs = scheduler.nowNs + UPDATE_NS;
+    while (store.updates.length === before && scheduler.runNext(untilNs)) {
       if (this.#isDumped && !isTold) {
         isTold = true;
         hooks.dumped?.();

@@ -1,3 +1,4 @@
+import type { Actor } from '../actor.ts';
 import { type DomainBase, SHUTDOWN_REASONS, type ShutdownReason } from '../domain.ts';
 import { fail, XenError } from '../errors.ts';
 import type { Events } from '../events/hub.ts';
@@ -5,7 +6,7 @@ import { VIRQ_DOM_EXC } from '../events/virq.ts';
 import type { Grants } from '../grants/grants.ts';
 import { DOMID_ANY, DOMID_FIRST_RESERVED, type Domid } from '../ids.ts';
 import type { Stream } from '../random.ts';
-import type { Actor, Scheduler } from '../scheduler.ts';
+import type { Scheduler } from '../scheduler.ts';
 import type { LifeStep, Trace } from '../trace.ts';
 import { ChangedDomains } from './changed.ts';
 import { type DomainConfig, makeDomain } from './create.ts';

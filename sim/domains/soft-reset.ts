@@ -1,6 +1,6 @@
+import type { Actor } from '../actor.ts';
 import { fail } from '../errors.ts';
 import type { Events } from '../events/hub.ts';
-import type { Actor } from '../scheduler.ts';
 import type { Trace } from '../trace.ts';
 import type { Domain } from './domain.ts';
 import type { Lives } from './lives.ts';

@@ -1,9 +1,10 @@
+import type { Actor } from '../actor.ts';
 import type { Domain } from '../domains/domain.ts';
 import { permit } from '../domains/permissions.ts';
 import { fail } from '../errors.ts';
 import type { Domid, Gfn, Port } from '../ids.ts';
 import { DOMID_SELF } from '../ids.ts';
-import type { Actor, Scheduler } from '../scheduler.ts';
+import type { Scheduler } from '../scheduler.ts';
 import type { Trace } from '../trace.ts';
 import type { EdgeOutcome } from './abi.ts';
 import type { EdgeVerdict, EventContext, KickVerdict } from './context.ts';

@@ -1,3 +1,4 @@
+import { DOMID_SELF, FEATURE_DOMID_ANY, FEATURE_WATCHDEPTH } from '../../sim/index.ts';
 import { octetsOf } from '../protocol/octets.ts';
 import { homeOf, parentOf, uncheckedSpecial } from '../protocol/path.ts';
 import { formatPerm, OWNER, type Perm, parsePerm, READ, WRITE } from '../protocol/perms.ts';
@@ -48,9 +49,6 @@ interface Operation {
   /** The header's tx_id is not looked at. */
   readonly ignoresTx?: true;
 }
-
-const FEATURE_WATCHDEPTH = 4;
-const FEATURE_DOMID_ANY = 8;
 
 /** One handler per operation, by message type (store.md 1.2). */
 const OPERATIONS: readonly (Operation | undefined)[] = table({
@@ -450,7 +448,7 @@ function resume(r: Request): Answer {
 
 function isIntroduced(r: Request): Uint8Array {
   const domid = domidArg(r);
-  return octetsOf(domid === 0x7ff0 || r.state.domains.isIntroduced(domid) ? 'T\0' : 'F\0');
+  return octetsOf(domid === DOMID_SELF || r.state.domains.isIntroduced(domid) ? 'T\0' : 'F\0');
 }
 
 function setTarget(r: Request): Uint8Array {

@@ -1,4 +1,4 @@
-import { type Actor, type Listener, PARK } from '../../sim/index.ts';
+import { type Actor, type Listener, PARK, XENSTORE_ERROR_PROTO, XENSTORE_ERROR_RINGIDX } from '../../sim/index.ts';
 import { HEADER_BYTES, messageOf, PAYLOAD_MAX, payloadLength } from '../protocol/wire.ts';
 import type { Connection, OutMessage } from './connection.ts';
 import { processMessage, runDelayed } from './ops.ts';
@@ -8,8 +8,6 @@ import type { SimPlatform } from './sim-platform.ts';
 import type { DaemonState } from './state.ts';
 
 /** Error words of the ring page. Source: xen/include/public/io/xs_wire.h. */
-const ERROR_RINGIDX = 2;
-const ERROR_PROTO = 3;
 
 /** Virtual time of the daemon's work. */
 const PASS_NS = 200;
@@ -179,11 +177,11 @@ export class Xenstored {
 
   /** Octets of the header have come. @returns ns spent, if that was all; `undefined`: go on with the body. */
   #gotHeader(conn: Connection, got: number): number | undefined {
-    if (got === BAD_INDEX) return this.#bad(conn, ERROR_RINGIDX);
+    if (got === BAD_INDEX) return this.#bad(conn, XENSTORE_ERROR_RINGIDX);
     conn.headerUsed += got;
     if (conn.headerUsed < HEADER_BYTES) return PIECE_NS;
     const len = payloadLength(conn.header);
-    if (len > PAYLOAD_MAX) return this.#bad(conn, ERROR_PROTO);
+    if (len > PAYLOAD_MAX) return this.#bad(conn, XENSTORE_ERROR_PROTO);
     conn.body = new Uint8Array(len);
     conn.bodyUsed = 0;
     return undefined; // an empty body is read too: the guest is notified once more, as by the real daemon
@@ -193,7 +191,7 @@ export class Xenstored {
   #gotBody(conn: Connection, got: number): number {
     const { header, body } = conn;
     if (body === undefined) throw new Error('assertion: a body without a header');
-    if (got === BAD_INDEX) return this.#bad(conn, ERROR_RINGIDX);
+    if (got === BAD_INDEX) return this.#bad(conn, XENSTORE_ERROR_RINGIDX);
     conn.bodyUsed += got;
     if (conn.bodyUsed < body.length) return PIECE_NS;
     const message = messageOf(header, 0, body);
@@ -263,7 +261,7 @@ export class Xenstored {
   /** Note what was written. @returns whether the message is written up to `end`, and its next part may go now. */
   #wrote(conn: Connection, message: OutMessage, put: number, end: number): boolean {
     if (put === BAD_INDEX) {
-      this.#bad(conn, ERROR_RINGIDX);
+      this.#bad(conn, XENSTORE_ERROR_RINGIDX);
       return false;
     }
     message.sent += put;

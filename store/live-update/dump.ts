@@ -1,3 +1,4 @@
+import { DOMID_INVALID } from '../../sim/index.ts';
 import type { Connection } from '../daemon/connection.ts';
 import { QUOTA_LIST, type Quotas } from '../daemon/quota.ts';
 import { SPECIAL_NODES } from '../daemon/special.ts';
@@ -18,7 +19,6 @@ import type { Perm } from '../protocol/perms.ts';
 import { type Message, OK, message as wireMessage } from '../protocol/wire.ts';
 import type { Node } from '../tree/node.ts';
 
-const DOMID_INVALID = 0x7ff4;
 const NODE_READ = 1;
 const NODE_WRITTEN = 2;
 const LETTERS = ['n', 'r', 'w', 'b'] as const;

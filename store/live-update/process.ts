@@ -23,9 +23,9 @@ import { STATE_ROWS } from '../format/model/carriage.ts';
 import { type StateFormat, writeState } from '../format/model/convert.ts';
 import { lossText } from '../format/model/losses.ts';
 import { mergeShares } from '../format/model/split.ts';
-import type { DaemonState as PortableState } from '../format/model/state.ts';
+import type { DaemonState as NeutralState } from '../format/model/state.ts';
 import { dumpState, type Requester } from './dump.ts';
-import { portableOf, restorePortable } from './neutral-state.ts';
+import { neutralStateOf, restoreNeutralState } from './neutral-state.ts';
 import { restoreState } from './restore.ts';
 
 /** Virtual time of an update: fixed for exec and start-up, and by record and octet for dump and restore. */
@@ -109,7 +109,7 @@ export class XenstoredProcess {
   readonly task: Task;
   readonly updates: UpdateRecord[] = [];
   /** What the files of the last update through `format` told its successor. */
-  told: PortableState | undefined = undefined;
+  told: NeutralState | undefined = undefined;
   /** Why the process could not start from its image; undefined: it runs. */
   readonly startFailure: string | undefined;
   readonly #machine: Machine;
@@ -218,7 +218,7 @@ export class XenstoredProcess {
       const restored =
         told !== undefined
           ? told.ok
-            ? restorePortable(told.state, this.#platform, this.#store, sockets)
+            ? restoreNeutralState(told.state, this.#platform, this.#store, sockets)
             : told
           : execute !== undefined && session !== undefined
             ? { ok: false as const, reason: execute(image, session.file, session.commandLine) }
@@ -235,7 +235,7 @@ export class XenstoredProcess {
         if (this.told !== undefined) {
           // The first was to see that the files are good. The successor reads them when it has started: domains may be others.
           this.#platform.tell({ phase: 'started', update: n });
-          const again = restorePortable(this.told, this.#platform, this.#store, sockets);
+          const again = restoreNeutralState(this.told, this.#platform, this.#store, sockets);
           if (again.ok) state = again.state;
         }
         this.#daemon = new Xenstored(state, this.#platform, this.#options.listener);
@@ -398,7 +398,7 @@ function dumpFiles(
     excPort: platform.domainExceptionPort,
     remotePortOf: (port: number) => platform.remotePortOf(port),
   };
-  const written = writeState(portableOf(state, numbers, requester), format, { onLoss: 'silent' });
+  const written = writeState(neutralStateOf(state, numbers, requester), format, { onLoss: 'silent' });
   if (!written.ok)
     return { ok: false, reason: written.failure === undefined ? 'not written' : formatFailure(written.failure) };
   const { files, losses } = written;
@@ -418,8 +418,8 @@ function stateOfFiles(
   images: readonly Uint8Array[],
   domids: readonly (number | undefined)[],
   format: StateFormat,
-): { readonly ok: true; readonly state: PortableState } | { readonly ok: false; readonly reason: string } {
-  const shares: { readonly state: PortableState }[] = [];
+): { readonly ok: true; readonly state: NeutralState } | { readonly ok: false; readonly reason: string } {
+  const shares: { readonly state: NeutralState }[] = [];
   for (const [i, image] of images.entries()) {
     const domid = domids[i];
     const read = format.read(image, domid === undefined ? {} : { domid });

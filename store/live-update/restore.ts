@@ -1,3 +1,4 @@
+import { DOMID_INVALID } from '../../sim/index.ts';
 import type { Connection, OutMessage } from '../daemon/connection.ts';
 import { addWatch } from '../daemon/ops.ts';
 import type { Platform, Stream } from '../daemon/platform.ts';
@@ -24,7 +25,6 @@ import { type Node, nodeSize, ownerOf } from '../tree/node.ts';
 import { PersistentMap } from '../tree/persistent-map.ts';
 import { newTransaction, type Transaction } from '../tree/transaction.ts';
 
-const DOMID_INVALID = 0x7ff4;
 const RIGHTS = { n: 0, r: 1, w: 2, b: 3 } as const;
 const NODE_WRITTEN = 2;
 

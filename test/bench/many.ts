@@ -40,8 +40,8 @@ export function manyDomains(domains: number): ManyDomains {
   const guests: ReturnType<Host['boot']>[] = [];
   let waiting = 0;
   const settle = () => {
-    while (waiting > 0)
-      if (!machine.scheduler.run(machine.nowNs + 1_000_000_000) && waiting > 0) throw new Error(`${waiting} are stuck`);
+    const came = machine.scheduler.runUntil(() => waiting === 0, Number.MAX_SAFE_INTEGER, 1_000_000_000);
+    if (came !== 'met') throw new Error(`${waiting} are stuck`);
   };
   const each = (
     some: readonly ReturnType<Host['boot']>[],

@@ -56,6 +56,6 @@ export function ringRequests(load: RingLoad): void {
       });
     }
   });
-  while (open > 0) if (!machine.scheduler.run(machine.nowNs + 1_000_000_000)) break;
-  if (open > 0) throw new Error(`${open} guests unanswered`);
+  const came = machine.scheduler.runUntil(() => open === 0, Number.MAX_SAFE_INTEGER, 1_000_000_000);
+  if (came !== 'met') throw new Error(`${open} guests unanswered`);
 }

@@ -33,7 +33,7 @@ export function updatePause(nodes: number): {
     yield* dom0.client.request(me, XS.CONTROL, strings('live-update', '-f', STORE_BINARY));
     answer = text((yield* dom0.client.request(me, XS.CONTROL, strings('live-update', '-s'))).payload);
   });
-  while (!filled) machine.scheduler.run(machine.nowNs + 100_000);
+  machine.scheduler.runUntil(() => filled, Number.MAX_SAFE_INTEGER, 100_000);
   wanted = true;
   const start = performance.now();
   machine.scheduler.run(Number.MAX_SAFE_INTEGER);

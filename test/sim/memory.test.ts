@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { type Actor, Frame, GNTMAP_host_map, Machine } from '../../sim/index.ts';
+import { type Actor, Frame, GNTMAP_host_map, loneMachine } from '../../sim/index.ts';
 import { host, value } from './domains/host.ts';
 
 /** A consumer that loads an index in one step and stores it with 4 added in another; a peer that stores 100 in step `at`. */
 function addAgainstStore(at: number): number {
-  const m = new Machine({ seed: '1' });
+  const m = loneMachine({ seed: '1' });
   const page = new Frame(1);
   m.start(
     'consumer',

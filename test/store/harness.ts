@@ -5,7 +5,7 @@ import { makeInitialStore } from '../../store/daemon/special.ts';
 import { DaemonState, DEFAULT_OPTIONS, type StoreOptions } from '../../store/daemon/state.ts';
 import { octetsOf, textOf } from '../../store/protocol/octets.ts';
 import { HEADER_BYTES, type Message, messageEnd, messageOf, XS } from '../../store/protocol/wire.ts';
-import { FakePlatform, FakeStream } from '../support/fake-host.ts';
+import { FakePlatform, FakeStream } from '../support/fake-platform.ts';
 
 export type Op = keyof typeof XS;
 

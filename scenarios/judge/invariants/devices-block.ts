@@ -1,5 +1,5 @@
 import type { DeviceRecord } from '../history.ts';
-import type { DeviceCheck, DeviceJudge } from './devices.ts';
+import type { DeviceCheck, DeviceEvidence } from './devices-evidence.ts';
 
 type Of<W extends DeviceRecord['what']> = Extract<DeviceRecord, { what: W }>;
 
@@ -19,7 +19,7 @@ type Content = number | 'blank';
 
 /** One disk of one guest, through all its connections. */
 export class BlockDevice implements DeviceCheck {
-  readonly #judge: DeviceJudge;
+  readonly #evidence: DeviceEvidence;
   readonly #dev: string;
   #requests = new Map<number, Request>();
   /** Requests on the ring that the backend has not taken, in order. */
@@ -39,8 +39,8 @@ export class BlockDevice implements DeviceCheck {
   #last: DeviceRecord | undefined;
   #isRemoved = false;
 
-  constructor(judge: DeviceJudge, dev: string) {
-    this.#judge = judge;
+  constructor(evidence: DeviceEvidence, dev: string) {
+    this.#evidence = evidence;
     this.#dev = dev;
   }
 
@@ -59,7 +59,7 @@ export class BlockDevice implements DeviceCheck {
         this.#next = 0;
         return;
       case 'stopped':
-        if (this.#judge.isAlive(this.#dev))
+        if (this.#evidence.isAlive(this.#dev))
           this.#broken(record, undefined, `the ${record.side}end stopped: ${record.why}`);
         return;
       case 'submitted':
@@ -83,7 +83,7 @@ export class BlockDevice implements DeviceCheck {
 
   finish(): void {
     const last = this.#last;
-    if (last === undefined || this.#isRemoved || !this.#judge.isAlive(this.#dev)) return;
+    if (last === undefined || this.#isRemoved || !this.#evidence.isAlive(this.#dev)) return;
     for (const request of this.#requests.values())
       if (request.completed === undefined) this.#broken(last, request, 'was never answered');
   }
@@ -102,7 +102,7 @@ export class BlockDevice implements DeviceCheck {
     const before = this.#requests.get(record.id);
     this.#ring.push(record.id);
     if (before === undefined) {
-      this.#judge.findings.count('block requests');
+      this.#evidence.findings.count('block requests');
       this.#requests.set(record.id, {
         submitted: record,
         isTaken: false,
@@ -114,7 +114,7 @@ export class BlockDevice implements DeviceCheck {
       return;
     }
     // After a reconnection what was not answered is asked for again (INV-H7): the same, and it may be done again.
-    this.#judge.findings.count('block requests asked again');
+    this.#evidence.findings.count('block requests asked again');
     if (before.completed !== undefined) this.#broken(record, before, 'was submitted again after its answer');
     if (!isSame(before.submitted, record) || !areEqual(before.submitted.sums, record.sums))
       this.#broken(record, before, 'was submitted again as another request');
@@ -136,7 +136,7 @@ export class BlockDevice implements DeviceCheck {
   }
 
   #executed(record: Of<'executed'>): void {
-    const { findings } = this.#judge;
+    const { findings } = this.#evidence;
     const request = this.#requests.get(record.id);
     if (request === undefined || !isSame(request.submitted, record)) {
       this.#broken(record, request, `the backend did what nobody asked for: ${describe(record)}`);
@@ -172,7 +172,7 @@ export class BlockDevice implements DeviceCheck {
     const { submitted, executed } = request;
     if (isChange(submitted.op)) this.#touch(submitted, -1);
     if (!record.ok) {
-      this.#judge.findings.count('block requests refused');
+      this.#evidence.findings.count('block requests refused');
       if (executed?.ok === true) this.#broken(record, request, 'was done, and answered with an error');
       return;
     }
@@ -180,7 +180,7 @@ export class BlockDevice implements DeviceCheck {
       this.#broken(record, request, 'was acknowledged and not done');
       return;
     }
-    this.#judge.findings.count('block requests acknowledged');
+    this.#evidence.findings.count('block requests acknowledged');
     if (submitted.op === 'discard') this.#expect(submitted, () => 'blank');
     else if (isChange(submitted.op)) this.#expect(submitted, (i) => submitted.sums[i] ?? 'blank');
     else if (submitted.op === 'read') this.#readBack(record, request, executed);
@@ -198,7 +198,7 @@ export class BlockDevice implements DeviceCheck {
       // A write that was under way at the same time may or may not be seen.
       if (this.#open.has(at) || (this.#changed.get(at) ?? 0) > request.at) return;
       if (!this.#expected.has(at)) return;
-      this.#judge.findings.count('sectors read back');
+      this.#evidence.findings.count('sectors read back');
       if (!this.#shows(this.#expected, at, sum))
         this.#broken(record, request, `sector ${at} is not as it was acknowledged`);
     });
@@ -210,7 +210,7 @@ export class BlockDevice implements DeviceCheck {
       if (!this.#shows(this.#disk, sector, sum))
         this.#broken(record, undefined, `sector ${sector} of the disk is not as it was written`);
       if (this.#open.has(sector) || !this.#expected.has(sector)) return;
-      this.#judge.findings.count('sectors durable');
+      this.#evidence.findings.count('sectors durable');
       if (!this.#shows(this.#expected, sector, sum))
         this.#broken(record, undefined, `sector ${sector}: an acknowledged write is not on the disk`);
     });
@@ -241,7 +241,7 @@ export class BlockDevice implements DeviceCheck {
   }
 
   #broken(record: DeviceRecord, request: Request | undefined, detail: string): void {
-    this.#judge.broken(record, request === undefined ? '' : describe(request.submitted), detail);
+    this.#evidence.broken(record, request === undefined ? '' : describe(request.submitted), detail);
   }
 }
 

@@ -1,6 +1,6 @@
 import type { DeviceRecord, History } from '../history.ts';
 import { textOf } from '../oracles/octets.ts';
-import type { DeviceJudge } from './devices.ts';
+import type { DeviceEvidence } from './devices-evidence.ts';
 import type { Findings } from './finding.ts';
 
 /** Which states may follow a state of an end, by kind and side. Source: guests.md 2.4, 2.5; drivers in Linux. */
@@ -21,12 +21,12 @@ type Published = Extract<DeviceRecord, { what: 'published' }> | undefined;
 
 /** The states of both ends, and which rings the backend maps. */
 export class Handshake {
-  readonly #judge: DeviceJudge;
+  readonly #evidence: DeviceEvidence;
   readonly #states = new Map<string, number>();
   readonly #published = new Map<string, Published>();
 
-  constructor(judge: DeviceJudge) {
-    this.#judge = judge;
+  constructor(evidence: DeviceEvidence) {
+    this.#evidence = evidence;
   }
 
   note(record: DeviceRecord): void {
@@ -50,8 +50,8 @@ export class Handshake {
         return;
       case 'refused':
         // INV-H2: the keys are there whenever the state says so; a frontend that is dying takes them along.
-        if (this.#judge.isAlive(dev) && this.#published.get(dev) !== undefined)
-          this.#judge.broken(record, '', `INV-H2: the backend could not attach: ${record.why}`);
+        if (this.#evidence.isAlive(dev) && this.#published.get(dev) !== undefined)
+          this.#evidence.broken(record, '', `INV-H2: the backend could not attach: ${record.why}`);
         return;
       default:
     }
@@ -62,23 +62,23 @@ export class Handshake {
     const { dev, side, state } = record;
     const from = this.#states.get(`${dev} ${side}`) ?? INITIALISING;
     this.#states.set(`${dev} ${side}`, state);
-    this.#judge.findings.count('state changes');
+    this.#evidence.findings.count('state changes');
     if (NEXT[`${dev.split('/')[0]} ${side}`]?.[from]?.includes(state) !== true)
-      this.#judge.broken(record, '', `INV-H1: the ${side}end went from state ${from} to ${state}`);
+      this.#evidence.broken(record, '', `INV-H1: the ${side}end went from state ${from} to ${state}`);
   }
 
   /** INV-H3: what the backend maps is what the frontend published last, and did not take back. */
   #attached(record: Extract<DeviceRecord, { what: 'attached' }>): void {
     const published = this.#published.get(record.dev);
-    this.#judge.findings.count('connections');
-    if (!this.#judge.isAlive(record.dev)) return;
+    this.#evidence.findings.count('connections');
+    if (!this.#evidence.isAlive(record.dev)) return;
     const isSame =
       published !== undefined &&
       String(published.refs) === String(record.refs) &&
       String(published.ports) === String(record.ports);
     if (isSame) return;
     const told = published === undefined ? 'none' : `${published.refs} and ports ${published.ports}`;
-    this.#judge.broken(
+    this.#evidence.broken(
       record,
       '',
       `INV-H3: the backend mapped ${record.refs} and ports ${record.ports}, published were ${told}`,

@@ -1,5 +1,5 @@
 import type { DeviceRecord } from '../history.ts';
-import type { DeviceCheck, DeviceJudge } from './devices.ts';
+import type { DeviceCheck, DeviceEvidence } from './devices-evidence.ts';
 
 type Of<W extends DeviceRecord['what']> = Extract<DeviceRecord, { what: W }>;
 type PacketRecord = Of<'sent' | 'carried' | 'queued' | 'dropped' | 'received'>;
@@ -20,15 +20,15 @@ interface Vif {
 
 /** The vifs of a host and the bridge between them: every packet is followed from hop to hop. */
 export class Network implements DeviceCheck {
-  readonly #judge: DeviceJudge;
+  readonly #evidence: DeviceEvidence;
   readonly #vifs = new Map<string, Vif>();
   /** Which vif has sent from an address: it is there that packets to it are due. */
   readonly #owners = new Map<string, string>();
   /** The packet that the bridge has in hand, and where it put it. */
   #carried: { readonly packet: Of<'carried'>; readonly to: Set<string> } | undefined;
 
-  constructor(judge: DeviceJudge) {
-    this.#judge = judge;
+  constructor(evidence: DeviceEvidence) {
+    this.#evidence = evidence;
   }
 
   note(record: DeviceRecord): void {
@@ -49,11 +49,11 @@ export class Network implements DeviceCheck {
         vif.isPlugged = record.what === 'plugged';
         return;
       case 'stopped':
-        if (this.#judge.isAlive(record.dev))
-          this.#judge.broken(record, '', `the ${record.side}end stopped: ${record.why}`);
+        if (this.#evidence.isAlive(record.dev))
+          this.#evidence.broken(record, '', `the ${record.side}end stopped: ${record.why}`);
         return;
       case 'sent':
-        this.#judge.findings.count('packets sent');
+        this.#evidence.findings.count('packets sent');
         vif.sent.push(record);
         vif.count++;
         this.#owners.set(record.from, record.dev);
@@ -70,7 +70,7 @@ export class Network implements DeviceCheck {
         this.#placed(record, vif);
         return;
       case 'received':
-        this.#judge.findings.count('packets received');
+        this.#evidence.findings.count('packets received');
         this.#inOrder(record, vif.queued, 'the guest received');
         return;
       default:
@@ -80,12 +80,13 @@ export class Network implements DeviceCheck {
   finish(): void {
     this.#forwarded();
     for (const [dev, vif] of this.#vifs) {
-      if (!vif.isPlugged || vif.isRemoved || !this.#judge.isAlive(dev)) continue;
+      if (!vif.isPlugged || vif.isRemoved || !this.#evidence.isAlive(dev)) continue;
       for (const packet of vif.sent)
-        this.#judge.broken(vif.last, describe(packet), 'was sent and never taken by netback');
-      for (const packet of vif.queued) this.#judge.broken(vif.last, describe(packet), 'was queued and never received');
+        this.#evidence.broken(vif.last, describe(packet), 'was sent and never taken by netback');
+      for (const packet of vif.queued)
+        this.#evidence.broken(vif.last, describe(packet), 'was queued and never received');
       for (let n = 0; n < vif.count; n++)
-        if (!vif.acked.has(n)) this.#judge.broken(vif.last, `packet ${n}`, 'its slots were never answered');
+        if (!vif.acked.has(n)) this.#evidence.broken(vif.last, `packet ${n}`, 'its slots were never answered');
     }
   }
 
@@ -97,7 +98,7 @@ export class Network implements DeviceCheck {
       return;
     }
     const expected = next === undefined ? 'none was due' : `due was ${describe(next)}`;
-    this.#judge.broken(record, describe(record), `${who} this packet where ${expected}`);
+    this.#evidence.broken(record, describe(record), `${who} this packet where ${expected}`);
     const at = due.findIndex((packet) => isSame(packet, record));
     if (at >= 0) due.splice(0, at + 1);
     else due.shift();
@@ -105,22 +106,22 @@ export class Network implements DeviceCheck {
 
   #acked(record: Of<'acked'>, vif: Vif): void {
     const request = `packet ${record.n}`;
-    if (record.n >= vif.count) this.#judge.broken(record, request, 'was answered and never sent');
-    if (vif.acked.has(record.n)) this.#judge.broken(record, request, 'was answered twice');
+    if (record.n >= vif.count) this.#evidence.broken(record, request, 'was answered and never sent');
+    if (vif.acked.has(record.n)) this.#evidence.broken(record, request, 'was answered twice');
     vif.acked.add(record.n);
-    if (record.ok) this.#judge.findings.count('packets acknowledged');
-    else if (this.#judge.isAlive(record.dev)) this.#judge.broken(record, request, 'was answered with an error');
+    if (record.ok) this.#evidence.findings.count('packets acknowledged');
+    else if (this.#evidence.isAlive(record.dev)) this.#evidence.broken(record, request, 'was answered with an error');
   }
 
   /** The bridge put a packet to a vif, or had to drop it there. */
   #placed(record: Of<'queued' | 'dropped'>, vif: Vif): void {
     const carried = this.#carried;
     if (carried === undefined || !isSame(carried.packet, record))
-      this.#judge.broken(record, describe(record), 'came to the vif, and nobody sent it now');
-    else if (carried.to.has(record.dev)) this.#judge.broken(record, describe(record), 'came to the vif twice');
+      this.#evidence.broken(record, describe(record), 'came to the vif, and nobody sent it now');
+    else if (carried.to.has(record.dev)) this.#evidence.broken(record, describe(record), 'came to the vif twice');
     carried?.to.add(record.dev);
     if (record.what === 'queued') vif.queued.push(record);
-    else this.#judge.findings.count(`packets dropped, ${record.why}`);
+    else this.#evidence.findings.count(`packets dropped, ${record.why}`);
   }
 
   /** The bridge is done with its packet: one to a vif that is plugged in must have gone there. */
@@ -133,7 +134,7 @@ export class Network implements DeviceCheck {
     const vif = owner === undefined ? undefined : this.#vifs.get(owner);
     if (owner === undefined || vif?.isPlugged !== true || owner === packet.dev || to.has(owner)) return;
     if (this.#vifs.get(packet.dev)?.isPlugged !== true) return; // taken by a vif that was just unplugged
-    this.#judge.broken(packet, describe(packet), `the bridge did not hand it to ${owner}`);
+    this.#evidence.broken(packet, describe(packet), `the bridge did not hand it to ${owner}`);
   }
 
   #vif(record: DeviceRecord): Vif {

@@ -1,7 +1,7 @@
 import type { History, HistoryRecord } from '../history.ts';
-import { doubtOwned, foreseePurge } from '../oracles/domain-death.ts';
-import { domidOf } from '../oracles/node-ops.ts';
-import { oneString, stringsOf } from '../oracles/numbers.ts';
+import { detach, doubtOwned, foreseePurge, noteLife, purge } from '../oracles/domain-death.ts';
+import { domidOf, oneString, stringsOf } from '../oracles/numbers.ts';
+import { predict } from '../oracles/predict.ts';
 import type { Answer } from '../oracles/prediction.ts';
 import type { Transaction } from '../oracles/tree.ts';
 import { type Moment, Op } from '../oracles/wire.ts';
@@ -211,13 +211,13 @@ class Judge {
     const accessedBefore = tx?.accessed.size ?? 0;
     const actual = answerOf(request);
     if (this.#noMemory.has(request.seq)) return this.#serveWithoutMemory(request, actual);
-    let prediction = this.#model.predict(peer, request);
+    let prediction = predict(this.#model, peer, request);
     let what = actual && wrong(prediction, actual);
     if (what !== undefined && this.#unnoticed.size > 0) {
       // 1. A domain without a ring goes. 2. The store notices it, and removes its nodes. 3. This request is the first to show it.
       this.#notice(request);
       tx?.forgetAfter(accessedBefore);
-      prediction = this.#model.predict(peer, request);
+      prediction = predict(this.#model, peer, request);
       what = actual && wrong(prediction, actual);
     }
     if (what !== undefined && tx?.isDoubtful && actual?.ok === false && actual.error === 'ENOENT') {
@@ -342,14 +342,14 @@ class Judge {
       return;
     }
     const releasing = this.#releasing?.domid === domid ? this.#releasing : undefined;
-    this.#model.detach(conn, at.seq);
+    detach(this.#model, conn, at.seq);
     this.#shutdowns.detached(domid);
     this.#deliver(at, releasing?.request);
     if (releasing !== undefined) this.#settleRelease();
   }
 
   #lived(r: Extract<HistoryRecord, { readonly kind: 'life' }>): void {
-    if (this.#model.life(r.domid, r.what)) this.#unnoticed.add(r.domid);
+    if (noteLife(this.#model, r.domid, r.what)) this.#unnoticed.add(r.domid);
     if (r.what === 'shutdown' && this.#model.introduced(r.domid) !== undefined) this.#shutdowns.shutdown(r.domid, r);
     if (r.what === 'dead') this.#deaths.set(r.uniqueId, r);
     if (r.what === 'resumed' || r.what === 'dying' || r.what === 'dead') this.#shutdowns.over(r.domid);
@@ -390,7 +390,7 @@ class Judge {
   #notice(at: Moment): void {
     for (const domid of this.#unnoticed) {
       doubtOwned(this.#model, domid);
-      this.#model.purge(domid, at.seq);
+      purge(this.#model, domid, at.seq);
     }
     this.#unnoticed.clear();
     this.#foreseen.clear();

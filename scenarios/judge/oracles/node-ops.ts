@@ -1,4 +1,4 @@
-import { oneString, parseDomid, parseInt32, stringsOf } from './numbers.ts';
+import { oneString, parseInt32, stringsOf } from './numbers.ts';
 import { absolute, childOf, leafOf, parentOf } from './paths.ts';
 import { DOMID_ANY, OWNER, type Perm, parsePerm, printsAs, READ, rightsOf, WRITE } from './permissions.ts';
 import { type Asked, error, OK, type Prediction, refuse, reply } from './prediction.ts';
@@ -230,7 +230,7 @@ function predictSetPerms(s: Scene): Prediction {
     const one = parsePerm(text);
     if (one === undefined) return refuse('EINVAL', 'no permission entry');
     const exists = one.domid === DOMID_ANY ? 'yes' : s.model.existence(one.domid);
-    perms.push({ ...one, isStale: exists === 'no', isGhost: exists === 'unsure' });
+    perms.push({ ...one, isStale: exists === 'no', mayBeStale: exists === 'unsure' });
   }
   const owner = perms[0]!;
   if (owner.isStale) return refuse('ENOENT', `no domain ${owner.domid}`);
@@ -251,9 +251,4 @@ function predictSetPerms(s: Scene): Prediction {
     if (s.tx === undefined && !silent) s.model.fire(name, 'subtree', s.model.tree.read(name), node.perms);
   };
   return { answer: OK, effect, mayFail, name };
-}
-
-/** Domids in requests, for the operations beside nodes. */
-export function domidOf(raw: string | undefined, compat: '4.22' | '4.17'): number | undefined {
-  return raw === undefined ? undefined : parseDomid(raw, compat);
 }

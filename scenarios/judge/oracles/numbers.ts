@@ -11,6 +11,11 @@ export function parseDomid(text: string, compat: '4.22' | '4.17'): number | unde
   return result > 65535n ? undefined : Number(result);
 }
 
+/** As parseDomid, of a string that may be missing. */
+export function domidOf(raw: string | undefined, compat: '4.22' | '4.17'): number | undefined {
+  return raw === undefined ? undefined : parseDomid(raw, compat);
+}
+
 /** C `atoi`: leading white space, sign, digits, the rest is ignored, none = 0. Source: store.md 1.7, INT. */
 export function parseInt32(text: string): number {
   const m = /^[ \t\n\v\f\r]*([+-]?[0-9]+)/.exec(text);

@@ -1,5 +1,5 @@
-import { domidOf } from './node-ops.ts';
-import { oneString, parseInt32, stringsOf } from './numbers.ts';
+import { commit, explainConflict } from './commit.ts';
+import { domidOf, oneString, parseInt32, stringsOf } from './numbers.ts';
 import { absolute, baseOf } from './paths.ts';
 import { type Asked, error, OK, type Prediction, refuse, reply } from './prediction.ts';
 import { Transaction } from './tree.ts';
@@ -66,7 +66,7 @@ export function predictEnd(model: XenstoreModel, peer: Peer, asked: Asked): Pred
   const drop = () => void peer.transactions.delete(asked.txId);
   const mayVanish = tx.isDoubtful ? ['ENOENT'] : [];
   if (asked.payload === 'F\0') return { answer: OK, always: drop, mayFail: mayVanish };
-  const commit = () => model.commit(peer, asked, tx);
+  const takeEffect = () => commit(model, peer, asked, tx);
   const conflict = tx.conflict(model.doubtful);
   // 1. A transaction reads /a, and is carried over a live update. 2. No format carries what /a was like when it was read.
   // 3. The successor cannot know whether /a is still the same: EAGAIN is right although nothing changed.
@@ -77,8 +77,15 @@ export function predictEnd(model: XenstoreModel, peer: Peer, asked: Asked): Pred
   // 1. A transaction makes a node that domain 5 will own. 2. Domain 5 dies. 3. The commit counts the node for nobody: the
   // daemon answers ENOMEM, and does so before it looks for conflicts.
   if (tx.owners().some((domid) => domid !== 0 && model.existence(domid) !== 'yes')) mayFail.push('ENOMEM');
-  if (conflict === undefined) return { answer: OK, mayFail, effect: commit, always: drop, failsUnseen: tx.isCarried };
-  return { answer: error('EAGAIN'), mayFail, forced: commit, always: drop, because: model.explainConflict(conflict) };
+  if (conflict === undefined)
+    return { answer: OK, mayFail, effect: takeEffect, always: drop, failsUnseen: tx.isCarried };
+  return {
+    answer: error('EAGAIN'),
+    mayFail,
+    forced: takeEffect,
+    always: drop,
+    because: explainConflict(model, conflict),
+  };
 }
 
 /** Predict the operations on domains, quotas and features. Source: store.md 1.8, 8. */

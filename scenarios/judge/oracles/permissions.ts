@@ -3,12 +3,12 @@ export const WRITE = 2;
 export const OWNER = 4;
 
 /** An entry of a permission list. `isStale`: it names a domain that did not exist when the list was set.
- *  `isGhost`: its domain has died meanwhile; the store may or may not still print it (it never gives access). */
+ *  `mayBeStale`: its domain has died meanwhile; the store may have dropped it or still print it (it never gives access). */
 export interface Perm {
   readonly domid: number;
   readonly rights: number;
   readonly isStale: boolean;
-  readonly isGhost: boolean;
+  readonly mayBeStale: boolean;
 }
 
 /** Any domain, in 4.22. Source: xen/include/public/xen.h. */
@@ -17,7 +17,7 @@ export const DOMID_ANY = 32757;
 const LETTERS = 'nrwb';
 
 export function perm(domid: number, letter: 'n' | 'r' | 'w' | 'b'): Perm {
-  return { domid, rights: LETTERS.indexOf(letter), isStale: false, isGhost: false };
+  return { domid, rights: LETTERS.indexOf(letter), isStale: false, mayBeStale: false };
 }
 
 /** `r010` and the like, by the rules of strtol with base 0; `undefined` where the store says EINVAL. Source: store.md 1.7. */
@@ -28,7 +28,7 @@ export function parsePerm(text: string): Perm | undefined {
   const octal = /^0[0-7]+$/.test(digits);
   const magnitude = BigInt(octal ? `0o${digits.slice(1)}` : digits);
   const domid = Number(BigInt.asUintN(32, m[2] === '-' ? -magnitude : magnitude));
-  return { domid, rights: LETTERS.indexOf(m[1]!), isStale: false, isGhost: false };
+  return { domid, rights: LETTERS.indexOf(m[1]!), isStale: false, mayBeStale: false };
 }
 
 /** As GET_PERMS prints it: the number is printed signed. */
@@ -41,7 +41,7 @@ export function printsAs(perms: readonly Perm[], printed: readonly string[]): bo
   let at = 0;
   for (const p of perms) {
     if (printed[at] === formatPerm(p)) at++;
-    else if (!p.isGhost) return false;
+    else if (!p.mayBeStale) return false;
   }
   return at === printed.length;
 }
@@ -57,7 +57,7 @@ export function rightsOf(
   if (names(owner)) return READ | WRITE | OWNER;
   for (let i = 1; i < perms.length; i++) {
     const p = perms[i]!;
-    if (!p.isStale && !p.isGhost && names(p)) return p.rights;
+    if (!p.isStale && !p.mayBeStale && names(p)) return p.rights;
   }
   return owner.rights;
 }

@@ -191,7 +191,7 @@ export function create(
   const ancestor = view.read(top)!;
   let perms = ancestor.perms;
   if (!creator.isPriv)
-    perms = [{ ...perms[0]!, domid: creator.domid, isStale: false, isGhost: false }, ...perms.slice(1)];
+    perms = [{ ...perms[0]!, domid: creator.domid, isStale: false, mayBeStale: false }, ...perms.slice(1)];
   for (const [i, each] of missing.entries()) {
     const below = missing[i - 1];
     const children = below === undefined ? [] : [leafOf(below)];

@@ -1,21 +1,10 @@
-import { asCommitted, hauntTree, KnownDomains, purgeDomain } from './domain-death.ts';
-import { predictNodeOp } from './node-ops.ts';
-import { predictDomainOp, predictEnd, predictStart, predictWatchOp } from './other-ops.ts';
+import { KnownDomains } from './known-domains.ts';
 import { parentOf } from './paths.ts';
 import { formatPerm, type Perm, perm, READ, rightsOf } from './permissions.ts';
-import { type Asked, type Prediction, refuse } from './prediction.ts';
-import {
-  type Access,
-  LiveTree,
-  type Node,
-  postOrder,
-  type Transaction,
-  unlink,
-  type View,
-  type Writer,
-} from './tree.ts';
+import type { Asked } from './prediction.ts';
+import { LiveTree, type Node, postOrder, type Transaction, unlink, type View, type Writer } from './tree.ts';
 import { eventFor, type FireMode, WatchTable } from './watches.ts';
-import { Op, opName } from './wire.ts';
+import { opName } from './wire.ts';
 
 /** A connection as the model knows it. */
 export interface Peer {
@@ -37,21 +26,11 @@ export interface Caused {
   readonly isDoubtful?: true;
 }
 
-const PRIV_ONLY: ReadonlySet<number> = new Set([
-  Op.CONTROL,
-  Op.INTRODUCE,
-  Op.RELEASE,
-  Op.IS_DOMAIN_INTRODUCED,
-  Op.RESUME,
-  Op.SET_TARGET,
-  Op.SET_FEATURE,
-  Op.GET_QUOTA,
-  Op.SET_QUOTA,
-]);
 const ABORTED_KEPT = 4096;
 
-/** What a store is, in the fewest words: nodes, watches, transactions. It says what each request must be answered and which
- *  events follow; it never decides when. Independent of the store's code. Source: docs/misc/xenstore.txt; store.md. */
+/** What a store is, in the fewest words: nodes, watches, connections with their transactions, and the events that changes
+ *  cause. What requests do to it is said beside it (predict.ts); it never decides when. Independent of the store's code.
+ *  Source: docs/misc/xenstore.txt; store.md. */
 export class XenstoreModel {
   readonly compat: '4.22' | '4.17';
   readonly tree = new LiveTree();
@@ -76,38 +55,6 @@ export class XenstoreModel {
     put('/tool/xenstored', []);
     put('@releaseDomain', [], compat === '4.22' ? [perm(0, 'n'), perm(32757, 'r')] : own);
     put('@introduceDomain', []);
-  }
-
-  /** Predict one request at the moment it is served. In a transaction this extends its read set. Source: store.md 1.5. */
-  predict(peer: Peer, asked: Asked): Prediction {
-    const { type, txId } = asked;
-    const last = this.compat === '4.22' ? Op.SET_QUOTA : Op.DIRECTORY_PART;
-    if (type > last || type === Op.WATCH_EVENT || type === Op.ERROR || type === 20)
-      return refuse('ENOSYS', 'no such operation');
-    if (PRIV_ONLY.has(type) && !peer.isPriv) return refuse('EACCES', 'for the privileged alone');
-    if (type === Op.WATCH || type === Op.UNWATCH) return predictWatchOp(this, peer, asked);
-    const tx = peer.transactions.get(txId);
-    if (txId !== 0 && tx === undefined) return refuse('ENOENT', `connection has no transaction ${txId}`);
-    if (tx !== undefined) tx.seq = asked.seq;
-    switch (type) {
-      case Op.RESET_WATCHES:
-        return predictWatchOp(this, peer, asked);
-      case Op.TRANSACTION_START:
-        return predictStart(this, peer, asked);
-      case Op.TRANSACTION_END:
-        return predictEnd(this, peer, asked);
-      case Op.DIRECTORY:
-      case Op.DIRECTORY_PART:
-      case Op.READ:
-      case Op.GET_PERMS:
-      case Op.WRITE:
-      case Op.MKDIR:
-      case Op.RM:
-      case Op.SET_PERMS:
-        return predictNodeOp(this, peer, asked);
-      default:
-        return predictDomainOp(this, peer, asked);
-    }
   }
 
   /** The events caused since the last call, in the order in which they were queued. */
@@ -145,35 +92,6 @@ export class XenstoreModel {
     unlink(view, name, by);
   }
 
-  /** Apply what a transaction wrote, each name with its event right behind it, in order of first access. Source: store.md 5.4. */
-  commit(peer: Peer, asked: Asked, tx: Transaction): void {
-    const by = this.writer(peer, asked, true);
-    const left: string[] = [];
-    for (const { name, before, now, isModified, fires } of tx.accessed.values()) {
-      if (!isModified) continue;
-      const owned = now === undefined ? 'yes' : this.#owned(now);
-      if (owned === 'no') left.push(name);
-      else this.tree.write(name, now && { ...now, perms: asCommitted(now.perms, this.domains) }, by);
-      const from = this.#caused.length;
-      if (fires !== 'no') this.fire(name, fires, this.tree.read(name), before?.perms);
-      if (owned !== 'unsure') continue;
-      this.doubtful.add(name);
-      // 1. It is made for domain 5. 2. Domain 5 goes. 3. The commit: the node is told of only if the store has not noticed that.
-      this.#caused.push(...this.#caused.splice(from).map((caused) => ({ ...caused, isDoubtful: true as const })));
-    }
-    for (const name of left) {
-      if (this.tree.read(name) !== undefined) continue; // as it was before
-      if (this.tree.read(parentOf(name)) !== undefined) unlink(this.tree, name, by);
-      for (const below of tx.accessed.keys()) if (below.startsWith(`${name}/`)) this.tree.write(below, undefined, by);
-    }
-  }
-
-  /** 4.22 leaves nodes out of whose owner it has no record. Source: transaction.c, finalize_transaction. */
-  #owned({ perms }: Node): 'yes' | 'no' | 'unsure' {
-    const owner = perms[0]?.domid ?? 0;
-    return this.compat === '4.17' || this.introduced(owner) !== undefined ? 'yes' : this.domains.hasRecord(owner);
-  }
-
   /** Remember what a transaction would have written, so that it is recognised if the store did it all the same. */
   keepAborted(tx: Transaction, what: string): void {
     for (const { name, now, before, isModified } of tx.accessed.values()) {
@@ -205,7 +123,7 @@ export class XenstoreModel {
   introduce(domid: number, seq: number): void {
     const peer = this.introduced(domid);
     if (peer !== undefined) this.reset(peer.conn, seq, 'INTRODUCE');
-    else this.#announce('@introduceDomain', domid);
+    else this.announce('@introduceDomain', domid);
   }
 
   /** A connection loses its watches and transactions, and nothing else. */
@@ -220,36 +138,10 @@ export class XenstoreModel {
     this.peers.delete(conn);
   }
 
-  /** The store let go of a domain: what it owned goes, then the world is told. Source: store.md 8.6, 8.9. */
-  detach(conn: number, seq: number): void {
-    const peer = this.peers.get(conn);
-    if (peer === undefined) return;
-    this.reset(conn, seq, 'end of the connection');
-    this.peers.delete(conn);
-    this.purge(peer.domid, seq);
-    for (const other of this.peers.values()) if (other.target === peer.domid) other.target = undefined;
-    this.#announce('@releaseDomain', peer.domid);
-  }
-
   /** The store closed a socket: its watches and transactions go, no node does, and nobody is told. Source: store.md 1.4. */
   hangUp(conn: number, seq: number): void {
     this.reset(conn, seq, 'end of the connection');
     this.peers.delete(conn);
-  }
-
-  /** The store dropped a domain: its nodes go with events, its entries without. */
-  purge(domid: number, seq: number): void {
-    this.domains.forget(domid);
-    purgeDomain(this, domid, seq);
-  }
-
-  /** The hypervisor made or forgot a domain. Returns whether the store may now drop a domain it had never introduced. */
-  life(domid: number, what: string): boolean {
-    if (what === 'created') this.domains.alive(domid);
-    if (what !== 'gone') return false;
-    const mayDrop = this.domains.gone(domid) && this.introduced(domid) === undefined;
-    if (mayDrop) hauntTree(this, domid);
-    return mayDrop;
   }
 
   /** A shut-down domain is reported. `form`: the one with the domid, or the plain one. */
@@ -297,13 +189,8 @@ export class XenstoreModel {
     return { seq: asked.seq, isCommit, describe };
   }
 
-  explainConflict(access: Access): string {
-    const writer = this.tree.read(access.name)?.writer ?? this.tree.removedBy.get(access.name);
-    const whom = writer === undefined ? 'somebody' : `${writer.describe()} (seq ${writer.seq})`;
-    return `${access.name}, first accessed at seq ${access.seq}, was changed by ${whom}`;
-  }
-
-  #announce(name: '@introduceDomain' | '@releaseDomain', domid: number): void {
+  /** A domain is introduced, or let go of: watches on the special nodes hear of it. */
+  announce(name: '@introduceDomain' | '@releaseDomain', domid: number): void {
     const node = this.tree.read(name);
     this.fire(name, 'nodepth', node, undefined);
     if (this.compat === '4.22') this.fire(`${name}/${domid}`, 'depth', node, undefined);

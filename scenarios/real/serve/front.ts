@@ -115,11 +115,7 @@ export class Front {
     const { machine, nowNs } = this.#options;
     const { scheduler } = machine;
     // Work is not limited by the clock: whatever can be done now is done now; only waits last as long as they say.
-    for (;;) {
-      const next = scheduler.nextNs;
-      if (next === undefined || next > Math.max(scheduler.nowNs + 1_000_000, nowNs() - this.#startNs)) break;
-      scheduler.run(next);
-    }
+    while (scheduler.runNext(Math.max(scheduler.nowNs + 1_000_000, nowNs() - this.#startNs)));
     let isFull = false;
     for (const client of this.#clients.values()) isFull = !this.#deliver(client) || isFull;
     const next = scheduler.nextNs;

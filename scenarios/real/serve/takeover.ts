@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs';
 import { createServer, Socket } from 'node:net';
-import { Listener, Machine, UnixSocket } from '../../../sim/index.ts';
+import { DOMID_FIRST_RESERVED, Listener, loneMachine, UnixSocket } from '../../../sim/index.ts';
 import { decodeImage, formatFailure, PERM_STALE, type StateRecord } from '../../../store/format/index.ts';
 import { startXenstored } from '../../../store/index.ts';
 import { Front } from './front.ts';
@@ -33,7 +33,7 @@ export async function takeOver(options: TakeoverOptions): Promise<Serving> {
   const globals = records.find((r) => r.kind === 'GLOBAL_DATA');
   if (globals?.kind !== 'GLOBAL_DATA' || globals.socketFd < 0) throw new Error('the image names no listening socket');
 
-  const machine = new Machine({ seed: '0', jitter: { stepNs: 1, absentOneIn: 0, absentNsMax: 0 } });
+  const machine = loneMachine({ seed: '0', jitter: { stepNs: 1, absentOneIn: 0, absentNsMax: 0 } });
   const domains = [...domidsOf(records)].sort((a, b) => a - b);
   const dom0 = machine.createDomain(0, 'dom0');
   machine.unpause(dom0);
@@ -95,9 +95,6 @@ function modeOf(path: string): 'not-executable' | 'executable' | undefined {
   return found === undefined ? undefined : (found.mode & 0o111) === 0 ? 'not-executable' : 'executable';
 }
 
-/** First domid that no domain can have. Source: xen/include/public/xen.h, DOMID_FIRST_RESERVED. */
-const FIRST_RESERVED = 0x7ff0;
-
 /** Domains that have a connection, own a node, or have a right that is not stale. */
 function domidsOf(records: readonly StateRecord[]): Set<number> {
   const found = new Set<number>();
@@ -105,7 +102,7 @@ function domidsOf(records: readonly StateRecord[]): Set<number> {
     if (record.kind === 'CONNECTION_DATA' && record.conn.kind === 'ring') found.add(record.conn.domid);
     if (record.kind !== 'NODE_DATA') continue;
     for (const { domid, flags } of record.perms)
-      if ((flags & PERM_STALE) === 0 && domid < FIRST_RESERVED) found.add(domid);
+      if ((flags & PERM_STALE) === 0 && domid < DOMID_FIRST_RESERVED) found.add(domid);
   }
   return found;
 }

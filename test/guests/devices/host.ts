@@ -17,10 +17,11 @@ import { LINUX_HABITS, type Me, text, Xs } from '../../../guests/index.ts';
 import {
   createDomain,
   type Device,
-  type Hotplug,
+  type HotplugScripts,
   initDom0,
   Libxl,
   type LibxlOptions,
+  SharedFiles,
   vbd,
   vif,
 } from '../../../guests/libxl/index.ts';
@@ -54,8 +55,8 @@ export interface HostOptions {
   readonly isPersistent?: boolean;
   readonly hasSplitPorts?: boolean;
   readonly sectors?: number;
-  readonly libxl?: LibxlOptions;
-  readonly fate?: Hotplug['fate'];
+  readonly libxl?: Partial<LibxlOptions>;
+  readonly fate?: HotplugScripts['fate'];
   readonly checkEverySteps?: number;
 }
 
@@ -71,14 +72,14 @@ export function deviceHost(options: HostOptions = {}): DeviceHost {
     checkEverySteps: options.checkEverySteps ?? 500,
   });
   const { dom0 } = host;
-  const hotplug: Hotplug = {
+  const hotplug: HotplugScripts = {
     connect: () => dom0.client,
     close: () => {},
     workNs: [20_000, 60_000],
     processNs: [1_000, 3_000],
     ...(options.fate === undefined ? {} : { fate: options.fate }),
   };
-  const xl = new Libxl(dom0.os, dom0.client, { hotplug, ...options.libxl });
+  const xl = new Libxl(dom0.os, dom0.client, { hotplug, shared: new SharedFiles(), ...options.libxl });
   const events: DeviceHost['events'] = [];
   const kernel = new DeviceKernel(dom0.os, dom0.client);
   const recorded = host.recorder?.devices;

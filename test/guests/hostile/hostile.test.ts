@@ -62,7 +62,7 @@ function alone(kind: HostileKind, version: StoreVersion, updates: boolean, moves
       dom0.push(text(answer.payload));
     }
   });
-  for (let horizon = 1e7; !over && horizon < 100e9; horizon += 1e7) host.machine.scheduler.run(horizon);
+  host.machine.scheduler.runUntil(() => over, 100e9, 1e7);
   return { rig, introduced, dom0, done: over };
 }
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Xs } from '../../../guests/index.ts';
-import { createDomain, DomidHistory, destroyDomain, LibxlHost, vif } from '../../../guests/libxl/index.ts';
+import { createDomain, DomidHistory, destroyDomain, SharedFiles, vif } from '../../../guests/libxl/index.ts';
 import {
   GNTMAP_host_map,
   GNTST,
@@ -198,7 +198,7 @@ describe('ids', () => {
   });
 
   it('DOM-5: the list can be left out', () => {
-    const h = libxlBench({ host: new LibxlHost(new DomidHistory(0)) });
+    const h = libxlBench({ shared: new SharedFiles(new DomidHistory(0)) });
     const create = () => run(h, 'xl', (me) => createDomain(me, h.xl, { name: 'g', domid: 5 }));
     expect(create().rc).toBe(0);
     run(h, 'xd', (me) => destroyDomain(me, h.xl, 5));

@@ -1,5 +1,5 @@
 import { type EventQueue, type Me, strings, text, XS, Xs } from '../../../guests/index.ts';
-import { initDom0, Libxl, LibxlHost, type LibxlOptions } from '../../../guests/libxl/index.ts';
+import { initDom0, Libxl, type LibxlOptions, SharedFiles } from '../../../guests/libxl/index.ts';
 import { Host } from '../../../scenarios/engine/host.ts';
 import { type Actor, PARK } from '../../../sim/index.ts';
 
@@ -8,10 +8,10 @@ export interface LibxlBench {
   readonly host: Host;
   readonly xl: Libxl;
   /** Another process on the same connection. */
-  readonly process: (options?: LibxlOptions) => Libxl;
+  readonly process: (options?: Partial<LibxlOptions>) => Libxl;
 }
 
-export function libxlBench(options: LibxlOptions = {}, policy: 'carry' | 'daemon' = 'carry'): LibxlBench {
+export function libxlBench(options: Partial<LibxlOptions> = {}, policy: 'carry' | 'daemon' = 'carry'): LibxlBench {
   const host = new Host({
     seed: '1',
     jitter: { stepNs: 1, absentOneIn: 0, absentNsMax: 0 },
@@ -22,9 +22,9 @@ export function libxlBench(options: LibxlOptions = {}, policy: 'carry' | 'daemon
     limitsWrites: false,
   });
   let processes = 0;
-  const shared = options.host ?? new LibxlHost();
-  const process = (own: LibxlOptions = options) =>
-    new Libxl(host.dom0.os, host.dom0.client, { tokenPrefix: `p${processes++}:`, host: shared, ...own });
+  const shared = options.shared ?? new SharedFiles();
+  const process = (own: Partial<LibxlOptions> = options) =>
+    new Libxl(host.dom0.os, host.dom0.client, { tokenPrefix: `p${processes++}:`, shared, ...own });
   const made = { host, xl: process(), process };
   run(made, 'init', (me) => initDom0(me, host.dom0.client));
   return made;

@@ -3,7 +3,7 @@ import type { XsLink } from '../../../guests/index.ts';
 import {
   addDevice,
   createDomain,
-  type Hotplug,
+  type HotplugScripts,
   removeDevice,
   type ScriptFate,
   vbd,
@@ -23,7 +23,7 @@ interface Scripted extends LibxlBench {
 function scripted(fate: ScriptFate = 'works', only: 'add' | 'remove' = 'add'): Scripted {
   const counts = { connections: 0, closed: 0 };
   let link: XsLink | undefined;
-  const hotplug: Hotplug = {
+  const hotplug: HotplugScripts = {
     connect: () => {
       counts.connections++;
       if (link === undefined) throw new Error('no store yet');

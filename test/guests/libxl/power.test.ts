@@ -26,7 +26,7 @@ function guest(takes: boolean, type: 'pvh' | 'hvm' = 'pvh'): LibxlBench & { read
         boot: (built) => {
           const os = new GuestOs(h.host.machine, built.domain);
           const client = new XsClient(os, built.ring, built.port);
-          h.host.recorder?.follow(client, built.domain.domid, () => {});
+          client.observer = h.host.recorder?.ofClient(client, built.domain.domid);
           client.start();
           os.start('shutdown', function* (me): Actor {
             const xs = new Xs(client, me);

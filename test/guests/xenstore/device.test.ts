@@ -98,12 +98,12 @@ describe('/dev/xen/xenbus', () => {
     programs(host, {
       *tool(me) {
         const [mine, other] = [file(host, 'mine'), file(host, 'other')];
-        const begun = yield* mine.begin(me);
+        const begun = yield* new Xs(mine, me).begin();
         if ('error' in begun) throw new Error(begun.error);
-        expect(yield* other.end(me, begun.txId, true)).toBe('ENOENT');
+        expect(yield* new Xs(other, me).end(begun.txId, true)).toBe('ENOENT');
         expect((yield* mine.request(me, XS.TRANSACTION_END, strings('X'), begun.txId)).error).toBe('EINVAL');
-        expect(yield* mine.end(me, begun.txId, true)).toBeUndefined();
-        expect(yield* mine.end(me, begun.txId, true)).toBe('ENOENT');
+        expect(yield* new Xs(mine, me).end(begun.txId, true)).toBeUndefined();
+        expect(yield* new Xs(mine, me).end(begun.txId, true)).toBe('ENOENT');
       },
     });
     expect(requests(host).filter((r) => r.startsWith('7 '))).toEqual(['7 T\0']);
@@ -117,7 +117,7 @@ describe('/dev/xen/xenbus', () => {
         const queue: EventQueue = { events: [], me };
         yield* mine.watch(queue, '/a', 'mine');
         yield* other.watch(queue, '/a', 'other');
-        const begun = yield* mine.begin(me);
+        const begun = yield* new Xs(mine, me).begin();
         if ('error' in begun) throw new Error(begun.error);
         yield* new Xs(mine, me).write('/a', 'lost', begun.txId);
         mine.close();

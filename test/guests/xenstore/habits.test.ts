@@ -8,6 +8,7 @@ import {
   type Pending,
   WINDOWS_HABITS,
   XS,
+  Xs,
 } from '../../../guests/index.ts';
 import { type Outgoing, Requests } from '../../../guests/xenstore/requests.ts';
 import { type Actor, REQ_CONS, REQ_PROD, RSP_CONS, RSP_PROD } from '../../../sim/index.ts';
@@ -399,14 +400,10 @@ describe('what goes wrong', () => {
       let bodies = 0;
       let got: unknown;
       peer.start('caller', function* (me): Actor {
-        got = yield* peer.client.transaction(
-          me,
-          function* (): Actor<true> {
-            bodies++;
-            return true;
-          },
-          9,
-        );
+        got = yield* new Xs(peer.client, me).transaction(function* (): Actor<true> {
+          bodies++;
+          return true;
+        }, 9);
       });
       for (let i = 0; i < 3; i++) {
         const start = peer.drain()[0];

@@ -4,7 +4,7 @@ import {
   copyOctets,
   type Frame,
   Hypercalls,
-  Machine,
+  loneMachine,
   NO_JITTER,
   REQ_CONS,
   REQ_PROD,
@@ -28,7 +28,7 @@ export interface Seen {
 
 /** A guest with a client, and on the other side of its ring the test itself, which plays the store by hand. */
 export class Peer {
-  readonly machine = new Machine({ seed: '1', jitter: NO_JITTER });
+  readonly machine = loneMachine({ seed: '1', jitter: NO_JITTER });
   readonly os: GuestOs;
   ring: Frame;
   readonly client: XsClient;

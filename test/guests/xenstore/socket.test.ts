@@ -13,7 +13,7 @@ import {
 } from '../../../guests/index.ts';
 import { Host } from '../../../scenarios/engine/host.ts';
 import { checkHistory } from '../../../scenarios/judge/invariants/index.ts';
-import { type Actor, Machine, NO_JITTER, PARK, UnixSocket } from '../../../sim/index.ts';
+import { type Actor, loneMachine, NO_JITTER, PARK, UnixSocket } from '../../../sim/index.ts';
 import { MessageReader } from '../../../store/protocol/message-reader.ts';
 import { message } from '../../../store/protocol/wire.ts';
 import { tamper } from '../../support/headline.ts';
@@ -47,7 +47,7 @@ function violations(host: Host): string[] {
 
 /** A handle whose other end is not a store but the test. */
 function faced(habits?: SocketHabits): { os: GuestOs; client: XsSocket; server: UnixSocket; run: () => void } {
-  const machine = new Machine({ seed: '1' });
+  const machine = loneMachine({ seed: '1' });
   const domain = machine.createDomain(0, 'dom0');
   machine.unpause(domain);
   const os = new GuestOs(machine, domain);
@@ -121,7 +121,7 @@ describe('a program of dom0 on the socket', () => {
         const xs = new Xs(client, me);
         const queue: EventQueue = { events: [], me };
         yield* client.watch(queue, '/a', 'token');
-        const begun = yield* client.begin(me);
+        const begun = yield* xs.begin();
         if ('error' in begun) throw new Error(begun.error);
         yield* xs.write('/a', '1', begun.txId);
         yield* xs.call(XS.CONTROL, strings('live-update', '-f', '/usr/sbin/xenstored'));
@@ -129,7 +129,7 @@ describe('a program of dom0 on the socket', () => {
         expect(text(answer.payload)).toBe('OK\0');
         expect(text((yield* xs.read('/a', begun.txId)).payload)).toBe('1');
         expect((yield* xs.read('/a')).error).toBe('ENOENT');
-        yield* client.end(me, begun.txId, false);
+        yield* xs.end(begun.txId, false);
         yield* xs.write('/a', '2');
         expect(queue.events).toEqual([
           { path: '/a', token: 'token' },
@@ -149,7 +149,7 @@ describe('a program of dom0 on the socket', () => {
         const client = host.socket('tool');
         const xs = new Xs(client, me);
         yield* client.watch({ events: [], me }, '/a', 'mine');
-        const begun = yield* client.begin(me);
+        const begun = yield* xs.begin();
         if ('error' in begun) throw new Error(begun.error);
         yield* xs.write('/a', 'lost', begun.txId);
         client.close();
@@ -313,11 +313,11 @@ describe('LS-7: a directory', () => {
         const xs = new Xs(client, me);
         for (const name of wanted) yield* xs.write(`/d/${name}`, '');
         expect((yield* xs.directory('/d')).error).toBe('E2BIG');
-        const found = yield* client.directory(me, '/d');
+        const found = yield* xs.names('/d');
         expect('names' in found && [...found.names].sort()).toEqual([...wanted].sort());
         yield* xs.write('/none', '');
-        expect(yield* client.directory(me, '/none')).toEqual({ names: [] });
-        expect(yield* client.directory(me, '/not/there')).toEqual({ error: 'ENOENT' });
+        expect(yield* xs.names('/none')).toEqual({ names: [] });
+        expect(yield* xs.names('/not/there')).toEqual({ error: 'ENOENT' });
       },
     });
     expect(violations(host)).toEqual([]);
@@ -327,7 +327,7 @@ describe('LS-7: a directory', () => {
     const { os, client, server, run } = faced();
     let found: unknown;
     os.start('a', function* (me): Actor {
-      found = yield* client.directory(me, '/d');
+      found = yield* new Xs(client, me).names('/d');
     });
     const step = (type: number, payload: Uint8Array) => {
       says(server, type, payload);

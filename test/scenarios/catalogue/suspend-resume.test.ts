@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { WatchList } from '../../../guests/xenstore/watch-list.ts';
+import { WatchList } from '../../../guests/xenstore/index.ts';
 import { suspendResume } from '../../../scenarios/catalogue/suspend-resume.ts';
 import type { RunResult } from '../../../scenarios/engine/scenario.ts';
 import type { Setting } from '../../../scenarios/engine/settings.ts';

@@ -32,14 +32,7 @@ function resume(name: string, before?: (host: ResumedHost) => void) {
   before?.(host);
   const store = host.start();
   expect(store.startFailure).toBeUndefined();
-  const settle = () => {
-    for (
-      let next = host.machine.scheduler.nextNs;
-      next !== undefined && next < host.machine.nowNs + 1_000_000;
-      next = host.machine.scheduler.nextNs
-    )
-      host.machine.scheduler.run(next);
-  };
+  const settle = () => host.machine.scheduler.settle(1_000_000);
   settle();
   const end = (domid: number) => {
     const guest = host.guests.get(domid);

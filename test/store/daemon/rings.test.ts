@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Rig, requestOctets, type StoreVersion, said } from '../../../guests/hostile/index.ts';
-import type { BuiltDomain } from '../../../guests/index.ts';
-import { GuestOs, strings, text, XS, Xs } from '../../../guests/index.ts';
+import { type BuiltDomain, GuestOs, strings, text, XS, Xs } from '../../../guests/index.ts';
 import { Host } from '../../../scenarios/engine/host.ts';
 import {
   type Actor,
@@ -84,7 +83,7 @@ function play(piece: (stage: Stage) => Actor, version: StoreVersion = '4.22'): v
     yield* piece(stage);
     over = true;
   });
-  for (let horizon = 1e7; !over && horizon < 60e9; horizon += 1e7) host.machine.scheduler.run(horizon);
+  host.machine.scheduler.runUntil(() => over, 60e9, 1e7);
   expect(over).toBe(true);
 }
 

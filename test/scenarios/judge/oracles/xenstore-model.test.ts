@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import { detach, noteLife, purge } from '../../../../scenarios/judge/oracles/domain-death.ts';
 import { parseDomid, parseInt32 } from '../../../../scenarios/judge/oracles/numbers.ts';
 import { absolute } from '../../../../scenarios/judge/oracles/paths.ts';
 import { formatPerm, parsePerm } from '../../../../scenarios/judge/oracles/permissions.ts';
+import { predict } from '../../../../scenarios/judge/oracles/predict.ts';
 import { Op } from '../../../../scenarios/judge/oracles/wire.ts';
 import { XenstoreModel } from '../../../../scenarios/judge/oracles/xenstore-model.ts';
 
@@ -12,7 +14,7 @@ function host(compat: '4.22' | '4.17' = '4.22') {
   let lastTx = 0;
   model.open(0, 0, 'dom0');
   const ask = (conn: number, type: number, payload: string, txId = 0): string => {
-    const prediction = model.predict(model.peers.get(conn)!, { conn, type, reqId: ++seq, txId, payload, seq });
+    const prediction = predict(model, model.peers.get(conn)!, { conn, type, reqId: ++seq, txId, payload, seq });
     const { answer, effect, always, firstEvent } = prediction;
     if (answer.ok) effect?.(type === Op.TRANSACTION_START ? `${++lastTx}\0` : answer.payload);
     always?.();
@@ -167,7 +169,7 @@ describe('the model of xenstore', () => {
     ask(2, Op.WATCH, '@releaseDomain\0w\0');
     ask(0, Op.READ, '/tool\0');
     events();
-    model.detach(1, 100);
+    detach(model, 1, 100);
     expect(events()).toEqual([
       '0 /local/domain/1/x/f\0t\0',
       '0 @releaseDomain\0p\0',
@@ -183,20 +185,20 @@ describe('the model of xenstore', () => {
     ['lives', (_: XenstoreModel) => {}, { children: 'a\0', doubtful: [false] }],
     [
       'has gone, which the store may not have noticed',
-      (m: XenstoreModel) => m.life(9, 'gone'),
+      (m: XenstoreModel) => noteLife(m, 9, 'gone'),
       { children: 'a\0', doubtful: [true] },
     ],
     [
       'has gone, and the store has noticed',
       (m: XenstoreModel) => {
-        m.life(9, 'gone');
-        m.purge(9, 0);
+        noteLife(m, 9, 'gone');
+        purge(m, 9, 0);
       },
       { children: '', doubtful: [] },
     ],
   ])('commits what was made for a domain without a ring that %s', (_, happens, expected) => {
     const { model, ask } = host();
-    model.life(9, 'created');
+    noteLife(model, 9, 'created');
     ask(0, Op.MKDIR, '/dir\0');
     ask(0, Op.WATCH, '/dir\0t\0');
     ask(0, Op.SET_PERMS, '/tool\0n0\0r9\0');
@@ -235,7 +237,7 @@ describe('the model of xenstore', () => {
     ask(0, Op.WATCH, '@releaseDomain\0p\0');
     ask(0, Op.READ, '/tool\0');
     events();
-    model.detach(1, 100);
+    detach(model, 1, 100);
     expect(events()).toEqual(['0 @releaseDomain\0p\0']);
   });
 });

@@ -1,20 +1,24 @@
 import { type Actor, DOMID_ANY, type Domain } from '../../sim/index.ts';
 import { textOf as text } from '../../store/protocol/octets.ts';
 import { XS } from '../../store/protocol/wire.ts';
-import type { GuestOs, Me } from '../kernel/os.ts';
-import type { Traffic } from '../load/traffic.ts';
-import type { XsLink } from '../xenstore/link.ts';
-import { strings } from '../xenstore/payload.ts';
-import { Xs } from '../xenstore/xs.ts';
-import { createDomain, destroyDomain, unpauseDomain } from './api.ts';
-import type { BuiltDomain } from './build.ts';
-import { untilGone } from './destroy.ts';
-import { vbd, vif } from './device-kinds.ts';
-import type { DomainPlan } from './domain-config.ts';
-import { DomidHistory } from './domid-history.ts';
-import { initDom0 } from './init-dom0.ts';
-import { Libxl, type LibxlOptions } from './process.ts';
-import { LibxlHost } from './shared-files.ts';
+import type { GuestOs, Me } from '../kernel/index.ts';
+import {
+  type BuiltDomain,
+  createDomain,
+  type DomainPlan,
+  DomidHistory,
+  destroyDomain,
+  initDom0,
+  Libxl,
+  type LibxlOptions,
+  SharedFiles,
+  unpauseDomain,
+  untilGone,
+  vbd,
+  vif,
+} from '../libxl/index.ts';
+import { strings, Xs, type XsLink } from '../xenstore/index.ts';
+import type { Traffic } from './traffic.ts';
 
 /** What can happen to a toolstack, and to domains in its hands. */
 export interface Mishaps {
@@ -37,7 +41,7 @@ export interface ToolstackPlan {
   /** Left out: a disk and a nic, and no console. */
   readonly domain?: (slot: number) => Omit<DomainPlan, 'name' | 'domid'>;
   /** Left out: there are no backends to wait for, no scripts, and ids may be used again at once. */
-  readonly libxl?: LibxlOptions;
+  readonly libxl?: Partial<LibxlOptions>;
   /** What comes between the steps; see the faults of scenarios. */
   readonly mishaps?: Mishaps;
   /** Load the kernel: start the guest's actors. Called while the domain is paused, after INTRODUCE. */
@@ -57,9 +61,9 @@ export function* toolstack(me: Me, os: GuestOs, link: XsLink, traffic: Traffic, 
   yield* initDom0(me, link);
   const slots: Me[] = [];
   const gate: Gate = { building: 0 };
-  const host = new LibxlHost(new DomidHistory(0));
+  const shared = new SharedFiles(new DomidHistory(0));
   for (let slot = 0; slot < plan.domains; slot++) {
-    slots.push(os.start(`xl-${slot}`, (own) => slotActor(own, os, link, traffic, plan, slot, gate, host)));
+    slots.push(os.start(`xl-${slot}`, (own) => slotActor(own, os, link, traffic, plan, slot, gate, shared)));
   }
   while (slots.some((slot) => slot.task?.state !== 'done')) yield 50_000;
 }
@@ -84,13 +88,13 @@ function* slotActor(
   plan: ToolstackPlan,
   slot: number,
   gate: Gate,
-  host: LibxlHost,
+  shared: SharedFiles,
 ): Actor {
   const { mishaps } = plan;
   const xl = new Libxl(os, link, {
     tokenPrefix: `${me.name}:`,
     hasBackends: false,
-    host,
+    shared,
     ...plan.libxl,
   });
   let domid = DOMID_ANY;
