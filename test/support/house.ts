@@ -79,9 +79,13 @@ export const ROOMS: readonly Room[] = [
   {
     path: 'store/live-update',
     about: 'the state to an image and back; the process that changes instances',
-    imports: ['sim/', 'store/protocol', 'store/tree', 'store/daemon', 'store/format/'],
+    imports: ['sim/', 'store/protocol', 'store/tree', 'store/daemon', 'store/format/', 'store/store-process.ts'],
   },
-  { path: 'store', about: 'the door', imports: ['store/protocol', 'store/tree', 'store/daemon', 'store/live-update'] },
+  {
+    path: 'store',
+    about: 'the door, and what a host knows of whatever serves its xenstore',
+    imports: ['sim/', 'store/protocol', 'store/tree', 'store/daemon', 'store/live-update', 'store/format/model'],
+  },
 
   { path: 'guests/kernel', about: 'what a kernel gives its programs: pages, ports, waiting', imports: HEADERS },
   {
@@ -200,7 +204,7 @@ export const SIDE_DOORS: readonly { readonly into: string; readonly from: string
   },
   {
     into: 'store/format/model',
-    from: 'store/live-update',
+    from: 'store/',
     why: 'an update needs the state in terms of no format, and the door brings every format with it',
   },
   {
