@@ -47,7 +47,7 @@ const XVDB = (202 << 8) | 16;
 const GATE_NS = 200_000_000;
 
 const SETTINGS = {
-  domains: count(6, { min: 2, max: 200 }, 'guest domains that live at the same time'),
+  domains: count(6, { min: 2, max: 100 }, 'guest domains that live at the same time'),
   block: count(10_000, { min: 0, max: 200_000 }, 'block requests after which no disk is used any more'),
   net: count(
     10_000,

@@ -37,7 +37,7 @@ const CHECK_EVERY_STEPS = 20_000;
 const DISK = 51_712;
 
 const SETTINGS = {
-  domains: count(5, { min: 0, max: 200 }, 'guest domains'),
+  domains: count(5, { min: 0, max: 100 }, 'guest domains'),
   minutes: count(2, { min: 1, max: 60 }, 'minutes of the host, from the first creation on'),
   speedup: count(80, { min: 1, max: 1_000 }, 'seconds of the host in one virtual second'),
   aligned: count(50, { min: 0, max: 100 }, '0 to 100: how far agents of one period beat together, in percent'),
