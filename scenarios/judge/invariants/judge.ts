@@ -1,5 +1,5 @@
 import type { History, HistoryRecord } from '../history.ts';
-import { detach, doubtOwned, foreseePurge, noteLife, purge } from '../oracles/domain-death.ts';
+import { detach, noteLife } from '../oracles/domain-death.ts';
 import { domidOf, oneString, stringsOf } from '../oracles/numbers.ts';
 import { predict } from '../oracles/predict.ts';
 import type { Answer } from '../oracles/prediction.ts';
@@ -8,11 +8,13 @@ import { type Moment, Op } from '../oracles/wire.ts';
 import { type Peer, XenstoreModel } from '../oracles/xenstore-model.ts';
 import { answerOf, apply, reportWrong, wrong } from './answers.ts';
 import type { Line, Request } from './connection-epochs.ts';
+import { Deaths } from './deaths.ts';
 import { checkSnapshot, checkThereIsOne } from './final-tree.ts';
 import { describe, type Evidence } from './finding.ts';
 import { Outbox } from './outbox.ts';
 import { StaleIds, startBehind } from './stale-ids.ts';
 import { checkOpen, markCrossed, noteEnd, startedBy } from './transactions.ts';
+import { UnnoticedEnds } from './unnoticed-ends.ts';
 import { explainEvent, ShutdownEvents } from './watch-events.ts';
 
 /** Run the model once over the history, in the order in which requests took effect, and compare what comes out. */
@@ -28,9 +30,6 @@ interface Releasing {
   readonly isNeighbour: boolean;
 }
 
-/** So long a death may wait for the store's notice at the end of a run, ns. */
-const NOTICE_NS = 20_000_000;
-
 class Judge {
   readonly #history: History;
   readonly #lines: readonly Line[];
@@ -38,22 +37,18 @@ class Judge {
   readonly #model: XenstoreModel;
   readonly #boxes: readonly Outbox[];
   readonly #shutdowns = new ShutdownEvents();
+  readonly #deaths: Deaths;
+  readonly #unnoticed: UnnoticedEnds;
   readonly #stale = new StaleIds();
   /** Where requests were consumed for which the store had no memory. */
   readonly #noMemory: ReadonlySet<number>;
   /** Put-aside requests that were found to have run before their reply was written. */
   readonly #early = new Set<Request>();
-  /** Domains that went without ever having had a ring: the store drops what they own at a moment that no record shows. */
-  readonly #unnoticed = new Set<number>();
-  /** Those of them whose nodes' last events may be on their way. */
-  readonly #foreseen = new Set<number>();
   /** Per connection: requests served, messages begun, messages finished. */
   readonly #at: { served: number; begun: number; finished: number }[];
   readonly #requestOf = new Map<unknown, Request>();
   #releasing: Releasing | undefined;
   #introducing: number | undefined;
-  /** Domains that died, by unique id. */
-  readonly #deaths = new Map<bigint, Moment & { readonly timeNs: number }>();
   /** When dom0 last listed the root: so begins the reading of a whole tree. */
   #readingSince = Number.POSITIVE_INFINITY;
   /** Where the store's process stands; from 'dumped' on, the next thing it does to a connection is the successor's. */
@@ -69,6 +64,8 @@ class Judge {
     this.#evidence = evidence;
     this.#model = new XenstoreModel(history.compat);
     this.#boxes = lines.map((line) => new Outbox(line, evidence['watch-events']));
+    this.#deaths = new Deaths(lines, evidence);
+    this.#unnoticed = new UnnoticedEnds(this.#model, this.#boxes);
     this.#noMemory = requestsWithoutMemory(history);
     this.#at = lines.map(() => ({ served: 0, begun: 0, finished: 0 }));
     for (const line of lines) for (const r of line.requests) if (r.reply !== undefined) this.#requestOf.set(r.reply, r);
@@ -83,38 +80,7 @@ class Judge {
     const someoneStalls = this.#lines.some((l) => l.isStalled);
     for (const [conn, box] of this.#boxes.entries()) box.end(end, this.#lines[conn]!.isAliveAtEnd && !someoneStalls);
     this.#shutdowns.check(this.#lines, this.#boxes, this.#model, end, this.#evidence);
-    this.#checkDeaths(end);
-  }
-
-  /** The successor looks at every domain that it knows before it serves: who was dead by then is gone (XSR-19). */
-  #checkTakenOver(up: Moment): void {
-    for (const { epoch, openSeq, detachSeq, name } of this.#lines) {
-      const death = this.#deaths.get(epoch.uniqueId);
-      if (death === undefined || openSeq > up.seq || detachSeq < up.seq) continue;
-      const isKept = [...this.#model.peers.values()].some((peer) => peer.target === epoch.domid);
-      if (isKept) continue;
-      this.#evidence['watch-events'].add(
-        up,
-        name,
-        '',
-        `${name}: dead since seq ${death.seq}, and the successor has taken it over: no @releaseDomain`,
-      );
-    }
-  }
-
-  /** Every death is noticed, whatever became of a live update meanwhile (INV-P3, XSR-16). */
-  #checkDeaths(end: HistoryRecord): void {
-    for (const { epoch, detachSeq, name } of this.#lines) {
-      const death = this.#deaths.get(epoch.uniqueId);
-      if (death === undefined || detachSeq <= end.seq || (this.#history.endNs ?? end.timeNs) - death.timeNs < NOTICE_NS)
-        continue;
-      this.#evidence['watch-events'].add(
-        death,
-        name,
-        '',
-        `${name}: dead since seq ${death.seq}, and the store has not let go of it: no @releaseDomain`,
-      );
-    }
+    this.#deaths.check(end, this.#history.endNs ?? end.timeNs);
   }
 
   #step(r: HistoryRecord): void {
@@ -136,13 +102,13 @@ class Judge {
         break;
       case 'liveUpdate':
         if (r.what === 'up' && this.#phase !== 'taken over') this.#updated(r);
-        if (r.what === 'up') this.#checkTakenOver(r);
+        if (r.what === 'up') this.#deaths.checkTakenOver(r, this.#model);
         else if (r.what === 'failed') this.#updating = undefined;
         this.#phase = r.what === 'dump' ? 'dumped' : 'serving';
         break;
       case 'snapshot':
         this.#settleRelease();
-        if (this.#unnoticed.size > 0) this.#notice(r);
+        this.#unnoticed.notice(r);
         checkSnapshot(r, this.#readingSince, this.#model, this.#evidence);
         break;
       case 'close': // what the store has not read it never will: nothing changes before it closes its own end
@@ -204,7 +170,7 @@ class Judge {
   }
 
   #serve(peer: Peer, request: Request): void {
-    if (this.#unnoticed.size > 0 && (request.type === Op.RM || request.type === Op.TRANSACTION_END)) this.#foresee();
+    if (request.type === Op.RM || request.type === Op.TRANSACTION_END) this.#unnoticed.foresee();
     const tx = this.#transactionOf(peer, request);
     this.#stale.check(request, tx, this.#evidence);
     if (request.type === Op.DIRECTORY && request.payload === '/\0' && peer.isPriv) this.#readingSince = request.seq;
@@ -213,9 +179,9 @@ class Judge {
     if (this.#noMemory.has(request.seq)) return this.#serveWithoutMemory(request, actual);
     let prediction = predict(this.#model, peer, request);
     let what = actual && wrong(prediction, actual);
-    if (what !== undefined && this.#unnoticed.size > 0) {
+    if (what !== undefined && !this.#unnoticed.isEmpty) {
       // 1. A domain without a ring goes. 2. The store notices it, and removes its nodes. 3. This request is the first to show it.
-      this.#notice(request);
+      this.#unnoticed.notice(request);
       tx?.forgetAfter(accessedBefore);
       prediction = predict(this.#model, peer, request);
       what = actual && wrong(prediction, actual);
@@ -316,7 +282,6 @@ class Judge {
     this.#introducing = undefined;
     this.#model.open(conn, epoch.domid, epoch.name);
     this.#unnoticed.delete(epoch.domid);
-    this.#foreseen.delete(epoch.domid);
   }
 
   #close(conn: number, at: Moment): void {
@@ -351,7 +316,7 @@ class Judge {
   #lived(r: Extract<HistoryRecord, { readonly kind: 'life' }>): void {
     if (noteLife(this.#model, r.domid, r.what)) this.#unnoticed.add(r.domid);
     if (r.what === 'shutdown' && this.#model.introduced(r.domid) !== undefined) this.#shutdowns.shutdown(r.domid, r);
-    if (r.what === 'dead') this.#deaths.set(r.uniqueId, r);
+    if (r.what === 'dead') this.#deaths.note(r);
     if (r.what === 'resumed' || r.what === 'dying' || r.what === 'dead') this.#shutdowns.over(r.domid);
   }
 
@@ -369,32 +334,8 @@ class Judge {
     const token = text.slice(text.indexOf('\0') + 1, -1);
     const former = this.#model.watches.former.get(`${conn}\0${token}`);
     if (this.#shutdowns.excuse(conn, text, this.#model.watches.of(conn), former)) return true;
-    if (this.#unnoticed.size > 0) this.#notice(at);
+    this.#unnoticed.notice(at);
     return false;
-  }
-
-  /**
-   * 1. A domain without a ring goes. 2. The store notices it, and drops its nodes. 3. This request removes them, too, or what they
-   * stand below: its answer does not show that they were gone, and the events of their end are on their way.
-   */
-  #foresee(): void {
-    for (const domid of this.#unnoticed) {
-      if (this.#foreseen.has(domid)) continue;
-      this.#foreseen.add(domid);
-      foreseePurge(this.#model, domid);
-    }
-    for (const { conn, text } of this.#model.takeEvents()) this.#boxes[conn]!.floating(text);
-  }
-
-  /** The store has noticed, at some moment up to now, that domains without a ring are gone. */
-  #notice(at: Moment): void {
-    for (const domid of this.#unnoticed) {
-      doubtOwned(this.#model, domid);
-      purge(this.#model, domid, at.seq);
-    }
-    this.#unnoticed.clear();
-    this.#foreseen.clear();
-    for (const { conn, text } of this.#model.takeEvents()) this.#boxes[conn]!.floating(text);
   }
 }
 
