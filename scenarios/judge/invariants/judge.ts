@@ -7,7 +7,7 @@ import type { Transaction } from '../oracles/tree.ts';
 import { type Moment, Op } from '../oracles/wire.ts';
 import { type Peer, XenstoreModel } from '../oracles/xenstore-model.ts';
 import { answerOf, apply, reportWrong, wrong } from './answers.ts';
-import type { Line, Request } from './connection-epochs.ts';
+import type { Connection, Request } from './connection-epochs.ts';
 import { Deaths } from './deaths.ts';
 import { checkSnapshot, checkThereIsOne } from './final-tree.ts';
 import { describe, type Evidence } from './finding.ts';
@@ -18,8 +18,8 @@ import { UnnoticedEnds } from './unnoticed-ends.ts';
 import { explainEvent, ShutdownEvents } from './watch-events.ts';
 
 /** Run the model once over the history, in the order in which requests took effect, and compare what comes out. */
-export function judge(history: History, lines: readonly Line[], evidence: Evidence): void {
-  new Judge(history, lines, evidence).run();
+export function judge(history: History, connections: readonly Connection[], evidence: Evidence): void {
+  new Judge(history, connections, evidence).run();
 }
 
 /** A release that was served: whether its reply comes before or behind the events shows only with the next record. */
@@ -32,7 +32,7 @@ interface Releasing {
 
 class Judge {
   readonly #history: History;
-  readonly #lines: readonly Line[];
+  readonly #connections: readonly Connection[];
   readonly #evidence: Evidence;
   readonly #model: XenstoreModel;
   readonly #boxes: readonly Outbox[];
@@ -58,17 +58,18 @@ class Judge {
   /** The last `live-update -s` that was seen in a ring. */
   #updating: Request | undefined;
 
-  constructor(history: History, lines: readonly Line[], evidence: Evidence) {
+  constructor(history: History, connections: readonly Connection[], evidence: Evidence) {
     this.#history = history;
-    this.#lines = lines;
+    this.#connections = connections;
     this.#evidence = evidence;
     this.#model = new XenstoreModel(history.compat);
-    this.#boxes = lines.map((line) => new Outbox(line, evidence['watch-events']));
-    this.#deaths = new Deaths(lines, evidence);
+    this.#boxes = connections.map((connection) => new Outbox(connection, evidence['watch-events']));
+    this.#deaths = new Deaths(connections, evidence);
     this.#unnoticed = new UnnoticedEnds(this.#model, this.#boxes);
     this.#noMemory = requestsWithoutMemory(history);
-    this.#at = lines.map(() => ({ served: 0, begun: 0, finished: 0 }));
-    for (const line of lines) for (const r of line.requests) if (r.reply !== undefined) this.#requestOf.set(r.reply, r);
+    this.#at = connections.map(() => ({ served: 0, begun: 0, finished: 0 }));
+    for (const connection of connections)
+      for (const r of connection.requests) if (r.reply !== undefined) this.#requestOf.set(r.reply, r);
   }
 
   run(): void {
@@ -77,19 +78,20 @@ class Judge {
     checkThereIsOne(this.#history.records, this.#evidence);
     const end = this.#history.records.at(-1);
     if (end === undefined) return;
-    const someoneStalls = this.#lines.some((l) => l.isStalled);
-    for (const [conn, box] of this.#boxes.entries()) box.end(end, this.#lines[conn]!.isAliveAtEnd && !someoneStalls);
-    this.#shutdowns.check(this.#lines, this.#boxes, this.#model, end, this.#evidence);
+    const someoneStalls = this.#connections.some((l) => l.isStalled);
+    for (const [conn, box] of this.#boxes.entries())
+      box.end(end, this.#connections[conn]!.isAliveAtEnd && !someoneStalls);
+    this.#shutdowns.check(this.#connections, this.#boxes, this.#model, end, this.#evidence);
     this.#deaths.check(end, this.#history.endNs ?? end.timeNs);
   }
 
   #step(r: HistoryRecord): void {
     switch (r.kind) {
       case 'consume':
-        if (r.dir === 'req') this.#consumed(this.#lines[r.conn]!, r.seq);
+        if (r.dir === 'req') this.#consumed(this.#connections[r.conn]!, r.seq);
         break;
       case 'publish':
-        if (r.dir === 'rsp') this.#published(this.#lines[r.conn]!, r.seq);
+        if (r.dir === 'rsp') this.#published(this.#connections[r.conn]!, r.seq);
         break;
       case 'open':
         this.#opened(r.conn, r);
@@ -119,9 +121,9 @@ class Judge {
     }
   }
 
-  #consumed(line: Line, seq: number): void {
-    const at = this.#at[line.epoch.conn]!;
-    for (let r = line.requests[at.served]; r !== undefined && r.seq <= seq; r = line.requests[at.served]) {
+  #consumed(connection: Connection, seq: number): void {
+    const at = this.#at[connection.epoch.conn]!;
+    for (let r = connection.requests[at.served]; r !== undefined && r.seq <= seq; r = connection.requests[at.served]) {
       at.served++;
       this.#settleRelease();
       this.#introducing = undefined;
@@ -131,39 +133,39 @@ class Judge {
           r,
           r.actor,
           describe(r),
-          `${line.name}: ${describe(r)} was taken from a ring that is not in use`,
+          `${connection.name}: ${describe(r)} was taken from a ring that is not in use`,
         );
         continue;
       }
       if (r.isOverlong) {
         this.#model.reset(r.conn, r.seq, 'an over-long message');
         this.#boxes[r.conn]!.close();
-      } else if (r.seq < line.ignoredSeq && !r.isPutAside) this.#serve(peer, r);
+      } else if (r.seq < connection.ignoredSeq && !r.isPutAside) this.#serve(peer, r);
     }
   }
 
-  #published(line: Line, seq: number): void {
-    const at = this.#at[line.epoch.conn]!;
-    const box = this.#boxes[line.epoch.conn]!;
-    if (this.#releasing?.request.conn === line.epoch.conn) this.#settleRelease();
+  #published(connection: Connection, seq: number): void {
+    const at = this.#at[connection.epoch.conn]!;
+    const box = this.#boxes[connection.epoch.conn]!;
+    if (this.#releasing?.request.conn === connection.epoch.conn) this.#settleRelease();
     for (;;) {
-      const m = line.output[at.begun];
+      const m = connection.output[at.begun];
       if (at.finished === at.begun) {
         if (m === undefined || m.first.seq > seq) return;
         const request = this.#requestOf.get(m);
         // 1. START is put aside. 2. Its connection is served on. 3. It runs at a moment that no record shows, before its reply.
         // Nobody can use the new transaction before that reply, so it may as well start with the reply's first octet.
-        const peer = this.#model.peers.get(line.epoch.conn);
+        const peer = this.#model.peers.get(connection.epoch.conn);
         if (request?.isPutAside && peer !== undefined && !this.#early.has(request)) this.#serve(peer, request);
         box.begin(
           m,
           request,
-          (text) => this.#excuse(line.epoch.conn, text, m.first),
-          (text) => explainEvent(this.#model, line.epoch.conn, text),
+          (text) => this.#excuse(connection.epoch.conn, text, m.first),
+          (text) => explainEvent(this.#model, connection.epoch.conn, text),
         );
         at.begun++;
       }
-      if (line.output[at.finished]!.last.seq > seq) return;
+      if (connection.output[at.finished]!.last.seq > seq) return;
       box.finish();
       at.finished++;
     }
@@ -221,7 +223,7 @@ class Judge {
         request,
         request.actor,
         describe(request),
-        `${request.line.name}: ${describe(request)} got another answer than ENOMEM, and there was no memory for it`,
+        `${request.connection.name}: ${describe(request)} got another answer than ENOMEM, and there was no memory for it`,
       );
     this.#boxes[request.conn]!.reply(request, false);
   }
@@ -272,7 +274,7 @@ class Judge {
   }
 
   #opened(conn: number, at: Moment): void {
-    const { epoch } = this.#lines[conn]!;
+    const { epoch } = this.#connections[conn]!;
     if (epoch.isSocket === true) {
       this.#model.accept(conn, epoch.domid, epoch.name);
       return;
@@ -296,7 +298,7 @@ class Judge {
       this.#updated(at);
       this.#phase = 'taken over';
     }
-    const { domid, isSocket } = this.#lines[conn]!.epoch;
+    const { domid, isSocket } = this.#connections[conn]!.epoch;
     this.#boxes[conn]!.close();
     if (isSocket === true) {
       this.#model.hangUp(conn, at.seq);
