@@ -15,7 +15,7 @@ const REQUESTS_A_BOOT = 500;
 const PAUSE_NS = [100_000_000, 400_000_000] as const;
 
 const SETTINGS = {
-  domains: count(64, { min: 2, max: 500 }, 'domains to start'),
+  domains: count(64, { min: 2, max: 250 }, 'domains to start'),
   builders: count(8, { min: 1, max: 64 }, 'domains under construction at the same time'),
   updates: count(6, { min: 0, max: 1_000 }, 'live updates, spread over the storm'),
   io: count(6, { min: 0, max: 10_000 }, 'block requests and packets of each guest, when all are connected'),

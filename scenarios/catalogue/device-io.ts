@@ -1,19 +1,4 @@
-import {
-  BlkbackDriver,
-  type Blkfront,
-  BlkfrontDriver,
-  BlockDevices,
-  Bridge,
-  blkLoad,
-  DeviceKernel,
-  type DeviceObserver,
-  Disk,
-  NetbackDriver,
-  type Netfront,
-  NetfrontDriver,
-  netLoad,
-  XenBus,
-} from '../../guests/devices/index.ts';
+import { type Blkfront, type BlockDevices, blkLoad, Disk, type Netfront, netLoad } from '../../guests/devices/index.ts';
 import { type BuiltDomain, LINUX_HABITS, type Me, Traffic, toolstack, worker } from '../../guests/index.ts';
 import {
   addDevice,
@@ -32,6 +17,8 @@ import { isWorking, keepsDepth, openRun, quiesceAndJudge, startOperator } from '
 import { type RunRequest, type RunResult, type Scenario, scenario } from '../engine/scenario.ts';
 import { count, FAULTS_SETTING, flag, type SettingsOf, word } from '../engine/settings.ts';
 import { devices } from '../judge/invariants/devices.ts';
+import { Backends, type GuestDevices } from './storms/backends.ts';
+import { macOf } from './storms/guest.ts';
 
 /** Virtual time after which a run that has not ended is stuck: a removal by force alone takes libxl 10 s. */
 const HORIZON_NS = 15_000_000_000;
@@ -41,13 +28,15 @@ const CHECK_EVERY_STEPS = 50_000;
 /** Sectors of each disk at first, and how many it grows by when it is resized. */
 const SECTORS = 2_048;
 const GROWTH = 512;
+/** Buffers that a netfront keeps with its backend. */
+const RX_BUFFERS = 128;
 /** Of the second disk that comes and goes. */
 const XVDB = (202 << 8) | 16;
 /** Traffic begins when all domains have come up, or so late. */
 const GATE_NS = 200_000_000;
 
 const SETTINGS = {
-  domains: count(6, { min: 2, max: 200 }, 'guest domains that live at the same time'),
+  domains: count(6, { min: 2, max: 100 }, 'guest domains that live at the same time'),
   block: count(10_000, { min: 0, max: 200_000 }, 'block requests after which no disk is used any more'),
   net: count(
     10_000,
@@ -71,9 +60,9 @@ export const deviceIo: Scenario = scenario({
   run,
 });
 
-/** The hardware address of a slot's interface. */
+/** The hardware address of a slot's interface, as packets have it. */
 function addressOf(slot: number): string {
-  return `00163e00${slot.toString(16).padStart(4, '0')}`;
+  return macOf(slot).replaceAll(':', '');
 }
 
 function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
@@ -95,16 +84,11 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
     if (io.stopping) traffic.stopping = true;
   };
 
-  const observer = host.recorder?.devices;
-  const back = new DeviceKernel(dom0.os, dom0.client);
-  back.observer = observer;
-  const disks = new BlockDevices(() => new Disk(SECTORS, { seekNsMax: 60_000, sectorNs: 200 }));
-  const bridge = new Bridge();
-  const backends = new XenBus(back, 'back', {
-    vbd: new BlkbackDriver({ disks, isPersistent: true }),
-    vif: new NetbackDriver({ bridge, hasSplitPorts: machine.streams.for('scenario/split').oneIn(2) }),
+  const backends = new Backends(host, {
+    makeDisk: () => new Disk(SECTORS, { seekNsMax: 60_000, sectorNs: 200 }),
+    hasSplitPorts: machine.streams.for('scenario/split').oneIn(2),
+    rxBuffers: RX_BUFFERS,
   });
-  backends.start();
 
   const scripts: HotplugScripts = {
     connect: () => dom0.client,
@@ -130,13 +114,13 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
         livesForEver: (slot) => slot !== 1,
         domain: (slot) => ({
           disks: [vbd()],
-          nics: [vif({ mac: addressOf(slot).replace(/(..)(?=.)/g, '$1:') })],
+          nics: [vif({ mac: macOf(slot) })],
         }),
         libxl,
         mishaps: faults,
         boot: (built, slot) => {
           created++;
-          const guest = bootGuest(host, built, slot, observer);
+          const guest = bootGuest(host, backends, built, slot);
           guests.push(guest);
           const use = { host, guest, slot, slots, isOpen, writers };
           guest.onDisk = (disk) => useDisk(use, disk, { goesOn: () => !block.stopping, asked: asked(block) });
@@ -164,7 +148,7 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
   if (settings.hotplug === 1) {
     const xl = new Libxl(dom0.os, dom0.client, { ...libxl, tokenPrefix: 'hotplug:' });
     writers.push(dom0.os.start('xl-hotplug', (me) => hotplug(me, xl, guests, isOpen, () => io.stopping)));
-    dom0.os.start('lvextend', (me) => grow(me, disks, isOpen, () => io.stopping));
+    dom0.os.start('lvextend', (me) => grow(me, backends.disks, isOpen, () => io.stopping));
   }
 
   const plan = machine.streams.for('scenario');
@@ -180,9 +164,7 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
     isBusy: () => !io.stopping || writers.some(isWorking) || guests.some(isUsing) || host.inFlight > 0,
     horizonNs: HORIZON_NS,
     sliceNs: SLICE_NS,
-    finish: () => {
-      for (const [, disk] of disks.all) observer?.note(disk.openedBy, { what: 'disk', sums: disk.sums() });
-    },
+    finish: () => backends.noteDisks(),
     created: () => created,
     answers,
     verdicts: (history) => [devices(history)],
@@ -207,40 +189,23 @@ interface DeviceGuest extends Guest {
 }
 
 /** Start a domain's kernel with both kinds of frontends. */
-function bootGuest(host: Host, built: BuiltDomain, slot: number, observer: DeviceObserver | undefined): DeviceGuest {
+function bootGuest(host: Host, backends: Backends, built: BuiltDomain, slot: number): DeviceGuest {
   const booted = host.boot(
     built,
     host.faults.habits({ ...LINUX_HABITS, notify: slot % 2 === 0 ? 'edge' : 'always', maxInFlight: 8 }),
   );
-  const kernel = new DeviceKernel(booted.os, booted.client);
-  kernel.observer = observer;
-  const guest: DeviceGuest = {
-    ...booted,
-    slot,
-    disks: [],
-    nics: [],
-    sending: 0,
-    onDisk: () => {},
-    onNic: () => {},
+  const guest: DeviceGuest = { ...booted, slot, disks: [], nics: [], sending: 0, onDisk: () => {}, onNic: () => {} };
+  const online: GuestDevices = {
+    disk: (disk) => {
+      guest.disks.push(disk);
+      guest.onDisk(disk);
+    },
+    nic: (nic) => {
+      guest.nics.push(nic);
+      guest.onNic(nic);
+    },
   };
-  const bus = new XenBus(kernel, 'front', {
-    vbd: new BlkfrontDriver({
-      isPersistent: slot % 2 === 0,
-      online: (disk) => {
-        guest.disks.push(disk);
-        guest.onDisk(disk);
-      },
-    }),
-    vif: new NetfrontDriver({
-      rxBuffers: 128,
-      cutsPackets: true,
-      online: (nic) => {
-        guest.nics.push(nic);
-        guest.onNic(nic);
-      },
-    }),
-  });
-  bus.start();
+  backends.plug(booted, online, { hasPersistentGrants: slot % 2 === 0, cutsPackets: true });
   return guest;
 }
 

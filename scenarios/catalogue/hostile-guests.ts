@@ -12,6 +12,8 @@ import {
   Xs,
 } from '../../guests/index.ts';
 import { type Actor, DOMID_ANY } from '../../sim/index.ts';
+import { DAEMON_COSTS, DEFAULT_QUOTAS, WRITE_CREDIT_NS } from '../../store/index.ts';
+import { HEADER_BYTES, PAYLOAD_MAX } from '../../store/protocol/wire.ts';
 import { type Host, LIFELIKE } from '../engine/host.ts';
 import { isWorking, keepsDepth, moments, openRun, quiesceAndJudge, startOperator } from '../engine/run.ts';
 import { type RunRequest, type RunResult, type Scenario, scenario } from '../engine/scenario.ts';
@@ -22,15 +24,19 @@ import { fairService } from '../judge/invariants/fair-service.ts';
 const HORIZON_NS = 300_000_000_000;
 const SLICE_NS = 1_000_000;
 
-/** One turn: a message in and one out, each with the unevenness of a step; a pass: its own step. From the daemon's loop. */
-const SERVICE = { turnNs: 900 + 350 + 2 * 64, passNs: 200 + 900 + 64, slackNs: 4 * LIFELIKE.absentNsMax } as const;
+/** One turn: a message in and one out, each with the unevenness of a step; a pass: its own step, and one message on its way. */
+const SERVICE = {
+  turnNs: DAEMON_COSTS.messageNs + DAEMON_COSTS.writeNs + 2 * LIFELIKE.stepNs,
+  passNs: DAEMON_COSTS.passNs + DAEMON_COSTS.messageNs + LIFELIKE.stepNs,
+  slackNs: 4 * LIFELIKE.absentNsMax,
+} as const;
 
 /** How often the machine checks itself while a run is judged. */
 const CHECK_EVERY_STEPS = 5_000;
 
 const SETTINGS = {
-  domains: count(8, { min: 1, max: 200 }, 'ordinary guest domains'),
-  hostile: count(12, { min: 0, max: 200 }, 'hostile guest domains, their kinds drawn from the seed'),
+  domains: count(8, { min: 1, max: 100 }, 'ordinary guest domains'),
+  hostile: count(12, { min: 0, max: 100 }, 'hostile guest domains, their kinds drawn from the seed'),
   kind: word('any', ['any', ...HOSTILE_KINDS.map((k) => k.name)], 'one kind for all hostile guests'),
   requests: count(
     2_500,
@@ -51,8 +57,8 @@ export const hostileGuests: Scenario = scenario({
   run,
 });
 
-/** A domain's share of 200 writes a second, for the most that a worker's request makes or removes (store.md 10.3). */
-const CREDIT_NS = 12 * 5_000_000;
+/** A domain's share of the write rate, for the most that a worker's request makes or removes (store.md 10.3). */
+const CREDIT_NS = 12 * WRITE_CREDIT_NS;
 
 /** One hostile guest of a run. */
 interface Bad {
@@ -235,9 +241,9 @@ function containment(bad: readonly Bad[], accounts: ReadonlyMap<number, string>,
 /** Largest values that the store's accounts may show. Memory: the hard limit is looked at before a message is read, so that
  *  one message of each direction may come on top. */
 const QUOTA_MOST = [
-  ['nodes', 1_000],
-  ['watches', 128],
-  ['transactions', 10],
-  ['outstanding', 20],
-  ['memory', 2_621_440 + 2 * 4_112],
+  ['nodes', DEFAULT_QUOTAS.nodes],
+  ['watches', DEFAULT_QUOTAS.watches],
+  ['transactions', DEFAULT_QUOTAS.transactions],
+  ['outstanding', DEFAULT_QUOTAS.outstanding],
+  ['memory', DEFAULT_QUOTAS.memory + 2 * (HEADER_BYTES + PAYLOAD_MAX)],
 ] as const;

@@ -37,9 +37,9 @@ const CHECKPOINT_NS_MAX = 30_000_000;
 const LIFE_NS = [200_000_000, 900_000_000] as const;
 
 const SETTINGS = {
-  domains: count(6, { min: 1, max: 200 }, 'domains, each with a disk and an interface that stay'),
+  domains: count(6, { min: 1, max: 100 }, 'domains, each with a disk and an interface that stay'),
   administrators: count(4, { min: 1, max: 64 }, 'who attach and detach at the same time'),
-  devices: count(48, { min: 0, max: 10_000 }, 'devices that are attached in all'),
+  devices: count(48, { min: 0, max: 2_000 }, 'devices that are attached in all'),
   restarts: count(2, { min: 0, max: 1_000 }, 'domains that are destroyed and made anew meanwhile'),
   checkpoints: count(
     6,

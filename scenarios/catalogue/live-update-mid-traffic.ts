@@ -20,7 +20,7 @@ const CHECK_EVERY_STEPS = 20_000;
 const SLICE_NS = 1_000_000;
 
 const SETTINGS = {
-  domains: count(12, { min: 1, max: 500 }, 'guest domains that live at the same time'),
+  domains: count(12, { min: 1, max: 250 }, 'guest domains that live at the same time'),
   requests: count(8_000, { min: 0, max: 200_000 }, 'requests after which the agents stop'),
   updates: count(5, { min: 0, max: 1_000 }, 'live updates, spread over the traffic'),
   policy: word('carry', ['carry', 'daemon'], 'what happens to open transactions'),

@@ -37,7 +37,7 @@ const CHECK_EVERY_STEPS = 20_000;
 const DISK = 51_712;
 
 const SETTINGS = {
-  domains: count(5, { min: 0, max: 200 }, 'guest domains'),
+  domains: count(5, { min: 0, max: 100 }, 'guest domains'),
   minutes: count(2, { min: 1, max: 60 }, 'minutes of the host, from the first creation on'),
   speedup: count(80, { min: 1, max: 1_000 }, 'seconds of the host in one virtual second'),
   aligned: count(50, { min: 0, max: 100 }, '0 to 100: how far agents of one period beat together, in percent'),
@@ -56,7 +56,7 @@ export const steadyStateScenario: Scenario = scenario({
 });
 
 /** A guest as the scenario holds it. */
-interface Boarder {
+interface SteadyGuest {
   readonly domid: Domid;
   readonly name: string;
   /** Whether the toolstack makes another one in its place when it is gone. */
@@ -102,14 +102,14 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
   });
   daemon.start();
 
-  const boarders: Boarder[] = [];
+  const guests: SteadyGuest[] = [];
   const controls: ControlRecord[] = [];
-  const note = (boarder: Pick<Boarder, 'domid' | 'name'>, what: ControlRecord['what'], command: string) =>
+  const note = (guest: Pick<SteadyGuest, 'domid' | 'name'>, what: ControlRecord['what'], command: string) =>
     controls.push({
       seq: host.recorder?.length ?? 0,
       timeNs: machine.nowNs,
-      domid: boarder.domid,
-      name: boarder.name,
+      domid: guest.domid,
+      name: guest.name,
       what,
       command,
     });
@@ -145,7 +145,7 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
             disconnected: (['waits', 'drops', 'writes'] as const)[slot % 3] ?? 'waits',
           });
           console.start();
-          const boarder: Boarder = {
+          const guest: SteadyGuest = {
             domid,
             name,
             isMortal: isMortal(slot),
@@ -153,8 +153,8 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
             isAlive: () => built.domain.isRunning,
             tty: undefined,
           };
-          boarders.push(boarder);
-          new GuestControl(os, client, { acts: (command) => note(boarder, 'acted', command) }).start();
+          guests.push(guest);
+          new GuestControl(os, client, { acts: (command) => note(guest, 'acted', command) }).start();
           os.start('getty', (me) => consoleUser(me, os, console, traffic, { pace, seconds: 20 }));
           const mix = drawGuestMix(machine.streams.for(`${name}/mix`), { vifs: [0], vbds: [DISK] });
           writers.push(
@@ -166,17 +166,17 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
           writers.push(dom0.os.start(`${name}/nodes`, (me) => otherFlavours(me, monitors, domid)));
           dom0.os.start(`${name}/xl-console`, (me) =>
             consoleClient(me, monitors, devpts, domid, (tty) => {
-              boarder.tty = tty;
+              guest.tty = tty;
             }),
           );
-          dom0.os.start(`${name}/typist`, (me) => typist(me, monitors, () => boarder.tty, 40));
+          dom0.os.start(`${name}/typist`, (me) => typist(me, monitors, () => guest.tty, 40));
         },
       });
     }),
   );
   writers.push(...steadyState(monitors, HOST_MIX));
   writers.push(
-    dom0.os.start('admin', (me) => admin(me, monitors, boarders, (who, command) => note(who, 'asked', command))),
+    dom0.os.start('admin', (me) => admin(me, monitors, guests, (who, command) => note(who, 'asked', command))),
   );
 
   const answers: string[] = [];
@@ -211,20 +211,20 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
       writers.some(isWorking) ||
       host.inFlight > 0 ||
       !daemon.isIdle ||
-      boarders.some((b) => b.isAlive() && !b.console.isIdle),
+      guests.some((guest) => guest.isAlive() && !guest.console.isIdle),
     horizonNs: HORIZON_NS,
     sliceNs: SLICE_NS,
     *before() {
       yield paced({ ...pace, speedup: 1 }, 0.3); // a period of every console goes by: none is silenced
     },
-    created: () => boarders.length,
+    created: () => guests.length,
     answers,
     verdicts: (_, isFinished) => [
       consoleIntegrity(consoles.history(), isFinished),
       controlOnce({
         records: controls,
         known: new Set(['poweroff', 'reboot']),
-        listening: new Set(boarders.filter((b) => b.isAlive()).map((b) => b.domid)),
+        listening: new Set(guests.filter((guest) => guest.isAlive()).map((guest) => guest.domid)),
       }),
     ],
   });
@@ -264,15 +264,15 @@ function* otherFlavours(me: Me, host: MonitorHost, domid: Domid): Actor {
 function* admin(
   me: Me,
   host: MonitorHost,
-  boarders: readonly Boarder[],
-  asked: (who: Boarder, command: string) => void,
+  guests: readonly SteadyGuest[],
+  asked: (who: SteadyGuest, command: string) => void,
 ): Actor {
   const { link } = host.connect('admin');
   const xl = new Libxl(host.os, link, { shared: new SharedFiles() });
-  const sent = new Set<Boarder>();
+  const sent = new Set<SteadyGuest>();
   while (!host.traffic.stopping) {
     yield paced(host.pace, me.draws.between(2, 20));
-    const there = boarders.filter((b) => b.isAlive() && !sent.has(b));
+    const there = guests.filter((guest) => guest.isAlive() && !sent.has(guest));
     if (there.length === 0) continue;
     const who = me.draws.pick(there);
     if (who.isMortal && me.draws.oneIn(2)) {

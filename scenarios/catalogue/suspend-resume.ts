@@ -53,8 +53,8 @@ const KINDS = [
 type Kind = (typeof KINDS)[number];
 
 const SETTINGS = {
-  domains: count(8, { min: 1, max: 200 }, 'guest domains; Linux, old Linux, Windows and mini-os in turn'),
-  bad: count(3, { min: 0, max: 100 }, 'guests that do not suspend as they should'),
+  domains: count(8, { min: 1, max: 100 }, 'guest domains; Linux, old Linux, Windows and mini-os in turn'),
+  bad: count(3, { min: 0, max: 50 }, 'guests that do not suspend as they should'),
   requests: count(7_000, { min: 0, max: 200_000 }, 'requests after which the agents stop'),
   updates: count(4, { min: 0, max: 1_000 }, 'live updates, spread over the traffic'),
   store: STORE_SETTING,

@@ -35,7 +35,7 @@ export interface Column {
 /** Live-update running stores through a format, row by row, beside what its carriage predicts. */
 export function measure(given: LabFormat): Column {
   // Where reads can be listed without saying that they are reads, they are: that is what the format can do.
-  const format = guarded({ ...given, choices: { ...given.choices, txReads: 'include' } });
+  const format = { ...given, choices: { ...given.choices, txReads: 'include' } } as const;
   const { carriage, name } = format;
   const { things, failures } = observe(format, STATE_ROW_NAMES);
   const cells = STATE_ROW_NAMES.map((row): Cell => {
@@ -75,19 +75,4 @@ export function granting(format: StateFormat, row: StateRow): StateFormat {
   const marks = { ...format.carriage.marks, [row]: FULL[row] ?? 'y' };
   const traits: Partial<Carriage> = row === 'outputBoundary' ? { outputOnBoundary: false } : {};
   return { ...format, carriage: { ...format.carriage, ...traits, marks } };
-}
-
-/** A writer does not know what to do with things that its carriage should not grant: then there is no file. */
-function guarded(format: StateFormat): StateFormat {
-  return {
-    ...format,
-    write(state, options) {
-      try {
-        return format.write(state, options);
-      } catch (error) {
-        const reason = error instanceof Error ? error.message : String(error);
-        return { ok: false, failure: { offset: 0, record: 0, name: '', path: '', reason } };
-      }
-    },
-  };
 }

@@ -4,6 +4,8 @@
  */
 const WRITE_COST = 1_000;
 const RATE_PER_SECOND = 200_000;
+/** In this time a domain that has the rate for itself earns one write, ns. */
+export const WRITE_CREDIT_NS = (WRITE_COST * 1_000_000_000) / RATE_PER_SECOND;
 const BURST = 10_000;
 const RESERVE_MAX = 1_000_000;
 const NEW_DOMAIN = 50_000;

@@ -1,6 +1,7 @@
 import { type Actor, type Listener, PARK, XENSTORE_ERROR_PROTO, XENSTORE_ERROR_RINGIDX } from '../../sim/index.ts';
 import { HEADER_BYTES, messageOf, PAYLOAD_MAX, payloadLength } from '../protocol/wire.ts';
 import type { Connection, OutMessage } from './connection.ts';
+import { DAEMON_COSTS } from './costs.ts';
 import { processMessage, runDelayed } from './ops.ts';
 import { BAD_INDEX, moveInSteps, readRing, ringHasRequest, ringHasRoom, writeRing } from './ring-io.ts';
 import { Turns } from './service-order.ts';
@@ -9,11 +10,7 @@ import type { DaemonState } from './state.ts';
 
 /** Error words of the ring page. Source: xen/include/public/io/xs_wire.h. */
 
-/** Virtual time of the daemon's work. */
-const PASS_NS = 200;
-const MESSAGE_NS = 900;
-const PIECE_NS = 150;
-const WRITE_NS = 350;
+const { passNs: PASS_NS, messageNs: MESSAGE_NS, pieceNs: PIECE_NS, writeNs: WRITE_NS } = DAEMON_COSTS;
 
 const NOTHING = new Uint8Array(0);
 

@@ -13,10 +13,24 @@ import {
 } from '../../../guests/devices/index.ts';
 import type { Guest, Host } from '../../engine/host.ts';
 
-/** Sectors of each disk. */
+/** What the drivers of a host are like; left out: as most are. */
+export interface DevicePlan {
+  readonly makeDisk?: () => Disk;
+  /** Whether netback offers an event channel for each direction. */
+  readonly hasSplitPorts?: boolean;
+  /** Buffers that a netfront keeps with its backend. */
+  readonly rxBuffers?: number;
+}
+
+/** Sectors of each disk, unless the plan makes others. */
 const DISK_SECTORS = 512;
-/** Buffers that a netfront keeps with its backend. */
 const RX_BUFFERS = 64;
+
+/** What a guest's drivers are like. */
+export interface FrontendTraits {
+  readonly hasPersistentGrants: boolean;
+  readonly cutsPackets: boolean;
+}
 
 /** What a guest's kernel tells of its devices, each once. */
 export interface GuestDevices {
@@ -27,28 +41,34 @@ export interface GuestDevices {
 /** The drivers on both sides of a host: blkback, netback and a bridge in dom0, blkfront and netfront in guests. */
 export class Backends {
   readonly bridge = new Bridge();
-  readonly disks = new BlockDevices(() => new Disk(DISK_SECTORS));
+  readonly disks: BlockDevices;
   readonly #host: Host;
+  readonly #rxBuffers: number;
 
-  constructor(host: Host) {
+  constructor(host: Host, plan: DevicePlan = {}) {
+    const { makeDisk = () => new Disk(DISK_SECTORS), hasSplitPorts = true, rxBuffers = RX_BUFFERS } = plan;
     this.#host = host;
+    this.#rxBuffers = rxBuffers;
+    this.disks = new BlockDevices(makeDisk);
     const kernel = this.#kernel(host.dom0);
     const { disks, bridge } = this;
     new XenBus(kernel, 'back', {
       vbd: new BlkbackDriver({ disks, isPersistent: true }),
-      vif: new NetbackDriver({ bridge, hasSplitPorts: true }),
+      vif: new NetbackDriver({ bridge, hasSplitPorts }),
     }).start();
   }
 
-  /** Start a guest's frontends. Every second guest has persistent grants, every third cuts its packets. */
-  plug(guest: Guest, told: GuestDevices = {}): XenBus {
-    const { domid } = guest.os.domain;
+  /** Start a guest's frontends. `online` is called with each device once it can be used. */
+  plug(guest: Guest, online: GuestDevices = {}, traits = traitsOf(guest.os.domain.domid)): XenBus {
     const bus = new XenBus(this.#kernel(guest), 'front', {
-      vbd: new BlkfrontDriver({ isPersistent: domid % 2 === 0, online: (disk) => told.disk?.(disk) }),
+      vbd: new BlkfrontDriver({
+        isPersistent: traits.hasPersistentGrants,
+        online: (disk) => online.disk?.(disk),
+      }),
       vif: new NetfrontDriver({
-        rxBuffers: RX_BUFFERS,
-        cutsPackets: domid % 3 === 0,
-        online: (nic) => told.nic?.(nic),
+        rxBuffers: this.#rxBuffers,
+        cutsPackets: traits.cutsPackets,
+        online: (nic) => online.nic?.(nic),
       }),
     });
     bus.start();
@@ -66,4 +86,9 @@ export class Backends {
     kernel.observer = this.#host.recorder?.devices;
     return kernel;
   }
+}
+
+/** Every second guest has persistent grants, every third cuts its packets. */
+function traitsOf(domid: number): FrontendTraits {
+  return { hasPersistentGrants: domid % 2 === 0, cutsPackets: domid % 3 === 0 };
 }

@@ -82,7 +82,7 @@ export function reportWrong(
     }
   }
   const detail = [`${describeWhole(request)}, served at seq ${request.seq}: ${what}`, ...notes].join('; ');
-  evidence[family].add(at, request.actor, describe(request), `${request.line.name}: ${detail}`);
+  evidence[family].add(at, request.actor, describe(request), `${request.connection.name}: ${detail}`);
 }
 
 function inTransaction(r: Request): boolean {

@@ -3,7 +3,7 @@ import { type Framed, frame, OctetLog, RING_OCTETS, SOCKET_OCTETS } from '../ora
 
 /** A request as the store consumed it, with the reply that was found for it. */
 export interface Request {
-  readonly line: Line;
+  readonly connection: Connection;
   readonly conn: number;
   readonly type: number;
   readonly reqId: number;
@@ -27,7 +27,7 @@ export type Sent = Extract<HistoryRecord, { readonly kind: 'sent' }>;
 export type Got = Extract<HistoryRecord, { readonly kind: 'got' }>;
 
 /** One connection epoch, all its streams taken apart. */
-export interface Line {
+export interface Connection {
   readonly epoch: Epoch;
   readonly name: string;
   /** Octets that each of its directions can hold. */
@@ -57,32 +57,32 @@ export interface Line {
 }
 
 /** Sort the records by connection and take the streams apart into messages. */
-export function collectLines(history: History): Line[] {
-  const lines = history.epochs.map((epoch) => newLine(epoch));
+export function collectConnections(history: History): Connection[] {
+  const connections = history.epochs.map((epoch) => newConnection(epoch));
   const stopped = new Map<bigint, boolean>();
   for (const r of history.records) {
     switch (r.kind) {
       case 'publish':
-        lines[r.conn]!.published[r.dir].put(r.from, r.bytes, r);
+        connections[r.conn]!.published[r.dir].put(r.from, r.bytes, r);
         break;
       case 'consume':
-        lines[r.conn]!.consumed[r.dir].put(r.from, r.bytes, r);
+        connections[r.conn]!.consumed[r.dir].put(r.from, r.bytes, r);
         break;
       case 'sent':
-        lines[r.conn]!.sent.push(r);
+        connections[r.conn]!.sent.push(r);
         break;
       case 'got':
-        lines[r.conn]!.got.push(r);
+        connections[r.conn]!.got.push(r);
         break;
       case 'open':
-        endOlder(lines, lines[r.conn]!, r.seq);
-        lines[r.conn]!.openSeq = r.seq;
+        endOlder(connections, connections[r.conn]!, r.seq);
+        connections[r.conn]!.openSeq = r.seq;
         break;
       case 'detach':
-        lines[r.conn]!.detachSeq = r.seq;
+        connections[r.conn]!.detachSeq = r.seq;
         break;
       case 'close':
-        lines[r.conn]!.closeSeq = r.seq;
+        connections[r.conn]!.closeSeq = r.seq;
         break;
       case 'life':
         note(stopped, r);
@@ -92,23 +92,26 @@ export function collectLines(history: History): Line[] {
         break;
     }
   }
-  for (const line of lines) {
-    line.offered = frame(line.published.req).messages;
-    const output = frame(line.published.rsp);
-    line.output = output.messages;
-    line.outputRest = output.rest;
-    const actors = new Map(line.sent.map((s) => [s.end, s.actor]));
-    line.requests = frame(line.consumed.req).messages.map((m) => toRequest(line, m, actors.get(m.end) ?? line.name));
-    line.ignoredSeq = line.requests.find((r) => r.isOverlong)?.seq ?? Number.POSITIVE_INFINITY;
-    if (line.epoch.isHostile) continue;
-    const isOpen = line.detachSeq === Number.POSITIVE_INFINITY && line.closeSeq === Number.POSITIVE_INFINITY;
-    line.isAliveAtEnd = isOpen && stopped.get(line.epoch.uniqueId) !== true;
-    line.isStalled = isOpen && line.published.rsp.end - line.consumed.rsp.end >= line.capacity;
+  for (const connection of connections) {
+    connection.offered = frame(connection.published.req).messages;
+    const output = frame(connection.published.rsp);
+    connection.output = output.messages;
+    connection.outputRest = output.rest;
+    const actors = new Map(connection.sent.map((s) => [s.end, s.actor]));
+    connection.requests = frame(connection.consumed.req).messages.map((m) =>
+      toRequest(connection, m, actors.get(m.end) ?? connection.name),
+    );
+    connection.ignoredSeq = connection.requests.find((r) => r.isOverlong)?.seq ?? Number.POSITIVE_INFINITY;
+    if (connection.epoch.isHostile) continue;
+    const isOpen =
+      connection.detachSeq === Number.POSITIVE_INFINITY && connection.closeSeq === Number.POSITIVE_INFINITY;
+    connection.isAliveAtEnd = isOpen && stopped.get(connection.epoch.uniqueId) !== true;
+    connection.isStalled = isOpen && connection.published.rsp.end - connection.consumed.rsp.end >= connection.capacity;
   }
-  return lines;
+  return connections;
 }
 
-function newLine(epoch: Epoch): Line {
+function newConnection(epoch: Epoch): Connection {
   const pair = () => ({ req: new OctetLog(), rsp: new OctetLog() });
   const never = Number.POSITIVE_INFINITY;
   return {
@@ -132,12 +135,12 @@ function newLine(epoch: Epoch): Line {
   };
 }
 
-function toRequest(line: Line, m: Framed, actor: string): Request {
+function toRequest(connection: Connection, m: Framed, actor: string): Request {
   const { type, reqId, txId, payload, isOverlong } = m;
   const { seq, timeNs } = m.last;
-  const conn = line.epoch.conn;
+  const conn = connection.epoch.conn;
   return {
-    line,
+    connection,
     conn,
     type,
     reqId,
@@ -154,11 +157,11 @@ function toRequest(line: Line, m: Framed, actor: string): Request {
 }
 
 /** A domain that is introduced once more begins a new epoch; the older one ends, whether or not its port was let go of first. */
-function endOlder(lines: readonly Line[], line: Line, seq: number): void {
-  if (line.epoch.isSocket === true) return;
-  for (const older of lines) {
+function endOlder(connections: readonly Connection[], connection: Connection, seq: number): void {
+  if (connection.epoch.isSocket === true) return;
+  for (const older of connections) {
     if (older.epoch.isSocket === true) continue;
-    const isOlder = older !== line && older.epoch.domid === line.epoch.domid && older.openSeq < seq;
+    const isOlder = older !== connection && older.epoch.domid === connection.epoch.domid && older.openSeq < seq;
     if (isOlder && older.detachSeq > seq) older.detachSeq = seq;
   }
 }

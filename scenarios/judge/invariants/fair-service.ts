@@ -1,5 +1,5 @@
 import type { History, HistoryRecord, Verdict, Violation } from '../history.ts';
-import { collectLines } from './connection-epochs.ts';
+import { collectConnections } from './connection-epochs.ts';
 import { describe, newEvidence } from './finding.ts';
 import { pairReplies } from './replies.ts';
 
@@ -28,22 +28,22 @@ const KEPT_MAX = 20;
  * With the write rate limit each of these turns may first have to wait for the credit that the one before has used up.
  */
 export function fairService(history: History, times: ServiceTimes): Verdict {
-  const lines = collectLines(history);
-  pairReplies(history, lines, newEvidence());
+  const connections = collectConnections(history);
+  pairReplies(history, connections, newEvidence());
   const rings = mostAtOnce(history.records);
   const passNs = times.passNs + rings * times.turnNs;
   const pauses = updatePauses(history.records);
-  const moves = movesByLine(history.records, lines.length);
+  const moves = movesByConnection(history.records, connections.length);
   const violations: Violation[] = [];
   let judged = 0;
   let longestNs = 0;
   let longestPasses = 0;
-  for (const line of lines) {
-    if (line.epoch.isHostile) continue;
-    const published = new Map(line.offered.map((m) => [m.end, m.last]));
-    const consumed = new Map(line.requests.map((r, i) => [r, line.offered[i]?.end]));
-    const turns = moves[line.epoch.conn] as readonly number[];
-    for (const request of line.requests) {
+  for (const connection of connections) {
+    if (connection.epoch.isHostile) continue;
+    const published = new Map(connection.offered.map((m) => [m.end, m.last]));
+    const consumed = new Map(connection.requests.map((r, i) => [r, connection.offered[i]?.end]));
+    const turns = moves[connection.epoch.conn] as readonly number[];
+    for (const request of connection.requests) {
       const { reply } = request;
       const since = published.get(consumed.get(request) ?? -1);
       if (reply === undefined || since === undefined || request.isPutAside || request.type === 0) continue;
@@ -60,7 +60,7 @@ export function fairService(history: History, times: ServiceTimes): Verdict {
         timeNs: reply.last.timeNs,
         actor: request.actor,
         request: describe(request),
-        detail: `${line.name}: ${describe(request)} waited ${waitNs} ns for its reply; with ${own} turns of its own and ${rings} rings, ${boundNs} ns were due`,
+        detail: `${connection.name}: ${describe(request)} waited ${waitNs} ns for its reply; with ${own} turns of its own and ${rings} rings, ${boundNs} ns were due`,
       });
     }
   }
@@ -111,8 +111,8 @@ function paused(spans: readonly Span[], from: number, to: number): number {
 }
 
 /** When the store moved an index of each ring: it read or wrote a piece. Ascending. */
-function movesByLine(records: readonly HistoryRecord[], lines: number): number[][] {
-  const moves: number[][] = Array.from({ length: lines }, () => []);
+function movesByConnection(records: readonly HistoryRecord[], connections: number): number[][] {
+  const moves: number[][] = Array.from({ length: connections }, () => []);
   for (const r of records) {
     const isMove = (r.kind === 'consume' && r.dir === 'req') || (r.kind === 'publish' && r.dir === 'rsp');
     if (isMove) (moves[r.conn] as number[]).push(r.timeNs);

@@ -1,5 +1,5 @@
 import type { History, Verdict } from '../history.ts';
-import { collectLines } from './connection-epochs.ts';
+import { collectConnections } from './connection-epochs.ts';
 import { CLAIM as FINAL_TREE_CLAIM, SOURCE as FINAL_TREE_SOURCE, finalTree } from './final-tree.ts';
 import { type Evidence, type Family, newEvidence } from './finding.ts';
 import { judge } from './judge.ts';
@@ -37,10 +37,10 @@ export const allInvariants: readonly Invariant[] = [
  *  the length of the history. Errors: none; a history that makes no sense is a history with violations. */
 export function checkHistory(history: History): Verdict[] {
   const evidence = newEvidence();
-  const lines = collectLines(history);
-  checkRingOctets(history, lines, evidence);
-  pairReplies(history, lines, evidence);
-  checkAnswered(history, lines, evidence);
-  judge(history, lines, evidence);
+  const connections = collectConnections(history);
+  checkRingOctets(history, connections, evidence);
+  pairReplies(history, connections, evidence);
+  checkAnswered(history, connections, evidence);
+  judge(history, connections, evidence);
   return allInvariants.map((each) => each.verdict(evidence));
 }

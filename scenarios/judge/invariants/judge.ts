@@ -1,5 +1,5 @@
 import type { History, HistoryRecord } from '../history.ts';
-import { detach, doubtOwned, foreseePurge, noteLife, purge } from '../oracles/domain-death.ts';
+import { detach, noteLife } from '../oracles/domain-death.ts';
 import { domidOf, oneString, stringsOf } from '../oracles/numbers.ts';
 import { predict } from '../oracles/predict.ts';
 import type { Answer } from '../oracles/prediction.ts';
@@ -7,17 +7,19 @@ import type { Transaction } from '../oracles/tree.ts';
 import { type Moment, Op } from '../oracles/wire.ts';
 import { type Peer, XenstoreModel } from '../oracles/xenstore-model.ts';
 import { answerOf, apply, reportWrong, wrong } from './answers.ts';
-import type { Line, Request } from './connection-epochs.ts';
+import type { Connection, Request } from './connection-epochs.ts';
+import { Deaths } from './deaths.ts';
 import { checkSnapshot, checkThereIsOne } from './final-tree.ts';
 import { describe, type Evidence } from './finding.ts';
 import { Outbox } from './outbox.ts';
 import { StaleIds, startBehind } from './stale-ids.ts';
 import { checkOpen, markCrossed, noteEnd, startedBy } from './transactions.ts';
+import { UnnoticedEnds } from './unnoticed-ends.ts';
 import { explainEvent, ShutdownEvents } from './watch-events.ts';
 
 /** Run the model once over the history, in the order in which requests took effect, and compare what comes out. */
-export function judge(history: History, lines: readonly Line[], evidence: Evidence): void {
-  new Judge(history, lines, evidence).run();
+export function judge(history: History, connections: readonly Connection[], evidence: Evidence): void {
+  new Judge(history, connections, evidence).run();
 }
 
 /** A release that was served: whether its reply comes before or behind the events shows only with the next record. */
@@ -28,32 +30,25 @@ interface Releasing {
   readonly isNeighbour: boolean;
 }
 
-/** So long a death may wait for the store's notice at the end of a run, ns. */
-const NOTICE_NS = 20_000_000;
-
 class Judge {
   readonly #history: History;
-  readonly #lines: readonly Line[];
+  readonly #connections: readonly Connection[];
   readonly #evidence: Evidence;
   readonly #model: XenstoreModel;
   readonly #boxes: readonly Outbox[];
   readonly #shutdowns = new ShutdownEvents();
+  readonly #deaths: Deaths;
+  readonly #unnoticed: UnnoticedEnds;
   readonly #stale = new StaleIds();
   /** Where requests were consumed for which the store had no memory. */
   readonly #noMemory: ReadonlySet<number>;
   /** Put-aside requests that were found to have run before their reply was written. */
   readonly #early = new Set<Request>();
-  /** Domains that went without ever having had a ring: the store drops what they own at a moment that no record shows. */
-  readonly #unnoticed = new Set<number>();
-  /** Those of them whose nodes' last events may be on their way. */
-  readonly #foreseen = new Set<number>();
   /** Per connection: requests served, messages begun, messages finished. */
   readonly #at: { served: number; begun: number; finished: number }[];
   readonly #requestOf = new Map<unknown, Request>();
   #releasing: Releasing | undefined;
   #introducing: number | undefined;
-  /** Domains that died, by unique id. */
-  readonly #deaths = new Map<bigint, Moment & { readonly timeNs: number }>();
   /** When dom0 last listed the root: so begins the reading of a whole tree. */
   #readingSince = Number.POSITIVE_INFINITY;
   /** Where the store's process stands; from 'dumped' on, the next thing it does to a connection is the successor's. */
@@ -63,15 +58,18 @@ class Judge {
   /** The last `live-update -s` that was seen in a ring. */
   #updating: Request | undefined;
 
-  constructor(history: History, lines: readonly Line[], evidence: Evidence) {
+  constructor(history: History, connections: readonly Connection[], evidence: Evidence) {
     this.#history = history;
-    this.#lines = lines;
+    this.#connections = connections;
     this.#evidence = evidence;
     this.#model = new XenstoreModel(history.compat);
-    this.#boxes = lines.map((line) => new Outbox(line, evidence['watch-events']));
+    this.#boxes = connections.map((connection) => new Outbox(connection, evidence['watch-events']));
+    this.#deaths = new Deaths(connections, evidence);
+    this.#unnoticed = new UnnoticedEnds(this.#model, this.#boxes);
     this.#noMemory = requestsWithoutMemory(history);
-    this.#at = lines.map(() => ({ served: 0, begun: 0, finished: 0 }));
-    for (const line of lines) for (const r of line.requests) if (r.reply !== undefined) this.#requestOf.set(r.reply, r);
+    this.#at = connections.map(() => ({ served: 0, begun: 0, finished: 0 }));
+    for (const connection of connections)
+      for (const r of connection.requests) if (r.reply !== undefined) this.#requestOf.set(r.reply, r);
   }
 
   run(): void {
@@ -80,50 +78,20 @@ class Judge {
     checkThereIsOne(this.#history.records, this.#evidence);
     const end = this.#history.records.at(-1);
     if (end === undefined) return;
-    const someoneStalls = this.#lines.some((l) => l.isStalled);
-    for (const [conn, box] of this.#boxes.entries()) box.end(end, this.#lines[conn]!.isAliveAtEnd && !someoneStalls);
-    this.#shutdowns.check(this.#lines, this.#boxes, this.#model, end, this.#evidence);
-    this.#checkDeaths(end);
-  }
-
-  /** The successor looks at every domain that it knows before it serves: who was dead by then is gone (XSR-19). */
-  #checkTakenOver(up: Moment): void {
-    for (const { epoch, openSeq, detachSeq, name } of this.#lines) {
-      const death = this.#deaths.get(epoch.uniqueId);
-      if (death === undefined || openSeq > up.seq || detachSeq < up.seq) continue;
-      const isKept = [...this.#model.peers.values()].some((peer) => peer.target === epoch.domid);
-      if (isKept) continue;
-      this.#evidence['watch-events'].add(
-        up,
-        name,
-        '',
-        `${name}: dead since seq ${death.seq}, and the successor has taken it over: no @releaseDomain`,
-      );
-    }
-  }
-
-  /** Every death is noticed, whatever became of a live update meanwhile (INV-P3, XSR-16). */
-  #checkDeaths(end: HistoryRecord): void {
-    for (const { epoch, detachSeq, name } of this.#lines) {
-      const death = this.#deaths.get(epoch.uniqueId);
-      if (death === undefined || detachSeq <= end.seq || (this.#history.endNs ?? end.timeNs) - death.timeNs < NOTICE_NS)
-        continue;
-      this.#evidence['watch-events'].add(
-        death,
-        name,
-        '',
-        `${name}: dead since seq ${death.seq}, and the store has not let go of it: no @releaseDomain`,
-      );
-    }
+    const someoneStalls = this.#connections.some((l) => l.isStalled);
+    for (const [conn, box] of this.#boxes.entries())
+      box.end(end, this.#connections[conn]!.isAliveAtEnd && !someoneStalls);
+    this.#shutdowns.check(this.#connections, this.#boxes, this.#model, end, this.#evidence);
+    this.#deaths.check(end, this.#history.endNs ?? end.timeNs);
   }
 
   #step(r: HistoryRecord): void {
     switch (r.kind) {
       case 'consume':
-        if (r.dir === 'req') this.#consumed(this.#lines[r.conn]!, r.seq);
+        if (r.dir === 'req') this.#consumed(this.#connections[r.conn]!, r.seq);
         break;
       case 'publish':
-        if (r.dir === 'rsp') this.#published(this.#lines[r.conn]!, r.seq);
+        if (r.dir === 'rsp') this.#published(this.#connections[r.conn]!, r.seq);
         break;
       case 'open':
         this.#opened(r.conn, r);
@@ -136,13 +104,13 @@ class Judge {
         break;
       case 'liveUpdate':
         if (r.what === 'up' && this.#phase !== 'taken over') this.#updated(r);
-        if (r.what === 'up') this.#checkTakenOver(r);
+        if (r.what === 'up') this.#deaths.checkTakenOver(r, this.#model);
         else if (r.what === 'failed') this.#updating = undefined;
         this.#phase = r.what === 'dump' ? 'dumped' : 'serving';
         break;
       case 'snapshot':
         this.#settleRelease();
-        if (this.#unnoticed.size > 0) this.#notice(r);
+        this.#unnoticed.notice(r);
         checkSnapshot(r, this.#readingSince, this.#model, this.#evidence);
         break;
       case 'close': // what the store has not read it never will: nothing changes before it closes its own end
@@ -153,9 +121,9 @@ class Judge {
     }
   }
 
-  #consumed(line: Line, seq: number): void {
-    const at = this.#at[line.epoch.conn]!;
-    for (let r = line.requests[at.served]; r !== undefined && r.seq <= seq; r = line.requests[at.served]) {
+  #consumed(connection: Connection, seq: number): void {
+    const at = this.#at[connection.epoch.conn]!;
+    for (let r = connection.requests[at.served]; r !== undefined && r.seq <= seq; r = connection.requests[at.served]) {
       at.served++;
       this.#settleRelease();
       this.#introducing = undefined;
@@ -165,46 +133,46 @@ class Judge {
           r,
           r.actor,
           describe(r),
-          `${line.name}: ${describe(r)} was taken from a ring that is not in use`,
+          `${connection.name}: ${describe(r)} was taken from a ring that is not in use`,
         );
         continue;
       }
       if (r.isOverlong) {
         this.#model.reset(r.conn, r.seq, 'an over-long message');
         this.#boxes[r.conn]!.close();
-      } else if (r.seq < line.ignoredSeq && !r.isPutAside) this.#serve(peer, r);
+      } else if (r.seq < connection.ignoredSeq && !r.isPutAside) this.#serve(peer, r);
     }
   }
 
-  #published(line: Line, seq: number): void {
-    const at = this.#at[line.epoch.conn]!;
-    const box = this.#boxes[line.epoch.conn]!;
-    if (this.#releasing?.request.conn === line.epoch.conn) this.#settleRelease();
+  #published(connection: Connection, seq: number): void {
+    const at = this.#at[connection.epoch.conn]!;
+    const box = this.#boxes[connection.epoch.conn]!;
+    if (this.#releasing?.request.conn === connection.epoch.conn) this.#settleRelease();
     for (;;) {
-      const m = line.output[at.begun];
+      const m = connection.output[at.begun];
       if (at.finished === at.begun) {
         if (m === undefined || m.first.seq > seq) return;
         const request = this.#requestOf.get(m);
         // 1. START is put aside. 2. Its connection is served on. 3. It runs at a moment that no record shows, before its reply.
         // Nobody can use the new transaction before that reply, so it may as well start with the reply's first octet.
-        const peer = this.#model.peers.get(line.epoch.conn);
+        const peer = this.#model.peers.get(connection.epoch.conn);
         if (request?.isPutAside && peer !== undefined && !this.#early.has(request)) this.#serve(peer, request);
         box.begin(
           m,
           request,
-          (text) => this.#excuse(line.epoch.conn, text, m.first),
-          (text) => explainEvent(this.#model, line.epoch.conn, text),
+          (text) => this.#excuse(connection.epoch.conn, text, m.first),
+          (text) => explainEvent(this.#model, connection.epoch.conn, text),
         );
         at.begun++;
       }
-      if (line.output[at.finished]!.last.seq > seq) return;
+      if (connection.output[at.finished]!.last.seq > seq) return;
       box.finish();
       at.finished++;
     }
   }
 
   #serve(peer: Peer, request: Request): void {
-    if (this.#unnoticed.size > 0 && (request.type === Op.RM || request.type === Op.TRANSACTION_END)) this.#foresee();
+    if (request.type === Op.RM || request.type === Op.TRANSACTION_END) this.#unnoticed.foresee();
     const tx = this.#transactionOf(peer, request);
     this.#stale.check(request, tx, this.#evidence);
     if (request.type === Op.DIRECTORY && request.payload === '/\0' && peer.isPriv) this.#readingSince = request.seq;
@@ -213,9 +181,9 @@ class Judge {
     if (this.#noMemory.has(request.seq)) return this.#serveWithoutMemory(request, actual);
     let prediction = predict(this.#model, peer, request);
     let what = actual && wrong(prediction, actual);
-    if (what !== undefined && this.#unnoticed.size > 0) {
+    if (what !== undefined && !this.#unnoticed.isEmpty) {
       // 1. A domain without a ring goes. 2. The store notices it, and removes its nodes. 3. This request is the first to show it.
-      this.#notice(request);
+      this.#unnoticed.notice(request);
       tx?.forgetAfter(accessedBefore);
       prediction = predict(this.#model, peer, request);
       what = actual && wrong(prediction, actual);
@@ -255,7 +223,7 @@ class Judge {
         request,
         request.actor,
         describe(request),
-        `${request.line.name}: ${describe(request)} got another answer than ENOMEM, and there was no memory for it`,
+        `${request.connection.name}: ${describe(request)} got another answer than ENOMEM, and there was no memory for it`,
       );
     this.#boxes[request.conn]!.reply(request, false);
   }
@@ -306,7 +274,7 @@ class Judge {
   }
 
   #opened(conn: number, at: Moment): void {
-    const { epoch } = this.#lines[conn]!;
+    const { epoch } = this.#connections[conn]!;
     if (epoch.isSocket === true) {
       this.#model.accept(conn, epoch.domid, epoch.name);
       return;
@@ -316,7 +284,6 @@ class Judge {
     this.#introducing = undefined;
     this.#model.open(conn, epoch.domid, epoch.name);
     this.#unnoticed.delete(epoch.domid);
-    this.#foreseen.delete(epoch.domid);
   }
 
   #close(conn: number, at: Moment): void {
@@ -331,7 +298,7 @@ class Judge {
       this.#updated(at);
       this.#phase = 'taken over';
     }
-    const { domid, isSocket } = this.#lines[conn]!.epoch;
+    const { domid, isSocket } = this.#connections[conn]!.epoch;
     this.#boxes[conn]!.close();
     if (isSocket === true) {
       this.#model.hangUp(conn, at.seq);
@@ -351,7 +318,7 @@ class Judge {
   #lived(r: Extract<HistoryRecord, { readonly kind: 'life' }>): void {
     if (noteLife(this.#model, r.domid, r.what)) this.#unnoticed.add(r.domid);
     if (r.what === 'shutdown' && this.#model.introduced(r.domid) !== undefined) this.#shutdowns.shutdown(r.domid, r);
-    if (r.what === 'dead') this.#deaths.set(r.uniqueId, r);
+    if (r.what === 'dead') this.#deaths.note(r);
     if (r.what === 'resumed' || r.what === 'dying' || r.what === 'dead') this.#shutdowns.over(r.domid);
   }
 
@@ -369,32 +336,8 @@ class Judge {
     const token = text.slice(text.indexOf('\0') + 1, -1);
     const former = this.#model.watches.former.get(`${conn}\0${token}`);
     if (this.#shutdowns.excuse(conn, text, this.#model.watches.of(conn), former)) return true;
-    if (this.#unnoticed.size > 0) this.#notice(at);
+    this.#unnoticed.notice(at);
     return false;
-  }
-
-  /**
-   * 1. A domain without a ring goes. 2. The store notices it, and drops its nodes. 3. This request removes them, too, or what they
-   * stand below: its answer does not show that they were gone, and the events of their end are on their way.
-   */
-  #foresee(): void {
-    for (const domid of this.#unnoticed) {
-      if (this.#foreseen.has(domid)) continue;
-      this.#foreseen.add(domid);
-      foreseePurge(this.#model, domid);
-    }
-    for (const { conn, text } of this.#model.takeEvents()) this.#boxes[conn]!.floating(text);
-  }
-
-  /** The store has noticed, at some moment up to now, that domains without a ring are gone. */
-  #notice(at: Moment): void {
-    for (const domid of this.#unnoticed) {
-      doubtOwned(this.#model, domid);
-      purge(this.#model, domid, at.seq);
-    }
-    this.#unnoticed.clear();
-    this.#foreseen.clear();
-    for (const { conn, text } of this.#model.takeEvents()) this.#boxes[conn]!.floating(text);
   }
 }
 

@@ -1,6 +1,6 @@
 import { show } from '../oracles/octets.ts';
 import { type Framed, type Moment, Op } from '../oracles/wire.ts';
-import type { Line, Request } from './connection-epochs.ts';
+import type { Connection, Request } from './connection-epochs.ts';
 import { describe, type Findings } from './finding.ts';
 
 /** Something the store must send, in the place where it must come. */
@@ -26,7 +26,7 @@ const EXPIRY_NS = 19_999_000_000;
 /** The output of one connection: what must come, compared with what comes. It is one queue, first in first out.
  *  Source: store.md 1.6, 4.5, 10.4. */
 export class Outbox {
-  readonly #line: Line;
+  readonly #connection: Connection;
   readonly #isPriv: boolean;
   readonly #found: Findings;
   #queue: Due[] = [];
@@ -45,9 +45,9 @@ export class Outbox {
   /** Special events that came, by payload: when last. */
   readonly specials = new Map<string, number>();
 
-  constructor(line: Line, found: Findings) {
-    this.#line = line;
-    this.#isPriv = line.epoch.domid === 0;
+  constructor(connection: Connection, found: Findings) {
+    this.#connection = connection;
+    this.#isPriv = connection.epoch.domid === 0;
     this.#found = found;
   }
 
@@ -262,8 +262,8 @@ export class Outbox {
   }
 
   #bad(at: Moment, request: Request | undefined, detail: string): void {
-    const by = request === undefined ? '' : `${request.line.name} ${describe(request)}`;
-    this.#found.add(at, this.#line.name, by, `${this.#line.name}: ${detail}`);
+    const by = request === undefined ? '' : `${request.connection.name} ${describe(request)}`;
+    this.#found.add(at, this.#connection.name, by, `${this.#connection.name}: ${detail}`);
   }
 }
 
@@ -277,5 +277,5 @@ function hasCome(due: Due | undefined): boolean {
 
 function cause(due: Due): string {
   const { request } = due;
-  return request === undefined ? 'the end of a domain' : `${request.line.name} ${describe(request)}`;
+  return request === undefined ? 'the end of a domain' : `${request.connection.name} ${describe(request)}`;
 }

@@ -1,7 +1,7 @@
 import type { History, Verdict } from '../history.ts';
 import { show } from '../oracles/octets.ts';
 import { ERROR_NAMES, type Framed, Op } from '../oracles/wire.ts';
-import type { Line, Request } from './connection-epochs.ts';
+import type { Connection, Request } from './connection-epochs.ts';
 import { describe, describeWhole, type Evidence, type Findings } from './finding.ts';
 
 export const CLAIM =
@@ -9,23 +9,23 @@ export const CLAIM =
 export const SOURCE = 'docs/misc/xenstore.txt; store.md 1.6; guests.md 6.4 INV-R1 to R8';
 
 /** Find the reply to each request; complains about replies without a request, out of order, or wrong in their header. */
-export function pairReplies(history: History, lines: readonly Line[], evidence: Evidence): void {
+export function pairReplies(history: History, connections: readonly Connection[], evidence: Evidence): void {
   const found = evidence.replies;
   const updates = history.records.filter((r) => r.kind === 'liveUpdate').map((r) => r.seq);
   const all: OpenRequests[] = [];
-  for (const line of lines) {
-    const open = new OpenRequests(line.requests);
-    for (const reply of line.output) {
+  for (const connection of connections) {
+    const open = new OpenRequests(connection.requests);
+    for (const reply of connection.output) {
       if (reply.type === Op.WATCH_EVENT) continue;
-      if (reply.first.seq > line.ignoredSeq) break; // an ignored ring's stream has no meaning any more (store.md 2.6)
+      if (reply.first.seq > connection.ignoredSeq) break; // an ignored ring's stream has no meaning any more (store.md 2.6)
       found.count('replies');
-      pairOne(line, open, reply, found);
+      pairOne(connection, open, reply, found);
     }
     all.push(open);
   }
-  const pending = pendingSpans(lines, updates);
-  for (const [conn, line] of lines.entries())
-    for (const request of line.requests) judgeOrder(request, all[conn]!, updates, pending, found);
+  const pending = pendingSpans(connections, updates);
+  for (const [conn, connection] of connections.entries())
+    for (const request of connection.requests) judgeOrder(request, all[conn]!, updates, pending, found);
 }
 
 /** Requests without a reply, oldest first. */
@@ -61,9 +61,9 @@ class OpenRequests {
   }
 }
 
-function pairOne(line: Line, open: OpenRequests, reply: Framed, found: Findings): void {
+function pairOne(connection: Connection, open: OpenRequests, reply: Framed, found: Findings): void {
   const bad = (detail: string, of?: Request) =>
-    found.add(reply.first, of?.actor ?? line.name, of === undefined ? '' : describe(of), detail);
+    found.add(reply.first, of?.actor ?? connection.name, of === undefined ? '' : describe(of), detail);
   let request = open.match(reply, true);
   if (request === undefined) {
     request = open.match(reply, false);
@@ -91,15 +91,18 @@ function pairOne(line: Line, open: OpenRequests, reply: Framed, found: Findings)
 
 /** While a live update is pending, as far as its requests show: from `-f` on, until it is done, given up with an answer to `-s`,
  *  or over with the connection that asked for it (store.md 9.2, 9.3). */
-function pendingSpans(lines: readonly Line[], updates: readonly number[]): readonly { from: number; to: number }[] {
+function pendingSpans(
+  connections: readonly Connection[],
+  updates: readonly number[],
+): readonly { from: number; to: number }[] {
   const never = Number.POSITIVE_INFINITY;
-  return lines.flatMap((line) => {
-    const asked = line.requests.filter((r) => r.type === Op.CONTROL && r.payload.startsWith('live-update\0'));
+  return connections.flatMap((connection) => {
+    const asked = connection.requests.filter((r) => r.type === Op.CONTROL && r.payload.startsWith('live-update\0'));
     return asked.map((r, i) => {
       const goesOn = r.reply?.type === Op.CONTROL && r.reply.payload === 'OK\0' && !r.payload.includes('\0-s\0');
       const said = goesOn ? asked[i + 1]?.seq : r.reply?.first.seq;
       const done = updates.find((u) => u > r.seq);
-      return { from: r.seq, to: Math.min(said ?? never, done ?? never, line.detachSeq) };
+      return { from: r.seq, to: Math.min(said ?? never, done ?? never, connection.detachSeq) };
     });
   });
 }
@@ -132,18 +135,18 @@ function judgeOrder(
 }
 
 /** At the end every request that can be answered was. */
-export function checkAnswered(history: History, lines: readonly Line[], evidence: Evidence): void {
+export function checkAnswered(history: History, connections: readonly Connection[], evidence: Evidence): void {
   const found = evidence.replies;
   const end = history.records.at(-1);
   if (end === undefined) return;
-  for (const line of lines) {
+  for (const connection of connections) {
     // A request whose epoch has ended may stay unanswered; so may one of a guest that reads nothing. But a later request that
     // was answered shows that its own reply was not merely still on its way.
-    const lastAnswered = line.requests.findLast((r) => r.reply !== undefined && !mayBeLate(r))?.seq ?? -1;
-    const isOver = !line.isAliveAtEnd || line.isStalled || line.ignoredSeq < Number.POSITIVE_INFINITY;
-    for (const r of line.requests) {
+    const lastAnswered = connection.requests.findLast((r) => r.reply !== undefined && !mayBeLate(r))?.seq ?? -1;
+    const isOver = !connection.isAliveAtEnd || connection.isStalled || connection.ignoredSeq < Number.POSITIVE_INFINITY;
+    for (const r of connection.requests) {
       if (r.reply !== undefined || r.isOverlong) continue;
-      if (isOver && (r.seq > lastAnswered || mayBeLate(r) || r.seq >= line.ignoredSeq)) continue;
+      if (isOver && (r.seq > lastAnswered || mayBeLate(r) || r.seq >= connection.ignoredSeq)) continue;
       found.add(end, r.actor, describe(r), `no reply to ${describeWhole(r)}, consumed at seq ${r.seq}`);
     }
   }

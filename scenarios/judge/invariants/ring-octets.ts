@@ -1,7 +1,7 @@
 import type { History, HistoryRecord, Verdict } from '../history.ts';
 import { sameOctets, show, textOf } from '../oracles/octets.ts';
 import type { Framed } from '../oracles/wire.ts';
-import type { Got, Line, Sent } from './connection-epochs.ts';
+import type { Connection, Got, Sent } from './connection-epochs.ts';
 import { describe, type Evidence, type Findings } from './finding.ts';
 
 export const CLAIM =
@@ -11,13 +11,13 @@ export const SOURCE = 'docs/misc/xenstore-ring.txt; guests.md 6.3 INV-S1 to S8, 
 type Move = Extract<HistoryRecord, { readonly kind: 'publish' | 'consume' }>;
 
 /** Check the index stores of all rings, and the streams against what the client libraries saw. */
-export function checkRingOctets(history: History, lines: readonly Line[], evidence: Evidence): void {
+export function checkRingOctets(history: History, connections: readonly Connection[], evidence: Evidence): void {
   const found = evidence['ring-octets'];
-  const ends = lines.map(() => ({ publish: { req: 0, rsp: 0 }, consume: { req: 0, rsp: 0 } }));
+  const ends = connections.map(() => ({ publish: { req: 0, rsp: 0 }, consume: { req: 0, rsp: 0 } }));
   const octets = { publish: { req: 0, rsp: 0 }, consume: { req: 0, rsp: 0 } };
   for (const r of history.records) {
-    if ((r.kind !== 'publish' && r.kind !== 'consume') || lines[r.conn]!.epoch.isHostile) continue;
-    checkMove(r, lines[r.conn]!, ends[r.conn]!, found);
+    if ((r.kind !== 'publish' && r.kind !== 'consume') || connections[r.conn]!.epoch.isHostile) continue;
+    checkMove(r, connections[r.conn]!, ends[r.conn]!, found);
     ends[r.conn]![r.kind][r.dir] = r.to;
     octets[r.kind][r.dir] += r.to - r.from;
   }
@@ -25,12 +25,12 @@ export function checkRingOctets(history: History, lines: readonly Line[], eviden
   found.count('request octets consumed', octets.consume.req);
   found.count('reply octets published', octets.publish.rsp);
   found.count('reply octets consumed', octets.consume.rsp);
-  for (const line of lines) {
-    if (line.epoch.isHostile) continue;
-    checkSent(line, found);
-    checkGot(line, found);
-    checkOutputFrames(line, found);
-    checkDrained(history, line, lines, found);
+  for (const connection of connections) {
+    if (connection.epoch.isHostile) continue;
+    checkSent(connection, found);
+    checkGot(connection, found);
+    checkOutputFrames(connection, found);
+    checkDrained(history, connection, connections, found);
   }
 }
 
@@ -38,12 +38,12 @@ const DIRECTION = { req: 'request', rsp: 'reply' } as const;
 
 function checkMove(
   r: Move,
-  line: Line,
+  connection: Connection,
   at: { publish: { req: number; rsp: number }; consume: { req: number; rsp: number } },
   found: Findings,
 ): void {
   const dir = DIRECTION[r.dir];
-  const bad = (detail: string) => found.add(r, line.name, '', detail);
+  const bad = (detail: string) => found.add(r, connection.name, '', detail);
   const last = at[r.kind][r.dir];
   const done = r.kind === 'publish' ? 'published' : 'consumed';
   if (r.from > last) bad(`${dir} octets ${last} to ${r.from} were skipped: ${done} range starts at ${r.from}`);
@@ -52,22 +52,23 @@ function checkMove(
     bad(`${dir} range ${r.from} to ${r.to} ${done} with ${r.bytes.length} octets`);
     return;
   }
-  if (r.seq > line.detachSeq && (r.kind === 'publish') === (r.dir === 'rsp')) {
+  if (r.seq > connection.detachSeq && (r.kind === 'publish') === (r.dir === 'rsp')) {
     bad(
-      `the store ${done} ${dir} octets ${r.from} to ${r.to} after it let go of the connection (seq ${line.detachSeq})`,
+      `the store ${done} ${dir} octets ${r.from} to ${r.to} after it let go of the connection (seq ${connection.detachSeq})`,
     );
   }
   if (r.kind === 'publish') {
     const ahead = r.to - at.consume[r.dir];
-    if (ahead > line.capacity) bad(`${dir} producer is ${ahead} octets ahead of its consumer, of ${line.capacity}`);
+    if (ahead > connection.capacity)
+      bad(`${dir} producer is ${ahead} octets ahead of its consumer, of ${connection.capacity}`);
     return;
   }
   if (r.to > at.publish[r.dir])
     bad(`${dir} octets up to ${r.to} were consumed, but only ${at.publish[r.dir]} were published`);
-  const odd = line.published[r.dir].differsAt(r.from, r.bytes);
+  const odd = connection.published[r.dir].differsAt(r.from, r.bytes);
   if (odd < 0) return;
   const context = (bytes: Uint8Array) => show(textOf(bytes.subarray(Math.max(0, odd - 8), odd + 8)));
-  const published = line.published[r.dir].window(r.from, r.to);
+  const published = connection.published[r.dir].window(r.from, r.to);
   bad(`${dir} octet ${r.from + odd} changed on its way: published ${context(published)}, consumed ${context(r.bytes)}`);
 }
 
@@ -83,19 +84,24 @@ function shown(m: Framed | Sent | Got | undefined): string {
 
 /** What the library says it sent is what stands in the ring, and nothing else does. Raw writers say nothing at all, and are
  *  not judged; nor is a last message, which the run's or the domain's end may have cut off from its record. */
-function checkSent(line: Line, found: Findings): void {
-  if (line.sent.length === 0) return;
-  found.count('messages sent', line.sent.length);
+function checkSent(connection: Connection, found: Findings): void {
+  if (connection.sent.length === 0) return;
+  found.count('messages sent', connection.sent.length);
   const byEnd = new Map<number, Sent>();
-  for (const t of line.sent) {
+  for (const t of connection.sent) {
     if (byEnd.has(t.end)) found.add(t, t.actor, describe(t), `sent ${shown(t)} up to octet ${t.end} a second time`);
     byEnd.set(t.end, t);
   }
-  for (const [i, m] of line.offered.entries()) {
+  for (const [i, m] of connection.offered.entries()) {
     const t = byEnd.get(m.end);
     if (t === undefined) {
-      if (i < line.offered.length - 1)
-        found.add(m.last, line.name, describe(m), `the request ring has ${shown(m)}, which nobody says to have sent`);
+      if (i < connection.offered.length - 1)
+        found.add(
+          m.last,
+          connection.name,
+          describe(m),
+          `the request ring has ${shown(m)}, which nobody says to have sent`,
+        );
       continue;
     }
     byEnd.delete(m.end);
@@ -107,34 +113,39 @@ function checkSent(line: Line, found: Findings): void {
 }
 
 /** What the library got is what the store wrote, each message once. */
-function checkGot(line: Line, found: Findings): void {
-  const { output, got } = line;
+function checkGot(connection: Connection, found: Findings): void {
+  const { output, got } = connection;
   if (got.length === 0) return;
   found.count('messages got', got.length);
   let next = 0;
   for (const t of got) {
     let m = output[next];
     if (m !== undefined && m.end < t.end) {
-      found.add(t, line.name, '', `the client never got ${shown(m)}, which the store wrote before octet ${t.end}`);
+      found.add(
+        t,
+        connection.name,
+        '',
+        `the client never got ${shown(m)}, which the store wrote before octet ${t.end}`,
+      );
       while (m !== undefined && m.end < t.end) m = output[++next];
     }
     if (m?.end === t.end) next++;
     if (m?.end !== t.end || differs(m, t)) {
-      found.add(t, line.name, '', `the client got ${shown(t)} up to octet ${t.end}; the store wrote ${shown(m)}`);
+      found.add(t, connection.name, '', `the client got ${shown(t)} up to octet ${t.end}; the store wrote ${shown(m)}`);
     }
   }
 }
 
 /** The store's stream is whole messages, the last one perhaps still being written. */
-function checkOutputFrames(line: Line, found: Findings): void {
+function checkOutputFrames(connection: Connection, found: Findings): void {
   // An ignored connection's queue is thrown away, a half-written message with it (store.md 2.6): nothing to say from there on.
-  if (line.ignoredSeq < Number.POSITIVE_INFINITY) return;
-  found.count('messages written', line.output.length);
-  for (const m of line.output) {
+  if (connection.ignoredSeq < Number.POSITIVE_INFINITY) return;
+  found.count('messages written', connection.output.length);
+  for (const m of connection.output) {
     if (m.isOverlong)
       found.add(
         m.first,
-        line.name,
+        connection.name,
         '',
         `message at octet ${m.start} of the reply ring announces more than 4096 octets: ${describe(m)}`,
       );
@@ -142,7 +153,7 @@ function checkOutputFrames(line: Line, found: Findings): void {
       if (!m.isOverlong)
         found.add(
           m.first,
-          line.name,
+          connection.name,
           '',
           `message at octet ${m.start} of the reply ring has no known type: ${describe(m)}`,
         );
@@ -152,27 +163,32 @@ function checkOutputFrames(line: Line, found: Findings): void {
 }
 
 /** At the end nothing that a living guest wrote is left over, and no message is half written. */
-function checkDrained(history: History, line: Line, lines: readonly Line[], found: Findings): void {
+function checkDrained(
+  history: History,
+  connection: Connection,
+  connections: readonly Connection[],
+  found: Findings,
+): void {
   const end = history.records.at(-1);
-  if (end === undefined || !line.isAliveAtEnd || line.openSeq === Number.POSITIVE_INFINITY) return;
-  if (line.ignoredSeq < Number.POSITIVE_INFINITY) return;
+  if (end === undefined || !connection.isAliveAtEnd || connection.openSeq === Number.POSITIVE_INFINITY) return;
+  if (connection.ignoredSeq < Number.POSITIVE_INFINITY) return;
   // 1. A guest reads nothing until its reply ring is full. 2. The store cannot write its next reply or event. 3. It stops
   // serving that guest, and guests whose events wait in that queue (20 outstanding requests). Not the store's fault.
-  if (lines.some((l) => l.isStalled)) return;
-  const left = line.published.req.end - line.consumed.req.end;
+  if (connections.some((l) => l.isStalled)) return;
+  const left = connection.published.req.end - connection.consumed.req.end;
   if (left > 0)
     found.add(
       end,
-      line.name,
+      connection.name,
       '',
-      `${left} octets of requests were never consumed, from octet ${line.consumed.req.end} on`,
+      `${left} octets of requests were never consumed, from octet ${connection.consumed.req.end} on`,
     );
-  if (line.outputRest > 0)
+  if (connection.outputRest > 0)
     found.add(
       end,
-      line.name,
+      connection.name,
       '',
-      `the last message of the reply ring is not complete: ${line.outputRest} octets of it are there`,
+      `the last message of the reply ring is not complete: ${connection.outputRest} octets of it are there`,
     );
 }
 

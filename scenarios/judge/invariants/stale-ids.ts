@@ -41,15 +41,15 @@ export class StaleIds {
     if (broken === undefined || owner === undefined || broken.owner !== request.actor || owner === request.actor)
       return;
     const whose = `transaction ${request.txId} of ${request.actor} was broken by the live update at seq ${broken.seq}`;
-    const detail = `${request.line.name}: ${describeWhole(request)} reached the transaction that ${owner} started under the same id; ${whose}, ENOENT was due`;
+    const detail = `${request.connection.name}: ${describeWhole(request)} reached the transaction that ${owner} started under the same id; ${whose}, ENOENT was due`;
     evidence.transactions.add(request, request.actor, describe(request), detail);
   }
 }
 
 /** A put-aside TRANSACTION_START that must have run before `request`, which was served in the transaction it started. */
 export function startBehind(request: Request): Request | undefined {
-  const { line, seq, txId } = request;
-  return line.requests.find(
+  const { connection, seq, txId } = request;
+  return connection.requests.find(
     (r) =>
       r.isPutAside &&
       r.seq < seq &&

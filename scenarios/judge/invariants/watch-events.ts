@@ -3,7 +3,7 @@ import { show } from '../oracles/octets.ts';
 import type { FormerWatch, Watch } from '../oracles/watches.ts';
 import type { Moment } from '../oracles/wire.ts';
 import type { XenstoreModel } from '../oracles/xenstore-model.ts';
-import type { Line } from './connection-epochs.ts';
+import type { Connection } from './connection-epochs.ts';
 import type { Evidence } from './finding.ts';
 import type { Outbox } from './outbox.ts';
 
@@ -81,16 +81,23 @@ export class ShutdownEvents {
   }
 
   /** At the end: watchers that were there all the time have heard of each domain that shut down and stayed. */
-  check(lines: readonly Line[], boxes: readonly Outbox[], model: XenstoreModel, end: Moment, evidence: Evidence): void {
+  check(
+    connections: readonly Connection[],
+    boxes: readonly Outbox[],
+    model: XenstoreModel,
+    end: Moment,
+    evidence: Evidence,
+  ): void {
     for (const o of this.#occasions.filter((each) => each.mustCome)) {
       for (const { text, conn } of whoMustHear(model, o.domid, o.at)) {
-        const line = lines[conn]!;
-        if (!line.isAliveAtEnd || line.isStalled || (boxes[conn]!.specials.get(text) ?? -1) > o.at.seq) continue;
+        const connection = connections[conn]!;
+        if (!connection.isAliveAtEnd || connection.isStalled || (boxes[conn]!.specials.get(text) ?? -1) > o.at.seq)
+          continue;
         evidence['watch-events'].add(
           end,
-          line.name,
+          connection.name,
           '',
-          `${line.name}: domain ${o.domid} shut down at seq ${o.at.seq}, but no event ${show(text)} came`,
+          `${connection.name}: domain ${o.domid} shut down at seq ${o.at.seq}, but no event ${show(text)} came`,
         );
       }
     }

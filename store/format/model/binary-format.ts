@@ -3,7 +3,7 @@ import { type Format, type FormatFile, type FormatRecord, inFormatOrder } from '
 import { generateOctets } from '../file/generate.ts';
 import { decodeFile, encodeFile } from '../file/reader.ts';
 import { validateFile } from '../file/validate.ts';
-import { formatFailure } from '../schema/cursor.ts';
+import { type FormatFailure, formatFailure } from '../schema/cursor.ts';
 import type { Knobs } from '../schema/knobs.ts';
 import { escapeOctets } from '../schema/text.ts';
 import { CARRIERS, type Carriage, carriageOf } from './carriage.ts';
@@ -13,7 +13,7 @@ import { stateJson } from './diff.ts';
 import { type ImageLayout, recordsOfState, stateOfRecords } from './image-model.ts';
 import type { LabFormat } from './lab-format.ts';
 import type { LooseRecord } from './loose.ts';
-import type { DaemonState } from './state.ts';
+import { connectionName, type DaemonState } from './state.ts';
 import { stateOfStream, streamOfState } from './stream-model.ts';
 
 /** What a format written as a value can carry: the published column, or what its fields show. */
@@ -51,6 +51,8 @@ export function binaryFormat(format: Format, knobs: Partial<Knobs> = {}): LabFor
       return { ok: true, value: { state, warnings } };
     },
     write(state, options) {
+      const socket = isStream ? state.connections.find(({ link }) => link.kind !== 'ring') : undefined;
+      if (socket !== undefined) return cannotHold(connectionName(socket.link));
       const { records, assumptions } = isStream
         ? streamRecords(state, format, carriage, options)
         : recordsOfState(state, layoutOf(format, carriage));
@@ -85,6 +87,11 @@ export function binaryFormat(format: Format, knobs: Partial<Knobs> = {}): LabFor
 function choicesOfKnobs({ g2TxReads, r1KeepTxRecord }: Partial<Knobs>): Pick<LabFormat, 'choices'> {
   const reads = g2TxReads === undefined ? {} : { txReads: g2TxReads };
   return { choices: r1KeepTxRecord === undefined ? reads : { ...reads, txRecord: r1KeepTxRecord } };
+}
+
+/** A carriage claims more than the format has records for. */
+function cannotHold(what: string): { readonly ok: false; readonly failure: FormatFailure } {
+  return { ok: false, failure: { offset: 0, record: 0, name: '', path: '', reason: `no record for ${what}` } };
 }
 
 function looseOf(records: readonly FormatRecord[]): readonly LooseRecord[] {

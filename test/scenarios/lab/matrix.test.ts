@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
-import { measure, wrongCells } from '../../../scenarios/lab/measure.ts';
+import { granting, measure, wrongCells } from '../../../scenarios/lab/measure.ts';
 import { GROUPS, observe } from '../../../scenarios/lab/observe.ts';
 import { matrixPage, surpriseLines } from '../../../scenarios/lab/page.ts';
 import { brokenIn, isAsPredicted, predictBroken, SEEN_BY, tryFormat } from '../../../scenarios/lab/verdict.ts';
@@ -83,6 +83,24 @@ describe('the matrix', () => {
     expect(column.failures).toHaveLength(GROUPS.length);
     expect(surpriseLines(column)[0]).toContain('the update failed: nodes: ');
     expect(wrongCells(column).find(({ row }) => row === 'node')).toMatchObject({ predicted: 'full', observed: 'none' });
+  });
+
+  it('takes what a writer has no record for as a failed update', () => {
+    const { failures, things } = observe(granting(named('G2'), 'sockets'), ['sockets']);
+    expect(failures).toMatchObject([
+      { group: 'connections', reason: expect.stringMatching(/no record for socket \d+/) },
+    ]);
+    expect(things.some(({ came }) => came)).toBe(false);
+  });
+
+  it('does not take a mistake in a writer for something that the format loses', () => {
+    const wrong: LabFormat = {
+      ...named('G4.1'),
+      write() {
+        throw new Error('assertion: the writer is wrong');
+      },
+    };
+    expect(() => measure(wrong)).toThrow('the writer is wrong');
   });
 });
 
