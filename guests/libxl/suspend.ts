@@ -77,9 +77,9 @@ function* askByChannel(xs: Xs, os: GuestOs, clock: Clock, channel: Channel): Act
   os.hyper.send(local);
   const deadlineNs = clock.in(patienceNs);
   for (;;) {
-    const isTold = os.acknowledge(local);
+    const isHeard = os.acknowledge(local);
     const found = look(os, domid);
-    if (found !== undefined) return found.kind === 'suspended' && isTold ? { ...found, heard: 'channel' } : found;
+    if (found !== undefined) return found.kind === 'suspended' && isHeard ? { ...found, heard: 'channel' } : found;
     if (clock.isOver(deadlineNs)) return { kind: 'runs on' };
     yield PARK;
   }

@@ -2,7 +2,7 @@ import type { Actor, Stream } from '../../sim/index.ts';
 import type { GuestOs, Me } from '../kernel/index.ts';
 import type { Traffic } from '../load/index.ts';
 import { Xs, type XsLink } from '../xenstore/index.ts';
-import { firstBeat, type Pace, paced, rest } from './pace.ts';
+import { firstBeat, type Pace, paced, sleep } from './pace.ts';
 
 /** Source: qubes-linux-utils, qmemman/meminfo-writer.c, and its service's arguments. */
 const MEMINFO_SECONDS = 0.1;
@@ -32,7 +32,7 @@ export function* meminfoWriter(me: Me, os: GuestOs, link: XsLink, traffic: Traff
         return;
       }
     }
-    yield* rest(os, me, traffic, paced(pace, MEMINFO_SECONDS));
+    yield* sleep(os, me, traffic, paced(pace, MEMINFO_SECONDS));
     usedKb = Math.max(1, Math.min(totalKb, usedKb + draws.between(-MEMINFO_STEP_KB, MEMINFO_STEP_KB)));
   }
 }
@@ -78,7 +78,7 @@ export function* counters(me: Me, os: GuestOs, link: XsLink, traffic: Traffic, p
         const reply = yield* xs.write(key, String(value));
         if (reply.error !== undefined) traffic.refused(reply.error);
       }
-    yield* rest(os, me, traffic, paced(plan.pace, plan.seconds));
+    yield* sleep(os, me, traffic, paced(plan.pace, plan.seconds));
   }
 }
 
@@ -120,6 +120,6 @@ export function* thirdPartyTool(
     const reply = yield* xs.write(draws.pick(keys), value);
     if (reply.error !== undefined) traffic.refused(reply.error);
     yield* xs.read(draws.pick(keys));
-    yield* rest(os, me, traffic, paced(plan.pace, plan.seconds));
+    yield* sleep(os, me, traffic, paced(plan.pace, plan.seconds));
   }
 }

@@ -16,7 +16,7 @@ export function paced(pace: Pace, seconds: number): number {
 }
 
 /** Sleep in virtual time; ends early, at some wake, when the traffic stops. */
-export function* rest(os: GuestOs, me: Me, traffic: Traffic, ns: number): Actor {
+export function* sleep(os: GuestOs, me: Me, traffic: Traffic, ns: number): Actor {
   const { scheduler } = os.machine;
   const until = scheduler.nowNs + ns;
   scheduler.at(until, () => me.wake());
@@ -29,5 +29,5 @@ export function* firstBeat(os: GuestOs, me: Me, traffic: Traffic, pace: Pace, se
   const spreadUs = Math.floor((periodNs * (100 - pace.alignedPercent)) / 100_000); // ns would be more than a draw can be
   const phaseNs = 1_000 * me.draws.below(spreadUs + 1);
   const sinceNs = (os.machine.nowNs + periodNs - (phaseNs % periodNs)) % periodNs;
-  yield* rest(os, me, traffic, (periodNs - sinceNs) % periodNs);
+  yield* sleep(os, me, traffic, (periodNs - sinceNs) % periodNs);
 }

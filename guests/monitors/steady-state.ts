@@ -2,7 +2,7 @@ import type { Stream } from '../../sim/index.ts';
 import type { GuestOs, Me } from '../kernel/index.ts';
 import { monitor, type Traffic } from '../load/index.ts';
 import type { XsLink } from '../xenstore/index.ts';
-import type { MonitorHost } from './domain-watcher.ts';
+import type { MonitorPlace } from './domain-watcher.ts';
 import { type CountersPlan, counters, meminfoWriter, thirdPartyTool } from './guest-agents.ts';
 import { Qmemmand, rrddMemory, squeezed } from './memory.ts';
 import type { Pace } from './pace.ts';
@@ -20,8 +20,8 @@ export interface GuestMix {
 }
 
 /** The monitors of dom0. */
-export interface HostMix {
-  readonly kind: 'host';
+export interface Dom0Mix {
+  readonly kind: 'dom0';
   readonly xenopsd?: true;
   readonly squeezed?: true;
   readonly rrdd?: true;
@@ -43,9 +43,9 @@ export interface GuestPlace {
  * @returns who writes or polls: they end when the traffic stops, those that wait for events do not.
  */
 export function steadyState(place: GuestPlace, mix: GuestMix): Me[];
-export function steadyState(place: MonitorHost, mix: HostMix): Me[];
-export function steadyState(place: GuestPlace | MonitorHost, mix: GuestMix | HostMix): Me[] {
-  return mix.kind === 'guest' ? guestAgents(place as GuestPlace, mix) : hostMonitors(place as MonitorHost, mix);
+export function steadyState(place: MonitorPlace, mix: Dom0Mix): Me[];
+export function steadyState(place: GuestPlace | MonitorPlace, mix: GuestMix | Dom0Mix): Me[] {
+  return mix.kind === 'guest' ? guestAgents(place as GuestPlace, mix) : dom0Monitors(place as MonitorPlace, mix);
 }
 
 function guestAgents({ os, link, traffic, pace }: GuestPlace, mix: GuestMix): Me[] {
@@ -60,19 +60,19 @@ function guestAgents({ os, link, traffic, pace }: GuestPlace, mix: GuestMix): Me
   return started;
 }
 
-function hostMonitors(host: MonitorHost, mix: HostMix): Me[] {
-  const { os, traffic } = host;
+function dom0Monitors(place: MonitorPlace, mix: Dom0Mix): Me[] {
+  const { os, traffic } = place;
   const started: Me[] = [];
-  if (mix.xenopsd) new Xenopsd(host).start();
-  if (mix.squeezed) started.push(squeezed(host).balancing);
-  if (mix.rrdd) rrddMemory(host);
-  if (mix.qmemmand) new Qmemmand(host).start();
+  if (mix.xenopsd) new Xenopsd(place).start();
+  if (mix.squeezed) started.push(squeezed(place).balancing);
+  if (mix.rrdd) rrddMemory(place);
+  if (mix.qmemmand) new Qmemmand(place).start();
   for (const [i, plan] of (mix.polls ?? []).entries())
-    started.push(os.start(`poll${i}`, (me) => pollMonitor(me, host, plan)));
+    started.push(os.start(`poll${i}`, (me) => pollMonitor(me, place, plan)));
   const { watchAll } = mix;
   if (watchAll !== undefined)
     os.start('watch-all', (me) =>
-      monitor(me, host.connect('watch-all').link, traffic, {
+      monitor(me, place.connect('watch-all').link, traffic, {
         watches: [{ path: '/local/domain' }],
         readsEvents: false,
         ...watchAll,

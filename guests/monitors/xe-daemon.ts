@@ -3,7 +3,7 @@ import { textOf as text } from '../../store/protocol/octets.ts';
 import type { GuestOs, Me } from '../kernel/index.ts';
 import type { Traffic } from '../load/index.ts';
 import { Xs, type XsLink } from '../xenstore/index.ts';
-import { firstBeat, type Pace, paced, rest } from './pace.ts';
+import { firstBeat, type Pace, paced, sleep } from './pace.ts';
 
 /** Between two cycles. Source: xe-guest-utilities, xe-daemon/xe-daemon.go. */
 const PERIOD_SECONDS = 60;
@@ -81,7 +81,7 @@ export function* xeDaemon(me: Me, os: GuestOs, link: XsLink, traffic: Traffic, p
       for (const [key, value] of shuffled(me, Object.entries(found))) yield* cache.write(key, value); // Go's maps have no order
     if (cycle % 2 === 0) yield* cache.flush();
     yield* cache.write('data/updated', clock(Math.floor((os.machine.nowNs * pace.speedup) / 1e9)));
-    yield* rest(os, me, traffic, paced(pace, PERIOD_SECONDS));
+    yield* sleep(os, me, traffic, paced(pace, PERIOD_SECONDS));
   }
 }
 

@@ -3,7 +3,7 @@ import { textOf as text } from '../../store/protocol/octets.ts';
 import type { GuestOs, Me } from '../kernel/index.ts';
 import { type EventQueue, Xs, type XsLink } from '../xenstore/index.ts';
 
-/** Commands of `control/shutdown` that a Linux kernel knows, and whether it says so. Source: linux drivers/xen/manage.c. */
+/** Commands of `control/shutdown` that a Linux kernel knows, and whether it offers them in a `feature-` key. Source: linux drivers/xen/manage.c. */
 const COMMANDS = { poweroff: true, halt: false, reboot: true, suspend: true } as const;
 export type ShutdownCommand = keyof typeof COMMANDS;
 
@@ -60,8 +60,8 @@ export class GuestControl {
     const queue: EventQueue = { events: [], me };
     for (const path of ['control/shutdown', 'control/sysrq', 'memory/target', 'cpu'])
       yield* this.#link.watch(queue, path, `kernel/${path}`);
-    for (const [command, isTold] of Object.entries(COMMANDS))
-      if (isTold && this.#knows(command)) yield* xs.write(`control/feature-${command}`, '1');
+    for (const [command, isOffered] of Object.entries(COMMANDS))
+      if (isOffered && this.#knows(command)) yield* xs.write(`control/feature-${command}`, '1');
     for (let cpu = 1; cpu < this.#os.domain.vcpus; cpu++) yield* this.#cpu(xs, `cpu/${cpu}`);
     for (;;) {
       const event = queue.events.shift();

@@ -166,7 +166,7 @@ export class XsClient implements XsLink {
 
   // Suspend and resume (guests.md 1.2; linux xenbus_xs.c, xs_suspend, xs_resume, xs_suspend_cancel) ------------------------
 
-  /** Come to a rest: returns when the guest may be suspended. Unbounded, as in life. */
+  /** Quiesce: returns when the guest may be suspended. Unbounded, as in life. */
   *suspend(me: Me): Actor {
     this.#suspender = me;
     this.#suspension.isClosed = true;

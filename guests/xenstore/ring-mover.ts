@@ -85,7 +85,7 @@ export class RingActor {
     return this.#frame.load32(offset);
   }
 
-  /** Come to a rest: the owner is told when. LX-11: not in the middle of a message, for those who wait for its end. */
+  /** Quiesce: the owner hears when. LX-11: not in the middle of a message, for those who wait for its end. */
   stop(): void {
     this.#isStopping = true;
     this.wake();

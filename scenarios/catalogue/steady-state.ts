@@ -13,9 +13,9 @@ import { controlDomain, Libxl, SharedFiles, setDomainVcpus, sysrqDomain, vbd, vi
 import {
   consoleClient,
   consoleUser,
+  type Dom0Mix,
   drawGuestMix,
-  type HostMix,
-  type MonitorHost,
+  type MonitorPlace,
   type Pace,
   paced,
   steadyState,
@@ -84,7 +84,7 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
   });
 
   let connections = 0;
-  const monitors: MonitorHost = {
+  const monitors: MonitorPlace = {
     os: dom0.os,
     traffic,
     pace,
@@ -235,8 +235,8 @@ function isMortal(slot: number): boolean {
   return slot % 3 === 1;
 }
 
-const HOST_MIX: HostMix = {
-  kind: 'host',
+const HOST_MIX: Dom0Mix = {
+  kind: 'dom0',
   xenopsd: true,
   squeezed: true,
   rrdd: true,
@@ -249,7 +249,7 @@ const HOST_MIX: HostMix = {
 };
 
 /** What XenServer's and Qubes' toolstacks add to libxl's tree: nodes that their agents write and their monitors read. */
-function* otherFlavours(me: Me, host: MonitorHost, domid: Domid): Actor {
+function* otherFlavours(me: Me, host: MonitorPlace, domid: Domid): Actor {
   const xs = new Xs(host.connect('flavours').link, me);
   const home = `/local/domain/${domid}`;
   for (const path of ['control/feature-balloon', 'memory/meminfo']) {
@@ -263,7 +263,7 @@ function* otherFlavours(me: Me, host: MonitorHost, domid: Domid): Actor {
 /** A person with `xl`: presses keys, changes vCPUs, and sends the mortal ones away. */
 function* admin(
   me: Me,
-  host: MonitorHost,
+  host: MonitorPlace,
   guests: readonly SteadyGuest[],
   asked: (who: SteadyGuest, command: string) => void,
 ): Actor {
