@@ -8,7 +8,7 @@ import {
   REQ_PROD,
 } from '../../sim/index.ts';
 import { XS } from '../../store/protocol/wire.ts';
-import type { HostileKind, Rig } from './attack.ts';
+import type { HostileKind, Rig } from './attacker.ts';
 import { requestOctets, said } from './raw-ring.ts';
 
 /** Virtual time in which a live update is expected by those who prepare for one, ns. */

@@ -1,5 +1,5 @@
 import { XS } from '../../store/protocol/wire.ts';
-import type { HostileKind } from './attack.ts';
+import type { HostileKind } from './attacker.ts';
 import { requestOctets, said } from './raw-ring.ts';
 
 /** How many watches and transactions a domain can have, and what one more is told (store.md 6.1). */

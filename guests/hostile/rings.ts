@@ -14,7 +14,7 @@ import {
   XENSTORE_RECONNECT,
 } from '../../sim/index.ts';
 import { HEADER_BYTES, XS } from '../../store/protocol/wire.ts';
-import type { HostileKind } from './attack.ts';
+import type { HostileKind } from './attacker.ts';
 import { requestOctets, said } from './raw-ring.ts';
 
 /** Long enough for the store to look at a ring that was touched, ns. */
