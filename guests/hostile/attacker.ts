@@ -38,15 +38,15 @@ export interface HostileKind {
   readonly introduce?: (version: StoreVersion) => string;
   /** Whether it holds transactions open: unforced live updates wait for them under policy `daemon`. */
   readonly holdsTransactions?: true;
-  /** Its guest's only actor; ends by itself, at the latest soon after `rig.stopping()`. */
-  readonly run: (rig: Rig) => Actor;
+  /** Its guest's only actor; ends by itself, at the latest soon after `attacker.stopping()`. */
+  readonly run: (attacker: Attacker) => Actor;
 }
 
 /** Longest virtual time that a hostile guest waits for an answer before it says that none came. */
 const PATIENCE_NS = 30_000_000_000;
 
-/** A hostile guest's tools, and its word on what it got. */
-export class Rig {
+/** A hostile guest at work: its tools, and its word on what it got. */
+export class Attacker {
   readonly os: GuestOs;
   readonly me: Me;
   readonly ring: RawRing;
@@ -172,7 +172,7 @@ export class Rig {
   }
 
   /** Keep away from the ring until the run ends, at most `patienceNs`. */
-  *rest(patienceNs: number): Actor {
+  *keepAway(patienceNs: number): Actor {
     for (let waitedNs = 0; waitedNs < patienceNs && !this.stopping(); waitedNs += 500_000) yield 500_000;
   }
 }
