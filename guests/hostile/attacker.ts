@@ -6,7 +6,7 @@ import {
   type XENSTORE_ERROR_RINGIDX,
 } from '../../sim/index.ts';
 import { type Message, type OpName, XS } from '../../store/protocol/wire.ts';
-import type { GuestOs, Me } from '../kernel/index.ts';
+import type { GuestOs, Thread } from '../kernel/index.ts';
 import type { BuiltDomain } from '../libxl/index.ts';
 import { pauseAfter, RawRing, requestOctets, said } from './raw-ring.ts';
 
@@ -48,7 +48,7 @@ const PATIENCE_NS = 30_000_000_000;
 /** A hostile guest at work: its tools, and its word on what it got. */
 export class Attacker {
   readonly os: GuestOs;
-  readonly me: Me;
+  readonly me: Thread;
   readonly ring: RawRing;
   readonly version: StoreVersion;
   /** Whether the run wants to come to its end. */
@@ -65,7 +65,7 @@ export class Attacker {
   events = 0;
   taken = 0;
 
-  constructor(os: GuestOs, me: Me, built: BuiltDomain, version: StoreVersion, stopping: () => boolean) {
+  constructor(os: GuestOs, me: Thread, built: BuiltDomain, version: StoreVersion, stopping: () => boolean) {
     this.os = os;
     this.me = me;
     this.built = built;

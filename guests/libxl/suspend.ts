@@ -9,7 +9,7 @@ import {
 } from '../../sim/index.ts';
 import { textOf as text } from '../../store/protocol/octets.ts';
 import { XS } from '../../store/protocol/wire.ts';
-import type { GuestOs, Me } from '../kernel/index.ts';
+import type { GuestOs, Thread } from '../kernel/index.ts';
 import { type EventQueue, strings, type Xs } from '../xenstore/index.ts';
 
 /** How long the toolstack waits for each answer of a guest. Source: libxl_dom_suspend.c, 60 s twice. */
@@ -163,9 +163,9 @@ export function* resumeGuest(xs: Xs, os: GuestOs, request: ResumeRequest): Actor
 /** Waiting with an end. */
 class Clock {
   readonly #os: GuestOs;
-  readonly #me: Me;
+  readonly #me: Thread;
 
-  constructor(os: GuestOs, me: Me) {
+  constructor(os: GuestOs, me: Thread) {
     this.#os = os;
     this.#me = me;
   }

@@ -1,7 +1,7 @@
 import { type Actor, type Devpts, type Domid, PARK, type Pty } from '../../sim/index.ts';
 import { octetsOf as octets } from '../../store/protocol/octets.ts';
 import type { GuestConsole } from '../console/index.ts';
-import type { GuestOs, Me } from '../kernel/index.ts';
+import type { GuestOs, Thread } from '../kernel/index.ts';
 import type { Traffic } from '../load/index.ts';
 import type { MonitorPlace } from './domain-watcher.ts';
 import { firstBeat, type Pace, paced, sleep } from './pace.ts';
@@ -12,7 +12,7 @@ const BOOT_LINES = 60;
 
 /** What runs at a guest's end of its console: the kernel's messages at boot, a log line now and then, and a shell that echoes. */
 export function* consoleUser(
-  me: Me,
+  me: Thread,
   os: GuestOs,
   console: GuestConsole,
   traffic: Traffic,
@@ -37,7 +37,7 @@ export function* consoleUser(
 
 /** `xl console`: waits for the terminal's name, then shows what comes, as long as it is open. */
 export function* consoleClient(
-  me: Me,
+  me: Thread,
   place: MonitorPlace,
   devpts: Devpts,
   domid: Domid,
@@ -61,7 +61,7 @@ export function* consoleClient(
 }
 
 /** A person at a terminal: a line of a few octets now and then, a paste once in a while. */
-export function* typist(me: Me, place: MonitorPlace, tty: () => Pty | undefined, seconds: number): Actor {
+export function* typist(me: Thread, place: MonitorPlace, tty: () => Pty | undefined, seconds: number): Actor {
   const { draws } = me;
   while (!place.traffic.stopping) {
     yield* sleep(place.os, me, place.traffic, paced(place.pace, 1 + draws.below(seconds)));

@@ -1,6 +1,6 @@
 import { type Actor, DOMID_FIRST_RESERVED, type Domid, PARK, XEN_DOMINF_shutdown } from '../../sim/index.ts';
 import { textOf as text } from '../../store/protocol/octets.ts';
-import type { GuestOs, Me } from '../kernel/index.ts';
+import type { GuestOs, Thread } from '../kernel/index.ts';
 import type { Traffic } from '../load/index.ts';
 import { type EventQueue, split, type WatchEvent, Xs, type XsLink } from '../xenstore/index.ts';
 import { type Pace, paced, sleep } from './pace.ts';
@@ -52,7 +52,7 @@ export interface DomainWatcher {
 const RESTART_SECONDS = 5;
 
 /** The thread of a monitor: both special watches, then events for ever; over a new connection when the old one is broken (MT-3). */
-export function* watchDomains(me: Me, place: MonitorPlace, watcher: DomainWatcher): Actor {
+export function* watchDomains(me: Thread, place: MonitorPlace, watcher: DomainWatcher): Actor {
   const { traffic, os, pace } = place;
   for (;;) {
     const session = place.connect(watcher.program);

@@ -1,5 +1,5 @@
 import type { Actor, Domid } from '../../sim/index.ts';
-import type { Me } from '../kernel/index.ts';
+import type { Thread } from '../kernel/index.ts';
 import { type EventQueue, type WatchEvent, Xs } from '../xenstore/index.ts';
 import {
   type DomainWatcher,
@@ -43,7 +43,7 @@ export class KeyMirror implements DomainWatcher {
     this.#keys = keys;
   }
 
-  start(): Me {
+  start(): Thread {
     return this.#place.os.start(this.specialToken, (me) => watchDomains(me, this.#place, this));
   }
 
@@ -94,8 +94,8 @@ const BALANCE_SECONDS = 10;
 /** squeezed: mirrors what it needs to know, and sets the targets anew every ten seconds where memory is short. */
 export function squeezed(place: MonitorPlace): {
   readonly mirror: KeyMirror;
-  readonly watching: Me;
-  readonly balancing: Me;
+  readonly watching: Thread;
+  readonly balancing: Thread;
 } {
   const mirror = new KeyMirror(place, 'squeezed', SQUEEZED_KEYS);
   const watching = mirror.start();
@@ -146,7 +146,7 @@ export class Qmemmand implements DomainWatcher {
     this.#place = place;
   }
 
-  start(): Me {
+  start(): Thread {
     return this.#place.os.start('qmemmand', (me) => watchDomains(me, this.#place, this));
   }
 

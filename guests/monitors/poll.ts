@@ -1,5 +1,5 @@
 import type { Actor } from '../../sim/index.ts';
-import type { Me } from '../kernel/index.ts';
+import type { Thread } from '../kernel/index.ts';
 import { Xs } from '../xenstore/index.ts';
 import { list, type MonitorPlace, readDown } from './domain-watcher.ts';
 import { firstBeat, paced, sleep } from './pace.ts';
@@ -14,7 +14,7 @@ export interface PollPlan {
 }
 
 /** A statistics collector without watches: lists all domains every so often, and reads what it wants to know of each. */
-export function* pollMonitor(me: Me, place: MonitorPlace, plan: PollPlan): Actor {
+export function* pollMonitor(me: Thread, place: MonitorPlace, plan: PollPlan): Actor {
   const { os, traffic, pace } = place;
   const { link } = place.connect('poll');
   const xs = new Xs(link, me);

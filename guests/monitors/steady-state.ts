@@ -1,5 +1,5 @@
 import type { Stream } from '../../sim/index.ts';
-import type { GuestOs, Me } from '../kernel/index.ts';
+import type { GuestOs, Thread } from '../kernel/index.ts';
 import { monitor, type Traffic } from '../load/index.ts';
 import type { XsLink } from '../xenstore/index.ts';
 import type { MonitorPlace } from './domain-watcher.ts';
@@ -42,14 +42,14 @@ export interface GuestPlace {
  * Switch steady-state traffic on: the agents of a guest, or the monitors of dom0, at the rates of guests.md 4.3 and 4.5.
  * @returns who writes or polls: they end when the traffic stops, those that wait for events do not.
  */
-export function steadyState(place: GuestPlace, mix: GuestMix): Me[];
-export function steadyState(place: MonitorPlace, mix: Dom0Mix): Me[];
-export function steadyState(place: GuestPlace | MonitorPlace, mix: GuestMix | Dom0Mix): Me[] {
+export function steadyState(place: GuestPlace, mix: GuestMix): Thread[];
+export function steadyState(place: MonitorPlace, mix: Dom0Mix): Thread[];
+export function steadyState(place: GuestPlace | MonitorPlace, mix: GuestMix | Dom0Mix): Thread[] {
   return mix.kind === 'guest' ? guestAgents(place as GuestPlace, mix) : dom0Monitors(place as MonitorPlace, mix);
 }
 
-function guestAgents({ os, link, traffic, pace }: GuestPlace, mix: GuestMix): Me[] {
-  const started: Me[] = [];
+function guestAgents({ os, link, traffic, pace }: GuestPlace, mix: GuestMix): Thread[] {
+  const started: Thread[] = [];
   const { xeDaemon: xe, counters: count, thirdParty } = mix;
   if (xe !== undefined) started.push(os.start('xe-daemon', (me) => xeDaemon(me, os, link, traffic, { ...xe, pace })));
   if (mix.meminfoWriter) started.push(os.start('meminfo-writer', (me) => meminfoWriter(me, os, link, traffic, pace)));
@@ -60,9 +60,9 @@ function guestAgents({ os, link, traffic, pace }: GuestPlace, mix: GuestMix): Me
   return started;
 }
 
-function dom0Monitors(place: MonitorPlace, mix: Dom0Mix): Me[] {
+function dom0Monitors(place: MonitorPlace, mix: Dom0Mix): Thread[] {
   const { os, traffic } = place;
-  const started: Me[] = [];
+  const started: Thread[] = [];
   if (mix.xenopsd) new Xenopsd(place).start();
   if (mix.squeezed) started.push(squeezed(place).balancing);
   if (mix.rrdd) rrddMemory(place);

@@ -1,5 +1,5 @@
 import { type Actor, PARK } from '../../sim/index.ts';
-import type { Me } from '../kernel/index.ts';
+import type { Thread } from '../kernel/index.ts';
 import { type EventQueue, Xs } from '../xenstore/index.ts';
 import { type MonitorPlace, readText, type Session } from './domain-watcher.ts';
 import { paced } from './pace.ts';
@@ -15,7 +15,7 @@ export type KeyTest = (value: string | undefined) => boolean;
  * @returns whether it came to be.
  */
 export function* waitForKey(
-  me: Me,
+  me: Thread,
   place: MonitorPlace,
   { link }: Session,
   path: string,

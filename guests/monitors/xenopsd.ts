@@ -1,5 +1,5 @@
 import { type Actor, type Domid, PARK } from '../../sim/index.ts';
-import type { Me } from '../kernel/index.ts';
+import type { Thread } from '../kernel/index.ts';
 import { type EventQueue, type Transacted, type WatchEvent, Xs } from '../xenstore/index.ts';
 import {
   type DomainWatcher,
@@ -72,7 +72,7 @@ export class Xenopsd implements DomainWatcher {
   #watched = new Map<Domid, Watched>();
   /** VMs to look at: events of one that is in it already add nothing. */
   readonly #updates = new Set<Domid>();
-  #updater: Me | undefined;
+  #updater: Thread | undefined;
   readonly #deviceLock = new Mutex();
   /** Lists of all domains so far. */
   lists = 0;
@@ -84,7 +84,7 @@ export class Xenopsd implements DomainWatcher {
   }
 
   /** Start both threads. */
-  start(): Me {
+  start(): Thread {
     const { os } = this.#place;
     this.#updater = os.start(`${this.program}/updates`, (me) => this.#update(me));
     return os.start(this.program, (me) => watchDomains(me, this.#place, this));
@@ -173,7 +173,7 @@ export class Xenopsd implements DomainWatcher {
   }
 
   /** The other thread: one VM at a time, over a connection of its own. */
-  *#update(me: Me): Actor {
+  *#update(me: Thread): Actor {
     let session: Session | undefined;
     while (!this.#place.traffic.stopping) {
       const [domid] = this.#updates;

@@ -3,8 +3,8 @@ import {
   buildDomain,
   GuestOs,
   LINUX_HABITS,
-  type Me,
   strings,
+  type Thread,
   text,
   toolstack,
   worker,
@@ -66,7 +66,7 @@ interface Bad {
   readonly domid: number;
   readonly introduced: string;
   attacker: Attacker | undefined;
-  me: Me | undefined;
+  me: Thread | undefined;
 }
 
 function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
@@ -90,7 +90,7 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
   const share = Math.floor((requestsMax * 8) / 10 / Math.max(1, settings.updates));
   const atRequests = moments(settings.updates, Math.floor(requestsMax / 10), share, plan);
 
-  const writers: Me[] = [];
+  const writers: Thread[] = [];
   let booted = 0;
   writers.push(
     dom0.os.start('xl', function* (me): Actor {

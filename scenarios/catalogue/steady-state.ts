@@ -3,8 +3,8 @@ import {
   GuestControl,
   HVC_HABITS,
   LINUX_HABITS,
-  type Me,
   operator,
+  type Thread,
   toolstack,
   Xenconsoled,
   Xs,
@@ -114,7 +114,7 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
       command,
     });
   /** Those who change something: the run is at rest when they have ended. */
-  const writers: Me[] = [];
+  const writers: Thread[] = [];
   const lifeNs = Math.min(2_000_000_000, Math.floor(endNs / 3));
   writers.push(
     dom0.os.start('xl', function* (me): Actor {
@@ -249,7 +249,7 @@ const HOST_MIX: Dom0Mix = {
 };
 
 /** What XenServer's and Qubes' toolstacks add to libxl's tree: nodes that their agents write and their monitors read. */
-function* otherFlavours(me: Me, host: MonitorPlace, domid: Domid): Actor {
+function* otherFlavours(me: Thread, host: MonitorPlace, domid: Domid): Actor {
   const xs = new Xs(host.connect('flavours').link, me);
   const home = `/local/domain/${domid}`;
   for (const path of ['control/feature-balloon', 'memory/meminfo']) {
@@ -262,7 +262,7 @@ function* otherFlavours(me: Me, host: MonitorPlace, domid: Domid): Actor {
 
 /** A person with `xl`: presses keys, changes vCPUs, and sends the mortal ones away. */
 function* admin(
-  me: Me,
+  me: Thread,
   host: MonitorPlace,
   guests: readonly SteadyGuest[],
   asked: (who: SteadyGuest, command: string) => void,
