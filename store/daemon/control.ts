@@ -1,4 +1,3 @@
-import { startSecond } from '../live-update/session.ts';
 import { octetsOf } from '../protocol/octets.ts';
 import { atoi, refuse, strings } from '../protocol/wire.ts';
 import type { Connection, Message } from './connection.ts';
@@ -12,6 +11,7 @@ import {
   softQuotaText,
 } from './quota.ts';
 import type { DaemonState } from './state.ts';
+import { startSecond } from './update-session.ts';
 
 /** A command's answer: text (its NUL is added), `OK` for undefined, or `later`. */
 type Answer = string | undefined | typeof LATER;

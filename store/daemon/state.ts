@@ -1,4 +1,3 @@
-import { evaluateLiveUpdate, type LiveUpdateSession } from '../live-update/session.ts';
 import { countedLength, homeOf, PathCache, resolvePath } from '../protocol/path.ts';
 import { ALL_RIGHTS, DOMID_ANY, type Perm, rightsOf } from '../protocol/perms.ts';
 import { type Node, nodeSize, ownerOf } from '../tree/node.ts';
@@ -9,6 +8,7 @@ import { Domains } from './domains.ts';
 import type { Platform, Stream } from './platform.ts';
 import { type Account, DEFAULT_QUOTAS, newAccount, type QuotaName, type Quotas } from './quota.ts';
 import { WriteRate } from './rate.ts';
+import { evaluateLiveUpdate, type LiveUpdateSession } from './update-session.ts';
 import type { WatchIndex as Index } from './watch.ts';
 import { WatchIndex } from './watch.ts';
 

@@ -1,5 +1,5 @@
-import type { Connection } from '../daemon/connection.ts';
-import type { DaemonState } from '../daemon/state.ts';
+import type { Connection } from './connection.ts';
+import type { DaemonState } from './state.ts';
 
 /** A live update between its `-f` and its end. Source: tools/xenstored/lu.c. */
 export interface LiveUpdateSession {
