@@ -1,7 +1,7 @@
 import { type Actor, type Listener, PARK } from '../../sim/index.ts';
 import { get32, HEADER_BYTES, PAYLOAD_MAX } from '../protocol/wire.ts';
 import type { Connection, Message, OutMessage } from './connection.ts';
-import { processMessage, runDelayed } from './ops.ts';
+import { processMessage, runDelayed } from './operations/process-message.ts';
 import { BAD_INDEX, moveInSteps, readRing, ringHasRequest, ringHasRoom, writeRing } from './ring-io.ts';
 import { Turns } from './service-order.ts';
 import type { SimPlatform } from './sim-platform.ts';

@@ -1,5 +1,5 @@
 import type { Connection, Message, OutMessage } from '../daemon/connection.ts';
-import { addWatch } from '../daemon/ops.ts';
+import { addWatch } from '../daemon/operations/process-message.ts';
 import type { Platform, Stream } from '../daemon/platform.ts';
 import { isQuota, type Quotas } from '../daemon/quota.ts';
 import { SPECIAL_NODES } from '../daemon/special.ts';

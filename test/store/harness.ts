@@ -1,6 +1,6 @@
 import type { CompatName } from '../../store/daemon/compat.ts';
 import type { Connection, OutMessage } from '../../store/daemon/connection.ts';
-import { processMessage, runDelayed } from '../../store/daemon/ops.ts';
+import { processMessage, runDelayed } from '../../store/daemon/operations/process-message.ts';
 import { makeInitialStore } from '../../store/daemon/special.ts';
 import { DaemonState, DEFAULT_OPTIONS, type StoreOptions } from '../../store/daemon/state.ts';
 import { octetsOf, textOf } from '../../store/protocol/octets.ts';

@@ -1,6 +1,6 @@
-import { octetsOf } from '../protocol/octets.ts';
-import { homeOf, parentOf, uncheckedSpecial } from '../protocol/path.ts';
-import { formatPerm, OWNER, type Perm, parsePerm, READ, WRITE } from '../protocol/perms.ts';
+import { octetsOf } from '../../protocol/octets.ts';
+import { homeOf, parentOf, uncheckedSpecial } from '../../protocol/path.ts';
+import { formatPerm, OWNER, type Perm, parsePerm, READ, WRITE } from '../../protocol/perms.ts';
 import {
   atoi,
   ERROR_NAMES,
@@ -15,17 +15,17 @@ import {
   strings,
   message as wireMessage,
   XS,
-} from '../protocol/wire.ts';
-import { commit } from '../tree/commit.ts';
-import { type Node, ownerOf } from '../tree/node.ts';
-import { newTransaction, type Transaction } from '../tree/transaction.ts';
-import { View } from '../tree/view.ts';
-import type { Connection, Delayed, Message, Outstanding } from './connection.ts';
+} from '../../protocol/wire.ts';
+import { commit } from '../../tree/commit.ts';
+import { type Node, ownerOf } from '../../tree/node.ts';
+import { newTransaction, type Transaction } from '../../tree/transaction.ts';
+import { View } from '../../tree/view.ts';
+import type { Connection, Delayed, Message, Outstanding } from '../connection.ts';
+import { SERVER_FEATURES_OFFERED } from '../domains.ts';
+import { isQuota, QUOTA_LIST } from '../quota.ts';
+import type { DaemonState } from '../state.ts';
+import { queueEvent, type Watch } from '../watch.ts';
 import { control } from './control.ts';
-import { SERVER_FEATURES_OFFERED } from './domains.ts';
-import { isQuota, QUOTA_LIST } from './quota.ts';
-import type { DaemonState } from './state.ts';
-import { queueEvent, type Watch } from './watch.ts';
 
 /** One request in the hands of its handler. */
 interface Request {

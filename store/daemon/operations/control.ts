@@ -1,6 +1,6 @@
-import { octetsOf } from '../protocol/octets.ts';
-import { atoi, refuse, strings } from '../protocol/wire.ts';
-import type { Connection, Message } from './connection.ts';
+import { octetsOf } from '../../protocol/octets.ts';
+import { atoi, refuse, strings } from '../../protocol/wire.ts';
+import type { Connection, Message } from '../connection.ts';
 import {
   domainQuotaText,
   maxQuotaText,
@@ -9,9 +9,9 @@ import {
   quotaSettingsText,
   resetMax,
   softQuotaText,
-} from './quota.ts';
-import type { DaemonState } from './state.ts';
-import { startSecond } from './update-session.ts';
+} from '../quota.ts';
+import type { DaemonState } from '../state.ts';
+import { startSecond } from '../update-session.ts';
 
 /** A command's answer: text (its NUL is added), `OK` for undefined, or `later`. */
 type Answer = string | undefined | typeof LATER;
