@@ -1,6 +1,6 @@
-import { DOMID_ANY, type Perm, READ } from '../protocol/perms.ts';
+import type { LiveTree } from '../tree/live-tree.ts';
 import type { DaemonState } from './state.ts';
-import { fireWatches, queueEvent } from './watch.ts';
+import type { Watches } from './watches.ts';
 
 export const RELEASE_DOMAIN = '@releaseDomain';
 export const INTRODUCE_DOMAIN = '@introduceDomain';
@@ -8,58 +8,42 @@ export const INTRODUCE_DOMAIN = '@introduceDomain';
 export const SPECIAL_NODES = [RELEASE_DOMAIN, INTRODUCE_DOMAIN] as const;
 export type SpecialName = (typeof SPECIAL_NODES)[number];
 
-/** The store at a fresh start (store.md 0.5). */
-export function makeInitialStore(state: DaemonState): void {
-  make(state, '/', ['tool']);
-  make(state, '/tool', ['xenstored']);
-  make(state, '/tool/xenstored', []);
-  makeSpecialNodes(state);
-}
+type Known = Pick<DaemonState, 'compat' | 'specialPerms'>;
 
-/** Those of the special nodes that are not there, with the entries of a fresh start. */
-export function makeSpecialNodes(state: DaemonState): void {
-  const perms = ownEntries(state);
-  const any: Perm = { rights: READ, domid: DOMID_ANY, stale: false };
-  for (const name of SPECIAL_NODES) {
-    if (state.liveNode(name) !== undefined || state.specialPerms.has(name)) continue;
-    if (!state.compat.specialNodes) state.specialPerms.set(name, perms);
-    else make(state, name, [], name === RELEASE_DOMAIN && state.compat.releaseForAny ? [...perms, any] : perms);
+/** Names that stand for what happens to domains, and the events under them (store.md 8.9). */
+export class SpecialNodes {
+  readonly #state: Known;
+  readonly #tree: LiveTree;
+  readonly #watches: Watches;
+
+  constructor(state: Known, tree: LiveTree, watches: Watches) {
+    this.#state = state;
+    this.#tree = tree;
+    this.#watches = watches;
   }
-}
 
-function ownEntries({ compat, options }: DaemonState): readonly Perm[] {
-  return [{ rights: 0, domid: compat.specialNodes ? options.privDomid : 0, stale: false }];
-}
-
-function make(state: DaemonState, path: string, children: readonly string[], entries = ownEntries(state)): void {
-  state.putNode({
-    path,
-    value: new Uint8Array(0),
-    perms: entries,
-    children,
-    childOctets: children.reduce((n, c) => n + c.length + 1, 0),
-  });
-  state.domains.countNodes((entries[0] as Perm).domid, 1);
-}
-
-/**
- * A special event in its forms (store.md 8.9): plain first, then with the domid. `domid` undefined: only the plain form;
- * `form` 'domid-only': only the other.
- */
-export function fireSpecial(
-  state: DaemonState,
-  name: SpecialName,
-  domid: number | undefined,
-  form?: 'domid-only',
-): void {
-  if (!state.compat.specialNodes) {
-    const perms = state.specialPerms.get(name) ?? [];
-    if (form === 'domid-only') return;
-    for (const watch of state.watchIndex.matching(name, 'exact'))
-      if ((state.rights(watch.conn, perms, Number.MAX_SAFE_INTEGER) & READ) !== 0) queueEvent(state, watch, name);
-    return;
+  /**
+   * A special event in its forms: plain first, then with the domid. `domid` undefined: only the plain form; `form`
+   * 'domid-only': only the other. It is nobody's burden: only privileged requests and the hypervisor cause one.
+   */
+  fire(name: SpecialName, domid: number | undefined, form?: 'domid-only'): void {
+    const { compat, specialPerms } = this.#state;
+    if (!compat.specialNodes) {
+      if (form !== 'domid-only') this.#watches.fireByEntries(name, specialPerms.get(name) ?? []);
+      return;
+    }
+    const node = this.#tree.get(name);
+    if (form !== 'domid-only') this.#watches.fire(name, node, 'nodepth', undefined, undefined);
+    if (domid !== undefined) this.#watches.fire(`${name}/${domid}`, node, 'depth', undefined, undefined);
   }
-  const node = state.liveNode(name);
-  if (form !== 'domid-only') fireWatches(state, name, node, 'nodepth', undefined);
-  if (domid !== undefined) fireWatches(state, `${name}/${domid}`, node, 'depth', undefined);
+
+  /** A domain is gone: entries beside the tree that name it, too. */
+  strip(domid: number): void {
+    const { specialPerms } = this.#state;
+    for (const [name, perms] of specialPerms)
+      specialPerms.set(
+        name,
+        perms.filter((p, i) => i === 0 || p.domid !== domid),
+      );
+  }
 }

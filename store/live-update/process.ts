@@ -1,6 +1,7 @@
 import {
   type Actor,
   type Domain,
+  ERROR,
   EVTCHN_PORT,
   type Listener,
   type Machine,
@@ -13,10 +14,11 @@ import {
 } from '../../sim/index.ts';
 import { type CompatName, compat as compatOf } from '../daemon/compat.ts';
 import type { Connection } from '../daemon/connection.ts';
+import { makeInitialStore } from '../daemon/initial-store.ts';
+import { DEFAULT_OPTIONS, type StoreOptions, type StorePolicy } from '../daemon/options.ts';
 import type { RingPage, Stream } from '../daemon/platform.ts';
 import { type Files, SimPlatform } from '../daemon/sim-platform.ts';
-import { makeInitialStore } from '../daemon/special.ts';
-import { DaemonState, DEFAULT_OPTIONS, type StoreOptions, type StorePolicy } from '../daemon/state.ts';
+import { DaemonState } from '../daemon/state.ts';
 import { Xenstored } from '../daemon/xenstored.ts';
 import { type Dialect, formatFailure, v1, v2 } from '../format/index.ts';
 import { STATE_ROWS } from '../format/model/carriage.ts';
@@ -24,6 +26,7 @@ import { type StateFormat, writeState } from '../format/model/convert.ts';
 import { lossText } from '../format/model/losses.ts';
 import { mergeShares } from '../format/model/split.ts';
 import type { DaemonState as PortableState } from '../format/model/state.ts';
+import { ERROR_COMM } from '../protocol/ring-words.ts';
 import { dumpState, type Requester } from './dump.ts';
 import { portableOf, restorePortable } from './neutral-state.ts';
 import { restoreState } from './restore.ts';
@@ -42,9 +45,6 @@ const NUMBERS = { listenerFd: LISTENER_FD, evtchnFd: EVTCHN_FD };
 /** What the requester is told of a failed exec(2). Source: tools/xenstored/lu.c. */
 const EXEC_FAILED = 'Error activating new binary.';
 const NO_OCTETS = new Uint8Array(0);
-/** ERROR word of a ring that could not be taken over. Source: xs_wire.h, XENSTORE_ERROR_COMM. */
-const ERROR_AT = 2072;
-const ERROR_COMM = 1;
 
 /** The image's dialect by the version that the requester asked for. */
 const DIALECTS: Readonly<Record<number, Dialect>> = { 1: v1, 2: v2 };
@@ -133,10 +133,11 @@ export class XenstoredProcess {
     const state = this.#firstState();
     if (typeof state === 'string') {
       this.startFailure = state;
-      this.#daemon = new Xenstored(new DaemonState(this.#platform, this.#store), this.#platform, options.listener);
+      this.#daemon = new Xenstored(new DaemonState(this.#store), this.#platform, options.listener);
     } else {
       this.#daemon = new Xenstored(state, this.#platform, options.listener);
-      if (options.resume !== undefined) for (const _ of this.#takeOver(state)); // before anybody else runs
+      if (options.resume === undefined) this.#begin();
+      else for (const _ of this.#takeOver(state)); // before anybody else runs
     }
     this.task = machine.start(`${domain.name}/xenstored`, domain, this.#run());
     this.#platform.task = this.task;
@@ -164,22 +165,26 @@ export class XenstoredProcess {
 
   /** A guest waits until the write rate limit lets it be read again. */
   get waitsForCredit(): boolean {
-    return this.#daemon.state.waitsForCredit;
+    return this.#daemon.state.waitingForCredit.size > 0;
   }
 
   #firstState(): DaemonState | string {
-    const { resume, dom0Port, ownPort } = this.#options;
+    const { resume } = this.#options;
     this.#platform.bindDomainException();
-    if (resume !== undefined) {
-      const restored = restoreState(resume.image, this.#platform, this.#store, resume.sockets);
-      return restored.ok ? restored.state : restored.reason;
-    }
-    const state = new DaemonState(this.#platform, this.#store);
-    state.domains.make(this.#store.privDomid);
-    makeInitialStore(state);
-    state.domains.connectPrivileged(dom0Port);
-    if (ownPort !== undefined) state.domains.connectOwn(ownPort);
-    return state;
+    if (resume === undefined) return new DaemonState(this.#store);
+    const restored = restoreState(resume.image, this.#platform, this.#store, resume.sockets);
+    return restored.ok ? restored.state : restored.reason;
+  }
+
+  /** A fresh start: an empty store, and the rings that are there already. */
+  #begin(): void {
+    const { daemon } = this.#daemon;
+    const { dom0Port, ownPort } = this.#options;
+    daemon.records.make(this.#store.privDomid);
+    makeInitialStore(daemon);
+    daemon.introductions.connectPrivileged(dom0Port);
+    if (ownPort !== undefined) daemon.introductions.connectOwn(ownPort);
+    this.#daemon.lookAtAll();
   }
 
   *#run(): Actor {
@@ -244,7 +249,7 @@ export class XenstoredProcess {
         this.updates.push({ ...before, outcome: 'ok', reason, imageBytes, ...lost, pauseNs });
         return;
       }
-      if (restored.ok) yield* this.#failToExecute(old);
+      if (restored.ok) yield* this.#failToExecute();
       reason = restored.ok ? EXEC_FAILED : restored.reason;
     }
     // Roll back: the old instance was not touched. Its requester learns why.
@@ -283,34 +288,35 @@ export class XenstoredProcess {
    * (XSR-16). One that carries transactions makes good for it: it binds the VIRQ anew and looks for whom it has missed.
    * Source: tools/xenstored/lu.c, lu_activate_binary.
    */
-  *#failToExecute(old: DaemonState): Actor {
+  *#failToExecute(): Actor {
     this.#platform.unbindDomainException();
     yield ACTIVATE_NS;
     if (this.#store.policy === 'daemon') return;
     this.#platform.bindDomainException();
-    old.domains.checkEvery();
+    this.#daemon.daemon.changes.checkEvery();
   }
 
   /** The new instance binds the VIRQ, maps the rings one by one, and looks for domains that went meanwhile. */
   *#takeOver(state: DaemonState): Actor {
+    const { changes, connections, wakes } = this.#daemon.daemon;
     if (!this.#platform.hasDomainException) this.#platform.bindDomainException();
     for (const conn of state.connections) {
       if (conn.link.kind !== 'ring') continue;
       const isHeldOpen = this.told === undefined || this.told.evtchn.fd !== undefined;
       if (isHeldOpen && conn.link.port !== 0) this.#platform.adoptPort(conn.link.port);
-      const page = this.#platform.mapRing(conn.domid, () => state.onTouched(conn));
+      const page = this.#platform.mapRing(conn.domid, () => wakes.touched(conn));
       if (page.ok) conn.link.page = page.value;
       if (!isHeldOpen || (this.told !== undefined && conn.link.port === 0))
         conn.link.port = page.ok ? this.#bindAgain(conn.domid, page.value) : 0;
       if (!page.ok || conn.link.port === 0) {
         // The domain stays known, so that its end is still reported (XSR-17).
-        state.forget(conn);
+        connections.forget(conn);
         conn.isIgnored = true;
-        if (page.ok) page.value.store32(ERROR_AT, ERROR_COMM);
+        if (page.ok) page.value.store32(ERROR, ERROR_COMM);
       }
       yield MAP_NS;
     }
-    state.domains.checkEvery();
+    changes.checkEvery();
   }
 
   /**
