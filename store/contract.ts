@@ -1,7 +1,7 @@
 import type { Domain, Listener, Machine, Port } from '../sim/index.ts';
 import type { CompatName } from './daemon/compat.ts';
+import type { StorePolicy } from './daemon/options.ts';
 import type { Files } from './daemon/platform.ts';
-import type { StorePolicy } from './daemon/state.ts';
 import type { StateFormat } from './format/model/convert.ts';
 import type { DaemonState as NeutralState } from './format/model/state.ts';
 
