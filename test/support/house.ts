@@ -32,7 +32,7 @@ const PLAYS = [...ENGINE, 'scenarios/catalogue', 'scenarios/drive', 'scenarios/r
 export const ROOMS: readonly Room[] = [
   {
     path: 'sim',
-    about: 'one machine: virtual time, scheduler, memory, domains, hypercalls, rings, sockets, trace',
+    about: 'machines on one timeline: scheduler, memory, hypercalls, rings, sockets, trace, seed',
     imports: ['sim/'],
   },
   {
@@ -93,10 +93,10 @@ export const ROOMS: readonly Room[] = [
     about: 'client libraries: over the ring, the socket, /dev/xen/xenbus',
     imports: KERNEL,
   },
-  { path: 'guests/power', about: 'suspend, resume, shutdown as a guest does them', imports: CLIENT },
-  { path: 'guests/console', about: 'the console ring and xenconsoled', imports: CLIENT },
   { path: 'guests/devices', about: 'blkfront, blkback, netfront, netback, bridge', imports: CLIENT },
   { path: 'guests/libxl', about: 'the toolstack: xl, libxl, hotplug scripts', imports: CLIENT },
+  { path: 'guests/console', about: 'the console ring and xenconsoled', imports: CLIENT },
+  { path: 'guests/power', about: 'suspend, resume, shutdown as a guest does them', imports: CLIENT },
   {
     path: 'guests/load',
     about: 'what makes traffic: workers, scripts, the operator',
