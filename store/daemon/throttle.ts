@@ -5,7 +5,7 @@ import type { Wakes } from './wakes.ts';
 
 type Known = Pick<DaemonState, 'options' | 'openTransactions' | 'records' | 'rate' | 'waitingForCredit'>;
 
-/** Who is not read for now: what limited connections pay for, and what they must wait for (store.md 10). */
+/** Who is not read for now: what limited connections pay for, and what they must wait for (store.md 10.2, 10.3). */
 export class Throttle {
   readonly #state: Known;
   readonly #clock: Pick<Platform, 'nowMs'>;
