@@ -1,4 +1,4 @@
-import type { UpdateRecord } from '../contract.ts';
+import type { UpdateRecord } from '../contract/update-record.ts';
 import type { Platform, Stream } from '../daemon/platform.ts';
 import type { DaemonState, StoreOptions } from '../daemon/state.ts';
 import { type Dialect, formatFailure, v1, v2 } from '../format/index.ts';

@@ -1,5 +1,6 @@
 import type { Actor, Domain, Machine, Port, Task } from '../../sim/index.ts';
-import type { StoreProcess, StoreSetup, UpdateRecord } from '../contract.ts';
+import type { StoreProcess, StoreSetup } from '../contract/process.ts';
+import type { UpdateRecord } from '../contract/update-record.ts';
 import type { Stream } from '../daemon/platform.ts';
 import { SimPlatform } from '../daemon/sim-platform.ts';
 import { makeInitialStore } from '../daemon/special.ts';
