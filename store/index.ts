@@ -1,4 +1,5 @@
-export type { StartStore, StoreProcess, StoreSetup, UpdateRecord } from './contract.ts';
+export type { StartStore, StoreProcess, StoreSetup } from './contract/process.ts';
+export type { UpdateRecord } from './contract/update-record.ts';
 export type { CompatName } from './daemon/compat.ts';
 export { DAEMON_COSTS } from './daemon/costs.ts';
 export type { StorePolicy } from './daemon/options.ts';

@@ -1,4 +1,4 @@
-import type { UpdateRecord } from '../contract.ts';
+import type { UpdateRecord } from '../contract/update-record.ts';
 import type { StoreOptions } from '../daemon/options.ts';
 import type { Platform, Stream } from '../daemon/platform.ts';
 import type { DaemonState } from '../daemon/state.ts';

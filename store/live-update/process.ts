@@ -1,5 +1,6 @@
 import type { Actor, Domain, Machine, Port, Task } from '../../sim/index.ts';
-import type { StoreProcess, StoreSetup, UpdateRecord } from '../contract.ts';
+import type { StoreProcess, StoreSetup } from '../contract/process.ts';
+import type { UpdateRecord } from '../contract/update-record.ts';
 import type { Daemon } from '../daemon/daemon.ts';
 import { makeInitialStore } from '../daemon/initial-store.ts';
 import { DEFAULT_OPTIONS, type StoreOptions } from '../daemon/options.ts';

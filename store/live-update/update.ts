@@ -1,5 +1,5 @@
 import type { Actor, Listener, Machine } from '../../sim/index.ts';
-import type { StoreSetup } from '../contract.ts';
+import type { StoreSetup } from '../contract/process.ts';
 import type { Daemon } from '../daemon/daemon.ts';
 import type { Stream } from '../daemon/platform.ts';
 import type { DaemonState } from '../daemon/state.ts';

@@ -77,14 +77,19 @@ export const ROOMS: readonly Room[] = [
     imports: [...FORMAT, 'store/format/model'],
   },
   {
+    path: 'store/contract',
+    about: 'what a host may expect of whatever serves its xenstore',
+    imports: ['sim/', 'store/daemon', 'store/format/model'],
+  },
+  {
     path: 'store/live-update',
     about: 'the state to an image and back; the process that changes instances',
-    imports: ['sim/', 'store/protocol', 'store/tree', 'store/daemon', 'store/format/', 'store/store-process.ts'],
+    imports: ['sim/', 'store/protocol', 'store/tree', 'store/daemon', 'store/contract', 'store/format/'],
   },
   {
     path: 'store',
-    about: 'the door, and what a host knows of whatever serves its xenstore',
-    imports: ['sim/', 'store/protocol', 'store/tree', 'store/daemon', 'store/live-update', 'store/format/model'],
+    about: 'the door',
+    imports: ['store/protocol', 'store/tree', 'store/daemon', 'store/contract', 'store/live-update'],
   },
 
   { path: 'guests/kernel', about: 'what a kernel gives its programs: pages, ports, waiting', imports: HEADERS },
