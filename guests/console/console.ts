@@ -11,7 +11,7 @@ import {
   used,
   XENCONSOLE_DISCONNECTED,
 } from '../../sim/index.ts';
-import type { GuestOs, Me } from '../kernel/index.ts';
+import type { GuestOs, Thread } from '../kernel/index.ts';
 
 /** Virtual time of the driver's own work. */
 const LOAD_NS = 20;
@@ -51,7 +51,7 @@ export class GuestConsole {
   readonly #port: Port;
   readonly #habits: ConsoleHabits;
   #output: Uint8Array[] = [];
-  #driver: Me | undefined;
+  #driver: Thread | undefined;
   /** Octets given up while nobody served the ring. */
   dropped = 0;
   /** Called with what was read. */
@@ -86,7 +86,7 @@ export class GuestConsole {
     return this.#ring.bytes[CONSOLE_CONNECTION] === XENCONSOLE_DISCONNECTED;
   }
 
-  *#run(_me: Me): Actor {
+  *#run(_me: Thread): Actor {
     for (;;) {
       this.#os.acknowledge(this.#port); // before the last look at the indexes (EVT-19)
       const hasRead = yield* this.#read();

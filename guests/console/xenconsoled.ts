@@ -8,7 +8,7 @@ import {
   type Pty,
   XEN_DOMINF_dying,
 } from '../../sim/index.ts';
-import type { GuestOs, Me } from '../kernel/index.ts';
+import type { GuestOs, Thread } from '../kernel/index.ts';
 import { type EventQueue, Xs, type XsLink } from '../xenstore/index.ts';
 import { type ConsoleDaemon, ServedConsole } from './served-console.ts';
 
@@ -37,7 +37,7 @@ export class Xenconsoled {
   /** Newest first, as the daemon's list is. */
   #served: ServedConsole[] = [];
   #pass = 0;
-  #me: Me | undefined;
+  #me: Thread | undefined;
   #queue: EventQueue | undefined;
   /** When a timer for the end of a period is due; 0: none. */
   #alarmMs = 0;
@@ -55,7 +55,7 @@ export class Xenconsoled {
     };
   }
 
-  start(): Me {
+  start(): Thread {
     this.#me = this.#os.start('xenconsoled', (me) => this.#run(me));
     return this.#me;
   }
@@ -70,7 +70,7 @@ export class Xenconsoled {
     return this.#served.every((s) => s.isIdle);
   }
 
-  *#run(me: Me): Actor {
+  *#run(me: Thread): Actor {
     const xs = new Xs(this.#link, me);
     const queue: EventQueue = { events: [], me };
     this.#queue = queue;

@@ -1,5 +1,5 @@
 import { type Actor, PARK } from '../../sim/index.ts';
-import type { Me } from '../kernel/index.ts';
+import type { Thread } from '../kernel/index.ts';
 import type { Blkfront } from './blkfront.ts';
 import type { BlkIo, PendingIo } from './blkfront-requests.ts';
 import type { BlkOp } from './observer.ts';
@@ -26,7 +26,7 @@ const SECTORS_OF_ALL_SEGMENTS = 80;
 
 /** Reads and writes at random places of a region, now and then a flush, a barrier or a discard. Ends when it is to stop and all
  *  are answered, or when the disk goes. */
-export function* blkLoad(me: Me, disk: Blkfront, plan: BlkPlan): Actor {
+export function* blkLoad(me: Thread, disk: Blkfront, plan: BlkPlan): Actor {
   const { draws } = me;
   const busy: PendingIo[] = [];
   disk.open();
@@ -55,7 +55,7 @@ function settle(busy: PendingIo[]): void {
 }
 
 /** A request whose sectors are not under way; `undefined`: none was found now. */
-function draw({ draws }: Me, disk: Blkfront, plan: BlkPlan, busy: readonly PendingIo[]): BlkIo | undefined {
+function draw({ draws }: Thread, disk: Blkfront, plan: BlkPlan, busy: readonly PendingIo[]): BlkIo | undefined {
   const what = draws.below(100);
   const op: BlkOp = what < 46 ? 'write' : what < 92 ? 'read' : what < 95 ? 'discard' : what < 98 ? 'flush' : 'barrier';
   if (op === 'flush') return { op, sector: 0, sectors: 0, data: new Uint8Array(0) };

@@ -10,7 +10,7 @@ import {
   PARK,
   type Port,
 } from '../../sim/index.ts';
-import type { Me } from '../kernel/index.ts';
+import type { Thread } from '../kernel/index.ts';
 import {
   BLKIF_MAX_SEGMENTS_PER_REQUEST,
   BLKIF_OP_DISCARD,
@@ -74,8 +74,8 @@ export class BlkRing {
   readonly #todo: BlkRequest[] = [];
   readonly #done: BlkResponse[] = [];
   readonly #persistent = new Map<Gref, Page>();
-  readonly #workers: Me[] = [];
-  #thread: Me | undefined;
+  readonly #workers: Thread[] = [];
+  #thread: Thread | undefined;
   /** Taken off the ring and not answered yet. */
   #inFlight = 0;
   /** A barrier that waits until it is alone, or is under way. */
@@ -100,7 +100,7 @@ export class BlkRing {
   }
 
   /** End the thread: what is at the disk is done first; nothing new is taken. Then nothing of the frontend is mapped. */
-  *stop(me: Me): Actor {
+  *stop(me: Thread): Actor {
     this.#isStopping = true;
     for (const actor of [this.#thread, ...this.#workers]) {
       actor?.wake();
@@ -187,7 +187,7 @@ export class BlkRing {
     return true;
   }
 
-  *#work(me: Me): Actor {
+  *#work(me: Thread): Actor {
     for (;;) {
       const request = this.#todo.shift();
       if (request === undefined) {
@@ -203,7 +203,7 @@ export class BlkRing {
   }
 
   /** One request at the disk. @returns BLKIF_RSP_*. */
-  *#execute(me: Me, request: BlkRequest): Actor<number> {
+  *#execute(me: Thread, request: BlkRequest): Actor<number> {
     const op = BLK_OPS[request.operation];
     const disk = this.#service.disk();
     if (op === undefined || disk === undefined) return BLKIF_RSP_EOPNOTSUPP;

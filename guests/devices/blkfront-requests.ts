@@ -1,5 +1,5 @@
 import type { Frame, FrontRing, Gref } from '../../sim/index.ts';
-import type { Me } from '../kernel/index.ts';
+import type { Thread } from '../kernel/index.ts';
 import {
   BLKIF_MAX_SEGMENTS_PER_REQUEST,
   BLKIF_OP_DISCARD,
@@ -41,7 +41,7 @@ export interface PendingIo extends BlkIo {
   readonly id: number;
   /** 0 is success; `undefined`: not answered. */
   status: number | undefined;
-  readonly me: Me;
+  readonly me: Thread;
 }
 
 /** A page for the octets of requests. Persistent ones stay granted. */
@@ -86,7 +86,7 @@ export class BlkRequests {
   }
 
   /** Queue a request of whole sectors. */
-  add(me: Me, io: BlkIo): PendingIo {
+  add(me: Thread, io: BlkIo): PendingIo {
     const sectors = io.op === 'discard' || io.op === 'flush' ? 0 : io.sectors;
     if ((io.sector % PAGE_SECTORS) + sectors > BLKIF_MAX_SEGMENTS_PER_REQUEST * PAGE_SECTORS)
       throw new Error(`assertion: ${sectors} sectors in one request`);

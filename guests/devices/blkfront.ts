@@ -1,5 +1,5 @@
 import { type Actor, type Frame, FrontRing, type Gref, initIoRing, PARK, type Port } from '../../sim/index.ts';
-import type { Me } from '../kernel/index.ts';
+import type { Thread } from '../kernel/index.ts';
 import { type BlkIo, BlkRequests, type PendingIo } from './blkfront-requests.ts';
 import { BLKIF_PROTOCOL, BLKIF_SLOT_BYTES } from './blkif.ts';
 import { FrontendStates } from './frontend-states.ts';
@@ -36,7 +36,7 @@ export class BlkfrontDriver implements Driver {
 export class Blkfront implements DriverInstance {
   readonly #device: XenbusDevice;
   readonly #options: BlkfrontOptions;
-  readonly #thread: Me;
+  readonly #thread: Thread;
   readonly #requests: BlkRequests;
   readonly #states: FrontendStates;
   #ring: FrontRing | undefined;
@@ -93,7 +93,7 @@ export class Blkfront implements DriverInstance {
   }
 
   /** Ask for I/O without waiting; `wait` waits. `io.data`: whole sectors, none for a read, flush or discard. */
-  submit(me: Me, io: BlkIo): PendingIo {
+  submit(me: Thread, io: BlkIo): PendingIo {
     const pending = this.#requests.add(me, io);
     this.#thread.wake();
     return pending;

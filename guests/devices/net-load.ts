@@ -1,5 +1,5 @@
 import { type Actor, PARK } from '../../sim/index.ts';
-import type { Me } from '../kernel/index.ts';
+import type { Thread } from '../kernel/index.ts';
 import { scribble } from './blk-load.ts';
 import type { Netfront } from './netfront.ts';
 import { ETH_HLEN, hex } from './sums.ts';
@@ -56,7 +56,7 @@ interface Flow {
 
 /** Sends data packets to its peers, never more under way than their buffers can hold, and acknowledges what it gets.
  *  Ends when the interface goes. */
-export function* netLoad(me: Me, nic: Netfront, clock: Clock, plan: NetPlan): Actor {
+export function* netLoad(me: Thread, nic: Netfront, clock: Clock, plan: NetPlan): Actor {
   const inbox: Uint8Array[] = [];
   nic.received = (packet) => {
     inbox.push(packet);
@@ -135,7 +135,7 @@ function repeatLate(nic: Netfront, flow: Flow, nowNs: number): void {
   }
 }
 
-function draw({ draws }: Me, nic: Netfront, peer: string, number: number): Uint8Array {
+function draw({ draws }: Thread, nic: Netfront, peer: string, number: number): Uint8Array {
   const body = draws.oneIn(16) ? draws.below(BODY_MAX) : draws.oneIn(3) ? draws.below(1_400) : draws.below(64);
   return makePacket(peer, nic.address, KIND.data, number, body, draws.bits());
 }

@@ -12,7 +12,7 @@ import {
   PARK,
   type Port,
 } from '../../sim/index.ts';
-import type { Me } from '../kernel/index.ts';
+import type { Thread } from '../kernel/index.ts';
 import type { Bridge, BridgePort } from './bridge.ts';
 import {
   decodeRxRequest,
@@ -66,7 +66,7 @@ export class NetQueue implements BridgePort {
   readonly #scratchRx: Frame;
   readonly #waiting: Uint8Array[] = [];
   #waitingBytes = 0;
-  #threads: readonly Me[] = [];
+  #threads: readonly Thread[] = [];
   #isStopping = false;
   /** xenvif_fatal_tx_err: the frontend broke a rule, the vif does nothing any more (RNG-8). */
   #isDisabled = false;
@@ -96,7 +96,7 @@ export class NetQueue implements BridgePort {
     this.#device.note({ what: 'plugged' });
   }
 
-  *stop(me: Me): Actor {
+  *stop(me: Thread): Actor {
     this.#parts.bridge.detach(this);
     this.#device.note({ what: 'unplugged' });
     this.#isStopping = true;

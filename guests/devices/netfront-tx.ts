@@ -1,5 +1,5 @@
 import { type Actor, PAGE_BYTES } from '../../sim/index.ts';
-import type { Me } from '../kernel/index.ts';
+import type { Thread } from '../kernel/index.ts';
 import type { GrantedPage, NetRings } from './netfront-rings.ts';
 import { decodeTxResponse, encodeTxRequest, NETIF_NR_SLOTS_MIN, NETIF_RSP_OKAY, NETTXF_more_data } from './netif.ts';
 import { packetOf } from './sums.ts';
@@ -85,7 +85,7 @@ export class NetTransmit {
   }
 
   /** Put packets on the tx ring as long as there is room for the largest, all slots of one at once. */
-  *transmit(me: Me, rings: NetRings): Actor<boolean> {
+  *transmit(me: Thread, rings: NetRings): Actor<boolean> {
     const { tx } = rings;
     let bytes = 0;
     let packets = 0;
@@ -114,7 +114,7 @@ export class NetTransmit {
   }
 
   /** Where in how many pages a packet lies. */
-  #cut(me: Me, packet: Uint8Array): Piece[] {
+  #cut(me: Thread, packet: Uint8Array): Piece[] {
     const pieces: Piece[] = [];
     const isCut = this.#cutsPackets && packet.length < PAGE_BYTES && packet.length > 200 && me.draws.oneIn(4);
     for (let at = 0; at < packet.length; ) {

@@ -1,5 +1,5 @@
 import { type Actor, PARK } from '../../sim/index.ts';
-import type { Me } from '../kernel/index.ts';
+import type { Thread } from '../kernel/index.ts';
 import { FrontendStates } from './frontend-states.ts';
 import { NetRings } from './netfront-rings.ts';
 import { NetReceive } from './netfront-rx.ts';
@@ -35,7 +35,7 @@ export class NetfrontDriver implements Driver {
 export class Netfront implements DriverInstance {
   readonly #device: XenbusDevice;
   readonly #options: NetfrontOptions;
-  readonly #thread: Me;
+  readonly #thread: Thread;
   readonly #tx: NetTransmit;
   readonly #rx: NetReceive;
   readonly #states: FrontendStates;
@@ -181,7 +181,7 @@ export class Netfront implements DriverInstance {
   }
 
   /** The rings' only user. */
-  *#run(me: Me): Actor {
+  *#run(me: Thread): Actor {
     const { os } = this.#device.kernel;
     while (!this.#isGone) {
       const rings = this.#rings;

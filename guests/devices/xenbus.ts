@@ -1,5 +1,5 @@
 import { type Actor, type Domid, PARK } from '../../sim/index.ts';
-import type { Me } from '../kernel/index.ts';
+import type { Thread } from '../kernel/index.ts';
 import { type EventQueue, split, Xs } from '../xenstore/index.ts';
 import type { DeviceKernel } from './kernel.ts';
 import type { Side } from './observer.ts';
@@ -40,7 +40,7 @@ export class XenBus implements DeviceBus {
   }
 
   /** Start the bus's thread. */
-  start(): Me {
+  start(): Thread {
     return this.#kernel.os.start(`xenwatch-${this.#side}`, (me) => this.#run(me));
   }
 
@@ -70,7 +70,7 @@ export class XenBus implements DeviceBus {
     this.#queue?.me.wake();
   }
 
-  *#run(me: Me): Actor {
+  *#run(me: Thread): Actor {
     const queue: EventQueue = { events: [], me };
     this.#queue = queue;
     const { root } = BUSES[this.#side];

@@ -8,7 +8,7 @@ import {
   REQ_PROD,
 } from '../../sim/index.ts';
 import { XS } from '../../store/protocol/wire.ts';
-import type { HostileKind, Rig } from './attack.ts';
+import type { Attacker, HostileKind } from './attacker.ts';
 import { requestOctets, said } from './raw-ring.ts';
 
 /** Virtual time in which a live update is expected by those who prepare for one, ns. */
@@ -23,9 +23,9 @@ export const BIRTH_KINDS: readonly HostileKind[] = [
     gets: 'not introduced',
     before: (_os, { ring }) => ring.store32(EVTCHN_PORT, 0x7fff, true),
     introduce: (version) => (version === '4.22' ? 'EINVAL' : 'OK'),
-    *run(rig) {
-      if (rig.version === '4.17') yield* rig.hello();
-      else yield* unheard(rig);
+    *run(attacker) {
+      if (attacker.version === '4.17') yield* attacker.hello();
+      else yield* unheard(attacker);
     },
   },
   {
@@ -66,9 +66,9 @@ export const BIRTH_KINDS: readonly HostileKind[] = [
       ring.bytes.set(requestOctets(XS.RM, 1, 0, 'data\0'), 0);
       ring.store32(REQ_PROD, 0xffff_fe00, true);
     },
-    *run(rig) {
-      yield* rig.hello();
-      yield* rig.must('READ', 'data^', '');
+    *run(attacker) {
+      yield* attacker.hello();
+      yield* attacker.must('READ', 'data^', '');
     },
   },
   {
@@ -76,21 +76,21 @@ export const BIRTH_KINDS: readonly HostileKind[] = [
     ids: ['BAD-20', 'INJ-G2'],
     does: 'lets its first grant name another page, so that the next live update maps that one',
     gets: 'served',
-    *run(rig) {
-      yield* rig.hello();
-      const old = rig.ring.page;
-      const other = rig.os.allocPage();
-      const { gnttab } = rig.os.hyper;
-      const { memory } = rig.os.domain;
+    *run(attacker) {
+      yield* attacker.hello();
+      const old = attacker.ring.page;
+      const other = attacker.os.allocPage();
+      const { gnttab } = attacker.os.hyper;
+      const { memory } = attacker.os.domain;
       // The old page stays mapped, so the entry is in use: a kernel would wait, this one overwrites it.
-      grantAccess(openTable(gnttab, memory), rig.gref, { domid: 0, gfn: other.gfn });
-      yield* rig.hello(); // the mapping is of the page, not of the entry (GNT-14)
-      yield* rig.rest(SOON_NS);
-      rig.ring.page = other;
-      yield* rig.ring.put(requestOctets(XS.READ, 3, 0, 'name\0'), 1_000_000);
-      const got = said(yield* rig.reply(3, 3_000_000));
-      rig.check('reply through one page or the other', got, [rig.name, 'nothing']);
-      rig.check('error word', old.load32(ERROR_AT), 0);
+      grantAccess(openTable(gnttab, memory), attacker.gref, { domid: 0, gfn: other.gfn });
+      yield* attacker.hello(); // the mapping is of the page, not of the entry (GNT-14)
+      yield* attacker.keepAway(SOON_NS);
+      attacker.ring.page = other;
+      yield* attacker.ring.put(requestOctets(XS.READ, 3, 0, 'name\0'), 1_000_000);
+      const got = said(yield* attacker.reply(3, 3_000_000));
+      attacker.check('reply through one page or the other', got, [attacker.name, 'nothing']);
+      attacker.check('error word', old.load32(ERROR_AT), 0);
     },
   },
   {
@@ -98,25 +98,25 @@ export const BIRTH_KINDS: readonly HostileKind[] = [
     ids: ['BAD-20', 'INJ-G2'],
     does: 'takes back the grant of its ring page, so that the next live update cannot map it',
     gets: 'waits',
-    *run(rig) {
-      yield* rig.hello();
-      const table = openTable(rig.os.hyper.gnttab, rig.os.domain.memory);
-      grantAccess(table, rig.gref, { domid: DOMID_SELF, gfn: 0 });
-      yield* rig.hello();
-      yield* rig.rest(SOON_NS);
-      yield* rig.ring.put(requestOctets(XS.READ, 3, 0, 'name\0'), 1_000_000);
-      rig.check('reply', said(yield* rig.reply(3, 3_000_000)), [rig.name, 'nothing']);
-      rig.check('error word', rig.errorWord, 0); // nobody has the page to write it to
+    *run(attacker) {
+      yield* attacker.hello();
+      const table = openTable(attacker.os.hyper.gnttab, attacker.os.domain.memory);
+      grantAccess(table, attacker.gref, { domid: DOMID_SELF, gfn: 0 });
+      yield* attacker.hello();
+      yield* attacker.keepAway(SOON_NS);
+      yield* attacker.ring.put(requestOctets(XS.READ, 3, 0, 'name\0'), 1_000_000);
+      attacker.check('reply', said(yield* attacker.reply(3, 3_000_000)), [attacker.name, 'nothing']);
+      attacker.check('error word', attacker.errorWord, 0); // nobody has the page to write it to
     },
   },
 ];
 
 /** Without a connection nothing is read. */
-function* unheard(rig: Rig) {
+function* unheard(attacker: Attacker) {
   const bytes = requestOctets(XS.READ, 3, 0, 'name\0');
-  yield* rig.ring.put(bytes, 100_000);
+  yield* attacker.ring.put(bytes, 100_000);
   yield 2_000_000;
-  rig.check('octets left in the ring', rig.ring.unread, bytes.length);
-  rig.check('reply', said(yield* rig.reply(3, 100_000)), 'nothing');
-  rig.check('error word', rig.errorWord, 0);
+  attacker.check('octets left in the ring', attacker.ring.unread, bytes.length);
+  attacker.check('reply', said(yield* attacker.reply(3, 100_000)), 'nothing');
+  attacker.check('error word', attacker.errorWord, 0);
 }

@@ -1,9 +1,9 @@
-import type { HostileKind } from './attack.ts';
+import type { HostileKind } from './attacker.ts';
 import { BIRTH_KINDS } from './birth.ts';
 import { REQUEST_KINDS } from './requests.ts';
 import { RING_KINDS } from './rings.ts';
 
-export { type Consequence, type HostileKind, Rig, type StoreVersion } from './attack.ts';
+export { Attacker, type Consequence, type HostileKind, type StoreVersion } from './attacker.ts';
 export { requestOctets, said } from './raw-ring.ts';
 export { BAD_SUSPENDERS, type BadSuspender } from './suspends.ts';
 

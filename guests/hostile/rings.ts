@@ -14,7 +14,7 @@ import {
   XENSTORE_RECONNECT,
 } from '../../sim/index.ts';
 import { HEADER_BYTES, XS } from '../../store/protocol/wire.ts';
-import type { HostileKind } from './attack.ts';
+import type { HostileKind } from './attacker.ts';
 import { requestOctets, said } from './raw-ring.ts';
 
 /** Long enough for the store to look at a ring that was touched, ns. */
@@ -30,11 +30,11 @@ export const RING_KINDS: readonly HostileKind[] = [
     ids: ['BAD-14', 'INJ-R1'],
     does: 'moves req_prod further ahead of req_cons than the ring has octets',
     gets: 'ignored, error 2',
-    *run(rig) {
-      yield* rig.hello();
-      rig.ring.store(REQ_PROD, rig.ring.load(REQ_CONS) + RING_BYTES + 1 + rig.me.draws.below(1 << 30));
-      rig.ring.signal();
-      yield* rig.ignored(XENSTORE_ERROR_RINGIDX);
+    *run(attacker) {
+      yield* attacker.hello();
+      attacker.ring.store(REQ_PROD, attacker.ring.load(REQ_CONS) + RING_BYTES + 1 + attacker.me.draws.below(1 << 30));
+      attacker.ring.signal();
+      yield* attacker.ignored(XENSTORE_ERROR_RINGIDX);
     },
   },
   {
@@ -42,11 +42,11 @@ export const RING_KINDS: readonly HostileKind[] = [
     ids: ['BAD-14', 'INJ-R2'],
     does: 'moves req_prod behind req_cons',
     gets: 'ignored, error 2',
-    *run(rig) {
-      yield* rig.hello();
-      rig.ring.store(REQ_PROD, rig.ring.load(REQ_CONS) - 1 - rig.me.draws.below(RING_BYTES));
-      rig.ring.signal();
-      yield* rig.ignored(XENSTORE_ERROR_RINGIDX);
+    *run(attacker) {
+      yield* attacker.hello();
+      attacker.ring.store(REQ_PROD, attacker.ring.load(REQ_CONS) - 1 - attacker.me.draws.below(RING_BYTES));
+      attacker.ring.signal();
+      yield* attacker.ignored(XENSTORE_ERROR_RINGIDX);
     },
   },
   {
@@ -54,11 +54,11 @@ export const RING_KINDS: readonly HostileKind[] = [
     ids: ['BAD-14', 'INJ-R2', 'INJ-R3'],
     does: "moves the store's own req_cons past req_prod",
     gets: 'ignored, error 2',
-    *run(rig) {
-      yield* rig.hello();
-      rig.ring.store(REQ_CONS, rig.ring.load(REQ_PROD) + 1);
-      rig.ring.signal();
-      yield* rig.ignored(XENSTORE_ERROR_RINGIDX);
+    *run(attacker) {
+      yield* attacker.hello();
+      attacker.ring.store(REQ_CONS, attacker.ring.load(REQ_PROD) + 1);
+      attacker.ring.signal();
+      yield* attacker.ignored(XENSTORE_ERROR_RINGIDX);
     },
   },
   {
@@ -66,14 +66,14 @@ export const RING_KINDS: readonly HostileKind[] = [
     ids: ['BAD-14', 'INJ-R10'],
     does: 'consumes reply octets that are not there; noticed only when there is a reply to write',
     gets: 'ignored, error 2',
-    *run(rig) {
-      yield* rig.hello();
-      rig.ring.store(RSP_CONS, rig.ring.load(RSP_PROD) + 1);
-      rig.ring.signal();
+    *run(attacker) {
+      yield* attacker.hello();
+      attacker.ring.store(RSP_CONS, attacker.ring.load(RSP_PROD) + 1);
+      attacker.ring.signal();
       yield LOOK_NS;
-      rig.check('error word before there is output', rig.errorWord, 0);
-      yield* rig.send(XS.READ, 'name^');
-      yield* rig.ignored(XENSTORE_ERROR_RINGIDX);
+      attacker.check('error word before there is output', attacker.errorWord, 0);
+      yield* attacker.send(XS.READ, 'name^');
+      yield* attacker.ignored(XENSTORE_ERROR_RINGIDX);
     },
   },
   {
@@ -81,12 +81,12 @@ export const RING_KINDS: readonly HostileKind[] = [
     ids: ['BAD-14', 'INJ-R4'],
     does: 'stores req_prod octet by octet while the store looks, so that it seems to go backwards',
     gets: 'ignored, error 2',
-    *run(rig) {
-      yield* rig.hello();
+    *run(attacker) {
+      yield* attacker.hello();
       // Up to the next multiple of 256, whose low octet alone is less than what the store has consumed.
-      const cons = rig.ring.load(REQ_CONS);
-      yield* rig.ring.storeTorn(REQ_PROD, (cons | 0xff) + 1, OVER_AN_UPDATE_NS);
-      yield* rig.ignored(XENSTORE_ERROR_RINGIDX);
+      const cons = attacker.ring.load(REQ_CONS);
+      yield* attacker.ring.storeTorn(REQ_PROD, (cons | 0xff) + 1, OVER_AN_UPDATE_NS);
+      yield* attacker.ignored(XENSTORE_ERROR_RINGIDX);
     },
   },
   {
@@ -94,15 +94,15 @@ export const RING_KINDS: readonly HostileKind[] = [
     ids: ['BAD-14', 'INJ-R3'],
     does: 'keeps changing req_prod between a possible and an impossible value, faster than the store looks',
     gets: 'ignored, error 2',
-    *run(rig) {
-      yield* rig.hello();
-      const good = rig.ring.load(REQ_PROD);
-      for (let i = 0; i < 20_000 && rig.errorWord === 0; i++) {
-        rig.ring.store(REQ_PROD, i % 2 === 0 ? good + 4096 : good);
-        rig.ring.signal();
-        yield 40 + rig.me.draws.below(900);
+    *run(attacker) {
+      yield* attacker.hello();
+      const good = attacker.ring.load(REQ_PROD);
+      for (let i = 0; i < 20_000 && attacker.errorWord === 0; i++) {
+        attacker.ring.store(REQ_PROD, i % 2 === 0 ? good + 4096 : good);
+        attacker.ring.signal();
+        yield 40 + attacker.me.draws.below(900);
       }
-      yield* rig.ignored(XENSTORE_ERROR_RINGIDX);
+      yield* attacker.ignored(XENSTORE_ERROR_RINGIDX);
     },
   },
   {
@@ -110,10 +110,10 @@ export const RING_KINDS: readonly HostileKind[] = [
     ids: ['BAD-10', 'XSR-6'],
     does: 'announces 4097 octets of payload',
     gets: 'ignored, error 3',
-    *run(rig) {
-      yield* rig.hello();
-      yield* rig.ring.put(requestOctets(XS.WRITE, 1, 0, '', 4097 + rig.me.draws.below(1 << 30)), LOOK_NS);
-      yield* rig.ignored(XENSTORE_ERROR_PROTO);
+    *run(attacker) {
+      yield* attacker.hello();
+      yield* attacker.ring.put(requestOctets(XS.WRITE, 1, 0, '', 4097 + attacker.me.draws.below(1 << 30)), LOOK_NS);
+      yield* attacker.ignored(XENSTORE_ERROR_PROTO);
     },
   },
   {
@@ -121,12 +121,12 @@ export const RING_KINDS: readonly HostileKind[] = [
     ids: ['INJ-R6', 'INJ-R7'],
     does: 'publishes each octet alone, with an event for each',
     gets: 'served',
-    *run(rig) {
-      for (let i = 0; i < 8 && !rig.stopping(); i++) {
+    *run(attacker) {
+      for (let i = 0; i < 8 && !attacker.stopping(); i++) {
         const bytes = requestOctets(XS.WRITE, i, 0, `data/slow\0${i}`);
-        const put = yield* rig.ring.put(bytes, 10_000_000_000, 1);
-        rig.check('octets taken', put, bytes.length);
-        rig.check('reply', said(yield* rig.reply(i)), 'OK^');
+        const put = yield* attacker.ring.put(bytes, 10_000_000_000, 1);
+        attacker.check('octets taken', put, bytes.length);
+        attacker.check('reply', said(yield* attacker.reply(i)), 'OK^');
       }
     },
   },
@@ -135,14 +135,14 @@ export const RING_KINDS: readonly HostileKind[] = [
     ids: ['BAD-16', 'INJ-R8'],
     does: 'sends some octets of a request and then nothing, for ever',
     gets: 'waits',
-    *run(rig) {
-      yield* rig.must('WRITE', 'data/half^1', 'OK^');
+    *run(attacker) {
+      yield* attacker.must('WRITE', 'data/half^1', 'OK^');
       const bytes = requestOctets(XS.WRITE, 7, 0, 'data/half\x002');
-      yield* rig.ring.put(bytes.subarray(0, rig.me.draws.between(1, bytes.length - 1)), LOOK_NS);
-      yield* rig.rest(20_000_000);
-      rig.check('reply', said(yield* rig.reply(7, LOOK_NS)), 'nothing');
-      rig.check('octets left in the ring', rig.ring.unread, 0);
-      rig.check('error word', rig.errorWord, 0);
+      yield* attacker.ring.put(bytes.subarray(0, attacker.me.draws.between(1, bytes.length - 1)), LOOK_NS);
+      yield* attacker.keepAway(20_000_000);
+      attacker.check('reply', said(yield* attacker.reply(7, LOOK_NS)), 'nothing');
+      attacker.check('octets left in the ring', attacker.ring.unread, 0);
+      attacker.check('error word', attacker.errorWord, 0);
     },
   },
   {
@@ -150,13 +150,17 @@ export const RING_KINDS: readonly HostileKind[] = [
     ids: ['BAD-4', 'INJ-R9'],
     does: 'sends requests and consumes no reply: the store stops reading at the quota of outstanding requests',
     gets: 'waits',
-    *run(rig) {
+    *run(attacker) {
       const one = requestOctets(XS.MKDIR, 9, 0, 'data\0');
-      yield* rig.ring.put(repeat(one, 150), 30_000_000);
+      yield* attacker.ring.put(repeat(one, 150), 30_000_000);
       yield LOOK_NS;
-      rig.check('reply octets in the ring', used(rig.ring.load(RSP_PROD), rig.ring.load(RSP_CONS)), RING_BYTES);
-      rig.check('request octets in the ring', rig.ring.unread > 0 ? 'left' : 'none', 'left');
-      rig.check('error word', rig.errorWord, 0);
+      attacker.check(
+        'reply octets in the ring',
+        used(attacker.ring.load(RSP_PROD), attacker.ring.load(RSP_CONS)),
+        RING_BYTES,
+      );
+      attacker.check('request octets in the ring', attacker.ring.unread > 0 ? 'left' : 'none', 'left');
+      attacker.check('error word', attacker.errorWord, 0);
     },
   },
   {
@@ -164,11 +168,11 @@ export const RING_KINDS: readonly HostileKind[] = [
     ids: ['BAD-19'],
     does: 'publishes requests and sends no event: served whenever the store is awake for another reason',
     gets: 'waits',
-    *run(rig) {
-      for (let i = 0; i < 20 && !rig.stopping(); i++) {
-        yield* rig.ring.put(requestOctets(XS.READ, i, 0, 'name\0'), 1_000_000, RING_BYTES, true);
-        const got = said(yield* rig.reply(i, 2_000_000));
-        rig.check('reply', got, [rig.name, 'nothing']);
+    *run(attacker) {
+      for (let i = 0; i < 20 && !attacker.stopping(); i++) {
+        yield* attacker.ring.put(requestOctets(XS.READ, i, 0, 'name\0'), 1_000_000, RING_BYTES, true);
+        const got = said(yield* attacker.reply(i, 2_000_000));
+        attacker.check('reply', got, [attacker.name, 'nothing']);
         if (got === 'nothing') return;
       }
     },
@@ -178,12 +182,12 @@ export const RING_KINDS: readonly HostileKind[] = [
     ids: ['BAD-18', 'INJ-E14'],
     does: 'sends events at full rate, without data',
     gets: 'served',
-    *run(rig) {
-      for (let i = 0; i < 20_000 && !rig.stopping(); i++) {
-        rig.ring.signal();
+    *run(attacker) {
+      for (let i = 0; i < 20_000 && !attacker.stopping(); i++) {
+        attacker.ring.signal();
         yield 250;
       }
-      yield* rig.hello();
+      yield* attacker.hello();
     },
   },
   {
@@ -191,15 +195,15 @@ export const RING_KINDS: readonly HostileKind[] = [
     ids: ['BAD-22', 'BAD-23', 'INJ-R13'],
     does: 'overwrites the words error, connection and server_features, and goes on as if nothing were',
     gets: 'served',
-    *run(rig) {
-      for (let i = 0; i < 50 && !rig.stopping(); i++) {
+    *run(attacker) {
+      for (let i = 0; i < 50 && !attacker.stopping(); i++) {
         for (const word of [ERROR_AT, CONNECTION, SERVER_FEATURES])
-          rig.ring.store(word, word === CONNECTION ? XENSTORE_RECONNECT : rig.me.draws.bits());
-        rig.ring.signal();
-        yield* rig.hello();
-        rig.check('connection word', rig.ring.load(CONNECTION), XENSTORE_RECONNECT);
+          attacker.ring.store(word, word === CONNECTION ? XENSTORE_RECONNECT : attacker.me.draws.bits());
+        attacker.ring.signal();
+        yield* attacker.hello();
+        attacker.check('connection word', attacker.ring.load(CONNECTION), XENSTORE_RECONNECT);
       }
-      rig.ring.store(ERROR_AT, 0);
+      attacker.ring.store(ERROR_AT, 0);
     },
   },
   {
@@ -207,17 +211,17 @@ export const RING_KINDS: readonly HostileKind[] = [
     ids: ['BAD-15', 'INJ-R5'],
     does: 'changes the octets of a request after publishing it',
     gets: 'served',
-    *run(rig) {
-      yield* rig.must('WRITE', 'data/a^A', 'OK^');
-      yield* rig.must('WRITE', 'data/b^B', 'OK^');
-      for (let i = 0; i < 50 && !rig.stopping(); i++) {
-        const at = rig.ring.load(REQ_PROD) + HEADER_BYTES + 5; // the last letter of the path
-        const reqId = yield* rig.send(XS.READ, 'data/a^');
+    *run(attacker) {
+      yield* attacker.must('WRITE', 'data/a^A', 'OK^');
+      yield* attacker.must('WRITE', 'data/b^B', 'OK^');
+      for (let i = 0; i < 50 && !attacker.stopping(); i++) {
+        const at = attacker.ring.load(REQ_PROD) + HEADER_BYTES + 5; // the last letter of the path
+        const reqId = yield* attacker.send(XS.READ, 'data/a^');
         for (let k = 0; k < 8; k++) {
-          rig.ring.page.bytes[REQ_AT + (at & (RING_BYTES - 1))] = k % 2 === 0 ? 0x62 : 0x61;
+          attacker.ring.page.bytes[REQ_AT + (at & (RING_BYTES - 1))] = k % 2 === 0 ? 0x62 : 0x61;
           yield 150;
         }
-        rig.check('value', said(yield* rig.reply(reqId)), ['A', 'B']);
+        attacker.check('value', said(yield* attacker.reply(reqId)), ['A', 'B']);
       }
     },
   },
@@ -226,13 +230,13 @@ export const RING_KINDS: readonly HostileKind[] = [
     ids: ['BAD-21', 'INJ-E7'],
     does: 'closes its store port: events to it vanish, and its own go nowhere',
     gets: 'waits',
-    *run(rig) {
-      yield* rig.hello();
-      rig.os.hyper.close(rig.ring.port);
+    *run(attacker) {
+      yield* attacker.hello();
+      attacker.os.hyper.close(attacker.ring.port);
       yield LOOK_NS;
-      yield* rig.ring.put(requestOctets(XS.READ, 5, 0, 'name\0'), 1_000_000);
-      rig.check('reply', said(yield* rig.reply(5, 2_000_000)), [rig.name, 'nothing']);
-      rig.check('error word', rig.errorWord, 0);
+      yield* attacker.ring.put(requestOctets(XS.READ, 5, 0, 'name\0'), 1_000_000);
+      attacker.check('reply', said(yield* attacker.reply(5, 2_000_000)), [attacker.name, 'nothing']);
+      attacker.check('error word', attacker.errorWord, 0);
     },
   },
 ];

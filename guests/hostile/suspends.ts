@@ -1,5 +1,5 @@
 import { type Actor, PARK } from '../../sim/index.ts';
-import type { GuestOs, Me } from '../kernel/index.ts';
+import type { GuestOs, Thread } from '../kernel/index.ts';
 import type { SuspendOutcome } from '../libxl/index.ts';
 import { takeCommand } from '../power/index.ts';
 import { type EventQueue, Xs, type XsClient } from '../xenstore/index.ts';
@@ -11,7 +11,7 @@ export interface BadSuspender {
   readonly does: string;
   /** What a toolstack that asks it gets. */
   readonly gets: SuspendOutcome['kind'];
-  readonly run: (me: Me, os: GuestOs, client: XsClient) => Actor;
+  readonly run: (me: Thread, os: GuestOs, client: XsClient) => Actor;
 }
 
 /** Every such kind. Source: guests.md 5. */

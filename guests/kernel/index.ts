@@ -1,1 +1,1 @@
-export { GuestOs, Me } from './os.ts';
+export { GuestOs, Thread } from './os.ts';

@@ -10,8 +10,8 @@ import {
   type Task,
 } from '../../sim/index.ts';
 
-/** An actor's hold on itself: what others wake when something that it waits for has come. */
-export class Me {
+/** A thread or process in a guest: an actor with a name and draws of its own, which others wake when it has something to do. */
+export class Thread {
   readonly name: string;
   readonly draws: Stream;
   task: Task | undefined = undefined;
@@ -44,10 +44,10 @@ export class GuestOs {
     this.hyper = new Hypercalls(machine, domain);
   }
 
-  /** Start an actor named `<domain>/<name>`; it is handed the hold on itself. */
-  start(name: string, body: (me: Me) => Actor, delayNs = 0): Me {
+  /** Start a thread named `<domain>/<name>`; its actor is handed the thread that it is. */
+  start(name: string, body: (me: Thread) => Actor, delayNs = 0): Thread {
     const full = `${this.domain.name}/${name}`;
-    const me = new Me(full, this.machine.streams.for(full));
+    const me = new Thread(full, this.machine.streams.for(full));
     me.task = this.machine.start(full, this.domain, body(me), delayNs);
     return me;
   }
@@ -56,7 +56,7 @@ export class GuestOs {
    * SCHEDOP_shutdown(suspend), which returns when somebody lets the domain go on. @returns 1: it is the same domain, nothing
    * has changed (cancelled, or a checkpoint); 0: a new domain, in which nothing is as it was but memory (DOM-23).
    */
-  *suspend(me: Me): Actor<0 | 1> {
+  *suspend(me: Thread): Actor<0 | 1> {
     this.hyper.domctl.shutdown(SUSPEND);
     yield HYPERCALL_NS;
     const here = me.task?.domain;
@@ -75,7 +75,7 @@ export class GuestOs {
   }
 
   /** Upcalls of `port` wake these actors; each clears the pending bit itself, before it looks at its ring (EVT-19). */
-  handle(port: Port, ...by: readonly Me[]): void {
+  handle(port: Port, ...by: readonly Thread[]): void {
     this.domain.ports.handle(port, () => {
       for (const me of by) me.task?.wake(UPCALL_NS);
     });

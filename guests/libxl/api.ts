@@ -1,5 +1,5 @@
 import type { Actor, Domain, Gfn, Port } from '../../sim/index.ts';
-import type { Me } from '../kernel/index.ts';
+import type { Thread } from '../kernel/index.ts';
 import { Call } from './call.ts';
 import type { Tally } from './counted-link.ts';
 import { type Created, type CreateHooks, domainCreate, domainUnpause } from './create.ts';
@@ -19,7 +19,7 @@ export interface Outcome extends Readonly<Tally> {
 
 /** `xl create`: a domain from nothing to running. `requests` counts those of all that was done side by side. */
 export function* createDomain(
-  me: Me,
+  me: Thread,
   xl: Libxl,
   plan: DomainPlan,
   hooks?: CreateHooks,
@@ -32,23 +32,23 @@ export function* createDomain(
 }
 
 /** `xl unpause`. */
-export function unpauseDomain(me: Me, xl: Libxl, domid: number): Actor<Outcome> {
+export function unpauseDomain(me: Thread, xl: Libxl, domid: number): Actor<Outcome> {
   return operation(me, xl, (call) => domainUnpause(call, domid));
 }
 
 /** `xl destroy`. */
-export function destroyDomain(me: Me, xl: Libxl, domid: number, hooks?: DestroyHooks): Actor<Outcome> {
+export function destroyDomain(me: Thread, xl: Libxl, domid: number, hooks?: DestroyHooks): Actor<Outcome> {
   return operation(me, xl, (call) => domainDestroy(call, domid, hooks));
 }
 
 /** `xl network-attach`, `xl block-attach`. */
-export function addDevice(me: Me, xl: Libxl, domid: number, device: Device): Actor<Outcome> {
+export function addDevice(me: Thread, xl: Libxl, domid: number, device: Device): Actor<Outcome> {
   return operation(me, xl, (call) => deviceAdd(call, domid, device, true));
 }
 
 /** `xl network-detach`, `xl block-detach`. Left out: by force after 10 s. */
 export function removeDevice(
-  me: Me,
+  me: Thread,
   xl: Libxl,
   domid: number,
   device: DeviceName,
@@ -59,7 +59,7 @@ export function removeDevice(
 
 /** `xl shutdown`, `xl reboot`: success means that the guest has taken the command. */
 export function controlDomain(
-  me: Me,
+  me: Thread,
   xl: Libxl,
   domid: number,
   command: 'poweroff' | 'reboot',
@@ -69,22 +69,22 @@ export function controlDomain(
 }
 
 /** `xl sysrq`. */
-export function sysrqDomain(me: Me, xl: Libxl, domid: number, letter: string): Actor<Outcome> {
+export function sysrqDomain(me: Thread, xl: Libxl, domid: number, letter: string): Actor<Outcome> {
   return operation(me, xl, (call) => sendSysrq(call, domid, letter));
 }
 
 /** `xl mem-set`, in kB. */
-export function setDomainMemory(me: Me, xl: Libxl, domid: number, targetKb: number): Actor<Outcome> {
+export function setDomainMemory(me: Thread, xl: Libxl, domid: number, targetKb: number): Actor<Outcome> {
   return operation(me, xl, (call) => call.withUserdata(domid, () => setMemoryTarget(call, domid, targetKb)));
 }
 
 /** `xl vcpu-set`. */
-export function setDomainVcpus(me: Me, xl: Libxl, domid: number, online: number): Actor<Outcome> {
+export function setDomainVcpus(me: Thread, xl: Libxl, domid: number, online: number): Actor<Outcome> {
   return operation(me, xl, (call) => setVcpus(call, domid, online));
 }
 
 /** An operation with the process' lock, by an actor of its own tally. */
-export function* operation(me: Me, xl: Libxl, body: (call: Call) => Actor<Rc>): Actor<Outcome> {
+export function* operation(me: Thread, xl: Libxl, body: (call: Call) => Actor<Rc>): Actor<Outcome> {
   const call = new Call(xl, me);
   const rc = yield* call.locked(() => body(call));
   return { rc, ...call.tally };
@@ -92,7 +92,7 @@ export function* operation(me: Me, xl: Libxl, body: (call: Call) => Actor<Rc>): 
 
 /** The create flow's part in the store before INTRODUCE, transactions A and B, of a domain that is built otherwise. */
 export function* writeDomain(
-  me: Me,
+  me: Thread,
   xl: Libxl,
   built: { readonly domain: Domain; readonly gfn: Gfn; readonly port: Port },
   plan: DomainPlan,

@@ -1,7 +1,7 @@
 import { type Actor, PARK } from '../../sim/index.ts';
 import { textOf as text } from '../../store/protocol/octets.ts';
 import { XS } from '../../store/protocol/wire.ts';
-import type { Me } from '../kernel/index.ts';
+import type { Thread } from '../kernel/index.ts';
 import { type KeyValues, split, strings, Xs } from '../xenstore/index.ts';
 import { CountedLink, type Tally } from './counted-link.ts';
 import type { Libxl, Rc } from './process.ts';
@@ -20,11 +20,11 @@ export interface TransactionOptions {
  */
 export class Call {
   readonly xl: Libxl;
-  readonly me: Me;
+  readonly me: Thread;
   readonly tally: Tally;
   readonly xs: Xs;
 
-  constructor(xl: Libxl, me: Me, tally: Tally = { requests: 0, commits: 0, conflicts: 0 }) {
+  constructor(xl: Libxl, me: Thread, tally: Tally = { requests: 0, commits: 0, conflicts: 0 }) {
     this.xl = xl;
     this.me = me;
     this.tally = tally;

@@ -1,5 +1,5 @@
 import type { Actor } from '../../sim/index.ts';
-import type { Me } from '../kernel/index.ts';
+import type { Thread } from '../kernel/index.ts';
 import type { EventQueue, Pending, Reply, XsLink } from '../xenstore/index.ts';
 
 /** What an operation has cost so far, those who did parts of it side by side included. */
@@ -25,7 +25,7 @@ export class CountedLink implements XsLink {
     return this.#link.inFlight;
   }
 
-  submit(me: Me, type: number, payload: Uint8Array, txId?: number): Pending {
+  submit(me: Thread, type: number, payload: Uint8Array, txId?: number): Pending {
     this.#tally.requests++;
     return this.#link.submit(me, type, payload, txId);
   }
@@ -34,7 +34,7 @@ export class CountedLink implements XsLink {
     return this.#link.answer(pending);
   }
 
-  request(me: Me, type: number, payload: Uint8Array, txId?: number): Actor<Reply> {
+  request(me: Thread, type: number, payload: Uint8Array, txId?: number): Actor<Reply> {
     this.#tally.requests++;
     return this.#link.request(me, type, payload, txId);
   }
@@ -44,7 +44,7 @@ export class CountedLink implements XsLink {
     return this.#link.watch(queue, path, token, depth);
   }
 
-  unwatch(me: Me, path: string, token: string): Actor<Reply> {
+  unwatch(me: Thread, path: string, token: string): Actor<Reply> {
     this.#tally.requests++;
     return this.#link.unwatch(me, path, token);
   }

@@ -1,6 +1,6 @@
 import { type Actor, PARK } from '../../sim/index.ts';
 import { textOf as text } from '../../store/protocol/octets.ts';
-import type { GuestOs, Me } from '../kernel/index.ts';
+import type { GuestOs, Thread } from '../kernel/index.ts';
 import { split, Xs, type XsLink } from '../xenstore/index.ts';
 import { type DeviceName, devicePaths } from './device-kinds.ts';
 import type { SharedFiles } from './shared-files.ts';
@@ -13,8 +13,8 @@ export type ScriptFate = 'works' | 'error' | 'busy' | 'silent' | 'hangs';
 /** The hotplug scripts of a host. */
 export interface HotplugScripts {
   /** A short connection for one access of a script: each `xenstore-read` is a process (HS-12). */
-  readonly connect: (me: Me) => XsLink;
-  readonly close: (me: Me, link: XsLink) => void;
+  readonly connect: (me: Thread) => XsLink;
+  readonly close: (me: Thread, link: XsLink) => void;
   /** Virtual time that a script's own work takes, ns. */
   readonly workNs: readonly [min: number, max: number];
   /** Virtual time of one process of a script, from its start to its first request, ns. */
@@ -48,7 +48,7 @@ export function startScript(
     readonly domid: number;
     readonly device: DeviceName;
     readonly action: ScriptAction;
-    readonly waiter: Me;
+    readonly waiter: Thread;
   },
 ): ScriptRun {
   const { domid, device, action, waiter } = run;
@@ -75,11 +75,11 @@ export function killScript(shared: SharedFiles, run: ScriptRun): void {
 
 /** A shell with a `xenstore-*` command for each access. */
 class Script {
-  readonly me: Me;
+  readonly me: Thread;
   readonly #plan: HotplugScripts;
   readonly #run: ScriptRun;
 
-  constructor(me: Me, plan: HotplugScripts, run: ScriptRun) {
+  constructor(me: Thread, plan: HotplugScripts, run: ScriptRun) {
     this.me = me;
     this.#plan = plan;
     this.#run = run;

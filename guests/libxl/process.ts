@@ -1,4 +1,4 @@
-import type { GuestOs, Me } from '../kernel/index.ts';
+import type { GuestOs, Thread } from '../kernel/index.ts';
 import type { XsLink } from '../xenstore/index.ts';
 import type { HotplugScripts } from './hotplug-script.ts';
 import { Lock } from './lock.ts';
@@ -62,7 +62,7 @@ export class Libxl {
   }
 
   /** A name for one more actor of this process. */
-  actorName(of: Me, what: string): string {
+  actorName(of: Thread, what: string): string {
     const prefix = `${this.os.domain.name}/`;
     const parent = of.name.startsWith(prefix) ? of.name.slice(prefix.length) : of.name;
     return `${parent}/${what}-${++this.#actors}`;

@@ -9,7 +9,7 @@ import {
 } from '../../sim/index.ts';
 import { textOf as text } from '../../store/protocol/octets.ts';
 import { XS } from '../../store/protocol/wire.ts';
-import type { GuestOs, Me } from '../kernel/index.ts';
+import type { GuestOs, Thread } from '../kernel/index.ts';
 import { type EventQueue, strings, type Xs } from '../xenstore/index.ts';
 
 /** How long the toolstack waits for each answer of a guest. Source: libxl_dom_suspend.c, 60 s twice. */
@@ -77,9 +77,9 @@ function* askByChannel(xs: Xs, os: GuestOs, clock: Clock, channel: Channel): Act
   os.hyper.send(local);
   const deadlineNs = clock.in(patienceNs);
   for (;;) {
-    const isTold = os.acknowledge(local);
+    const isHeard = os.acknowledge(local);
     const found = look(os, domid);
-    if (found !== undefined) return found.kind === 'suspended' && isTold ? { ...found, heard: 'channel' } : found;
+    if (found !== undefined) return found.kind === 'suspended' && isHeard ? { ...found, heard: 'channel' } : found;
     if (clock.isOver(deadlineNs)) return { kind: 'runs on' };
     yield PARK;
   }
@@ -163,9 +163,9 @@ export function* resumeGuest(xs: Xs, os: GuestOs, request: ResumeRequest): Actor
 /** Waiting with an end. */
 class Clock {
   readonly #os: GuestOs;
-  readonly #me: Me;
+  readonly #me: Thread;
 
-  constructor(os: GuestOs, me: Me) {
+  constructor(os: GuestOs, me: Thread) {
     this.#os = os;
     this.#me = me;
   }

@@ -1,5 +1,5 @@
 import { type Actor, SHUTDOWN_REASONS } from '../../sim/index.ts';
-import type { Me } from '../kernel/index.ts';
+import type { Thread } from '../kernel/index.ts';
 import type { BuiltDomain } from './build.ts';
 import { Call } from './call.ts';
 import { type Created, type CreateHooks, domainCreate } from './create.ts';
@@ -48,7 +48,7 @@ export interface XlEnd {
  * `xl create`, and the process that stays for as long as the domain lives (TS-15): it waits for the domain's end and acts on
  * it. Source: create_domain, handle_domain_death, preserve_domain in tools/xl/xl_vmcontrol.c.
  */
-export function* xlCreate(me: Me, xl: Libxl, plan: XlPlan): Actor<XlEnd> {
+export function* xlCreate(me: Thread, xl: Libxl, plan: XlPlan): Actor<XlEnd> {
   const call = new Call(xl, me);
   const lives: Created[] = [];
   const actions: ShutdownAction[] = [];
@@ -115,7 +115,7 @@ function* untilEnd(call: Call, domid: number, plan: XlPlan): Actor<ShutdownActio
 }
 
 /** Random, as libxl_uuid_generate's. */
-function newUuid(me: Me): string {
+function newUuid(me: Thread): string {
   const hex = [0, 1, 2, 3].map(() => me.draws.bits().toString(16).padStart(8, '0')).join('');
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-8${hex.slice(17, 20)}-${hex.slice(20)}`;
 }

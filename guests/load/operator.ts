@@ -1,7 +1,7 @@
 import type { Actor } from '../../sim/index.ts';
 import { textOf as text } from '../../store/protocol/octets.ts';
 import { XS } from '../../store/protocol/wire.ts';
-import type { Me } from '../kernel/index.ts';
+import type { Thread } from '../kernel/index.ts';
 import { strings, Xs, type XsLink } from '../xenstore/index.ts';
 import type { Traffic } from './traffic.ts';
 
@@ -20,7 +20,7 @@ export interface OperatorPlan {
 }
 
 /** dom0's administrator: `xenstore-control live-update`, in its three messages (store.md 9.2). */
-export function* operator(me: Me, client: XsLink, traffic: Traffic, plan: OperatorPlan): Actor {
+export function* operator(me: Thread, client: XsLink, traffic: Traffic, plan: OperatorPlan): Actor {
   const xs = new Xs(client, me);
   const [least, more] = plan.lookNs ?? [3_000, 4_000];
   let n = 0;
@@ -47,7 +47,7 @@ export interface SeenNode {
 }
 
 /** Read the whole tree over the ring, depth first, children in the store's order; then the special nodes' permissions. */
-export function* readTree(me: Me, client: XsLink, into: SeenNode[]): Actor {
+export function* readTree(me: Thread, client: XsLink, into: SeenNode[]): Actor {
   const xs = new Xs(client, me);
   const todo = ['/'];
   for (let path = todo.pop(); path !== undefined; path = todo.pop()) {
@@ -78,7 +78,7 @@ function terms(payload: Uint8Array): string[] {
 }
 
 /** After the traffic: wait until nobody has a request in flight, then call `then` and end. */
-export function* quiesce(me: Me, busy: () => boolean, then: (me: Me) => Actor): Actor {
+export function* quiesce(me: Thread, busy: () => boolean, then: (me: Thread) => Actor): Actor {
   while (busy()) yield 50_000;
   yield 2_000_000; // events of the last requests
   yield* then(me);

@@ -1,7 +1,7 @@
 import { type Actor, DOMID_ANY, type Domain } from '../../sim/index.ts';
 import { textOf as text } from '../../store/protocol/octets.ts';
 import { XS } from '../../store/protocol/wire.ts';
-import type { GuestOs, Me } from '../kernel/index.ts';
+import type { GuestOs, Thread } from '../kernel/index.ts';
 import {
   type BuiltDomain,
   createDomain,
@@ -49,7 +49,7 @@ export interface ToolstackPlan {
 }
 
 /** dom0's hand: creates the shared directories, then one slot actor a domain; ends when they have ended. */
-export function* toolstack(me: Me, os: GuestOs, link: XsLink, traffic: Traffic, plan: ToolstackPlan): Actor {
+export function* toolstack(me: Thread, os: GuestOs, link: XsLink, traffic: Traffic, plan: ToolstackPlan): Actor {
   const xs = new Xs(link, me);
   for (const [path, perms] of [
     ['/shared', 'b0'],
@@ -59,7 +59,7 @@ export function* toolstack(me: Me, os: GuestOs, link: XsLink, traffic: Traffic, 
     yield* xs.setPerms(path, [perms]);
   }
   yield* initDom0(me, link);
-  const slots: Me[] = [];
+  const slots: Thread[] = [];
   const gate: Gate = { building: 0 };
   const shared = new SharedFiles(new DomidHistory(0));
   for (let slot = 0; slot < plan.domains; slot++) {
@@ -81,7 +81,7 @@ const ORDINARY = { disks: [vbd()], nics: [vif()] };
 
 /** A process that makes a domain, lets it live, and destroys it, again and again. */
 function* slotActor(
-  me: Me,
+  me: Thread,
   os: GuestOs,
   link: XsLink,
   traffic: Traffic,
@@ -139,7 +139,7 @@ function* slotActor(
 }
 
 /** libxl does not look at the answer to INTRODUCE. Who starts a guest that needs the store had better ask. */
-function* isIntroduced(me: Me, link: XsLink, domid: number): Actor<boolean> {
+function* isIntroduced(me: Thread, link: XsLink, domid: number): Actor<boolean> {
   const reply = yield* new Xs(link, me).call(XS.IS_DOMAIN_INTRODUCED, strings(String(domid)));
   return reply.error === undefined && text(reply.payload) === 'T\0';
 }

@@ -1,6 +1,6 @@
 import { type Actor, PARK } from '../../sim/index.ts';
 import { XS } from '../../store/protocol/wire.ts';
-import type { Me } from '../kernel/index.ts';
+import type { Thread } from '../kernel/index.ts';
 import { type EventQueue, type Pending, split, type WatchEvent, Xs, type XsLink } from '../xenstore/index.ts';
 import type { Traffic } from './traffic.ts';
 
@@ -45,7 +45,7 @@ const NAMES = [
  * in a directory that all may write, and at places where it has no business.
  * Size and mix: guests.md 4.6.
  */
-export function* worker(me: Me, client: XsLink, traffic: Traffic, plan: WorkerPlan): Actor {
+export function* worker(me: Thread, client: XsLink, traffic: Traffic, plan: WorkerPlan): Actor {
   const xs = new Xs(client, me);
   const { draws } = me;
   const queue: EventQueue = { events: [], me };
@@ -129,12 +129,12 @@ function* transaction(xs: Xs, traffic: Traffic, plan: WorkerPlan): Actor {
   traffic.conflicts += done.rounds - ('value' in done ? 1 : 0);
 }
 
-function shared(me: Me, plan: WorkerPlan): string {
+function shared(me: Thread, plan: WorkerPlan): string {
   return `/shared/${me.draws.pick(NAMES)}-${me.draws.below(plan.sharedNodes)}`;
 }
 
 /** A node somewhere: mostly at home, sometimes shared, rarely where this guest may not look. */
-function place(me: Me, plan: WorkerPlan): string {
+function place(me: Thread, plan: WorkerPlan): string {
   const { draws } = me;
   const r = draws.below(20);
   if (r < 12) return `data/${draws.pick(NAMES)}${draws.oneIn(3) ? `/${draws.pick(NAMES)}` : ''}`;
@@ -153,7 +153,7 @@ function place(me: Me, plan: WorkerPlan): string {
   ]);
 }
 
-function folder(me: Me, plan: WorkerPlan): string {
+function folder(me: Thread, plan: WorkerPlan): string {
   const { draws } = me;
   return draws.pick([
     'data',
@@ -166,14 +166,14 @@ function folder(me: Me, plan: WorkerPlan): string {
   ]);
 }
 
-function perms(me: Me, plan: WorkerPlan): string {
+function perms(me: Thread, plan: WorkerPlan): string {
   const { draws } = me;
   const own = `${draws.pick(['n', 'r', 'b', 'w'])}${plan.domid}\0`;
   return draws.oneIn(2) ? `${own}${draws.pick(['r', 'b', 'w', 'n'])}${draws.pick(plan.peers)}\0` : own;
 }
 
 /** Half up to 8 octets, most up to 40, some up to 500, one in sixteen near the limit of a node; any octet may occur. */
-function value(me: Me, { valueMax = VALUE_MAX }: WorkerPlan): Uint8Array {
+function value(me: Thread, { valueMax = VALUE_MAX }: WorkerPlan): Uint8Array {
   const { draws } = me;
   const r = draws.below(100);
   const drawn =
@@ -207,7 +207,7 @@ export interface MonitorPlan {
 }
 
 /** Watches large subtrees and special paths, and looks at what changed, as xenconsoled, xenopsd and qmemmand do (guests.md 4.1). */
-export function* monitor(me: Me, client: XsLink, traffic: Traffic, plan: MonitorPlan): Actor {
+export function* monitor(me: Thread, client: XsLink, traffic: Traffic, plan: MonitorPlan): Actor {
   const xs = new Xs(client, me);
   const queue: EventQueue = { events: [], me };
   for (const [i, w] of plan.watches.entries()) {

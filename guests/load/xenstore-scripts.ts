@@ -1,5 +1,5 @@
 import { type Actor, PARK } from '../../sim/index.ts';
-import type { Me } from '../kernel/index.ts';
+import type { Thread } from '../kernel/index.ts';
 import { type EventQueue, type Reply, Xs, type XsProgram } from '../xenstore/index.ts';
 import type { Traffic } from './traffic.ts';
 
@@ -14,7 +14,7 @@ export interface XenstoreScriptsPlan {
  * dom0's hotplug scripts: each access of the store is a process of its own, `xenstore-read` and the like, with a connection
  * of its own that it closes when it has its answer (guests.md HS-12). Some leave a watch or an open transaction behind.
  */
-export function* xenstoreScripts(me: Me, traffic: Traffic, plan: XenstoreScriptsPlan): Actor {
+export function* xenstoreScripts(me: Thread, traffic: Traffic, plan: XenstoreScriptsPlan): Actor {
   const { draws } = me;
   let processes = 0;
 
@@ -52,7 +52,7 @@ export function* xenstoreScripts(me: Me, traffic: Traffic, plan: XenstoreScripts
 }
 
 /** `xenstore-watch -n 1`: the event that each new watch gets. */
-function* firstEvent(me: Me, client: XsProgram, path: string, token: string): Actor {
+function* firstEvent(me: Thread, client: XsProgram, path: string, token: string): Actor {
   const queue: EventQueue = { events: [], me };
   const { error } = yield* client.watch(queue, path, token);
   while (error === undefined && queue.events.length === 0 && client.isOpen) yield PARK;

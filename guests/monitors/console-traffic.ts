@@ -1,10 +1,10 @@
 import { type Actor, type Devpts, type Domid, PARK, type Pty } from '../../sim/index.ts';
 import { octetsOf as octets } from '../../store/protocol/octets.ts';
 import type { GuestConsole } from '../console/index.ts';
-import type { GuestOs, Me } from '../kernel/index.ts';
+import type { GuestOs, Thread } from '../kernel/index.ts';
 import type { Traffic } from '../load/index.ts';
-import type { MonitorHost } from './domain-watcher.ts';
-import { firstBeat, type Pace, paced, rest } from './pace.ts';
+import type { MonitorPlace } from './domain-watcher.ts';
+import { firstBeat, type Pace, paced, sleep } from './pace.ts';
 import { waitForKey } from './wait-key.ts';
 
 /** Lines that a kernel prints while it boots. */
@@ -12,7 +12,7 @@ const BOOT_LINES = 60;
 
 /** What runs at a guest's end of its console: the kernel's messages at boot, a log line now and then, and a shell that echoes. */
 export function* consoleUser(
-  me: Me,
+  me: Thread,
   os: GuestOs,
   console: GuestConsole,
   traffic: Traffic,
@@ -31,21 +31,21 @@ export function* consoleUser(
   yield* firstBeat(os, me, traffic, plan.pace, plan.seconds);
   while (!traffic.stopping) {
     for (let n = draws.between(1, 20); n > 0; n--) line('daemon');
-    yield* rest(os, me, traffic, paced(plan.pace, plan.seconds));
+    yield* sleep(os, me, traffic, paced(plan.pace, plan.seconds));
   }
 }
 
 /** `xl console`: waits for the terminal's name, then shows what comes, as long as it is open. */
 export function* consoleClient(
-  me: Me,
-  host: MonitorHost,
+  me: Thread,
+  place: MonitorPlace,
   devpts: Devpts,
   domid: Domid,
   attached: (tty: Pty) => void,
 ): Actor {
-  const session = host.connect('xl-console');
+  const session = place.connect('xl-console');
   let name = '';
-  const found = yield* waitForKey(me, host, session, `/local/domain/${domid}/console/tty`, (value) => {
+  const found = yield* waitForKey(me, place, session, `/local/domain/${domid}/console/tty`, (value) => {
     name = value ?? '';
     return name !== '';
   });
@@ -61,10 +61,10 @@ export function* consoleClient(
 }
 
 /** A person at a terminal: a line of a few octets now and then, a paste once in a while. */
-export function* typist(me: Me, host: MonitorHost, tty: () => Pty | undefined, seconds: number): Actor {
+export function* typist(me: Thread, place: MonitorPlace, tty: () => Pty | undefined, seconds: number): Actor {
   const { draws } = me;
-  while (!host.traffic.stopping) {
-    yield* rest(host.os, me, host.traffic, paced(host.pace, 1 + draws.below(seconds)));
+  while (!place.traffic.stopping) {
+    yield* sleep(place.os, me, place.traffic, paced(place.pace, 1 + draws.below(seconds)));
     const line = draws.oneIn(4) ? 'paste '.repeat(draws.between(20, 60)) : 'uptime'.slice(0, draws.between(1, 6));
     tty()?.write('slave', octets(line, '\r'));
   }

@@ -1,12 +1,12 @@
 import { type Actor, DOMID_FIRST_RESERVED, type Domid, PARK, XEN_DOMINF_shutdown } from '../../sim/index.ts';
 import { textOf as text } from '../../store/protocol/octets.ts';
-import type { GuestOs, Me } from '../kernel/index.ts';
+import type { GuestOs, Thread } from '../kernel/index.ts';
 import type { Traffic } from '../load/index.ts';
 import { type EventQueue, split, type WatchEvent, Xs, type XsLink } from '../xenstore/index.ts';
-import { type Pace, paced, rest } from './pace.ts';
+import { type Pace, paced, sleep } from './pace.ts';
 
-/** What a program of dom0 has of its host. */
-export interface MonitorHost {
+/** Where a program of dom0 runs, and what it has there. */
+export interface MonitorPlace {
   readonly os: GuestOs;
   readonly traffic: Traffic;
   readonly pace: Pace;
@@ -52,10 +52,10 @@ export interface DomainWatcher {
 const RESTART_SECONDS = 5;
 
 /** The thread of a monitor: both special watches, then events for ever; over a new connection when the old one is broken (MT-3). */
-export function* watchDomains(me: Me, host: MonitorHost, watcher: DomainWatcher): Actor {
-  const { traffic, os, pace } = host;
+export function* watchDomains(me: Thread, place: MonitorPlace, watcher: DomainWatcher): Actor {
+  const { traffic, os, pace } = place;
   for (;;) {
-    const session = host.connect(watcher.program);
+    const session = place.connect(watcher.program);
     const xs = new Xs(session.link, me);
     const queue: EventQueue = { events: [], me };
     watcher.reset();
@@ -68,7 +68,7 @@ export function* watchDomains(me: Me, host: MonitorHost, watcher: DomainWatcher)
       else yield* watcher.fired(xs, queue, event);
     }
     if (traffic.stopping) return;
-    yield* rest(os, me, traffic, paced(pace, RESTART_SECONDS));
+    yield* sleep(os, me, traffic, paced(pace, RESTART_SECONDS));
   }
 }
 

@@ -1,8 +1,8 @@
 import type { Actor, Stream } from '../../sim/index.ts';
-import type { GuestOs, Me } from '../kernel/index.ts';
+import type { GuestOs, Thread } from '../kernel/index.ts';
 import type { Traffic } from '../load/index.ts';
 import { Xs, type XsLink } from '../xenstore/index.ts';
-import { firstBeat, type Pace, paced, rest } from './pace.ts';
+import { firstBeat, type Pace, paced, sleep } from './pace.ts';
 
 /** Source: qubes-linux-utils, qmemman/meminfo-writer.c, and its service's arguments. */
 const MEMINFO_SECONDS = 0.1;
@@ -14,7 +14,7 @@ const MEMINFO_STEP_KB = 9_000;
  * Qubes' memory reporter: looks at its memory ten times a second and writes `memory/meminfo` when the use has moved by more
  * than the threshold, or by half of that while it rises above 10/13 of all memory.
  */
-export function* meminfoWriter(me: Me, os: GuestOs, link: XsLink, traffic: Traffic, pace: Pace): Actor {
+export function* meminfoWriter(me: Thread, os: GuestOs, link: XsLink, traffic: Traffic, pace: Pace): Actor {
   const xs = new Xs(link, me);
   const { draws } = me;
   const totalKb = draws.between(400_000, 4_000_000);
@@ -32,7 +32,7 @@ export function* meminfoWriter(me: Me, os: GuestOs, link: XsLink, traffic: Traff
         return;
       }
     }
-    yield* rest(os, me, traffic, paced(pace, MEMINFO_SECONDS));
+    yield* sleep(os, me, traffic, paced(pace, MEMINFO_SECONDS));
     usedKb = Math.max(1, Math.min(totalKb, usedKb + draws.between(-MEMINFO_STEP_KB, MEMINFO_STEP_KB)));
   }
 }
@@ -63,7 +63,7 @@ export interface CountersPlan {
 const COUNTERS = ['rx_bytes', 'tx_bytes', 'rx_packets', 'tx_packets'] as const;
 
 /** Agents of older days and third parties: traffic counters of each network device below `data/`. */
-export function* counters(me: Me, os: GuestOs, link: XsLink, traffic: Traffic, plan: CountersPlan): Actor {
+export function* counters(me: Thread, os: GuestOs, link: XsLink, traffic: Traffic, plan: CountersPlan): Actor {
   const xs = new Xs(link, me);
   const { draws } = me;
   const names = COUNTERS.slice(0, plan.keys);
@@ -78,7 +78,7 @@ export function* counters(me: Me, os: GuestOs, link: XsLink, traffic: Traffic, p
         const reply = yield* xs.write(key, String(value));
         if (reply.error !== undefined) traffic.refused(reply.error);
       }
-    yield* rest(os, me, traffic, paced(plan.pace, plan.seconds));
+    yield* sleep(os, me, traffic, paced(plan.pace, plan.seconds));
   }
 }
 
@@ -101,7 +101,7 @@ const OWN_KEYS = 12;
 
 /** A third party's tool: now and then it writes one of its keys below `data/`, and looks at another one. */
 export function* thirdPartyTool(
-  me: Me,
+  me: Thread,
   os: GuestOs,
   link: XsLink,
   traffic: Traffic,
@@ -120,6 +120,6 @@ export function* thirdPartyTool(
     const reply = yield* xs.write(draws.pick(keys), value);
     if (reply.error !== undefined) traffic.refused(reply.error);
     yield* xs.read(draws.pick(keys));
-    yield* rest(os, me, traffic, paced(plan.pace, plan.seconds));
+    yield* sleep(os, me, traffic, paced(plan.pace, plan.seconds));
   }
 }

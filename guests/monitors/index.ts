@@ -1,10 +1,10 @@
 export { consoleClient, consoleUser, typist } from './console-traffic.ts';
-export type { MonitorHost, Session } from './domain-watcher.ts';
+export type { MonitorPlace, Session } from './domain-watcher.ts';
 export { counters, meminfoWriter, pathBytes, thirdPartyTool, valueBytes } from './guest-agents.ts';
 export { KeyMirror, Qmemmand, rrddMemory, squeezed } from './memory.ts';
 export { type Pace, paced } from './pace.ts';
 export { type PollPlan, pollMonitor } from './poll.ts';
-export { drawGuestMix, type GuestMix, type HostMix, steadyState } from './steady-state.ts';
+export { type Dom0Mix, drawGuestMix, type GuestMix, steadyState } from './steady-state.ts';
 export { waitForKey } from './wait-key.ts';
 export { type XeDaemonPlan, xeDaemon } from './xe-daemon.ts';
 export { Xenopsd } from './xenopsd.ts';

@@ -1,16 +1,16 @@
 import type { Actor, Domid } from '../../sim/index.ts';
-import type { Me } from '../kernel/index.ts';
+import type { Thread } from '../kernel/index.ts';
 import { type EventQueue, type WatchEvent, Xs } from '../xenstore/index.ts';
 import {
   type DomainWatcher,
   LIST_NS,
   list,
   listDomains,
-  type MonitorHost,
+  type MonitorPlace,
   readText,
   watchDomains,
 } from './domain-watcher.ts';
-import { firstBeat, paced, rest } from './pace.ts';
+import { firstBeat, paced, sleep } from './pace.ts';
 
 /** What squeezed watches of each domain. Source: xen-api, ocaml/squeezed/src/squeeze_xen.ml, interesting_paths. */
 const SQUEEZED_KEYS = [
@@ -30,21 +30,21 @@ const RRDD_KEYS = ['memory/dynamic-max', 'memory/dynamic-min', 'memory/target', 
 export class KeyMirror implements DomainWatcher {
   readonly program: string;
   readonly specialToken: string;
-  readonly #host: MonitorHost;
+  readonly #place: MonitorPlace;
   readonly #keys: readonly string[];
   #domids = new Set<Domid>();
   readonly values = new Map<string, string>();
   lists = 0;
 
-  constructor(host: MonitorHost, name: string, keys: readonly string[]) {
-    this.#host = host;
+  constructor(place: MonitorPlace, name: string, keys: readonly string[]) {
+    this.#place = place;
     this.program = name;
     this.specialToken = name;
     this.#keys = keys;
   }
 
-  start(): Me {
-    return this.#host.os.start(this.specialToken, (me) => watchDomains(me, this.#host, this));
+  start(): Thread {
+    return this.#place.os.start(this.specialToken, (me) => watchDomains(me, this.#place, this));
   }
 
   get domids(): Domid[] {
@@ -56,7 +56,7 @@ export class KeyMirror implements DomainWatcher {
   }
 
   *listChanged(xs: Xs, queue: EventQueue): Actor {
-    const listed = listDomains(this.#host.os).filter((each) => !each.isShutDown);
+    const listed = listDomains(this.#place.os).filter((each) => !each.isShutDown);
     this.lists++;
     yield LIST_NS(listed.length);
     const now = new Set(listed.map((each) => each.domid));
@@ -92,19 +92,19 @@ export class KeyMirror implements DomainWatcher {
 const BALANCE_SECONDS = 10;
 
 /** squeezed: mirrors what it needs to know, and sets the targets anew every ten seconds where memory is short. */
-export function squeezed(host: MonitorHost): {
+export function squeezed(place: MonitorPlace): {
   readonly mirror: KeyMirror;
-  readonly watching: Me;
-  readonly balancing: Me;
+  readonly watching: Thread;
+  readonly balancing: Thread;
 } {
-  const mirror = new KeyMirror(host, 'squeezed', SQUEEZED_KEYS);
+  const mirror = new KeyMirror(place, 'squeezed', SQUEEZED_KEYS);
   const watching = mirror.start();
-  const balancing = host.os.start('squeezed/balance', function* (me): Actor {
-    const { os, traffic, pace } = host;
-    let session = host.connect('squeezed/balance');
+  const balancing = place.os.start('squeezed/balance', function* (me): Actor {
+    const { os, traffic, pace } = place;
+    let session = place.connect('squeezed/balance');
     yield* firstBeat(os, me, traffic, pace, BALANCE_SECONDS);
     while (!traffic.stopping) {
-      if (!session.isOpen()) session = host.connect('squeezed/balance');
+      if (!session.isOpen()) session = place.connect('squeezed/balance');
       const xs = new Xs(session.link, me);
       for (const domid of mirror.domids) {
         const target = mirror.values.get(`/local/domain/${domid}/memory/target`);
@@ -112,15 +112,15 @@ export function squeezed(host: MonitorHost): {
         const next = Math.max(16_384, Number(target) + me.draws.between(-4_096, 4_096));
         yield* xs.write(`/local/domain/${domid}/memory/target`, String(next));
       }
-      yield* rest(os, me, traffic, paced(pace, BALANCE_SECONDS));
+      yield* sleep(os, me, traffic, paced(pace, BALANCE_SECONDS));
     }
   });
   return { mirror, watching, balancing };
 }
 
 /** The memory plug-in of the statistics daemon. */
-export function rrddMemory(host: MonitorHost): KeyMirror {
-  const mirror = new KeyMirror(host, 'xcp-rrdd-squeezed', RRDD_KEYS);
+export function rrddMemory(place: MonitorPlace): KeyMirror {
+  const mirror = new KeyMirror(place, 'xcp-rrdd-squeezed', RRDD_KEYS);
   mirror.start();
   return mirror;
 }
@@ -136,18 +136,18 @@ const SIGNIFICANT_KB = 150 * 1024;
 export class Qmemmand implements DomainWatcher {
   readonly program = 'qmemmand';
   readonly specialToken = 'domain_list_changed';
-  readonly #host: MonitorHost;
+  readonly #place: MonitorPlace;
   #targets = new Map<string, number>();
   readonly #used = new Map<string, number>();
   lists = 0;
   balances = 0;
 
-  constructor(host: MonitorHost) {
-    this.#host = host;
+  constructor(place: MonitorPlace) {
+    this.#place = place;
   }
 
-  start(): Me {
-    return this.#host.os.start('qmemmand', (me) => watchDomains(me, this.#host, this));
+  start(): Thread {
+    return this.#place.os.start('qmemmand', (me) => watchDomains(me, this.#place, this));
   }
 
   get domids(): string[] {
@@ -193,7 +193,7 @@ export class Qmemmand implements DomainWatcher {
   /** Look at what every domain may have, and give each a share by its use, if that moves enough memory. */
   *#balance(xs: Xs): Actor {
     this.balances++;
-    const now = listDomains(this.#host.os);
+    const now = listDomains(this.#place.os);
     yield LIST_NS(now.length);
     const most = new Map<string, number>();
     for (const { domid } of now) {

@@ -1,13 +1,13 @@
 import { type Actor, PARK } from '../../sim/index.ts';
-import type { Me } from '../kernel/index.ts';
+import type { Thread } from '../kernel/index.ts';
 
 /** A lock of one process: whoever finds it taken waits for its turn, in order. */
 export class Mutex {
-  readonly #waiting: Me[] = [];
+  readonly #waiting: Thread[] = [];
   #isHeld = false;
 
   /** Run `body` while nobody else does. */
-  *with<T>(me: Me, body: () => Actor<T>): Actor<T> {
+  *with<T>(me: Thread, body: () => Actor<T>): Actor<T> {
     if (this.#isHeld) {
       this.#waiting.push(me);
       while (this.#isHeld || this.#waiting[0] !== me) yield PARK;

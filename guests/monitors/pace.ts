@@ -1,5 +1,5 @@
 import { type Actor, PARK } from '../../sim/index.ts';
-import type { GuestOs, Me } from '../kernel/index.ts';
+import type { GuestOs, Thread } from '../kernel/index.ts';
 import type { Traffic } from '../load/index.ts';
 
 /** How the periods of programs that do something every so often look in virtual time. */
@@ -16,7 +16,7 @@ export function paced(pace: Pace, seconds: number): number {
 }
 
 /** Sleep in virtual time; ends early, at some wake, when the traffic stops. */
-export function* rest(os: GuestOs, me: Me, traffic: Traffic, ns: number): Actor {
+export function* sleep(os: GuestOs, me: Thread, traffic: Traffic, ns: number): Actor {
   const { scheduler } = os.machine;
   const until = scheduler.nowNs + ns;
   scheduler.at(until, () => me.wake());
@@ -24,10 +24,10 @@ export function* rest(os: GuestOs, me: Me, traffic: Traffic, ns: number): Actor 
 }
 
 /** Sleep until the first beat of a period: a multiple of it since the host's boot, and this program's own share of it later. */
-export function* firstBeat(os: GuestOs, me: Me, traffic: Traffic, pace: Pace, seconds: number): Actor {
+export function* firstBeat(os: GuestOs, me: Thread, traffic: Traffic, pace: Pace, seconds: number): Actor {
   const periodNs = paced(pace, seconds);
   const spreadUs = Math.floor((periodNs * (100 - pace.alignedPercent)) / 100_000); // ns would be more than a draw can be
   const phaseNs = 1_000 * me.draws.below(spreadUs + 1);
   const sinceNs = (os.machine.nowNs + periodNs - (phaseNs % periodNs)) % periodNs;
-  yield* rest(os, me, traffic, (periodNs - sinceNs) % periodNs);
+  yield* sleep(os, me, traffic, (periodNs - sinceNs) % periodNs);
 }

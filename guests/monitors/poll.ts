@@ -1,8 +1,8 @@
 import type { Actor } from '../../sim/index.ts';
-import type { Me } from '../kernel/index.ts';
+import type { Thread } from '../kernel/index.ts';
 import { Xs } from '../xenstore/index.ts';
-import { list, type MonitorHost, readDown } from './domain-watcher.ts';
-import { firstBeat, paced, rest } from './pace.ts';
+import { list, type MonitorPlace, readDown } from './domain-watcher.ts';
+import { firstBeat, paced, sleep } from './pace.ts';
 
 export interface PollPlan {
   /** Between two polls, 5 to 60 seconds (guests.md 4.5). */
@@ -14,9 +14,9 @@ export interface PollPlan {
 }
 
 /** A statistics collector without watches: lists all domains every so often, and reads what it wants to know of each. */
-export function* pollMonitor(me: Me, host: MonitorHost, plan: PollPlan): Actor {
-  const { os, traffic, pace } = host;
-  const { link } = host.connect('poll');
+export function* pollMonitor(me: Thread, place: MonitorPlace, plan: PollPlan): Actor {
+  const { os, traffic, pace } = place;
+  const { link } = place.connect('poll');
   const xs = new Xs(link, me);
   yield* firstBeat(os, me, traffic, pace, plan.seconds);
   while (!traffic.stopping) {
@@ -31,7 +31,7 @@ export function* pollMonitor(me: Me, host: MonitorHost, plan: PollPlan): Actor {
       if ('error' in done) traffic.conflicts++;
       else traffic.commits++;
     } else yield* poll(xs, plan, 0);
-    yield* rest(os, me, traffic, paced(pace, plan.seconds));
+    yield* sleep(os, me, traffic, paced(pace, plan.seconds));
   }
 }
 

@@ -1,8 +1,8 @@
 import type { Stream } from '../../sim/index.ts';
-import type { GuestOs, Me } from '../kernel/index.ts';
+import type { GuestOs, Thread } from '../kernel/index.ts';
 import { monitor, type Traffic } from '../load/index.ts';
 import type { XsLink } from '../xenstore/index.ts';
-import type { MonitorHost } from './domain-watcher.ts';
+import type { MonitorPlace } from './domain-watcher.ts';
 import { type CountersPlan, counters, meminfoWriter, thirdPartyTool } from './guest-agents.ts';
 import { Qmemmand, rrddMemory, squeezed } from './memory.ts';
 import type { Pace } from './pace.ts';
@@ -20,8 +20,8 @@ export interface GuestMix {
 }
 
 /** The monitors of dom0. */
-export interface HostMix {
-  readonly kind: 'host';
+export interface Dom0Mix {
+  readonly kind: 'dom0';
   readonly xenopsd?: true;
   readonly squeezed?: true;
   readonly rrdd?: true;
@@ -42,14 +42,14 @@ export interface GuestPlace {
  * Switch steady-state traffic on: the agents of a guest, or the monitors of dom0, at the rates of guests.md 4.3 and 4.5.
  * @returns who writes or polls: they end when the traffic stops, those that wait for events do not.
  */
-export function steadyState(place: GuestPlace, mix: GuestMix): Me[];
-export function steadyState(place: MonitorHost, mix: HostMix): Me[];
-export function steadyState(place: GuestPlace | MonitorHost, mix: GuestMix | HostMix): Me[] {
-  return mix.kind === 'guest' ? guestAgents(place as GuestPlace, mix) : hostMonitors(place as MonitorHost, mix);
+export function steadyState(place: GuestPlace, mix: GuestMix): Thread[];
+export function steadyState(place: MonitorPlace, mix: Dom0Mix): Thread[];
+export function steadyState(place: GuestPlace | MonitorPlace, mix: GuestMix | Dom0Mix): Thread[] {
+  return mix.kind === 'guest' ? guestAgents(place as GuestPlace, mix) : dom0Monitors(place as MonitorPlace, mix);
 }
 
-function guestAgents({ os, link, traffic, pace }: GuestPlace, mix: GuestMix): Me[] {
-  const started: Me[] = [];
+function guestAgents({ os, link, traffic, pace }: GuestPlace, mix: GuestMix): Thread[] {
+  const started: Thread[] = [];
   const { xeDaemon: xe, counters: count, thirdParty } = mix;
   if (xe !== undefined) started.push(os.start('xe-daemon', (me) => xeDaemon(me, os, link, traffic, { ...xe, pace })));
   if (mix.meminfoWriter) started.push(os.start('meminfo-writer', (me) => meminfoWriter(me, os, link, traffic, pace)));
@@ -60,19 +60,19 @@ function guestAgents({ os, link, traffic, pace }: GuestPlace, mix: GuestMix): Me
   return started;
 }
 
-function hostMonitors(host: MonitorHost, mix: HostMix): Me[] {
-  const { os, traffic } = host;
-  const started: Me[] = [];
-  if (mix.xenopsd) new Xenopsd(host).start();
-  if (mix.squeezed) started.push(squeezed(host).balancing);
-  if (mix.rrdd) rrddMemory(host);
-  if (mix.qmemmand) new Qmemmand(host).start();
+function dom0Monitors(place: MonitorPlace, mix: Dom0Mix): Thread[] {
+  const { os, traffic } = place;
+  const started: Thread[] = [];
+  if (mix.xenopsd) new Xenopsd(place).start();
+  if (mix.squeezed) started.push(squeezed(place).balancing);
+  if (mix.rrdd) rrddMemory(place);
+  if (mix.qmemmand) new Qmemmand(place).start();
   for (const [i, plan] of (mix.polls ?? []).entries())
-    started.push(os.start(`poll${i}`, (me) => pollMonitor(me, host, plan)));
+    started.push(os.start(`poll${i}`, (me) => pollMonitor(me, place, plan)));
   const { watchAll } = mix;
   if (watchAll !== undefined)
     os.start('watch-all', (me) =>
-      monitor(me, host.connect('watch-all').link, traffic, {
+      monitor(me, place.connect('watch-all').link, traffic, {
         watches: [{ path: '/local/domain' }],
         readsEvents: false,
         ...watchAll,

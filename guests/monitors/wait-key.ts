@@ -1,7 +1,7 @@
 import { type Actor, PARK } from '../../sim/index.ts';
-import type { Me } from '../kernel/index.ts';
+import type { Thread } from '../kernel/index.ts';
 import { type EventQueue, Xs } from '../xenstore/index.ts';
-import { type MonitorHost, readText, type Session } from './domain-watcher.ts';
+import { type MonitorPlace, readText, type Session } from './domain-watcher.ts';
 import { paced } from './pace.ts';
 
 /** Unless the caller says otherwise. Source: xen-api, ocaml/libs/ezxenstore/core/watch.ml. */
@@ -15,18 +15,18 @@ export type KeyTest = (value: string | undefined) => boolean;
  * @returns whether it came to be.
  */
 export function* waitForKey(
-  me: Me,
-  host: MonitorHost,
+  me: Thread,
+  place: MonitorPlace,
   { link }: Session,
   path: string,
   isIt: KeyTest,
   seconds = TIMEOUT_SECONDS,
 ): Actor<boolean> {
-  const { scheduler } = host.os.machine;
+  const { scheduler } = place.os.machine;
   const xs = new Xs(link, me);
   const queue: EventQueue = { events: [], me };
   const token = `${me.name}/${path}`; // an actor waits for one thing at a time
-  const until = scheduler.nowNs + paced(host.pace, seconds);
+  const until = scheduler.nowNs + paced(place.pace, seconds);
   scheduler.at(until, () => me.wake());
   yield* link.watch(queue, path, token);
   let isSo = false;

@@ -1,9 +1,9 @@
 import type { Actor } from '../../sim/index.ts';
 import { textOf as text } from '../../store/protocol/octets.ts';
-import type { GuestOs, Me } from '../kernel/index.ts';
+import type { GuestOs, Thread } from '../kernel/index.ts';
 import type { Traffic } from '../load/index.ts';
 import { Xs, type XsLink } from '../xenstore/index.ts';
-import { firstBeat, type Pace, paced, rest } from './pace.ts';
+import { firstBeat, type Pace, paced, sleep } from './pace.ts';
 
 /** Between two cycles. Source: xe-guest-utilities, xe-daemon/xe-daemon.go. */
 const PERIOD_SECONDS = 60;
@@ -58,7 +58,7 @@ class WriteCache {
  * The XenServer guest agent: a cycle of collectors every minute, all of whose keys are written in the first one and then only
  * those that changed. It ends if `unique-domain-id` cannot be read. Paths are relative to its own home.
  */
-export function* xeDaemon(me: Me, os: GuestOs, link: XsLink, traffic: Traffic, plan: XeDaemonPlan): Actor {
+export function* xeDaemon(me: Thread, os: GuestOs, link: XsLink, traffic: Traffic, plan: XeDaemonPlan): Actor {
   const { pace } = plan;
   const xs = new Xs(link, me);
   const cache = new WriteCache(xs, traffic);
@@ -81,7 +81,7 @@ export function* xeDaemon(me: Me, os: GuestOs, link: XsLink, traffic: Traffic, p
       for (const [key, value] of shuffled(me, Object.entries(found))) yield* cache.write(key, value); // Go's maps have no order
     if (cycle % 2 === 0) yield* cache.flush();
     yield* cache.write('data/updated', clock(Math.floor((os.machine.nowNs * pace.speedup) / 1e9)));
-    yield* rest(os, me, traffic, paced(pace, PERIOD_SECONDS));
+    yield* sleep(os, me, traffic, paced(pace, PERIOD_SECONDS));
   }
 }
 
@@ -103,7 +103,7 @@ type Metrics = Readonly<Record<string, string>>;
 
 /** What the collectors find in a guest. */
 class Model {
-  readonly #me: Me;
+  readonly #me: Thread;
   readonly #plan: XeDaemonPlan;
   readonly #totalKb: number;
   #freeKb: number;
@@ -111,7 +111,7 @@ class Model {
   #address = 2;
   #hasIpv6 = true;
 
-  constructor(me: Me, plan: XeDaemonPlan) {
+  constructor(me: Thread, plan: XeDaemonPlan) {
     this.#me = me;
     this.#plan = plan;
     this.#totalKb = me.draws.between(500_000, 8_000_000);
@@ -190,7 +190,7 @@ function clock(seconds: number): string {
 }
 
 /** The same items in an order that is drawn. */
-function shuffled<T>(me: Me, items: readonly T[]): T[] {
+function shuffled<T>(me: Thread, items: readonly T[]): T[] {
   const mixed = [...items];
   for (let i = mixed.length - 1; i > 0; i--) {
     const j = me.draws.below(i + 1);

@@ -1,5 +1,5 @@
 import { type Actor, type Domid, PARK } from '../../sim/index.ts';
-import type { Me } from '../kernel/index.ts';
+import type { Thread } from '../kernel/index.ts';
 import { type EventQueue, type Transacted, type WatchEvent, Xs } from '../xenstore/index.ts';
 import {
   type DomainWatcher,
@@ -7,7 +7,7 @@ import {
   type Listed,
   list,
   listDomains,
-  type MonitorHost,
+  type MonitorPlace,
   readDown,
   readText,
   type Session,
@@ -67,27 +67,27 @@ interface Watched {
 export class Xenopsd implements DomainWatcher {
   readonly program = 'xenopsd';
   readonly specialToken = '';
-  readonly #host: MonitorHost;
+  readonly #place: MonitorPlace;
   #domains = new Map<Domid, Listed>();
   #watched = new Map<Domid, Watched>();
   /** VMs to look at: events of one that is in it already add nothing. */
   readonly #updates = new Set<Domid>();
-  #updater: Me | undefined;
+  #updater: Thread | undefined;
   readonly #deviceLock = new Mutex();
   /** Lists of all domains so far. */
   lists = 0;
   /** Looks at a VM's state so far. */
   looks = 0;
 
-  constructor(host: MonitorHost) {
-    this.#host = host;
+  constructor(place: MonitorPlace) {
+    this.#place = place;
   }
 
   /** Start both threads. */
-  start(): Me {
-    const { os } = this.#host;
+  start(): Thread {
+    const { os } = this.#place;
     this.#updater = os.start(`${this.program}/updates`, (me) => this.#update(me));
-    return os.start(this.program, (me) => watchDomains(me, this.#host, this));
+    return os.start(this.program, (me) => watchDomains(me, this.#place, this));
   }
 
   /** A transaction that makes or removes a device: one after the other in the process, side by side they only fail (MT-2). */
@@ -106,7 +106,7 @@ export class Xenopsd implements DomainWatcher {
   }
 
   *listChanged(xs: Xs, queue: EventQueue): Actor {
-    const now = new Map(listDomains(this.#host.os).map((each) => [each.domid, each]));
+    const now = new Map(listDomains(this.#place.os).map((each) => [each.domid, each]));
     this.lists++;
     yield LIST_NS(now.size);
     const before = this.#domains;
@@ -173,16 +173,16 @@ export class Xenopsd implements DomainWatcher {
   }
 
   /** The other thread: one VM at a time, over a connection of its own. */
-  *#update(me: Me): Actor {
+  *#update(me: Thread): Actor {
     let session: Session | undefined;
-    while (!this.#host.traffic.stopping) {
+    while (!this.#place.traffic.stopping) {
       const [domid] = this.#updates;
       if (domid === undefined) {
         yield PARK;
         continue;
       }
       this.#updates.delete(domid);
-      if (session?.isOpen() !== true) session = this.#host.connect(`${this.program}/updates`);
+      if (session?.isOpen() !== true) session = this.#place.connect(`${this.program}/updates`);
       this.looks++;
       const xs = new Xs(session.link, me);
       const home = `/local/domain/${domid}`;

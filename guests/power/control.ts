@@ -1,9 +1,9 @@
 import { type Actor, PARK, SHUTDOWN_REASONS } from '../../sim/index.ts';
 import { textOf as text } from '../../store/protocol/octets.ts';
-import type { GuestOs, Me } from '../kernel/index.ts';
+import type { GuestOs, Thread } from '../kernel/index.ts';
 import { type EventQueue, Xs, type XsLink } from '../xenstore/index.ts';
 
-/** Commands of `control/shutdown` that a Linux kernel knows, and whether it says so. Source: linux drivers/xen/manage.c. */
+/** Commands of `control/shutdown` that a Linux kernel knows, and whether it offers them in a `feature-` key. Source: linux drivers/xen/manage.c. */
 const COMMANDS = { poweroff: true, halt: false, reboot: true, suspend: true } as const;
 export type ShutdownCommand = keyof typeof COMMANDS;
 
@@ -17,7 +17,7 @@ const BALLOON_STEP_NS = 200_000;
 
 export interface ControlHooks {
   /** Suspend and come back, in the old domain or in a new one. Left out: the kernel does not know the command. */
-  readonly suspend?: (me: Me) => Actor;
+  readonly suspend?: (me: Thread) => Actor;
   /** A command was acknowledged; the guest acts on it now. */
   readonly acts?: (command: ShutdownCommand) => void;
   readonly sysrq?: (key: string) => void;
@@ -34,7 +34,7 @@ export class GuestControl {
   readonly #hooks: ControlHooks;
   readonly #online = new Set<number>([0]);
   #isShuttingDown = false;
-  #balloon: Me | undefined;
+  #balloon: Thread | undefined;
   /** What the balloon has been told, and where it is, in kB; `undefined`: not told yet. */
   targetKb: number | undefined = undefined;
   memoryKb: number | undefined = undefined;
@@ -55,13 +55,13 @@ export class GuestControl {
     return [...this.#online].sort((a, b) => a - b);
   }
 
-  *#run(me: Me): Actor {
+  *#run(me: Thread): Actor {
     const xs = new Xs(this.#link, me);
     const queue: EventQueue = { events: [], me };
     for (const path of ['control/shutdown', 'control/sysrq', 'memory/target', 'cpu'])
       yield* this.#link.watch(queue, path, `kernel/${path}`);
-    for (const [command, isTold] of Object.entries(COMMANDS))
-      if (isTold && this.#knows(command)) yield* xs.write(`control/feature-${command}`, '1');
+    for (const [command, isOffered] of Object.entries(COMMANDS))
+      if (isOffered && this.#knows(command)) yield* xs.write(`control/feature-${command}`, '1');
     for (let cpu = 1; cpu < this.#os.domain.vcpus; cpu++) yield* this.#cpu(xs, `cpu/${cpu}`);
     for (;;) {
       const event = queue.events.shift();
@@ -78,7 +78,7 @@ export class GuestControl {
   }
 
   /** txn{READ; if known WRITE ""}, then act. What is not known is left where it is; while one is acted on, others are not heard. */
-  *#shutdown(me: Me, xs: Xs): Actor {
+  *#shutdown(me: Thread, xs: Xs): Actor {
     if (this.#isShuttingDown) return;
     const done = yield* xs.transaction((tx) => this.#takeCommand(xs, tx), ROUNDS_MAX);
     if (!('value' in done) || done.value === 'unknown') return;

@@ -1,6 +1,6 @@
 import { type Actor, PARK, type Port } from '../../sim/index.ts';
 import { textOf as text } from '../../store/protocol/octets.ts';
-import type { GuestOs, Me } from '../kernel/index.ts';
+import type { GuestOs, Thread } from '../kernel/index.ts';
 import { type EventQueue, Xs, type XsClient } from '../xenstore/index.ts';
 
 export interface SuspenderPlan {
@@ -14,11 +14,11 @@ export interface SuspenderPlan {
 const COMMANDS = ['poweroff', 'halt', 'reboot', 'suspend'];
 
 /**
- * The part of a guest's kernel that suspends it: told by `control/shutdown` or over a channel, it brings xenstore to a rest as
+ * The part of a guest's kernel that suspends it: asked by `control/shutdown` or over a channel, it quiesces xenstore as
  * the client's habits say, makes the hypercall, and begins anew if it finds itself in another domain. Never ends.
  * Source: linux drivers/xen/manage.c, shutdown_handler, do_suspend; guests.md 2.7, HS-9.
  */
-export function* suspender(me: Me, os: GuestOs, client: XsClient, plan: SuspenderPlan): Actor {
+export function* suspender(me: Thread, os: GuestOs, client: XsClient, plan: SuspenderPlan): Actor {
   const xs = new Xs(client, me);
   const asked: EventQueue = { events: [], me };
   yield* client.watch(asked, 'control/shutdown', 'shutdown');
@@ -41,10 +41,10 @@ export function* suspender(me: Me, os: GuestOs, client: XsClient, plan: Suspende
 }
 
 /**
- * Bring xenstore to a rest as the client's habits say, make the hypercall, and go on: in the same domain, or in a new one where
+ * Quiesce xenstore as the client's habits say, make the hypercall, and go on: in the same domain, or in a new one where
  * everything begins anew. 'nowhere': a kernel without a store page is lost. Source: linux drivers/xen/manage.c, do_suspend.
  */
-export function* suspendSelf(me: Me, os: GuestOs, client: XsClient): Actor<'same' | 'new' | 'nowhere'> {
+export function* suspendSelf(me: Thread, os: GuestOs, client: XsClient): Actor<'same' | 'new' | 'nowhere'> {
   yield* client.suspend(me);
   if ((yield* os.suspend(me)) === 1) {
     client.resumeCancelled();

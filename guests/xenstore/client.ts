@@ -1,7 +1,7 @@
 import { type Actor, type Frame, PARK, type Port, RING_BYTES, SHUTDOWN_REASONS } from '../../sim/index.ts';
 import { textOf as text } from '../../store/protocol/octets.ts';
 import { HEADER_BYTES, type Message, PAYLOAD_MAX, XS } from '../../store/protocol/wire.ts';
-import type { GuestOs, Me } from '../kernel/index.ts';
+import type { GuestOs, Thread } from '../kernel/index.ts';
 import { localError, toReply, txIdIn, watchPayload } from './calls.ts';
 import type { ClientHabits } from './habits.ts';
 import type { EventQueue, Pending, Reply, XsLink } from './link.ts';
@@ -41,9 +41,9 @@ export class XsClient implements XsLink {
   readonly #suspension: Suspension;
   readonly #watches: WatchList;
   /** Actors that want to add or remove a watch and wait for a suspend to be over. */
-  readonly #lockedOut: Me[] = [];
+  readonly #lockedOut: Thread[] = [];
   #areWatchesLocked = false;
-  #suspender: Me | undefined;
+  #suspender: Thread | undefined;
   #unanswered = 0;
   /** Without ids a reply that nobody waits for is kept for the next request (LXO-4). */
   readonly #early: Message[] = [];
@@ -80,7 +80,7 @@ export class XsClient implements XsLink {
   }
 
   /** LX-15: what a kernel that may have been started over another one does first. */
-  *resetWatches(me: Me): Actor {
+  *resetWatches(me: Thread): Actor {
     if (!this.#habits.resetsWatches || !this.#os.domain.memory.translated) return;
     const feature = yield* this.request(me, XS.READ, strings('control/platform-feature-xs_reset_watches'));
     if (feature.error !== undefined || Number.parseInt(text(feature.payload), 10) === 0) return;
@@ -125,7 +125,7 @@ export class XsClient implements XsLink {
     return this.#watches.strayEvents;
   }
 
-  submit(me: Me, type: number, payload: Uint8Array, txId = 0): Pending {
+  submit(me: Thread, type: number, payload: Uint8Array, txId = 0): Pending {
     if (payload.length > PAYLOAD_MAX) throw new Error(`assertion: payload of ${payload.length} octets`);
     if (this.#habits.writes === 'messages' && HEADER_BYTES + payload.length > RING_BYTES)
       this.#os.hyper.domctl.shutdown(CRASH); // MO-1: BUG_ON
@@ -140,7 +140,7 @@ export class XsClient implements XsLink {
     return pending.reply;
   }
 
-  *request(me: Me, type: number, payload: Uint8Array, txId = 0): Actor<Reply> {
+  *request(me: Thread, type: number, payload: Uint8Array, txId = 0): Actor<Reply> {
     return yield* this.answer(this.submit(me, type, payload, txId));
   }
 
@@ -152,7 +152,7 @@ export class XsClient implements XsLink {
     return reply;
   }
 
-  *unwatch(me: Me, path: string, token: string): Actor<Reply> {
+  *unwatch(me: Thread, path: string, token: string): Actor<Reply> {
     yield* this.#unlockedWatches(me);
     const watch = this.#watches.find(path, token);
     if (watch !== undefined) this.#watches.remove(watch);
@@ -166,8 +166,8 @@ export class XsClient implements XsLink {
 
   // Suspend and resume (guests.md 1.2; linux xenbus_xs.c, xs_suspend, xs_resume, xs_suspend_cancel) ------------------------
 
-  /** Come to a rest: returns when the guest may be suspended. Unbounded, as in life. */
-  *suspend(me: Me): Actor {
+  /** Quiesce: returns when the guest may be suspended. Unbounded, as in life. */
+  *suspend(me: Thread): Actor {
     this.#suspender = me;
     this.#suspension.isClosed = true;
     this.#areWatchesLocked = true;
@@ -185,7 +185,7 @@ export class XsClient implements XsLink {
   }
 
   /** A new domain, or one that must begin anew: another page and port, no watch and no transaction stands. */
-  *resume(me: Me, frame: Frame, port: Port): Actor {
+  *resume(me: Thread, frame: Frame, port: Port): Actor {
     this.#life++;
     this.#ring.moveTo(frame, port);
     this.observer?.moved?.(this.#os.domain.domid);
@@ -212,7 +212,7 @@ export class XsClient implements XsLink {
     for (const me of this.#lockedOut.splice(0)) me.wake();
   }
 
-  *#unlockedWatches(me: Me): Actor {
+  *#unlockedWatches(me: Thread): Actor {
     while (this.#areWatchesLocked) {
       this.#lockedOut.push(me);
       yield PARK;

@@ -1,7 +1,7 @@
 import { type Actor, PARK } from '../../sim/index.ts';
 import { textOf as text } from '../../store/protocol/octets.ts';
 import { HEADER_BYTES, PAYLOAD_MAX, XS } from '../../store/protocol/wire.ts';
-import type { GuestOs, Me } from '../kernel/index.ts';
+import type { GuestOs, Thread } from '../kernel/index.ts';
 import { localError, PROGRAM_RETRIES, txIdIn, watchPayload } from './calls.ts';
 import type { EventQueue, Pending, Reply, XsLink, XsProgram } from './link.ts';
 import { split, strings } from './payload.ts';
@@ -19,8 +19,8 @@ interface FileWatch {
 
 /** Something that the kernel does for a program that waits. */
 interface Job {
-  readonly run: (worker: Me) => Actor<Reply>;
-  readonly me: Me;
+  readonly run: (worker: Thread) => Actor<Reply>;
+  readonly me: Thread;
   reply: Reply | undefined;
 }
 
@@ -60,7 +60,7 @@ export class XsDevice implements XsProgram {
     this.#queue.me.wake();
   }
 
-  submit(me: Me, type: number, payload: Uint8Array, txId = 0): Pending {
+  submit(me: Thread, type: number, payload: Uint8Array, txId = 0): Pending {
     if (!this.isOpen) return { reqId: 0, reply: localError('EBADF') };
     if (HEADER_BYTES + payload.length > MESSAGE_MAX) {
       if (payload.length <= PAYLOAD_MAX) this.close(); // the library has written the header, and gives the handle up
@@ -75,7 +75,7 @@ export class XsDevice implements XsProgram {
     return pending.reply ?? (yield* this.#waits(this.#kernel.answer(pending)));
   }
 
-  *request(me: Me, type: number, payload: Uint8Array, txId = 0): Actor<Reply> {
+  *request(me: Thread, type: number, payload: Uint8Array, txId = 0): Actor<Reply> {
     if (type === XS.WATCH) return yield* this.#watch({ events: [], me }, payload);
     if (type === XS.UNWATCH) return yield* this.#unwatch(me, payload);
     const pending = this.submit(me, type, payload, txId);
@@ -91,7 +91,7 @@ export class XsDevice implements XsProgram {
     return yield* this.#watch(queue, watchPayload(path, token, depth));
   }
 
-  unwatch(me: Me, path: string, token: string): Actor<Reply> {
+  unwatch(me: Thread, path: string, token: string): Actor<Reply> {
     return this.request(me, XS.UNWATCH, strings(path, token));
   }
 
@@ -114,7 +114,7 @@ export class XsDevice implements XsProgram {
   }
 
   /** Nothing of that kind is no error. */
-  *#unwatch(me: Me, payload: Uint8Array): Actor<Reply> {
+  *#unwatch(me: Thread, payload: Uint8Array): Actor<Reply> {
     const [path, token] = split(payload);
     for (const [own, watch] of this.#watches) {
       if (watch.path !== path || watch.token !== token) continue;
@@ -126,7 +126,7 @@ export class XsDevice implements XsProgram {
   }
 
   /** Have the kernel's side do something, and wait for it. */
-  *#have(me: Me, run: (worker: Me) => Actor<Reply>): Actor<Reply> {
+  *#have(me: Thread, run: (worker: Thread) => Actor<Reply>): Actor<Reply> {
     const job: Job = { run, me, reply: undefined };
     this.#jobs.push(job);
     this.#queue.me.wake();
@@ -141,7 +141,7 @@ export class XsDevice implements XsProgram {
   }
 
   /** Hands on what the kernel's watches tell, under the tokens of the program; the worker that cleans up in the end. */
-  *#run(me: Me): Actor {
+  *#run(me: Thread): Actor {
     const { events } = this.#queue;
     for (;;) {
       for (let event = events.shift(); event !== undefined; event = events.shift()) {

@@ -1,5 +1,5 @@
 import { HEADER_BYTES, message, XS } from '../../store/protocol/wire.ts';
-import type { Me } from '../kernel/index.ts';
+import type { Thread } from '../kernel/index.ts';
 import type { ClientHabits } from './habits.ts';
 import type { Reply } from './link.ts';
 
@@ -8,7 +8,7 @@ const SLOTS = 32;
 
 /** One request of a caller, until it is answered. */
 export interface Request {
-  readonly me: Me;
+  readonly me: Thread;
   readonly type: number;
   /** As the caller knows it. */
   readonly txId: number;

@@ -15,7 +15,7 @@ import {
 } from '../../sim/index.ts';
 import { MessageReader } from '../../store/protocol/message-reader.ts';
 import { HEADER_BYTES, type Message, payloadLength } from '../../store/protocol/wire.ts';
-import type { GuestOs, Me } from '../kernel/index.ts';
+import type { GuestOs, Thread } from '../kernel/index.ts';
 import type { ClientHabits } from './habits.ts';
 import type { Outgoing } from './requests.ts';
 
@@ -50,7 +50,7 @@ export class RingActor {
   readonly #incoming: MessageReader;
   #frame: Frame;
   #port: Port;
-  #me: Me | undefined;
+  #me: Thread | undefined;
   #sent = 0;
   #got = 0;
   #isStopping = false;
@@ -85,7 +85,7 @@ export class RingActor {
     return this.#frame.load32(offset);
   }
 
-  /** Come to a rest: the owner is told when. LX-11: not in the middle of a message, for those who wait for its end. */
+  /** Quiesce: the owner hears when. LX-11: not in the middle of a message, for those who wait for its end. */
   stop(): void {
     this.#isStopping = true;
     this.wake();
@@ -121,7 +121,7 @@ export class RingActor {
     if (prod !== this.load(RSP_CONS)) this.#frame.store32(RSP_CONS, prod, true);
   }
 
-  *#run(me: Me): Actor {
+  *#run(me: Thread): Actor {
     const { draws } = me;
     const { tornOneIn, tornNsMax, slowReadNsMax, notify, badIndex, wraps, writes, reads } = this.#habits;
     const { suspendWaitsForMessage } = this.#habits;

@@ -2,7 +2,7 @@ import { type Actor, PARK, type UnixSocket } from '../../sim/index.ts';
 import { MessageReader } from '../../store/protocol/message-reader.ts';
 import { textOf as text } from '../../store/protocol/octets.ts';
 import { type Message, message, PAYLOAD_MAX, XS } from '../../store/protocol/wire.ts';
-import type { GuestOs, Me } from '../kernel/index.ts';
+import type { GuestOs, Thread } from '../kernel/index.ts';
 import { PROGRAM_RETRIES, toReply, txIdIn, WatchRoutes, watchPayload } from './calls.ts';
 import type { ClientObserver } from './client.ts';
 import type { EventQueue, Pending, Reply, XsProgram } from './link.ts';
@@ -30,7 +30,7 @@ export interface SocketHabits {
 export const LIBXENSTORE_HABITS: SocketHabits = { unwatchFilter: false, tornOneIn: 0, tornNsMax: 0 };
 
 interface Call extends Pending {
-  readonly me: Me;
+  readonly me: Thread;
   readonly type: number;
   readonly txId: number;
   readonly payload: Uint8Array;
@@ -52,7 +52,7 @@ export class XsSocket implements XsProgram {
   readonly #calls: Call[] = [];
   readonly #routes = new WatchRoutes();
   readonly #incoming = new MessageReader('refused');
-  #thread: Me | undefined;
+  #thread: Thread | undefined;
   #features: string | undefined;
   #octetsSent = 0;
   #octetsGot = 0;
@@ -94,7 +94,7 @@ export class XsSocket implements XsProgram {
     this.#thread?.wake();
   }
 
-  submit(me: Me, type: number, payload: Uint8Array, txId = 0): Pending {
+  submit(me: Thread, type: number, payload: Uint8Array, txId = 0): Pending {
     const call: Call = { reqId: 0, reply: undefined, me, type, txId, payload, bytes: message(type, 0, txId, payload) };
     if (payload.length > PAYLOAD_MAX) call.reply = failure('E2BIG');
     else if (!this.isOpen) call.reply = BROKEN;
@@ -110,7 +110,7 @@ export class XsSocket implements XsProgram {
     return pending.reply;
   }
 
-  *request(me: Me, type: number, payload: Uint8Array, txId = 0): Actor<Reply> {
+  *request(me: Thread, type: number, payload: Uint8Array, txId = 0): Actor<Reply> {
     const { workNs } = this.#habits;
     if (workNs !== undefined) yield me.draws.between(workNs[0], workNs[1]);
     return yield* this.answer(this.submit(me, type, payload, txId));
@@ -124,7 +124,7 @@ export class XsSocket implements XsProgram {
   }
 
   /** As `XsLink.unwatch`, but what came before the answer stays queued unless the filter is on (LS-6). */
-  *unwatch(me: Me, path: string, token: string): Actor<Reply> {
+  *unwatch(me: Thread, path: string, token: string): Actor<Reply> {
     const reply = yield* this.request(me, XS.UNWATCH, strings(path, token));
     const events = this.#routes.queueOf(token)?.events;
     this.#routes.remove(token); // nothing of it can come behind the answer: the store's output is one queue
@@ -135,7 +135,7 @@ export class XsSocket implements XsProgram {
   }
 
   /** xs_get_features_supported: asked for once in the life of the process (LS-8). */
-  *features(me: Me): Actor<Reply> {
+  *features(me: Thread): Actor<Reply> {
     if (this.#features !== undefined)
       return { type: XS.GET_FEATURE, payload: strings(this.#features), error: undefined };
     const reply = yield* this.request(me, XS.GET_FEATURE, new Uint8Array(0));
@@ -145,7 +145,7 @@ export class XsSocket implements XsProgram {
 
   // The handle's thread ----------------------------------------------------------------------------------------------
 
-  *#run(me: Me): Actor {
+  *#run(me: Thread): Actor {
     const socket = this.#socket;
     const { draws } = me;
     let current: Call | undefined;

@@ -1,16 +1,16 @@
 import type { Actor } from '../../sim/index.ts';
 import { octetsOf as octets, textOf as text } from '../../store/protocol/octets.ts';
 import { XS } from '../../store/protocol/wire.ts';
-import type { Me } from '../kernel/index.ts';
+import type { Thread } from '../kernel/index.ts';
 import type { Pending, Reply, XsLink } from './link.ts';
 import { split, strings } from './payload.ts';
 
 /** One actor's view of a connection: operations by name, each returning its reply, and what is made of several. */
 export class Xs {
   readonly #client: XsLink;
-  readonly me: Me;
+  readonly me: Thread;
 
-  constructor(client: XsLink, me: Me) {
+  constructor(client: XsLink, me: Thread) {
     this.#client = client;
     this.me = me;
   }

@@ -1,4 +1,4 @@
-import { type Me, Xenconsoled } from '../../guests/index.ts';
+import { type Thread, Xenconsoled } from '../../guests/index.ts';
 import { createDomain, initDom0, vbd, vif } from '../../guests/libxl/index.ts';
 import { type Actor, Devpts } from '../../sim/index.ts';
 import { isWorking } from '../engine/run.ts';
@@ -35,7 +35,7 @@ export const bootStorm: Scenario = scenario({
 function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
   const { settings } = request;
   const { domains } = settings;
-  const builders: Me[] = [];
+  const builders: Thread[] = [];
   const isStorming = () => builders.length === 0 || builders.some(isWorking);
   const run = openStorm(request, isStorming);
   const { host } = run;
@@ -62,7 +62,7 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
     yield* initDom0(me, dom0.client);
     for (let i = 0; i < settings.builders; i++) builders.push(dom0.os.start(`xl-${i}`, builder));
   });
-  function* builder(me: Me): Actor {
+  function* builder(me: Thread): Actor {
     for (let slot = next++; slot < domains; slot = next++) {
       yield me.draws.between(...PAUSE_NS);
       const disks = [vbd()];

@@ -1,5 +1,5 @@
 import { type Blkfront, type BlockDevices, blkLoad, Disk, type Netfront, netLoad } from '../../guests/devices/index.ts';
-import { type BuiltDomain, LINUX_HABITS, type Me, Traffic, toolstack, worker } from '../../guests/index.ts';
+import { type BuiltDomain, LINUX_HABITS, type Thread, Traffic, toolstack, worker } from '../../guests/index.ts';
 import {
   addDevice,
   DomidHistory,
@@ -99,7 +99,7 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
   const libxl: LibxlOptions = { hasBackends: true, hotplug: scripts, shared: new SharedFiles(new DomidHistory(0)) };
 
   /** Those who change something: the run is at rest when they have ended. */
-  const writers: Me[] = [];
+  const writers: Thread[] = [];
   const guests: DeviceGuest[] = [];
   let created = 0;
   const slots = settings.domains;
@@ -216,7 +216,7 @@ interface Use {
   readonly slot: number;
   readonly slots: number;
   readonly isOpen: () => boolean;
-  readonly writers: Me[];
+  readonly writers: Thread[];
 }
 
 interface Share {
@@ -255,7 +255,7 @@ function useNic({ host, guest, slot, slots, isOpen }: Use, nic: Netfront, share:
 }
 
 /** Now and then one of the guest's devices is closed and connected anew. */
-function* reconnects(me: Me, guest: DeviceGuest, isOpen: () => boolean, isOver: () => boolean): Actor {
+function* reconnects(me: Thread, guest: DeviceGuest, isOpen: () => boolean, isOver: () => boolean): Actor {
   while (!isOpen()) yield 100_000;
   for (;;) {
     yield me.draws.between(5_000_000, 25_000_000);
@@ -267,7 +267,7 @@ function* reconnects(me: Me, guest: DeviceGuest, isOpen: () => boolean, isOver: 
 
 /** `xl block-attach` and `xl block-detach` of a second disk, by turns. */
 function* hotplug(
-  me: Me,
+  me: Thread,
   xl: Libxl,
   guests: readonly DeviceGuest[],
   isOpen: () => boolean,
@@ -288,7 +288,7 @@ function* hotplug(
 /** Disks grow, one after the other; not those that come and go: blkback tells of a new size by writing its state once more,
  *  and where libxl has just asked it to close, that request is overwritten and waited for until it is made by force, 10 s later
  *  (xen_vbd_resize in linux drivers/block/xen-blkback/blkback.c). */
-function* grow(me: Me, disks: BlockDevices, isOpen: () => boolean, isOver: () => boolean): Actor {
+function* grow(me: Thread, disks: BlockDevices, isOpen: () => boolean, isOver: () => boolean): Actor {
   while (!isOpen()) yield 100_000;
   for (;;) {
     yield me.draws.between(2_000_000, 8_000_000);

@@ -1,10 +1,10 @@
-import { HOSTILE_KINDS, type HostileKind, Rig } from '../../guests/hostile/index.ts';
+import { Attacker, HOSTILE_KINDS, type HostileKind } from '../../guests/hostile/index.ts';
 import {
   buildDomain,
   GuestOs,
   LINUX_HABITS,
-  type Me,
   strings,
+  type Thread,
   text,
   toolstack,
   worker,
@@ -65,8 +65,8 @@ interface Bad {
   readonly kind: HostileKind;
   readonly domid: number;
   readonly introduced: string;
-  rig: Rig | undefined;
-  me: Me | undefined;
+  attacker: Attacker | undefined;
+  me: Thread | undefined;
 }
 
 function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
@@ -90,7 +90,7 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
   const share = Math.floor((requestsMax * 8) / 10 / Math.max(1, settings.updates));
   const atRequests = moments(settings.updates, Math.floor(requestsMax / 10), share, plan);
 
-  const writers: Me[] = [];
+  const writers: Thread[] = [];
   let booted = 0;
   writers.push(
     dom0.os.start('xl', function* (me): Actor {
@@ -187,13 +187,13 @@ function* raise(host: Host, xs: Xs, kind: HostileKind, name: string, hasFaults: 
   }
   const reply = yield* xs.call(XS.INTRODUCE, strings(String(domid), String(built.ring.gfn), String(built.port)));
   const introduced = reply.error ?? text(reply.payload).slice(0, -1);
-  const bad: Bad = { kind, domid, introduced, rig: undefined, me: undefined };
+  const bad: Bad = { kind, domid, introduced, attacker: undefined, me: undefined };
   // One that a fault keeps out of the store would wait for answers for ever.
   if (hasFaults && introduced !== dueOf(kind)) return bad;
   dom0.os.hyper.unpause(domid);
   bad.me = os.start('bad', (me) => {
-    bad.rig = new Rig(os, me, built, '4.22', () => traffic.stopping);
-    return kind.run(bad.rig);
+    bad.attacker = new Attacker(os, me, built, '4.22', () => traffic.stopping);
+    return kind.run(bad.attacker);
   });
   return bad;
 }
@@ -215,8 +215,8 @@ function containment(bad: readonly Bad[], accounts: ReadonlyMap<number, string>,
   for (const b of bad) {
     const due = dueOf(b.kind);
     if (b.introduced !== due) note(b, `INTRODUCE: ${due} was due, came ${b.introduced}`);
-    answers += b.rig?.expected ?? 0;
-    for (const surprise of b.rig?.surprises ?? []) note(b, surprise);
+    answers += b.attacker?.expected ?? 0;
+    for (const surprise of b.attacker?.surprises ?? []) note(b, surprise);
     for (const [label, most] of QUOTA_MOST) {
       const seen = new RegExp(`^${label} *: .*max *([0-9]+)`, 'm').exec(accounts.get(b.domid) ?? '')?.[1];
       if (seen === undefined) continue;

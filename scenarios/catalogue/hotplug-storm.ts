@@ -1,4 +1,4 @@
-import { type Me, octets, resumeGuest, suspendGuest, Xenconsoled, Xs } from '../../guests/index.ts';
+import { octets, resumeGuest, suspendGuest, type Thread, Xenconsoled, Xs } from '../../guests/index.ts';
 import {
   addDevice,
   createDomain,
@@ -81,7 +81,7 @@ interface Slot {
 
 function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
   const { settings } = request;
-  const workers: Me[] = [];
+  const workers: Thread[] = [];
   const isStorming = () => workers.length === 0 || workers.some(isWorking);
   const run = openStorm(request, isStorming);
   const { host } = run;
@@ -106,7 +106,7 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
   };
 
   /** `xl create` of a slot's domain; whether it runs. */
-  function* create(me: Me, xl: Libxl, slot: Slot): Actor<boolean> {
+  function* create(me: Thread, xl: Libxl, slot: Slot): Actor<boolean> {
     const devices = { disks: [vbd()], nics: [vif({ mac: macOf(++interfaces) })] };
     slot.devices.splice(0, slot.devices.length, ...devices.disks, ...devices.nics);
     const made = yield* createDomain(
@@ -149,7 +149,7 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
     workers.push(dom0.os.start('restarter', (own) => restarter(own, tools.process('xl-restart'))));
   });
 
-  function* administrator(me: Me, xl: Libxl): Actor {
+  function* administrator(me: Thread, xl: Libxl): Actor {
     while (attached < settings.devices) {
       yield me.draws.below(PAUSE_NS_MAX);
       const free = running().filter(({ isMoving }) => !isMoving);
@@ -166,7 +166,7 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
   }
 
   /** Attach a device, see that it works, and, mostly, detach it again. */
-  function* comeAndGo(me: Me, xl: Libxl, slot: Slot): Actor {
+  function* comeAndGo(me: Thread, xl: Libxl, slot: Slot): Actor {
     const { draws } = me;
     const n = slot.nextDevid++;
     const device = draws.oneIn(2) ? vif({ devid: n, mac: macOf(++interfaces) }) : vbd({ devid: (202 << 8) | (n << 4) });
@@ -189,7 +189,7 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
   }
 
   /** `xl destroy` and `xl create` of a domain, again and again. */
-  function* restarter(me: Me, xl: Libxl): Actor {
+  function* restarter(me: Thread, xl: Libxl): Actor {
     for (let i = 0; i < settings.restarts; i++) {
       yield me.draws.between(...LIFE_NS);
       const live = running();
@@ -205,7 +205,7 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
   }
 
   /** A checkpoint now and then: a domain suspends in the middle of everything, and goes on (SUS-5). */
-  function* checkpointer(me: Me): Actor {
+  function* checkpointer(me: Thread): Actor {
     const xs = new Xs(tools.process('xl-checkpoint').link, me);
     for (let i = 0; i < settings.checkpoints && attached < settings.devices; i++) {
       yield me.draws.between(...LIFE_NS);
@@ -240,7 +240,7 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
 }
 
 /** Whether the backend says within two seconds that it is connected. */
-function* isConnected(me: Me, xl: Libxl, domid: number, device: Device): Actor<boolean> {
+function* isConnected(me: Thread, xl: Libxl, domid: number, device: Device): Actor<boolean> {
   const xs = new Xs(xl.link, me);
   const { backend } = devicePaths(domid, device);
   for (let look = 0; look < LOOKS_MAX; look++) {

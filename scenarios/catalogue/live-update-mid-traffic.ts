@@ -1,8 +1,8 @@
 import {
   type ClientHabits,
   LINUX_HABITS,
-  type Me,
   monitor,
+  type Thread,
   toolstack,
   worker,
   xenstoreScripts,
@@ -65,7 +65,7 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
   const deep = (path: string) => (hasDepth ? { path, depth: 1 } : { path });
   let created = 0;
   /** Those who change something: the run is at rest when they have ended. */
-  const writers: Me[] = [];
+  const writers: Thread[] = [];
   const xl = dom0.os.start('xl', function* (me): Actor {
     yield* host.initStore(me);
     yield* toolstack(me, dom0.os, dom0.client, traffic, {

@@ -3,8 +3,8 @@ import {
   GuestControl,
   HVC_HABITS,
   LINUX_HABITS,
-  type Me,
   operator,
+  type Thread,
   toolstack,
   Xenconsoled,
   Xs,
@@ -13,9 +13,9 @@ import { controlDomain, Libxl, SharedFiles, setDomainVcpus, sysrqDomain, vbd, vi
 import {
   consoleClient,
   consoleUser,
+  type Dom0Mix,
   drawGuestMix,
-  type HostMix,
-  type MonitorHost,
+  type MonitorPlace,
   type Pace,
   paced,
   steadyState,
@@ -84,7 +84,7 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
   });
 
   let connections = 0;
-  const monitors: MonitorHost = {
+  const monitors: MonitorPlace = {
     os: dom0.os,
     traffic,
     pace,
@@ -114,7 +114,7 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
       command,
     });
   /** Those who change something: the run is at rest when they have ended. */
-  const writers: Me[] = [];
+  const writers: Thread[] = [];
   const lifeNs = Math.min(2_000_000_000, Math.floor(endNs / 3));
   writers.push(
     dom0.os.start('xl', function* (me): Actor {
@@ -235,8 +235,8 @@ function isMortal(slot: number): boolean {
   return slot % 3 === 1;
 }
 
-const HOST_MIX: HostMix = {
-  kind: 'host',
+const HOST_MIX: Dom0Mix = {
+  kind: 'dom0',
   xenopsd: true,
   squeezed: true,
   rrdd: true,
@@ -249,7 +249,7 @@ const HOST_MIX: HostMix = {
 };
 
 /** What XenServer's and Qubes' toolstacks add to libxl's tree: nodes that their agents write and their monitors read. */
-function* otherFlavours(me: Me, host: MonitorHost, domid: Domid): Actor {
+function* otherFlavours(me: Thread, host: MonitorPlace, domid: Domid): Actor {
   const xs = new Xs(host.connect('flavours').link, me);
   const home = `/local/domain/${domid}`;
   for (const path of ['control/feature-balloon', 'memory/meminfo']) {
@@ -262,8 +262,8 @@ function* otherFlavours(me: Me, host: MonitorHost, domid: Domid): Actor {
 
 /** A person with `xl`: presses keys, changes vCPUs, and sends the mortal ones away. */
 function* admin(
-  me: Me,
-  host: MonitorHost,
+  me: Thread,
+  host: MonitorPlace,
   guests: readonly SteadyGuest[],
   asked: (who: SteadyGuest, command: string) => void,
 ): Actor {

@@ -6,7 +6,6 @@ import {
   handOver,
   LINUX_HABITS,
   LINUX_OLD_HABITS,
-  type Me,
   MINIOS_HABITS,
   monitor,
   removeDomain,
@@ -15,6 +14,7 @@ import {
   strings,
   suspender,
   suspendGuest,
+  type Thread,
   WINDOWS_HABITS,
   worker,
   XS,
@@ -109,7 +109,7 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
     bad: 0,
     surprises: [],
   };
-  const writers: Me[] = [];
+  const writers: Thread[] = [];
   const xl = new Libxl(dom0.os, dom0.client, { hasBackends: false, shared: new SharedFiles(new DomidHistory(0)) });
   const stage: Stage = { host, xl, tally, writers, hasDepth, restoresOf100: settings.restores };
 
@@ -151,7 +151,7 @@ interface Stage {
   /** The process that writes all domains' trees. */
   readonly xl: Libxl;
   readonly tally: Tally;
-  readonly writers: Me[];
+  readonly writers: Thread[];
   readonly hasDepth: boolean;
   readonly restoresOf100: number;
 }
@@ -197,7 +197,7 @@ function* raise(stage: Stage, xs: Xs, slot: number): Actor {
 }
 
 /** Suspend and let go on, over and over. */
-function* cycle(stage: Stage, me: Me, guest: Guest, kind: Kind): Actor {
+function* cycle(stage: Stage, me: Thread, guest: Guest, kind: Kind): Actor {
   const { host, tally, restoresOf100 } = stage;
   const { dom0, traffic, machine } = host;
   const xs = new Xs(dom0.client, me);
@@ -295,7 +295,7 @@ function* build(stage: Stage, xs: Xs, name: string): Actor<BuiltDomain | undefin
 /** The create flow's part in the store before INTRODUCE: transactions A and B. */
 function* tree(
   { host, xl }: Stage,
-  me: Me,
+  me: Thread,
   built: { readonly domain: Domain; readonly gfn: number; readonly port: number },
   name: string,
 ): Actor<boolean> {

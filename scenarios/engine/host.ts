@@ -5,8 +5,8 @@ import {
   type ClientObserver,
   GuestOs,
   LINUX_HABITS,
-  type Me,
   type SocketHabits,
+  type Thread,
   Traffic,
   XsClient,
   XsDevice,
@@ -189,7 +189,7 @@ export class Host implements FaultHost {
   }
 
   /** What has to be in the store before any toolstack does something: where the store is, if it is not in dom0. */
-  *initStore(me: Me): Actor {
+  *initStore(me: Thread): Actor {
     if (this.storeDomid !== 0) yield* initXenstoreDomain(me, this.dom0.client, this.storeDomid, STUBDOM.name);
   }
 

@@ -1,4 +1,12 @@
-import { type Me, operator, quiesce, readTree, type SeenNode, type Traffic, type XsLink } from '../../guests/index.ts';
+import {
+  operator,
+  quiesce,
+  readTree,
+  type SeenNode,
+  type Thread,
+  type Traffic,
+  type XsLink,
+} from '../../guests/index.ts';
 import type { Actor, Stream } from '../../sim/index.ts';
 import { extentOf } from '../../store/format/model/index.ts';
 import type { History, Verdict } from '../judge/history.ts';
@@ -61,7 +69,7 @@ export function keepsDepth({ lab, format }: Pick<RunRequest, 'lab' | 'format'>):
 }
 
 /** Whether an actor of a domain that runs has not come to its end. */
-export function isWorking({ task }: Me): boolean {
+export function isWorking({ task }: Thread): boolean {
   return task !== undefined && task.state !== 'done' && task.domain?.dying === 'alive' && !task.domain.shutdown;
 }
 
@@ -82,7 +90,7 @@ export interface UpdatePlan {
 }
 
 export interface Operator {
-  readonly me: Me;
+  readonly me: Thread;
   readonly answers: readonly string[];
 }
 
@@ -115,7 +123,7 @@ export interface Quiescence {
   /** How often the run is asked whether it has ended. */
   readonly sliceNs: number;
   /** What is looked at before the tree is read. */
-  readonly before?: (verifier: Me) => Actor;
+  readonly before?: (verifier: Thread) => Actor;
   /** Called when all is read. */
   readonly finish?: () => void;
   readonly created: () => number;

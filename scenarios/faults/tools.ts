@@ -1,4 +1,4 @@
-import { LIBXENSTORE_HABITS, type Me, type SocketHabits, strings, XS, type XsSocket } from '../../guests/index.ts';
+import { LIBXENSTORE_HABITS, type SocketHabits, strings, type Thread, XS, type XsSocket } from '../../guests/index.ts';
 import type { Actor } from '../../sim/index.ts';
 import { HEADER_BYTES } from '../../store/protocol/wire.ts';
 import type { FaultRule } from './rule.ts';
@@ -12,7 +12,7 @@ const KILLED_HABITS: SocketHabits = { ...LIBXENSTORE_HABITS, tornOneIn: 1, tornN
 const KILLED_NS_MAX = 60_000;
 
 /** A short-lived tool of dom0 asks for something that others would notice, and dies before it has an answer. */
-function* killed(me: Me, client: XsSocket, died: (detail: string) => void): Actor {
+function* killed(me: Thread, client: XsSocket, died: (detail: string) => void): Actor {
   const { draws } = me;
   const path = `/tool/killed-${draws.below(3)}`;
   const [type, payload] = draws.pick([

@@ -1,4 +1,4 @@
-import { type Me, text, Xs } from '../../guests/index.ts';
+import { type Thread, text, Xs } from '../../guests/index.ts';
 import { Host, type HostOptions } from '../../scenarios/engine/host.ts';
 import { type Actor, NO_JITTER } from '../../sim/index.ts';
 
@@ -37,7 +37,7 @@ export function pass({ host }: OnHost, ns: number): void {
 /** Run several actors side by side, in dom0 unless it is said where, to the end of all; what they return. */
 export function together<T>(
   bench: OnHost,
-  bodies: readonly (readonly [name: string, body: (me: Me) => Actor<T>])[],
+  bodies: readonly (readonly [name: string, body: (me: Thread) => Actor<T>])[],
   os = bench.host.dom0.os,
 ): T[] {
   const results: { value: T }[] = [];
@@ -50,7 +50,7 @@ export function together<T>(
 }
 
 /** Run one actor to its end. */
-export function run<T>(bench: OnHost, name: string, body: (me: Me) => Actor<T>, os = bench.host.dom0.os): T {
+export function run<T>(bench: OnHost, name: string, body: (me: Thread) => Actor<T>, os = bench.host.dom0.os): T {
   const [result] = together(bench, [[name, body]], os);
   return result as T;
 }

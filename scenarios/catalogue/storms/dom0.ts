@@ -72,6 +72,6 @@ export function startXenopsd(host: Host): void {
   };
   steadyState(
     { os: dom0.os, traffic, pace: { speedup: 1, alignedPercent: 0 }, connect },
-    { kind: 'host', xenopsd: true },
+    { kind: 'dom0', xenopsd: true },
   );
 }

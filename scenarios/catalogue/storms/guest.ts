@@ -1,5 +1,5 @@
 import { type Blkfront, blkLoad, type Netfront, netLoad } from '../../../guests/devices/index.ts';
-import { GuestConsole, GuestControl, LINUX_HABITS, type Me, octets, suspendSelf } from '../../../guests/index.ts';
+import { GuestConsole, GuestControl, LINUX_HABITS, octets, suspendSelf, type Thread } from '../../../guests/index.ts';
 import type { BuiltDomain } from '../../../guests/libxl/index.ts';
 import type { Actor } from '../../../sim/index.ts';
 import type { Guest, Host } from '../../engine/host.ts';
@@ -28,7 +28,7 @@ export class StormGuest {
   readonly #plan: GuestPlan;
   readonly #disks = new Set<Blkfront>();
   readonly #nics = new Set<Netfront>();
-  readonly #programs: Me[] = [];
+  readonly #programs: Thread[] = [];
   #talking = 0;
 
   constructor(plan: GuestPlan, built: BuiltDomain) {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { HOSTILE_KINDS, type HostileKind, Rig, type StoreVersion } from '../../../guests/hostile/index.ts';
+import { Attacker, HOSTILE_KINDS, type HostileKind, type StoreVersion } from '../../../guests/hostile/index.ts';
 import { GuestOs, strings, text, XS, Xs } from '../../../guests/index.ts';
 import type { Actor } from '../../../sim/index.ts';
 import { testHost } from '../../support/host.ts';
@@ -9,7 +9,7 @@ import { testHost } from '../../support/host.ts';
 const HOME = '/local/domain/3';
 
 interface Outcome {
-  readonly rig: Rig | undefined;
+  readonly attacker: Attacker | undefined;
   readonly introduced: string;
   readonly dom0: readonly string[];
   readonly done: boolean;
@@ -21,7 +21,7 @@ function alone(kind: HostileKind, version: StoreVersion, updates: boolean, moves
   const os = new GuestOs(host.machine, built.domain);
   kind.before?.(os, built);
   let introduced = '';
-  let rig: Rig | undefined;
+  let attacker: Attacker | undefined;
   let over = false;
   const dom0: string[] = [];
   host.dom0.os.start('setup', function* (me): Actor {
@@ -39,8 +39,8 @@ function alone(kind: HostileKind, version: StoreVersion, updates: boolean, moves
     yield* make(`${HOME}/data`, '', ['n3']);
     host.machine.unpause(built.domain);
     os.start('bad', function* (own): Actor {
-      rig = new Rig(os, own, built, version, () => false);
-      yield* kind.run(rig);
+      attacker = new Attacker(os, own, built, version, () => false);
+      yield* kind.run(attacker);
       over = true;
     });
     for (let i = 0; !over; i++) {
@@ -54,7 +54,7 @@ function alone(kind: HostileKind, version: StoreVersion, updates: boolean, moves
     }
   });
   host.machine.scheduler.runUntil(() => over, 100e9, 1e7);
-  return { rig, introduced, dom0, done: over };
+  return { attacker, introduced, dom0, done: over };
 }
 
 describe.each(['4.22', '4.17'] as const)('hostile guests and a store of %s', (version) => {
@@ -64,11 +64,11 @@ describe.each(['4.22', '4.17'] as const)('hostile guests and a store of %s', (ve
       [true, false],
       [false, true],
     ])(`gets: ${kind.gets} (live updates: %s, the store's accesses each a step: %s)`, (updates, steps) => {
-      const { rig, introduced, dom0, done } = alone(kind, version, updates, steps);
+      const { attacker, introduced, dom0, done } = alone(kind, version, updates, steps);
       expect(done).toBe(true);
       expect(introduced).toBe(kind.introduce?.(version) ?? 'OK');
-      expect(rig?.surprises).toEqual([]);
-      expect(rig?.expected).toBeGreaterThan(0);
+      expect(attacker?.surprises).toEqual([]);
+      expect(attacker?.expected).toBeGreaterThan(0);
       expect(new Set(dom0)).toEqual(new Set(updates && dom0.length > 1 ? ['Domain-0', 'OK\0'] : ['Domain-0']));
     });
   });

@@ -5,7 +5,6 @@ import {
   handOver,
   LINUX_HABITS,
   LINUX_OLD_HABITS,
-  type Me,
   MINIOS_HABITS,
   type Pending,
   restoreGuest,
@@ -14,6 +13,7 @@ import {
   strings,
   suspender,
   suspendGuest,
+  type Thread,
   text,
   WINDOWS_HABITS,
   XS,
@@ -42,7 +42,7 @@ interface Cast {
   readonly habits?: ClientHabits;
   readonly hasChannel?: boolean;
   /** Instead of a kernel that suspends as it should. */
-  readonly bad?: (me: Me, guest: Guest) => Actor;
+  readonly bad?: (me: Thread, guest: Guest) => Actor;
   /** The piece itself breaks what the machine looks after. */
   readonly isUnchecked?: true;
 }
@@ -198,7 +198,7 @@ describe('asking a guest to suspend', () => {
 
   it('M4: a shutdown for another reason, and an end, are told apart', () => {
     const crash = (code: number) =>
-      function* (me: Me, guest: Guest): Actor {
+      function* (me: Thread, guest: Guest): Actor {
         const asked = { events: [] as never[], me };
         yield* guest.client.watch(asked, 'control/shutdown', 't');
         while (asked.events.length < 2) yield 10_000;

@@ -1,7 +1,7 @@
 import { describe, expect, it, vi } from 'vitest';
 import { octets, text, XS, Xs } from '../../../guests/index.ts';
 import {
-  type MonitorHost,
+  type MonitorPlace,
   type Pace,
   pollMonitor,
   Qmemmand,
@@ -34,7 +34,7 @@ function monitored(pace: Pace = LIFE) {
   const bench = new HandHost();
   const sent: Sent[] = [];
   const connections: { program: string; close: () => void }[] = [];
-  const monitors: MonitorHost = {
+  const monitors: MonitorPlace = {
     os: bench.host.dom0.os,
     traffic: bench.host.traffic,
     pace,

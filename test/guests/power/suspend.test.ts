@@ -3,9 +3,9 @@ import {
   type ClientHabits,
   LINUX_HABITS,
   LINUX_OLD_HABITS,
-  type Me,
   MINIOS_HABITS,
   type Pending,
+  type Thread,
   WINDOWS_HABITS,
   XS,
   Xs,
@@ -17,7 +17,7 @@ import { octets, Peer, shown } from '../xenstore/peer.ts';
 /* How four clients come to a rest, and how they go on: guests.md 1.2, 1.3, 1.6, 1.7. The test is the store. */
 
 /** Ask the client for a rest; whether it has come. */
-function suspending(peer: Peer): { readonly isQuiet: () => boolean; readonly me: Me } {
+function suspending(peer: Peer): { readonly isQuiet: () => boolean; readonly me: Thread } {
   let isQuiet = false;
   const me = peer.start('suspender', function* (own): Actor {
     yield* peer.client.suspend(own);
@@ -288,7 +288,7 @@ describe('a kernel over a ring that is not empty', () => {
     (feature, type, habits, resets) => {
       const peer = new Peer(habits);
       peer.os.domain.memory.translated = type === 'hvm';
-      peer.start('kernel', (me: Me) => peer.client.resetWatches(me));
+      peer.start('kernel', (me: Thread) => peer.client.resetWatches(me));
       for (const { type: asked, reqId, payload } of peer.drain()) {
         expect([asked, payload]).toEqual([XS.READ, 'control/platform-feature-xs_reset_watches^']);
         peer.say(XS.READ, reqId, feature);

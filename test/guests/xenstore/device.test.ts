@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type EventQueue, type Me, octets, strings, text, XS, Xs, type XsProgram } from '../../../guests/index.ts';
+import { type EventQueue, octets, strings, type Thread, text, XS, Xs, type XsProgram } from '../../../guests/index.ts';
 import type { Host } from '../../../scenarios/engine/host.ts';
 import { checkHistory } from '../../../scenarios/judge/invariants/index.ts';
 import { type Actor, PARK } from '../../../sim/index.ts';
@@ -11,7 +11,7 @@ function worldOf(): Host {
 }
 
 /** Run programs of dom0 to their ends; each must get there. What dom0's kernel said to the store is judged. */
-function programs(host: Host, bodies: Readonly<Record<string, (me: Me) => Actor>>): void {
+function programs(host: Host, bodies: Readonly<Record<string, (me: Thread) => Actor>>): void {
   const all = Object.entries(bodies).map(([name, body]) => host.dom0.os.start(name, body));
   host.machine.scheduler.run(host.machine.nowNs + 1_000_000_000);
   expect(all.filter((me) => me.task?.state !== 'done').map((me) => me.name)).toEqual([]);

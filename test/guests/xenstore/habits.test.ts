@@ -3,9 +3,9 @@ import {
   type ClientHabits,
   LINUX_HABITS,
   LINUX_OLD_HABITS,
-  type Me,
   MINIOS_HABITS,
   type Pending,
+  type Thread,
   WINDOWS_HABITS,
   XS,
   Xs,
@@ -418,6 +418,6 @@ describe('what goes wrong', () => {
   });
 });
 
-function* submitOnly(peer: Peer, me: Me, type: number, payload: string): Actor {
+function* submitOnly(peer: Peer, me: Thread, type: number, payload: string): Actor {
   peer.client.submit(me, type, octets(payload));
 }

@@ -1,4 +1,4 @@
-import { type ClientHabits, GuestOs, type Me, XsClient } from '../../../guests/index.ts';
+import { type ClientHabits, GuestOs, type Thread, XsClient } from '../../../guests/index.ts';
 import {
   type Actor,
   copyOctets,
@@ -87,7 +87,7 @@ export class Peer {
   }
 
   /** Start a program in the guest, and let everything come to rest. */
-  start(name: string, body: (me: Me) => Actor): Me {
+  start(name: string, body: (me: Thread) => Actor): Thread {
     const me = this.os.start(name, body);
     this.run();
     return me;

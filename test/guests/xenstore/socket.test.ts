@@ -3,9 +3,9 @@ import {
   type EventQueue,
   GuestOs,
   LIBXENSTORE_HABITS,
-  type Me,
   type SocketHabits,
   strings,
+  type Thread,
   text,
   XS,
   Xs,
@@ -24,7 +24,7 @@ function worldOf(passImage: (image: Uint8Array) => Uint8Array = (image) => image
 }
 
 /** Run programs of dom0 to their ends; each must get there. */
-function programs(host: Host, bodies: Readonly<Record<string, (me: Me) => Actor>>): void {
+function programs(host: Host, bodies: Readonly<Record<string, (me: Thread) => Actor>>): void {
   const all = Object.entries(bodies).map(([name, body]) => host.dom0.os.start(name, body));
   host.machine.scheduler.run(host.machine.nowNs + 1_000_000_000);
   expect(all.filter((me) => me.task?.state !== 'done').map((me) => me.name)).toEqual([]);

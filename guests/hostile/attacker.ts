@@ -6,7 +6,7 @@ import {
   type XENSTORE_ERROR_RINGIDX,
 } from '../../sim/index.ts';
 import { type Message, type OpName, XS } from '../../store/protocol/wire.ts';
-import type { GuestOs, Me } from '../kernel/index.ts';
+import type { GuestOs, Thread } from '../kernel/index.ts';
 import type { BuiltDomain } from '../libxl/index.ts';
 import { pauseAfter, RawRing, requestOctets, said } from './raw-ring.ts';
 
@@ -38,17 +38,17 @@ export interface HostileKind {
   readonly introduce?: (version: StoreVersion) => string;
   /** Whether it holds transactions open: unforced live updates wait for them under policy `daemon`. */
   readonly holdsTransactions?: true;
-  /** Its guest's only actor; ends by itself, at the latest soon after `rig.stopping()`. */
-  readonly run: (rig: Rig) => Actor;
+  /** Its guest's only actor; ends by itself, at the latest soon after `attacker.stopping()`. */
+  readonly run: (attacker: Attacker) => Actor;
 }
 
 /** Longest virtual time that a hostile guest waits for an answer before it says that none came. */
 const PATIENCE_NS = 30_000_000_000;
 
-/** A hostile guest's tools, and its word on what it got. */
-export class Rig {
+/** A hostile guest at work: its tools, and its word on what it got. */
+export class Attacker {
   readonly os: GuestOs;
-  readonly me: Me;
+  readonly me: Thread;
   readonly ring: RawRing;
   readonly version: StoreVersion;
   /** Whether the run wants to come to its end. */
@@ -65,7 +65,7 @@ export class Rig {
   events = 0;
   taken = 0;
 
-  constructor(os: GuestOs, me: Me, built: BuiltDomain, version: StoreVersion, stopping: () => boolean) {
+  constructor(os: GuestOs, me: Thread, built: BuiltDomain, version: StoreVersion, stopping: () => boolean) {
     this.os = os;
     this.me = me;
     this.built = built;
@@ -172,7 +172,7 @@ export class Rig {
   }
 
   /** Keep away from the ring until the run ends, at most `patienceNs`. */
-  *rest(patienceNs: number): Actor {
+  *keepAway(patienceNs: number): Actor {
     for (let waitedNs = 0; waitedNs < patienceNs && !this.stopping(); waitedNs += 500_000) yield 500_000;
   }
 }
