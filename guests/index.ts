@@ -1,29 +1,73 @@
 export { octetsOf as octets, textOf as text } from '../store/protocol/octets.ts';
 export { XS } from '../store/protocol/wire.ts';
-export { type ConsoleHabits, type ConsolePage, GuestConsole, HVC_HABITS } from './console/console.ts';
-export { Xenconsoled, type XenconsoledOptions } from './console/xenconsoled.ts';
-export { GuestOs, Me } from './kernel/os.ts';
-export { type BuiltDomain, buildDomain, type ToolstackPlan, toolstack } from './libxl/index.ts';
-export { handOver, type RestorePlan, removeDomain, restoreGuest } from './libxl/restore.ts';
 export {
+  type ConsoleHabits,
+  type ConsolePage,
+  GuestConsole,
+  HVC_HABITS,
+  Xenconsoled,
+  type XenconsoledOptions,
+} from './console/index.ts';
+export { GuestOs, Me } from './kernel/index.ts';
+export {
+  type BuiltDomain,
+  buildDomain,
+  handOver,
   PATIENCE_NS,
+  type RestorePlan,
   type ResumeRequest,
+  removeDomain,
+  restoreGuest,
   resumeGuest,
   type SuspendOutcome,
   type SuspendRequest,
   suspendGuest,
-} from './libxl/suspend.ts';
-export { type OperatorPlan, operator, quiesce, readTree, type SeenNode } from './load/operator.ts';
-export { Traffic } from './load/traffic.ts';
-export { type MonitorPlan, monitor, type WorkerPlan, worker } from './load/worker.ts';
-export { type HotplugPlan, hotplug } from './load/xenstore-scripts.ts';
-export { type ControlHooks, GuestControl, type ShutdownCommand } from './power/control.ts';
-export { type SuspenderPlan, suspender, suspendSelf, takeCommand } from './power/suspender.ts';
-export { type ClientObserver, XsClient } from './xenstore/client.ts';
-export { XsDevice } from './xenstore/device.ts';
-export type { ClientHabits } from './xenstore/habits.ts';
-export type { EventQueue, Pending, Reply, WatchEvent, XsLink, XsProgram } from './xenstore/link.ts';
-export { LINUX_HABITS, LINUX_OLD_HABITS, MINIOS_HABITS, WINDOWS_HABITS } from './xenstore/named.ts';
-export { split, strings } from './xenstore/payload.ts';
-export { LIBXENSTORE_HABITS, type SocketHabits, XsSocket } from './xenstore/socket.ts';
-export { Xs } from './xenstore/xs.ts';
+} from './libxl/index.ts';
+export {
+  type Mishaps,
+  type MonitorPlan,
+  monitor,
+  type OperatorPlan,
+  operator,
+  quiesce,
+  readTree,
+  type SeenNode,
+  type ToolstackPlan,
+  Traffic,
+  toolstack,
+  type WorkerPlan,
+  worker,
+  type XenstoreScriptsPlan,
+  xenstoreScripts,
+} from './load/index.ts';
+export {
+  type ControlHooks,
+  GuestControl,
+  type ShutdownCommand,
+  type SuspenderPlan,
+  suspender,
+  suspendSelf,
+  takeCommand,
+} from './power/index.ts';
+export {
+  type ClientHabits,
+  type ClientObserver,
+  type EventQueue,
+  LIBXENSTORE_HABITS,
+  LINUX_HABITS,
+  LINUX_OLD_HABITS,
+  MINIOS_HABITS,
+  type Pending,
+  type Reply,
+  type SocketHabits,
+  split,
+  strings,
+  type WatchEvent,
+  WINDOWS_HABITS,
+  Xs,
+  XsClient,
+  XsDevice,
+  type XsLink,
+  type XsProgram,
+  XsSocket,
+} from './xenstore/index.ts';

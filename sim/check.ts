@@ -1,4 +1,4 @@
-import type { Domain } from './domain.ts';
+import type { Domain } from './domains/domain.ts';
 import { checkEvents } from './events/check.ts';
 import { VIRQ_DOM_EXC } from './events/virq.ts';
 import { checkGrants } from './grants/check.ts';

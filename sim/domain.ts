@@ -1,9 +1,5 @@
-import { EventChannels } from './events/ports.ts';
-import { Maptrack } from './grants/maptrack.ts';
-import { GrantTable } from './grants/table.ts';
 import type { Domid, Gfn, Port } from './ids.ts';
 import { Memory } from './memory.ts';
-import type { Task } from './scheduler.ts';
 
 /** SCHEDOP_shutdown reasons, by code. Source: xen/include/public/sched.h. */
 export const SHUTDOWN_REASONS = ['poweroff', 'reboot', 'suspend', 'crash', 'watchdog', 'soft_reset'] as const;
@@ -18,18 +14,13 @@ export interface Capabilities {
 
 const NO_CAPABILITIES: Capabilities = { control: false, hardware: false, xenstore: false };
 
-/** One domain: its memory, grants, ports and life. Life-cycle transitions are in domains/, in one place. */
-export class Domain {
+/** Who a domain is, its memory and its life: what its parts know of it. Life-cycle transitions are in domains/, in one place. */
+export class DomainBase {
   readonly domid: Domid;
   readonly uniqueId: bigint;
   readonly name: string;
   readonly capabilities: Capabilities;
   readonly memory = new Memory();
-  readonly grants = new GrantTable(this.memory);
-  readonly maptrack = new Maptrack();
-  readonly ports = new EventChannels(this);
-  /** Every task that runs on this domain's virtual CPUs. */
-  readonly tasks: Task[] = [];
   /** Progress of XEN_DOMCTL_destroydomain. */
   dying: 'alive' | 'dying' | 'dead' = 'alive';
   /** A shutdown has begun: no vCPU runs the guest from here on. */
@@ -60,7 +51,7 @@ export class Domain {
   /** vCPUs that XEN_DOMCTL_max_vcpus is to make. */
   maxVcpus = 1;
   /** The one domain whose device model this domain is. */
-  target: Domain | undefined = undefined;
+  target: DomainBase | undefined = undefined;
   /** Domains whose device model's target this is: each holds it as a mapping does. */
   stubdoms = 0;
   /** Mappings that others hold of this domain's pages: while there are any, a dead domain is a zombie (DOM-8). */

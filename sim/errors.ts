@@ -37,8 +37,3 @@ export function fail(errno: Errno, detail: string): never {
 }
 
 export type Result<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly errno: Errno };
-
-/** Our own mistake: ends the run as `error`, never as a violation. */
-export function assert(condition: boolean, what: string): asserts condition {
-  if (!condition) throw new Error(`assertion: ${what}`);
-}

@@ -1,13 +1,14 @@
-import type { Domain } from './domain.ts';
 import type { DomainConfig } from './domains/create.ts';
+import type { Domain } from './domains/domain.ts';
 import { DomainHypercalls } from './domains/hypercalls.ts';
 import { mayCall } from './domains/permissions.ts';
+import type { DomainInfo } from './domains/queries.ts';
 import type { Errno, Result } from './errors.ts';
 import { EventHypercalls } from './events/hypercalls.ts';
 import type { GrantStatus, MapResult } from './grants/abi.ts';
 import { GrantHypercalls } from './grants/hypercalls.ts';
 import type { Domid, Gref, Handle, Port } from './ids.ts';
-import type { DomainInfo, Machine } from './machine.ts';
+import type { Machine } from './machine.ts';
 import type { Frame } from './memory.ts';
 
 /**

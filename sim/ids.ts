@@ -9,6 +9,7 @@ export type Gfn = number;
 /** Handle of one grant mapping, local to the mapping domain. */
 export type Handle = number;
 
+/** Ids that are no domain's, from here on: each has a meaning of its own, or none. Source: xen/include/public/xen.h. */
 export const DOMID_FIRST_RESERVED = 0x7ff0;
 export const DOMID_SELF = 0x7ff0;
 export const DOMID_INVALID = 0x7ff4;

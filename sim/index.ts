@@ -1,6 +1,6 @@
+export { type Actor, PARK } from './actor.ts';
 export { checkFreed, checkMachine, MachineWatch } from './check.ts';
 export {
-  type ByteRing,
   CONSOLE_CONNECTION,
   CONSOLE_IN,
   CONSOLE_OUT,
@@ -10,10 +10,11 @@ export {
   XENCONSOLE_DISCONNECTED,
 } from './console-ring.ts';
 export { Digest } from './digest.ts';
-export { type Capabilities, Domain, SHUTDOWN_REASONS, type ShutdownReason } from './domain.ts';
+export { SHUTDOWN_REASONS, type ShutdownReason } from './domain.ts';
 export type { DomainConfig } from './domains/create.ts';
+export { Domain } from './domains/domain.ts';
 export { DomainHypercalls } from './domains/hypercalls.ts';
-export { mayCall, PERMISSION, type PermissionClass, type RestrictedCall } from './domains/permissions.ts';
+export { PERMISSION } from './domains/permissions.ts';
 export {
   DOMCAP_CONTROL,
   DOMCAP_HARDWARE,
@@ -22,7 +23,6 @@ export {
   DOMSTATE_DYING,
   DOMSTATE_EXIST,
   DOMSTATE_SHUTDOWN,
-  type DomainRecord,
   type DomainState,
   XEN_DOMINF_blocked,
   XEN_DOMINF_dying,
@@ -33,19 +33,13 @@ export {
   XEN_DOMINF_shutdownshift,
   XEN_DOMINF_xs_domain,
 } from './domains/queries.ts';
-export { assert, ERRNO, type Errno, fail, type Result, XenError } from './errors.ts';
-export type { EdgeOutcome } from './events/abi.ts';
-export { checkEvents } from './events/check.ts';
+export { type Result, XenError } from './errors.ts';
+export type { EdgeVerdict } from './events/context.ts';
 export { EventFile } from './events/event-file.ts';
-export type { EdgeVerdict, EventFaults, KickVerdict } from './events/faults.ts';
-export { Events, type PortStatus } from './events/hub.ts';
-export { EventHypercalls } from './events/hypercalls.ts';
-export { type Channel, EventChannels, MAX_PORT_DEFAULT } from './events/ports.ts';
-export { Receiver, type Service } from './events/receive.ts';
+export { Events } from './events/events.ts';
 export { VIRQ_DOM_EXC } from './events/virq.ts';
 export {
   type CopyOp,
-  type CopyPtr,
   GNTCOPY_dest_gref,
   GNTCOPY_source_gref,
   GNTMAP_application_map,
@@ -54,7 +48,6 @@ export {
   GNTMAP_host_map,
   GNTMAP_readonly,
   GNTST,
-  type GrantStatus,
   GTF_accept_transfer,
   GTF_permit_access,
   GTF_reading,
@@ -64,18 +57,11 @@ export {
   GTF_transfer_completed,
   GTF_transitive,
   GTF_writing,
-  type MapOp,
   type MapResult,
-  type ReplaceOp,
-  type SwapOp,
-  type TransferOp,
-  type UnmapOp,
   XENMAPIDX_grant_table_status,
 } from './grants/abi.ts';
 export { checkGrants } from './grants/check.ts';
-export { Grants, type PlannedRefusal, type RefusalKey } from './grants/grants.ts';
 export {
-  type Access,
   acceptTransfer,
   endAccess,
   endAccessSteps,
@@ -83,12 +69,10 @@ export {
   grantAccess,
   grantTransitive,
   isInUse,
-  openTable,
 } from './grants/guest.ts';
-export { type FrameList, GrantHypercalls } from './grants/hypercalls.ts';
-export { entriesPerFrame, loadFlags, loadStatus, storeFlags, type TableBytes } from './grants/layout.ts';
-export type { Race, RacePoint } from './grants/pin.ts';
-export { GRANT_LIMITS, type GrantLimits, STUBDOM_GRANT_LIMITS } from './grants/table.ts';
+export { loadFlags, loadStatus, storeFlags, type TableBytes } from './grants/layout.ts';
+export { openTable } from './grants/open-table.ts';
+export { STUBDOM_GRANT_LIMITS } from './grants/table.ts';
 export { Hypercalls } from './hypercall.ts';
 export {
   DOMID_ANY,
@@ -104,21 +88,23 @@ export {
   type Handle,
   type Port,
 } from './ids.ts';
-export { BackRing, FrontRing, initIoRing, slotsOf } from './io-ring.ts';
-export { type DomainInfo, Machine, type MachineOptions } from './machine.ts';
-export { Frame, Memory, PAGE_BYTES, type PageKind } from './memory.ts';
-export { Devpts, PTY_BYTES, Pty } from './pty.ts';
+export { BackRing, FrontRing, initIoRing } from './io-ring.ts';
+export { Machine } from './machine.ts';
+export { Frame, PAGE_BYTES } from './memory.ts';
+export { Devpts, Pty } from './pty.ts';
 export { type Stream, Streams } from './random.ts';
 export {
   CONNECTION,
   copyOctets,
   ERROR,
   EVTCHN_PORT,
+  FEATURE_DOMID_ANY,
+  FEATURE_ERROR,
+  FEATURE_WATCHDEPTH,
   REQ_AT,
   REQ_CONS,
   REQ_PROD,
   RING_BYTES,
-  type RingWord,
   RSP_AT,
   RSP_CONS,
   RSP_PROD,
@@ -127,8 +113,15 @@ export {
   used,
   wordAt,
   writableChunk,
+  XENSTORE_CONNECTED,
+  XENSTORE_ERROR_COMM,
+  XENSTORE_ERROR_PROTO,
+  XENSTORE_ERROR_RINGIDX,
+  XENSTORE_RECONNECT,
 } from './ring.ts';
-export { type Actor, type Jitter, NO_JITTER, PARK, Scheduler, type Step, Task } from './scheduler.ts';
-export { type LifeStep, type SocketEnd, type SocketStep, Trace, type TraceEvent } from './trace.ts';
-export { Listener, type SocketObserver, UnixSocket } from './unix-socket.ts';
+export type { StoreNews } from './store-news.ts';
+export { type Jitter, NO_JITTER, Task } from './timeline.ts';
+export type { TraceEvent } from './trace.ts';
+export { loneMachine, Universe } from './universe.ts';
+export { Listener, UnixSocket } from './unix-socket.ts';
 export { StoreBuffer, type StoreOrder } from './weak-memory.ts';

@@ -1,35 +1,30 @@
-import type { Domain, ShutdownReason } from './domain.ts';
+import type { Actor } from './actor.ts';
+import type { ShutdownReason } from './domain.ts';
 import type { DomainConfig } from './domains/create.ts';
+import type { Domain } from './domains/domain.ts';
 import { Lives } from './domains/lives.ts';
-import { domainInfo } from './domains/queries.ts';
+import { type DomainInfo, domainInfo } from './domains/queries.ts';
 import { softReset } from './domains/soft-reset.ts';
-import { Events } from './events/hub.ts';
+import { Events } from './events/events.ts';
 import { GNTST, type GrantStatus, type MapResult } from './grants/abi.ts';
 import { Grants } from './grants/grants.ts';
 import type { Domid, Gref, Handle, Port } from './ids.ts';
 import type { Frame } from './memory.ts';
-import { Streams } from './random.ts';
-import { type Actor, type Jitter, NO_JITTER, Scheduler, type Task } from './scheduler.ts';
-import { Trace } from './trace.ts';
+import type { Streams } from './random.ts';
+import type { Scheduler } from './scheduler.ts';
+import type { Task } from './timeline.ts';
+import type { Trace } from './trace.ts';
 
-export interface MachineOptions {
-  /** Decimal digits. */
-  readonly seed: string;
-  readonly jitter?: Jitter;
+/** What a host has of the universe that it is in: its part of the record, of chance and of time. */
+export interface MachineShare {
+  readonly trace: Trace;
+  readonly streams: Streams;
+  readonly scheduler: Scheduler;
 }
 
-/** What XEN_DOMCTL_get_domain_state tells. Source: xen/include/public/domctl.h. */
-export interface DomainInfo {
-  readonly domid: Domid;
-  readonly shutdown: boolean;
-  readonly dying: boolean;
-  readonly dead: boolean;
-  readonly uniqueId: bigint;
-}
-
-/** One simulated host: domains, the hypervisor's state about them, virtual time, and the record of it all. */
+/** One simulated host: domains, and the hypervisor's state about them. */
 export class Machine {
-  readonly trace = new Trace();
+  readonly trace: Trace;
   readonly streams: Streams;
   readonly scheduler: Scheduler;
   readonly grants: Grants;
@@ -37,9 +32,10 @@ export class Machine {
   /** The life cycle of domains; the methods below are short for the commonest. */
   readonly lives: Lives;
 
-  constructor(options: MachineOptions) {
-    this.streams = new Streams(options.seed);
-    this.scheduler = new Scheduler(this.trace, options.jitter ?? NO_JITTER);
+  constructor(share: MachineShare) {
+    this.trace = share.trace;
+    this.streams = share.streams;
+    this.scheduler = share.scheduler;
     this.grants = new Grants({
       trace: this.trace,
       domain: (domid) => this.domain(domid),

@@ -2,6 +2,9 @@ import type { Gfn } from './ids.ts';
 
 export const PAGE_BYTES = 4096;
 
+/** What is told of a store; `before` and `after` are the word's values, unsigned. */
+export type StoreObserver = (offset: number, before: number, after: number, byOwner: boolean) => void;
+
 /** One guest frame. Shared by everyone who maps it, so anything in it can change between two steps. */
 export class Frame {
   /** Where its owner finds it; a transfer or add_to_physmap gives it a new one. */
@@ -12,10 +15,8 @@ export class Frame {
   refs = 0;
   /** Belongs to Xen's heap and is only lent to the domain, as grant frames are: it cannot be given away. */
   isSpecial = false;
-  /** Called with each 32-bit store, after it: (offset, before, after, by the owner?). One watcher: the ring's trace. */
-  onStore: ((offset: number, before: number, after: number, byOwner: boolean) => void) | undefined = undefined;
-  /** Called with each 32-bit store of the owner: how a mapper that polls by level learns that it may look. */
-  onOwnerStore: (() => void) | undefined = undefined;
+  /** In the order in which they came; `undefined`: there is nobody. Never changed, only replaced: who is told now is not moved. */
+  #subscribers: readonly StoreObserver[] | undefined = undefined;
 
   constructor(gfn: Gfn) {
     this.gfn = gfn;
@@ -28,10 +29,32 @@ export class Frame {
 
   /** One single-copy atomic store of an aligned little-endian word. */
   store32(offset: number, value: number, byOwner: boolean): void {
+    const subscribers = this.#subscribers;
+    if (subscribers === undefined) {
+      this.#view.setUint32(offset, value, true);
+      return;
+    }
     const before = this.#view.getUint32(offset, true);
     this.#view.setUint32(offset, value, true);
-    this.onStore?.(offset, before, value >>> 0, byOwner);
-    if (byOwner) this.onOwnerStore?.();
+    for (let i = 0; i < subscribers.length; i++)
+      (subscribers[i] as StoreObserver)(offset, before, value >>> 0, byOwner);
+  }
+
+  /**
+   * Tell `observer` of each 32-bit store from the next one on, after it and after those who subscribed before: how a ring is
+   * recorded, and how a mapper that polls by level learns that it may look.
+   * @returns what ends it, from the next store on.
+   */
+  subscribe(observer: StoreObserver): () => void {
+    this.#subscribers = [...(this.#subscribers ?? []), observer];
+    let isOver = false;
+    return () => {
+      if (isOver) return;
+      isOver = true;
+      const all = this.#subscribers ?? [];
+      const own = all.indexOf(observer);
+      this.#subscribers = all.length === 1 ? undefined : all.filter((_, i) => i !== own);
+    };
   }
 
   load16(offset: number): number {

@@ -19,16 +19,23 @@ export interface Stream {
 /** Streams of one run. Each actor and each purpose has its own name, so that adding one moves no other's draws. */
 export class Streams {
   readonly #seed: string;
+  readonly #prefix: string;
 
   /** @param seed decimal digits; the run's name for all its randomness. */
-  constructor(seed: string) {
+  constructor(seed: string, prefix = '') {
     this.#seed = seed;
+    this.#prefix = prefix;
+  }
+
+  /** Streams that bear a further host's name before their own, so that its draws move nobody else's. */
+  ofHost(name: string): Streams {
+    return new Streams(this.#seed, `${name}:`);
   }
 
   /** The stream of that name from its beginning. Names are unique within a run by convention of the caller. */
   for(name: string): Stream {
     // The NUL ends the key: '1' and '11' must not be prefixes of one another inside the generator's hash.
-    const draw = seedrandom.alea(`${this.#seed}/${name}\0`);
+    const draw = seedrandom.alea(`${this.#seed}/${this.#prefix}${name}\0`);
     const bits = () => draw.int32() >>> 0;
     const below = (bound: number) => {
       if (!(bound >= 1 && bound <= 0x1_0000_0000)) throw new Error(`assertion: a draw below ${bound}`);

@@ -11,6 +11,18 @@ export const CONNECTION = 2068;
 export const ERROR = 2072;
 export const EVTCHN_PORT = 2076;
 
+/** Bits at SERVER_FEATURES: what the store offers. Source: xs_wire.h, XENSTORE_SERVER_FEATURE_*. */
+export const FEATURE_ERROR = 2;
+export const FEATURE_WATCHDEPTH = 4;
+export const FEATURE_DOMID_ANY = 8;
+/** Values at CONNECTION: RECONNECT is a guest's wish, CONNECTED the store's answer. Source: xs_wire.h. */
+export const XENSTORE_CONNECTED = 0;
+export const XENSTORE_RECONNECT = 1;
+/** Values at ERROR: why the store gave a ring up. Source: xs_wire.h. */
+export const XENSTORE_ERROR_COMM = 1;
+export const XENSTORE_ERROR_RINGIDX = 2;
+export const XENSTORE_ERROR_PROTO = 3;
+
 /** Which index word: 0 req_cons, 1 req_prod, 2 rsp_cons, 3 rsp_prod. */
 export type RingWord = 0 | 1 | 2 | 3;
 

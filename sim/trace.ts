@@ -2,6 +2,7 @@ import { EventEmitter } from 'eventemitter3';
 import { Digest } from './digest.ts';
 import type { Domid, Port } from './ids.ts';
 import type { RingWord } from './ring.ts';
+import { digested, type StoreNews } from './store-news.ts';
 
 export type LifeStep = 'created' | 'paused' | 'unpaused' | 'shutdown' | 'resumed' | 'dying' | 'dead' | 'gone';
 
@@ -11,10 +12,11 @@ export type PortStep = 'alloc' | 'bind' | 'virq' | 'ipi' | 'close' | 'vcpu' | 'p
 export type SocketEnd = 'client' | 'server';
 export type SocketStep = 'connect' | 'accept' | 'write' | 'read' | 'close';
 
-/** Everything that happens, as a tagged union. Times are virtual ns. */
+/** Everything that happens, as a tagged union. Times are virtual ns; `host` is the number of the host where it happened. */
 export type TraceEvent =
   | {
       readonly kind: 'life';
+      readonly host: number;
       readonly timeNs: number;
       readonly domid: Domid;
       readonly uniqueId: bigint;
@@ -22,6 +24,7 @@ export type TraceEvent =
     }
   | {
       readonly kind: 'grant';
+      readonly host: number;
       readonly timeNs: number;
       readonly what: 'map' | 'unmap' | 'refused' | 'copy' | 'transfer';
       readonly mapper: Domid;
@@ -31,6 +34,7 @@ export type TraceEvent =
     }
   | {
       readonly kind: 'port';
+      readonly host: number;
       readonly timeNs: number;
       readonly what: PortStep;
       readonly domid: Domid;
@@ -40,6 +44,7 @@ export type TraceEvent =
     }
   | {
       readonly kind: 'send';
+      readonly host: number;
       readonly timeNs: number;
       readonly domid: Domid;
       readonly port: Port;
@@ -48,6 +53,7 @@ export type TraceEvent =
   /** A store to an index word of a xenstore ring page. `bytes`: the whole page, shared; copy what is to be kept. */
   | {
       readonly kind: 'index';
+      readonly host: number;
       readonly timeNs: number;
       readonly domid: Domid;
       readonly by: 'guest' | 'store';
@@ -60,6 +66,7 @@ export type TraceEvent =
    *  says. `bytes`: what was written or read, `count` octets from `at` on; the mover's own, copy what is to be kept. */
   | {
       readonly kind: 'socket';
+      readonly host: number;
       readonly timeNs: number;
       readonly end: SocketEnd;
       readonly what: SocketStep;
@@ -69,9 +76,19 @@ export type TraceEvent =
       readonly at: number;
       readonly count: number;
     }
-  /** What an actor says of itself (a live update's phases, a fault that fired); no meaning to the machine. */
+  /** What a store says of itself. `domid`: the domain in which it runs; `instance`: which of its images, 1 for the first, one
+   *  more with each update that is past its exec. */
+  | ({
+      readonly kind: 'store';
+      readonly host: number;
+      readonly timeNs: number;
+      readonly domid: Domid;
+      readonly instance: number;
+    } & StoreNews)
+  /** A remark for whoever reads the trace (a fault that fired); no program acts on it. */
   | {
       readonly kind: 'mark';
+      readonly host: number;
       readonly timeNs: number;
       readonly actor: string;
       readonly what: string;
@@ -79,39 +96,74 @@ export type TraceEvent =
       readonly detail: string;
     };
 
-const KINDS = ['life', 'grant', 'port', 'send', 'index', 'mark', 'step', 'socket'] as const;
+const KINDS = ['life', 'grant', 'port', 'send', 'index', 'mark', 'step', 'socket', 'host'] as const;
 const TAG = Object.fromEntries(KINDS.map((k, i) => [k, i + 1])) as Record<(typeof KINDS)[number], number>;
 
-/** The run's record: each event goes into the digest, and to observers if there are any. Observing never changes a run. */
-export class Trace {
+/**
+ * The record of a run on all its hosts: each event goes into the digest, and to observers if there are any. Observing never
+ * changes a run.
+ */
+export class Journal {
   readonly digest = new Digest();
   readonly #events = new EventEmitter<{ event: [TraceEvent] }>();
   #observers = 0;
-  #count = 0;
+  /** Events and steps so far. */
+  count = 0;
   nowNs = 0;
 
-  /** Call `observer` with every event from now on. */
+  /** Call `observer` with every event of every host from now on. */
   observe(observer: (event: TraceEvent) => void): void {
     this.#events.on('event', observer);
     this.#observers++;
   }
 
-  /** Events and steps so far. */
-  get count(): number {
-    return this.#count;
+  get isObserved(): boolean {
+    return this.#observers > 0;
   }
 
   /** One step of a task; folded, never emitted: there are too many of them to be anybody's news. */
   step(taskId: number, timeNs: number): void {
-    this.#count++;
+    this.count++;
     this.digest.word((taskId << 3) | TAG.step);
     this.digest.word(timeNs | 0);
+  }
+
+  emit(event: TraceEvent): void {
+    this.#events.emit('event', event);
+  }
+}
+
+/** One host's part of the record. */
+export class Trace {
+  /** In the order in which hosts came; the first one, or the only one, is 0. */
+  readonly host: number;
+  /** Of all hosts that share the record. */
+  readonly digest: Digest;
+  readonly #journal: Journal;
+
+  constructor(journal: Journal, host: number) {
+    this.#journal = journal;
+    this.host = host;
+    this.digest = journal.digest;
+  }
+
+  /** Call `observer` with every event of this host from now on. */
+  observe(observer: (event: TraceEvent) => void): void {
+    this.#journal.observe((event) => {
+      if (event.host === this.host) observer(event);
+    });
+  }
+
+  /** Events and steps of all hosts so far. */
+  get count(): number {
+    return this.#journal.count;
   }
 
   life(domid: Domid, uniqueId: bigint, what: LifeStep): void {
     this.#fold(TAG.life, domid, what.length);
     this.digest.text(what);
-    if (this.#observers > 0) this.#emit({ kind: 'life', timeNs: this.nowNs, domid, uniqueId, what });
+    if (this.#journal.isObserved)
+      this.#journal.emit({ kind: 'life', host: this.host, timeNs: this.#journal.nowNs, domid, uniqueId, what });
   }
 
   grant(
@@ -123,24 +175,55 @@ export class Trace {
   ): void {
     this.#fold(TAG.grant, (mapper << 16) | granter, gref);
     this.digest.word(status);
-    if (this.#observers > 0) this.#emit({ kind: 'grant', timeNs: this.nowNs, what, mapper, granter, gref, status });
+    if (this.#journal.isObserved)
+      this.#journal.emit({
+        kind: 'grant',
+        host: this.host,
+        timeNs: this.#journal.nowNs,
+        what,
+        mapper,
+        granter,
+        gref,
+        status,
+      });
   }
 
   port(what: PortStep, domid: Domid, port: Port, remoteDomid: Domid, remotePort: Port): void {
     this.#fold(TAG.port, (domid << 16) | port, (remoteDomid << 16) | remotePort);
     this.digest.text(what);
-    if (this.#observers > 0)
-      this.#emit({ kind: 'port', timeNs: this.nowNs, what, domid, port, remoteDomid, remotePort });
+    if (this.#journal.isObserved)
+      this.#journal.emit({
+        kind: 'port',
+        host: this.host,
+        timeNs: this.#journal.nowNs,
+        what,
+        domid,
+        port,
+        remoteDomid,
+        remotePort,
+      });
   }
 
   send(domid: Domid, port: Port, outcome: 'set' | 'coalesced' | 'dropped'): void {
     this.#fold(TAG.send, (domid << 16) | port, outcome.length);
-    if (this.#observers > 0) this.#emit({ kind: 'send', timeNs: this.nowNs, domid, port, outcome });
+    if (this.#journal.isObserved)
+      this.#journal.emit({ kind: 'send', host: this.host, timeNs: this.#journal.nowNs, domid, port, outcome });
   }
 
   index(domid: Domid, by: 'guest' | 'store', word: RingWord, from: number, to: number, bytes: Uint8Array): void {
     this.#fold(TAG.index, (domid << 3) | word, to);
-    if (this.#observers > 0) this.#emit({ kind: 'index', timeNs: this.nowNs, domid, by, word, from, to, bytes });
+    if (this.#journal.isObserved)
+      this.#journal.emit({
+        kind: 'index',
+        host: this.host,
+        timeNs: this.#journal.nowNs,
+        domid,
+        by,
+        word,
+        from,
+        to,
+        bytes,
+      });
   }
 
   socket(end: SocketEnd, what: SocketStep, fd: number, by: string, bytes: Uint8Array, at: number, count: number): void {
@@ -148,26 +231,51 @@ export class Trace {
     this.digest.text(end);
     this.digest.text(what);
     if (count > 0) this.digest.octets(bytes, at, at + count);
-    if (this.#observers > 0) this.#emit({ kind: 'socket', timeNs: this.nowNs, end, what, fd, by, bytes, at, count });
+    if (this.#journal.isObserved)
+      this.#journal.emit({
+        kind: 'socket',
+        host: this.host,
+        timeNs: this.#journal.nowNs,
+        end,
+        what,
+        fd,
+        by,
+        bytes,
+        at,
+        count,
+      });
+  }
+
+  /** News of the store in `domid`. */
+  store(domid: Domid, instance: number, news: StoreNews): void {
+    const words = digested(news);
+    if (words !== undefined) this.#foldWords('xenstored', news.phase, ...words);
+    if (this.#journal.isObserved)
+      this.#journal.emit({ kind: 'store', host: this.host, timeNs: this.#journal.nowNs, domid, instance, ...news });
   }
 
   mark(actor: string, what: string, n: number, detail = ''): void {
+    this.#foldWords(actor, what, n, detail);
+    if (this.#journal.isObserved)
+      this.#journal.emit({ kind: 'mark', host: this.host, timeNs: this.#journal.nowNs, actor, what, n, detail });
+  }
+
+  /** What an actor says is folded in one way, whoever it is. */
+  #foldWords(actor: string, what: string, n: number, detail: string): void {
     this.#fold(TAG.mark, n, detail.length);
     this.digest.text(actor);
     this.digest.text(what);
     this.digest.text(detail);
-    if (this.#observers > 0) this.#emit({ kind: 'mark', timeNs: this.nowNs, actor, what, n, detail });
   }
 
   #fold(tag: number, x: number, y: number): void {
-    this.#count++;
-    this.digest.word(tag);
-    this.digest.word(x);
-    this.digest.word(y);
-    this.digest.wide(this.nowNs);
-  }
-
-  #emit(event: TraceEvent): void {
-    this.#events.emit('event', event);
+    const { digest } = this;
+    this.#journal.count++;
+    // The first host says nothing of itself, so that a host alone has the digest that it always had.
+    if (this.host > 0) digest.word((this.host << 4) | TAG.host);
+    digest.word(tag);
+    digest.word(x);
+    digest.word(y);
+    digest.wide(this.#journal.nowNs);
   }
 }

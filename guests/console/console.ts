@@ -11,7 +11,7 @@ import {
   used,
   XENCONSOLE_DISCONNECTED,
 } from '../../sim/index.ts';
-import type { GuestOs, Me } from '../kernel/os.ts';
+import type { GuestOs, Me } from '../kernel/index.ts';
 
 /** Virtual time of the driver's own work. */
 const LOAD_NS = 20;

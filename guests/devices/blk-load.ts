@@ -1,6 +1,7 @@
 import { type Actor, PARK } from '../../sim/index.ts';
-import type { Me } from '../kernel/os.ts';
-import type { Blkfront, BlkIo, PendingIo } from './blkfront.ts';
+import type { Me } from '../kernel/index.ts';
+import type { Blkfront } from './blkfront.ts';
+import type { BlkIo, PendingIo } from './blkfront-requests.ts';
 import type { BlkOp } from './observer.ts';
 import { SECTOR_BYTES } from './sums.ts';
 

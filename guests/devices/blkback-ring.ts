@@ -10,7 +10,7 @@ import {
   PARK,
   type Port,
 } from '../../sim/index.ts';
-import type { Me } from '../kernel/os.ts';
+import type { Me } from '../kernel/index.ts';
 import {
   BLKIF_MAX_SEGMENTS_PER_REQUEST,
   BLKIF_OP_DISCARD,

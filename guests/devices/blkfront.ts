@@ -1,69 +1,16 @@
 import { type Actor, type Frame, FrontRing, type Gref, initIoRing, PARK, type Port } from '../../sim/index.ts';
-import type { Me } from '../kernel/os.ts';
-import {
-  BLKIF_MAX_SEGMENTS_PER_REQUEST,
-  BLKIF_OP_DISCARD,
-  BLKIF_OP_FLUSH_DISKCACHE,
-  BLKIF_OP_READ,
-  BLKIF_OP_WRITE,
-  BLKIF_OP_WRITE_BARRIER,
-  BLKIF_PROTOCOL,
-  BLKIF_RSP_OKAY,
-  BLKIF_SLOT_BYTES,
-  type BlkSegment,
-  decodeResponse,
-  encodeRequest,
-} from './blkif.ts';
+import type { Me } from '../kernel/index.ts';
+import { type BlkIo, BlkRequests, type PendingIo } from './blkfront-requests.ts';
+import { BLKIF_PROTOCOL, BLKIF_SLOT_BYTES } from './blkif.ts';
 import { FrontendStates } from './frontend-states.ts';
-import type { BlkOp } from './observer.ts';
-import { SECTOR_BYTES, sectorSums } from './sums.ts';
+import { SECTOR_BYTES } from './sums.ts';
 import type { Driver, DriverInstance, XenbusDevice } from './xenbus-device.ts';
 import { XenbusState } from './xenbus-state.ts';
 
-/** Sectors of a page. */
-const PAGE_SECTORS = 8;
 const STORE_NS = 15;
 const LOAD_NS = 20;
 const SEND_NS = 250;
 const COPY_NS_PER_SECTOR = 20;
-
-const OPERATIONS = {
-  read: BLKIF_OP_READ,
-  write: BLKIF_OP_WRITE,
-  flush: BLKIF_OP_FLUSH_DISKCACHE,
-  barrier: BLKIF_OP_WRITE_BARRIER,
-  discard: BLKIF_OP_DISCARD,
-} as const satisfies Record<BlkOp, number>;
-
-/** What a user of the disk asks for. */
-export interface BlkIo {
-  readonly op: BlkOp;
-  readonly sector: number;
-  readonly sectors: number;
-  /** What is to be written, or, once it is done, what was read. */
-  data: Uint8Array;
-}
-
-/** A request on its way: its user parks until `status` is there. */
-export interface PendingIo extends BlkIo {
-  readonly id: number;
-  /** 0 is success; `undefined`: not answered. */
-  status: number | undefined;
-  readonly me: Me;
-}
-
-/** A page for the octets of requests. Persistent ones stay granted. */
-interface IoPage {
-  readonly frame: Frame;
-  gref: Gref | undefined;
-}
-
-/** A request on the ring. */
-interface OnRing {
-  readonly io: PendingIo;
-  readonly pages: readonly IoPage[];
-  readonly segments: readonly BlkSegment[];
-}
 
 export interface BlkfrontOptions {
   /** Whether persistent grants are asked for. */
@@ -90,16 +37,12 @@ export class Blkfront implements DriverInstance {
   readonly #device: XenbusDevice;
   readonly #options: BlkfrontOptions;
   readonly #thread: Me;
-  /** Asked for and not on the ring yet. */
-  readonly #queue: PendingIo[] = [];
-  readonly #onRing = new Map<number, OnRing>();
-  readonly #pages: IoPage[] = [];
+  readonly #requests: BlkRequests;
   readonly #states: FrontendStates;
   #ring: FrontRing | undefined;
   #ringPage: { readonly frame: Frame; readonly gref: Gref } | undefined;
   #port: Port = 0;
   #isConnected = false;
-  #isPersistent = false;
   /** Answers are impossible: the backend's index or id was. Nothing is done any more. */
   #isBroken = false;
   /** Who has the disk open; a close waits for them. */
@@ -108,7 +51,6 @@ export class Blkfront implements DriverInstance {
   #mustClose = false;
   #isGone = false;
   #wasOnline = false;
-  #ids = 0;
   /** Capacity as the backend said it last. */
   sectors = 0;
   hasDiscard = false;
@@ -122,6 +64,7 @@ export class Blkfront implements DriverInstance {
       withdraw: () => this.#withdraw(),
     });
     this.#options = options;
+    this.#requests = new BlkRequests(device, (why) => this.#break(why));
     this.#thread = device.kernel.os.start(`blkfront.${device.id}`, () => this.#run());
   }
 
@@ -136,7 +79,7 @@ export class Blkfront implements DriverInstance {
 
   /** Answered requests leave here; those that are not are kept over a reconnection. */
   get inFlight(): number {
-    return this.#onRing.size + this.#queue.length;
+    return this.#requests.count;
   }
 
   open(): void {
@@ -151,11 +94,7 @@ export class Blkfront implements DriverInstance {
 
   /** Ask for I/O without waiting; `wait` waits. `io.data`: whole sectors, none for a read, flush or discard. */
   submit(me: Me, io: BlkIo): PendingIo {
-    const sectors = io.op === 'discard' || io.op === 'flush' ? 0 : io.sectors;
-    if ((io.sector % PAGE_SECTORS) + sectors > BLKIF_MAX_SEGMENTS_PER_REQUEST * PAGE_SECTORS)
-      throw new Error(`assertion: ${sectors} sectors in one request`);
-    const pending: PendingIo = { ...io, id: ++this.#ids, status: undefined, me };
-    this.#queue.push(pending);
+    const pending = this.#requests.add(me, io);
     this.#thread.wake();
     return pending;
   }
@@ -192,8 +131,7 @@ export class Blkfront implements DriverInstance {
     this.#isGone = true;
     this.#mustClose = true;
     this.#withdraw();
-    for (const io of this.#queue.splice(0)) this.#finish(io, -1);
-    for (const page of this.#pages.splice(0)) this.#freePage(page);
+    this.#requests.fail();
     this.#thread.wake();
   }
 
@@ -241,7 +179,8 @@ export class Blkfront implements DriverInstance {
     yield* device.numberOther('sector-size', SECTOR_BYTES);
     yield* device.numberOther('physical-sector-size', SECTOR_BYTES);
     this.hasDiscard = (yield* device.numberOther('feature-discard', 0)) === 1;
-    this.#isPersistent = this.#options.isPersistent && (yield* device.numberOther('feature-persistent', 0)) === 1;
+    this.#requests.isPersistent =
+      this.#options.isPersistent && (yield* device.numberOther('feature-persistent', 0)) === 1;
     yield* device.switchState(XenbusState.Connected);
     this.#isConnected = true;
     this.#thread.wake();
@@ -253,7 +192,7 @@ export class Blkfront implements DriverInstance {
   /** blkfront_closing: at once if nobody has the disk open, else when the last one lets go. */
   *#closing(): Actor {
     this.#mustClose = true;
-    for (const { io } of this.#onRing.values()) io.me.wake();
+    this.#requests.wakeUsers();
     if (this.#users > 0) return;
     yield* this.#device.switchState(XenbusState.Closed);
   }
@@ -267,19 +206,8 @@ export class Blkfront implements DriverInstance {
     os.closePort(this.#port);
     this.#ringPage = undefined;
     this.#ring = undefined;
-    const unanswered = [...this.#onRing.values()];
-    this.#onRing.clear();
-    this.#queue.unshift(...unanswered.map(({ io }) => io));
-    for (const { pages } of unanswered) this.#pages.push(...pages);
-    // All pages anew: a backend that was not told of the old ring must not reach them.
-    for (const page of this.#pages.splice(0)) this.#freePage(page);
+    this.#requests.requeue();
     this.#device.note({ what: 'withdrawn' });
-  }
-
-  #freePage({ gref, frame }: IoPage): void {
-    const { grants, os } = this.#device.kernel;
-    if (gref === undefined) os.domain.memory.free(frame.gfn);
-    else grants.endAndFree(gref, frame);
   }
 
   /** The ring's only user: takes answers, puts requests. */
@@ -295,13 +223,12 @@ export class Blkfront implements DriverInstance {
       const answers = ring.pending();
       if (answers < 0) this.#break('impossible response index');
       for (let i = 0; i < answers && !this.#isBroken; i++) {
-        const { id, status } = decodeResponse(ring.take().slice());
-        const sectors = this.#answer(Number(id), status);
+        const sectors = this.#requests.takeAnswer(ring);
         yield LOAD_NS + sectors * COPY_NS_PER_SECTOR;
         if (this.#ring !== ring) break;
       }
       if (this.#ring !== ring || this.#isBroken || !this.#isConnected) continue;
-      const put = this.#put(ring);
+      const put = this.#requests.put(ring);
       if (put > 0) {
         yield STORE_NS * put;
         if (this.#ring !== ring) continue;
@@ -316,7 +243,7 @@ export class Blkfront implements DriverInstance {
       if (answers > 0) continue;
       ring.arm();
       yield STORE_NS;
-      if (this.#ring !== ring || ring.pending() !== 0 || (this.#queue.length > 0 && ring.free > 0)) continue;
+      if (this.#ring !== ring || ring.pending() !== 0 || (this.#requests.hasQueued && ring.free > 0)) continue;
       yield PARK;
     }
   }
@@ -324,109 +251,5 @@ export class Blkfront implements DriverInstance {
   #break(why: string): void {
     this.#isBroken = true;
     this.#device.note({ what: 'stopped', side: 'front', why });
-  }
-
-  /** Fill slots as long as there is room. @returns how many. */
-  #put(ring: FrontRing): number {
-    let put = 0;
-    for (; ring.free > 0; put++) {
-      const io = this.#queue.shift();
-      if (io === undefined) break;
-      const onRing = this.#prepare(io);
-      if (onRing === undefined) {
-        this.#queue.unshift(io); // no reference is free now
-        break;
-      }
-      const isDiscard = io.op === 'discard';
-      encodeRequest(
-        {
-          operation: OPERATIONS[io.op],
-          handle: this.#device.id & 0xffff,
-          id: BigInt(io.id),
-          sector: BigInt(io.op === 'flush' ? 0 : io.sector),
-          segments: onRing.segments,
-          nrSegments: onRing.segments.length,
-          nrSectors: isDiscard ? BigInt(io.sectors) : 0n,
-        },
-        ring.fill(),
-      );
-      this.#onRing.set(io.id, onRing);
-      const { id, op, sector } = io;
-      const sums = op === 'write' || op === 'barrier' ? sectorSums(io.data) : [];
-      this.#device.note({ what: 'submitted', id, op, sector, sectors: op === 'flush' ? 0 : io.sectors, sums });
-    }
-    return put;
-  }
-
-  /** Pages for a request, granted and filled; the first sector lies in its page as on the disk. */
-  #prepare(io: PendingIo): OnRing | undefined {
-    const { grants, os } = this.#device.kernel;
-    const pages: IoPage[] = [];
-    const segments: BlkSegment[] = [];
-    let left = io.op === 'flush' || io.op === 'discard' ? 0 : io.sectors;
-    let firstSect = left === 0 ? 0 : io.sector % PAGE_SECTORS;
-    const isWrite = io.op === 'write' || io.op === 'barrier';
-    for (let at = 0; left > 0; firstSect = 0) {
-      const sectors = Math.min(left, PAGE_SECTORS - firstSect);
-      const page = this.#pages.pop() ?? { frame: os.allocPage(), gref: undefined };
-      page.gref ??= grants.grant(this.#device.otherendId, page.frame, isWrite && !this.#isPersistent);
-      pages.push(page);
-      if (page.gref === undefined) {
-        this.#letGo(pages);
-        return undefined;
-      }
-      const bytes = sectors * SECTOR_BYTES;
-      if (isWrite) page.frame.bytes.set(io.data.subarray(at, at + bytes), firstSect * SECTOR_BYTES);
-      segments.push({ gref: page.gref, firstSect, lastSect: firstSect + sectors - 1 });
-      at += bytes;
-      left -= sectors;
-    }
-    return { io, pages, segments };
-  }
-
-  /** Take back the pages of a request: unless grants persist the backend must have let go of them. */
-  #letGo(pages: readonly IoPage[]): void {
-    const { grants } = this.#device.kernel;
-    for (const page of pages) {
-      if (page.gref !== undefined && !this.#isPersistent) {
-        if (!grants.end(page.gref)) {
-          this.#break('backend has not unmapped a grant');
-          continue; // the page is not to be used again
-        }
-        page.gref = undefined;
-      }
-      this.#pages.push(page);
-    }
-  }
-
-  /** One answer. @returns sectors that were read. */
-  #answer(id: number, status: number): number {
-    const onRing = this.#onRing.get(id);
-    if (onRing === undefined) {
-      this.#break(`response to unknown id ${id}`);
-      return 0;
-    }
-    this.#onRing.delete(id);
-    const { io, pages, segments } = onRing;
-    if (io.op === 'read' && status === BLKIF_RSP_OKAY) {
-      io.data = new Uint8Array(io.sectors * SECTOR_BYTES);
-      let at = 0;
-      segments.forEach(({ firstSect, lastSect }, i) => {
-        const part = (pages[i] as IoPage).frame.bytes.subarray(firstSect * SECTOR_BYTES, (lastSect + 1) * SECTOR_BYTES);
-        io.data.set(part, at);
-        at += part.length;
-      });
-    }
-    this.#letGo(pages);
-    this.#finish(io, status);
-    return io.op === 'read' ? io.sectors : 0;
-  }
-
-  #finish(io: PendingIo, status: number): void {
-    io.status = status;
-    const ok = status === BLKIF_RSP_OKAY;
-    const sums = io.op === 'read' && ok ? sectorSums(io.data) : [];
-    if (!this.#isGone) this.#device.note({ what: 'completed', id: io.id, ok, sums });
-    io.me.wake();
   }
 }

@@ -9,7 +9,7 @@ import {
   openTable,
   type TableBytes,
 } from '../../sim/index.ts';
-import type { GuestOs } from '../kernel/os.ts';
+import type { GuestOs } from '../kernel/index.ts';
 
 /** References of one frame of a table of version 1. */
 const REFS_PER_FRAME = 512;

@@ -1,6 +1,7 @@
 export { type BlkPlan, blkLoad } from './blk-load.ts';
 export { BlkbackDriver, type BlkbackOptions } from './blkback.ts';
-export { Blkfront, BlkfrontDriver, type BlkfrontOptions, type BlkIo, type PendingIo } from './blkfront.ts';
+export { Blkfront, BlkfrontDriver, type BlkfrontOptions } from './blkfront.ts';
+export type { BlkIo, PendingIo } from './blkfront-requests.ts';
 export { Bridge, type BridgePort } from './bridge.ts';
 export { BlockDevices, Disk, type DiskSpeed } from './disk.ts';
 export { GrantPool } from './grant-pool.ts';

@@ -1,5 +1,5 @@
-import type { GuestOs } from '../kernel/os.ts';
-import type { XsLink } from '../xenstore/link.ts';
+import type { GuestOs } from '../kernel/index.ts';
+import type { XsLink } from '../xenstore/index.ts';
 import { GrantPool } from './grant-pool.ts';
 import type { DeviceObserver } from './observer.ts';
 

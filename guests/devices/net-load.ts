@@ -1,5 +1,5 @@
 import { type Actor, PARK } from '../../sim/index.ts';
-import type { Me } from '../kernel/os.ts';
+import type { Me } from '../kernel/index.ts';
 import { scribble } from './blk-load.ts';
 import type { Netfront } from './netfront.ts';
 import { ETH_HLEN, hex } from './sums.ts';

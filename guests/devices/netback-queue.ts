@@ -12,7 +12,7 @@ import {
   PARK,
   type Port,
 } from '../../sim/index.ts';
-import type { Me } from '../kernel/os.ts';
+import type { Me } from '../kernel/index.ts';
 import type { Bridge, BridgePort } from './bridge.ts';
 import {
   decodeRxRequest,

@@ -1,6 +1,6 @@
 import type { Actor, Domid } from '../../sim/index.ts';
 import { textOf as text } from '../../store/protocol/octets.ts';
-import type { Xs } from '../xenstore/xs.ts';
+import type { KeyValues, Xs } from '../xenstore/index.ts';
 import type { DeviceKernel } from './kernel.ts';
 import type { DeviceName, DeviceNews, Side } from './observer.ts';
 import { parseState, XenbusState } from './xenbus-state.ts';
@@ -100,17 +100,13 @@ export class XenbusDevice {
   }
 
   /** Write keys in one transaction. @returns whether they were. */
-  *writeAll(keys: readonly (readonly [key: string, value: string])[]): Actor<boolean> {
+  *writeAll(keys: KeyValues): Actor<boolean> {
     const { xs, nodename } = this;
-    const done = yield* xs.client.transaction(
-      xs.me,
-      function* (tx) {
-        for (const [key, value] of keys)
-          if ((yield* xs.write(`${nodename}/${key}`, value, tx)).error !== undefined) return undefined;
-        return true;
-      },
-      ROUNDS_MAX,
-    );
+    const done = yield* xs.transaction(function* (tx) {
+      for (const [key, value] of keys)
+        if ((yield* xs.write(`${nodename}/${key}`, value, tx)).error !== undefined) return undefined;
+      return true;
+    }, ROUNDS_MAX);
     return 'value' in done;
   }
 
@@ -122,19 +118,15 @@ export class XenbusDevice {
   }
 
   /** As switchState(), also where it is the same again. */
-  *writeState(state: XenbusState, also: readonly (readonly [key: string, value: string])[] = []): Actor {
+  *writeState(state: XenbusState, also: KeyValues = []): Actor {
     const { xs, nodename } = this;
-    const done = yield* xs.client.transaction(
-      xs.me,
-      function* (tx) {
-        const there = yield* xs.read(`${nodename}/state`, tx);
-        if (there.error !== undefined) return undefined;
-        for (const [key, value] of also) yield* xs.write(`${nodename}/${key}`, value, tx);
-        const reply = yield* xs.write(`${nodename}/state`, String(state), tx);
-        return reply.error === undefined ? true : undefined;
-      },
-      ROUNDS_MAX,
-    );
+    const done = yield* xs.transaction(function* (tx) {
+      const there = yield* xs.read(`${nodename}/state`, tx);
+      if (there.error !== undefined) return undefined;
+      for (const [key, value] of also) yield* xs.write(`${nodename}/${key}`, value, tx);
+      const reply = yield* xs.write(`${nodename}/state`, String(state), tx);
+      return reply.error === undefined ? true : undefined;
+    }, ROUNDS_MAX);
     this.state = state;
     if ('value' in done) this.note({ what: 'state', side: this.side, state });
   }

@@ -1,8 +1,6 @@
 import { type Actor, type Domid, PARK } from '../../sim/index.ts';
-import type { Me } from '../kernel/os.ts';
-import type { EventQueue } from '../xenstore/link.ts';
-import { split } from '../xenstore/payload.ts';
-import { Xs } from '../xenstore/xs.ts';
+import type { Me } from '../kernel/index.ts';
+import { type EventQueue, split, Xs } from '../xenstore/index.ts';
 import type { DeviceKernel } from './kernel.ts';
 import type { Side } from './observer.ts';
 import { type DeviceBus, type Driver, type DriverInstance, readText, XenbusDevice } from './xenbus-device.ts';

@@ -1,8 +1,14 @@
-import { type Actor, ERROR as ERROR_AT, GNTTAB_RESERVED_XENSTORE } from '../../sim/index.ts';
-import { type OpName, XS } from '../../store/protocol/wire.ts';
-import type { GuestOs, Me } from '../kernel/os.ts';
+import {
+  type Actor,
+  ERROR as ERROR_AT,
+  GNTTAB_RESERVED_XENSTORE,
+  type XENSTORE_ERROR_PROTO,
+  type XENSTORE_ERROR_RINGIDX,
+} from '../../sim/index.ts';
+import { type Message, type OpName, XS } from '../../store/protocol/wire.ts';
+import type { GuestOs, Me } from '../kernel/index.ts';
 import type { BuiltDomain } from '../libxl/index.ts';
-import { pauseAfter, type RawMessage, RawRing, requestOctets, said } from './raw-ring.ts';
+import { pauseAfter, RawRing, requestOctets, said } from './raw-ring.ts';
 
 export type StoreVersion = '4.22' | '4.17';
 
@@ -54,7 +60,7 @@ export class Rig {
   /** The domain's page as the builder granted it. */
   readonly built: BuiltDomain;
   #reqId = 0x4000_0000;
-  readonly #early = new Map<number, RawMessage>();
+  readonly #early = new Map<number, Message>();
   /** Watch events and replies taken out of the ring so far. */
   events = 0;
   taken = 0;
@@ -98,7 +104,7 @@ export class Rig {
   }
 
   /** Wait for the reply to `reqId`; `undefined`: none came. */
-  *reply(reqId: number, patienceNs = PATIENCE_NS): Actor<RawMessage | undefined> {
+  *reply(reqId: number, patienceNs = PATIENCE_NS): Actor<Message | undefined> {
     for (let waitedNs = 0; ; ) {
       for (let m = this.ring.take(); m !== undefined; m = this.ring.take()) {
         if (m.type === XS.WATCH_EVENT) this.events++;
@@ -119,7 +125,7 @@ export class Rig {
   }
 
   /** Wait for the next reply, whatever its req_id. */
-  *replyInOrder(patienceNs = PATIENCE_NS): Actor<RawMessage | undefined> {
+  *replyInOrder(patienceNs = PATIENCE_NS): Actor<Message | undefined> {
     for (let waitedNs = 0; waitedNs < patienceNs; ) {
       const m = this.ring.take();
       if (m?.type === XS.WATCH_EVENT) this.events++;
@@ -159,7 +165,7 @@ export class Rig {
   }
 
   /** Wait until the store has written its error word; it must be `word`. */
-  *ignored(word: 2 | 3): Actor {
+  *ignored(word: typeof XENSTORE_ERROR_RINGIDX | typeof XENSTORE_ERROR_PROTO): Actor {
     for (let waitedNs = 0; this.errorWord === 0 && waitedNs < PATIENCE_NS; waitedNs += pauseAfter(waitedNs))
       yield pauseAfter(waitedNs);
     this.check('error word', this.errorWord, word);

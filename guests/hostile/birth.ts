@@ -1,4 +1,12 @@
-import { EVTCHN_PORT, endAccess, grantAccess, openTable, REQ_PROD } from '../../sim/index.ts';
+import {
+  DOMID_SELF,
+  ERROR as ERROR_AT,
+  EVTCHN_PORT,
+  endAccess,
+  grantAccess,
+  openTable,
+  REQ_PROD,
+} from '../../sim/index.ts';
 import { XS } from '../../store/protocol/wire.ts';
 import type { HostileKind, Rig } from './attack.ts';
 import { requestOctets, said } from './raw-ring.ts';
@@ -82,7 +90,7 @@ export const BIRTH_KINDS: readonly HostileKind[] = [
       yield* rig.ring.put(requestOctets(XS.READ, 3, 0, 'name\0'), 1_000_000);
       const got = said(yield* rig.reply(3, 3_000_000));
       rig.check('reply through one page or the other', got, [rig.name, 'nothing']);
-      rig.check('error word', old.load32(2072), 0);
+      rig.check('error word', old.load32(ERROR_AT), 0);
     },
   },
   {
@@ -93,7 +101,7 @@ export const BIRTH_KINDS: readonly HostileKind[] = [
     *run(rig) {
       yield* rig.hello();
       const table = openTable(rig.os.hyper.gnttab, rig.os.domain.memory);
-      grantAccess(table, rig.gref, { domid: 0x7ff0, gfn: 0 });
+      grantAccess(table, rig.gref, { domid: DOMID_SELF, gfn: 0 });
       yield* rig.hello();
       yield* rig.rest(SOON_NS);
       yield* rig.ring.put(requestOctets(XS.READ, 3, 0, 'name\0'), 1_000_000);

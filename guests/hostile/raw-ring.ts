@@ -13,25 +13,14 @@ import {
   used,
   writableChunk,
 } from '../../sim/index.ts';
+import { MessageReader } from '../../store/protocol/message-reader.ts';
 import { octetsOf, textOf } from '../../store/protocol/octets.ts';
-import { HEADER_BYTES, PAYLOAD_MAX, XS } from '../../store/protocol/wire.ts';
-import type { GuestOs } from '../kernel/os.ts';
-
-/** A reply or event, with nothing taken for granted. */
-export interface RawMessage {
-  readonly type: number;
-  readonly reqId: number;
-  readonly txId: number;
-  readonly payload: string;
-}
+import { header, type Message, XS } from '../../store/protocol/wire.ts';
+import type { GuestOs } from '../kernel/index.ts';
 
 /** One request as octets; the header may lie about the length. */
 export function requestOctets(type: number, reqId: number, txId: number, payload: string, len?: number): Uint8Array {
-  const bytes = new Uint8Array(HEADER_BYTES + payload.length);
-  const view = new DataView(bytes.buffer);
-  for (const [i, word] of [type, reqId, txId, len ?? payload.length].entries()) view.setUint32(4 * i, word, true);
-  bytes.set(octetsOf(payload), HEADER_BYTES);
-  return bytes;
+  return octetsOf(header(type, reqId, txId, len ?? payload.length), payload);
 }
 
 /** The ring page in the hands of a guest that keeps no rule: any store, any time. What it is asked to do honestly, it does. */
@@ -39,7 +28,7 @@ export class RawRing {
   readonly #os: GuestOs;
   page: Frame;
   readonly port: Port;
-  #text = '';
+  readonly #incoming = new MessageReader('believed');
 
   constructor(os: GuestOs, page: Frame, port: Port) {
     this.#os = os;
@@ -98,36 +87,25 @@ export class RawRing {
   }
 
   /** Consume what is there; the next whole message, if there is one. */
-  take(): RawMessage | undefined {
+  take(): Message | undefined {
     for (;;) {
       const cons = this.load(RSP_CONS);
       const prod = this.load(RSP_PROD);
       const n = used(prod, cons) > RING_BYTES ? 0 : readableChunk(prod, cons);
       if (n === 0) break;
       const at = RSP_AT + (cons & (RING_BYTES - 1));
-      this.#text += textOf(this.page.bytes, at, at + n);
+      this.#incoming.push(this.page.bytes, at, n);
       this.store(RSP_CONS, cons + n);
       this.signal();
     }
-    if (this.#text.length < HEADER_BYTES) return undefined;
-    const header = new DataView(octetsOf(this.#text.slice(0, HEADER_BYTES)).buffer);
-    const len = Math.min(PAYLOAD_MAX, header.getUint32(12, true));
-    if (this.#text.length < HEADER_BYTES + len) return undefined;
-    const payload = this.#text.slice(HEADER_BYTES, HEADER_BYTES + len);
-    this.#text = this.#text.slice(HEADER_BYTES + len);
-    return {
-      type: header.getUint32(0, true),
-      reqId: header.getUint32(4, true),
-      txId: header.getUint32(8, true),
-      payload,
-    };
+    return this.#incoming.shift();
   }
 }
 
 /** What a reply says, for comparison: the errno of an error, else its payload; `^` stands for NUL. */
-export function said(reply: RawMessage | undefined): string {
+export function said(reply: Message | undefined): string {
   if (reply === undefined) return 'nothing';
-  const text = reply.payload.replaceAll('\0', '^');
+  const text = textOf(reply.payload).replaceAll('\0', '^');
   return reply.type === XS.ERROR ? text.slice(0, -1) : text;
 }
 

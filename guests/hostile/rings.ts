@@ -9,8 +9,11 @@ import {
   RSP_PROD,
   SERVER_FEATURES,
   used,
+  XENSTORE_ERROR_PROTO,
+  XENSTORE_ERROR_RINGIDX,
+  XENSTORE_RECONNECT,
 } from '../../sim/index.ts';
-import { XS } from '../../store/protocol/wire.ts';
+import { HEADER_BYTES, XS } from '../../store/protocol/wire.ts';
 import type { HostileKind } from './attack.ts';
 import { requestOctets, said } from './raw-ring.ts';
 
@@ -31,7 +34,7 @@ export const RING_KINDS: readonly HostileKind[] = [
       yield* rig.hello();
       rig.ring.store(REQ_PROD, rig.ring.load(REQ_CONS) + RING_BYTES + 1 + rig.me.draws.below(1 << 30));
       rig.ring.signal();
-      yield* rig.ignored(2);
+      yield* rig.ignored(XENSTORE_ERROR_RINGIDX);
     },
   },
   {
@@ -43,7 +46,7 @@ export const RING_KINDS: readonly HostileKind[] = [
       yield* rig.hello();
       rig.ring.store(REQ_PROD, rig.ring.load(REQ_CONS) - 1 - rig.me.draws.below(RING_BYTES));
       rig.ring.signal();
-      yield* rig.ignored(2);
+      yield* rig.ignored(XENSTORE_ERROR_RINGIDX);
     },
   },
   {
@@ -55,7 +58,7 @@ export const RING_KINDS: readonly HostileKind[] = [
       yield* rig.hello();
       rig.ring.store(REQ_CONS, rig.ring.load(REQ_PROD) + 1);
       rig.ring.signal();
-      yield* rig.ignored(2);
+      yield* rig.ignored(XENSTORE_ERROR_RINGIDX);
     },
   },
   {
@@ -70,7 +73,7 @@ export const RING_KINDS: readonly HostileKind[] = [
       yield LOOK_NS;
       rig.check('error word before there is output', rig.errorWord, 0);
       yield* rig.send(XS.READ, 'name^');
-      yield* rig.ignored(2);
+      yield* rig.ignored(XENSTORE_ERROR_RINGIDX);
     },
   },
   {
@@ -83,7 +86,7 @@ export const RING_KINDS: readonly HostileKind[] = [
       // Up to the next multiple of 256, whose low octet alone is less than what the store has consumed.
       const cons = rig.ring.load(REQ_CONS);
       yield* rig.ring.storeTorn(REQ_PROD, (cons | 0xff) + 1, OVER_AN_UPDATE_NS);
-      yield* rig.ignored(2);
+      yield* rig.ignored(XENSTORE_ERROR_RINGIDX);
     },
   },
   {
@@ -99,7 +102,7 @@ export const RING_KINDS: readonly HostileKind[] = [
         rig.ring.signal();
         yield 40 + rig.me.draws.below(900);
       }
-      yield* rig.ignored(2);
+      yield* rig.ignored(XENSTORE_ERROR_RINGIDX);
     },
   },
   {
@@ -110,7 +113,7 @@ export const RING_KINDS: readonly HostileKind[] = [
     *run(rig) {
       yield* rig.hello();
       yield* rig.ring.put(requestOctets(XS.WRITE, 1, 0, '', 4097 + rig.me.draws.below(1 << 30)), LOOK_NS);
-      yield* rig.ignored(3);
+      yield* rig.ignored(XENSTORE_ERROR_PROTO);
     },
   },
   {
@@ -191,10 +194,10 @@ export const RING_KINDS: readonly HostileKind[] = [
     *run(rig) {
       for (let i = 0; i < 50 && !rig.stopping(); i++) {
         for (const word of [ERROR_AT, CONNECTION, SERVER_FEATURES])
-          rig.ring.store(word, word === CONNECTION ? 1 : rig.me.draws.bits());
+          rig.ring.store(word, word === CONNECTION ? XENSTORE_RECONNECT : rig.me.draws.bits());
         rig.ring.signal();
         yield* rig.hello();
-        rig.check('connection word', rig.ring.load(CONNECTION), 1);
+        rig.check('connection word', rig.ring.load(CONNECTION), XENSTORE_RECONNECT);
       }
       rig.ring.store(ERROR_AT, 0);
     },
@@ -208,7 +211,7 @@ export const RING_KINDS: readonly HostileKind[] = [
       yield* rig.must('WRITE', 'data/a^A', 'OK^');
       yield* rig.must('WRITE', 'data/b^B', 'OK^');
       for (let i = 0; i < 50 && !rig.stopping(); i++) {
-        const at = rig.ring.load(REQ_PROD) + 16 + 5; // the last letter of the path
+        const at = rig.ring.load(REQ_PROD) + HEADER_BYTES + 5; // the last letter of the path
         const reqId = yield* rig.send(XS.READ, 'data/a^');
         for (let k = 0; k < 8; k++) {
           rig.ring.page.bytes[REQ_AT + (at & (RING_BYTES - 1))] = k % 2 === 0 ? 0x62 : 0x61;

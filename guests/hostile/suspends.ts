@@ -1,10 +1,8 @@
 import { type Actor, PARK } from '../../sim/index.ts';
-import type { GuestOs, Me } from '../kernel/os.ts';
-import type { SuspendOutcome } from '../libxl/suspend.ts';
-import { takeCommand } from '../power/suspender.ts';
-import type { XsClient } from '../xenstore/client.ts';
-import type { EventQueue } from '../xenstore/link.ts';
-import { Xs } from '../xenstore/xs.ts';
+import type { GuestOs, Me } from '../kernel/index.ts';
+import type { SuspendOutcome } from '../libxl/index.ts';
+import { takeCommand } from '../power/index.ts';
+import { type EventQueue, Xs, type XsClient } from '../xenstore/index.ts';
 
 /** A guest that does not suspend as it should. */
 export interface BadSuspender {

@@ -60,9 +60,10 @@ export class GuestOs {
     this.hyper.domctl.shutdown(SUSPEND);
     yield HYPERCALL_NS;
     const here = me.task?.domain;
-    if (here !== undefined && here !== this.domain) {
-      this.domain = here;
-      this.hyper = new Hypercalls(this.machine, here);
+    const heir = here === undefined || here === this.domain ? undefined : this.machine.domain(here.domid);
+    if (heir !== undefined) {
+      this.domain = heir;
+      this.hyper = new Hypercalls(this.machine, heir);
     }
     const returned = this.domain.returnRegister;
     this.domain.returnRegister = 0;

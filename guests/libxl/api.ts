@@ -1,5 +1,5 @@
 import type { Actor, Domain, Gfn, Port } from '../../sim/index.ts';
-import type { Me } from '../kernel/os.ts';
+import type { Me } from '../kernel/index.ts';
 import { Call } from './call.ts';
 import type { Tally } from './counted-link.ts';
 import { type Created, type CreateHooks, domainCreate, domainUnpause } from './create.ts';
@@ -98,7 +98,7 @@ export function* writeDomain(
   plan: DomainPlan,
 ): Actor<Outcome> {
   return yield* operation(me, xl, function* (call) {
-    const rc = yield* writeTree(call, built.domain.domid, xl.host.handleOf(built.domain), plan);
+    const rc = yield* writeTree(call, built.domain.domid, xl.shared.handleOf(built.domain), plan);
     if (rc === 0) yield* writeBuilt(call, built, plan);
     return rc;
   });

@@ -8,7 +8,7 @@ import {
   type Result,
   XENCONSOLE_DISCONNECTED,
 } from '../../sim/index.ts';
-import type { GuestOs } from '../kernel/os.ts';
+import type { GuestOs } from '../kernel/index.ts';
 
 /** A page of a new domain that a daemon is to map, and the port to it. */
 export interface ReservedRing {

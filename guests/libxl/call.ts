@@ -1,9 +1,8 @@
 import { type Actor, PARK } from '../../sim/index.ts';
 import { textOf as text } from '../../store/protocol/octets.ts';
 import { XS } from '../../store/protocol/wire.ts';
-import type { Me } from '../kernel/os.ts';
-import { split, strings } from '../xenstore/payload.ts';
-import { Xs } from '../xenstore/xs.ts';
+import type { Me } from '../kernel/index.ts';
+import { type KeyValues, split, strings, Xs } from '../xenstore/index.ts';
 import { CountedLink, type Tally } from './counted-link.ts';
 import type { Libxl, Rc } from './process.ts';
 import { ProcessWatch } from './process-watch.ts';
@@ -53,11 +52,11 @@ export class Call {
   }
 
   /**
-   * Run `body` with the lock of a domain's configuration file, which all processes of the host share (TS-5). The process waits
+   * Run `body` with the lock of a domain's configuration file, which all processes share (TS-5). The process waits
    * for it with everything that it does.
    */
   *withUserdata<T>(domid: number, body: () => Actor<T>): Actor<T> {
-    const lock = this.xl.host.userdataLock(domid);
+    const lock = this.xl.shared.userdataLock(domid);
     yield* lock.enter(this.me);
     const result = yield* body();
     lock.leave(this.me);
@@ -108,17 +107,16 @@ export class Call {
    * beside 0 aborts. Source: libxl__xs_transaction_start, _commit and _abort in libxl_xshelp.c.
    */
   *transaction(body: (tx: number) => Actor<Rc>, options: TransactionOptions = {}): Actor<Rc> {
-    const { client } = this.xs;
     for (let round = 0; round < this.xl.roundsMax; round++) {
-      const begun = yield* client.begin(this.me);
+      const begun = yield* this.xs.begin();
       if ('error' in begun && options.startsUnchecked !== true) return 'ERROR_FAIL';
       const tx = 'error' in begun ? 0 : begun.txId;
       const rc = yield* body(tx);
       if (rc !== 0) {
-        if (tx !== 0) yield* client.end(this.me, tx, false);
+        if (tx !== 0) yield* this.xs.end(tx, false);
         return rc;
       }
-      const failed = yield* client.end(this.me, tx, true);
+      const failed = yield* this.xs.end(tx, true);
       if (failed === undefined) {
         this.tally.commits++;
         return 0;
@@ -141,7 +139,7 @@ export class Call {
   ): Actor<{ readonly rc: 0; readonly value: T } | { readonly rc: Exclude<Rc, 0> }> {
     const untilNs = this.nowNs + timeoutNs;
     this.xl.os.machine.scheduler.at(untilNs, () => this.me.wake());
-    const watch = yield* ProcessWatch.register(this, path);
+    const watch = yield* ProcessWatch.register(this.xl.watches, this.xs, path);
     if (watch === undefined) return { rc: 'ERROR_FAIL' };
     let rc: Exclude<Rc, 0> = 'ERROR_TIMEDOUT';
     let value: T | undefined;
@@ -172,5 +170,3 @@ export class Call {
     return waited.rc === 0 ? waited.value : waited.rc;
   }
 }
-
-export type KeyValues = readonly (readonly [key: string, value: string])[];

@@ -1,6 +1,6 @@
 import type { Actor } from '../../sim/index.ts';
-import type { Me } from '../kernel/os.ts';
-import type { EventQueue, Pending, Reply, XsLink } from '../xenstore/link.ts';
+import type { Me } from '../kernel/index.ts';
+import type { EventQueue, Pending, Reply, XsLink } from '../xenstore/index.ts';
 
 /** What an operation has cost so far, those who did parts of it side by side included. */
 export interface Tally {
@@ -49,25 +49,11 @@ export class CountedLink implements XsLink {
     return this.#link.unwatch(me, path, token);
   }
 
-  begin(me: Me): Actor<{ readonly txId: number } | { readonly error: string }> {
-    this.#tally.requests++;
-    return this.#link.begin(me);
+  startedTxId(reply: Reply): number {
+    return this.#link.startedTxId(reply);
   }
 
-  end(me: Me, txId: number, commit: boolean): Actor<string | undefined> {
-    this.#tally.requests++;
-    return this.#link.end(me, txId, commit);
-  }
-
-  *transaction<T>(
-    me: Me,
-    body: (txId: number) => Actor<T | undefined>,
-    roundsMax: number,
-  ): Actor<{ readonly value: T; readonly rounds: number } | { readonly error: string; readonly rounds: number }> {
-    const done = yield* this.#link.transaction(me, body, roundsMax);
-    this.#tally.requests += 2 * done.rounds;
-    this.#tally.conflicts += done.rounds - 1;
-    if ('value' in done) this.#tally.commits++;
-    return done;
+  get retries(): readonly string[] {
+    return this.#link.retries;
   }
 }

@@ -1,7 +1,7 @@
 import { type Actor, DOMID_ANY, DOMID_FIRST_RESERVED, type Domain } from '../../sim/index.ts';
 import { textOf as text } from '../../store/protocol/octets.ts';
 import { XS } from '../../store/protocol/wire.ts';
-import { strings } from '../xenstore/payload.ts';
+import { strings } from '../xenstore/index.ts';
 import { allocPorts, type BuiltDomain, seedRings } from './build.ts';
 import type { Call } from './call.ts';
 import { domainDestroy } from './destroy.ts';
@@ -77,8 +77,8 @@ function* phases(call: Call, plan: DomainPlan, hooks: CreateHooks, progress: Pro
   const { domid } = domain;
   progress.domain = domain;
   if (created.isRecent) return 'ERROR_FAIL';
-  if (plan.uuid !== undefined) xl.host.setHandle(domain, plan.uuid);
-  const uuid = xl.host.handleOf(domain);
+  if (plan.uuid !== undefined) xl.shared.setHandle(domain, plan.uuid);
+  const uuid = xl.shared.handleOf(domain);
   progress.uuid = uuid;
   if (dies()) return 'died';
 
@@ -166,7 +166,7 @@ function* addAll(call: Call, domid: number, devices: readonly Device[]): Actor<R
  * @returns `undefined`: the hypervisor refused.
  */
 function newDomain(call: Call, plan: DomainPlan): { readonly domain: Domain; readonly isRecent: boolean } | undefined {
-  const { os, host } = call.xl;
+  const { os, shared } = call.xl;
   for (;;) {
     let wanted = plan.domid ?? DOMID_ANY;
     if (wanted === 'random') {
@@ -182,7 +182,7 @@ function newDomain(call: Call, plan: DomainPlan): { readonly domain: Domain; rea
       return undefined;
     }
     const domain = created.value;
-    const isRecent = host.history.isRecent(domain.domid, call.nowNs);
+    const isRecent = shared.history.isRecent(domain.domid, call.nowNs);
     if (!isRecent || typeof plan.domid === 'number') return { domain, isRecent };
     if (!os.hyper.destroyDomain(domain.domid).ok) return undefined;
   }

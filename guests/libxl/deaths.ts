@@ -34,7 +34,7 @@ export class DomainDeaths {
     this.#waitedFor.push({ domid, isShutdownReported: false });
     this.#waitedFor.sort((a, b) => a.domid - b.domid);
     const call = this.#call;
-    this.#watch ??= yield* call.locked(() => ProcessWatch.register(call, '@releaseDomain'));
+    this.#watch ??= yield* call.locked(() => ProcessWatch.register(call.xl.watches, call.xs, '@releaseDomain'));
     return this.#watch !== undefined;
   }
 
@@ -113,7 +113,7 @@ export class DomainDeathCheck {
   /** The caller has the lock. `undefined`: the store refused the watch. */
   static *start(call: Call, domid: number): Actor<DomainDeathCheck | undefined> {
     const path = `/local/domain/${domid}`;
-    const watch = yield* ProcessWatch.register(call, path);
+    const watch = yield* ProcessWatch.register(call.xl.watches, call.xs, path);
     return watch === undefined ? undefined : new DomainDeathCheck(call, path, watch);
   }
 

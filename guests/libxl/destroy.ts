@@ -1,5 +1,5 @@
 import type { Actor, Domain } from '../../sim/index.ts';
-import type { GuestOs } from '../kernel/os.ts';
+import type { GuestOs } from '../kernel/index.ts';
 import type { Call } from './call.ts';
 import { domainType } from './device-add.ts';
 import type { DeviceName } from './device-kinds.ts';
@@ -41,7 +41,7 @@ export function* domainDestroy(call: Call, domid: number, hooks: DestroyHooks = 
   if (hooks.isSoftReset === true) {
     isDone = hyper.pause(domid).ok && (yield* hyper.domctl.softReset(domid)).ok && hyper.unpause(domid).ok;
   } else {
-    xl.host.history.mark(domid, call.nowNs);
+    xl.shared.history.mark(domid, call.nowNs);
     isDone = (yield* hyper.domctl.destroyInSteps(domid)).ok;
   }
   yield* call.enter();

@@ -60,18 +60,18 @@ function* nicType(call: Call, backend: string, device: DeviceName): Actor<boolea
 
 function* execute(call: Call, domid: number, device: DeviceName, action: ScriptAction): Actor<Rc> {
   const { xl, me } = call;
-  const { hotplug, host, os } = xl;
+  const { hotplug, shared, os } = xl;
   if (hotplug === undefined) return 0;
   const untilNs = call.nowNs + HOTPLUG_TIMEOUT_NS;
   os.machine.scheduler.at(untilNs, () => me.wake());
   const name = xl.actorName(me, `${device.kind}-${action}`);
-  const run = startScript(os, host, hotplug, { name, domid, device, action, waiter: me });
+  const run = startScript(os, shared, hotplug, { name, domid, device, action, waiter: me });
   call.leave();
   while (run.status === undefined && call.nowNs < untilNs) yield PARK;
   yield* call.enter();
   yield* call.dompath(device.backendDomid);
   if (run.status === undefined) {
-    killScript(host, run);
+    killScript(shared, run);
     return 'ERROR_TIMEDOUT';
   }
   if (run.status === 0) return 0;

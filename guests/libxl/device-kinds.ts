@@ -1,4 +1,4 @@
-import type { KeyValues } from './call.ts';
+import type { KeyValues } from '../xenstore/index.ts';
 
 /** A device as libxl is asked for it, its keys in the order in which they are written. */
 export interface Device {

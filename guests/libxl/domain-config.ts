@@ -1,4 +1,4 @@
-import type { KeyValues } from './call.ts';
+import type { KeyValues } from '../xenstore/index.ts';
 import type { ConsoleNOptions, Device } from './device-kinds.ts';
 
 export type DomainType = 'pv' | 'pvh' | 'hvm';

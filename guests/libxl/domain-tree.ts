@@ -1,5 +1,6 @@
 import type { Actor, Domain, Gfn, Port } from '../../sim/index.ts';
-import type { Call, KeyValues } from './call.ts';
+import type { KeyValues } from '../xenstore/index.ts';
+import type { Call } from './call.ts';
 import { type DomainPlan, MEMORY_KB } from './domain-config.ts';
 import type { Rc } from './process.ts';
 

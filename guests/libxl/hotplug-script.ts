@@ -1,11 +1,9 @@
 import { type Actor, PARK } from '../../sim/index.ts';
 import { textOf as text } from '../../store/protocol/octets.ts';
-import type { GuestOs, Me } from '../kernel/os.ts';
-import type { XsLink } from '../xenstore/link.ts';
-import { split } from '../xenstore/payload.ts';
-import { Xs } from '../xenstore/xs.ts';
+import type { GuestOs, Me } from '../kernel/index.ts';
+import { split, Xs, type XsLink } from '../xenstore/index.ts';
 import { type DeviceName, devicePaths } from './device-kinds.ts';
-import type { LibxlHost } from './shared-files.ts';
+import type { SharedFiles } from './shared-files.ts';
 
 export type ScriptAction = 'add' | 'remove';
 
@@ -13,7 +11,7 @@ export type ScriptAction = 'add' | 'remove';
 export type ScriptFate = 'works' | 'error' | 'busy' | 'silent' | 'hangs';
 
 /** The hotplug scripts of a host. */
-export interface Hotplug {
+export interface HotplugScripts {
   /** A short connection for one access of a script: each `xenstore-read` is a process (HS-12). */
   readonly connect: (me: Me) => XsLink;
   readonly close: (me: Me, link: XsLink) => void;
@@ -43,8 +41,8 @@ export interface ScriptRun {
  */
 export function startScript(
   os: GuestOs,
-  host: LibxlHost,
-  plan: Hotplug,
+  shared: SharedFiles,
+  plan: HotplugScripts,
   run: {
     readonly name: string;
     readonly domid: number;
@@ -62,26 +60,26 @@ export function startScript(
     self.status =
       device.kind === 'vif'
         ? yield* vifBridge(script, device, domid, action, fate)
-        : yield* block(script, host, self, device, domid, action, fate);
-    if (host.blockLock === self) host.blockLock = undefined;
+        : yield* block(script, shared, self, device, domid, action, fate);
+    if (shared.blockLock === self) shared.blockLock = undefined;
     waiter.wake();
   });
   return self;
 }
 
 /** A script that takes too long. Its lock is that of an open file, and goes with it. */
-export function killScript(host: LibxlHost, run: ScriptRun): void {
+export function killScript(shared: SharedFiles, run: ScriptRun): void {
   run.isKilled = true;
-  if (host.blockLock === run) host.blockLock = undefined;
+  if (shared.blockLock === run) shared.blockLock = undefined;
 }
 
 /** A shell with a `xenstore-*` command for each access. */
 class Script {
   readonly me: Me;
-  readonly #plan: Hotplug;
+  readonly #plan: HotplugScripts;
   readonly #run: ScriptRun;
 
-  constructor(me: Me, plan: Hotplug, run: ScriptRun) {
+  constructor(me: Me, plan: HotplugScripts, run: ScriptRun) {
     this.me = me;
     this.#plan = plan;
     this.#run = run;
@@ -126,11 +124,11 @@ class Script {
         return true;
       }
       for (;;) {
-        const begun = yield* xs.client.begin(xs.me);
+        const begun = yield* xs.begin();
         if ('error' in begun) return false;
         let isWritten = true;
         for (const [path, value] of pairs) isWritten &&= (yield* xs.write(path, value, begun.txId)).error === undefined;
-        const failed = yield* xs.client.end(xs.me, begun.txId, isWritten);
+        const failed = yield* xs.end(begun.txId, isWritten);
         if (failed !== 'EAGAIN') return isWritten && failed === undefined;
       }
     });
@@ -175,7 +173,7 @@ const BRIDGE_MTU = '1500';
 /** `block add|remove` of a block device. */
 function* block(
   script: Script,
-  host: LibxlHost,
+  shared: SharedFiles,
   self: ScriptRun,
   device: DeviceName,
   domid: number,
@@ -193,8 +191,8 @@ function* block(
   yield* script.read(`${base}/frontend-id`);
   const vm = (yield* script.read(`/local/domain/${domid}/vm`)) ?? 'unknown';
   if (fate === 'error') return yield* fail(script, base, 'error', `${params} does not exist.`);
-  while (host.blockLock !== undefined) yield LOCK_POLL_NS;
-  host.blockLock = self;
+  while (shared.blockLock !== undefined) yield LOCK_POLL_NS;
+  shared.blockLock = self;
   yield* script.work();
   const physical = majorMinor(domid, device.devid);
   if (fate === 'busy' || (yield* isShared(script, physical, mode, vm)))
@@ -204,7 +202,7 @@ function* block(
     (yield* script.write([`${base}/physical-device`, physical])) &&
     (yield* script.write([`${base}/physical-device-path`, params])) &&
     (yield* script.write([`${base}/hotplug-status`, 'connected']));
-  host.blockLock = undefined;
+  shared.blockLock = undefined;
   return written ? 0 : 1;
 }
 

@@ -34,10 +34,18 @@ export {
 export type { Force } from './device-remove.ts';
 export { type DomainPlan, type DomainType, MEMORY_KB } from './domain-config.ts';
 export { DomidHistory } from './domid-history.ts';
-export type { Hotplug, ScriptAction, ScriptFate } from './hotplug-script.ts';
+export type { HotplugScripts, ScriptAction, ScriptFate } from './hotplug-script.ts';
 export { initDom0 } from './init-dom0.ts';
 export { initXenstoreDomain } from './init-xenstore-domain.ts';
 export { Libxl, type LibxlOptions, type Rc } from './process.ts';
-export { LibxlHost } from './shared-files.ts';
-export { type Mishaps, type ToolstackPlan, toolstack } from './toolstack.ts';
+export { handOver, type RestorePlan, removeDomain, restoreGuest } from './restore.ts';
+export { SharedFiles } from './shared-files.ts';
+export {
+  PATIENCE_NS,
+  type ResumeRequest,
+  resumeGuest,
+  type SuspendOutcome,
+  type SuspendRequest,
+  suspendGuest,
+} from './suspend.ts';
 export { type EndReason, type ShutdownAction, type XlEnd, type XlPlan, xlCreate } from './xl.ts';

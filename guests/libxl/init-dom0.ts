@@ -1,7 +1,6 @@
 import type { Actor } from '../../sim/index.ts';
-import type { Me } from '../kernel/os.ts';
-import type { XsLink } from '../xenstore/link.ts';
-import { Xs } from '../xenstore/xs.ts';
+import type { Me } from '../kernel/index.ts';
+import { Xs, type XsLink } from '../xenstore/index.ts';
 
 /** dom0's own nodes, without which libxl does nothing; once for a host. Source: tools/helpers/xen-init-dom0.c. */
 export function* initDom0(me: Me, link: XsLink): Actor {

@@ -1,7 +1,6 @@
 import type { Actor } from '../../sim/index.ts';
-import type { Me } from '../kernel/os.ts';
-import type { XsLink } from '../xenstore/link.ts';
-import { Xs } from '../xenstore/xs.ts';
+import type { Me } from '../kernel/index.ts';
+import { Xs, type XsLink } from '../xenstore/index.ts';
 import { MEMORY_KB } from './domain-config.ts';
 
 /** What the nodes of a xenstore stub domain say; nothing of it where the store is a daemon of dom0. Without the first one a

@@ -1,5 +1,5 @@
 import { type Actor, PARK } from '../../sim/index.ts';
-import type { Me } from '../kernel/os.ts';
+import type { Me } from '../kernel/index.ts';
 
 /** The lock around a process' state: who has it runs, the others wait in order. Source: CTX_LOCK in libxl_internal.h. */
 export class Lock {

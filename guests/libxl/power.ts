@@ -42,7 +42,7 @@ const HYPERCALLS_NS = 10_000;
  */
 export function* setMemoryTarget(call: Call, domid: number, targetKb: number): Actor<Rc> {
   const home = yield* call.dompath(domid);
-  const { host, os } = call.xl;
+  const { shared, os } = call.xl;
   return yield* call.transaction(
     function* (tx) {
       const target = yield* call.read(`${home}/memory/target`, tx);
@@ -56,7 +56,7 @@ export function* setMemoryTarget(call: Call, domid: number, targetKb: number): A
       yield* call.xs.write(`${home}/memory/target`, String(wantedKb), tx);
       const domain = os.machine.domain(domid);
       if (domain === undefined) return 'ERROR_FAIL';
-      yield* call.xs.write(`/vm/${host.handleOf(domain)}/memory`, String(Math.floor(wantedKb / 1024)), tx);
+      yield* call.xs.write(`/vm/${shared.handleOf(domain)}/memory`, String(Math.floor(wantedKb / 1024)), tx);
       return 0;
     },
     { startsUnchecked: true, endsUnchecked: true },

@@ -1,31 +1,32 @@
 import type { Actor } from '../../sim/index.ts';
-import type { EventQueue, WatchEvent } from '../xenstore/link.ts';
-import type { Call } from './call.ts';
-import { isBelow, type WatchSlot } from './watch-slots.ts';
+import type { EventQueue, WatchEvent, Xs } from '../xenstore/index.ts';
+import { isBelow, type WatchSlot, type WatchSlots } from './watch-slots.ts';
 
 /**
- * A watch of a process, in a slot of its own (TS-1). Its events wake the actor of `call`. What does not belong to it is not
+ * A watch of a process, in a slot of its own (TS-1). Its events wake the actor of `xs`. What does not belong to it is not
  * shown. Source: libxl__ev_xswatch_register and watchfd_callback in tools/libs/light/libxl_event.c.
  */
 export class ProcessWatch {
-  readonly #call: Call;
+  readonly #slots: WatchSlots;
+  readonly #xs: Xs;
   readonly #path: string;
   readonly #slot: WatchSlot;
   readonly #queue: EventQueue;
 
-  private constructor(call: Call, path: string) {
-    this.#call = call;
+  private constructor(slots: WatchSlots, xs: Xs, path: string) {
+    this.#slots = slots;
+    this.#xs = xs;
     this.#path = path;
-    this.#slot = call.xl.watches.take();
-    this.#queue = { events: [], me: call.me };
+    this.#slot = slots.take();
+    this.#queue = { events: [], me: xs.me };
   }
 
   /** `undefined`: the store refused. */
-  static *register(call: Call, path: string): Actor<ProcessWatch | undefined> {
-    const watch = new ProcessWatch(call, path);
-    const reply = yield* call.xs.client.watch(watch.#queue, path, watch.#slot.token);
+  static *register(slots: WatchSlots, xs: Xs, path: string): Actor<ProcessWatch | undefined> {
+    const watch = new ProcessWatch(slots, xs, path);
+    const reply = yield* xs.client.watch(watch.#queue, path, watch.#slot.token);
     if (reply.error === undefined) return watch;
-    call.xl.watches.giveBack(watch.#slot);
+    slots.giveBack(watch.#slot);
     return undefined;
   }
 
@@ -40,7 +41,7 @@ export class ProcessWatch {
   }
 
   *deregister(): Actor {
-    yield* this.#call.xs.client.unwatch(this.#call.me, this.#path, this.#slot.token);
-    this.#call.xl.watches.giveBack(this.#slot);
+    yield* this.#xs.client.unwatch(this.#xs.me, this.#path, this.#slot.token);
+    this.#slots.giveBack(this.#slot);
   }
 }

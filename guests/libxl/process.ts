@@ -1,8 +1,8 @@
-import type { GuestOs, Me } from '../kernel/os.ts';
-import type { XsLink } from '../xenstore/link.ts';
-import type { Hotplug } from './hotplug-script.ts';
+import type { GuestOs, Me } from '../kernel/index.ts';
+import type { XsLink } from '../xenstore/index.ts';
+import type { HotplugScripts } from './hotplug-script.ts';
 import { Lock } from './lock.ts';
-import { LibxlHost } from './shared-files.ts';
+import type { SharedFiles } from './shared-files.ts';
 import { WatchSlots } from './watch-slots.ts';
 
 /** How long each wait may take. Source: LIBXL_*_TIMEOUT in tools/libs/light/libxl_internal.h. */
@@ -31,9 +31,9 @@ export interface LibxlOptions {
   /** Whether backends are there to answer; if not, nobody waits for their states. Left out: they are. */
   readonly hasBackends?: boolean;
   /** Left out: no device has a script. */
-  readonly hotplug?: Hotplug;
-  /** What the processes of one host share; left out: it is the only one. */
-  readonly host?: LibxlHost;
+  readonly hotplug?: HotplugScripts;
+  /** What the processes of one host share. */
+  readonly shared: SharedFiles;
 }
 
 /**
@@ -47,17 +47,17 @@ export class Libxl {
   readonly watches: WatchSlots;
   readonly roundsMax: number;
   readonly hasBackends: boolean;
-  readonly hotplug: Hotplug | undefined;
-  readonly host: LibxlHost;
+  readonly hotplug: HotplugScripts | undefined;
+  readonly shared: SharedFiles;
   #actors = 0;
 
-  constructor(os: GuestOs, link: XsLink, options: LibxlOptions = {}) {
+  constructor(os: GuestOs, link: XsLink, options: LibxlOptions) {
     this.os = os;
     this.link = link;
     this.watches = new WatchSlots(options.tokenPrefix ?? '');
     this.hasBackends = options.hasBackends ?? true;
     this.hotplug = options.hotplug;
-    this.host = options.host ?? new LibxlHost();
+    this.shared = options.shared;
     this.roundsMax = options.roundsMax ?? Number.POSITIVE_INFINITY;
   }
 

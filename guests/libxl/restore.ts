@@ -1,8 +1,7 @@
 import { type Actor, DOMID_ANY, type Domain, GNTTAB_RESERVED_XENSTORE, type Port } from '../../sim/index.ts';
 import { XS } from '../../store/protocol/wire.ts';
-import type { GuestOs } from '../kernel/os.ts';
-import { strings } from '../xenstore/payload.ts';
-import type { Xs } from '../xenstore/xs.ts';
+import type { GuestOs } from '../kernel/index.ts';
+import { strings, type Xs } from '../xenstore/index.ts';
 
 /** Virtual time for one page on its way, and between two looks whether a domain is gone. */
 const PAGE_NS = 1_000;

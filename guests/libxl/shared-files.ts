@@ -1,14 +1,13 @@
 import type { Domain } from '../../sim/index.ts';
 import { DomidHistory } from './domid-history.ts';
-import type { ScriptRun } from './hotplug-script.ts';
 import { Lock } from './lock.ts';
 
 /** What all processes that use libxl on one host have in common: files, and what Xen keeps for them. */
-export class LibxlHost {
+export class SharedFiles {
   /** Ids that were destroyed of late. */
   readonly history: DomidHistory;
-  /** Who has the scripts' lock named `block`; that of `iptables` is never held across an access. */
-  blockLock: ScriptRun | undefined = undefined;
+  /** The run of a script that has the scripts' lock named `block`; that of `iptables` is never held across an access. */
+  blockLock: object | undefined = undefined;
   readonly #handles = new Map<bigint, string>();
   readonly #userdata = new Map<number, Lock>();
 

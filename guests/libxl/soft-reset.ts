@@ -1,6 +1,6 @@
 import type { Actor } from '../../sim/index.ts';
 import { XS } from '../../store/protocol/wire.ts';
-import { strings } from '../xenstore/payload.ts';
+import { strings } from '../xenstore/index.ts';
 import type { BuiltDomain } from './build.ts';
 import type { Call } from './call.ts';
 import { type Created, type CreateHooks, domainCreate } from './create.ts';

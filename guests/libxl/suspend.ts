@@ -9,10 +9,8 @@ import {
 } from '../../sim/index.ts';
 import { textOf as text } from '../../store/protocol/octets.ts';
 import { XS } from '../../store/protocol/wire.ts';
-import type { GuestOs, Me } from '../kernel/os.ts';
-import type { EventQueue } from '../xenstore/link.ts';
-import { strings } from '../xenstore/payload.ts';
-import type { Xs } from '../xenstore/xs.ts';
+import type { GuestOs, Me } from '../kernel/index.ts';
+import { type EventQueue, strings, type Xs } from '../xenstore/index.ts';
 
 /** How long the toolstack waits for each answer of a guest. Source: libxl_dom_suspend.c, 60 s twice. */
 export const PATIENCE_NS = 60_000_000_000;
@@ -110,16 +108,12 @@ function* askByStore(xs: Xs, clock: Clock, domid: number, patienceNs: number): A
 
 /** M3, HS-9: the guest's transaction and this one meet on one node; whichever commits first has decided. */
 function* takeBack(xs: Xs, path: string): Actor<'acked' | 'taken back'> {
-  const done = yield* xs.client.transaction<'acked' | 'taken back'>(
-    xs.me,
-    function* (tx) {
-      const state = yield* xs.read(path, tx);
-      if (state.error !== undefined || text(state.payload) !== 'suspend') return 'acked';
-      yield* xs.write(path, '', tx);
-      return 'taken back';
-    },
-    1_000,
-  );
+  const done = yield* xs.transaction<'acked' | 'taken back'>(function* (tx) {
+    const state = yield* xs.read(path, tx);
+    if (state.error !== undefined || text(state.payload) !== 'suspend') return 'acked';
+    yield* xs.write(path, '', tx);
+    return 'taken back';
+  }, 1_000);
   return 'value' in done ? done.value : 'taken back';
 }
 

@@ -1,5 +1,5 @@
 import { type Actor, SHUTDOWN_REASONS } from '../../sim/index.ts';
-import type { Me } from '../kernel/os.ts';
+import type { Me } from '../kernel/index.ts';
 import type { BuiltDomain } from './build.ts';
 import { Call } from './call.ts';
 import { type Created, type CreateHooks, domainCreate } from './create.ts';
@@ -81,7 +81,7 @@ export function* xlCreate(me: Me, xl: Libxl, plan: XlPlan): Actor<XlEnd> {
         break;
       case 'rename-restart': {
         const preserved = `${config.name}-${Math.floor(call.nowNs / 60_000_000_000)}`;
-        const names = { old: config.name, preserved, uuid: newUuid(me), handle: xl.host.handleOf(built.domain) };
+        const names = { old: config.name, preserved, uuid: newUuid(me), handle: xl.shared.handleOf(built.domain) };
         if ((yield* call.locked(() => preserve(call, domid, names))) !== 0) return end('preserved');
         break;
       }

@@ -1,10 +1,8 @@
 import type { Actor } from '../../sim/index.ts';
 import { textOf as text } from '../../store/protocol/octets.ts';
 import { XS } from '../../store/protocol/wire.ts';
-import type { Me } from '../kernel/os.ts';
-import type { XsLink } from '../xenstore/link.ts';
-import { strings } from '../xenstore/payload.ts';
-import { Xs } from '../xenstore/xs.ts';
+import type { Me } from '../kernel/index.ts';
+import { strings, Xs, type XsLink } from '../xenstore/index.ts';
 import type { Traffic } from './traffic.ts';
 
 export interface OperatorPlan {

@@ -1,9 +1,7 @@
 import { type Actor, PARK } from '../../sim/index.ts';
 import { XS } from '../../store/protocol/wire.ts';
-import type { Me } from '../kernel/os.ts';
-import type { EventQueue, Pending, WatchEvent, XsLink } from '../xenstore/link.ts';
-import { split } from '../xenstore/payload.ts';
-import { Xs } from '../xenstore/xs.ts';
+import type { Me } from '../kernel/index.ts';
+import { type EventQueue, type Pending, split, type WatchEvent, Xs, type XsLink } from '../xenstore/index.ts';
 import type { Traffic } from './traffic.ts';
 
 export interface WorkerPlan {
@@ -103,33 +101,29 @@ export function* worker(me: Me, client: XsLink, traffic: Traffic, plan: WorkerPl
 
 /** Read-modify-write over a few nodes, some shared; removes and creates, looks into directories, and sometimes lets go. */
 function* transaction(xs: Xs, traffic: Traffic, plan: WorkerPlan): Actor {
-  const { me, client } = xs;
+  const { me } = xs;
   const { draws } = me;
   const steps = draws.between(1, 8);
   const giveUp = draws.oneIn(8);
-  const done = yield* client.transaction(
-    me,
-    function* (tx) {
-      for (let i = 0; i < steps; i++) {
-        const path = draws.oneIn(2) ? shared(me, plan) : place(me, plan);
-        const what = draws.below(10);
-        const reply =
-          what < 4
-            ? yield* xs.read(path, tx)
-            : what < 7
-              ? yield* xs.write(path, value(me, plan), tx)
-              : what < 8
-                ? yield* xs.rm(path, tx)
-                : what < 9 || plan.avoids?.includes(XS.MKDIR) === true
-                  ? yield* xs.directory(folder(me, plan), tx)
-                  : yield* xs.mkdir(path, tx);
-        if (reply.error !== undefined) traffic.refused(reply.error);
-        if (draws.oneIn(3)) yield draws.below(plan.txThinkNsMax);
-      }
-      return giveUp ? undefined : true;
-    },
-    3,
-  );
+  const done = yield* xs.transaction(function* (tx) {
+    for (let i = 0; i < steps; i++) {
+      const path = draws.oneIn(2) ? shared(me, plan) : place(me, plan);
+      const what = draws.below(10);
+      const reply =
+        what < 4
+          ? yield* xs.read(path, tx)
+          : what < 7
+            ? yield* xs.write(path, value(me, plan), tx)
+            : what < 8
+              ? yield* xs.rm(path, tx)
+              : what < 9 || plan.avoids?.includes(XS.MKDIR) === true
+                ? yield* xs.directory(folder(me, plan), tx)
+                : yield* xs.mkdir(path, tx);
+      if (reply.error !== undefined) traffic.refused(reply.error);
+      if (draws.oneIn(3)) yield draws.below(plan.txThinkNsMax);
+    }
+    return giveUp ? undefined : true;
+  }, 3);
   if ('value' in done) traffic.commits++;
   else if (done.error !== 'aborted') traffic.refused(`${done.error} at commit`);
   traffic.conflicts += done.rounds - ('value' in done ? 1 : 0);

@@ -1,10 +1,9 @@
 import { type Actor, PARK } from '../../sim/index.ts';
-import type { Me } from '../kernel/os.ts';
-import type { EventQueue, Reply, XsProgram } from '../xenstore/link.ts';
-import { Xs } from '../xenstore/xs.ts';
+import type { Me } from '../kernel/index.ts';
+import { type EventQueue, type Reply, Xs, type XsProgram } from '../xenstore/index.ts';
 import type { Traffic } from './traffic.ts';
 
-export interface HotplugPlan {
+export interface XenstoreScriptsPlan {
   /** Longest pause between two processes, ns. */
   readonly thinkNsMax: number;
   /** A process opens the store's socket under its name. */
@@ -15,7 +14,7 @@ export interface HotplugPlan {
  * dom0's hotplug scripts: each access of the store is a process of its own, `xenstore-read` and the like, with a connection
  * of its own that it closes when it has its answer (guests.md HS-12). Some leave a watch or an open transaction behind.
  */
-export function* hotplug(me: Me, traffic: Traffic, plan: HotplugPlan): Actor {
+export function* xenstoreScripts(me: Me, traffic: Traffic, plan: XenstoreScriptsPlan): Actor {
   const { draws } = me;
   let processes = 0;
 
@@ -34,15 +33,15 @@ export function* hotplug(me: Me, traffic: Traffic, plan: HotplugPlan): Actor {
 
   while (!traffic.stopping) {
     const kind = draws.pick(['vif', 'vbd']);
-    const found = yield* process((client) => client.directory(me, `backend/${kind}`)); // below /local/domain/0
+    const found = yield* process((_, xs) => xs.names(`backend/${kind}`)); // below /local/domain/0
     if ('error' in found || found.names.length === 0) continue;
     const device = `/local/domain/0/backend/${kind}/${draws.pick(found.names)}/0`;
     for (const key of ['state', 'frontend', 'frontend-id'])
       yield* process((_, xs) => settled(xs.read(`${device}/${key}`)));
     if (draws.oneIn(3)) yield* process((client) => firstEvent(me, client, `${device}/state`, `script-${processes}`));
     if (draws.oneIn(3)) {
-      yield* process(function* (client, xs) {
-        const begun = yield* client.begin(me);
+      yield* process(function* (_, xs) {
+        const begun = yield* xs.begin();
         if ('error' in begun) return;
         yield* settled(xs.read(`${device}/online`, begun.txId));
         yield* settled(xs.write(`${device}/hotplug-error`, 'given up', begun.txId)); // exits without an end: it never was

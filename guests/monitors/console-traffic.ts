@@ -1,8 +1,8 @@
 import { type Actor, type Devpts, type Domid, PARK, type Pty } from '../../sim/index.ts';
 import { octetsOf as octets } from '../../store/protocol/octets.ts';
-import type { GuestConsole } from '../console/console.ts';
-import type { GuestOs, Me } from '../kernel/os.ts';
-import type { Traffic } from '../load/traffic.ts';
+import type { GuestConsole } from '../console/index.ts';
+import type { GuestOs, Me } from '../kernel/index.ts';
+import type { Traffic } from '../load/index.ts';
 import type { MonitorHost } from './domain-watcher.ts';
 import { firstBeat, type Pace, paced, rest } from './pace.ts';
 import { waitForKey } from './wait-key.ts';

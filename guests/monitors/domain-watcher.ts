@@ -1,12 +1,9 @@
-import { type Actor, type Domid, PARK, XEN_DOMINF_shutdown } from '../../sim/index.ts';
+import { type Actor, DOMID_FIRST_RESERVED, type Domid, PARK, XEN_DOMINF_shutdown } from '../../sim/index.ts';
 import { textOf as text } from '../../store/protocol/octets.ts';
-import type { GuestOs, Me } from '../kernel/os.ts';
-import type { Traffic } from '../load/traffic.ts';
-import type { EventQueue, WatchEvent, XsLink } from '../xenstore/link.ts';
-import { split } from '../xenstore/payload.ts';
-import { Xs } from '../xenstore/xs.ts';
-import type { Pace } from './pace.ts';
-import { paced, rest } from './pace.ts';
+import type { GuestOs, Me } from '../kernel/index.ts';
+import type { Traffic } from '../load/index.ts';
+import { type EventQueue, split, type WatchEvent, Xs, type XsLink } from '../xenstore/index.ts';
+import { type Pace, paced, rest } from './pace.ts';
 
 /** What a program of dom0 has of its host. */
 export interface MonitorHost {
@@ -30,7 +27,7 @@ export interface Listed {
 
 /** All domains, by hypercall, dom0 among them, and dead ones whose pages somebody holds. */
 export function listDomains(os: GuestOs): Listed[] {
-  const list = os.hyper.domctl.getDomainInfoList(0, 0x7ff0);
+  const list = os.hyper.domctl.getDomainInfoList(0, DOMID_FIRST_RESERVED);
   if (!list.ok) return [];
   return list.value.map(({ domid, flags }) => ({ domid, isShutDown: (flags & XEN_DOMINF_shutdown) !== 0 }));
 }

@@ -1,8 +1,7 @@
 import type { Actor, Stream } from '../../sim/index.ts';
-import type { GuestOs, Me } from '../kernel/os.ts';
-import type { Traffic } from '../load/traffic.ts';
-import type { XsLink } from '../xenstore/link.ts';
-import { Xs } from '../xenstore/xs.ts';
+import type { GuestOs, Me } from '../kernel/index.ts';
+import type { Traffic } from '../load/index.ts';
+import { Xs, type XsLink } from '../xenstore/index.ts';
 import { firstBeat, type Pace, paced, rest } from './pace.ts';
 
 /** Source: qubes-linux-utils, qmemman/meminfo-writer.c, and its service's arguments. */

@@ -1,7 +1,6 @@
 import type { Actor, Domid } from '../../sim/index.ts';
-import type { Me } from '../kernel/os.ts';
-import type { EventQueue, WatchEvent } from '../xenstore/link.ts';
-import { Xs } from '../xenstore/xs.ts';
+import type { Me } from '../kernel/index.ts';
+import { type EventQueue, type WatchEvent, Xs } from '../xenstore/index.ts';
 import {
   type DomainWatcher,
   LIST_NS,

@@ -1,5 +1,5 @@
 import { type Actor, PARK } from '../../sim/index.ts';
-import type { Me } from '../kernel/os.ts';
+import type { Me } from '../kernel/index.ts';
 
 /** A lock of one process: whoever finds it taken waits for its turn, in order. */
 export class Mutex {

@@ -1,7 +1,6 @@
-import type { Actor } from '../../sim/index.ts';
-import { PARK } from '../../sim/index.ts';
-import type { GuestOs, Me } from '../kernel/os.ts';
-import type { Traffic } from '../load/traffic.ts';
+import { type Actor, PARK } from '../../sim/index.ts';
+import type { GuestOs, Me } from '../kernel/index.ts';
+import type { Traffic } from '../load/index.ts';
 
 /** How the periods of programs that do something every so often look in virtual time. */
 export interface Pace {

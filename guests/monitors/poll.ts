@@ -1,6 +1,6 @@
 import type { Actor } from '../../sim/index.ts';
-import type { Me } from '../kernel/os.ts';
-import { Xs } from '../xenstore/xs.ts';
+import type { Me } from '../kernel/index.ts';
+import { Xs } from '../xenstore/index.ts';
 import { list, type MonitorHost, readDown } from './domain-watcher.ts';
 import { firstBeat, paced, rest } from './pace.ts';
 
@@ -21,8 +21,7 @@ export function* pollMonitor(me: Me, host: MonitorHost, plan: PollPlan): Actor {
   yield* firstBeat(os, me, traffic, pace, plan.seconds);
   while (!traffic.stopping) {
     if (plan.isOneTransaction) {
-      const done = yield* link.transaction(
-        me,
+      const done = yield* xs.transaction(
         function* (tx) {
           yield* poll(xs, plan, tx);
           return true;

@@ -1,8 +1,7 @@
 import type { Stream } from '../../sim/index.ts';
-import type { GuestOs, Me } from '../kernel/os.ts';
-import type { Traffic } from '../load/traffic.ts';
-import { monitor } from '../load/worker.ts';
-import type { XsLink } from '../xenstore/link.ts';
+import type { GuestOs, Me } from '../kernel/index.ts';
+import { monitor, type Traffic } from '../load/index.ts';
+import type { XsLink } from '../xenstore/index.ts';
 import type { MonitorHost } from './domain-watcher.ts';
 import { type CountersPlan, counters, meminfoWriter, thirdPartyTool } from './guest-agents.ts';
 import { Qmemmand, rrddMemory, squeezed } from './memory.ts';

@@ -1,7 +1,6 @@
 import { type Actor, PARK } from '../../sim/index.ts';
-import type { Me } from '../kernel/os.ts';
-import type { EventQueue } from '../xenstore/link.ts';
-import { Xs } from '../xenstore/xs.ts';
+import type { Me } from '../kernel/index.ts';
+import { type EventQueue, Xs } from '../xenstore/index.ts';
 import { type MonitorHost, readText, type Session } from './domain-watcher.ts';
 import { paced } from './pace.ts';
 

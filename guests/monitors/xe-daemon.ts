@@ -1,9 +1,8 @@
 import type { Actor } from '../../sim/index.ts';
 import { textOf as text } from '../../store/protocol/octets.ts';
-import type { GuestOs, Me } from '../kernel/os.ts';
-import type { Traffic } from '../load/traffic.ts';
-import type { XsLink } from '../xenstore/link.ts';
-import { Xs } from '../xenstore/xs.ts';
+import type { GuestOs, Me } from '../kernel/index.ts';
+import type { Traffic } from '../load/index.ts';
+import { Xs, type XsLink } from '../xenstore/index.ts';
 import { firstBeat, type Pace, paced, rest } from './pace.ts';
 
 /** Between two cycles. Source: xe-guest-utilities, xe-daemon/xe-daemon.go. */

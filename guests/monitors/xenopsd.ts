@@ -1,7 +1,6 @@
 import { type Actor, type Domid, PARK } from '../../sim/index.ts';
-import type { Me } from '../kernel/os.ts';
-import type { EventQueue, WatchEvent, XsLink } from '../xenstore/link.ts';
-import { Xs } from '../xenstore/xs.ts';
+import type { Me } from '../kernel/index.ts';
+import { type EventQueue, type Transacted, type WatchEvent, Xs } from '../xenstore/index.ts';
 import {
   type DomainWatcher,
   LIST_NS,
@@ -92,12 +91,8 @@ export class Xenopsd implements DomainWatcher {
   }
 
   /** A transaction that makes or removes a device: one after the other in the process, side by side they only fail (MT-2). */
-  *deviceTransaction<T>(
-    me: Me,
-    link: XsLink,
-    body: (txId: number) => Actor<T | undefined>,
-  ): Actor<{ readonly value: T; readonly rounds: number } | { readonly error: string; readonly rounds: number }> {
-    return yield* this.#deviceLock.with(me, () => link.transaction(me, body, Number.POSITIVE_INFINITY));
+  *deviceTransaction<T>(xs: Xs, body: (txId: number) => Actor<T | undefined>): Actor<Transacted<T>> {
+    return yield* this.#deviceLock.with(xs.me, () => xs.transaction(body, Number.POSITIVE_INFINITY));
   }
 
   /** Domids that are watched, ascending. */

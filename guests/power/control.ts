@@ -1,8 +1,7 @@
 import { type Actor, PARK, SHUTDOWN_REASONS } from '../../sim/index.ts';
 import { textOf as text } from '../../store/protocol/octets.ts';
-import type { GuestOs, Me } from '../kernel/os.ts';
-import type { EventQueue, XsLink } from '../xenstore/link.ts';
-import { Xs } from '../xenstore/xs.ts';
+import type { GuestOs, Me } from '../kernel/index.ts';
+import { type EventQueue, Xs, type XsLink } from '../xenstore/index.ts';
 
 /** Commands of `control/shutdown` that a Linux kernel knows, and whether it says so. Source: linux drivers/xen/manage.c. */
 const COMMANDS = { poweroff: true, halt: false, reboot: true, suspend: true } as const;
@@ -68,7 +67,7 @@ export class GuestControl {
       const event = queue.events.shift();
       if (event === undefined) yield PARK;
       else if (event.token === 'kernel/control/shutdown') yield* this.#shutdown(me, xs);
-      else if (event.token === 'kernel/control/sysrq') yield* this.#sysrq(me, xs);
+      else if (event.token === 'kernel/control/sysrq') yield* this.#sysrq(xs);
       else if (event.token === 'kernel/memory/target') yield* this.#target(xs);
       else yield* this.#cpu(xs, event.path);
     }
@@ -81,7 +80,7 @@ export class GuestControl {
   /** txn{READ; if known WRITE ""}, then act. What is not known is left where it is; while one is acted on, others are not heard. */
   *#shutdown(me: Me, xs: Xs): Actor {
     if (this.#isShuttingDown) return;
-    const done = yield* this.#link.transaction(me, (tx) => this.#takeCommand(xs, tx), ROUNDS_MAX);
+    const done = yield* xs.transaction((tx) => this.#takeCommand(xs, tx), ROUNDS_MAX);
     if (!('value' in done) || done.value === 'unknown') return;
     const command = done.value;
     this.#isShuttingDown = true;
@@ -106,18 +105,14 @@ export class GuestControl {
     return command;
   }
 
-  *#sysrq(me: Me, xs: Xs): Actor {
-    const done = yield* this.#link.transaction(
-      me,
-      function* (tx) {
-        const reply = yield* xs.read('control/sysrq', tx);
-        const key = text(reply.payload)[0];
-        if (reply.error !== undefined || key === undefined) return undefined;
-        yield* xs.write('control/sysrq', '', tx);
-        return key;
-      },
-      ROUNDS_MAX,
-    );
+  *#sysrq(xs: Xs): Actor {
+    const done = yield* xs.transaction(function* (tx) {
+      const reply = yield* xs.read('control/sysrq', tx);
+      const key = text(reply.payload)[0];
+      if (reply.error !== undefined || key === undefined) return undefined;
+      yield* xs.write('control/sysrq', '', tx);
+      return key;
+    }, ROUNDS_MAX);
     if ('value' in done) this.#hooks.sysrq?.(done.value);
   }
 

@@ -1,9 +1,7 @@
 import { type Actor, PARK, type Port } from '../../sim/index.ts';
 import { textOf as text } from '../../store/protocol/octets.ts';
-import type { GuestOs, Me } from '../kernel/os.ts';
-import type { XsClient } from '../xenstore/client.ts';
-import type { EventQueue } from '../xenstore/link.ts';
-import { Xs } from '../xenstore/xs.ts';
+import type { GuestOs, Me } from '../kernel/index.ts';
+import { type EventQueue, Xs, type XsClient } from '../xenstore/index.ts';
 
 export interface SuspenderPlan {
   /** Whether it offers an event channel for the request, in `device/suspend/event-channel`. */
@@ -61,8 +59,7 @@ export function* suspendSelf(me: Me, os: GuestOs, client: XsClient): Actor<'same
 
 /** HS-9: the command is read and taken away in one transaction; '' if there is none that it knows. */
 export function* takeCommand(xs: Xs): Actor<string> {
-  const taken = yield* xs.client.transaction(
-    xs.me,
+  const taken = yield* xs.transaction(
     function* (tx) {
       const reply = yield* xs.read('control/shutdown', tx);
       if (reply.error !== undefined) return undefined;

@@ -1,10 +1,9 @@
 import { type Actor, type Frame, PARK, type Port, RING_BYTES, SHUTDOWN_REASONS } from '../../sim/index.ts';
 import { textOf as text } from '../../store/protocol/octets.ts';
-import { HEADER_BYTES, PAYLOAD_MAX, XS } from '../../store/protocol/wire.ts';
-import type { GuestOs, Me } from '../kernel/os.ts';
-import { end, transaction } from './calls.ts';
+import { HEADER_BYTES, type Message, PAYLOAD_MAX, XS } from '../../store/protocol/wire.ts';
+import type { GuestOs, Me } from '../kernel/index.ts';
+import { localError, toReply, txIdIn, watchPayload } from './calls.ts';
 import type { ClientHabits } from './habits.ts';
-import type { Received } from './incoming.ts';
 import type { EventQueue, Pending, Reply, XsLink } from './link.ts';
 import { LINUX_HABITS } from './named.ts';
 import { split, strings } from './payload.ts';
@@ -47,7 +46,7 @@ export class XsClient implements XsLink {
   #suspender: Me | undefined;
   #unanswered = 0;
   /** Without ids a reply that nobody waits for is kept for the next request (LXO-4). */
-  readonly #early: Received[] = [];
+  readonly #early: Message[] = [];
   /** Domains that it has lived in before. */
   #life = 0;
   observer: ClientObserver | undefined = undefined;
@@ -113,6 +112,10 @@ export class XsClient implements XsLink {
     return this.#unanswered;
   }
 
+  get retries(): readonly string[] {
+    return this.#habits.retries;
+  }
+
   get rewatch(): ClientHabits['rewatch'] {
     return this.#habits.rewatch;
   }
@@ -159,23 +162,6 @@ export class XsClient implements XsLink {
       for (let i = events.length - 1; i >= 0; i--) if (events[i]?.token === token) events.splice(i, 1);
     }
     return reply;
-  }
-
-  *begin(me: Me): Actor<{ readonly txId: number } | { readonly error: string }> {
-    const reply = yield* this.request(me, XS.TRANSACTION_START, strings(''));
-    return reply.error === undefined ? { txId: this.#txIdOf(reply) } : { error: reply.error };
-  }
-
-  end(me: Me, txId: number, commit: boolean): Actor<string | undefined> {
-    return end(this, me, txId, commit);
-  }
-
-  transaction<T>(
-    me: Me,
-    body: (txId: number) => Actor<T | undefined>,
-    roundsMax: number,
-  ): Actor<{ readonly value: T; readonly rounds: number } | { readonly error: string; readonly rounds: number }> {
-    return transaction(this, me, body, roundsMax, this.#habits.retries);
   }
 
   // Suspend and resume (guests.md 1.2; linux xenbus_xs.c, xs_suspend, xs_resume, xs_suspend_cancel) ------------------------
@@ -255,7 +241,7 @@ export class XsClient implements XsLink {
     this.#answer(request, localError('EIO'));
   }
 
-  #got(message: Received, end: number): void {
+  #got(message: Message, end: number): void {
     const { type, reqId, txId, payload } = message;
     this.observer?.got(end, type, reqId, txId, payload);
     if (type === XS.WATCH_EVENT) {
@@ -277,35 +263,27 @@ export class XsClient implements XsLink {
     this.#reply(request, message);
   }
 
-  #reply(request: Request, { type, payload }: Received): void {
+  #reply(request: Request, { type, payload }: Message): void {
     const odd = type === request.type ? undefined : 'EINVAL'; // LX-3
-    this.#answer(request, { type, payload, error: type === XS.ERROR ? text(payload).replace(/\0$/, '') : odd });
+    const { error = odd } = toReply(type, payload);
+    this.#answer(request, { type, payload, error });
     if (this.#requests.queued > 0) this.#ring.wake();
   }
 
   #answer(request: Request, reply: Reply): void {
     request.reply = reply;
     this.#unanswered--;
-    this.#suspension.answered(request, request.type === XS.TRANSACTION_START ? this.#txIdOf(reply) : 0);
+    this.#suspension.answered(request, request.type === XS.TRANSACTION_START ? this.startedTxId(reply) : 0);
     this.#suspender?.wake();
     request.me.wake();
   }
 
-  /** The id of a started transaction, as the caller is to know it. */
-  #txIdOf({ payload }: Reply): number {
-    const id = Number(text(payload).slice(0, -1));
+  startedTxId(reply: Reply): number {
+    const id = txIdIn(reply);
     return this.#habits.knowsLostTransactions ? id + this.#life * LIFE : id;
   }
 
   #isOfFormerLife(txId: number): boolean {
     return Math.floor(txId / LIFE) !== this.#life;
   }
-}
-
-function watchPayload(path: string, token: string, depth: number | undefined): Uint8Array {
-  return depth === undefined ? strings(path, token) : strings(path, token, String(depth));
-}
-
-function localError(error: string): Reply {
-  return { type: XS.ERROR, payload: strings(error), error };
 }

@@ -1,10 +1,11 @@
 import { type Actor, PARK } from '../../sim/index.ts';
 import { textOf as text } from '../../store/protocol/octets.ts';
 import { HEADER_BYTES, PAYLOAD_MAX, XS } from '../../store/protocol/wire.ts';
-import type { GuestOs, Me } from '../kernel/os.ts';
-import { askUnwatch, askWatch, begin, directory, end, transaction } from './calls.ts';
+import type { GuestOs, Me } from '../kernel/index.ts';
+import { localError, PROGRAM_RETRIES, txIdIn, watchPayload } from './calls.ts';
 import type { EventQueue, Pending, Reply, XsLink, XsProgram } from './link.ts';
 import { split, strings } from './payload.ts';
+import { Xs } from './xs.ts';
 
 /** What a file takes as one message, its header included (LD-1). */
 const MESSAGE_MAX = PAYLOAD_MAX;
@@ -41,6 +42,8 @@ export class XsDevice implements XsProgram {
   #tokens = 0;
   #waiting = 0;
   isOpen = true;
+  readonly retries = PROGRAM_RETRIES;
+  readonly startedTxId = txIdIn;
 
   constructor(os: GuestOs, kernel: XsLink, program: string) {
     this.#kernel = kernel;
@@ -58,13 +61,13 @@ export class XsDevice implements XsProgram {
   }
 
   submit(me: Me, type: number, payload: Uint8Array, txId = 0): Pending {
-    if (!this.isOpen) return { reqId: 0, reply: failure('EBADF') };
+    if (!this.isOpen) return { reqId: 0, reply: localError('EBADF') };
     if (HEADER_BYTES + payload.length > MESSAGE_MAX) {
       if (payload.length <= PAYLOAD_MAX) this.close(); // the library has written the header, and gives the handle up
-      return { reqId: 0, reply: failure('E2BIG') };
+      return { reqId: 0, reply: localError('E2BIG') };
     }
     const refused = type === XS.TRANSACTION_END ? this.#refuseEnd(payload, txId) : undefined;
-    if (refused !== undefined) return { reqId: 0, reply: failure(refused) };
+    if (refused !== undefined) return { reqId: 0, reply: localError(refused) };
     return this.#kernel.submit(me, type, payload, txId);
   }
 
@@ -79,38 +82,17 @@ export class XsDevice implements XsProgram {
     if (pending.reply !== undefined) return pending.reply; // it was not even sent
     const reply = yield* this.answer(pending);
     // What has begun or ended is the file's matter when the answer is there, not before.
-    if (type === XS.TRANSACTION_START && reply.error === undefined)
-      this.#transactions.add(Number(text(reply.payload).slice(0, -1)));
+    if (type === XS.TRANSACTION_START && reply.error === undefined) this.#transactions.add(txIdIn(reply));
     else if (type === XS.TRANSACTION_END) this.#transactions.delete(txId);
     return reply;
   }
 
   *watch(queue: EventQueue, path: string, token: string, depth?: number): Actor<Reply> {
-    return yield* askWatch({ request: (_, __, payload) => this.#watch(queue, payload) }, queue.me, path, token, depth);
+    return yield* this.#watch(queue, watchPayload(path, token, depth));
   }
 
   unwatch(me: Me, path: string, token: string): Actor<Reply> {
-    return askUnwatch(this, me, path, token);
-  }
-
-  begin(me: Me): Actor<{ readonly txId: number } | { readonly error: string }> {
-    return begin(this, me);
-  }
-
-  end(me: Me, txId: number, commit: boolean): Actor<string | undefined> {
-    return end(this, me, txId, commit);
-  }
-
-  transaction<T>(
-    me: Me,
-    body: (txId: number) => Actor<T | undefined>,
-    roundsMax: number,
-  ): Actor<{ readonly value: T; readonly rounds: number } | { readonly error: string; readonly rounds: number }> {
-    return transaction(this, me, body, roundsMax);
-  }
-
-  directory(me: Me, path: string, txId = 0): Actor<{ readonly names: readonly string[] } | { readonly error: string }> {
-    return directory(this, me, path, txId);
+    return this.request(me, XS.UNWATCH, strings(path, token));
   }
 
   /** What the kernel does not even send (LD-3). */
@@ -122,8 +104,8 @@ export class XsDevice implements XsProgram {
   /** A watch of the kernel's own. It looks at two strings only: a depth does not get through. */
   *#watch(queue: EventQueue, payload: Uint8Array): Actor<Reply> {
     const [path, token] = split(payload);
-    if (!this.isOpen) return failure('EBADF');
-    if (path === undefined || token === undefined) return failure('EILSEQ');
+    if (!this.isOpen) return localError('EBADF');
+    if (path === undefined || token === undefined) return localError('EILSEQ');
     const own = `${this.#program}:${++this.#tokens}`;
     this.#watches.set(own, { path, token, queue });
     const reply = yield* this.#have(queue.me, () => this.#kernel.watch(this.#queue, path, own));
@@ -174,7 +156,8 @@ export class XsDevice implements XsProgram {
       } else if (!this.isOpen) break;
       else yield PARK;
     }
-    for (const txId of this.#transactions) yield* this.#kernel.end(me, txId, false);
+    const xs = new Xs(this.#kernel, me);
+    for (const txId of this.#transactions) yield* xs.end(txId, false);
     for (const [own, { path }] of this.#watches) yield* this.#kernel.unwatch(me, path, own);
   }
 }
@@ -182,8 +165,4 @@ export class XsDevice implements XsProgram {
 function* untilDone(job: Job): Actor<Reply> {
   while (job.reply === undefined) yield PARK;
   return job.reply;
-}
-
-function failure(error: string): Reply {
-  return { type: XS.ERROR, payload: strings(error), error };
 }

@@ -1,3 +1,5 @@
+import type { Overlong } from '../../store/protocol/message-reader.ts';
+
 /** How a guest's xenstore client treats its ring: the knobs of guests.md 1.9. */
 export interface ClientHabits {
   /**
@@ -27,7 +29,7 @@ export interface ClientHabits {
   /** Indexes that cannot be: both of that direction become 0 and the operation fails; or nobody looks. */
   readonly badIndex: 'zero both' | 'unseen';
   /** A header that announces more than 4096 octets: dropped, and its payload taken for the next header; or believed. */
-  readonly overlong: 'desync' | 'believed';
+  readonly overlong: Exclude<Overlong, 'refused'>;
   /** Replies of these types are thrown away. */
   readonly ignoredTypes: readonly number[];
   /** Which event of a watch queue its owner gets first. */

@@ -1,5 +1,5 @@
 import type { Actor } from '../../sim/index.ts';
-import type { Me } from '../kernel/os.ts';
+import type { Me } from '../kernel/index.ts';
 
 /** An answer. `error` is the errno name of an ERROR reply, without its NUL. */
 export interface Reply {
@@ -39,20 +39,10 @@ export interface XsLink {
   watch(queue: EventQueue, path: string, token: string, depth?: number): Actor<Reply>;
   /** Remove a watch; events of it that are still on their way are dropped from now on. */
   unwatch(me: Me, path: string, token: string): Actor<Reply>;
-  /** TRANSACTION_START; the id, or the errno name. */
-  begin(me: Me): Actor<{ readonly txId: number } | { readonly error: string }>;
-  /** TRANSACTION_END; the errno name, or undefined. */
-  end(me: Me, txId: number, commit: boolean): Actor<string | undefined>;
-  /**
-   * Run `body` in a transaction until it commits: EAGAIN means once more from the start, without back-off, as all clients do.
-   * ENOENT at the end (the store lost the transaction in a forced update) is treated the same.
-   * @returns what `body` returned in the round that committed; an errno name if it could not.
-   */
-  transaction<T>(
-    me: Me,
-    body: (txId: number) => Actor<T | undefined>,
-    roundsMax: number,
-  ): Actor<{ readonly value: T; readonly rounds: number } | { readonly error: string; readonly rounds: number }>;
+  /** The id of a transaction that `reply` has started, as the caller is to know it. */
+  startedTxId(reply: Reply): number;
+  /** Errors at the end of a transaction upon which the whole of it is tried again. */
+  readonly retries: readonly string[];
 }
 
 /** A connection as libxenstore gives it to a program of user space, which may close it, or lose it. */
@@ -61,10 +51,4 @@ export interface XsProgram extends XsLink {
   readonly isOpen: boolean;
   /** xs_close, or the end of the process. */
   close(): void;
-  /** xs_directory (LS-7). */
-  directory(
-    me: Me,
-    path: string,
-    txId?: number,
-  ): Actor<{ readonly names: readonly string[] } | { readonly error: string }>;
 }

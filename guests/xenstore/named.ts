@@ -14,7 +14,7 @@ export const LINUX_HABITS: ClientHabits = {
   wraps: false,
   reads: 'octets',
   badIndex: 'zero both',
-  overlong: 'desync',
+  overlong: 'dropped',
   ignoredTypes: [],
   events: 'oldest first',
   tokens: 'address',

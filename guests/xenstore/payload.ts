@@ -1,5 +1,8 @@
 import { octetsOf as octets, textOf as text } from '../../store/protocol/octets.ts';
 
+/** Keys of a directory and their values, in the order in which they are written. */
+export type KeyValues = readonly (readonly [key: string, value: string])[];
+
 /** Payloads are octets; where code writes them as text, one code point is one octet (U+0000 to U+00FF). */
 
 /** NUL-terminated strings, one after the other. */

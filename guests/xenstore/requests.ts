@@ -1,5 +1,5 @@
 import { HEADER_BYTES, message, XS } from '../../store/protocol/wire.ts';
-import type { Me } from '../kernel/os.ts';
+import type { Me } from '../kernel/index.ts';
 import type { ClientHabits } from './habits.ts';
 import type { Reply } from './link.ts';
 

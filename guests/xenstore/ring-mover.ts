@@ -13,10 +13,10 @@ import {
   RSP_PROD,
   used,
 } from '../../sim/index.ts';
-import { HEADER_BYTES } from '../../store/protocol/wire.ts';
-import type { GuestOs, Me } from '../kernel/os.ts';
+import { MessageReader } from '../../store/protocol/message-reader.ts';
+import { HEADER_BYTES, type Message, payloadLength } from '../../store/protocol/wire.ts';
+import type { GuestOs, Me } from '../kernel/index.ts';
 import type { ClientHabits } from './habits.ts';
-import { Incoming, type Received } from './incoming.ts';
 import type { Outgoing } from './requests.ts';
 
 /** Virtual time of the client's own work. */
@@ -37,7 +37,7 @@ export interface RingOwner {
   /** The indexes cannot be: EIO. */
   failed(out: Outgoing): void;
   /** A whole message was taken out; `end` counts all response octets so far. */
-  got(message: Received, end: number): void;
+  got(message: Message, end: number): void;
   /** The actor has come to a point where the ring may be left alone. */
   stopped(): void;
 }
@@ -47,7 +47,7 @@ export class RingActor {
   readonly #os: GuestOs;
   readonly #habits: ClientHabits;
   readonly #owner: RingOwner;
-  readonly #incoming: Incoming;
+  readonly #incoming: MessageReader;
   #frame: Frame;
   #port: Port;
   #me: Me | undefined;
@@ -65,7 +65,7 @@ export class RingActor {
     this.#port = port;
     this.#habits = habits;
     this.#owner = owner;
-    this.#incoming = new Incoming(habits.overlong === 'desync');
+    this.#incoming = new MessageReader(habits.overlong);
   }
 
   start(): void {
@@ -132,7 +132,7 @@ export class RingActor {
     let written = 0;
     let piece = 0;
     for (;;) {
-      if (this.#isStopping && current === undefined && !(suspendWaitsForMessage && incoming.length > 0)) {
+      if (this.#isStopping && current === undefined && !(suspendWaitsForMessage && incoming.held > 0)) {
         this.isStopped = true;
         owner.stopped();
         yield PARK;
@@ -218,13 +218,11 @@ export class RingActor {
           yield LOAD_NS + COPY_NS_PER_16 * (chunk >> 4);
           ring.store32(RSP_CONS, (cons + chunk) >>> 0, true);
           this.#got += chunk;
-          const before = this.#got - incoming.length;
           let isWhole = false;
           for (let message = incoming.shift(); message !== undefined; message = incoming.shift()) {
-            owner.got(message, before + incoming.shifted);
+            owner.got(message, this.#got - incoming.held);
             isWhole = true;
           }
-          incoming.compact();
           yield STORE_NS + PARSE_NS;
           // LX-7: the store may wait for room only if the ring had been full before this chunk.
           if (notify === 'edge' ? used(ring.load32(RSP_PROD), cons) >= RING_BYTES : notify === 'always' || isWhole) {
@@ -252,18 +250,26 @@ function put(ring: Frame, prod: number, bytes: Uint8Array, from: number, count: 
 }
 
 /** Copy out of the response buffer at free-running index `cons`. */
-function take(ring: Frame, cons: number, count: number, into: Incoming): void {
+function take(ring: Frame, cons: number, count: number, into: MessageReader): void {
   const at = cons & MASK;
   const first = Math.min(count, RING_BYTES - at);
   into.push(ring.bytes, RSP_AT + at, first);
   if (first < count) into.push(ring.bytes, RSP_AT, count - first);
 }
 
+/** As many octets of the response buffer as `into` is long, from free-running index `cons` on. */
+function copyOut(ring: Frame, cons: number, into: Uint8Array): void {
+  const at = cons & MASK;
+  const first = Math.min(into.length, RING_BYTES - at);
+  copyOctets(ring.bytes, RSP_AT + at, into, 0, first);
+  copyOctets(ring.bytes, RSP_AT, into, first, into.length - first);
+}
+
 /** Octets of the next message if all of it is there, else 0: for ever, if it does not fit into a ring (MO-2). */
 function wholeMessage(ring: Frame, cons: number, there: number): number {
   if (there < HEADER_BYTES) return 0;
-  let len = 0;
-  for (let i = 15; i >= 12; i--) len = len * 256 + (ring.bytes[RSP_AT + ((cons + i) & MASK)] as number);
-  const total = HEADER_BYTES + len;
+  const header = new Uint8Array(HEADER_BYTES);
+  copyOut(ring, cons, header);
+  const total = HEADER_BYTES + payloadLength(header);
   return total > there ? 0 : Math.min(total, RING_BYTES);
 }

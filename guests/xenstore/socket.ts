@@ -1,8 +1,9 @@
 import { type Actor, PARK, type UnixSocket } from '../../sim/index.ts';
+import { MessageReader } from '../../store/protocol/message-reader.ts';
 import { textOf as text } from '../../store/protocol/octets.ts';
-import { get32, HEADER_BYTES, message, PAYLOAD_MAX, XS } from '../../store/protocol/wire.ts';
-import type { GuestOs, Me } from '../kernel/os.ts';
-import { askUnwatch, askWatch, begin, directory, end, toReply, transaction, WatchRoutes } from './calls.ts';
+import { type Message, message, PAYLOAD_MAX, XS } from '../../store/protocol/wire.ts';
+import type { GuestOs, Me } from '../kernel/index.ts';
+import { PROGRAM_RETRIES, toReply, txIdIn, WatchRoutes, watchPayload } from './calls.ts';
 import type { ClientObserver } from './client.ts';
 import type { EventQueue, Pending, Reply, XsProgram } from './link.ts';
 import { strings } from './payload.ts';
@@ -50,14 +51,13 @@ export class XsSocket implements XsProgram {
   /** The first one has the handle. */
   readonly #calls: Call[] = [];
   readonly #routes = new WatchRoutes();
-  readonly #header = new Uint8Array(HEADER_BYTES);
-  #headerUsed = 0;
-  #body: Uint8Array | undefined;
-  #bodyUsed = 0;
+  readonly #incoming = new MessageReader('refused');
   #thread: Me | undefined;
   #features: string | undefined;
   #octetsSent = 0;
   #octetsGot = 0;
+  readonly retries = PROGRAM_RETRIES;
+  readonly startedTxId = txIdIn;
   observer: ClientObserver | undefined = undefined;
 
   constructor(os: GuestOs, socket: UnixSocket, habits: SocketHabits = LIBXENSTORE_HABITS) {
@@ -118,40 +118,20 @@ export class XsSocket implements XsProgram {
 
   *watch(queue: EventQueue, path: string, token: string, depth?: number): Actor<Reply> {
     this.#routes.add(token, queue);
-    const reply = yield* askWatch(this, queue.me, path, token, depth);
+    const reply = yield* this.request(queue.me, XS.WATCH, watchPayload(path, token, depth));
     if (reply.error !== undefined) this.#routes.remove(token);
     return reply;
   }
 
   /** As `XsLink.unwatch`, but what came before the answer stays queued unless the filter is on (LS-6). */
   *unwatch(me: Me, path: string, token: string): Actor<Reply> {
-    const reply = yield* askUnwatch(this, me, path, token);
+    const reply = yield* this.request(me, XS.UNWATCH, strings(path, token));
     const events = this.#routes.queueOf(token)?.events;
     this.#routes.remove(token); // nothing of it can come behind the answer: the store's output is one queue
     if (!this.#habits.unwatchFilter || events === undefined) return reply;
     const kept = events.filter((event) => event.token !== token || !isSubpath(path, event.path));
     events.splice(0, events.length, ...kept);
     return reply;
-  }
-
-  begin(me: Me): Actor<{ readonly txId: number } | { readonly error: string }> {
-    return begin(this, me);
-  }
-
-  end(me: Me, txId: number, commit: boolean): Actor<string | undefined> {
-    return end(this, me, txId, commit);
-  }
-
-  transaction<T>(
-    me: Me,
-    body: (txId: number) => Actor<T | undefined>,
-    roundsMax: number,
-  ): Actor<{ readonly value: T; readonly rounds: number } | { readonly error: string; readonly rounds: number }> {
-    return transaction(this, me, body, roundsMax);
-  }
-
-  directory(me: Me, path: string, txId = 0): Actor<{ readonly names: readonly string[] } | { readonly error: string }> {
-    return directory(this, me, path, txId);
   }
 
   /** xs_get_features_supported: asked for once in the life of the process (LS-8). */
@@ -211,34 +191,17 @@ export class XsSocket implements XsProgram {
 
   /** One read(2): of a header first, then of exactly its body. @returns octets read. */
   #read(): number {
-    let got = 0;
-    if (this.#body === undefined) {
-      got = this.#socket.read(this.#header, this.#headerUsed, HEADER_BYTES - this.#headerUsed);
-      this.#headerUsed += got;
-      this.#octetsGot += got;
-      if (this.#headerUsed < HEADER_BYTES) return got;
-      const length = get32(this.#header, 12);
-      if (length > PAYLOAD_MAX) {
-        this.close();
-        return got;
-      }
-      this.#body = new Uint8Array(length);
-      this.#bodyUsed = 0;
-    } else {
-      got = this.#socket.read(this.#body, this.#bodyUsed, this.#body.length - this.#bodyUsed);
-      this.#bodyUsed += got;
-      this.#octetsGot += got;
-    }
-    const body = this.#body;
-    if (this.#bodyUsed < body.length) return got;
-    this.#body = undefined;
-    this.#headerUsed = 0;
-    this.#got(get32(this.#header, 0), body);
-    return got;
+    const incoming = this.#incoming;
+    const count = incoming.pull(this.#socket);
+    this.#octetsGot += count;
+    const whole = incoming.shift();
+    if (whole !== undefined) this.#got(whole);
+    else if (incoming.isRefused) this.close();
+    return count;
   }
 
-  #got(type: number, payload: Uint8Array): void {
-    this.observer?.got(this.#octetsGot, type, get32(this.#header, 4), get32(this.#header, 8), payload);
+  #got({ type, reqId, txId, payload }: Message): void {
+    this.observer?.got(this.#octetsGot, type, reqId, txId, payload);
     if (type === XS.WATCH_EVENT) {
       this.#routes.deliver(payload);
       return;

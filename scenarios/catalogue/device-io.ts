@@ -3,11 +3,11 @@ import { type BuiltDomain, LINUX_HABITS, type Me, Traffic, toolstack, worker } f
 import {
   addDevice,
   DomidHistory,
-  type Hotplug,
+  type HotplugScripts,
   Libxl,
-  LibxlHost,
   type LibxlOptions,
   removeDevice,
+  SharedFiles,
   vbd,
   vif,
 } from '../../guests/libxl/index.ts';
@@ -90,13 +90,13 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
     rxBuffers: RX_BUFFERS,
   });
 
-  const scripts: Hotplug = {
+  const scripts: HotplugScripts = {
     connect: () => dom0.client,
     close: () => {},
     workNs: [20_000, 100_000],
     processNs: [1_000, 5_000],
   };
-  const libxl: LibxlOptions = { hasBackends: true, hotplug: scripts, host: new LibxlHost(new DomidHistory(0)) };
+  const libxl: LibxlOptions = { hasBackends: true, hotplug: scripts, shared: new SharedFiles(new DomidHistory(0)) };
 
   /** Those who change something: the run is at rest when they have ended. */
   const writers: Me[] = [];

@@ -1,4 +1,12 @@
-import { type ClientHabits, hotplug, LINUX_HABITS, type Me, monitor, toolstack, worker } from '../../guests/index.ts';
+import {
+  type ClientHabits,
+  LINUX_HABITS,
+  type Me,
+  monitor,
+  toolstack,
+  worker,
+  xenstoreScripts,
+} from '../../guests/index.ts';
 import type { Actor } from '../../sim/index.ts';
 import { isWorking, keepsDepth, moments, openRun, quiesceAndJudge, startOperator } from '../engine/run.ts';
 import { type RunRequest, type RunResult, type Scenario, scenario } from '../engine/scenario.ts';
@@ -139,7 +147,7 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
   writers.push(lu);
   writers.push(
     dom0.os.start('hotplug', (me) =>
-      hotplug(me, traffic, { thinkNsMax: 300_000, connect: (program) => host.connect(program) }),
+      xenstoreScripts(me, traffic, { thinkNsMax: 300_000, connect: (program) => host.connect(program) }),
     ),
   );
 

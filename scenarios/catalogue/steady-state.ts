@@ -9,7 +9,7 @@ import {
   Xenconsoled,
   Xs,
 } from '../../guests/index.ts';
-import { controlDomain, Libxl, setDomainVcpus, sysrqDomain, vbd, vif } from '../../guests/libxl/index.ts';
+import { controlDomain, Libxl, SharedFiles, setDomainVcpus, sysrqDomain, vbd, vif } from '../../guests/libxl/index.ts';
 import {
   consoleClient,
   consoleUser,
@@ -268,7 +268,7 @@ function* admin(
   asked: (who: SteadyGuest, command: string) => void,
 ): Actor {
   const { link } = host.connect('admin');
-  const xl = new Libxl(host.os, link);
+  const xl = new Libxl(host.os, link, { shared: new SharedFiles() });
   const sent = new Set<SteadyGuest>();
   while (!host.traffic.stopping) {
     yield paced(host.pace, me.draws.between(2, 20));

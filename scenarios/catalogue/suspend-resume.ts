@@ -20,7 +20,7 @@ import {
   XS,
   Xs,
 } from '../../guests/index.ts';
-import { DomidHistory, initDom0, Libxl, LibxlHost, writeDomain } from '../../guests/libxl/index.ts';
+import { DomidHistory, initDom0, Libxl, SharedFiles, writeDomain } from '../../guests/libxl/index.ts';
 import { type Actor, DOMID_ANY, type Domain } from '../../sim/index.ts';
 import type { Guest, Host } from '../engine/host.ts';
 import { isWorking, keepsDepth, moments, openRun, quiesceAndJudge, startOperator } from '../engine/run.ts';
@@ -110,7 +110,7 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
     surprises: [],
   };
   const writers: Me[] = [];
-  const xl = new Libxl(dom0.os, dom0.client, { hasBackends: false, host: new LibxlHost(new DomidHistory(0)) });
+  const xl = new Libxl(dom0.os, dom0.client, { hasBackends: false, shared: new SharedFiles(new DomidHistory(0)) });
   const stage: Stage = { host, xl, tally, writers, hasDepth, restoresOf100: settings.restores };
 
   writers.push(

@@ -29,9 +29,12 @@ export async function serveCommand(options: ServeOptions): Promise<number> {
       log: (line) => process.stderr.write(`xenarium: ${line}\n`),
     });
     process.stdout.write(`serving on ${path}\n`);
-    await ended;
-    await serving.close();
-    return 0;
+    try {
+      await Promise.race([ended, serving.failed]);
+      return 0;
+    } finally {
+      await serving.close();
+    }
   } catch (error) {
     return complain(`${path}: ${error instanceof Error ? error.message : String(error)}`);
   }

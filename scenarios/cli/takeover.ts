@@ -31,9 +31,12 @@ export async function takeoverCommand(args: readonly string[], options: Takeover
       onRestored: () => unlinkSync(options.state),
     });
     say('took over');
-    await ended;
-    await serving.close();
-    return 0;
+    try {
+      await Promise.race([ended, serving.failed]);
+      return 0;
+    } finally {
+      await serving.close();
+    }
   } catch (error) {
     say(`${options.state}: ${error instanceof Error ? error.message : String(error)}`);
     return 2;

@@ -1,7 +1,9 @@
-import { buildDomain, octets, strings, text, XS } from '../../guests/index.ts';
-import { type Domain, NO_JITTER } from '../../sim/index.ts';
+import { buildDomain, strings, text, XS } from '../../guests/index.ts';
+import { type Domain, NO_JITTER, RING_BYTES } from '../../sim/index.ts';
 import { formatOf, type LabFormat } from '../../store/format/model/index.ts';
 import type { CompatName } from '../../store/index.ts';
+import { MessageReader } from '../../store/protocol/message-reader.ts';
+import { type Message, message } from '../../store/protocol/wire.ts';
 import { Host, STORE_BINARY } from '../engine/host.ts';
 import { type Link, RingEnd, SocketEnd } from './link.ts';
 import {
@@ -15,7 +17,6 @@ import {
   txIdOf,
 } from './script.ts';
 
-const HEADER_BYTES = 16;
 /** req_id of every message that a script waits for; `raw` octets bring their own. */
 const OWN_REQ_ID_FROM = 0x4000_0000;
 /** Timers within this time belong to what is still going on. */
@@ -25,19 +26,13 @@ const CREDIT_NS = 8_000_000_000;
 /** How long a reply may take in virtual time: a writer without credit waits its turn. */
 const PATIENCE_NS = 15_000_000_000;
 
-interface Received {
-  readonly type: number;
-  readonly reqId: number;
-  readonly payload: Uint8Array;
-}
-
 interface Connection {
   readonly name: string;
   readonly link: Link;
-  buffer: Uint8Array;
+  readonly incoming: MessageReader;
   isHeld: boolean;
   /** Messages that came without being asked for, in order. */
-  readonly inbox: Received[];
+  readonly inbox: Message[];
 }
 
 export interface DriveOptions {
@@ -120,7 +115,7 @@ export class Driver {
         });
       case 'raw':
         return this.#on(action.on, (c) => {
-          const limit = c.link instanceof RingEnd ? 1024 : action.octets.length;
+          const limit = c.link instanceof RingEnd ? RING_BYTES : action.octets.length;
           const taken = c.link.send(action.octets.subarray(0, limit), 0);
           this.#settle();
           return { kind: 'raw', on: c.name, taken };
@@ -161,7 +156,7 @@ export class Driver {
   }
 
   #connection(name: string, link: Link): Connection {
-    return { name, link, buffer: new Uint8Array(0), isHeld: false, inbox: [] };
+    return { name, link, incoming: new MessageReader('believed'), isHeld: false, inbox: [] };
   }
 
   /** Create a domain with its ring page, grant 1 and port 7, and have it introduced (traffic-script, `domain`). */
@@ -208,14 +203,9 @@ export class Driver {
   }
 
   /** Send a message and wait for its reply; `undefined`: the store never answers, or has dropped the connection. */
-  #ask(connection: Connection, type: number, payload: Uint8Array, txId: number): Received | undefined {
+  #ask(connection: Connection, type: number, payload: Uint8Array, txId: number): Message | undefined {
     const reqId = this.#reqId++;
-    const bytes = octets(new Uint8Array(HEADER_BYTES), payload);
-    const view = new DataView(bytes.buffer);
-    view.setUint32(0, type, true);
-    view.setUint32(4, reqId, true);
-    view.setUint32(8, txId, true);
-    view.setUint32(12, payload.length, true);
+    const bytes = message(type, reqId, txId, payload);
     const { machine } = this.#host;
     const until = machine.nowNs + PATIENCE_NS;
     let sent = 0;
@@ -227,23 +217,15 @@ export class Driver {
       if (at >= 0) return connection.inbox.splice(at, 1)[0];
       if (connection.link.isClosed()) return undefined;
       if (sent < bytes.length && (put > 0 || received)) continue;
-      const next = machine.scheduler.nextNs;
-      if (next === undefined || next > until) return undefined;
-      machine.scheduler.run(next);
+      if (!machine.scheduler.runNext(until)) return undefined;
     }
   }
 
   /** Run until nothing more happens soon, taking out what comes in. @returns whether anything came. */
   #settle(): boolean {
-    const { machine } = this.#host;
-    const { scheduler } = machine;
+    const { scheduler } = this.#host.machine;
     for (let received = false; ; received = true) {
-      for (
-        let next = scheduler.nextNs;
-        next !== undefined && next <= machine.nowNs + this.#patience();
-        next = scheduler.nextNs
-      )
-        scheduler.run(next);
+      while (scheduler.runNext(scheduler.nowNs + this.#patience()));
       const links = [this.#hidden, ...this.#connections.values()].filter((c) => !c.isHeld);
       // Every one of them, not only the first that has something.
       if (links.map((c) => this.#receive(c)).every((came) => !came)) return received;
@@ -255,23 +237,11 @@ export class Driver {
   }
 
   #receive(connection: Connection): boolean {
-    const bytes = connection.link.receive();
-    if (bytes.length === 0) return false;
-    const all = octets(connection.buffer, bytes);
-    const view = new DataView(all.buffer);
-    let at = 0;
-    while (at + HEADER_BYTES <= all.length) {
-      const end = at + HEADER_BYTES + view.getUint32(at + 12, true);
-      if (end > all.length) break;
-      connection.inbox.push({
-        type: view.getUint32(at, true),
-        reqId: view.getUint32(at + 4, true),
-        payload: all.slice(at + HEADER_BYTES, end),
-      });
-      at = end;
-    }
-    connection.buffer = all.slice(at);
-    return true;
+    const { link, incoming, inbox } = connection;
+    const bytes = link.receive();
+    incoming.push(bytes);
+    for (let m = incoming.shift(); m !== undefined; m = incoming.shift()) inbox.push(m);
+    return bytes.length > 0;
   }
 
   /** What connections received without asking, in the order of the page. */
@@ -297,7 +267,7 @@ export class Driver {
     const image = { v1: '1', v2: '2' }[format];
     const through = image === undefined ? (format === this.#options.format ? lab : formatOf(format)) : undefined;
     if (image === undefined && through === undefined) return `no format '${format}'`;
-    this.#host.lab = through;
+    this.#host.store.format = through;
     const version = image ?? (compat === '4.17' ? '1' : '2');
     const armed = this.#control('-f', STORE_BINARY);
     if (armed !== 'OK') return armed;

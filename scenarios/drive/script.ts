@@ -1,3 +1,4 @@
+import { DOMID_FIRST_RESERVED } from '../../sim/index.ts';
 import { type OpName, opName, XS } from '../../store/protocol/wire.ts';
 
 /**
@@ -147,8 +148,8 @@ function shown(value: unknown): string {
 
 function domidIn(fields: Fields, key: string): number {
   const value = fields[key];
-  if (typeof value === 'number' && Number.isInteger(value) && value >= 0 && value < 0x7ff0) return value;
-  notUnderstood(`${key}: a domid is a whole number from 0 to 32751, not ${shown(value)}`);
+  if (typeof value === 'number' && Number.isInteger(value) && value >= 0 && value < DOMID_FIRST_RESERVED) return value;
+  notUnderstood(`${key}: a domid is a whole number from 0 to ${DOMID_FIRST_RESERVED - 1}, not ${shown(value)}`);
 }
 
 function nameIn(fields: Fields, key: string): string {

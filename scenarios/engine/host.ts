@@ -22,13 +22,20 @@ import {
   GNTTAB_RESERVED_XENSTORE,
   type Jitter,
   Listener,
-  Machine,
+  loneMachine,
+  type Machine,
   MachineWatch,
   type Port,
   STUBDOM_GRANT_LIMITS,
   VIRQ_DOM_EXC,
 } from '../../sim/index.ts';
-import { type ProcessOptions, type StorePolicy, startXenstored, type XenstoredProcess } from '../../store/index.ts';
+import {
+  type StartStore,
+  type StorePolicy,
+  type StoreProcess,
+  type StoreSetup,
+  startXenstored,
+} from '../../store/index.ts';
 import { FaultPlan } from '../faults/plan.ts';
 import type { FaultHost } from '../faults/rule.ts';
 import type { History } from '../judge/history.ts';
@@ -66,7 +73,7 @@ export interface HostOptions {
   readonly jitter: Jitter;
   readonly requestsMax: number;
   readonly policy: StorePolicy;
-  readonly compat: ProcessOptions['compat'];
+  readonly compat: StoreSetup['compat'];
   /** Left out: dom0. */
   readonly storeIn?: StoreHome | undefined;
   /** One of FAULT_WORDS: what is planned to break, once that is armed; left out: nothing. */
@@ -77,12 +84,14 @@ export interface HostOptions {
   readonly checkEverySteps?: number;
   readonly limitsWrites?: boolean;
   readonly eventsExpire?: boolean;
-  readonly passImage?: ProcessOptions['passImage'];
-  readonly execFails?: ProcessOptions['execFails'];
+  readonly passImage?: StoreSetup['passImage'];
+  readonly execFails?: StoreSetup['execFails'];
   /** Others run between any two of the store's accesses to a ring. */
   readonly movesInSteps?: boolean;
-  /** Of live updates; left out: the daemon's own images. */
-  readonly lab?: ProcessOptions['format'];
+  /** What `format` of the store is at first; left out: the daemon's own images. */
+  readonly lab?: StoreSetup['format'];
+  /** What serves xenstore; left out: the daemon of this package. */
+  readonly startStore?: StartStore;
 }
 
 /** What only the scenario knows of its run. */
@@ -104,7 +113,7 @@ export class Host implements FaultHost {
   readonly recorder: Recorder | undefined;
   readonly listener: Listener;
   readonly dom0: Guest;
-  readonly store: XenstoredProcess;
+  readonly store: StoreProcess;
   /** The domain in which the store runs. */
   readonly storeDomid: number;
   readonly guests: Guest[] = [];
@@ -112,13 +121,9 @@ export class Host implements FaultHost {
   readonly stubdom: Guest | undefined;
   /** Programs of dom0 that have a connection to the store open. */
   #programs: XsProgram[] = [];
-  /** The format whose files the next live update goes through; undefined: the daemon's own images. */
-  lab: ProcessOptions['format'];
 
   constructor(options: HostOptions) {
-    const host = this;
-    this.lab = options.lab;
-    this.machine = new Machine({ seed: options.seed, jitter: options.jitter });
+    this.machine = loneMachine({ seed: options.seed, jitter: options.jitter });
     this.faults = new FaultPlan(this.machine, options.faults ?? 'off');
     this.listener = new Listener(9, this.machine.trace);
     this.watch =
@@ -135,7 +140,8 @@ export class Host implements FaultHost {
     // dom0's kernel offers its own ring page and port to the store: to the daemon both in dom0 (xsd_kva, xsd_port).
     const { ring, port } = offerRing(os, domain, home);
     const own = home === domain ? undefined : offerRing(os, home, home);
-    this.store = startXenstored(this.machine, home, {
+    const start = options.startStore ?? startXenstored;
+    this.store = start(this.machine, home, {
       compat: options.compat,
       policy: options.policy,
       listener: this.listener,
@@ -146,9 +152,7 @@ export class Host implements FaultHost {
       eventsExpire: options.eventsExpire ?? true,
       passImage: (image, n) => this.faults.passImage(options.passImage?.(image, n) ?? image),
       execFails: (n) => options.execFails?.(n) === true || this.faults.execFails(options.policy),
-      get format() {
-        return host.lab;
-      },
+      format: options.lab,
     });
     this.store.movesInSteps = options.movesInSteps ?? false;
     this.dom0 = this.#guest(os, { domain, ring, port }, DOM0_HABITS);

@@ -2,13 +2,14 @@ import {
   type Domain,
   type Frame,
   GNTTAB_RESERVED_XENSTORE,
-  Machine,
+  loneMachine,
+  type Machine,
   NO_JITTER,
   type Port,
   UnixSocket,
 } from '../../sim/index.ts';
 import { type ConnectionData, decodeImage, formatFailure } from '../../store/format/index.ts';
-import { type StorePolicy, startXenstored, type XenstoredProcess } from '../../store/index.ts';
+import { type StorePolicy, type StoreProcess, startXenstored } from '../../store/index.ts';
 import { STORE_BINARY } from './host.ts';
 
 /** A guest that an image names: its ring page is empty, its indexes are to be set as the guest's memory had them. */
@@ -25,7 +26,7 @@ export interface ResumedHost {
   /** The clients' ends of the socket connections, by the file descriptor in the image. */
   readonly sockets: ReadonlyMap<number, UnixSocket>;
   /** Begin to serve; called after the guests' ring pages were made what they were. */
-  readonly start: () => XenstoredProcess;
+  readonly start: () => StoreProcess;
 }
 
 /**
@@ -38,7 +39,7 @@ export function resumeHost(
 ): { readonly ok: true; readonly host: ResumedHost } | { readonly ok: false; readonly reason: string } {
   const decoded = decodeImage(image);
   if (!decoded.ok) return { ok: false, reason: formatFailure(decoded.failure) };
-  const machine = new Machine({ seed: '1', jitter: NO_JITTER });
+  const machine = loneMachine({ seed: '1', jitter: NO_JITTER });
   const idOf = (record: ConnectionData) => (record.uniqueId === 0n ? undefined : record.uniqueId);
   const own = decoded.value.records.find(
     (r) => r.kind === 'CONNECTION_DATA' && r.conn.kind === 'ring' && r.conn.domid === 0,

@@ -139,24 +139,23 @@ export function quiesceAndJudge({ host, request }: Run, rest: Quiescence): RunRe
       finished = true;
     }),
   );
-  let horizon = rest.sliceNs;
-  while (!finished && horizon <= rest.horizonNs && machine.scheduler.run(horizon)) horizon += rest.sliceNs;
-  if (finished) {
+  const isFinished = machine.scheduler.runUntil(() => finished, rest.horizonNs, rest.sliceNs) === 'met';
+  if (isFinished) {
     host.recorder?.snapshot(nodes);
     rest.finish?.();
   }
   host.watch?.check();
   const history = host.recorder?.history();
   const verdicts =
-    history === undefined ? [] : [...checkHistory(history), ...(rest.verdicts?.(history, finished) ?? [])];
+    history === undefined ? [] : [...checkHistory(history), ...(rest.verdicts?.(history, isFinished) ?? [])];
   const violated = verdicts.some((v) => v.violations.length > 0);
   const planned = host.faults.faults;
   const missing = rest.missing?.() ?? `${host.inFlight} requests unanswered`;
   return host.result({
     request,
     scenario: rest.scenario,
-    outcome: violated ? 'violation' : finished ? 'pass' : 'unknown',
-    reason: finished ? '' : `the run did not come to rest: ${missing} at ${machine.nowNs} ns`,
+    outcome: violated ? 'violation' : isFinished ? 'pass' : 'unknown',
+    reason: isFinished ? '' : `the run did not come to rest: ${missing} at ${machine.nowNs} ns`,
     created: rest.created(),
     ...(planned.length === 0 ? {} : { faults: planned }),
     ...(rest.devices === undefined ? {} : { devices: rest.devices() }),

@@ -77,7 +77,7 @@ export const GRANT_RULES: readonly FaultRule[] = [
         maptrack.limit = limit;
       };
       machine.trace.observe((event) => {
-        if (event.kind === 'mark' && event.what === 'dump') restore(); // the rings are to be mapped again
+        if (event.kind === 'store' && event.phase === 'dump') restore(); // the rings are to be mapped again
       });
       return {
         beforeIntroduce: ({ domain: { domid } }) => {

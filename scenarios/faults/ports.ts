@@ -125,11 +125,14 @@ export const PORT_RULES: readonly FaultRule[] = [
       const disabled = new Set<Port>();
       let isUpdating = false;
       host.machine.trace.observe((event) => {
-        if (event.kind !== 'mark' || event.actor !== 'xenstored') return;
-        isUpdating = event.what === 'dump' || (isUpdating && event.what !== 'up' && event.what !== 'failed');
+        if (event.kind !== 'store') return;
+        const { phase } = event;
+        if (phase === 'dump') isUpdating = true;
+        if (phase !== 'up' && phase !== 'failed' && phase !== 'ended') return;
+        isUpdating = false;
         // The old image goes on, and enables what it has read.
-        if (event.what === 'failed') for (const port of disabled) ports.unmask(port);
-        if (event.what !== 'dump') disabled.clear();
+        if (phase === 'failed') for (const port of disabled) ports.unmask(port);
+        disabled.clear();
       });
       duringUpdates(armed, () => {
         if (!isUpdating) return;

@@ -8,7 +8,7 @@ import type {
   XsSocket,
 } from '../../guests/index.ts';
 import type { Domain, EdgeVerdict, Machine, Port, Stream } from '../../sim/index.ts';
-import type { XenstoredProcess } from '../../store/index.ts';
+import type { StoreProcess } from '../../store/index.ts';
 
 /** As much of a host as faults have to do with. */
 export interface FaultHost {
@@ -16,7 +16,7 @@ export interface FaultHost {
   readonly dom0: { readonly os: GuestOs; readonly client: XsClient };
   /** Those that were booted; rules strike no others. */
   readonly guests: readonly { readonly os: GuestOs }[];
-  readonly store: Pick<XenstoredProcess, 'ports' | 'allocationFails' | 'jumpWallClock'>;
+  readonly store: Pick<StoreProcess, 'ports' | 'allocationFails' | 'jumpWallClock'>;
   /** The domain in which the store runs. */
   readonly storeDomid: number;
   readonly traffic: Pick<Traffic, 'conflicts'>;

@@ -1,5 +1,6 @@
 import { LIBXENSTORE_HABITS, type Me, type SocketHabits, strings, XS, type XsSocket } from '../../guests/index.ts';
 import type { Actor } from '../../sim/index.ts';
+import { HEADER_BYTES } from '../../store/protocol/wire.ts';
 import type { FaultRule } from './rule.ts';
 
 /** Each death of a toolstack leaves one domain fewer to make traffic. */
@@ -24,7 +25,7 @@ function* killed(me: Me, client: XsSocket, died: (detail: string) => void): Acto
   const pending = client.submit(me, type, payload);
   const deadline = draws.below(KILLED_NS_MAX);
   for (let waited = 0; waited < deadline && pending.reply === undefined; waited += 1_000) yield 1_000;
-  const whole = 16 + payload.length;
+  const whole = HEADER_BYTES + payload.length;
   const { octetsSent } = client;
   if (pending.reply === undefined)
     died(octetsSent < whole ? `after ${octetsSent} of ${whole} octets` : 'before its answer');

@@ -37,8 +37,7 @@ export function befallsGuests(armed: Armed, act: (victim: Domain) => void): Hook
 export function duringUpdates({ host, draws }: Armed, act: () => void): void {
   const { scheduler, trace } = host.machine;
   trace.observe((event) => {
-    if (event.kind !== 'mark' || event.actor !== 'xenstored' || event.what !== 'dump') return;
-    scheduler.at(scheduler.nowNs + draws.below(UPDATE_NS), act);
+    if (event.kind === 'store' && event.phase === 'dump') scheduler.at(scheduler.nowNs + draws.below(UPDATE_NS), act);
   });
 }
 

@@ -34,7 +34,7 @@ export class ConsoleRecorder {
     const console = this.#consoles.length;
     this.#consoles.push(domain);
     this.#byRing.set(ring, console);
-    ring.onStore = (offset, before, after, byOwner) => {
+    ring.subscribe((offset, before, after, byOwner) => {
       const [dir, kind] = MOVES.get(offset) ?? [];
       if (dir === undefined || kind === undefined || before === after) return;
       const layout = dir === 'out' ? CONSOLE_OUT : CONSOLE_IN;
@@ -42,7 +42,7 @@ export class ConsoleRecorder {
       if (isProducer !== (kind === 'publish')) return; // an index of the other end: a hostile guest's affair
       const bytes = takeOctets(ring.bytes, layout, before, Math.min(used(after, before), layout.size));
       this.#add(console, { kind, dir, bytes });
-    };
+    });
     return console;
   }
 

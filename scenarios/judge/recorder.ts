@@ -1,6 +1,6 @@
 import type { DeviceObserver } from '../../guests/devices/index.ts';
 import type { ClientObserver, XsClient } from '../../guests/index.ts';
-import { copyOctets, type Machine, RING_BYTES, type TraceEvent } from '../../sim/index.ts';
+import { copyOctets, type Machine, RING_BYTES, type StoreNews, type TraceEvent } from '../../sim/index.ts';
 import type { DeviceRecord, Epoch, History, HistoryRecord, SnapshotNode } from './history.ts';
 
 type Body = HistoryRecord extends infer R ? (R extends HistoryRecord ? Omit<R, 'seq' | 'timeNs'> : never) : never;
@@ -170,54 +170,73 @@ export class Recorder {
       case 'life':
         this.#add({ kind: 'life', domid: event.domid, uniqueId: event.uniqueId, what: event.what });
         return;
-      case 'port':
-        this.#port(event);
+      case 'store':
+        if (event.domid === this.#storeDomid) this.#store(event);
         return;
-      case 'mark':
-        if (event.what === 'exec') this.#isEnding = true;
-        else if (event.what === 'started') this.#isEnding = false;
-        else if (event.what === 'up') this.#settle();
-        if (event.what === 'dump' || event.what === 'up' || event.what === 'failed')
-          this.#add({ kind: 'liveUpdate', n: event.n, what: event.what, imageBytes: Number(event.detail) || 0 });
-        else if (event.what === 'no-memory') this.#noMemory(event.n);
-        else if (event.what === 'error-word' && this.#rings.get(event.n)?.isHostile === true) this.#begin(event.n);
-        return;
+      case 'port': // the store's own it tells itself: other programs of its domain have ports, too
       case 'grant':
       case 'send':
+      case 'mark':
         return;
     }
   }
 
-  #noMemory(domid: number): void {
-    const conn = this.#rings.get(domid)?.conn;
-    if (conn !== undefined) this.#add({ kind: 'noMemory', conn });
-  }
-
-  #port(event: TraceEvent & { kind: 'port' }): void {
-    if (event.domid !== this.#storeDomid || !this.#isStoresDoing()) return;
-    if (event.what === 'bind') {
-      const again = this.#between.get(event.remoteDomid);
-      if (again !== undefined && this.#isThere(this.#epochs[again] as Epoch)) {
-        this.#between.delete(event.remoteDomid);
-        this.#ports.set(event.port, again);
+  #store(news: StoreNews): void {
+    switch (news.phase) {
+      case 'dump':
+      case 'up':
+      case 'failed': {
+        if (news.phase === 'up') this.#settle();
+        const { update: n, phase: what, imageBytes } = news;
+        this.#add({ kind: 'liveUpdate', n, what, imageBytes });
         return;
       }
-      const conn = this.#begin(event.remoteDomid);
-      if (conn !== undefined) this.#ports.set(event.port, conn);
-    } else if (event.what === 'close') {
-      const conn = this.#ports.get(event.port);
-      if (conn === undefined) return;
-      this.#ports.delete(event.port);
-      const epoch = this.#epochs[conn] as Epoch;
-      if (this.#isEnding) this.#between.set(epoch.domid, conn);
-      else this.#detach(conn, epoch);
+      case 'exec':
+        this.#isEnding = true;
+        return;
+      case 'started':
+        this.#isEnding = false;
+        return;
+      case 'ended':
+        this.#isEnding = false;
+        for (const conn of this.#between.values()) this.#detach(conn, this.#epochs[conn] as Epoch);
+        this.#between.clear();
+        return;
+      case 'bound':
+        this.#bound(news.port, news.remoteDomid);
+        return;
+      case 'unbound':
+        this.#unbound(news.port);
+        return;
+      case 'no-memory': {
+        const conn = this.#rings.get(news.client)?.conn;
+        if (conn !== undefined) this.#add({ kind: 'noMemory', conn });
+        return;
+      }
+      case 'error-word':
+        if (this.#rings.get(news.client)?.isHostile === true) this.#begin(news.client);
+        return;
     }
   }
 
-  /** Other programs of the store's domain have ports of their own. What nobody's step does is the store's start. */
-  #isStoresDoing(): boolean {
-    const { running } = this.#machine.scheduler;
-    return running === undefined || running.name.endsWith('/xenstored');
+  #bound(port: number, remoteDomid: number): void {
+    const again = this.#between.get(remoteDomid);
+    if (again !== undefined && this.#isThere(this.#epochs[again] as Epoch)) {
+      this.#between.delete(remoteDomid);
+      this.#ports.set(port, again);
+      return;
+    }
+    const conn = this.#begin(remoteDomid);
+    if (conn !== undefined) this.#ports.set(port, conn);
+  }
+
+  #unbound(port: number): void {
+    const conn = this.#ports.get(port);
+    if (conn === undefined) return;
+    this.#ports.delete(port);
+    const epoch = this.#epochs[conn] as Epoch;
+    if (this.#isEnding) this.#between.set(epoch.domid, conn);
+    else this.#detach(conn, epoch);
   }
 
   #detach(conn: number, { domid }: Epoch): void {

@@ -96,9 +96,9 @@ export function machine(lab: LabHost, things: Things): void {
       lab.build(9);
     },
   });
-  const told = host.store.told;
+  const { handedOver } = host.store;
   const linkOf = (domid: number): RingLink | undefined => {
-    const conn = told?.connections.find(({ link }) => link.kind === 'ring' && link.domid === domid);
+    const conn = handedOver?.connections.find(({ link }) => link.kind === 'ring' && link.domid === domid);
     return conn?.link.kind === 'ring' ? conn.link : undefined;
   };
   things.note('ringWords', 'of an idle ring', wordsOf(idle) === words[0]);
@@ -106,8 +106,8 @@ export function machine(lab: LabHost, things: Things): void {
   things.note('port', "the daemon's", ports.own !== undefined && linkOf(6)?.port === ports.own, 'successor');
   things.note('port', "the guest's", linkOf(6)?.guestPort === ports.guests, 'successor');
   things.note('evtchnFd', 'ports stay bound', isHeldOpen);
-  things.note('evtchnFd', 'its number', told?.evtchn.fd !== undefined, 'successor');
-  things.note('excPort', 'its number', told?.evtchn.excPort !== undefined, 'successor');
+  things.note('evtchnFd', 'its number', handedOver?.evtchn.fd !== undefined, 'successor');
+  things.note('excPort', 'its number', handedOver?.evtchn.excPort !== undefined, 'successor');
   things.note('mfn', 'of domain 6', linkOf(6)?.mfn === BigInt(idle.ring.gfn), 'successor');
   const introduced = (domid: number) => lab.tool('IS_DOMAIN_INTRODUCED', strings(String(domid)));
   const isToldApart = isRecycled && introduced(9) === 'F' && introduced(6) === 'T';

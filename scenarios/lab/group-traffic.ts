@@ -1,13 +1,14 @@
 import { octets, strings, XS } from '../../guests/index.ts';
+import { RING_BYTES } from '../../sim/index.ts';
+import { HEADER_BYTES, header } from '../../store/protocol/wire.ts';
 import type { LabHost } from './lab-host.ts';
 import type { Things } from './things.ts';
 
-const HEADER_BYTES = 16;
 /** Four replies with such a value fill the ring to the last octet: nothing is half sent. */
 const FITTING = 'f'.repeat(240);
 /** Three whole replies with such a value, 76 octets of the fourth. */
 const CUT_BYTES = 300;
-const CUT_AT = 1024 - 3 * (HEADER_BYTES + CUT_BYTES) - HEADER_BYTES;
+const CUT_AT = RING_BYTES - 3 * (HEADER_BYTES + CUT_BYTES) - HEADER_BYTES;
 /** Events that nobody takes are dropped after 20 s. */
 const EXPIRED_NS = 21_000_000_000;
 const PART_BYTES = 19;
@@ -18,9 +19,7 @@ const PART_BYTES = 19;
  */
 function deceptive(): Uint8Array {
   const value = new Uint8Array(CUT_BYTES).fill(0x64);
-  const view = new DataView(value.buffer);
-  const header = [XS.WATCH_EVENT, 0, 0, CUT_BYTES - CUT_AT - HEADER_BYTES];
-  for (const [i, word] of header.entries()) view.setUint32(CUT_AT + 4 * i, word, true);
+  value.set(header(XS.WATCH_EVENT, 0, 0, CUT_BYTES - CUT_AT - HEADER_BYTES), CUT_AT);
   return value;
 }
 

@@ -44,9 +44,9 @@ export function transactions(lab: LabHost, things: Things): void {
   things.note('txReads', 'a value read before is read again', sees('read', 'old'));
   things.note('txWrites', 'values written are seen', isWritten);
   things.note('txDeletes', 'a node deleted is not seen', sees('gone', 'ENOENT'));
-  const told = lab.host.store.told?.connections.find(isOf(5))?.transactions.find(({ id }) => id === busy);
+  const seen = lab.host.store.handedOver?.connections.find(isOf(5))?.transactions.find(({ id }) => id === busy);
   const access = (name: string) => {
-    const node = told?.nodes.find(({ path }) => path === `/tx/${name}`);
+    const node = seen?.nodes.find(({ path }) => path === `/tx/${name}`);
     return node === undefined ? '' : `${node.read ? 'read' : ''}${node.written ? 'written' : ''}`;
   };
   things.note('txReads', 'that it was read, not written', access('read') === 'read', 'successor');

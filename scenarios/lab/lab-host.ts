@@ -2,27 +2,22 @@ import { buildDomain, octets, strings, text, XS } from '../../guests/index.ts';
 import { type Domain, EVTCHN_PORT, type Frame, NO_JITTER, type Port, type UnixSocket } from '../../sim/index.ts';
 import type { StateFormat } from '../../store/format/model/index.ts';
 import type { StorePolicy, UpdateRecord } from '../../store/index.ts';
+import { MessageReader } from '../../store/protocol/message-reader.ts';
+import { type Message, message } from '../../store/protocol/wire.ts';
 import { type Link, RingEnd, SocketEnd } from '../drive/link.ts';
 import { Host, STORE_BINARY } from '../engine/host.ts';
 
-const HEADER_BYTES = 16;
 /** Timers within this time belong to what is still going on. */
 const QUIET_NS = 50_000_000;
 /** Nothing that an update does takes as long. */
 const UPDATE_NS = 100_000_000_000;
 
-interface Received {
-  readonly type: number;
-  readonly reqId: number;
-  readonly payload: Uint8Array;
-}
-
 /** A client that does one thing after another: of a domain, or on the socket. */
 export class Client {
   readonly #host: LabHost;
   readonly #link: Link;
-  readonly #inbox: Received[] = [];
-  #buffer: Uint8Array = new Uint8Array(0);
+  readonly #inbox: Message[] = [];
+  readonly #incoming = new MessageReader('believed');
   #reqId = 0;
   /** It takes out nothing of what it is sent. */
   isHeld = false;
@@ -36,11 +31,7 @@ export class Client {
   send(op: keyof typeof XS, payload: string | Uint8Array, txId = 0, from = 0, to?: number): number {
     const reqId = from > 0 ? this.#reqId : ++this.#reqId;
     const body = typeof payload === 'string' ? octets(payload) : payload;
-    const message = new Uint8Array(HEADER_BYTES + body.length);
-    const view = new DataView(message.buffer);
-    for (const [i, word] of [XS[op], reqId, txId, body.length].entries()) view.setUint32(4 * i, word, true);
-    message.set(body, HEADER_BYTES);
-    this.#link.send(message.slice(from, to), 0);
+    this.#link.send(message(XS[op], reqId, txId, body).slice(from, to), 0);
     return reqId;
   }
 
@@ -67,20 +58,11 @@ export class Client {
 
   /** @returns whether anything came. */
   receive(): boolean {
-    const came = this.isHeld ? new Uint8Array(0) : this.#link.receive();
-    if (came.length === 0) return false;
-    const all = octets(this.#buffer, came);
-    const view = new DataView(all.buffer);
-    let at = 0;
-    while (at + HEADER_BYTES <= all.length) {
-      const end = at + HEADER_BYTES + view.getUint32(at + 12, true);
-      if (end > all.length) break;
-      const [type, reqId] = [view.getUint32(at, true), view.getUint32(at + 4, true)];
-      this.#inbox.push({ type, reqId, payload: all.slice(at + HEADER_BYTES, end) });
-      at = end;
-    }
-    this.#buffer = all.slice(at);
-    return true;
+    if (this.isHeld) return false;
+    const came = this.#link.receive();
+    this.#incoming.push(came);
+    for (let m = this.#incoming.shift(); m !== undefined; m = this.#incoming.shift()) this.#inbox.push(m);
+    return came.length > 0;
   }
 
   close(): void {
@@ -189,17 +171,12 @@ export class LabHost {
   /** Run until nothing more happens soon, with all clients taking out what comes. */
   settle(forNs = 0): void {
     const { scheduler } = this.host.machine;
-    const until = this.host.machine.nowNs + forNs;
+    const until = scheduler.nowNs + forNs;
     for (;;) {
-      for (
-        let next = scheduler.nextNs;
-        next !== undefined && next <= Math.max(until, this.host.machine.nowNs + QUIET_NS);
-        next = scheduler.nextNs
-      )
-        scheduler.run(next);
+      while (scheduler.runNext(Math.max(until, scheduler.nowNs + QUIET_NS)));
       if (this.#clients.map((client) => client.receive()).every((came) => !came)) break;
     }
-    if (this.host.machine.nowNs < until) scheduler.run(until);
+    if (scheduler.nowNs < until) scheduler.advance(until - scheduler.nowNs);
   }
 
   /**
@@ -219,13 +196,8 @@ export class LabHost {
       this.settle();
       hooks.asked();
     }
-    const until = machine.nowNs + UPDATE_NS;
-    for (
-      let next = scheduler.nextNs;
-      next !== undefined && next <= until && store.updates.length === before;
-      next = scheduler.nextNs
-    ) {
-      scheduler.run(next);
+    const untilNs = scheduler.nowNs + UPDATE_NS;
+    while (store.updates.length === before && scheduler.runNext(untilNs)) {
       if (this.#isDumped && !isTold) {
         isTold = true;
         hooks.dumped?.();

@@ -1,8 +1,9 @@
-import { type Capabilities, Domain } from '../domain.ts';
+import type { Capabilities } from '../domain.ts';
 import { fail } from '../errors.ts';
 import type { Grants } from '../grants/grants.ts';
 import type { GrantLimits } from '../grants/table.ts';
 import type { Domid, Port } from '../ids.ts';
+import { Domain } from './domain.ts';
 
 /** What XEN_DOMCTL_createdomain is told of a domain. Source: struct xen_domctl_createdomain in xen/include/public/domctl.h. */
 export interface DomainConfig {

@@ -1,10 +1,10 @@
-import type { Domain } from '../domain.ts';
+import type { Actor } from '../actor.ts';
 import { type Errno, fail, type Result, XenError } from '../errors.ts';
 import { VIRQ_DOM_EXC } from '../events/virq.ts';
 import { DOMID_INVALID, DOMID_SELF, type Domid, type Port } from '../ids.ts';
 import type { Machine } from '../machine.ts';
-import type { Actor } from '../scheduler.ts';
 import type { DomainConfig } from './create.ts';
+import type { Domain } from './domain.ts';
 import { permit, type RestrictedCall } from './permissions.ts';
 import { type DomainRecord, type DomainState, domainRecord, domainState } from './queries.ts';
 

@@ -1,18 +1,20 @@
-import { type Domain, SHUTDOWN_REASONS, type ShutdownReason } from '../domain.ts';
+import type { Actor } from '../actor.ts';
+import { type DomainBase, SHUTDOWN_REASONS, type ShutdownReason } from '../domain.ts';
 import { fail, XenError } from '../errors.ts';
-import type { Events } from '../events/hub.ts';
+import type { Events } from '../events/events.ts';
 import { VIRQ_DOM_EXC } from '../events/virq.ts';
 import type { Grants } from '../grants/grants.ts';
 import { DOMID_ANY, DOMID_FIRST_RESERVED, type Domid } from '../ids.ts';
 import type { Stream } from '../random.ts';
-import type { Actor, Scheduler } from '../scheduler.ts';
+import type { Scheduler } from '../scheduler.ts';
 import type { LifeStep, Trace } from '../trace.ts';
 import { ChangedDomains } from './changed.ts';
 import { type DomainConfig, makeDomain } from './create.ts';
+import type { Domain } from './domain.ts';
 import { UniqueIds } from './unique-id.ts';
 
 /** What the life cycle has of the machine. */
-export interface LifeHost {
+export interface LifeNeeds {
   readonly trace: Trace;
   readonly scheduler: Scheduler;
   readonly grants: Grants;
@@ -37,7 +39,7 @@ const MEMORY_NS = 2_000;
  * Source: xen/common/domain.c, xen/common/domctl.c, xen/common/sched/core.c.
  */
 export class Lives {
-  readonly #host: LifeHost;
+  readonly #needs: LifeNeeds;
   readonly #domains = new Map<Domid, Domain>();
   readonly #uniqueIds: UniqueIds;
   readonly changed = new ChangedDomains();
@@ -48,8 +50,8 @@ export class Lives {
   /** Called with each step of each domain's life; who checks the machine listens. */
   onLife: ((domain: Domain, what: LifeStep) => void) | undefined = undefined;
 
-  constructor(host: LifeHost, draws: Stream) {
-    this.#host = host;
+  constructor(needs: LifeNeeds, draws: Stream) {
+    this.#needs = needs;
     this.#uniqueIds = new UniqueIds(draws);
   }
 
@@ -78,10 +80,10 @@ export class Lives {
     if (domid === DOMID_ANY) id = this.#freeDomid();
     else if (!(domid >= 0 && domid < DOMID_FIRST_RESERVED)) fail('EINVAL', `domid ${domid} is reserved`);
     else if (this.#domains.has(id)) fail('EEXIST', `domid ${id}`);
-    const domain = makeDomain(this.#host.grants, id, () => this.#uniqueIds.next(), name, config);
+    const domain = makeDomain(this.#needs.grants, id, () => this.#uniqueIds.next(), name, config);
     if (domid === DOMID_ANY) this.#lastAutoDomid = id;
     if (domain.capabilities.hardware) this.#hardware ??= domain;
-    this.#host.events.adopt(domain);
+    this.#needs.events.adopt(domain);
     this.#domains.set(id, domain);
     this.#tell(domain, 'created');
     this.changed.mark(id); // the state bit, but no VIRQ (T1)
@@ -115,7 +117,7 @@ export class Lives {
     domain.controllerPauses--;
     if (domain.controllerPauses === 0) domain.isCreationFinished = true;
     this.#tell(domain, 'unpaused');
-    if (domain.isRunning) this.#host.scheduler.unstall(domain);
+    this.#goOn(domain);
   }
 
   /** SCHEDOP_shutdown_code: the reason of a shutdown that is still to come, unless there is one (DOM-15). */
@@ -134,7 +136,7 @@ export class Lives {
     domain.isShuttingDown = true;
     if (domain === this.#hardware) {
       this.hostShutdown = domain.shutdownCode;
-      this.#host.scheduler.halt();
+      this.#needs.scheduler.halt();
     }
     if (domain.shutdownCode === CRASH) domain.deferring.clear();
     this.#finishShutdown(domain);
@@ -163,7 +165,7 @@ export class Lives {
     }
     this.changed.mark(domain.domid);
     try {
-      this.#host.events.send(domain, domain.suspendPort);
+      this.#needs.events.send(domain, domain.suspendPort);
     } catch (error) {
       if (!(error instanceof XenError)) throw error; // the port was closed since: nobody at all is told
     }
@@ -177,7 +179,7 @@ export class Lives {
     domain.isShutDown = false;
     if (!was) return;
     this.#tell(domain, 'resumed');
-    if (domain.isRunning) this.#host.scheduler.unstall(domain);
+    this.#goOn(domain);
   }
 
   /**
@@ -187,7 +189,7 @@ export class Lives {
   moveContext(from: Domain, to: Domain): void {
     if (from === to || !from.isShutDown) fail('EINVAL', `domain ${from.domid} is not suspended`);
     if (to.isCreationFinished || to.dying !== 'alive') fail('EINVAL', `domain ${to.domid} is no new one`);
-    this.#host.scheduler.move(from, to);
+    this.#needs.scheduler.move(from, to);
   }
 
   /**
@@ -204,7 +206,7 @@ export class Lives {
       timers[at] = undefined;
       return 0;
     }
-    const { scheduler } = this.#host;
+    const { scheduler } = this.#needs;
     const dueNs = scheduler.nowNs + seconds * NS_PER_S;
     timers[at] = dueNs;
     scheduler.at(dueNs, () => {
@@ -222,11 +224,11 @@ export class Lives {
     if (domain.dying !== 'alive') return;
     domain.dying = 'dying';
     this.#tell(domain, 'dying');
-    this.#host.start(`xen/destroy-${domain.domid}-${domain.uniqueId}`, this.#tearDown(domain));
+    this.#needs.start(`xen/destroy-${domain.domid}-${domain.uniqueId}`, this.#tearDown(domain));
   }
 
   *#tearDown(domain: Domain): Actor {
-    const { grants, events } = this.#host;
+    const { grants, events } = this.#needs;
     for (const handle of domain.maptrack.handles()) {
       grants.release(domain, handle);
       yield PIECE_NS;
@@ -245,9 +247,10 @@ export class Lives {
   }
 
   /** T10, if nobody refers to the dead domain's pages any more. */
-  freeIfUnreferenced(domain: Domain): void {
-    if (domain.dying !== 'dead' || domain.foreignMaps > 0 || domain.stubdoms > 0) return;
-    if (this.#domains.get(domain.domid) !== domain) return;
+  freeIfUnreferenced(referenced: DomainBase): void {
+    if (referenced.dying !== 'dead' || referenced.foreignMaps > 0 || referenced.stubdoms > 0) return;
+    const domain = this.#domains.get(referenced.domid);
+    if (domain === undefined || domain !== referenced) return;
     this.#domains.delete(domain.domid);
     if (domain === this.#hardware) this.#hardware = undefined;
     this.#tell(domain, 'gone');
@@ -258,11 +261,18 @@ export class Lives {
     this.freeIfUnreferenced(target);
   }
 
+  /** The domain may run again, if nothing else keeps it: events that came meanwhile are delivered first (DOM-14). */
+  #goOn(domain: Domain): void {
+    if (!domain.isRunning) return;
+    domain.ports.enter();
+    this.#needs.scheduler.unstall(domain);
+  }
+
   /** The state bit first, then the VIRQ (DOM-36); unbound: both are lost (DOM-31). */
   #stateChanged(domid: Domid): void {
     if (!this.changed.exists) return;
     this.changed.mark(domid);
-    this.#host.events.raiseGlobal(VIRQ_DOM_EXC);
+    this.#needs.events.raiseGlobal(VIRQ_DOM_EXC);
   }
 
   /** Upward from the last one given out so, with wrap to 1 (DOM-2, DOM-3). */
@@ -277,6 +287,6 @@ export class Lives {
 
   #tell(domain: Domain, what: LifeStep): void {
     this.onLife?.(domain, what);
-    this.#host.trace.life(domain.domid, domain.uniqueId, what);
+    this.#needs.trace.life(domain.domid, domain.uniqueId, what);
   }
 }

@@ -1,5 +1,5 @@
-import type { Domain } from '../domain.ts';
 import { fail } from '../errors.ts';
+import type { Domain } from './domain.ts';
 
 /**
  * Who may make a call of a class on a target; each class allows what the one to its left in the chain

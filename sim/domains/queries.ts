@@ -1,6 +1,5 @@
-import type { Domain } from '../domain.ts';
 import type { Domid } from '../ids.ts';
-import type { DomainInfo } from '../machine.ts';
+import type { Domain } from './domain.ts';
 
 /** Bits of `flags` in DomainRecord. Source: XEN_DOMINF_* in xen/include/public/domctl.h. */
 export const XEN_DOMINF_dying = 1;
@@ -40,6 +39,15 @@ export interface DomainState {
   readonly uniqueId: bigint;
 }
 
+/** DomainState in short, as the store asks for it. */
+export interface DomainInfo {
+  readonly domid: Domid;
+  readonly shutdown: boolean;
+  readonly dying: boolean;
+  readonly dead: boolean;
+  readonly uniqueId: bigint;
+}
+
 /**
  * XEN_DOMCTL_getdomaininfo. `dying` means dead (DOM-7); `paused` means by its controller; without a reason for a shutdown the
  * bits of the code are all set. Of the caller's own vCPUs one is running; a vCPU is blocked while it sleeps for an event.
@@ -74,7 +82,7 @@ export function domainState(domain: Domain): DomainState {
   return { domid, state, caps, uniqueId };
 }
 
-/** The same in short, as the store's host asks for it. */
+/** The same in short. */
 export function domainInfo(domain: Domain): DomainInfo {
   const { domid, dying, isShutDown, uniqueId } = domain;
   return { domid, shutdown: isShutDown, dying: dying === 'dying', dead: dying === 'dead', uniqueId };

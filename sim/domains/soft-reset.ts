@@ -1,11 +1,11 @@
-import type { Domain } from '../domain.ts';
+import type { Actor } from '../actor.ts';
 import { fail } from '../errors.ts';
-import type { Events } from '../events/hub.ts';
-import type { Actor } from '../scheduler.ts';
+import type { Events } from '../events/events.ts';
 import type { Trace } from '../trace.ts';
+import type { Domain } from './domain.ts';
 import type { Lives } from './lives.ts';
 
-interface SoftResetHost {
+interface SoftResetNeeds {
   readonly events: Events;
   readonly lives: Lives;
   readonly trace: Trace;
@@ -19,15 +19,15 @@ interface SoftResetHost {
  * A pv domain has lost its ports by then and is crashed, which changes nothing for one that is shut down.
  * Source: domain_soft_reset in xen/common/domain.c.
  */
-export function* softReset(host: SoftResetHost, caller: Domain, domain: Domain): Actor {
+export function* softReset(needs: SoftResetNeeds, caller: Domain, domain: Domain): Actor {
   if (domain === caller || !domain.isShutDown) fail('EINVAL', `domain ${domain.domid}`);
-  yield* host.events.reset(caller, domain);
+  yield* needs.events.reset(caller, domain);
   const active = domain.grants.pinned().length;
-  if (active > 0) host.trace.mark(`xen/soft-reset-${domain.domid}`, 'active grants', active);
+  if (active > 0) needs.trace.mark(`xen/soft-reset-${domain.domid}`, 'active grants', active);
   domain.ports.replaceSharedInfo();
   if (!domain.memory.translated) {
-    host.lives.shutdown(domain, 'crash');
+    needs.lives.shutdown(domain, 'crash');
     fail('EINVAL', `domain ${domain.domid} is pv`);
   }
-  host.lives.resume(domain);
+  needs.lives.resume(domain);
 }

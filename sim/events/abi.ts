@@ -22,7 +22,7 @@ export interface Abi {
 }
 
 /** What an ABI asks of the domain whose words it keeps. */
-export interface AbiHost {
+export interface AbiOwner {
   readonly sharedInfo: Uint8Array;
   /** Set the vCPU's upcall flag and kick it. */
   markPending(vcpu: VcpuEvents): void;

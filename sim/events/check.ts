@@ -1,4 +1,4 @@
-import type { Domain } from '../domain.ts';
+import type { Domain } from '../domains/domain.ts';
 import type { Machine } from '../machine.ts';
 import { NR_VIRQS, virqClass } from './virq.ts';
 
@@ -24,10 +24,11 @@ function checkPorts(machine: Machine, domain: Domain, findings: string[]): void 
     const channel = ports.get(port);
     if (channel?.state !== 'interdomain') continue;
     const { remote, remotePort } = channel;
-    if (machine.domain(remote.domid) !== remote) findings.push(`${what} leads to a freed domain ${remote.domid}`);
-    const back = remote.ports.get(remotePort);
-    if (back?.state !== 'interdomain' || back.remote !== domain || back.remotePort !== port)
-      findings.push(`${what} leads to domain ${remote.domid} port ${remotePort}, which does not lead back`);
+    const there = remote.domain.domid;
+    if (machine.domain(there) !== remote.domain) findings.push(`${what} leads to a freed domain ${there}`);
+    const back = remote.get(remotePort);
+    if (back?.state !== 'interdomain' || back.remote !== ports || back.remotePort !== port)
+      findings.push(`${what} leads to domain ${there} port ${remotePort}, which does not lead back`);
   }
 }
 

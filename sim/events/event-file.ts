@@ -1,7 +1,7 @@
-import type { Domain } from '../domain.ts';
+import type { Domain } from '../domains/domain.ts';
 import { fail } from '../errors.ts';
 import { DOMID_FIRST_RESERVED, type Domid, type Port } from '../ids.ts';
-import type { Events } from './hub.ts';
+import type { Events } from './events.ts';
 
 /** The ring of ready ports starts at this size and doubles. Source: linux drivers/xen/evtchn.c. */
 const RING_START = 64;

@@ -1,8 +1,7 @@
-import type { Domain } from '../domain.ts';
 import { fail } from '../errors.ts';
 import type { Port } from '../ids.ts';
-import type { Abi, AbiHost, EdgeOutcome } from './abi.ts';
-import type { EventFaults } from './faults.ts';
+import type { Abi, AbiOwner, EdgeOutcome } from './abi.ts';
+import type { EventContext } from './context.ts';
 import type { VcpuEvents } from './vcpu.ts';
 import {
   FIFO_BUSY,
@@ -46,20 +45,18 @@ export function fifoPort(): FifoPort {
 export class Fifo implements Abi {
   readonly kind = 'fifo';
   readonly ports = FIFO_PORTS;
-  readonly #host: AbiHost;
-  readonly #domain: Domain;
+  readonly #owner: AbiOwner;
   readonly #port: (port: Port) => FifoPort;
-  readonly #faults: () => EventFaults | undefined;
+  readonly #context: () => EventContext;
   readonly #pages: Uint8Array[] = [];
   readonly #blocks: (ControlBlock | undefined)[] = [];
   /** Tail of queue (vCPU, priority); 0: empty. */
   readonly #tails: Port[] = [];
 
-  constructor(host: AbiHost, domain: Domain, port: (port: Port) => FifoPort, faults: () => EventFaults | undefined) {
-    this.#host = host;
-    this.#domain = domain;
+  constructor(owner: AbiOwner, port: (port: Port) => FifoPort, context: () => EventContext) {
+    this.#owner = owner;
     this.#port = port;
-    this.#faults = faults;
+    this.#context = context;
   }
 
   /** Ports that have a word. */
@@ -89,7 +86,7 @@ export class Fifo implements Abi {
       own.wasPending = true;
       return outcome;
     }
-    if (this.#faults()?.queueContended?.(this.#domain, port) === true) return 'dropped';
+    if (this.#context().queueContended(port)) return 'dropped';
     const block = this.#blocks[vcpu.id];
     if (block === undefined) return 'dropped';
     const at = wordAt(port);
@@ -101,8 +98,8 @@ export class Fifo implements Abi {
       store32(bytes, at, before | FIFO_PENDING | FIFO_LINKED);
       isChained = this.#append(port, own, vcpu.id, block);
     }
-    if (!isChained && !testAndSetBit(block.bytes, block.at + READY, own.lastPriority)) this.#host.markPending(vcpu);
-    if (isNew) this.#host.checkPollers(port);
+    if (!isChained && !testAndSetBit(block.bytes, block.at + READY, own.lastPriority)) this.#owner.markPending(vcpu);
+    if (isNew) this.#owner.checkPollers(port);
     return isNew ? 'set' : 'coalesced';
   }
 
@@ -167,14 +164,14 @@ export class Fifo implements Abi {
    * success without a link: the events behind are lost to it alone (EVT-22).
    */
   #link(tail: Port, port: Port): boolean {
-    const linking = this.#faults()?.linking;
+    const context = this.#context();
     for (let tries = 0; tries < 5; tries++) {
       const seen = this.word(tail);
       if ((seen & FIFO_LINKED) === 0) {
         if (tries > 0) this.store(tail, seen & ~FIFO_BUSY);
         return false;
       }
-      linking?.(this.#domain, tail);
+      context.linking(tail);
       if (this.word(tail) === seen) {
         this.store(tail, (seen & ~(FIFO_BUSY | FIFO_LINK)) | port);
         return true;

@@ -1,9 +1,9 @@
-import type { Domain } from '../domain.ts';
+import type { Actor } from '../actor.ts';
+import type { Domain } from '../domains/domain.ts';
 import { permit } from '../domains/permissions.ts';
 import { type Errno, type Result, XenError } from '../errors.ts';
 import { DOMID_SELF, type Domid, type Gfn, type Port } from '../ids.ts';
-import type { Actor } from '../scheduler.ts';
-import type { Events, PortStatus } from './hub.ts';
+import type { Events, PortStatus } from './events.ts';
 import { block, poll } from './sleep.ts';
 import { FIFO_LINK_BITS } from './words.ts';
 

@@ -1,9 +1,9 @@
-import type { Domain } from '../domain.ts';
+import type { DomainBase } from '../domain.ts';
 import { fail } from '../errors.ts';
 import type { Domid, Gfn, Port } from '../ids.ts';
 import { Frame } from '../memory.ts';
-import type { Abi, AbiHost, EdgeOutcome } from './abi.ts';
-import type { EdgeVerdict, EventContext } from './faults.ts';
+import type { Abi, AbiOwner, EdgeOutcome } from './abi.ts';
+import { type EdgeVerdict, type EventContext, NO_CONTEXT } from './context.ts';
 import { Fifo, type FifoPort, fifoPort } from './fifo.ts';
 import { Receiver, type Service } from './receive.ts';
 import { TwoLevel } from './two-level.ts';
@@ -22,18 +22,16 @@ const UPCALL_AGAIN_NS = 1_000;
 
 export type Channel =
   | { readonly state: 'unbound'; readonly remoteDomid: Domid }
-  | { readonly state: 'interdomain'; readonly remote: Domain; readonly remotePort: Port }
+  | { readonly state: 'interdomain'; readonly remote: EventChannels; readonly remotePort: Port }
   | { readonly state: 'virq'; readonly virq: number }
   | { readonly state: 'ipi' };
 
 /** A consumer inside Xen: called instead of setting bits, on the port's vCPU. */
 export type XenConsumer = (vcpu: number, port: Port) => void;
 
-const NO_CONTEXT: EventContext = { faults: undefined, after: (_, fire) => fire(), at: (_, fire) => fire() };
-
 /** One domain's ports, its vCPUs as far as events go, and the ABI in use. A port that is not there is FREE. */
-export class EventChannels implements AbiHost {
-  readonly #domain: Domain;
+export class EventChannels implements AbiOwner {
+  readonly domain: DomainBase;
   readonly #channels: (Channel | undefined)[] = [undefined];
   readonly #consumers = new Map<Port, XenConsumer>();
   /** Where a port's events are delivered; absent: vCPU 0. */
@@ -56,12 +54,13 @@ export class EventChannels implements AbiHost {
   onUpcall: (vcpu: VcpuEvents) => void = (vcpu) => this.kernel.upcall(vcpu);
   /** XEN_DOMCTL_createdomain's max_evtchn_port, inclusive. */
   maxPort: Port;
+  /** Of the machine that has taken the domain in. */
   context: EventContext = NO_CONTEXT;
   /** Where a preempted EVTCHNOP_reset goes on; 0: none is running. */
   resetAt: Port = 0;
 
-  constructor(domain: Domain, maxPort: Port = MAX_PORT_DEFAULT) {
-    this.#domain = domain;
+  constructor(domain: DomainBase, maxPort: Port = MAX_PORT_DEFAULT) {
+    this.domain = domain;
     this.maxPort = maxPort;
   }
 
@@ -78,7 +77,7 @@ export class EventChannels implements AbiHost {
 
   /** Lowest free port; port 0 is never handed out (EVT-1). Errors: EINVAL dying; ENOSPC. */
   firstFree(): Port {
-    if (this.#domain.dying !== 'alive') fail('EINVAL', `domain ${this.#domain.domid} is dying`);
+    if (this.domain.dying !== 'alive') fail('EINVAL', `domain ${this.domain.domid} is dying`);
     while (this.#channels[this.#lowest] !== undefined) this.#lowest++;
     for (let port = this.#lowest; ; port++) {
       if (port > this.maxPort || port >= this.#abi.ports) fail('ENOSPC', `all ${port - 1} ports in use`);
@@ -167,7 +166,7 @@ export class EventChannels implements AbiHost {
   /** Set pending with delivery on `vcpu`, as VIRQs of a vCPU do. */
   raiseOn(port: Port, vcpu: number): EdgeOutcome {
     if (!this.isUsable(port)) return 'dropped';
-    const verdict = this.context.faults?.edge?.(this.#domain, port);
+    const verdict = this.context.edge(port);
     if (verdict === undefined || verdict.kind === 'pass') return this.#abi.setPending(port, this.vcpu(vcpu));
     return this.#raiseFaulty(port, vcpu, verdict);
   }
@@ -209,7 +208,7 @@ export class EventChannels implements AbiHost {
 
   /** Whether the domain has a vCPU of that number. */
   hasVcpu(id: number): boolean {
-    return Number.isInteger(id) && id >= 0 && id < this.#domain.vcpus;
+    return Number.isInteger(id) && id >= 0 && id < this.domain.vcpus;
   }
 
   markPending(vcpu: VcpuEvents): void {
@@ -218,8 +217,7 @@ export class EventChannels implements AbiHost {
       return;
     }
     vcpu.upcallPending = true;
-    const kick = this.context.faults?.kick;
-    const verdict = kick !== undefined && this.#domain.isRunning ? kick(this.#domain, vcpu.id) : undefined;
+    const verdict = this.domain.isRunning ? this.context.kick(vcpu.id) : undefined;
     if (verdict !== undefined && verdict.kind !== 'pass') {
       vcpu.missedKick = true;
       if (verdict.kind === 'delay') this.context.after(verdict.delayNs, () => this.deliver(vcpu));
@@ -231,7 +229,7 @@ export class EventChannels implements AbiHost {
 
   /** Let the vCPU take its upcall if it may run, if its flag is set, and if it does not hold upcalls off. */
   deliver(vcpu: VcpuEvents): void {
-    if (vcpu.inUpcall || vcpu.isHeld || !vcpu.upcallPending || vcpu.upcallMasked || !this.#domain.isRunning) return;
+    if (vcpu.inUpcall || vcpu.isHeld || !vcpu.upcallPending || vcpu.upcallMasked || !this.domain.isRunning) return;
     vcpu.missedKick = false;
     if (vcpu.sleeper !== undefined) this.#unblock(vcpu);
     vcpu.inUpcall = true;
@@ -296,9 +294,8 @@ export class EventChannels implements AbiHost {
     if (this.#fifo === undefined) {
       this.#fifo = new Fifo(
         this,
-        this.#domain,
         (port) => this.fifoPort(port),
-        () => this.context.faults,
+        () => this.context,
       );
       for (let port = 1; port < Math.min(this.#valid, this.#twoLevel.ports); port++) {
         const own = this.fifoPort(port);
@@ -356,7 +353,7 @@ export class EventChannels implements AbiHost {
   }
 
   #page(gfn: Gfn): Uint8Array {
-    return (this.#domain.memory.frame(gfn) ?? fail('EINVAL', `no page at gfn ${gfn}`)).bytes;
+    return (this.domain.memory.frame(gfn) ?? fail('EINVAL', `no page at gfn ${gfn}`)).bytes;
   }
 
   // The guest's side ------------------------------------------------------------------------------------------------
@@ -389,7 +386,7 @@ export class EventChannels implements AbiHost {
   handle(port: Port, handler: (() => void) | undefined, service: Service = 'later'): void {
     this.kernel.install(port, handler, service);
     if (handler === undefined || !this.isPending(port) || this.isMasked(port)) return;
-    if (this.#domain.isRunning) this.kernel.serve(port);
+    if (this.domain.isRunning) this.kernel.serve(port);
     else {
       this.#abi.mask(port); // its upcall may have been taken when nobody cared: have it again
       this.unmaskHypercall(port);

@@ -1,4 +1,4 @@
-import type { Domain } from '../domain.ts';
+import type { Domain } from '../domains/domain.ts';
 import { fail } from '../errors.ts';
 import type { Port } from '../ids.ts';
 

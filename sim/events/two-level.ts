@@ -1,5 +1,5 @@
 import type { Port } from '../ids.ts';
-import type { Abi, AbiHost, EdgeOutcome } from './abi.ts';
+import type { Abi, AbiOwner, EdgeOutcome } from './abi.ts';
 import type { VcpuEvents } from './vcpu.ts';
 import { MASK_AT, PENDING_AT, TWO_LEVEL_PORTS, testAndClearBit, testAndSetBit, testBit } from './words.ts';
 
@@ -7,18 +7,18 @@ import { MASK_AT, PENDING_AT, TWO_LEVEL_PORTS, testAndClearBit, testAndSetBit, t
 export class TwoLevel implements Abi {
   readonly kind = 'two-level';
   readonly ports = TWO_LEVEL_PORTS;
-  readonly #host: AbiHost;
+  readonly #owner: AbiOwner;
   readonly #words: Uint8Array;
 
-  constructor(host: AbiHost) {
-    this.#host = host;
-    this.#words = host.sharedInfo;
+  constructor(owner: AbiOwner) {
+    this.#owner = owner;
+    this.#words = owner.sharedInfo;
   }
 
   setPending(port: Port, vcpu: VcpuEvents): EdgeOutcome {
     if (testAndSetBit(this.#words, PENDING_AT, port)) return 'coalesced';
     if (!testBit(this.#words, MASK_AT, port)) this.#select(port, vcpu);
-    this.#host.checkPollers(port);
+    this.#owner.checkPollers(port);
     return 'set';
   }
 
@@ -47,6 +47,6 @@ export class TwoLevel implements Abi {
   }
 
   #select(port: Port, vcpu: VcpuEvents): void {
-    if (!testAndSetBit(vcpu.info, vcpu.selectorAt, port >> 6)) this.#host.markPending(vcpu);
+    if (!testAndSetBit(vcpu.info, vcpu.selectorAt, port >> 6)) this.#owner.markPending(vcpu);
   }
 }

@@ -1,9 +1,10 @@
-import type { Domain } from '../domain.ts';
+import type { Domain } from '../domains/domain.ts';
 import type { Domid, Gref } from '../ids.ts';
 import type { Frame } from '../memory.ts';
 import { GTF_reading, GTF_writing } from './abi.ts';
 import { loadStatus } from './layout.ts';
 import { hasWritePin, pinIncrement } from './pin.ts';
+import type { Granter } from './table.ts';
 
 interface CheckedMachine {
   domains(): Domain[];
@@ -18,9 +19,9 @@ interface CheckedMachine {
 export function checkGrants(machine: CheckedMachine): string[] {
   const findings: string[] = [];
   const domains = machine.domains();
-  const pins = new Map<Domain, Map<Gref, number>>();
+  const pins = new Map<Granter, Map<Gref, number>>();
   const references = new Map<Frame, number>();
-  const holders = new Map<Domain, number>();
+  const holders = new Map<Granter, number>();
   for (const mapper of domains) {
     for (const handle of mapper.maptrack.handles()) {
       const mapping = mapper.maptrack.get(handle);

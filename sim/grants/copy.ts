@@ -1,4 +1,5 @@
-import type { Domain } from '../domain.ts';
+import type { DomainBase } from '../domain.ts';
+import type { Domain } from '../domains/domain.ts';
 import { DOMID_SELF, type Domid, type Gref } from '../ids.ts';
 import { type Frame, PAGE_BYTES } from '../memory.ts';
 import {
@@ -12,10 +13,10 @@ import {
   GTF_transitive,
   GTF_type_mask,
 } from './abi.ts';
-import type { GrantHost } from './host.ts';
+import type { GrantContext } from './context.ts';
 import { loadBody, loadFlags } from './layout.ts';
 import { addPin, dropPin, hasWritePin, isRisky, PIN, pageOf, reduceStatus, setStatus } from './pin.ts';
-import type { ActiveEntry } from './table.ts';
+import type { ActiveEntry, Granter } from './table.ts';
 
 /** One side of a copy as it is held from element to element: an element with the same side does not look again. */
 interface Side {
@@ -25,7 +26,9 @@ interface Side {
   isGref: boolean;
   domain: Domain | undefined;
   /** Held page with the window that may be touched, octets. */
-  held: { readonly frame: Frame; readonly owner: Domain; readonly start: number; readonly length: number } | undefined;
+  held:
+    | { readonly frame: Frame; readonly owner: DomainBase; readonly start: number; readonly length: number }
+    | undefined;
 }
 
 /** Entry and window that a copy may use; `GrantStatus`: why not. */
@@ -34,13 +37,13 @@ type Acquired = { readonly record: ActiveEntry; readonly start: number; readonly
 /** A GNTTABOP_copy while it is under way: pins are held between elements with the same page, and by close() at the latest
  *  they are gone (GNT-23). Source: gnttab_copy in xen/common/grant_table.c. */
 export class Copy {
-  readonly #host: GrantHost;
+  readonly #context: GrantContext;
   readonly #caller: Domain;
   readonly #source: Side = side(true, GNTCOPY_source_gref);
   readonly #dest: Side = side(false, GNTCOPY_dest_gref);
 
-  constructor(host: GrantHost, caller: Domain) {
-    this.#host = host;
+  constructor(context: GrantContext, caller: Domain) {
+    this.#context = context;
     this.#caller = caller;
   }
 
@@ -76,7 +79,7 @@ export class Copy {
   /** Only DOMID_SELF may be named with a frame (GNT-22). */
   #find(side: Side, ptr: CopyPtr, flags: number): GrantStatus {
     if (ptr.domid !== DOMID_SELF && (flags & side.grefFlag) === 0) return GNTST.permission_denied;
-    side.domain = ptr.domid === DOMID_SELF ? this.#caller : this.#host.domain(ptr.domid);
+    side.domain = ptr.domid === DOMID_SELF ? this.#caller : this.#context.domain(ptr.domid);
     side.ptr = ptr;
     return side.domain === undefined ? GNTST.bad_domain : GNTST.okay;
   }
@@ -84,7 +87,7 @@ export class Copy {
   #hold(side: Side, ptr: CopyPtr, flags: number): GrantStatus {
     const isGref = (flags & side.grefFlag) !== 0;
     if (side.held !== undefined && side.isGref === isGref && side.ptr?.gfnOrRef === ptr.gfnOrRef) return GNTST.okay;
-    this.#let(side);
+    this.#drop(side);
     side.ptr = ptr;
     side.isGref = isGref;
     const domain = side.domain;
@@ -97,7 +100,7 @@ export class Copy {
       return GNTST.okay;
     }
     const wish = { domid: this.#caller.domid, readonly: side.readonly, mayFollow: true };
-    const acquired = acquire(this.#host, domain, ptr.gfnOrRef >>> 0, wish);
+    const acquired = acquire(this.#context, domain, ptr.gfnOrRef >>> 0, wish);
     if (typeof acquired === 'number') return acquired;
     const { record, start, length } = acquired;
     side.held = { frame: record.frame, owner: record.source, start, length };
@@ -118,11 +121,11 @@ export class Copy {
   }
 
   #release(): void {
-    this.#let(this.#source);
-    this.#let(this.#dest);
+    this.#drop(this.#source);
+    this.#drop(this.#dest);
   }
 
-  #let(side: Side): void {
+  #drop(side: Side): void {
     if (side.held !== undefined && side.isGref && side.domain !== undefined && side.ptr !== undefined)
       release(side.domain, side.ptr.gfnOrRef >>> 0, side.readonly);
     side.held = undefined;
@@ -137,7 +140,7 @@ function isSameDomain(side: Side, ptr: CopyPtr): boolean {
   return side.domain !== undefined && side.ptr?.domid === ptr.domid;
 }
 
-function isWritable(side: Side, owner: Domain, frame: Frame): boolean {
+function isWritable(side: Side, owner: DomainBase, frame: Frame): boolean {
   return side.readonly || owner.memory.kind(frame.gfn) !== 'page_table';
 }
 
@@ -149,7 +152,7 @@ interface CopyClaim {
 }
 
 /** Pin an entry for a copy. Source: acquire_grant_for_copy. */
-function acquire(host: GrantHost, granter: Domain, gref: Gref, claim: CopyClaim): Acquired {
+function acquire(context: GrantContext, granter: Domain, gref: Gref, claim: CopyClaim): Acquired {
   const table = granter.grants;
   if (gref >= table.size) return GNTST.bad_gntref;
   const record = table.active(gref);
@@ -159,10 +162,10 @@ function acquire(host: GrantHost, granter: Domain, gref: Gref, claim: CopyClaim)
   const isTransitive = table.version === 2 && (loadFlags(table, gref) & GTF_type_mask) === GTF_transitive;
   const mustLook = record === undefined || (!claim.readonly && !hasWritePin(record.pin));
   const wish = { domid: claim.domid, readonly: claim.readonly, forMap: false };
-  if (mustLook && !setStatus(granter, gref, wish, host.race)) return GNTST.general_error;
+  if (mustLook && !setStatus(granter, gref, wish, context.race)) return GNTST.general_error;
   let found: ActiveEntry | GrantStatus;
-  if (isTransitive) found = follow(host, granter, gref, claim);
-  else if (mustLook) found = look(host, granter, gref, claim);
+  if (isTransitive) found = follow(context, granter, gref, claim);
+  else if (mustLook) found = look(context, granter, gref, claim);
   else found = record.source !== granter || granter.dying !== 'alive' ? GNTST.bad_domain : record;
   if (typeof found === 'number' || (record !== undefined && !isSame(record, found))) {
     if (typeof found !== 'number' && isTransitive) release(found.source, found.sourceRef, claim.readonly);
@@ -183,8 +186,8 @@ function isSame(record: ActiveEntry, found: ActiveEntry): boolean {
 }
 
 /** The page of an entry that is the granter's own. */
-function look(host: GrantHost, granter: Domain, gref: Gref, claim: CopyClaim): ActiveEntry | GrantStatus {
-  host.race?.('frame', granter, gref);
+function look(context: GrantContext, granter: Domain, gref: Gref, claim: CopyClaim): ActiveEntry | GrantStatus {
+  context.race?.('frame', granter, gref);
   const body = loadBody(granter.grants, gref);
   const isSubPage = granter.grants.version === 2 && (loadFlags(granter.grants, gref) & GTF_sub_page) !== 0;
   const page = pageOf(granter, body.gfn, claim.readonly);
@@ -194,12 +197,12 @@ function look(host: GrantHost, granter: Domain, gref: Gref, claim: CopyClaim): A
 }
 
 /** The page behind a transitive entry: the granter's own use of another's entry, handed on; pinned there as well. */
-function follow(host: GrantHost, granter: Domain, gref: Gref, claim: CopyClaim): ActiveEntry | GrantStatus {
+function follow(context: GrantContext, granter: Domain, gref: Gref, claim: CopyClaim): ActiveEntry | GrantStatus {
   if (!claim.mayFollow) return GNTST.general_error;
   const { transDomid, transGref } = loadBody(granter.grants, gref);
-  const source = transDomid === granter.domid ? undefined : host.domain(transDomid);
+  const source = transDomid === granter.domid ? undefined : context.domain(transDomid);
   if (source === undefined) return GNTST.general_error;
-  const behind = acquire(host, source, transGref, { ...claim, domid: granter.domid, mayFollow: false });
+  const behind = acquire(context, source, transGref, { ...claim, domid: granter.domid, mayFollow: false });
   if (typeof behind === 'number') return behind;
   const { record, start, length } = behind;
   const isSubPage = true; // whatever it is behind: that keeps it from being mapped
@@ -213,7 +216,7 @@ function fresh({ domid }: CopyClaim, found: Found): ActiveEntry {
 }
 
 /** Undo acquire(). Source: release_grant_for_copy. */
-function release(granter: Domain, gref: Gref, isReadonly: boolean): void {
+function release(granter: Granter, gref: Gref, isReadonly: boolean): void {
   const record = granter.grants.active(gref);
   if (record === undefined) throw new Error(`assertion: copy of d${granter.domid} gref ${gref} without a pin`);
   const { source, sourceRef, frame } = record;

@@ -1,4 +1,5 @@
-import type { Domain } from '../domain.ts';
+import type { DomainBase } from '../domain.ts';
+import type { Domain } from '../domains/domain.ts';
 import { fail } from '../errors.ts';
 import type { Domid, Gref, Handle } from '../ids.ts';
 import { type Frame, PAGE_BYTES } from '../memory.ts';
@@ -16,8 +17,8 @@ import {
   UNMAP_BATCH,
   type UnmapOp,
 } from './abi.ts';
+import type { GrantContext } from './context.ts';
 import { Copy } from './copy.ts';
-import type { GrantHost } from './host.ts';
 import { mapRef } from './map.ts';
 import type { Race } from './pin.ts';
 import type { GrantLimits } from './table.ts';
@@ -31,7 +32,7 @@ export interface GrantNeeds {
   /** domain_crash(). */
   crash(domain: Domain): void;
   /** The last mapping of a domain's memory may have gone: a zombie may be freed (GNT-30). */
-  released(granter: Domain): void;
+  released(granter: DomainBase): void;
 }
 
 /** Statuses that a scenario can plan for a map: paged out, maptrack full, unstable entry, domain just gone (INJ-G3 to G7). */
@@ -50,7 +51,7 @@ export interface RefusalKey {
 
 /** The machine's grant operations. They answer with statuses and never throw for what a guest says. */
 export class Grants {
-  readonly #host: GrantHost;
+  readonly #context: GrantContext;
   readonly #trace: Trace;
   readonly #planned = new Map<string, PlannedRefusal[]>();
   readonly #frameNumbers = new WeakMap<Frame, number>();
@@ -61,7 +62,7 @@ export class Grants {
   constructor(needs: GrantNeeds) {
     this.#trace = needs.trace;
     const grants = this;
-    this.#host = {
+    this.#context = {
       domain: (domid) => needs.domain(domid),
       crash: (domain) => needs.crash(domain),
       released: (granter) => needs.released(granter),
@@ -103,7 +104,7 @@ export class Grants {
   }
 
   map(mapper: Domain, op: MapOp): MapResult {
-    const result = mapRef(this.#host, mapper, op);
+    const result = mapRef(this.#context, mapper, op);
     const what = result.status === GNTST.okay ? 'map' : 'refused';
     this.#trace.grant(what, mapper.domid, op.dom, op.ref, result.status);
     return result;
@@ -130,13 +131,13 @@ export class Grants {
     const mapping = mapper.maptrack.get(handle);
     if (mapping === undefined) return false;
     this.#trace.grant('unmap', mapper.domid, mapping.granter.domid, mapping.gref, GNTST.okay);
-    releaseHandle(this.#host, mapper, handle, mapping);
+    releaseHandle(this.#context, mapper, handle, mapping);
     return true;
   }
 
   /** GNTTABOP_copy: a status for each element; goes on after a failed one (GNT-23). */
   copy(caller: Domain, ops: readonly CopyOp[]): GrantStatus[] {
-    const copy = new Copy(this.#host, caller);
+    const copy = new Copy(this.#context, caller);
     const statuses = ops.map((op) => {
       const status = copy.one(op);
       this.#trace.grant('copy', caller.domid, op.source.domid, op.source.gfnOrRef, status);
@@ -149,7 +150,7 @@ export class Grants {
   /** GNTTABOP_transfer of a caller that is not translated. */
   transfer(caller: Domain, ops: readonly TransferOp[]): GrantStatus[] {
     return ops.map((op) => {
-      const status = transferOne(this.#host, caller, op);
+      const status = transferOne(this.#context, caller, op);
       this.#trace.grant('transfer', caller.domid, op.domid, op.ref, status);
       return status;
     });
@@ -163,13 +164,13 @@ export class Grants {
   #unmap(caller: Domain, requests: readonly UnmapRequest[]): GrantStatus[] {
     const statuses: GrantStatus[] = [];
     for (let first = 0; first < requests.length; first += UNMAP_BATCH) {
-      const group = requests.slice(first, first + UNMAP_BATCH).map((op) => beginUnmap(this.#host, caller, op));
+      const group = requests.slice(first, first + UNMAP_BATCH).map((op) => beginUnmap(this.#context, caller, op));
       for (const unmapped of group) {
         statuses.push(unmapped.status);
         const { mapping } = unmapped;
         if (unmapped.isGone && mapping !== undefined)
           this.#trace.grant('unmap', caller.domid, mapping.granter.domid, mapping.gref, unmapped.status);
-        completeUnmap(this.#host, unmapped);
+        completeUnmap(this.#context, unmapped);
       }
     }
     return statuses;

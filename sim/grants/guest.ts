@@ -1,5 +1,4 @@
-import { DOMID_SELF, type Domid, type Gref } from '../ids.ts';
-import type { Memory } from '../memory.ts';
+import type { Domid, Gref } from '../ids.ts';
 import {
   GTF_accept_transfer,
   GTF_invalid,
@@ -12,13 +11,11 @@ import {
   GTF_transitive,
   GTF_writing,
 } from './abi.ts';
-import type { GrantHypercalls } from './hypercalls.ts';
 import {
   casFlags,
   loadBody,
   loadFlags,
   loadStatus,
-  statusFramesFor,
   storeDomid,
   storeFlags,
   storeGfn,
@@ -131,18 +128,4 @@ export function endTransfer(
       return { kind: 'page', gfn: loadBody(table, gref).gfn };
     }
   }
-}
-
-/** A guest's own view of its table, from the gfns that setup_table and get_status_frames tell it; stale once it has grown
- *  or changed its version. */
-export function openTable(gnttab: GrantHypercalls, memory: Memory): TableBytes {
-  const version = gnttab.getVersion(DOMID_SELF);
-  const size = gnttab.querySize(DOMID_SELF).nrFrames;
-  const pages = (gfns: readonly number[]) => gfns.flatMap((gfn) => memory.frame(gfn) ?? []);
-  const isV2 = version.ok && version.value === 2;
-  return {
-    version: isV2 ? 2 : 1,
-    frames: pages(gnttab.setupTable(DOMID_SELF, size).frames),
-    statusFrames: isV2 ? pages(gnttab.getStatusFrames(DOMID_SELF, statusFramesFor(size)).frames) : [],
-  };
 }

@@ -1,8 +1,8 @@
-import type { Domain } from '../domain.ts';
+import type { Actor } from '../actor.ts';
+import type { Domain } from '../domains/domain.ts';
 import { mayCall, type RestrictedCall } from '../domains/permissions.ts';
 import { type Errno, type Result, XenError } from '../errors.ts';
 import { DOMID_SELF, type Domid, type Gfn } from '../ids.ts';
-import type { Actor } from '../scheduler.ts';
 import {
   type CopyOp,
   GNTST,

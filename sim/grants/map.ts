@@ -1,4 +1,4 @@
-import type { Domain } from '../domain.ts';
+import type { Domain } from '../domains/domain.ts';
 import { PAGE_BYTES } from '../memory.ts';
 import {
   GNTMAP_application_map,
@@ -11,7 +11,7 @@ import {
   type MapOp,
   type MapResult,
 } from './abi.ts';
-import type { GrantHost } from './host.ts';
+import type { GrantContext } from './context.ts';
 import { loadBody } from './layout.ts';
 import { slotOf } from './maptrack.ts';
 import { addPin, dropPin, hasWritePin, isRisky, pageOf, pinIncrement, reduceStatus, setStatus } from './pin.ts';
@@ -21,31 +21,31 @@ const NOT_FOR_TRANSLATED = GNTMAP_device_map | GNTMAP_application_map | GNTMAP_c
 
 /** One element of GNTTABOP_map_grant_ref. Checks in Xen's order; the first failure decides (section 2.4).
  *  Source: map_grant_ref in xen/common/grant_table.c. */
-export function mapRef(host: GrantHost, mapper: Domain, op: MapOp): MapResult {
+export function mapRef(context: GrantContext, mapper: Domain, op: MapOp): MapResult {
   const gref = op.ref >>> 0;
   const increment = pinIncrement(op.flags);
   if (increment === 0) return { status: GNTST.bad_gntref };
   if (mapper.memory.translated && (op.flags & NOT_FOR_TRANSLATED) !== 0) return { status: GNTST.general_error };
-  const granter = host.domain(op.dom);
+  const granter = context.domain(op.dom);
   if (granter === undefined) return { status: GNTST.bad_domain };
-  const refusal = host.refusal(mapper.domid, granter.domid, gref);
+  const refusal = context.refusal(mapper.domid, granter.domid, gref);
   if (refusal !== undefined) return { status: refusal };
   const { maptrack } = mapper;
   const handle = maptrack.free();
   if (handle === undefined) return { status: GNTST.no_space };
   const table = granter.grants;
   if (gref >= table.size) return { status: GNTST.bad_gntref };
-  const claimed = claim(host, mapper, granter, op);
+  const claimed = claim(context, mapper, granter, op);
   if (typeof claimed === 'number') return { status: claimed };
 
   addPin(table, gref, claimed, increment);
   const hostAddr = op.hostAddr ?? maptrack.addressFor(handle);
   const { frame } = claimed;
-  if (!isPinnable(granter, claimed, op.flags) || !install(host, mapper, { ...op, hostAddr }, claimed)) {
+  if (!isPinnable(granter, claimed, op.flags) || !install(context, mapper, { ...op, hostAddr }, claimed)) {
     dropPin(table, gref, increment, (op.flags & GNTMAP_readonly) !== 0);
     return { status: GNTST.general_error };
   }
-  const devBusAddr = host.busAddr(frame);
+  const devBusAddr = context.busAddr(frame);
   maptrack.set(handle, { granter, gref, frame, flags: op.flags, hostAddr, devBusAddr });
   if ((op.flags & GNTMAP_host_map) !== 0) granter.memory.get(frame);
   if ((op.flags & GNTMAP_device_map) !== 0) granter.memory.get(frame);
@@ -54,7 +54,7 @@ export function mapRef(host: GrantHost, mapper: Domain, op: MapOp): MapResult {
 }
 
 /** Steps 7 to 9: the record of a pinned entry, or that of a fresh one whose shared entry allows the map. */
-function claim(host: GrantHost, mapper: Domain, granter: Domain, op: MapOp): ActiveEntry | GrantStatus {
+function claim(context: GrantContext, mapper: Domain, granter: Domain, op: MapOp): ActiveEntry | GrantStatus {
   const gref = op.ref >>> 0;
   const isReadonly = (op.flags & GNTMAP_readonly) !== 0;
   const record = granter.grants.active(gref);
@@ -64,9 +64,9 @@ function claim(host: GrantHost, mapper: Domain, granter: Domain, op: MapOp): Act
     if (isReadonly || hasWritePin(record.pin)) return record; // the shared entry is not looked at (GNT-7)
   }
   const wish = { domid: mapper.domid, readonly: isReadonly, forMap: true };
-  if (!setStatus(granter, gref, wish, host.race)) return GNTST.general_error;
+  if (!setStatus(granter, gref, wish, context.race)) return GNTST.general_error;
   if (record !== undefined) return record; // with the frame of the first pin (GNT-6)
-  host.race?.('frame', granter, gref);
+  context.race?.('frame', granter, gref);
   const page = pageOf(granter, loadBody(granter.grants, gref).gfn, isReadonly);
   if (page.frame === undefined) {
     reduceStatus(granter.grants, gref, isReadonly);
@@ -94,7 +94,7 @@ function isPinnable(granter: Domain, { frame }: ActiveEntry, flags: number): boo
 
 /** Step 11: the page table entry or the physmap entry of the mapper. Source: create_grant_{pv,p2m}_mapping in xen/arch/x86. */
 function install(
-  host: GrantHost,
+  context: GrantContext,
   mapper: Domain,
   op: { readonly flags: number; readonly hostAddr: number },
   { frame }: ActiveEntry,
@@ -105,7 +105,7 @@ function install(
   if (mapper.memory.translated) {
     if ((op.flags & ~GNTMAP_readonly) !== GNTMAP_host_map) return false; // guest-available bits have no place in a physmap
     if (mapper.maptrack.pte(slot) !== undefined) {
-      host.crash(mapper); // a grant mapping is not to be replaced in this way (p2m_add_page)
+      context.crash(mapper); // a grant mapping is not to be replaced in this way (p2m_add_page)
       return false;
     }
   } else if (op.hostAddr === 0)

@@ -1,12 +1,11 @@
-import type { Domain } from '../domain.ts';
 import type { Gref, Handle } from '../ids.ts';
 import { type Frame, PAGE_BYTES } from '../memory.ts';
 import { GNTMAP_contains_pte, MAPTRACK_PER_FRAME } from './abi.ts';
-import { GRANT_LIMITS } from './table.ts';
+import { GRANT_LIMITS, type Granter } from './table.ts';
 
 /** What the hypervisor knows of one mapping, owned by the mapper. */
 export interface Mapping {
-  readonly granter: Domain;
+  readonly granter: Granter;
   readonly gref: Gref;
   readonly frame: Frame;
   /** GNTMAP_*; the host_map and device_map bits go as their halves are unmapped. */

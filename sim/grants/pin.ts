@@ -1,4 +1,4 @@
-import type { Domain } from '../domain.ts';
+import type { Domain } from '../domains/domain.ts';
 import type { Domid, Gref } from '../ids.ts';
 import type { Frame } from '../memory.ts';
 import {

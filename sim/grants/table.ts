@@ -1,4 +1,4 @@
-import type { Domain } from '../domain.ts';
+import type { DomainBase } from '../domain.ts';
 import { fail } from '../errors.ts';
 import { type Domid, GNTTAB_NR_RESERVED_ENTRIES, type Gref } from '../ids.ts';
 import type { Frame, Memory } from '../memory.ts';
@@ -27,6 +27,11 @@ export const GRANT_LIMITS: GrantLimits = { grantFrames: 64, maptrackFrames: 1024
 /** What libxl and init-xenstore-domain give to a xenstore stub domain. */
 export const STUBDOM_GRANT_LIMITS: GrantLimits = { grantFrames: 4, maptrackFrames: 128, version: 1 };
 
+/** A domain as whoever uses its grants knows it. */
+export interface Granter extends DomainBase {
+  readonly grants: GrantTable;
+}
+
 /** Xen's own record of a pinned entry: frame, window and source are those of the first pin (GNT-6). */
 export interface ActiveEntry {
   /** Four counters of eight bits (pin.ts). */
@@ -39,7 +44,7 @@ export interface ActiveEntry {
   /** Sub-page or transitive: such an entry cannot be mapped. */
   isSubPage: boolean;
   /** Whose page it is: another domain than the granter behind a transitive entry. */
-  source: Domain;
+  source: Granter;
   sourceRef: Gref;
   /** The status word as Xen left it, and whether something else was found there since: for the self-check. */
   shown: number;

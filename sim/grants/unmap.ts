@@ -1,4 +1,4 @@
-import type { Domain } from '../domain.ts';
+import type { Domain } from '../domains/domain.ts';
 import type { Handle } from '../ids.ts';
 import {
   GNTMAP_contains_pte,
@@ -8,7 +8,7 @@ import {
   GNTST,
   type GrantStatus,
 } from './abi.ts';
-import type { GrantHost } from './host.ts';
+import type { GrantContext } from './context.ts';
 import { type Mapping, slotOf } from './maptrack.ts';
 import { dropPin, pinIncrement } from './pin.ts';
 
@@ -38,13 +38,13 @@ const nothing = (status: GrantStatus): Unmapped => ({ status, done: 0, mapping: 
  * granter no longer exists crashes the caller (GNT-11): a mapping holds its granter, so this is a trap for bugs.
  * Source: unmap_common in xen/common/grant_table.c.
  */
-export function beginUnmap(host: GrantHost, caller: Domain, op: UnmapRequest): Unmapped {
+export function beginUnmap(context: GrantContext, caller: Domain, op: UnmapRequest): Unmapped {
   const handle = op.handle >>> 0;
   const mapping = caller.maptrack.get(handle);
   if (mapping === undefined) return nothing(GNTST.bad_handle);
   const { granter, gref, flags, frame } = mapping;
-  if (host.domain(granter.domid) !== granter) {
-    host.crash(caller);
+  if (context.domain(granter.domid) !== granter) {
+    context.crash(caller);
     return nothing(GNTST.general_error);
   }
   if (gref >= granter.grants.size) return nothing(GNTST.bad_handle);
@@ -52,7 +52,7 @@ export function beginUnmap(host: GrantHost, caller: Domain, op: UnmapRequest): U
   const hostAddr = op.hostAddr ?? mapping.hostAddr;
   const device = devBusAddr === 0 ? 0 : flags & GNTMAP_device_map;
   const hosted = hostAddr === 0 ? 0 : flags & GNTMAP_host_map;
-  if (device !== 0 && devBusAddr !== host.busAddr(frame)) return nothing(GNTST.bad_dev_addr);
+  if (device !== 0 && devBusAddr !== context.busAddr(frame)) return nothing(GNTST.bad_dev_addr);
   if (hosted !== 0 && !replacePte(caller, mapping, hostAddr, op.newAddr)) return nothing(GNTST.general_error);
   mapping.flags &= ~(device | hosted);
   const isGone = (mapping.flags & (GNTMAP_device_map | GNTMAP_host_map)) === 0;
@@ -63,7 +63,7 @@ export function beginUnmap(host: GrantHost, caller: Domain, op: UnmapRequest): U
 
 /** Second half, after the flush: pins and references fall, and with the last one the granter may be free.
  *  Source: unmap_common_complete. */
-export function completeUnmap(host: GrantHost, { done, mapping, isGone }: Unmapped): void {
+export function completeUnmap(context: GrantContext, { done, mapping, isGone }: Unmapped): void {
   if (mapping === undefined || (done & (GNTMAP_device_map | GNTMAP_host_map)) === 0) return;
   const { granter, gref, frame } = mapping;
   dropPin(granter.grants, gref, pinIncrement(done), (done & GNTMAP_readonly) !== 0);
@@ -71,12 +71,12 @@ export function completeUnmap(host: GrantHost, { done, mapping, isGone }: Unmapp
   if ((done & GNTMAP_host_map) !== 0) granter.memory.put(frame);
   if (!isGone) return;
   granter.foreignMaps--;
-  host.released(granter);
+  context.released(granter);
 }
 
 /** A dying mapper's handle: whatever is left of the mapping goes, without a look at addresses (T8). Nothing is marked dirty.
  *  Source: gnttab_release_mappings. */
-export function releaseHandle(host: GrantHost, mapper: Domain, handle: Handle, mapping: Mapping): void {
+export function releaseHandle(context: GrantContext, mapper: Domain, handle: Handle, mapping: Mapping): void {
   const { maptrack } = mapper;
   const { flags, frame, hostAddr } = mapping;
   const slot = slotOf(flags, hostAddr);
@@ -84,7 +84,7 @@ export function releaseHandle(host: GrantHost, mapper: Domain, handle: Handle, m
   if (isMapped) maptrack.setPte(slot, undefined);
   maptrack.drop(handle);
   mapping.flags = 0;
-  completeUnmap(host, { status: GNTST.okay, done: flags, mapping, isGone: true });
+  completeUnmap(context, { status: GNTST.okay, done: flags, mapping, isGone: true });
 }
 
 /** Take the entry at `hostAddr` out, or put there what is at `newAddr`. False: it is not this mapping's page, or not allowed.

@@ -1,16 +1,9 @@
+import type { Message } from '../protocol/wire.ts';
 import type { Transaction } from '../tree/transaction.ts';
 import type { DomainRecord } from './domains.ts';
 import type { RingPage, Stream } from './platform.ts';
 import type { Quotas } from './quota.ts';
 import type { Watch } from './watch.ts';
-
-/** One message of a client after it was read completely. `payload` is private to the daemon: a copy, never a window. */
-export interface Message {
-  readonly type: number;
-  readonly reqId: number;
-  readonly txId: number;
-  readonly payload: Uint8Array;
-}
 
 /** A request of an unprivileged connection until it, and all events that it caused, have left. Source: core.c. */
 export interface Outstanding {

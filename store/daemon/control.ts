@@ -1,7 +1,6 @@
-import { startSecond } from '../live-update/session.ts';
 import { octetsOf } from '../protocol/octets.ts';
-import { atoi, refuse, strings } from '../protocol/wire.ts';
-import type { Connection, Message } from './connection.ts';
+import { atoi, type Message, refuse, strings } from '../protocol/wire.ts';
+import type { Connection } from './connection.ts';
 import {
   domainQuotaText,
   maxQuotaText,
@@ -183,7 +182,7 @@ function liveUpdate(state: DaemonState, conn: Connection, args: readonly string[
   session.force = force;
   session.timeoutSeconds = timeout;
   session.version = version;
-  session.startedSecond = startSecond(state);
+  session.startedSecond = state.platform.wallSecond();
   state.delay(conn, { message, kind: 'live-update' });
   return LATER;
 }

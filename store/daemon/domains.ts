@@ -1,6 +1,21 @@
-import { CONNECTION, EVTCHN_PORT, REQ_CONS, REQ_PROD, RSP_CONS, RSP_PROD, SERVER_FEATURES } from '../../sim/index.ts';
+import {
+  CONNECTION,
+  DOMID_ANY,
+  DOMID_FIRST_RESERVED,
+  EVTCHN_PORT,
+  FEATURE_DOMID_ANY,
+  FEATURE_ERROR,
+  FEATURE_WATCHDEPTH,
+  REQ_CONS,
+  REQ_PROD,
+  RSP_CONS,
+  RSP_PROD,
+  SERVER_FEATURES,
+  XENSTORE_CONNECTED,
+  XENSTORE_RECONNECT,
+} from '../../sim/index.ts';
 import { childOf, parentOf } from '../protocol/path.ts';
-import { DOMID_ANY, type Perm } from '../protocol/perms.ts';
+import type { Perm } from '../protocol/perms.ts';
 import { type ErrorName, refuse, wireErrno } from '../protocol/wire.ts';
 import { type Node, ownerOf } from '../tree/node.ts';
 import { View } from '../tree/view.ts';
@@ -12,10 +27,7 @@ import { fireSpecial, SPECIAL_NODES } from './special.ts';
 import type { DaemonState } from './state.ts';
 
 /** Features offered: ERROR, WATCHDEPTH, DOMID_ANY. Source: domain.c, XENSTORE_FEATURES. */
-export const SERVER_FEATURES_OFFERED = 14;
-
-/** Domids from here on are no domains. Source: xen.h. */
-const DOMID_FIRST_RESERVED = 0x7ff0;
+export const SERVER_FEATURES_OFFERED = FEATURE_ERROR | FEATURE_WATCHDEPTH | FEATURE_DOMID_ANY;
 
 /** What the daemon keeps of a domain that was introduced or merely named (store.md 0.3). */
 export interface DomainRecord {
@@ -192,8 +204,8 @@ export class Domains {
     this.#state.forget(conn);
     const { page, port } = conn.link;
     for (const word of [REQ_PROD, REQ_CONS, RSP_PROD, RSP_CONS]) page.store32(word, 0);
-    if (page.load32(CONNECTION) !== 1) return;
-    page.store32(CONNECTION, 0);
+    if (page.load32(CONNECTION) !== XENSTORE_RECONNECT) return;
+    page.store32(CONNECTION, XENSTORE_CONNECTED);
     this.#state.platform.notify(port);
   }
 

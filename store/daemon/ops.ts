@@ -1,3 +1,4 @@
+import { DOMID_SELF, FEATURE_DOMID_ANY, FEATURE_WATCHDEPTH } from '../../sim/index.ts';
 import { octetsOf } from '../protocol/octets.ts';
 import { homeOf, parentOf, uncheckedSpecial } from '../protocol/path.ts';
 import { formatPerm, OWNER, type Perm, parsePerm, READ, WRITE } from '../protocol/perms.ts';
@@ -6,6 +7,7 @@ import {
   ERROR_NAMES,
   type ErrorName,
   HEADER_BYTES,
+  type Message,
   OK,
   oneString,
   PAYLOAD_MAX,
@@ -20,7 +22,7 @@ import { commit } from '../tree/commit.ts';
 import { type Node, ownerOf } from '../tree/node.ts';
 import { newTransaction, type Transaction } from '../tree/transaction.ts';
 import { View } from '../tree/view.ts';
-import type { Connection, Delayed, Message, Outstanding } from './connection.ts';
+import type { Connection, Delayed, Outstanding } from './connection.ts';
 import { control } from './control.ts';
 import { SERVER_FEATURES_OFFERED } from './domains.ts';
 import { isQuota, QUOTA_LIST } from './quota.ts';
@@ -47,9 +49,6 @@ interface Operation {
   /** The header's tx_id is not looked at. */
   readonly ignoresTx?: true;
 }
-
-const FEATURE_WATCHDEPTH = 4;
-const FEATURE_DOMID_ANY = 8;
 
 /** One handler per operation, by message type (store.md 1.2). */
 const OPERATIONS: readonly (Operation | undefined)[] = table({
@@ -449,7 +448,7 @@ function resume(r: Request): Answer {
 
 function isIntroduced(r: Request): Uint8Array {
   const domid = domidArg(r);
-  return octetsOf(domid === 0x7ff0 || r.state.domains.isIntroduced(domid) ? 'T\0' : 'F\0');
+  return octetsOf(domid === DOMID_SELF || r.state.domains.isIntroduced(domid) ? 'T\0' : 'F\0');
 }
 
 function setTarget(r: Request): Uint8Array {

@@ -52,6 +52,11 @@ export interface Stream {
   onReady: (() => void) | undefined;
 }
 
+/** What can be found under a path, as far as `live-update -f` asks. */
+export interface Files {
+  get(path: string): 'not-executable' | 'executable' | undefined;
+}
+
 export interface Platform {
   /** Monotonic clock, whole milliseconds. */
   nowMs(): number;

@@ -6,17 +6,19 @@ import {
   type Domain,
   type DomainState as DomainBits,
   ERROR,
+  type Frame,
   GNTMAP_host_map,
   GNTST,
   GNTTAB_RESERVED_XENSTORE,
   Hypercalls,
   type Machine,
   type Port,
+  type StoreNews,
   type Task,
   VIRQ_DOM_EXC,
   wordAt,
 } from '../../sim/index.ts';
-import type { DomainState, Platform, PlatformResult, RingPage } from './platform.ts';
+import type { DomainState, Files, Platform, PlatformResult, RingPage } from './platform.ts';
 
 /** How a failed map looks to a program that calls xengnttab_map_grant_ref: the status as the kernel translates it. */
 const MAP_ERRNO: Record<number, string> = {
@@ -37,11 +39,6 @@ function told({ state, uniqueId }: DomainBits): DomainState | undefined {
   return { shutdown: has(DOMSTATE_SHUTDOWN), dying: has(DOMSTATE_DYING), dead: has(DOMSTATE_DEAD), uniqueId };
 }
 
-/** What can be found under a path, as far as `live-update -f` asks. */
-export interface Files {
-  get(path: string): 'not-executable' | 'executable' | undefined;
-}
-
 /**
  * What the daemon's process has of the kernel and the hypervisor: the open event channel file (EVT-28), its grant mappings,
  * the domctls. The file outlives an exec, the mappings do not (GNT-14).
@@ -51,6 +48,8 @@ export class SimPlatform implements Platform {
   readonly #domain: Domain;
   readonly #hyper: Hypercalls;
   readonly #mapped = new Set<RingPage>();
+  /** What ends the recording of a ring: its guest stores while nobody has it mapped, too, so it goes on to the next mapping. */
+  readonly #recording = new WeakMap<Frame, () => void>();
   /** Ports that were read from nowhere yet: the file's ring of ready ports. A port is in it at most once. */
   #ready: Port[] = [];
   #virqPort: Port | undefined;
@@ -58,6 +57,8 @@ export class SimPlatform implements Platform {
   readonly #bound = new Set<Port>();
   #wallOffset = 0;
   allocationFails: ((domid: number) => boolean) | undefined = undefined;
+  /** Which image of the process it is: 1 for the first, one more with each exec. */
+  instance = 1;
   /** The daemon's one thread; woken when poll(2) would return. */
   task: Task | undefined = undefined;
   /** Others run between any two of the daemon's accesses to a ring, as they do in life; otherwise a move is one step. */
@@ -70,6 +71,11 @@ export class SimPlatform implements Platform {
     this.#domain = domain;
     this.#hyper = new Hypercalls(machine, domain);
     this.#files = files;
+  }
+
+  /** Tell what the process does to whoever reads the machine's trace. */
+  tell(news: StoreNews): void {
+    this.#machine.trace.store(this.#domain.domid, this.instance, news);
   }
 
   nowMs(): number {
@@ -86,7 +92,7 @@ export class SimPlatform implements Platform {
 
   lacksMemory(domid: number): boolean {
     if (this.allocationFails === undefined || !this.allocationFails(domid)) return false;
-    this.#machine.trace.mark('xenstored', 'no-memory', domid);
+    this.tell({ phase: 'no-memory', client: domid });
     return true;
   }
 
@@ -109,13 +115,17 @@ export class SimPlatform implements Platform {
     const { status, handle, frame } = this.#hyper.mapGrant(domid, GNTTAB_RESERVED_XENSTORE, GNTMAP_host_map);
     if (frame === undefined || handle === undefined) return { ok: false, errno: MAP_ERRNO[status] ?? 'EINVAL' };
     const { trace } = this.#machine;
-    frame.onStore = (offset, before, after, byOwner) => {
+    this.#recording.get(frame)?.();
+    const record = frame.subscribe((offset, before, after, byOwner) => {
       const word = wordAt(offset);
       if (word >= 0 && before !== after)
         trace.index(domid, byOwner ? 'guest' : 'store', word as 0 | 1 | 2 | 3, before, after, frame.bytes);
-      else if (offset === ERROR && !byOwner) trace.mark('xenstored', 'error-word', domid, String(after));
-    };
-    frame.onOwnerStore = touched;
+      else if (offset === ERROR && !byOwner) this.tell({ phase: 'error-word', client: domid, error: after });
+    });
+    this.#recording.set(frame, record);
+    const watched = frame.subscribe((_offset, _before, _after, byOwner) => {
+      if (byOwner) touched();
+    });
     const page: RingPage = {
       gfn: frame.gfn,
       bytes: frame.bytes,
@@ -123,7 +133,7 @@ export class SimPlatform implements Platform {
       store32: (offset, value) => frame.store32(offset, value, false),
       unmap: () => {
         if (!this.#mapped.delete(page)) return;
-        frame.onOwnerStore = undefined;
+        watched();
         this.#hyper.unmapGrant(handle);
       },
     };
@@ -133,7 +143,9 @@ export class SimPlatform implements Platform {
 
   bindPort(domid: number, remotePort: number): PlatformResult<number> {
     const port = this.#hyper.bindInterdomain(domid, remotePort);
-    if (port.ok) this.adoptPort(port.value);
+    if (!port.ok) return port;
+    this.tell({ phase: 'bound', port: port.value, remoteDomid: domid });
+    this.adoptPort(port.value);
     return port;
   }
 
@@ -150,7 +162,7 @@ export class SimPlatform implements Platform {
   }
 
   unbindPort(port: number): void {
-    this.#hyper.close(port);
+    if (this.#hyper.close(port).ok) this.tell({ phase: 'unbound', port });
     this.#bound.delete(port);
     this.#ready = this.#ready.filter((p) => p !== port);
   }

@@ -1,4 +1,5 @@
-import { DOMID_ANY, type Perm, READ } from '../protocol/perms.ts';
+import { DOMID_ANY } from '../../sim/index.ts';
+import { type Perm, READ } from '../protocol/perms.ts';
 import type { DaemonState } from './state.ts';
 import { fireWatches, queueEvent } from './watch.ts';
 

@@ -1,4 +1,3 @@
-import { evaluateLiveUpdate, type LiveUpdateSession } from '../live-update/session.ts';
 import { countedLength, homeOf, PathCache, resolvePath } from '../protocol/path.ts';
 import { ALL_RIGHTS, DOMID_ANY, type Perm, rightsOf } from '../protocol/perms.ts';
 import { type Node, nodeSize, ownerOf } from '../tree/node.ts';
@@ -6,6 +5,7 @@ import { PersistentMap } from '../tree/persistent-map.ts';
 import { type Compat, type CompatName, compat } from './compat.ts';
 import { Connection, type Delayed, type OutMessage, type Outstanding, type RingLink } from './connection.ts';
 import { Domains } from './domains.ts';
+import { evaluateLiveUpdate, type LiveUpdateSession } from './live-update-session.ts';
 import type { Platform, Stream } from './platform.ts';
 import { type Account, DEFAULT_QUOTAS, newAccount, type QuotaName, type Quotas } from './quota.ts';
 import { WriteRate } from './rate.ts';
@@ -509,7 +509,12 @@ export class DaemonState {
       for (const delayed of conn.delayed.slice()) {
         if (!conn.delayed.includes(delayed)) continue;
         if (delayed.kind === 'live-update') {
-          const verdict = evaluateLiveUpdate(this);
+          const verdict = evaluateLiveUpdate(this.liveUpdate, {
+            carriesTransactions: this.options.policy === 'carry',
+            openTransactions: this.#openTransactions,
+            connections: this.#connections.values(),
+            nowSecond: this.platform.wallSecond(),
+          });
           if (verdict === 'wait') continue;
           if (verdict === 'go') return 'live-update';
         } else if (delayed.kind === 'transaction-start' && this.liveUpdate !== undefined) continue;

@@ -1,6 +1,6 @@
-import { type Actor, type Listener, PARK } from '../../sim/index.ts';
-import { get32, HEADER_BYTES, PAYLOAD_MAX } from '../protocol/wire.ts';
-import type { Connection, Message, OutMessage } from './connection.ts';
+import { type Actor, type Listener, PARK, XENSTORE_ERROR_PROTO, XENSTORE_ERROR_RINGIDX } from '../../sim/index.ts';
+import { HEADER_BYTES, messageOf, PAYLOAD_MAX, payloadLength } from '../protocol/wire.ts';
+import type { Connection, OutMessage } from './connection.ts';
 import { DAEMON_COSTS } from './costs.ts';
 import { processMessage, runDelayed } from './ops.ts';
 import { BAD_INDEX, moveInSteps, readRing, ringHasRequest, ringHasRoom, writeRing } from './ring-io.ts';
@@ -9,8 +9,6 @@ import type { SimPlatform } from './sim-platform.ts';
 import type { DaemonState } from './state.ts';
 
 /** Error words of the ring page. Source: xen/include/public/io/xs_wire.h. */
-const ERROR_RINGIDX = 2;
-const ERROR_PROTO = 3;
 
 const { passNs: PASS_NS, messageNs: MESSAGE_NS, pieceNs: PIECE_NS, writeNs: WRITE_NS } = DAEMON_COSTS;
 
@@ -176,11 +174,11 @@ export class Xenstored {
 
   /** Octets of the header have come. @returns ns spent, if that was all; `undefined`: go on with the body. */
   #gotHeader(conn: Connection, got: number): number | undefined {
-    if (got === BAD_INDEX) return this.#bad(conn, ERROR_RINGIDX);
+    if (got === BAD_INDEX) return this.#bad(conn, XENSTORE_ERROR_RINGIDX);
     conn.headerUsed += got;
     if (conn.headerUsed < HEADER_BYTES) return PIECE_NS;
-    const len = get32(conn.header, 12);
-    if (len > PAYLOAD_MAX) return this.#bad(conn, ERROR_PROTO);
+    const len = payloadLength(conn.header);
+    if (len > PAYLOAD_MAX) return this.#bad(conn, XENSTORE_ERROR_PROTO);
     conn.body = new Uint8Array(len);
     conn.bodyUsed = 0;
     return undefined; // an empty body is read too: the guest is notified once more, as by the real daemon
@@ -190,15 +188,10 @@ export class Xenstored {
   #gotBody(conn: Connection, got: number): number {
     const { header, body } = conn;
     if (body === undefined) throw new Error('assertion: a body without a header');
-    if (got === BAD_INDEX) return this.#bad(conn, ERROR_RINGIDX);
+    if (got === BAD_INDEX) return this.#bad(conn, XENSTORE_ERROR_RINGIDX);
     conn.bodyUsed += got;
     if (conn.bodyUsed < body.length) return PIECE_NS;
-    const message: Message = {
-      type: get32(header, 0),
-      reqId: get32(header, 4),
-      txId: get32(header, 8),
-      payload: body,
-    };
+    const message = messageOf(header, 0, body);
     conn.body = undefined;
     conn.bodyUsed = 0;
     conn.headerUsed = 0;
@@ -265,7 +258,7 @@ export class Xenstored {
   /** Note what was written. @returns whether the message is written up to `end`, and its next part may go now. */
   #wrote(conn: Connection, message: OutMessage, put: number, end: number): boolean {
     if (put === BAD_INDEX) {
-      this.#bad(conn, ERROR_RINGIDX);
+      this.#bad(conn, XENSTORE_ERROR_RINGIDX);
       return false;
     }
     message.sent += put;

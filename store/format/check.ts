@@ -1,5 +1,11 @@
-import { type ConnectionData, NODE_READ, NODE_WRITTEN, type NodeData, type StateRecord } from './codec/records.ts';
 import { type Dialect, v2 } from './dialect.ts';
+import {
+  type ConnectionData,
+  NODE_READ,
+  NODE_WRITTEN,
+  type NodeData,
+  type StateRecord,
+} from './generations/records.ts';
 import { ImageWriter, type StateImage } from './image.ts';
 import type { FormatFailure } from './schema/cursor.ts';
 import { textOf } from './schema/text.ts';

@@ -1,8 +1,8 @@
 import type { RecordSchema } from './codec/compile.ts';
-import type { KnownRecord } from './codec/records.ts';
-import { type Format, knobsOf, recordsOf } from './format.ts';
+import { type Format, knobsOf, recordsOf } from './file/format.ts';
 import { g32 } from './generations/g3-2.ts';
 import { g41 } from './generations/g4-1.ts';
+import type { KnownRecord } from './generations/records.ts';
 
 /** The schema of one of the records. */
 export type StateSchema = {

@@ -1,5 +1,5 @@
 import { daemons } from './dialects/daemons.ts';
-import type { Format } from './format.ts';
+import type { Format } from './file/format.ts';
 import { d1 } from './generations/d1.ts';
 import { d4 } from './generations/d4.ts';
 import { g1 } from './generations/g1.ts';

@@ -1,6 +1,6 @@
-import type { RecordTail, StateRecord, UnknownRecord } from './codec/records.ts';
 import { type AnySchema, type Dialect, schemasByKind, schemasByType, v2 } from './dialect.ts';
 import { IMAGE_BYTE_ORDER, imageHeaderFields } from './generations/image.ts';
+import type { RecordTail, StateRecord, UnknownRecord } from './generations/records.ts';
 import { type FormatFailure, type FormatResult, keptOctets, Reader, Writer } from './schema/cursor.ts';
 import { fieldsBytes } from './schema/schema.ts';
 

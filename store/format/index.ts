@@ -1,4 +1,3 @@
-export { type Annotation, annotateFile, type FileRow, type FileRows } from './annotate.ts';
 export {
   CHECK_RULES,
   type CheckOptions,
@@ -9,7 +8,56 @@ export {
   pathFault,
 } from './check.ts';
 export { type RecordSchema, record } from './codec/compile.ts';
-export { formatFault } from './codec/fault.ts';
+export {
+  IMAGE_HEADER,
+  type ImageRow,
+  type ImageRowsResult,
+  imageRows,
+  RECORD_HEADER,
+  type Row,
+  type RowsOptions,
+  type RowsResult,
+  rows,
+} from './codec/rows.ts';
+export { type Dialect, type StateSchema, v1, v2 } from './dialect.ts';
+export { type Annotation, annotateFile, type FileRow, type FileRows } from './file/annotate.ts';
+export { formatFault } from './file/fault.ts';
+export {
+  type AnyRecord,
+  type Changes,
+  type Chosen,
+  chosen,
+  type DecodedFile,
+  type EncodedFile,
+  extend,
+  type Format,
+  type FormatFile,
+  type FormatRecord,
+  type Framing,
+  type HeaderRule,
+  headerRule,
+  inFormatOrder,
+  knobsOf,
+  readerKnobs,
+  recordsOf,
+  type Stage,
+} from './file/format.ts';
+export { type Draws, damageFile, generateFile, generateOctets } from './file/generate.ts';
+export { recordsInPieces } from './file/pieces.ts';
+export { decodeFile, encodeFile, FileReader } from './file/reader.ts';
+export { usefulKnobs } from './file/useful-knobs.ts';
+export { CODEC_RULES, type FormatFinding, validateFile } from './file/validate.ts';
+export { allFormats, formatNamed } from './formats.ts';
+export { d1 } from './generations/d1.ts';
+export { d4 } from './generations/d4.ts';
+export { g1 } from './generations/g1.ts';
+export { g2 } from './generations/g2.ts';
+export { g30 } from './generations/g3-0.ts';
+export { g31 } from './generations/g3-1.ts';
+export { g32 } from './generations/g3-2.ts';
+export { g40 } from './generations/g4-0.ts';
+export { g41 } from './generations/g4-1.ts';
+export { r1 } from './generations/r1.ts';
 export {
   type ConnectionData,
   connectionData,
@@ -43,42 +91,7 @@ export {
   type WatchDataExtended,
   watchData,
   watchDataExtended,
-} from './codec/records.ts';
-export { type Dialect, type StateSchema, v1, v2 } from './dialect.ts';
-export { type DumpOptions, dumpImage, dumpJson, type Json, permsText } from './dump.ts';
-export { decodeFile, encodeFile, FileReader } from './file.ts';
-export {
-  type AnyRecord,
-  type Changes,
-  type Chosen,
-  chosen,
-  type DecodedFile,
-  type EncodedFile,
-  extend,
-  type Format,
-  type FormatFile,
-  type FormatRecord,
-  type Framing,
-  type HeaderRule,
-  headerRule,
-  inFormatOrder,
-  knobsOf,
-  readerKnobs,
-  recordsOf,
-  type Stage,
-} from './format.ts';
-export { allFormats, formatNamed } from './formats.ts';
-export { type Draws, damageFile, generateFile, generateOctets } from './generate.ts';
-export { d1 } from './generations/d1.ts';
-export { d4 } from './generations/d4.ts';
-export { g1 } from './generations/g1.ts';
-export { g2 } from './generations/g2.ts';
-export { g30 } from './generations/g3-0.ts';
-export { g31 } from './generations/g3-1.ts';
-export { g32 } from './generations/g3-2.ts';
-export { g40 } from './generations/g4-0.ts';
-export { g41 } from './generations/g4-1.ts';
-export { r1 } from './generations/r1.ts';
+} from './generations/records.ts';
 export {
   type DecodeOptions,
   decodeHeader,
@@ -96,18 +109,7 @@ export {
   type StateImage,
   type WriterOptions,
 } from './image.ts';
-export { recordsInPieces } from './image-pieces.ts';
-export {
-  IMAGE_HEADER,
-  type ImageRow,
-  type ImageRowsResult,
-  imageRows,
-  RECORD_HEADER,
-  type Row,
-  type RowsOptions,
-  type RowsResult,
-  rows,
-} from './rows.ts';
+export { type DumpOptions, dumpImage, dumpJson, type Json, permsText } from './model/image-text.ts';
 export {
   type CursorFailure,
   type FormatFailure,
@@ -158,5 +160,3 @@ export {
   variant,
 } from './schema/schema.ts';
 export { escapeOctets, octetsOf, textOf } from './schema/text.ts';
-export { usefulKnobs } from './useful-knobs.ts';
-export { CODEC_RULES, type FormatFinding, validateFile } from './validate.ts';

@@ -1,4 +1,5 @@
-import type { Connection, Message } from '../daemon/connection.ts';
+import { DOMID_INVALID } from '../../sim/index.ts';
+import type { Connection } from '../daemon/connection.ts';
 import { QUOTA_LIST, type Quotas } from '../daemon/quota.ts';
 import { SPECIAL_NODES } from '../daemon/special.ts';
 import type { DaemonState } from '../daemon/state.ts';
@@ -15,10 +16,9 @@ import {
 import { octetsOf } from '../protocol/octets.ts';
 import { childOf } from '../protocol/path.ts';
 import type { Perm } from '../protocol/perms.ts';
-import { OK, message as wireMessage } from '../protocol/wire.ts';
+import { type Message, OK, message as wireMessage } from '../protocol/wire.ts';
 import type { Node } from '../tree/node.ts';
 
-const DOMID_INVALID = 0x7ff4;
 const NODE_READ = 1;
 const NODE_WRITTEN = 2;
 const LETTERS = ['n', 'r', 'w', 'b'] as const;

@@ -3,14 +3,14 @@ import { SERVER_FEATURES_OFFERED } from '../daemon/domains.ts';
 import type { Platform, Stream } from '../daemon/platform.ts';
 import { makeSpecialNodes } from '../daemon/special.ts';
 import type { DaemonState, StoreOptions } from '../daemon/state.ts';
-import type { StateRecord } from '../format/codec/records.ts';
+import type { StateRecord } from '../format/generations/records.ts';
 import { v2 } from '../format/index.ts';
 import { recordsOfState, stateOfRecords } from '../format/model/image-model.ts';
 import type { LooseRecord } from '../format/model/loose.ts';
 import type {
   ConnectionState,
   DomainFlags,
-  DaemonState as PortableState,
+  DaemonState as NeutralState,
   RingLink,
   TransactionState,
 } from '../format/model/state.ts';
@@ -26,11 +26,11 @@ import { type Restored, Restoring } from './restore.ts';
  * The daemon's whole state in terms of no format: what an image of version 2 says, and what has no place there:
  * generations, the bases of open transactions and the events that they owe.
  */
-export function portableOf(
+export function neutralStateOf(
   state: DaemonState,
   numbers: ProcessNumbers,
   requester: Requester | undefined,
-): PortableState {
+): NeutralState {
   const records: LooseRecord[] = [];
   putRecords(state, v2, numbers, requester, (record) => records.push(record as object as LooseRecord));
   const known = stateOfRecords(records, false);
@@ -89,19 +89,16 @@ function withBases(known: ConnectionState, conn: Connection): ConnectionState {
  * over where they are known: a transaction that has them may commit, any other ends in EAGAIN.
  * @param sockets streams by file descriptor; a connection whose descriptor is unknown is left out.
  */
-export function restorePortable(
-  portable: PortableState,
+export function restoreNeutralState(
+  neutral: NeutralState,
   platform: Platform,
   options: StoreOptions,
   sockets: ReadonlyMap<number, Stream>,
 ): Restored {
   const restoring = new Restoring(platform, options, sockets);
   // What a file does not say of a domain is not zero: it has what every domain is offered.
-  const domains = portable.domains.map((one) => ({ ...one, features: one.features ?? SERVER_FEATURES_OFFERED }));
-  const { records } = recordsOfState(
-    { ...portable, domains },
-    { specialsFirst: false, ports: ['port'], hasMfn: false },
-  );
+  const domains = neutral.domains.map((one) => ({ ...one, features: one.features ?? SERVER_FEATURES_OFFERED }));
+  const { records } = recordsOfState({ ...neutral, domains }, { specialsFirst: false, ports: ['port'], hasMfn: false });
   for (const loose of records) {
     const record = loose as object as StateRecord;
     const path = record.kind === 'NODE_DATA' ? textOf(record.path) : '';
@@ -112,10 +109,10 @@ export function restorePortable(
   }
   const state = restoring.finish();
   makeSpecialNodes(state); // in files that cannot name them
-  restoreTargets(state, portable);
-  restoreFlags(state, portable);
-  if (restoreGenerations(state, portable))
-    for (const [i, { transactions }] of portable.connections.entries()) {
+  restoreTargets(state, neutral);
+  restoreFlags(state, neutral);
+  if (restoreGenerations(state, neutral))
+    for (const [i, { transactions }] of neutral.connections.entries()) {
       const conn = restoring.connection(i + 1);
       for (const tx of transactions) if (conn !== undefined) restoreBases(state, conn, tx);
     }
@@ -123,7 +120,7 @@ export function restorePortable(
 }
 
 /** Unlike the daemon's own reader, targets whose connection comes later in the file, too. */
-function restoreTargets(state: DaemonState, { connections }: PortableState): void {
+function restoreTargets(state: DaemonState, { connections }: NeutralState): void {
   for (const { link } of connections) {
     if (link.kind !== 'ring' || link.target === undefined) continue;
     const [conn, target] = [state.ringOf(link.domid), state.ringOf(link.target)];
@@ -132,7 +129,7 @@ function restoreTargets(state: DaemonState, { connections }: PortableState): voi
 }
 
 /** A domain that is kept although it is gone is kept by those whose target it is. */
-function restoreFlags(state: DaemonState, { connections }: PortableState): void {
+function restoreFlags(state: DaemonState, { connections }: NeutralState): void {
   for (const { link } of connections) {
     const conn = link.kind === 'ring' ? state.ringOf(link.domid) : undefined;
     if (link.kind !== 'ring' || conn === undefined) continue;
@@ -147,7 +144,7 @@ function restoreFlags(state: DaemonState, { connections }: PortableState): void 
 }
 
 /** @returns whether all are known; otherwise the store counts anew, as every node got its own. */
-function restoreGenerations(state: DaemonState, { nodes, specials, connections }: PortableState): boolean {
+function restoreGenerations(state: DaemonState, { nodes, specials, connections }: NeutralState): boolean {
   const known = new Map<string, number>();
   for (const { path, generation } of [...nodes, ...specials])
     if (generation !== undefined) known.set(path, Number(generation));

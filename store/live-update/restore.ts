@@ -1,4 +1,5 @@
-import type { Connection, Message, OutMessage } from '../daemon/connection.ts';
+import { DOMID_INVALID } from '../../sim/index.ts';
+import type { Connection, OutMessage } from '../daemon/connection.ts';
 import { addWatch } from '../daemon/ops.ts';
 import type { Platform, Stream } from '../daemon/platform.ts';
 import { isQuota, type Quotas } from '../daemon/quota.ts';
@@ -15,15 +16,15 @@ import {
   RecordReader,
   type StateRecord,
 } from '../format/index.ts';
+import { MessageReader } from '../protocol/message-reader.ts';
 import { textOf } from '../protocol/octets.ts';
 import { baseOf, childOf, parentOf } from '../protocol/path.ts';
 import type { Perm } from '../protocol/perms.ts';
-import { HEADER_BYTES, PAYLOAD_MAX, XS } from '../protocol/wire.ts';
+import { HEADER_BYTES, messageEnd, messageType, PAYLOAD_MAX, payloadLength, XS } from '../protocol/wire.ts';
 import { type Node, nodeSize, ownerOf } from '../tree/node.ts';
 import { PersistentMap } from '../tree/persistent-map.ts';
 import { newTransaction, type Transaction } from '../tree/transaction.ts';
 
-const DOMID_INVALID = 0x7ff4;
 const RIGHTS = { n: 0, r: 1, w: 2, b: 3 } as const;
 const NODE_WRITTEN = 2;
 
@@ -172,26 +173,15 @@ function restoreConnection(
 
 /** Whole messages were put aside; at most one partial one is being read. */
 function restoreInput(state: DaemonState, conn: Connection, data: Uint8Array): void {
-  const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
-  let at = 0;
-  while (at + HEADER_BYTES <= data.length) {
-    const len = view.getUint32(at + 12, true);
-    if (len > PAYLOAD_MAX || at + HEADER_BYTES + len > data.length) break;
-    const payload = data.slice(at + HEADER_BYTES, at + HEADER_BYTES + len);
-    const message: Message = {
-      type: view.getUint32(at, true),
-      reqId: view.getUint32(at + 4, true),
-      txId: view.getUint32(at + 8, true),
-      payload,
-    };
+  const reader = new MessageReader('refused'); // as the daemon does when it comes to that message
+  reader.push(data);
+  for (let message = reader.shift(); message !== undefined; message = reader.shift())
     state.delay(conn, { message, kind: 'restored' });
-    at += HEADER_BYTES + len;
-  }
-  const rest = data.subarray(at);
+  const rest = reader.rest();
   conn.headerUsed = Math.min(rest.length, HEADER_BYTES);
   conn.header.set(rest.subarray(0, conn.headerUsed));
   if (conn.headerUsed < HEADER_BYTES) return;
-  conn.body = new Uint8Array(Math.min(PAYLOAD_MAX, view.getUint32(at + 12, true)));
+  conn.body = new Uint8Array(Math.min(PAYLOAD_MAX, payloadLength(rest)));
   conn.bodyUsed = rest.length - HEADER_BYTES;
   conn.body.set(rest.subarray(HEADER_BYTES));
 }
@@ -208,12 +198,9 @@ function restoreOutput(state: DaemonState, conn: Connection, data: Uint8Array, r
     state.charge(conn.domid, bytes.length);
   };
   if (restLength > 0) push('restored', data.slice(0, restLength), 0);
-  const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
   let at = restLength;
-  while (at + HEADER_BYTES <= data.length) {
-    const end = at + HEADER_BYTES + view.getUint32(at + 12, true);
-    if (end > data.length) break;
-    const isEvent = view.getUint32(at, true) === XS.WATCH_EVENT;
+  for (let end = messageEnd(data, at); end !== undefined; end = messageEnd(data, at)) {
+    const isEvent = messageType(data, at) === XS.WATCH_EVENT;
     const expires = isEvent && state.isLimited(conn) && state.options.watchEventSeconds > 0;
     const deadlineMs = expires ? state.platform.nowMs() + EVENT_TIMEOUT_MS : 0;
     push(isEvent ? 'event' : 'reply', data.slice(at, end), deadlineMs);

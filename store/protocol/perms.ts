@@ -1,3 +1,4 @@
+import { DOMID_ANY } from '../../sim/index.ts';
 import { refuse, strtolBase0 } from './wire.ts';
 
 /** Rights as bits. */
@@ -30,8 +31,8 @@ export function formatPerm({ rights, domid }: Perm): string {
   return `${LETTERS[rights & (READ | WRITE)]}${domid > 0x7fff_ffff ? domid - 0x1_0000_0000 : domid}`;
 }
 
-/** DOMID_ANY in an entry means every domain, where the daemon knows it. */
-export const DOMID_ANY = 0x7ff5;
+/** In an entry it means every domain, where the daemon knows it. */
+export { DOMID_ANY };
 
 /** Who can say whether an entry counts although its domain may have been replaced since the node was written. */
 export interface Currency {

@@ -1,3 +1,4 @@
+import { copyOctets } from '../../sim/index.ts';
 import { octetsOf, textOf } from './octets.ts';
 
 /** Sizes. Source: xen/include/public/io/xs_wire.h. */
@@ -70,20 +71,55 @@ export function refuse(errno: ErrorName): never {
   throw STORE_ERRORS.get(errno);
 }
 
-/** Header and payload of one message, u32 little-endian: type, req_id, tx_id, len. */
-export function message(type: number, reqId: number, txId: number, payload: Uint8Array): Uint8Array {
-  const bytes = new Uint8Array(HEADER_BYTES + payload.length);
-  put32(bytes, 0, type);
-  put32(bytes, 4, reqId);
-  put32(bytes, 8, txId);
-  put32(bytes, 12, payload.length);
-  if (payload.length > 64) bytes.set(payload, HEADER_BYTES);
-  else for (let i = 0; i < payload.length; i++) bytes[HEADER_BYTES + i] = payload[i] as number;
+// Messages -----------------------------------------------------------------------------------------------------------
+
+/** One message, whole. `payload` is the holder's own: a copy, never a window. */
+export interface Message {
+  readonly type: number;
+  readonly reqId: number;
+  readonly txId: number;
+  readonly payload: Uint8Array;
+}
+
+/** A header, u32 little-endian: type, req_id, tx_id, len. Whether `length` octets follow is the caller's business. */
+export function header(type: number, reqId: number, txId: number, length: number): Uint8Array {
+  const bytes = new Uint8Array(HEADER_BYTES);
+  putHeader(bytes, type, reqId, txId, length);
   return bytes;
 }
 
+/** Header and payload of one message. */
+export function message(type: number, reqId: number, txId: number, payload: Uint8Array): Uint8Array {
+  const bytes = new Uint8Array(HEADER_BYTES + payload.length);
+  putHeader(bytes, type, reqId, txId, payload.length);
+  copyOctets(payload, 0, bytes, HEADER_BYTES, payload.length);
+  return bytes;
+}
+
+/** The message type in the header at `at`. */
+export function messageType(bytes: Uint8Array, at = 0): number {
+  return get32(bytes, at);
+}
+
+/** Octets of payload that the header at `at` announces. */
+export function payloadLength(bytes: Uint8Array, at = 0): number {
+  return get32(bytes, at + 12);
+}
+
+/** Where the message ends that begins at `at`; `undefined`: not all of it is there. */
+export function messageEnd(bytes: Uint8Array, at: number): number | undefined {
+  if (at + HEADER_BYTES > bytes.length) return undefined;
+  const end = at + HEADER_BYTES + payloadLength(bytes, at);
+  return end > bytes.length ? undefined : end;
+}
+
+/** The message of the header at `at`, with the payload that came with it. */
+export function messageOf(bytes: Uint8Array, at: number, payload: Uint8Array): Message {
+  return { type: get32(bytes, at), reqId: get32(bytes, at + 4), txId: get32(bytes, at + 8), payload };
+}
+
 /** A little-endian u32. Without a DataView: that would need the array's buffer, which small arrays do not have yet. */
-export function get32(bytes: Uint8Array, at: number): number {
+function get32(bytes: Uint8Array, at: number): number {
   return (
     ((bytes[at] as number) |
       ((bytes[at + 1] as number) << 8) |
@@ -91,6 +127,13 @@ export function get32(bytes: Uint8Array, at: number): number {
       ((bytes[at + 3] as number) << 24)) >>>
     0
   );
+}
+
+function putHeader(bytes: Uint8Array, type: number, reqId: number, txId: number, length: number): void {
+  put32(bytes, 0, type);
+  put32(bytes, 4, reqId);
+  put32(bytes, 8, txId);
+  put32(bytes, 12, length);
 }
 
 function put32(bytes: Uint8Array, at: number, value: number): void {

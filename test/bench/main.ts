@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { Bench } from 'tinybench';
 import { liveUpdateMidTraffic } from '../../scenarios/catalogue/live-update-mid-traffic.ts';
-import { type Actor, Machine, PARK } from '../../sim/index.ts';
+import { type Actor, loneMachine, type Machine, PARK } from '../../sim/index.ts';
 import { besideDaemon } from './beside-daemon.ts';
 import type { ManyDomains } from './many.ts';
 import { millionNodes } from './million.ts';
@@ -22,7 +22,7 @@ interface Line {
 const STEPS = 1_000_000;
 
 function schedulerSteps(): void {
-  const machine = new Machine({ seed: '1', jitter: { stepNs: 64, absentOneIn: 1024, absentNsMax: 200_000 } });
+  const machine = loneMachine({ seed: '1', jitter: { stepNs: 64, absentOneIn: 1024, absentNsMax: 200_000 } });
   for (let i = 0; i < 16; i++)
     machine.start(
       `a${i}`,
@@ -36,7 +36,7 @@ function schedulerSteps(): void {
 
 /** Two domains that are about to work, beside `idle` ones of which each has a task that sleeps. */
 function beside(idle: number): Machine {
-  const machine = new Machine({ seed: '1', jitter: { stepNs: 64, absentOneIn: 1024, absentNsMax: 200_000 } });
+  const machine = loneMachine({ seed: '1', jitter: { stepNs: 64, absentOneIn: 1024, absentNsMax: 200_000 } });
   const sleeper = function* (): Actor {
     for (;;) yield PARK;
   };

@@ -1,6 +1,7 @@
 import { LINUX_HABITS, octets, strings, XS } from '../../guests/index.ts';
-import { Host } from '../../scenarios/engine/host.ts';
-import { NO_JITTER, PARK } from '../../sim/index.ts';
+import type { Host } from '../../scenarios/engine/host.ts';
+import { PARK } from '../../sim/index.ts';
+import { testHost } from '../support/host.ts';
 
 /** What many domains cost. Memory of a node or a watch is that of the whole process, divided. */
 export interface ManyDomains {
@@ -27,21 +28,13 @@ export function manyDomains(domains: number): ManyDomains {
     collect?.();
     return process.memoryUsage().heapUsed;
   };
-  const host = new Host({
-    seed: '1',
-    jitter: NO_JITTER,
-    requestsMax: Number.MAX_SAFE_INTEGER,
-    policy: 'daemon',
-    compat: '4.22',
-    records: false,
-    limitsWrites: false,
-  });
+  const host = testHost({ policy: 'daemon', limitsWrites: false });
   const { dom0, machine } = host;
   const guests: ReturnType<Host['boot']>[] = [];
   let waiting = 0;
   const settle = () => {
-    while (waiting > 0)
-      if (!machine.scheduler.run(machine.nowNs + 1_000_000_000) && waiting > 0) throw new Error(`${waiting} are stuck`);
+    const came = machine.scheduler.runUntil(() => waiting === 0, Number.MAX_SAFE_INTEGER, 1_000_000_000);
+    if (came !== 'met') throw new Error(`${waiting} are stuck`);
   };
   const each = (
     some: readonly ReturnType<Host['boot']>[],

@@ -1,6 +1,6 @@
 import { LINUX_HABITS, octets, strings, XS } from '../../guests/index.ts';
-import { Host } from '../../scenarios/engine/host.ts';
-import { NO_JITTER, PARK } from '../../sim/index.ts';
+import { PARK } from '../../sim/index.ts';
+import { testHost } from '../support/host.ts';
 
 export interface RingLoad {
   readonly guests: number;
@@ -10,14 +10,7 @@ export interface RingLoad {
 
 /** `requests` requests through real rings, 16 in flight for each guest; returns when the last reply was taken out. */
 export function ringRequests(load: RingLoad): void {
-  const host = new Host({
-    seed: '1',
-    jitter: NO_JITTER,
-    requestsMax: Number.MAX_SAFE_INTEGER,
-    policy: 'daemon',
-    compat: '4.22',
-    records: false,
-  });
+  const host = testHost({ policy: 'daemon' });
   const { dom0, machine } = host;
   let open = load.guests;
   dom0.os.start('toolstack', function* (me) {
@@ -56,6 +49,6 @@ export function ringRequests(load: RingLoad): void {
       });
     }
   });
-  while (open > 0) if (!machine.scheduler.run(machine.nowNs + 1_000_000_000)) break;
-  if (open > 0) throw new Error(`${open} guests unanswered`);
+  const came = machine.scheduler.runUntil(() => open === 0, Number.MAX_SAFE_INTEGER, 1_000_000_000);
+  if (came !== 'met') throw new Error(`${open} guests unanswered`);
 }

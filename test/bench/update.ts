@@ -1,6 +1,6 @@
 import { octets, strings, text, XS } from '../../guests/index.ts';
-import { Host, STORE_BINARY } from '../../scenarios/engine/host.ts';
-import { NO_JITTER } from '../../sim/index.ts';
+import { STORE_BINARY } from '../../scenarios/engine/host.ts';
+import { testHost } from '../support/host.ts';
 
 /** Live-update a store that holds about `nodes` nodes; wall time from the request to the successor's answer. */
 export function updatePause(nodes: number): {
@@ -8,14 +8,7 @@ export function updatePause(nodes: number): {
   readonly virtualMs: number;
   readonly imageBytes: number;
 } {
-  const host = new Host({
-    seed: '1',
-    jitter: NO_JITTER,
-    requestsMax: Number.MAX_SAFE_INTEGER,
-    policy: 'daemon',
-    compat: '4.22',
-    records: false,
-  });
+  const host = testHost({ policy: 'daemon' });
   const { dom0, machine, store } = host;
   let filled = false;
   let wanted = false;
@@ -33,7 +26,7 @@ export function updatePause(nodes: number): {
     yield* dom0.client.request(me, XS.CONTROL, strings('live-update', '-f', STORE_BINARY));
     answer = text((yield* dom0.client.request(me, XS.CONTROL, strings('live-update', '-s'))).payload);
   });
-  while (!filled) machine.scheduler.run(machine.nowNs + 100_000);
+  machine.scheduler.runUntil(() => filled, Number.MAX_SAFE_INTEGER, 100_000);
   wanted = true;
   const start = performance.now();
   machine.scheduler.run(Number.MAX_SAFE_INTEGER);

@@ -8,12 +8,12 @@ import {
   GTF_readonly,
   GTF_writing,
   Hypercalls,
-  Machine,
+  loneMachine,
   VIRQ_DOM_EXC,
 } from '../../sim/index.ts';
 
 function host() {
-  const m = new Machine({ seed: '1' });
+  const m = loneMachine({ seed: '1' });
   const dom0 = m.createDomain(0, 'dom0');
   const d1 = m.createDomain(1, 'd1');
   const d2 = m.createDomain(2, 'd2');

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { type Actor, Frame, GNTMAP_host_map, Machine } from '../../sim/index.ts';
+import { type Actor, Frame, GNTMAP_host_map, loneMachine } from '../../sim/index.ts';
 import { host, value } from './domains/host.ts';
 
 /** A consumer that loads an index in one step and stores it with 4 added in another; a peer that stores 100 in step `at`. */
 function addAgainstStore(at: number): number {
-  const m = new Machine({ seed: '1' });
+  const m = loneMachine({ seed: '1' });
   const page = new Frame(1);
   m.start(
     'consumer',
@@ -80,5 +80,66 @@ describe('shared memory', () => {
       m.scheduler.run(m.nowNs + 10);
     }
     expect(seen).toEqual([1, 2, 3]);
+  });
+});
+
+describe('a frame', () => {
+  const listening = () => {
+    const page = new Frame(1);
+    const told: string[] = [];
+    const listen = (name: string) =>
+      page.subscribe((offset, before, after, byOwner) => told.push(`${name} ${offset}: ${before} ${after} ${byOwner}`));
+    return { page, told, listen };
+  };
+
+  it('tells all who subscribed of each store, in the order in which they came', () => {
+    const { page, told, listen } = listening();
+    page.store32(8, 5, true);
+    listen('a');
+    listen('b');
+    page.store32(8, -1, true);
+    page.store32(8, 7, false);
+    expect(told).toEqual([
+      'a 8: 5 4294967295 true',
+      'b 8: 5 4294967295 true',
+      'a 8: 4294967295 7 false',
+      'b 8: 4294967295 7 false',
+    ]);
+  });
+
+  it('tells nobody who has ended it, and goes on for the others', () => {
+    const { page, told, listen } = listening();
+    const ends = ['a', 'b', 'c'].map(listen);
+    for (const n of [1, 1, 0]) ends[n]?.(); // ending twice is ending
+    page.store32(0, 1, true);
+    ends[2]?.();
+    page.store32(0, 2, true);
+    expect([told, page.load32(0)]).toEqual([['c 0: 0 1 true'], 2]);
+  });
+
+  it('keeps one subscription of an observer that has two when the other ends', () => {
+    const page = new Frame(1);
+    let stores = 0;
+    const count = () => void stores++;
+    const ends = [page.subscribe(count), page.subscribe(count)];
+    page.store32(0, 1, true);
+    ends[0]?.();
+    ends[0]?.();
+    page.store32(0, 1, true);
+    expect(stores).toBe(3);
+  });
+
+  it('finishes telling of a store before a change of who is told counts', () => {
+    const { page, told, listen } = listening();
+    const end = page.subscribe(() => {
+      end();
+      listen('late');
+    });
+    const last = listen('last');
+    page.subscribe(() => last());
+    page.store32(0, 1, true);
+    expect(told).toEqual(['last 0: 0 1 true']);
+    page.store32(0, 2, true);
+    expect(told.slice(1)).toEqual(['late 0: 1 2 true']);
   });
 });

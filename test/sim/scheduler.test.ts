@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { type Actor, Machine, PARK, type Task } from '../../sim/index.ts';
+import { type Actor, loneMachine, type Machine, PARK, type Task } from '../../sim/index.ts';
 
 function machine(seed = '1'): Machine {
-  return new Machine({ seed });
+  return loneMachine({ seed });
 }
 
 describe('the scheduler', () => {
@@ -106,7 +106,7 @@ describe('the scheduler', () => {
 
   it('gives the same digest for the same seed and another for another', () => {
     const run = (seed: string) => {
-      const m = new Machine({ seed, jitter: { stepNs: 64, absentOneIn: 16, absentNsMax: 1_000 } });
+      const m = loneMachine({ seed, jitter: { stepNs: 64, absentOneIn: 16, absentNsMax: 1_000 } });
       for (const name of ['a', 'b', 'c'])
         m.start(
           name,

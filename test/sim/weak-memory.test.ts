@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type Actor, Frame, Machine, PARK, StoreBuffer, type StoreOrder, type Task } from '../../sim/index.ts';
+import { type Actor, Frame, loneMachine, PARK, StoreBuffer, type StoreOrder, type Task } from '../../sim/index.ts';
 
 const [PROD, EVENT, CONS] = [0, 4, 64];
 const ITEMS = 20;
@@ -11,7 +11,7 @@ interface Fences {
 
 /** A producer and a consumer of ITEMS, with RNG-2 and RNG-3. @returns whether both sleep with work left. */
 function losesWakeup(seed: number, order: StoreOrder, fences: Fences): boolean {
-  const m = new Machine({ seed: String(seed), jitter: { stepNs: 64, absentOneIn: 0, absentNsMax: 0 } });
+  const m = loneMachine({ seed: String(seed), jitter: { stepNs: 64, absentOneIn: 0, absentNsMax: 0 } });
   const page = new Frame(1);
   page.store32(EVENT, 1, true);
   const cpu = (name: string, byOwner: boolean) =>
@@ -81,7 +81,7 @@ describe('CHK-9, INJ-R12, RNG-2, RNG-3, RNG-4: a quiescent ring is empty as long
 
 describe('MEM-1: a store buffer', () => {
   function cpu(order: StoreOrder) {
-    const m = new Machine({ seed: '3' });
+    const m = loneMachine({ seed: '3' });
     const page = new Frame(1);
     return {
       m,
@@ -106,9 +106,9 @@ describe('MEM-1: a store buffer', () => {
   const swaps = (order: StoreOrder, fenced: boolean) => {
     const { m, page, cpu: a } = cpu(order);
     let swapped = false;
-    page.onStore = () => {
+    page.subscribe(() => {
       if (page.load32(4) > page.load32(0)) swapped = true;
-    };
+    });
     for (let i = 1; i < 200; i++) {
       a.store32(page, 0, i);
       if (fenced) a.writeFence();
@@ -129,7 +129,7 @@ describe('MEM-1: a store buffer', () => {
   it('MEM-1: two stores to one word are never seen swapped', () => {
     const { m, page, cpu: a } = cpu('weak');
     const seen: number[] = [];
-    page.onStore = (_, __, after) => seen.push(after);
+    page.subscribe((_, __, after) => seen.push(after));
     for (let i = 1; i <= 50; i++) a.store32(page, 0, i);
     m.scheduler.run(1_000);
     expect(seen).toEqual([...seen].sort((x, y) => x - y));

@@ -4,8 +4,8 @@ import { processMessage, runDelayed } from '../../store/daemon/ops.ts';
 import { makeInitialStore } from '../../store/daemon/special.ts';
 import { DaemonState, DEFAULT_OPTIONS, type StoreOptions } from '../../store/daemon/state.ts';
 import { octetsOf, textOf } from '../../store/protocol/octets.ts';
-import { XS } from '../../store/protocol/wire.ts';
-import { FakePlatform, FakeStream } from '../support/fake-host.ts';
+import { HEADER_BYTES, type Message, messageEnd, messageOf, XS } from '../../store/protocol/wire.ts';
+import { FakePlatform, FakeStream } from '../support/fake-platform.ts';
 
 export type Op = keyof typeof XS;
 
@@ -19,21 +19,13 @@ export function shown(bytes: Uint8Array): string {
   return textOf(bytes).replaceAll('\0', '^');
 }
 
-const HEADER = 16;
-
-function headerOf(bytes: Uint8Array): { type: number; reqId: number; txId: number; len: number } {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const u32 = (at: number) => view.getUint32(at, true);
-  return { type: u32(0), reqId: u32(4), txId: u32(8), len: u32(12) };
-}
-
 /** One client of the daemon under test. What it was sent waits in `log`, in order. */
 export class Client {
   readonly bench: Bench;
   readonly #find: () => Connection | undefined;
   /** `event …` and `reply …` lines in order of arrival. */
   readonly log: string[] = [];
-  readonly headers: { type: number; reqId: number; txId: number; len: number }[] = [];
+  readonly messages: Message[] = [];
   /** The client reads nothing: what the daemon queues stays queued. */
   isHeld = false;
   #reqId = 0;
@@ -91,13 +83,12 @@ export class Client {
   }
 
   #note({ bytes }: OutMessage): void {
-    const header = headerOf(bytes);
-    const body = bytes.subarray(HEADER);
-    if (body.length !== header.len) throw new Error('assertion: len is not the length');
-    this.headers.push(header);
-    const text = shown(body);
-    if (header.type === XS.WATCH_EVENT) this.log.push(`event ${text.slice(0, -1).replace('^', ' ')}`);
-    else this.log.push(`reply ${header.type === XS.ERROR ? text.slice(0, -1) : text}`);
+    if (messageEnd(bytes, 0) !== bytes.length) throw new Error('assertion: len is not the length');
+    const message = messageOf(bytes, 0, bytes.slice(HEADER_BYTES));
+    this.messages.push(message);
+    const text = shown(message.payload);
+    if (message.type === XS.WATCH_EVENT) this.log.push(`event ${text.slice(0, -1).replace('^', ' ')}`);
+    else this.log.push(`reply ${message.type === XS.ERROR ? text.slice(0, -1) : text}`);
   }
 
   /** Start a transaction; its id. */

@@ -41,7 +41,7 @@ export class ConsoleHost {
   constructor(options: ConsoleHostOptions = {}) {
     this.#options = options;
     const overflow = options.overflow ?? 'discard';
-    this.#hand = new HandHost(options);
+    this.#hand = new HandHost(options.seed === undefined ? {} : { seed: options.seed });
     this.host = this.#hand.host;
     const { machine, dom0 } = this.host;
     this.recorder = new ConsoleRecorder(machine, overflow);

@@ -1,6 +1,15 @@
-import { type BuiltDomain, type GuestOs, LINUX_HABITS, strings, XS, Xs, type XsClient } from '../../guests/index.ts';
-import { Host } from '../../scenarios/engine/host.ts';
-import { type Actor, type Jitter, NO_JITTER } from '../../sim/index.ts';
+import {
+  type BuiltDomain,
+  type GuestOs,
+  LINUX_HABITS,
+  strings,
+  XS,
+  type Xs,
+  type XsClient,
+} from '../../guests/index.ts';
+import type { Host, HostOptions } from '../../scenarios/engine/host.ts';
+import type { Actor } from '../../sim/index.ts';
+import { ask, look, type OnHost, pass, testHost, until, write } from './host.ts';
 
 /** A running guest that was made by hand. */
 export interface HandMade {
@@ -10,30 +19,17 @@ export interface HandMade {
 }
 
 /** A host on which a test does by hand, step by step, what a toolstack would do. */
-export class HandHost {
+export class HandHost implements OnHost {
   readonly host: Host;
   #tests = 0;
 
-  constructor(options: { readonly seed?: string; readonly jitter?: Jitter } = {}) {
-    this.host = new Host({
-      seed: options.seed ?? '1',
-      jitter: options.jitter ?? NO_JITTER,
-      requestsMax: 1e9,
-      policy: 'carry',
-      compat: '4.22',
-      records: false,
-    });
+  constructor(options: Partial<HostOptions> = {}) {
+    this.host = testHost(options);
   }
 
   /** Do this in dom0, and wait until it is done. */
   xs(body: (xs: Xs) => Actor): void {
-    let done = false;
-    const { os, client } = this.host.dom0;
-    os.start(`test${this.#tests++}`, function* (me): Actor {
-      yield* body(new Xs(client, me));
-      done = true;
-    });
-    this.until(() => done);
+    ask(this, `test${this.#tests++}`, body);
   }
 
   /** A guest with these nodes of its home, that it may write where the permissions are its own, introduced and running. */
@@ -55,35 +51,20 @@ export class HandHost {
 
   /** Run until it is so, at most ten virtual seconds. */
   until(isSo: () => boolean): void {
-    const { scheduler } = this.host.machine;
-    const end = scheduler.nowNs + 10e9;
-    while (!isSo()) {
-      if (scheduler.nowNs >= end) throw new Error('it did not come to pass');
-      this.run(0.02);
-    }
+    until(this, isSo, { withinNs: 10_000_000_000 });
   }
 
   /** Let virtual time pass, also if nobody has anything to do. */
   run(ms: number): void {
-    const { scheduler } = this.host.machine;
-    const until = scheduler.nowNs + ms * 1_000_000;
-    scheduler.at(until, () => {});
-    scheduler.run(until);
+    pass(this, ms * 1_000_000);
   }
 
   /** The value of a node; `undefined`: there is none. */
   read(path: string): string | undefined {
-    let value: string | undefined;
-    this.xs(function* (xs): Actor {
-      const reply = yield* xs.read(path);
-      if (reply.error === undefined) value = String.fromCharCode(...reply.payload);
-    });
-    return value;
+    return look(this, path);
   }
 
   write(path: string, value: string): void {
-    this.xs(function* (xs): Actor {
-      yield* xs.write(path, value);
-    });
+    write(this, path, value);
   }
 }

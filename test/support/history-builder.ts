@@ -1,4 +1,5 @@
 import type { Epoch, History, HistoryRecord, SnapshotNode } from '../../scenarios/judge/history.ts';
+import { message as encode, HEADER_BYTES, messageEnd, messageOf } from '../../store/protocol/wire.ts';
 
 /** The message types that the builder speaks. */
 export const XS = {
@@ -29,11 +30,7 @@ export function text(bytes: Uint8Array): string {
 }
 
 export function message(type: number, reqId: number, txId: number, payload: string): Uint8Array {
-  const bytes = new Uint8Array(16 + payload.length);
-  const v = new DataView(bytes.buffer);
-  for (const [i, word] of [type, reqId, txId, payload.length].entries()) v.setUint32(4 * i, word, true);
-  bytes.set(octets(payload), 16);
-  return bytes;
+  return encode(type, reqId, txId, octets(payload));
 }
 
 interface TestNode {
@@ -217,7 +214,7 @@ export class HistoryBuilder {
     const ring = this.#rings[conn]!;
     const request = ring.reqs.shift();
     if (request === undefined || ring.isGone) return undefined;
-    for (const part of [request.bytes.slice(0, 16), request.bytes.slice(16)]) {
+    for (const part of [request.bytes.slice(0, HEADER_BYTES), request.bytes.slice(HEADER_BYTES)]) {
       if (part.length === 0) continue;
       const from = ring.pos.reqConsumed;
       ring.pos.reqConsumed += part.length;
@@ -277,18 +274,10 @@ export class HistoryBuilder {
       bytes: ring.unread.slice(from - start),
     });
     let end = start;
-    while (ring.unread.length >= 16) {
-      const v = new DataView(ring.unread.buffer, ring.unread.byteOffset, ring.unread.byteLength);
-      const [type, reqId, txId, len] = [0, 4, 8, 12].map((at) => v.getUint32(at, true)) as [
-        number,
-        number,
-        number,
-        number,
-      ];
-      if (ring.unread.length < 16 + len) break;
-      const payload = ring.unread.slice(16, 16 + len);
-      ring.unread = ring.unread.slice(16 + len);
-      end += 16 + len;
+    for (let length = messageEnd(ring.unread, 0); length !== undefined; length = messageEnd(ring.unread, 0)) {
+      const { type, reqId, txId, payload } = messageOf(ring.unread, 0, ring.unread.slice(HEADER_BYTES, length));
+      ring.unread = ring.unread.slice(length);
+      end += length;
       if (type !== XS.EVENT) ring.replies.set(reqId, type === XS.ERROR ? `!${text(payload)}` : text(payload));
       this.#add({ kind: 'got', conn, end, type, reqId, txId, payload });
     }
@@ -714,9 +703,8 @@ export function rewrite(
   const kept = history.records.filter((r) => {
     const isReply = (r.kind === 'publish' || r.kind === 'consume') && r.dir === 'rsp' && r.conn === conn;
     if (isReply && r.kind === 'publish') {
-      const v = new DataView(r.bytes.buffer, r.bytes.byteOffset, r.bytes.byteLength);
-      const [type, reqId, txId] = [0, 4, 8].map((at) => v.getUint32(at, true)) as [number, number, number];
-      slots.push({ at: r.seq, message: { type, reqId, txId, payload: text(r.bytes.slice(16)) } });
+      const { type, reqId, txId, payload } = messageOf(r.bytes, 0, r.bytes.subarray(HEADER_BYTES));
+      slots.push({ at: r.seq, message: { type, reqId, txId, payload: text(payload) } });
     }
     return !isReply && !(r.kind === 'got' && r.conn === conn);
   });

@@ -2,11 +2,11 @@ import { LIBXENSTORE_HABITS, type XsProgram } from '../../../guests/index.ts';
 import {
   type Device,
   DomidHistory,
-  type Hotplug,
+  type HotplugScripts,
   Libxl,
-  LibxlHost,
   type ScriptAction,
   type ScriptFate,
+  SharedFiles,
 } from '../../../guests/libxl/index.ts';
 import { steadyState } from '../../../guests/monitors/index.ts';
 import type { Host } from '../../engine/host.ts';
@@ -21,8 +21,8 @@ const PROCESS_NS = [50_000, 300_000] as const;
 /** dom0's toolstack: processes that use libxl, each with a socket of its own, and the scripts that they run (HS-12). */
 export class Dom0Tools {
   readonly #host: Host;
-  readonly #shared = new LibxlHost(new DomidHistory(0));
-  readonly #hotplug: Hotplug;
+  readonly #shared = new SharedFiles(new DomidHistory(0));
+  readonly #hotplug: HotplugScripts;
   #connections = 0;
 
   /** @param fate how a script's run goes; left out: all work. */
@@ -57,7 +57,7 @@ export class Dom0Tools {
   process(name: string): Libxl {
     return new Libxl(this.#host.dom0.os, this.#host.connect(name, { ...LIBXENSTORE_HABITS, workNs: WORK_NS }), {
       hotplug: this.#hotplug,
-      host: this.#shared,
+      shared: this.#shared,
     });
   }
 }

@@ -1,6 +1,6 @@
 import type { Comparable } from '../../../store/format/compare/index.ts';
 import { enclosingFormats } from '../../../store/format/enclosing/formats.ts';
-import type { Format } from '../../../store/format/format.ts';
+import type { Format } from '../../../store/format/file/format.ts';
 import { allFormats, formatNamed } from '../../../store/format/formats.ts';
 import { formatOf } from '../../../store/format/model/index.ts';
 import { meant, Unusable } from '../image/io.ts';

@@ -1,3 +1,4 @@
+import { DOMID_FIRST_RESERVED } from '../../../sim/index.ts';
 import { formatFailure } from '../../../store/format/index.ts';
 import {
   assumptionText,
@@ -10,9 +11,6 @@ import {
 import { readOctets, tell, writeOctets } from './io.ts';
 import { knobsSet } from './knob.ts';
 import { formatFor, formatTaken } from './named.ts';
-
-/** DOMID_FIRST_RESERVED, xen/include/public/xen.h. */
-const DOMID_FIRST_RESERVED = 0x7ff0;
 
 export interface ConvertOptions {
   readonly to: string;

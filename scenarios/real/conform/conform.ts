@@ -1,4 +1,4 @@
-import { HEADER_BYTES, PAYLOAD_MAX } from '../../../store/protocol/wire.ts';
+import { MessageReader } from '../../../store/protocol/message-reader.ts';
 import { type Action, formatAction } from '../../drive/script.ts';
 import { generateScript } from './generate.ts';
 import { type KnownDifference, knownDifference } from './known.ts';
@@ -100,7 +100,7 @@ export async function compareScript(
 /** False for a script with pieces missing that belong together: a name opened while it is open, half of a raw message. */
 export function isSound(actions: readonly Action[]): boolean {
   const open = new Set<string>();
-  const raw = new Map<string, Uint8Array>();
+  const raw = new Map<string, MessageReader>();
   for (const action of actions) {
     const name = connectionOf(action);
     switch (action.kind) {
@@ -117,13 +117,17 @@ export function isSound(actions: readonly Action[]): boolean {
         break;
       case 'raw':
         {
-          const rest = restOfMessages(new Uint8Array([...(raw.get(name) ?? []), ...action.octets]));
-          raw.set(name, rest ?? new Uint8Array(0));
-          if (rest === undefined) open.delete(name); // the daemon closes a socket there
+          const reader = raw.get(name) ?? new MessageReader('refused');
+          reader.push(action.octets);
+          while (reader.shift() !== undefined);
+          raw.set(name, reader);
+          if (!reader.isRefused) break;
+          raw.delete(name);
+          open.delete(name); // the daemon closes a socket there
         }
         break;
       case 'message':
-        if ((raw.get(name)?.length ?? 0) > 0) return false;
+        if ((raw.get(name)?.held ?? 0) > 0) return false;
         break;
     }
   }
@@ -134,18 +138,6 @@ function connectionOf(action: Action): string {
   if ('on' in action) return action.on;
   if ('name' in action) return action.name;
   return 'domid' in action ? String(action.domid) : '';
-}
-
-/** What is left after all whole messages; `undefined` if a header breaks the protocol. */
-function restOfMessages(octets: Uint8Array): Uint8Array | undefined {
-  let rest = octets;
-  while (rest.length >= HEADER_BYTES) {
-    const length = new DataView(rest.buffer, rest.byteOffset).getUint32(12, true);
-    if (length > PAYLOAD_MAX) return undefined;
-    if (rest.length < HEADER_BYTES + length) break;
-    rest = rest.subarray(HEADER_BYTES + length);
-  }
-  return rest;
 }
 
 interface Disagreement {

@@ -6,6 +6,7 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
+import { REQ_CONS, REQ_PROD, RING_BYTES, RSP_AT, RSP_CONS, RSP_PROD, used } from '../../../sim/index.ts';
 import { handleOf } from '../serve/handle.ts';
 
 /**
@@ -132,12 +133,6 @@ export class SocketClient {
   }
 }
 
-const RING_OCTETS = 1024;
-const REQ_CONS = 2048;
-const REQ_PROD = 2052;
-const RSP_CONS = 2056;
-const RSP_PROD = 2060;
-
 /** A guest's end of its ring page; the page is a file that the daemon has mapped, so reads and writes here are its memory. */
 export class RingPage {
   readonly #fd: number;
@@ -162,8 +157,8 @@ export class RingPage {
   /** Put in as much as there is room for; returns the count. */
   put(octets: Uint8Array): number {
     const prod = this.read32(REQ_PROD);
-    const used = (prod - this.read32(REQ_CONS)) >>> 0;
-    const count = Math.min(octets.length, used > RING_OCTETS ? 0 : RING_OCTETS - used);
+    const unread = used(prod, this.read32(REQ_CONS));
+    const count = Math.min(octets.length, unread > RING_BYTES ? 0 : RING_BYTES - unread);
     this.#copy(prod, count, (from, length, at) => writeSync(this.#fd, octets, from, length, at));
     if (count > 0) this.write32(REQ_PROD, (prod + count) >>> 0);
     return count;
@@ -172,10 +167,10 @@ export class RingPage {
   /** Take out everything that is there. */
   take(): Uint8Array {
     const cons = this.read32(RSP_CONS);
-    const count = (this.read32(RSP_PROD) - cons) >>> 0;
-    if (count === 0 || count > RING_OCTETS) return new Uint8Array(0);
+    const count = used(this.read32(RSP_PROD), cons);
+    if (count === 0 || count > RING_BYTES) return new Uint8Array(0);
     const octets = new Uint8Array(count);
-    this.#copy(cons, count, (from, length, at) => readSync(this.#fd, octets, from, length, RING_OCTETS + at));
+    this.#copy(cons, count, (from, length, at) => readSync(this.#fd, octets, from, length, RSP_AT + at));
     this.write32(RSP_CONS, (cons + count) >>> 0);
     return octets;
   }
@@ -183,8 +178,8 @@ export class RingPage {
   /** One step per contiguous piece of the ring. */
   #copy(index: number, count: number, step: (from: number, length: number, at: number) => void): void {
     for (let from = 0; from < count; ) {
-      const at = (index + from) % RING_OCTETS;
-      const length = Math.min(count - from, RING_OCTETS - at);
+      const at = (index + from) % RING_BYTES;
+      const length = Math.min(count - from, RING_BYTES - at);
       step(from, length, at);
       from += length;
     }

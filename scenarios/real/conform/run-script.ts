@@ -1,4 +1,5 @@
-import { HEADER_BYTES, message, PAYLOAD_MAX, XS } from '../../../store/protocol/wire.ts';
+import { MessageReader } from '../../../store/protocol/message-reader.ts';
+import { type Message, message, XS } from '../../../store/protocol/wire.ts';
 import {
   type Action,
   compareNames,
@@ -12,13 +13,6 @@ import {
 } from '../../drive/script.ts';
 import { type Daemon, type DaemonOptions, type RingPage, type SocketClient, startDaemon } from './daemon.ts';
 
-/** A message from the store, whole. */
-interface Arrived {
-  readonly type: number;
-  readonly reqId: number;
-  readonly payload: Uint8Array;
-}
-
 /** Ids of the runner's own requests start here, out of the way of those which scripts put into `raw`. */
 const FIRST_REQ_ID = 0x6000_0000;
 
@@ -29,8 +23,8 @@ const BUSY_MAX = 5;
 class Client {
   readonly #daemon: Daemon;
   readonly #end: { readonly socket: SocketClient } | { readonly ring: RingPage; readonly domid: number };
-  #partial: Uint8Array = new Uint8Array(0);
-  #inbox: Arrived[] = [];
+  readonly #incoming = new MessageReader('believed');
+  #inbox: Message[] = [];
   #isHeld = false;
   #nextReqId = FIRST_REQ_ID;
 
@@ -73,32 +67,18 @@ class Client {
       chunks = octets.length === 0 ? [] : [octets];
       if (octets.length > 0) this.#daemon.kick(this.#end.domid);
     }
-    for (const chunk of chunks) this.#accept(chunk);
+    for (const chunk of chunks) this.#incoming.push(chunk);
+    for (let m = this.#incoming.shift(); m !== undefined; m = this.#incoming.shift()) this.#inbox.push(m);
     return chunks.length > 0;
   }
 
-  #accept(chunk: Uint8Array): void {
-    let octets = new Uint8Array(this.#partial.length + chunk.length);
-    octets.set(this.#partial);
-    octets.set(chunk, this.#partial.length);
-    while (octets.length >= HEADER_BYTES) {
-      const view = new DataView(octets.buffer, octets.byteOffset, octets.length);
-      const end = HEADER_BYTES + Math.min(view.getUint32(12, true), 4 * PAYLOAD_MAX);
-      if (octets.length < end) break;
-      const payload = octets.slice(HEADER_BYTES, end);
-      this.#inbox.push({ type: view.getUint32(0, true), reqId: view.getUint32(4, true), payload });
-      octets = octets.subarray(end);
-    }
-    this.#partial = octets.slice();
-  }
-
   /** Take the reply to one request out of the inbox, and leave the rest in its order. */
-  takeReply(reqId: number): Arrived | undefined {
+  takeReply(reqId: number): Message | undefined {
     const at = this.#inbox.findIndex((one) => one.reqId === reqId && one.type !== XS.WATCH_EVENT);
     return at < 0 ? undefined : this.#inbox.splice(at, 1)[0];
   }
 
-  takeInbox(): readonly Arrived[] {
+  takeInbox(): readonly Message[] {
     const inbox = this.#inbox;
     this.#inbox = [];
     return inbox;
@@ -233,7 +213,7 @@ export class ScriptRunner {
   async #ask(
     client: Client,
     request: { type: number; txId: number; payload: Uint8Array },
-  ): Promise<Arrived | undefined> {
+  ): Promise<Message | undefined> {
     const reqId = client.newReqId();
     let rest = message(request.type, reqId, request.txId, request.payload);
     for (;;) {

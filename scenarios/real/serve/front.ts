@@ -1,10 +1,10 @@
-import { writeSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { octets } from '../../../guests/index.ts';
 import type { Machine, UnixSocket } from '../../../sim/index.ts';
 import type { ConnectionData } from '../../../store/format/index.ts';
-import { HEADER_BYTES } from '../../../store/protocol/wire.ts';
+import { HEADER_BYTES, payloadLength } from '../../../store/protocol/wire.ts';
 import { handleOf } from './handle.ts';
+import { send } from './send.ts';
 
 /** How long a client whose kernel buffer is full is left alone, in ms. */
 const FULL_MS = 5;
@@ -42,7 +42,7 @@ class Boundary {
       }
       this.#header[this.#used++] = bytes[at++] as number;
       if (this.#used < HEADER_BYTES) continue;
-      this.#rest = new DataView(this.#header.buffer).getUint32(12, true);
+      this.#rest = payloadLength(this.#header);
       this.#used = 0;
     }
   }
@@ -52,7 +52,7 @@ class Boundary {
     if (this.#used === 0) return this.#rest;
     const header = this.#header.slice();
     header.set(next.subarray(0, HEADER_BYTES - this.#used), this.#used);
-    return HEADER_BYTES - this.#used + new DataView(header.buffer).getUint32(12, true);
+    return HEADER_BYTES - this.#used + payloadLength(header);
   }
 }
 
@@ -61,6 +61,8 @@ export interface FrontOptions {
   /** Wall clock in ns since some start; drives the store's virtual time, so that its time-outs are real ones. */
   readonly nowNs: () => number;
   readonly log: (line: string) => void;
+  /** Called once, when something went wrong that no client has done: nothing is served any more. */
+  readonly failed: (error: unknown) => void;
 }
 
 /**
@@ -73,6 +75,7 @@ export class Front {
   readonly #chunk = new Uint8Array(65_536);
   readonly #startNs: number;
   #timer: NodeJS.Timeout | undefined;
+  #hasFailed = false;
 
   constructor(options: FrontOptions) {
     this.#options = options;
@@ -112,14 +115,20 @@ export class Front {
 
   /** Let the simulated machine catch up with the wall clock, and a little beyond: it is idle as soon as all is served. */
   run(): void {
+    if (this.#hasFailed) return;
+    try {
+      this.#run();
+    } catch (error) {
+      this.#hasFailed = true;
+      this.#options.failed(error);
+    }
+  }
+
+  #run(): void {
     const { machine, nowNs } = this.#options;
     const { scheduler } = machine;
     // Work is not limited by the clock: whatever can be done now is done now; only waits last as long as they say.
-    for (;;) {
-      const next = scheduler.nextNs;
-      if (next === undefined || next > Math.max(scheduler.nowNs + 1_000_000, nowNs() - this.#startNs)) break;
-      scheduler.run(next);
-    }
+    while (scheduler.runNext(Math.max(scheduler.nowNs + 1_000_000, nowNs() - this.#startNs)));
     let isFull = false;
     for (const client of this.#clients.values()) isFull = !this.#deliver(client) || isFull;
     const next = scheduler.nextNs;
@@ -163,8 +172,9 @@ export class Front {
         if (count === 0) break;
         client.unsent = this.#chunk.slice(0, count);
       }
+      if (socket.destroyed) return true; // its descriptor may be another's by now
       const count = send(client.fd, client.unsent);
-      if (count === undefined) {
+      if (count === 'gone') {
         socket.destroy();
         return true;
       }
@@ -211,14 +221,5 @@ export class Front {
   close(): void {
     if (this.#timer !== undefined) clearTimeout(this.#timer);
     for (const socket of this.#clients.keys()) socket.destroy();
-  }
-}
-
-/** As much as the kernel takes now; `undefined`: the client is gone. */
-function send(fd: number, bytes: Uint8Array): number | undefined {
-  try {
-    return writeSync(fd, bytes);
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EAGAIN' ? 0 : undefined;
   }
 }

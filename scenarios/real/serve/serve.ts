@@ -13,6 +13,8 @@ export interface ServeOptions {
 export interface Serving {
   /** Stop accepting, close every client, remove the socket file. */
   readonly close: () => Promise<void>;
+  /** Rejects when the server itself is broken: it serves nobody any more. */
+  readonly failed: Promise<never>;
 }
 
 /**
@@ -28,14 +30,25 @@ export async function serve(options: ServeOptions): Promise<Serving> {
     compat: options.compat,
     records: false,
   });
-  const front = new Front({ machine: host.machine, nowNs: options.nowNs, log: options.log });
+  const failure = newFailure();
+  const front = new Front({ machine: host.machine, nowNs: options.nowNs, log: options.log, failed: failure.fail });
   const server = createServer({ allowHalfOpen: true }, (socket) => {
     front.attach(socket, host.listener.connect());
     front.run();
   });
   await listening(server, { path: options.path });
   front.run();
-  return { close: () => closing(server, front) };
+  return { close: () => closing(server, front), failed: failure.failed };
+}
+
+/** A promise of the server's life, and how it is broken. */
+export function newFailure(): { readonly failed: Promise<never>; readonly fail: (error: unknown) => void } {
+  let fail: (error: unknown) => void = () => {};
+  const failed = new Promise<never>((_, reject) => {
+    fail = reject;
+  });
+  failed.catch(() => {}); // whether somebody looks at it is that one's business
+  return { failed, fail };
 }
 
 /** Resolves when the server accepts clients, at a path or on a descriptor that listens already. Errors: what listen says. */

@@ -1,11 +1,11 @@
 import { statSync } from 'node:fs';
 import { createServer, Socket } from 'node:net';
-import { Listener, Machine, UnixSocket } from '../../../sim/index.ts';
+import { DOMID_FIRST_RESERVED, Listener, loneMachine, UnixSocket } from '../../../sim/index.ts';
 import { decodeImage, formatFailure, PERM_STALE, type StateRecord } from '../../../store/format/index.ts';
 import { startXenstored } from '../../../store/index.ts';
 import { Front } from './front.ts';
 import { handOver } from './hand-over.ts';
-import { closing, listening, type ServeOptions, type Serving } from './serve.ts';
+import { closing, listening, newFailure, type ServeOptions, type Serving } from './serve.ts';
 
 export interface TakeoverOptions extends Omit<ServeOptions, 'path' | 'compat'> {
   /** What the predecessor has written; the descriptors that it names are open in this process. */
@@ -33,7 +33,7 @@ export async function takeOver(options: TakeoverOptions): Promise<Serving> {
   const globals = records.find((r) => r.kind === 'GLOBAL_DATA');
   if (globals?.kind !== 'GLOBAL_DATA' || globals.socketFd < 0) throw new Error('the image names no listening socket');
 
-  const machine = new Machine({ seed: '0', jitter: { stepNs: 1, absentOneIn: 0, absentNsMax: 0 } });
+  const machine = loneMachine({ seed: '0', jitter: { stepNs: 1, absentOneIn: 0, absentNsMax: 0 } });
   const domains = [...domidsOf(records)].sort((a, b) => a - b);
   const dom0 = machine.createDomain(0, 'dom0');
   machine.unpause(dom0);
@@ -61,7 +61,8 @@ export async function takeOver(options: TakeoverOptions): Promise<Serving> {
     (r) => (r.kind === 'CONNECTION_DATA' || r.kind === 'WATCH_DATA') && ringIds.has(r.connId),
   );
   const listener = new Listener(1 + Math.max(globals.socketFd, ...ends.keys()));
-  const front = new Front({ machine, nowNs: options.nowNs, log: options.log });
+  const failure = newFailure();
+  const front = new Front({ machine, nowNs: options.nowNs, log: options.log, failed: failure.fail });
   const server = createServer({ allowHalfOpen: true }, (socket) => {
     front.attach(socket, listener.connect());
     front.run();
@@ -81,22 +82,19 @@ export async function takeOver(options: TakeoverOptions): Promise<Serving> {
     dom0Port: 0,
     resume: { image: options.image, sockets: streams },
   });
-  if (store.startFailure !== undefined) throw new Error(store.startFailure);
+  if (store.ended !== undefined) throw new Error(store.ended);
 
   for (const [fd, end] of ends) front.attach(new Socket({ fd, allowHalfOpen: true }), end, rests.get(fd));
   await listening(server, { fd: globals.socketFd });
   options.onRestored();
   front.run();
-  return { close: () => closing(server, front) };
+  return { close: () => closing(server, front), failed: failure.failed };
 }
 
 function modeOf(path: string): 'not-executable' | 'executable' | undefined {
   const found = statSync(path, { throwIfNoEntry: false });
   return found === undefined ? undefined : (found.mode & 0o111) === 0 ? 'not-executable' : 'executable';
 }
-
-/** First domid that no domain can have. Source: xen/include/public/xen.h, DOMID_FIRST_RESERVED. */
-const FIRST_RESERVED = 0x7ff0;
 
 /** Domains that have a connection, own a node, or have a right that is not stale. */
 function domidsOf(records: readonly StateRecord[]): Set<number> {
@@ -105,7 +103,7 @@ function domidsOf(records: readonly StateRecord[]): Set<number> {
     if (record.kind === 'CONNECTION_DATA' && record.conn.kind === 'ring') found.add(record.conn.domid);
     if (record.kind !== 'NODE_DATA') continue;
     for (const { domid, flags } of record.perms)
-      if ((flags & PERM_STALE) === 0 && domid < FIRST_RESERVED) found.add(domid);
+      if ((flags & PERM_STALE) === 0 && domid < DOMID_FIRST_RESERVED) found.add(domid);
   }
   return found;
 }

@@ -1,4 +1,4 @@
-import type { FormatRecord } from '../format.ts';
+import type { FormatRecord } from '../file/format.ts';
 import type { Knobs } from '../schema/knobs.ts';
 import type { CompareRuleId } from './table.ts';
 

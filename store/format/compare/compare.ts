@@ -1,4 +1,4 @@
-import type { Format } from '../format.ts';
+import type { Format } from '../file/format.ts';
 import type { Change } from './change.ts';
 import { declaredChanges } from './declared.ts';
 import { envelopeChanges } from './envelope.ts';

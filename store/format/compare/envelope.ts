@@ -1,4 +1,4 @@
-import { type Framing, pick } from '../format.ts';
+import { type Framing, pick } from '../file/format.ts';
 import type { Change, Judge, Probe } from './change.ts';
 import { EMPTY } from './change.ts';
 import { compareFields } from './fields.ts';

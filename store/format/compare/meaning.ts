@@ -1,4 +1,4 @@
-import type { FormatRecord } from '../format.ts';
+import type { FormatRecord } from '../file/format.ts';
 import { derivedFields, type Fields } from '../schema/schema.ts';
 import { escapeOctets } from '../schema/text.ts';
 import { isInside } from './witness.ts';

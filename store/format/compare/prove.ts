@@ -1,9 +1,9 @@
-import { annotateFile } from '../annotate.ts';
-import { decodeFile, encodeFile } from '../file.ts';
-import { choicesOf, type Format, type FormatFile, pick, recordsOf } from '../format.ts';
+import { annotateFile } from '../file/annotate.ts';
+import { choicesOf, type Format, type FormatFile, pick, recordsOf } from '../file/format.ts';
+import { decodeFile, encodeFile } from '../file/reader.ts';
+import { validateFile } from '../file/validate.ts';
 import type { FormatFailure } from '../schema/cursor.ts';
 import type { Knobs } from '../schema/knobs.ts';
-import { validateFile } from '../validate.ts';
 import type { Change, Judge, Probe } from './change.ts';
 import { endOf } from './envelope.ts';
 import { compareFields } from './fields.ts';

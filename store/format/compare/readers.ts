@@ -1,4 +1,4 @@
-import { type FormatRecord, pick, recordsOf } from '../format.ts';
+import { type FormatRecord, pick, recordsOf } from '../file/format.ts';
 import type { Knobs } from '../schema/knobs.ts';
 import type { Fields } from '../schema/schema.ts';
 import { octetsOf } from '../schema/text.ts';

@@ -1,4 +1,4 @@
-import { type AnyRecord, recordsOf, type Stage } from '../format.ts';
+import { type AnyRecord, recordsOf, type Stage } from '../file/format.ts';
 import { octetsOf } from '../schema/text.ts';
 import type { Change, Judge, Probe, RecordProbe } from './change.ts';
 import { EMPTY } from './change.ts';

@@ -1,4 +1,4 @@
-import { type AnyRecord, type Format, knobsOf, readerKnobs, recordsOf } from '../format.ts';
+import { type AnyRecord, type Format, knobsOf, readerKnobs, recordsOf } from '../file/format.ts';
 import type { Knobs } from '../schema/knobs.ts';
 import { compareFields, type FieldsDiff } from './fields.ts';
 

@@ -1,4 +1,4 @@
-import type { Format } from '../format.ts';
+import type { Format } from '../file/format.ts';
 import { binaryFormat } from '../model/binary-format.ts';
 import { extentOf } from '../model/carriage.ts';
 import { writeState } from '../model/convert.ts';

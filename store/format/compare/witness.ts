@@ -1,4 +1,4 @@
-import type { AnyRecord, FormatFile, FormatRecord } from '../format.ts';
+import type { AnyRecord, FormatFile, FormatRecord } from '../file/format.ts';
 import { derivedFields, type Field, type Fields } from '../schema/schema.ts';
 import { octetsOf } from '../schema/text.ts';
 import type { Probe, RecordProbe } from './change.ts';

@@ -1,4 +1,4 @@
-import { extend, type Format } from '../format.ts';
+import { extend, type Format } from '../file/format.ts';
 import { g32 } from '../generations/g3-2.ts';
 import { g41 } from '../generations/g4-1.ts';
 import { imageOrder } from '../generations/image.ts';

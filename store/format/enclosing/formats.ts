@@ -1,5 +1,5 @@
 import { record } from '../codec/compile.ts';
-import { extend, type Format, headerRule } from '../format.ts';
+import { extend, type Format, headerRule } from '../file/format.ts';
 import { bigEndian, magic, note, reserved, since, u16, u32 } from '../schema/schema.ts';
 import { imageRecord, LIBXC_RECORDS, LIBXL_RECORDS, XENSTORE_IMAGE } from './layouts.ts';
 

@@ -1,6 +1,5 @@
 import { record } from '../codec/compile.ts';
-import { end, PERM_LETTERS, transactionData, watchData } from '../codec/records.ts';
-import type { Format } from '../format.ts';
+import type { Format } from '../file/format.ts';
 import {
   atLeast,
   cstring,
@@ -16,6 +15,7 @@ import {
   variant,
 } from '../schema/schema.ts';
 import { imageAbout, imageFraming, imageHeader, imageOrder, imageRules } from './image.ts';
+import { end, PERM_LETTERS, transactionData, watchData } from './records.ts';
 
 // The first draft of the separate image. Header, record header, GLOBAL_DATA, WATCH_DATA, TRANSACTION_DATA and END are
 // those that were merged.

@@ -1,5 +1,5 @@
 import { record } from '../codec/compile.ts';
-import { extend, type Format } from '../format.ts';
+import { extend, type Format } from '../file/format.ts';
 import { atLeast, i32, note, octets, reserved, u16, u32, u64, variant } from '../schema/schema.ts';
 import { d1 } from './d1.ts';
 import { nodeOfG30 } from './g3-0.ts';

@@ -1,6 +1,5 @@
 import { record } from '../codec/compile.ts';
-import { PERM_LETTERS } from '../codec/records.ts';
-import { chosen, type Format } from '../format.ts';
+import { chosen, type Format } from '../file/format.ts';
 import type { Rule } from '../schema/rules.ts';
 import {
   align,
@@ -15,6 +14,7 @@ import {
   u16,
   u32,
 } from '../schema/schema.ts';
+import { PERM_LETTERS } from './records.ts';
 
 // The first merged document: one libxl record of type 7 for each xenstore record, everything about the one domain
 // whose stream it is. Lengths of strings leave out the NUL; each string is padded to 4. Permissions are drawn as

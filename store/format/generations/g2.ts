@@ -1,5 +1,5 @@
 import { record } from '../codec/compile.ts';
-import { chosen, extend, type Format } from '../format.ts';
+import { chosen, extend, type Format } from '../file/format.ts';
 import { align, atLeast, constant, note, nulString, octets, reserved, u16, u32 } from '../schema/schema.ts';
 import { g1, nodeTailOfG1 } from './g1.ts';
 

@@ -1,5 +1,5 @@
 import { record } from '../codec/compile.ts';
-import { extend, type Format } from '../format.ts';
+import { extend, type Format } from '../file/format.ts';
 import { atLeast, cstring, i32, list, note, octets, reserved, u16, u32, variant } from '../schema/schema.ts';
 import { d1, permWithPad } from './d1.ts';
 

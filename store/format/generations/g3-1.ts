@@ -1,5 +1,5 @@
 import { record } from '../codec/compile.ts';
-import { extend, type Format } from '../format.ts';
+import { extend, type Format } from '../file/format.ts';
 import { atLeast, note, octets, u16, u32 } from '../schema/schema.ts';
 import { connSpecWithGuestPort, g30 } from './g3-0.ts';
 import { outputRule } from './image.ts';

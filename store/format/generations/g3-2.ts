@@ -1,6 +1,6 @@
-import { connectionDataV1, globalData, nodeData } from '../codec/records.ts';
-import { extend, type Format } from '../format.ts';
+import { extend, type Format } from '../file/format.ts';
 import { g31 } from './g3-1.ts';
+import { connectionDataV1, globalData, nodeData } from './records.ts';
 
 /** What the daemons of 4.15 to 4.20 speak. */
 export const g32: Format = extend(g31, {

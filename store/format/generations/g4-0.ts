@@ -1,9 +1,9 @@
-import { domainData, globalQuotaData, watchDataExtended } from '../codec/records.ts';
-import { watchExtendedOfC422Reader, watchExtendedOfC422Writer } from '../dialects/c-4.22-watch.ts';
-import { chosen, extend, type Format } from '../format.ts';
+import { chosen, extend, type Format } from '../file/format.ts';
 import { since } from '../schema/schema.ts';
+import { watchExtendedOfC422Reader, watchExtendedOfC422Writer } from './c-4.22-watch.ts';
 import { g32 } from './g3-2.ts';
 import { quotaRules } from './image.ts';
+import { domainData, globalQuotaData, watchDataExtended } from './records.ts';
 
 export const g40: Format = extend(g32, {
   name: 'G4.0',

@@ -1,6 +1,6 @@
-import { connectionData } from '../codec/records.ts';
-import { extend, type Format } from '../format.ts';
+import { extend, type Format } from '../file/format.ts';
 import { g40 } from './g4-0.ts';
+import { connectionData } from './records.ts';
 
 /** Bit 0 of `fields` is honoured for rings only: in G3.1 it meant a read-only socket. */
 export const g41: Format = extend(g40, {

@@ -1,5 +1,5 @@
 import { record } from '../codec/compile.ts';
-import { type Framing, headerRule, type Stage } from '../format.ts';
+import { type Framing, headerRule, type Stage } from '../file/format.ts';
 import type { Rule } from '../schema/rules.ts';
 import { bigEndian, magic, note, u32 } from '../schema/schema.ts';
 

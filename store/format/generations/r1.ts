@@ -1,11 +1,11 @@
 import { record } from '../codec/compile.ts';
-import { end } from '../codec/records.ts';
-import { chosen, type Format, headerRule } from '../format.ts';
+import { chosen, type Format, headerRule } from '../file/format.ts';
 import type { Rule } from '../schema/rules.ts';
 import { bigEndian, magic, note, reserved, u16, u32 } from '../schema/schema.ts';
 import { nodeOfG1, nodeOfG1WithNul, rulesOfG1, transactionOfG1, watchOfG1, watchOfG1WithNul } from './g1.ts';
 import { guestRingData, transactionNode, transactionNodeWithNul } from './g2.ts';
 import { imageFraming } from './image.ts';
+import { end } from './records.ts';
 
 /** 24 octets; the domain stands in the header. */
 export const headerOfR1 = headerRule(

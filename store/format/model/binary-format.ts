@@ -1,11 +1,11 @@
-import { annotateFile, fileRows } from '../annotate.ts';
-import { decodeFile, encodeFile } from '../file.ts';
-import { type Format, type FormatFile, type FormatRecord, inFormatOrder } from '../format.ts';
-import { generateOctets } from '../generate.ts';
+import { annotateFile, fileRows } from '../file/annotate.ts';
+import { type Format, type FormatFile, type FormatRecord, inFormatOrder } from '../file/format.ts';
+import { generateOctets } from '../file/generate.ts';
+import { decodeFile, encodeFile } from '../file/reader.ts';
+import { validateFile } from '../file/validate.ts';
 import { type FormatFailure, formatFailure } from '../schema/cursor.ts';
 import type { Knobs } from '../schema/knobs.ts';
 import { escapeOctets } from '../schema/text.ts';
-import { validateFile } from '../validate.ts';
 import { CARRIERS, type Carriage, carriageOf } from './carriage.ts';
 import type { WriteOptions } from './convert.ts';
 import { derivedCarriage } from './derive.ts';

@@ -1,4 +1,4 @@
-import { choicesOf, type Format } from '../format.ts';
+import { choicesOf, type Format } from '../file/format.ts';
 import type { Fields } from '../schema/schema.ts';
 import { type Carriage, carriageOf, type Mark, type StateRow } from './carriage.ts';
 

@@ -1,6 +1,6 @@
 import type { Dialect } from '../dialect.ts';
-import { dumpImage, dumpJson } from '../dump.ts';
 import { decodeImage } from '../image.ts';
+import { dumpImage, dumpJson } from './image-text.ts';
 import type { LabFormat } from './lab-format.ts';
 
 /** How images of versions 1 and 2 are shown: with the messages in their buffers. */

@@ -1,4 +1,4 @@
-import { NODE_READ, NODE_WRITTEN } from '../codec/records.ts';
+import { NODE_READ, NODE_WRITTEN } from '../generations/records.ts';
 import { octetsOf, textOf } from '../schema/text.ts';
 import { aclOf, type LooseRecord, list, maybeNumber, num, octets, permsOf, type RecordsOfState } from './loose.ts';
 import type { Assumption } from './losses.ts';

@@ -1,6 +1,6 @@
-import type { Annotation, FileRows } from '../annotate.ts';
-import type { Format } from '../format.ts';
-import type { Draws } from '../generate.ts';
+import type { Annotation, FileRows } from '../file/annotate.ts';
+import type { Format } from '../file/format.ts';
+import type { Draws } from '../file/generate.ts';
 import type { FormatFailure, FormatResult } from '../schema/cursor.ts';
 import type { StateFormat } from './convert.ts';
 import type { TextLayout } from './text-layout.ts';

@@ -1,4 +1,4 @@
-import { PERM_LETTERS, PERM_STALE } from '../codec/records.ts';
+import { PERM_LETTERS, PERM_STALE } from '../generations/records.ts';
 import type { Assumption } from './losses.ts';
 import type { AclEntry } from './state.ts';
 

@@ -1,4 +1,4 @@
-import type { PermLetter } from '../codec/records.ts';
+import type { PermLetter } from '../generations/records.ts';
 
 /**
  * What a daemon knows, in terms of no format and of no daemon: the middle of every conversion. Paths are octet

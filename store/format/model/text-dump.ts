@@ -1,5 +1,5 @@
-import type { FileRow } from '../annotate.ts';
-import { PERM_LETTERS, type PermLetter } from '../codec/records.ts';
+import type { FileRow } from '../file/annotate.ts';
+import { PERM_LETTERS, type PermLetter } from '../generations/records.ts';
 import type { FormatFailure, FormatResult } from '../schema/cursor.ts';
 
 import { octetsOf, textOf } from '../schema/text.ts';

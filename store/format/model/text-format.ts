@@ -1,6 +1,6 @@
-import { collected, type FileRows } from '../annotate.ts';
-import { decodeFile } from '../file.ts';
-import { generateOctets } from '../generate.ts';
+import { collected, type FileRows } from '../file/annotate.ts';
+import { generateOctets } from '../file/generate.ts';
+import { decodeFile } from '../file/reader.ts';
 import { g41 } from '../generations/g4-1.ts';
 import { escapeOctets } from '../schema/text.ts';
 import { stateJson } from './diff.ts';

@@ -1,4 +1,4 @@
-import { type AnyRecord, type Format, knobsOf, recordsOf } from '../format.ts';
+import { type AnyRecord, type Format, knobsOf, recordsOf } from '../file/format.ts';
 import type { Knobs } from '../schema/knobs.ts';
 import { type Field, type Fields, fieldsBytes } from '../schema/schema.ts';
 import { type Piece, type Run, runsOf } from './segments.ts';

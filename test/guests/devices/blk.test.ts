@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { type Blkfront, type BlkIo, blkLoad, SECTOR_BYTES } from '../../../guests/devices/index.ts';
 import { removeDevice, vbd } from '../../../guests/libxl/index.ts';
-import { addGuest, type DeviceGuest, type DeviceHost, deviceHost, look, pass, run, states, until } from './host.ts';
+import { look, pass, run, until } from '../../support/host.ts';
+import { addGuest, type DeviceGuest, type DeviceHost, deviceHost, states } from './host.ts';
 
 function disk(options: Parameters<typeof deviceHost>[0] = {}, device = vbd()) {
   const bench = deviceHost(options);

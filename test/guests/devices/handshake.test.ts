@@ -2,8 +2,9 @@ import { describe, expect, it } from 'vitest';
 import { XenbusState } from '../../../guests/devices/index.ts';
 import { Xs } from '../../../guests/index.ts';
 import { addDevice, removeDevice, vbd, vif } from '../../../guests/libxl/index.ts';
+import { look, pass, run, until, write } from '../../support/host.ts';
 import { WRITE_TYPE, writes } from './asked.ts';
-import { addGuest, deviceHost, look, pass, run, states, until, write } from './host.ts';
+import { addGuest, deviceHost, states } from './host.ts';
 
 const VBD = {
   name: 'vbd/1/51712',

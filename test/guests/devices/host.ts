@@ -13,19 +13,21 @@ import {
   NetfrontDriver,
   XenBus,
 } from '../../../guests/devices/index.ts';
-import { LINUX_HABITS, type Me, text, Xs } from '../../../guests/index.ts';
+import { LINUX_HABITS } from '../../../guests/index.ts';
 import {
   createDomain,
   type Device,
-  type Hotplug,
+  type HotplugScripts,
   initDom0,
   Libxl,
   type LibxlOptions,
+  SharedFiles,
   vbd,
   vif,
 } from '../../../guests/libxl/index.ts';
-import { type Guest, Host } from '../../../scenarios/engine/host.ts';
-import type { Actor, Jitter } from '../../../sim/index.ts';
+import type { Guest } from '../../../scenarios/engine/host.ts';
+import type { Jitter } from '../../../sim/index.ts';
+import { type OnHost, run, testHost } from '../../support/host.ts';
 
 /** A guest with its drivers. */
 export interface DeviceGuest extends Guest {
@@ -37,8 +39,7 @@ export interface DeviceGuest extends Guest {
 }
 
 /** A host whose dom0 has backends, scripts and libxl. */
-export interface DeviceHost {
-  readonly host: Host;
+export interface DeviceHost extends OnHost {
   readonly xl: Libxl;
   readonly kernel: DeviceKernel;
   readonly bus: XenBus;
@@ -48,37 +49,31 @@ export interface DeviceHost {
   readonly events: (DeviceEvent & { readonly atNs: number })[];
 }
 
-export interface HostOptions {
+export interface DeviceHostOptions {
   readonly seed?: string;
   readonly jitter?: Jitter;
   readonly isPersistent?: boolean;
   readonly hasSplitPorts?: boolean;
   readonly sectors?: number;
-  readonly libxl?: LibxlOptions;
-  readonly fate?: Hotplug['fate'];
+  readonly libxl?: Partial<LibxlOptions>;
+  readonly fate?: HotplugScripts['fate'];
   readonly checkEverySteps?: number;
 }
 
-export function deviceHost(options: HostOptions = {}): DeviceHost {
-  const host = new Host({
-    seed: options.seed ?? '1',
-    jitter: options.jitter ?? { stepNs: 64, absentOneIn: 1024, absentNsMax: 50_000 },
-    requestsMax: Number.MAX_SAFE_INTEGER,
-    policy: 'carry',
-    compat: '4.22',
-    records: true,
-    limitsWrites: false,
-    checkEverySteps: options.checkEverySteps ?? 500,
-  });
+const JITTER: Jitter = { stepNs: 64, absentOneIn: 1024, absentNsMax: 50_000 };
+
+export function deviceHost(options: DeviceHostOptions = {}): DeviceHost {
+  const { seed = '1', jitter = JITTER, checkEverySteps = 500 } = options;
+  const host = testHost({ seed, jitter, checkEverySteps, records: true, limitsWrites: false });
   const { dom0 } = host;
-  const hotplug: Hotplug = {
+  const hotplug: HotplugScripts = {
     connect: () => dom0.client,
     close: () => {},
     workNs: [20_000, 60_000],
     processNs: [1_000, 3_000],
     ...(options.fate === undefined ? {} : { fate: options.fate }),
   };
-  const xl = new Libxl(dom0.os, dom0.client, { hotplug, ...options.libxl });
+  const xl = new Libxl(dom0.os, dom0.client, { hotplug, shared: new SharedFiles(), ...options.libxl });
   const events: DeviceHost['events'] = [];
   const kernel = new DeviceKernel(dom0.os, dom0.client);
   const recorded = host.recorder?.devices;
@@ -146,51 +141,6 @@ export function addGuest(bench: DeviceHost, name: string, options: GuestOptions 
   );
   if (created.rc !== 0 || guest === undefined) throw new Error(`xl create: ${created.rc} in ${created.failedIn}`);
   return guest;
-}
-
-const HORIZON_NS = 60_000_000_000;
-
-/** Run until `isOver`, or throw. */
-export function until({ host }: Pick<DeviceHost, 'host'>, isOver: () => boolean, withinNs = HORIZON_NS): void {
-  const { machine } = host;
-  const untilNs = machine.nowNs + withinNs;
-  while (!isOver() && machine.nowNs < untilNs && machine.scheduler.nextNs !== undefined)
-    machine.scheduler.run(machine.scheduler.nextNs);
-  if (!isOver()) throw new Error(`it did not come to that until ${machine.nowNs} ns`);
-}
-
-/** Run one actor of a domain to its end. */
-export function run<T>(
-  bench: Pick<DeviceHost, 'host'>,
-  name: string,
-  body: (me: Me) => Actor<T>,
-  os = bench.host.dom0.os,
-): T {
-  const results: T[] = [];
-  os.start(name, function* (me): Actor {
-    results.push(yield* body(me));
-  });
-  until(bench, () => results.length > 0);
-  return results[0] as T;
-}
-
-/** Let virtual time pass. */
-export function pass({ host }: Pick<DeviceHost, 'host'>, ns: number): void {
-  host.machine.scheduler.run(host.machine.nowNs + ns);
-}
-
-/** A node as dom0 reads it. */
-export function look(bench: DeviceHost, path: string): string | undefined {
-  return run(bench, 'look', function* (me) {
-    const reply = yield* new Xs(bench.host.dom0.client, me).read(path);
-    return reply.error === undefined ? text(reply.payload) : undefined;
-  });
-}
-
-export function write(bench: DeviceHost, path: string, value: string): void {
-  run(bench, 'write', function* (me) {
-    yield* new Xs(bench.host.dom0.client, me).write(path, value);
-  });
 }
 
 /** States that one end of a device went through. */

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { netLoad } from '../../../guests/devices/index.ts';
 import { vif } from '../../../guests/libxl/index.ts';
-import { addGuest, type DeviceGuest, deviceHost, states, until } from './host.ts';
+import { until } from '../../support/host.ts';
+import { addGuest, type DeviceGuest, deviceHost, states } from './host.ts';
 
 function address(n: number): string {
   return `00163e0000${n.toString(16).padStart(2, '0')}`;

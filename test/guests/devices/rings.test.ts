@@ -3,7 +3,8 @@ import { type Blkfront, blkLoad, netLoad } from '../../../guests/devices/index.t
 import { vif } from '../../../guests/libxl/index.ts';
 import type { Frame } from '../../../sim/index.ts';
 import { IO_REQ_EVENT, IO_REQ_PROD, IO_RSP_EVENT, IO_RSP_PROD, mustNotify } from '../../../sim/io-ring.ts';
-import { addGuest, type DeviceGuest, type DeviceHost, deviceHost, pass, run, until } from './host.ts';
+import { pass, run, until } from '../../support/host.ts';
+import { addGuest, type DeviceGuest, type DeviceHost, deviceHost } from './host.ts';
 
 /** The page behind a grant reference of version 1. */
 function ringPage({ os }: DeviceGuest, gref: number): Frame {
@@ -80,16 +81,14 @@ function followRing(frame: Frame) {
       if (first || now) due[side][1]++;
     }
   };
-  const chained = frame.onStore;
-  frame.onStore = (offset, before, after, byOwner) => {
-    chained?.(offset, before, after, byOwner);
+  frame.subscribe((offset, before, after) => {
     if (offset === IO_REQ_PROD || offset === IO_RSP_PROD) {
       settle();
       const side = offset === IO_REQ_PROD ? 'front' : 'back';
       const first = mustNotify(before, after, frame.load32(eventAt[side]));
       open.push({ side, from: before, to: after, at: offset, first });
     }
-  };
+  });
   return { due, settle };
 }
 
@@ -139,12 +138,10 @@ describe('events of a ring', () => {
     const good = addGuest(bench, 'good', { nics: [] });
     until(bench, () => bad.disks.length === 1 && good.disks.length === 1);
     const frame = ringPage(bad, attached(bench, 'vbd/1/51712').refs[0] ?? 0);
-    const { onStore } = frame;
     // Whatever it stores as its threshold, the backend finds one that is never reached.
-    frame.onStore = (offset, before, after, byOwner) => {
-      onStore?.(offset, before, after, byOwner);
+    frame.subscribe((offset) => {
       if (offset === IO_RSP_EVENT) new DataView(frame.bytes.buffer).setUint32(IO_RSP_EVENT, 0x8000_0000, true);
-    };
+    });
     let left = 100;
     const disk = bad.disks[0] as Blkfront;
     bad.os.start('load', (me) =>

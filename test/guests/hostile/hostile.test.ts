@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { HOSTILE_KINDS, type HostileKind, Rig, type StoreVersion } from '../../../guests/hostile/index.ts';
 import { GuestOs, strings, text, XS, Xs } from '../../../guests/index.ts';
-import { Host } from '../../../scenarios/engine/host.ts';
 import type { Actor } from '../../../sim/index.ts';
+import { testHost } from '../../support/host.ts';
 
 /* Each kind alone with a store, and then over a live update: it gets what the catalogue says, and dom0 is served all along. */
 
@@ -16,16 +16,7 @@ interface Outcome {
 }
 
 function alone(kind: HostileKind, version: StoreVersion, updates: boolean, movesInSteps: boolean): Outcome {
-  const host = new Host({
-    seed: '7',
-    jitter: { stepNs: 1, absentOneIn: 0, absentNsMax: 0 },
-    requestsMax: 1e9,
-    policy: 'carry',
-    compat: version,
-    records: false,
-    limitsWrites: false,
-    movesInSteps,
-  });
+  const host = testHost({ seed: '7', compat: version, limitsWrites: false, movesInSteps });
   const built = host.build(3, 'bad');
   const os = new GuestOs(host.machine, built.domain);
   kind.before?.(os, built);
@@ -62,7 +53,7 @@ function alone(kind: HostileKind, version: StoreVersion, updates: boolean, moves
       dom0.push(text(answer.payload));
     }
   });
-  for (let horizon = 1e7; !over && horizon < 100e9; horizon += 1e7) host.machine.scheduler.run(horizon);
+  host.machine.scheduler.runUntil(() => over, 100e9, 1e7);
   return { rig, introduced, dom0, done: over };
 }
 

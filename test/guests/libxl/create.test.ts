@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Xs } from '../../../guests/index.ts';
-import { createDomain, DomidHistory, destroyDomain, LibxlHost, vif } from '../../../guests/libxl/index.ts';
+import { createDomain, DomidHistory, destroyDomain, SharedFiles, vif } from '../../../guests/libxl/index.ts';
 import {
   GNTMAP_host_map,
   GNTST,
@@ -8,7 +8,8 @@ import {
   GNTTAB_RESERVED_XENSTORE,
   XEN_DOMINF_paused,
 } from '../../../sim/index.ts';
-import { asked, length, libxlBench, look, pass, run, startBackends, together, write } from './host.ts';
+import { look, pass, run, together, write } from '../../support/host.ts';
+import { asked, length, libxlBench, startBackends } from './host.ts';
 
 const SECOND_NS = 1_000_000_000;
 const MS_NS = 1_000_000;
@@ -58,7 +59,7 @@ describe('creating a domain', () => {
     pass(h, MS_NS); // the store lets go of it
     expect(h.host.machine.domain(1)).toBeUndefined();
     for (const path of ['/local/domain/1', '/libxl/1', `/vm/${made.uuid}`, '/local/domain/0/backend/vif/1'])
-      expect(look(h, path).value).toBeUndefined();
+      expect(look(h, path)).toBeUndefined();
   });
 
   it('fails when the console daemon gives no tty within 10 s', () => {
@@ -74,8 +75,8 @@ describe('creating a domain', () => {
     run(h, 'xl', (me) => createDomain(me, h.xl, { name: 'g' }));
     const made = run(h, 'xl2', (me) => createDomain(me, h.xl, { name: 'g' }));
     expect(made).toMatchObject({ rc: 'ERROR_INVAL', failedIn: 'C2' });
-    expect(look(h, '/local/domain/1/name').value).toBe('g');
-    expect(look(h, '/local/domain/2').value).toBeUndefined();
+    expect(look(h, '/local/domain/1/name')).toBe('g');
+    expect(look(h, '/local/domain/2')).toBeUndefined();
   });
 
   it('does not look at the answer to INTRODUCE, but tells it', () => {
@@ -105,8 +106,8 @@ describe('creating a domain', () => {
     expect(made.rc).toBe('died');
     const info = h.host.dom0.os.hyper.domctl.getDomainInfo(1);
     expect(info.ok && (info.value.flags & XEN_DOMINF_paused) !== 0).toBe(true);
-    expect(look(h, '/local/domain/1/store/port').value).toBe('1');
-    expect(look(h, '/libxl/1/type').value).toBe('pvh');
+    expect(look(h, '/local/domain/1/store/port')).toBe('1');
+    expect(look(h, '/libxl/1/type')).toBe('pvh');
   });
 
   it('TS-9: a commit of transaction B that fails for good is not noticed, one of A is', () => {
@@ -131,7 +132,7 @@ describe('creating a domain', () => {
         ],
       ])[0];
       expect(made?.rc).toBe(rc);
-      expect(look(h, '/local/domain/1/store/port').value).toBeUndefined();
+      expect(look(h, '/local/domain/1/store/port')).toBeUndefined();
     }
   });
 
@@ -152,8 +153,8 @@ describe('creating a domain', () => {
         },
       ),
     );
-    expect(look(h, '/local/domain/1/data').value).toBe('');
-    expect(look(h, '/local/domain/1/data/old').value).toBeUndefined();
+    expect(look(h, '/local/domain/1/data')).toBe('');
+    expect(look(h, '/local/domain/1/data/old')).toBeUndefined();
     const lines = asked(h, 'xl').map(({ line }) => line);
     expect(lines.slice(0, 3)).toEqual(['GET_DOMAIN_PATH 1', 'TRANSACTION_START', 'RM /local/domain/1']);
   });
@@ -198,7 +199,7 @@ describe('ids', () => {
   });
 
   it('DOM-5: the list can be left out', () => {
-    const h = libxlBench({ host: new LibxlHost(new DomidHistory(0)) });
+    const h = libxlBench({ shared: new SharedFiles(new DomidHistory(0)) });
     const create = () => run(h, 'xl', (me) => createDomain(me, h.xl, { name: 'g', domid: 5 }));
     expect(create().rc).toBe(0);
     run(h, 'xd', (me) => destroyDomain(me, h.xl, 5));

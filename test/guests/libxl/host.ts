@@ -1,65 +1,24 @@
-import { type EventQueue, type Me, strings, text, XS, Xs } from '../../../guests/index.ts';
-import { initDom0, Libxl, LibxlHost, type LibxlOptions } from '../../../guests/libxl/index.ts';
-import { Host } from '../../../scenarios/engine/host.ts';
+import { type EventQueue, text, XS, Xs } from '../../../guests/index.ts';
+import { initDom0, Libxl, type LibxlOptions, SharedFiles } from '../../../guests/libxl/index.ts';
 import { type Actor, PARK } from '../../../sim/index.ts';
+import { type OnHost, run, testHost } from '../../support/host.ts';
 
 /** A host with a store, dom0 set up, and one process that uses libxl. */
-export interface LibxlBench {
-  readonly host: Host;
+export interface LibxlBench extends OnHost {
   readonly xl: Libxl;
   /** Another process on the same connection. */
-  readonly process: (options?: LibxlOptions) => Libxl;
+  readonly process: (options?: Partial<LibxlOptions>) => Libxl;
 }
 
-export function libxlBench(options: LibxlOptions = {}, policy: 'carry' | 'daemon' = 'carry'): LibxlBench {
-  const host = new Host({
-    seed: '1',
-    jitter: { stepNs: 1, absentOneIn: 0, absentNsMax: 0 },
-    requestsMax: Number.MAX_SAFE_INTEGER,
-    policy,
-    compat: '4.22',
-    records: true,
-    limitsWrites: false,
-  });
+export function libxlBench(options: Partial<LibxlOptions> = {}, policy: 'carry' | 'daemon' = 'carry'): LibxlBench {
+  const host = testHost({ policy, records: true, limitsWrites: false });
   let processes = 0;
-  const shared = options.host ?? new LibxlHost();
-  const process = (own: LibxlOptions = options) =>
-    new Libxl(host.dom0.os, host.dom0.client, { tokenPrefix: `p${processes++}:`, host: shared, ...own });
+  const shared = options.shared ?? new SharedFiles();
+  const process = (own: Partial<LibxlOptions> = options) =>
+    new Libxl(host.dom0.os, host.dom0.client, { tokenPrefix: `p${processes++}:`, shared, ...own });
   const made = { host, xl: process(), process };
   run(made, 'init', (me) => initDom0(me, host.dom0.client));
   return made;
-}
-
-const HORIZON_NS = 300_000_000_000;
-
-/** Run one actor of dom0 to its end. */
-export function run<T>(h: LibxlBench, name: string, body: (me: Me) => Actor<T>): T {
-  const [result] = together(h, [[name, body]]);
-  return result as T;
-}
-
-/** Run several actors of dom0 side by side, to the end of all. */
-export function together<T>({ host }: LibxlBench, bodies: readonly (readonly [string, (me: Me) => Actor<T>])[]): T[] {
-  const results: { value: T }[] = [];
-  for (const [i, [name, body]] of bodies.entries()) {
-    host.dom0.os.start(name, function* (me): Actor {
-      results[i] = { value: yield* body(me) };
-    });
-  }
-  const { machine } = host;
-  const untilNs = machine.nowNs + HORIZON_NS;
-  const isOver = () => bodies.every((_, i) => results[i] !== undefined);
-  while (!isOver() && machine.nowNs < untilNs && machine.scheduler.nextNs !== undefined)
-    machine.scheduler.run(machine.scheduler.nextNs);
-  if (!isOver()) throw new Error('the actors did not come to their end');
-  return results.map(({ value }) => value);
-}
-
-/** Let virtual time pass. */
-export function pass({ host }: LibxlBench, ns: number): void {
-  const { scheduler, nowNs } = host.machine;
-  scheduler.at(nowNs + ns, () => {}); // time stands still where nothing is due
-  scheduler.run(nowNs + ns);
 }
 
 /** One request of the history, as text: `WRITE /path value`, `tx` set in a transaction. */
@@ -94,31 +53,6 @@ export function transaction(requests: readonly Asked[], n: number): string[] {
   const inside = requests.slice(from + 1).filter((r) => r.tx === tx);
   const end = inside.findIndex((r) => r.line.startsWith('TRANSACTION_END'));
   return inside.slice(0, end + 1).map((r) => r.line);
-}
-
-/** A node's value and permissions as dom0 reads them. */
-export function look(h: LibxlBench, path: string): { readonly value: string | undefined; readonly perms: string } {
-  return run(h, 'look', function* (me) {
-    const xs = new Xs(h.host.dom0.client, me);
-    const value = yield* xs.read(path);
-    const perms = yield* xs.getPerms(path);
-    return {
-      value: value.error === undefined ? text(value.payload) : undefined,
-      perms: text(perms.payload).replace(/\0$/, '').split('\0').join(','),
-    };
-  });
-}
-
-export function write(h: LibxlBench, path: string, value: string): void {
-  run(h, 'write', function* (me) {
-    yield* new Xs(h.host.dom0.client, me).write(path, value);
-  });
-}
-
-export function remove(h: LibxlBench, path: string): void {
-  run(h, 'rm', function* (me) {
-    yield* new Xs(h.host.dom0.client, me).rm(path);
-  });
 }
 
 /** Drivers that do what they are asked: 1 becomes 2, 5 becomes 6. Without `closes` they never close. */
@@ -157,5 +91,3 @@ export function startConsoleDaemon({ host }: LibxlBench): void {
     }
   });
 }
-
-export { strings };

@@ -3,13 +3,14 @@ import type { XsLink } from '../../../guests/index.ts';
 import {
   addDevice,
   createDomain,
-  type Hotplug,
+  type HotplugScripts,
   removeDevice,
   type ScriptFate,
   vbd,
   vif,
 } from '../../../guests/libxl/index.ts';
-import { asked, type LibxlBench, libxlBench, look, run, startBackends, together } from './host.ts';
+import { look, run, together } from '../../support/host.ts';
+import { asked, type LibxlBench, libxlBench, startBackends } from './host.ts';
 
 const SECOND_NS = 1_000_000_000;
 const VIF = '/local/domain/0/backend/vif/1/0';
@@ -23,7 +24,7 @@ interface Scripted extends LibxlBench {
 function scripted(fate: ScriptFate = 'works', only: 'add' | 'remove' = 'add'): Scripted {
   const counts = { connections: 0, closed: 0 };
   let link: XsLink | undefined;
-  const hotplug: Hotplug = {
+  const hotplug: HotplugScripts = {
     connect: () => {
       counts.connections++;
       if (link === undefined) throw new Error('no store yet');
@@ -60,16 +61,16 @@ describe('hotplug scripts', () => {
       'WRITE backend/vif/1/0/hotplug-status connected',
     ]);
     expect(h.counts).toEqual({ connections: lines.length, closed: lines.length });
-    expect(look(h, `${VIF}/hotplug-status`).value).toBe('connected');
+    expect(look(h, `${VIF}/hotplug-status`)).toBe('connected');
   });
 
   it('block looks at every disk of the host, and writes the device in hex', () => {
     const h = scripted();
     expect(run(h, 'first', (me) => addDevice(me, h.xl, 1, vbd())).rc).toBe(0);
     expect(run(h, 'second', (me) => addDevice(me, h.xl, 1, vbd({ devid: 51728 }))).rc).toBe(0);
-    expect(look(h, `${VBD}/physical-device`).value).toMatch(/^[0-9a-f]+:[0-9a-f]+$/);
-    expect(look(h, `${VBD}/physical-device-path`).value).toBe('/dev/vg/d1-xvda');
-    expect(look(h, `${VBD}/hotplug-status`).value).toBe('connected');
+    expect(look(h, `${VBD}/physical-device`)).toMatch(/^[0-9a-f]+:[0-9a-f]+$/);
+    expect(look(h, `${VBD}/physical-device-path`)).toBe('/dev/vg/d1-xvda');
+    expect(look(h, `${VBD}/hotplug-status`)).toBe('connected');
     const second = scriptOf(h, 'second').map(({ line }) => line);
     expect(second).toContain('READ backend/vbd/1/51712/physical-device');
     expect(h.counts.connections).toBeGreaterThanOrEqual(20); // 4.2: 12 to 20 for a boot
@@ -94,8 +95,8 @@ describe('hotplug scripts', () => {
     (fate, status, why) => {
       const h = scripted(fate);
       expect(run(h, 'attach', (me) => addDevice(me, h.xl, 1, vif())).rc).toBe('ERROR_FAIL');
-      expect(look(h, `${VIF}/hotplug-status`).value).toBe(status);
-      expect(look(h, `${VIF}/hotplug-error`).value).toBe(why);
+      expect(look(h, `${VIF}/hotplug-status`)).toBe(status);
+      expect(look(h, `${VIF}/hotplug-error`)).toBe(why);
       const writes = scriptOf(h, 'attach').filter(({ line }) => line.startsWith('WRITE'));
       expect(writes.map(({ tx }) => tx !== 0)).toEqual([true, true]);
       expect(asked(h, 'attach').map(({ line }) => line)).toContain(`READ ${VIF}/hotplug-error`);
@@ -105,7 +106,7 @@ describe('hotplug scripts', () => {
   it('INJ-T7: a script that ends well and never says connected is success for libxl', () => {
     const h = scripted('silent');
     expect(run(h, 'attach', (me) => addDevice(me, h.xl, 1, vif())).rc).toBe(0);
-    expect(look(h, `${VIF}/hotplug-status`).value).toBe('');
+    expect(look(h, `${VIF}/hotplug-status`)).toBe('');
   });
 
   it('INJ-T7: a script that never ends is killed after 40 s', () => {
@@ -121,7 +122,7 @@ describe('hotplug scripts', () => {
     const h = scripted('error', 'remove');
     run(h, 'attach', (me) => addDevice(me, h.xl, 1, vif()));
     expect(run(h, 'detach', (me) => removeDevice(me, h.xl, 1, vif())).rc).toBe(0);
-    expect(look(h, '/libxl/1/device/vif').value).toBeUndefined();
+    expect(look(h, '/libxl/1/device/vif')).toBeUndefined();
   });
 
   it('of a backend elsewhere that domain takes care: no script, and at a removal a wait until it is gone', () => {
@@ -156,8 +157,8 @@ describe('hotplug scripts', () => {
       ],
     ]);
     expect(removed?.rc).toBe(0);
-    expect(look(h, back).value).toBeUndefined();
-    expect(look(h, '/libxl/1/device/vif').value).toBeUndefined();
+    expect(look(h, back)).toBeUndefined();
+    expect(look(h, '/libxl/1/device/vif')).toBeUndefined();
   });
 });
 

@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { strings, text, XS, Xs } from '../../../guests/index.ts';
-import { createDomain, DomidHistory, destroyDomain, LibxlHost } from '../../../guests/libxl/index.ts';
+import { createDomain, DomidHistory, destroyDomain, SharedFiles } from '../../../guests/libxl/index.ts';
 import { GNTMAP_host_map, GNTTAB_RESERVED_CONSOLE } from '../../../sim/index.ts';
-import { libxlBench, pass, run } from './host.ts';
+import { pass, run } from '../../support/host.ts';
+import { libxlBench } from './host.ts';
 
 /*
  * What libxl's list of recent ids is for (DOM-5). Somebody keeps a page of a dead domain, so that it is a zombie that the store
@@ -19,7 +20,7 @@ describe('a domid that is used again at once', () => {
     isVirqLate: boolean,
     policy: 'carry' | 'daemon' = 'daemon',
   ): { readonly before: string; readonly after: string } {
-    const h = libxlBench({ host: new LibxlHost(new DomidHistory(0)) }, policy);
+    const h = libxlBench({ shared: new SharedFiles(new DomidHistory(0)) }, policy);
     const { machine, dom0 } = h.host;
     run(h, 'xl', (me) => createDomain(me, h.xl, { name: 'old', domid: 9 }));
     const { handle } = machine.mapGrant(dom0.os.domain, 9, GNTTAB_RESERVED_CONSOLE, GNTMAP_host_map);

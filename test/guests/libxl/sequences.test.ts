@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { addDevice, type BuiltDomain, createDomain, type DomainPlan, vbd, vif } from '../../../guests/libxl/index.ts';
-import { asked, type LibxlBench, libxlBench, run, startBackends, startConsoleDaemon, transaction } from './host.ts';
+import { run } from '../../support/host.ts';
+import { asked, type LibxlBench, libxlBench, startBackends, startConsoleDaemon, transaction } from './host.ts';
 
 /*
  * What libxl asks of the store, request for request, as recorded at the ring. The order is that of the sources of Xen 4.22:

@@ -20,9 +20,10 @@ import {
   Xs,
   XsClient,
 } from '../../../guests/index.ts';
-import { initDom0, Libxl, writeDomain } from '../../../guests/libxl/index.ts';
-import { type Guest, Host } from '../../../scenarios/engine/host.ts';
-import { type Actor, type Domain, ERROR as ERROR_AT, NO_JITTER, REQ_CONS, REQ_PROD } from '../../../sim/index.ts';
+import { initDom0, Libxl, SharedFiles, writeDomain } from '../../../guests/libxl/index.ts';
+import type { Guest, Host } from '../../../scenarios/engine/host.ts';
+import { type Actor, type Domain, ERROR as ERROR_AT, REQ_CONS, REQ_PROD } from '../../../sim/index.ts';
+import { testHost } from '../../support/host.ts';
 
 /* The toolstack's half of suspend, resume and restore, against real guests and a real store: guests.md 3.5, hypervisor.md 5. */
 
@@ -48,20 +49,12 @@ interface Cast {
 
 /** Play a piece as dom0 with a store and one guest, domain 1, that is up and running. */
 function play(cast: Cast, piece: (stage: Stage) => Actor): Host {
-  const host = new Host({
-    seed: '1',
-    jitter: NO_JITTER,
-    requestsMax: 1e9,
-    policy: 'carry',
-    compat: '4.22',
-    records: false,
-    ...(cast.isUnchecked ? {} : { checkEverySteps: 50 }),
-  });
+  const host = testHost(cast.isUnchecked ? {} : { checkEverySteps: 50 });
   const { dom0 } = host;
   let over = false;
   dom0.os.start('xl', function* (me): Actor {
     const xs = new Xs(dom0.client, me);
-    const xl = new Libxl(dom0.os, dom0.client, { hasBackends: false });
+    const xl = new Libxl(dom0.os, dom0.client, { hasBackends: false, shared: new SharedFiles() });
     yield* initDom0(me, dom0.client);
     const tree = function* (domain: Domain, gfn: number, port: number, name: string): Actor<boolean> {
       return (yield* writeDomain(me, xl, { domain, gfn, port }, { name, type: 'pv' })).rc === 0;
@@ -107,7 +100,7 @@ function play(cast: Cast, piece: (stage: Stage) => Actor): Host {
     });
     over = true;
   });
-  for (let horizon = 1e7; !over && horizon < 400e9; horizon *= 2) host.machine.scheduler.run(horizon);
+  host.machine.scheduler.runUntil(() => over, 400e9, 1e9);
   expect(over).toBe(true);
   host.watch?.check();
   return host;
@@ -259,12 +252,12 @@ describe('asking a guest to suspend', () => {
           yield* client.watch(asked, 'control/shutdown', 't');
           while (asked.events.length < 2) yield 1_000;
           // It has read the request in its transaction when the toolstack gives up, and commits before or after it.
-          const tx = yield* client.begin(me);
+          const tx = yield* xs.begin();
           if (!('txId' in tx)) return;
           seen.push(text((yield* xs.read('control/shutdown', tx.txId)).payload));
           yield* xs.write('control/shutdown', '', tx.txId);
           yield patienceNs - 50_000 + 2 * lateNs;
-          const failed = yield* client.end(me, tx.txId, true);
+          const failed = yield* xs.end(tx.txId, true);
           seen.push(failed ?? 'committed');
           if (failed === undefined) os.hyper.domctl.shutdown(2);
         },

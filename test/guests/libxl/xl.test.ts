@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { strings, XS } from '../../../guests/index.ts';
 import { type EndReason, type ShutdownAction, type XlEnd, type XlPlan, xlCreate } from '../../../guests/libxl/index.ts';
 import { type Domain, SHUTDOWN_REASONS, type ShutdownReason } from '../../../sim/index.ts';
-import { asked, type LibxlBench, libxlBench, look, pass, together } from './host.ts';
+import { look, pass, together } from '../../support/host.ts';
+import { asked, type LibxlBench, libxlBench } from './host.ts';
 
 const SECOND_NS = 1_000_000_000;
 
@@ -62,10 +63,10 @@ describe("TS-15: xl's process of a domain", () => {
   it('keeps the old one under another name and uuid, and makes a new one', () => {
     const { h, end } = lived('crash', { on: { crash: 'rename-restart' } });
     expect(end.actions).toEqual(['rename-restart', 'destroy']);
-    expect(look(h, '/local/domain/1/name').value).toBe('g-0');
-    const vm = look(h, '/local/domain/1/vm').value ?? '';
+    expect(look(h, '/local/domain/1/name')).toBe('g-0');
+    const vm = look(h, '/local/domain/1/vm') ?? '';
     expect(vm).not.toBe(`/vm/${end.lives[0]?.uuid}`);
-    expect(look(h, `${vm}/uuid`).value).toBe(vm.slice('/vm/'.length));
+    expect(look(h, `${vm}/uuid`)).toBe(vm.slice('/vm/'.length));
     expect(h.host.machine.domain(1)?.shutdown).toBe('crash');
     expect(h.host.machine.domain(2)).toBeUndefined();
   });
@@ -73,7 +74,7 @@ describe("TS-15: xl's process of a domain", () => {
   it('preserves', () => {
     const { h, end } = lived('crash', { on: { crash: 'preserve' } });
     expect(end.why).toBe('preserved');
-    expect(look(h, '/local/domain/1/name').value).toBe('g');
+    expect(look(h, '/local/domain/1/name')).toBe('g');
     expect(h.host.machine.domain(1)?.shutdown).toBe('crash');
   });
 

@@ -241,9 +241,7 @@ describe('what xenopsd does so that its requests come through', () => {
             yield* xs.write(`/xenops/device/${t}-${n}/state`, '1', tx);
             return true;
           };
-          const result = isLocked
-            ? yield* xenopsd.deviceTransaction(me, link, body)
-            : yield* link.transaction(me, body, 1_000);
+          const result = isLocked ? yield* xenopsd.deviceTransaction(xs, body) : yield* xs.transaction(body, 1_000);
           extra += result.rounds - 1;
         }
         done++;

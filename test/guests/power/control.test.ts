@@ -145,16 +145,12 @@ function race(seed: number, patienceNs: number) {
     note('asked');
     yield* xs.write(SHUTDOWN, 'suspend');
     yield patienceNs;
-    const done = yield* xs.client.transaction(
-      xs.me,
-      function* (tx) {
-        const state = yield* xs.read(SHUTDOWN, tx);
-        if (text(state.payload) !== 'suspend') return 'acked';
-        yield* xs.write(SHUTDOWN, '', tx);
-        return 'taken back';
-      },
-      1_000,
-    );
+    const done = yield* xs.transaction(function* (tx) {
+      const state = yield* xs.read(SHUTDOWN, tx);
+      if (text(state.payload) !== 'suspend') return 'acked';
+      yield* xs.write(SHUTDOWN, '', tx);
+      return 'taken back';
+    }, 1_000);
     takenBack = 'value' in done && done.value === 'taken back';
     if (takenBack) note('taken back');
   });

@@ -8,6 +8,7 @@ import {
   type Pending,
   WINDOWS_HABITS,
   XS,
+  Xs,
 } from '../../../guests/index.ts';
 import { type Actor, RSP_CONS, RSP_PROD } from '../../../sim/index.ts';
 import { message } from '../../../store/protocol/wire.ts';
@@ -37,7 +38,7 @@ function ask(peer: Peer, type: number, payload: string, txId = 0): Pending {
 function begun(peer: Peer, id = 7): number {
   let txId = -1;
   peer.start('beginner', function* (me): Actor {
-    const start = yield* peer.client.begin(me);
+    const start = yield* new Xs(peer.client, me).begin();
     if ('txId' in start) txId = start.txId;
   });
   peer.say(XS.TRANSACTION_START, peer.drain()[0]?.reqId ?? 0, `${id}^`);

@@ -1,21 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { type EventQueue, type Me, octets, strings, text, XS, Xs, type XsProgram } from '../../../guests/index.ts';
-import { Host } from '../../../scenarios/engine/host.ts';
+import type { Host } from '../../../scenarios/engine/host.ts';
 import { checkHistory } from '../../../scenarios/judge/invariants/index.ts';
-import { type Actor, NO_JITTER, PARK } from '../../../sim/index.ts';
+import { type Actor, PARK } from '../../../sim/index.ts';
+import { testHost } from '../../support/host.ts';
 
 /** A host whose store is in a stub domain: programs of dom0 have nothing but the device. */
 function worldOf(): Host {
-  return new Host({
-    seed: '5',
-    jitter: NO_JITTER,
-    requestsMax: 1e9,
-    policy: 'carry',
-    compat: '4.22',
-    storeIn: 'stubdom',
-    records: true,
-    limitsWrites: false,
-  });
+  return testHost({ seed: '5', storeIn: 'stubdom', records: true, limitsWrites: false });
 }
 
 /** Run programs of dom0 to their ends; each must get there. What dom0's kernel said to the store is judged. */
@@ -98,12 +90,12 @@ describe('/dev/xen/xenbus', () => {
     programs(host, {
       *tool(me) {
         const [mine, other] = [file(host, 'mine'), file(host, 'other')];
-        const begun = yield* mine.begin(me);
+        const begun = yield* new Xs(mine, me).begin();
         if ('error' in begun) throw new Error(begun.error);
-        expect(yield* other.end(me, begun.txId, true)).toBe('ENOENT');
+        expect(yield* new Xs(other, me).end(begun.txId, true)).toBe('ENOENT');
         expect((yield* mine.request(me, XS.TRANSACTION_END, strings('X'), begun.txId)).error).toBe('EINVAL');
-        expect(yield* mine.end(me, begun.txId, true)).toBeUndefined();
-        expect(yield* mine.end(me, begun.txId, true)).toBe('ENOENT');
+        expect(yield* new Xs(mine, me).end(begun.txId, true)).toBeUndefined();
+        expect(yield* new Xs(mine, me).end(begun.txId, true)).toBe('ENOENT');
       },
     });
     expect(requests(host).filter((r) => r.startsWith('7 '))).toEqual(['7 T\0']);
@@ -117,7 +109,7 @@ describe('/dev/xen/xenbus', () => {
         const queue: EventQueue = { events: [], me };
         yield* mine.watch(queue, '/a', 'mine');
         yield* other.watch(queue, '/a', 'other');
-        const begun = yield* mine.begin(me);
+        const begun = yield* new Xs(mine, me).begin();
         if ('error' in begun) throw new Error(begun.error);
         yield* new Xs(mine, me).write('/a', 'lost', begun.txId);
         mine.close();

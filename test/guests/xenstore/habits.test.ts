@@ -8,6 +8,7 @@ import {
   type Pending,
   WINDOWS_HABITS,
   XS,
+  Xs,
 } from '../../../guests/index.ts';
 import { type Outgoing, Requests } from '../../../guests/xenstore/requests.ts';
 import { type Actor, REQ_CONS, REQ_PROD, RSP_CONS, RSP_PROD } from '../../../sim/index.ts';
@@ -138,12 +139,10 @@ describe('writing', () => {
         for (const word of [REQ_CONS, REQ_PROD]) ring.store32(word, 0xffff_ffe0, true);
       },
     });
-    const { onStore } = peer.ring;
-    peer.ring.onStore = (offset, before, after, byOwner) => {
-      onStore?.(offset, before, after, byOwner);
+    peer.ring.subscribe((offset, _before, after) => {
       // The store takes what it sees at once, and goes to sleep.
       if (offset === REQ_PROD) peer.ring.store32(REQ_CONS, after, false);
-    };
+    });
     peer.start('caller', function* (me): Actor {
       for (const path of ['abcdefghijklmno^', 'a^']) peer.client.submit(me, XS.READ, octets(path));
     });
@@ -399,14 +398,10 @@ describe('what goes wrong', () => {
       let bodies = 0;
       let got: unknown;
       peer.start('caller', function* (me): Actor {
-        got = yield* peer.client.transaction(
-          me,
-          function* (): Actor<true> {
-            bodies++;
-            return true;
-          },
-          9,
-        );
+        got = yield* new Xs(peer.client, me).transaction(function* (): Actor<true> {
+          bodies++;
+          return true;
+        }, 9);
       });
       for (let i = 0; i < 3; i++) {
         const start = peer.drain()[0];

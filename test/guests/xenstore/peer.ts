@@ -4,7 +4,7 @@ import {
   copyOctets,
   type Frame,
   Hypercalls,
-  Machine,
+  loneMachine,
   NO_JITTER,
   REQ_CONS,
   REQ_PROD,
@@ -14,6 +14,7 @@ import {
   RSP_PROD,
   used,
 } from '../../../sim/index.ts';
+import { MessageReader } from '../../../store/protocol/message-reader.ts';
 import { textOf } from '../../../store/protocol/octets.ts';
 import { message } from '../../../store/protocol/wire.ts';
 
@@ -27,7 +28,7 @@ export interface Seen {
 
 /** A guest with a client, and on the other side of its ring the test itself, which plays the store by hand. */
 export class Peer {
-  readonly machine = new Machine({ seed: '1', jitter: NO_JITTER });
+  readonly machine = loneMachine({ seed: '1', jitter: NO_JITTER });
   readonly os: GuestOs;
   ring: Frame;
   readonly client: XsClient;
@@ -35,7 +36,7 @@ export class Peer {
   #local: number;
   /** Every index store of the guest: `req_prod 16`, `rsp_cons 3`; and `send`. */
   readonly log: string[] = [];
-  #request = '';
+  #requests = new MessageReader('believed');
 
   constructor(
     habits: ClientHabits,
@@ -67,18 +68,18 @@ export class Peer {
     const remote = value(this.os.hyper.allocUnbound(1, 0));
     this.#local = value(this.#dom0.bindInterdomain(1, remote));
     this.ring = page;
-    this.#request = '';
+    this.#requests = new MessageReader('believed');
     this.#listen();
     this.start(name, (me) => this.client.resume(me, page, remote));
   }
 
   #listen(): void {
-    this.ring.onStore = (offset, before, after, byOwner) => {
+    this.ring.subscribe((offset, before, after, byOwner) => {
       const name = { [REQ_PROD]: 'req_prod', [RSP_CONS]: 'rsp_cons', [REQ_CONS]: 'req_cons', [RSP_PROD]: 'rsp_prod' }[
         offset
       ];
       if (byOwner && name !== undefined && before !== after) this.log.push(`${name} ${after}`);
-    };
+    });
   }
 
   run(ns = 1_000_000): void {
@@ -97,22 +98,11 @@ export class Peer {
     const { ring } = this;
     const cons = ring.load32(REQ_CONS);
     const count = Math.min(max, used(ring.load32(REQ_PROD), cons));
-    for (let i = 0; i < count; i++)
-      this.#request += String.fromCharCode(ring.bytes[(cons + i) & (RING_BYTES - 1)] as number);
+    for (let i = 0; i < count; i++) this.#requests.push(ring.bytes, (cons + i) & (RING_BYTES - 1), 1);
     ring.store32(REQ_CONS, (cons + count) >>> 0, false);
     const seen: Seen[] = [];
-    while (this.#request.length >= 16) {
-      const u32 = (at: number) => [3, 2, 1, 0].reduce((n, i) => n * 256 + this.#request.charCodeAt(at + i), 0);
-      const end = 16 + u32(12);
-      if (this.#request.length < end) break;
-      seen.push({
-        type: u32(0),
-        reqId: u32(4),
-        txId: u32(8),
-        payload: this.#request.slice(16, end).replaceAll('\0', '^'),
-      });
-      this.#request = this.#request.slice(end);
-    }
+    for (let m = this.#requests.shift(); m !== undefined; m = this.#requests.shift())
+      seen.push({ ...m, payload: textOf(m.payload).replaceAll('\0', '^') });
     return seen;
   }
 

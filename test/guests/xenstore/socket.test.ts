@@ -11,23 +11,16 @@ import {
   Xs,
   XsSocket,
 } from '../../../guests/index.ts';
-import { Host } from '../../../scenarios/engine/host.ts';
+import type { Host } from '../../../scenarios/engine/host.ts';
 import { checkHistory } from '../../../scenarios/judge/invariants/index.ts';
-import { type Actor, Machine, NO_JITTER, PARK, UnixSocket } from '../../../sim/index.ts';
+import { type Actor, loneMachine, PARK, UnixSocket } from '../../../sim/index.ts';
+import { MessageReader } from '../../../store/protocol/message-reader.ts';
 import { message } from '../../../store/protocol/wire.ts';
 import { tamper } from '../../support/headline.ts';
+import { testHost } from '../../support/host.ts';
 
 function worldOf(passImage: (image: Uint8Array) => Uint8Array = (image) => image): Host {
-  return new Host({
-    seed: '5',
-    jitter: NO_JITTER,
-    requestsMax: 1e9,
-    policy: 'carry',
-    compat: '4.22',
-    passImage,
-    records: true,
-    limitsWrites: false,
-  });
+  return testHost({ seed: '5', passImage, records: true, limitsWrites: false });
 }
 
 /** Run programs of dom0 to their ends; each must get there. */
@@ -46,7 +39,7 @@ function violations(host: Host): string[] {
 
 /** A handle whose other end is not a store but the test. */
 function faced(habits?: SocketHabits): { os: GuestOs; client: XsSocket; server: UnixSocket; run: () => void } {
-  const machine = new Machine({ seed: '1' });
+  const machine = loneMachine({ seed: '1' });
   const domain = machine.createDomain(0, 'dom0');
   machine.unpause(domain);
   const os = new GuestOs(machine, domain);
@@ -60,13 +53,12 @@ function faced(habits?: SocketHabits): { os: GuestOs; client: XsSocket; server: 
 function taken(server: UnixSocket): string[] {
   const bytes = new Uint8Array(server.readable());
   server.read(bytes, 0, bytes.length);
+  const reader = new MessageReader('refused');
+  reader.push(bytes);
   const found: string[] = [];
-  const v = new DataView(bytes.buffer);
-  for (let at = 0; at < bytes.length; ) {
-    const end = at + 16 + v.getUint32(at + 12, true);
-    found.push(`${v.getUint32(at, true)} ${v.getUint32(at + 4, true)} ${text(bytes.slice(at + 16, end))}`);
-    at = end;
-  }
+  for (let m = reader.shift(); m !== undefined; m = reader.shift())
+    found.push(`${m.type} ${m.reqId} ${text(m.payload)}`);
+  expect(reader.held).toBe(0);
   return found;
 }
 
@@ -121,7 +113,7 @@ describe('a program of dom0 on the socket', () => {
         const xs = new Xs(client, me);
         const queue: EventQueue = { events: [], me };
         yield* client.watch(queue, '/a', 'token');
-        const begun = yield* client.begin(me);
+        const begun = yield* xs.begin();
         if ('error' in begun) throw new Error(begun.error);
         yield* xs.write('/a', '1', begun.txId);
         yield* xs.call(XS.CONTROL, strings('live-update', '-f', '/usr/sbin/xenstored'));
@@ -129,7 +121,7 @@ describe('a program of dom0 on the socket', () => {
         expect(text(answer.payload)).toBe('OK\0');
         expect(text((yield* xs.read('/a', begun.txId)).payload)).toBe('1');
         expect((yield* xs.read('/a')).error).toBe('ENOENT');
-        yield* client.end(me, begun.txId, false);
+        yield* xs.end(begun.txId, false);
         yield* xs.write('/a', '2');
         expect(queue.events).toEqual([
           { path: '/a', token: 'token' },
@@ -149,7 +141,7 @@ describe('a program of dom0 on the socket', () => {
         const client = host.socket('tool');
         const xs = new Xs(client, me);
         yield* client.watch({ events: [], me }, '/a', 'mine');
-        const begun = yield* client.begin(me);
+        const begun = yield* xs.begin();
         if ('error' in begun) throw new Error(begun.error);
         yield* xs.write('/a', 'lost', begun.txId);
         client.close();
@@ -313,11 +305,11 @@ describe('LS-7: a directory', () => {
         const xs = new Xs(client, me);
         for (const name of wanted) yield* xs.write(`/d/${name}`, '');
         expect((yield* xs.directory('/d')).error).toBe('E2BIG');
-        const found = yield* client.directory(me, '/d');
+        const found = yield* xs.names('/d');
         expect('names' in found && [...found.names].sort()).toEqual([...wanted].sort());
         yield* xs.write('/none', '');
-        expect(yield* client.directory(me, '/none')).toEqual({ names: [] });
-        expect(yield* client.directory(me, '/not/there')).toEqual({ error: 'ENOENT' });
+        expect(yield* xs.names('/none')).toEqual({ names: [] });
+        expect(yield* xs.names('/not/there')).toEqual({ error: 'ENOENT' });
       },
     });
     expect(violations(host)).toEqual([]);
@@ -327,7 +319,7 @@ describe('LS-7: a directory', () => {
     const { os, client, server, run } = faced();
     let found: unknown;
     os.start('a', function* (me): Actor {
-      found = yield* client.directory(me, '/d');
+      found = yield* new Xs(client, me).names('/d');
     });
     const step = (type: number, payload: Uint8Array) => {
       says(server, type, payload);

@@ -1,6 +1,5 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { Bridge } from '../../../guests/devices/bridge.ts';
-import { Disk } from '../../../guests/devices/disk.ts';
+import { Bridge, Disk } from '../../../guests/devices/index.ts';
 import { deviceIo } from '../../../scenarios/catalogue/device-io.ts';
 import type { RunResult } from '../../../scenarios/engine/scenario.ts';
 import type { Setting } from '../../../scenarios/engine/settings.ts';

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { ConsoleBuffer } from '../../../guests/console/buffer.ts';
-import { GuestControl } from '../../../guests/power/control.ts';
+import { ConsoleBuffer } from '../../../guests/console/index.ts';
+import { GuestControl } from '../../../guests/power/index.ts';
 import { steadyStateScenario } from '../../../scenarios/catalogue/steady-state.ts';
 import type { RunResult } from '../../../scenarios/engine/scenario.ts';
 import type { Setting } from '../../../scenarios/engine/settings.ts';

@@ -1,19 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { Host, LIFELIKE } from '../../../scenarios/engine/host.ts';
+import { type Host, LIFELIKE } from '../../../scenarios/engine/host.ts';
 import type { StoreHome } from '../../../scenarios/engine/settings.ts';
 import { VIRQ_DOM_EXC } from '../../../sim/index.ts';
 import { headline } from '../../support/headline.ts';
+import { testHost } from '../../support/host.ts';
 
 function host(storeIn: StoreHome): Host {
-  return new Host({
-    seed: '1',
-    jitter: LIFELIKE,
-    requestsMax: 10,
-    policy: 'carry',
-    compat: '4.22',
-    storeIn,
-    records: false,
-  });
+  return testHost({ jitter: LIFELIKE, storeIn });
 }
 
 describe('xenstored in a stub domain', () => {

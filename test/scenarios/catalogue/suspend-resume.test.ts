@@ -1,9 +1,9 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { Incoming } from '../../../guests/xenstore/incoming.ts';
-import { WatchList } from '../../../guests/xenstore/watch-list.ts';
+import { WatchList } from '../../../guests/xenstore/index.ts';
 import { suspendResume } from '../../../scenarios/catalogue/suspend-resume.ts';
 import type { RunResult } from '../../../scenarios/engine/scenario.ts';
 import type { Setting } from '../../../scenarios/engine/settings.ts';
+import { MessageReader } from '../../../store/protocol/message-reader.ts';
 import { broken } from '../../support/headline.ts';
 
 function run(seed: string, set: Record<string, Setting> = {}, format = 'v2'): RunResult {
@@ -58,7 +58,7 @@ describe('what goes wrong in a suspend is caught', () => {
   });
 
   it('SUS-1: a client that takes half a message of its former life into the new one', () => {
-    vi.spyOn(Incoming.prototype, 'clear').mockImplementation(() => {});
+    vi.spyOn(MessageReader.prototype, 'clear').mockImplementation(() => {});
     // It takes a suspend between two octets of a message, which is rare.
     expect(broken(run('4', { requests: 9_000, restores: 80 }))).toContain('suspends');
   });

@@ -46,7 +46,7 @@ describe('xenarium run', () => {
     const lines = readFileSync(file, 'utf8').trimEnd().split('\n');
     expect(lines.length).toBeGreaterThan(10_000);
     const kinds = new Set(lines.map((line) => JSON.parse(line).kind));
-    expect([...kinds].sort()).toEqual(['grant', 'index', 'life', 'mark', 'port', 'send', 'socket']);
+    expect([...kinds].sort()).toEqual(['grant', 'index', 'life', 'port', 'send', 'socket', 'store']);
   });
 
   it.each([

@@ -6,6 +6,7 @@ import { RingEnd, SocketEnd } from '../../../scenarios/drive/link.ts';
 import { type ResumedHost, resumeHost } from '../../../scenarios/engine/resumed-host.ts';
 import { REQ_CONS, REQ_PROD, RSP_AT, RSP_CONS, RSP_PROD } from '../../../sim/index.ts';
 import { type ConnectionData, decodeImage, type NodeData, type WatchData } from '../../../store/format/index.ts';
+import { MessageReader } from '../../../store/protocol/message-reader.ts';
 import { message } from '../../../store/protocol/wire.ts';
 
 const STREAMS = join(import.meta.dirname, '../../vectors/streams');
@@ -19,32 +20,6 @@ interface Got {
   readonly payload: string;
 }
 
-/** Splits what came into messages; what is left over is in `rest`. */
-class Inbox {
-  #bytes: Uint8Array = new Uint8Array(0);
-  push(bytes: Uint8Array): void {
-    this.#bytes = octets(this.#bytes, bytes);
-  }
-  get rest(): number {
-    return this.#bytes.length;
-  }
-  take(): Got[] {
-    const messages: Got[] = [];
-    for (;;) {
-      const v = new DataView(this.#bytes.buffer, this.#bytes.byteOffset);
-      if (this.#bytes.length < 16) return messages;
-      const end = 16 + v.getUint32(12, true);
-      if (this.#bytes.length < end) return messages;
-      messages.push({
-        type: v.getUint32(0, true),
-        reqId: v.getUint32(4, true),
-        payload: text(this.#bytes.subarray(16, end)),
-      });
-      this.#bytes = this.#bytes.slice(end);
-    }
-  }
-}
-
 function read(name: string): Uint8Array {
   return new Uint8Array(readFileSync(join(STREAMS, name)));
 }
@@ -56,15 +31,8 @@ function resume(name: string, before?: (host: ResumedHost) => void) {
   const { host } = resumed;
   before?.(host);
   const store = host.start();
-  expect(store.startFailure).toBeUndefined();
-  const settle = () => {
-    for (
-      let next = host.machine.scheduler.nextNs;
-      next !== undefined && next < host.machine.nowNs + 1_000_000;
-      next = host.machine.scheduler.nextNs
-    )
-      host.machine.scheduler.run(next);
-  };
+  expect(store.ended).toBeUndefined();
+  const settle = () => host.machine.scheduler.settle(1_000_000);
   settle();
   const end = (domid: number) => {
     const guest = host.guests.get(domid);
@@ -72,14 +40,15 @@ function resume(name: string, before?: (host: ResumedHost) => void) {
     return new RingEnd(host.machine, guest.domain, guest.ring, guest.port);
   };
   /** All messages that the ring's client gets until nothing more comes. */
-  const drain = (link: RingEnd | SocketEnd, inbox = new Inbox()) => {
+  const drain = (link: RingEnd | SocketEnd, incoming = new MessageReader('refused')) => {
     const messages: Got[] = [];
     for (let bytes = link.receive(); bytes.length > 0; bytes = link.receive()) {
-      inbox.push(bytes);
-      messages.push(...inbox.take());
+      incoming.push(bytes);
+      for (let m = incoming.shift(); m !== undefined; m = incoming.shift())
+        messages.push({ type: m.type, reqId: m.reqId, payload: text(m.payload) });
       settle();
     }
-    expect(inbox.rest).toBe(0);
+    expect(incoming.held).toBe(0);
     return messages;
   };
   const ask = (link: RingEnd | SocketEnd, type: number, payload: Uint8Array, reqId = 900) => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Machine } from '../../../sim/index.ts';
+import { loneMachine } from '../../../sim/index.ts';
 import { SimPlatform } from '../../../store/daemon/sim-platform.ts';
 import { broken, headline, tamper } from '../../support/headline.ts';
 
@@ -84,7 +84,7 @@ describe('an exec that fails after the VIRQ was let go of', () => {
 
 /** What the daemon has of the machine, after a failed exec. */
 function deaf() {
-  const machine = new Machine({ seed: '1' });
+  const machine = loneMachine({ seed: '1' });
   const dom0 = machine.createDomain(0, 'dom0');
   const guest = machine.createDomain(1, 'd1');
   machine.unpause(dom0);

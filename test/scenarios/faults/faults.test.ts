@@ -7,7 +7,7 @@ import { FaultPlan, swarmsOf } from '../../../scenarios/faults/plan.ts';
 import type { PlannedFault } from '../../../scenarios/faults/rule.ts';
 import { jsonReport } from '../../../scenarios/report/json.ts';
 import { planText, textReport } from '../../../scenarios/report/text.ts';
-import { Machine } from '../../../sim/index.ts';
+import { loneMachine } from '../../../sim/index.ts';
 import { broken } from '../../support/headline.ts';
 
 interface Watched {
@@ -41,7 +41,7 @@ const NEEDS_LIVES = /^INJ-(?:D\d+|E7|E8|E12|E13|G10)$/;
 
 describe('the plan', () => {
   const plan = (seed: string, which = 'swarm') =>
-    new FaultPlan(new Machine({ seed }), which).faults.map((f) => `${f.id} ${f.oneIn}`);
+    new FaultPlan(loneMachine({ seed }), which).faults.map((f) => `${f.id} ${f.oneIn}`);
 
   it('is the same for the same seed, and another one for others', () => {
     expect(plan('5')).toEqual(plan('5'));
@@ -52,7 +52,7 @@ describe('the plan', () => {
     const seen = new Map<string, Set<number>>();
     let drawn = 0;
     for (let seed = 0; seed < 200; seed++)
-      for (const { id, oneIn } of new FaultPlan(new Machine({ seed: String(seed) }), 'swarm').faults) {
+      for (const { id, oneIn } of new FaultPlan(loneMachine({ seed: String(seed) }), 'swarm').faults) {
         drawn++;
         seen.set(id, (seen.get(id) ?? new Set()).add(oneIn));
       }

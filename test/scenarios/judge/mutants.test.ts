@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { RunResult } from '../../../scenarios/engine/scenario.ts';
 import { textReport } from '../../../scenarios/report/text.ts';
 import type { ConnectionData, StateRecord } from '../../../store/format/index.ts';
+import { messageEnd, messageType } from '../../../store/protocol/wire.ts';
 import { broken, headline, tamper } from '../../support/headline.ts';
 
 /*
@@ -12,11 +13,11 @@ import { broken, headline, tamper } from '../../support/headline.ts';
 
 /** Whole messages of a connection's output. */
 function messages(record: ConnectionData): { readonly at: number; readonly end: number; readonly type: number }[] {
-  const v = new DataView(record.outData.buffer, record.outData.byteOffset, record.outData.byteLength);
+  const { outData } = record;
   const found = [];
-  for (let at = record.outRespLen; at + 16 <= record.outData.length; ) {
-    const end = at + 16 + v.getUint32(at + 12, true);
-    found.push({ at, end, type: v.getUint32(at, true) });
+  let at = record.outRespLen;
+  for (let end = messageEnd(outData, at); end !== undefined; end = messageEnd(outData, at)) {
+    found.push({ at, end, type: messageType(outData, at) });
     at = end;
   }
   return found;

@@ -6,7 +6,8 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { octets, strings, text, XS } from '../../../guests/index.ts';
-import { message } from '../../../store/protocol/wire.ts';
+import { MessageReader } from '../../../store/protocol/message-reader.ts';
+import { header, message } from '../../../store/protocol/wire.ts';
 import { start, xenarium } from '../../support/cli.ts';
 import { has } from '../../support/needs.ts';
 
@@ -31,14 +32,14 @@ async function tool(name: string, ...args: readonly string[]): Promise<string> {
 /** A client of our own: a raw socket and whole messages. */
 class Client {
   readonly socket: Socket;
-  #bytes = new Uint8Array(0) as Uint8Array;
+  readonly #incoming = new MessageReader('believed');
   #wake: () => void = () => {};
   isClosed = false;
 
   constructor() {
     this.socket = connect(path);
     this.socket.on('data', (data: Buffer) => {
-      this.#bytes = octets(this.#bytes, new Uint8Array(data));
+      this.#incoming.push(data);
       this.#wake();
     });
     this.socket.on('close', () => {
@@ -54,14 +55,8 @@ class Client {
 
   async next(): Promise<{ type: number; reqId: number; payload: string } | 'closed'> {
     for (;;) {
-      const v = new DataView(this.#bytes.buffer, this.#bytes.byteOffset);
-      const end = this.#bytes.length < 16 ? Number.POSITIVE_INFINITY : 16 + v.getUint32(12, true);
-      if (this.#bytes.length >= end) {
-        const payload = text(this.#bytes.subarray(16, end));
-        const found = { type: v.getUint32(0, true), reqId: v.getUint32(4, true), payload };
-        this.#bytes = this.#bytes.slice(end);
-        return found;
-      }
+      const m = this.#incoming.shift();
+      if (m !== undefined) return { type: m.type, reqId: m.reqId, payload: text(m.payload) };
       if (this.isClosed) return 'closed';
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
@@ -185,9 +180,7 @@ describe('a service that behaves', () => {
 
   it('drops a client that sends an oversize message, and serves the others', async () => {
     const [bad, good] = [new Client(), new Client()];
-    const header = message(XS.READ, 1, 0, new Uint8Array(0));
-    new DataView(header.buffer).setUint32(12, 4097, true);
-    bad.socket.write(header);
+    bad.socket.write(header(XS.READ, 1, 0, 4097));
     expect(await bad.next()).toBe('closed');
     good.send(XS.READ, strings('/tool'));
     expect(await good.next()).toMatchObject({ type: XS.READ });

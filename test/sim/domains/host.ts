@@ -1,8 +1,15 @@
-import { type Actor, type DomainConfig, Hypercalls, Machine, type Result } from '../../../sim/index.ts';
+import {
+  type Actor,
+  type DomainConfig,
+  Hypercalls,
+  loneMachine,
+  type Machine,
+  type Result,
+} from '../../../sim/index.ts';
 
 /** dom0 and two domains, all running; a table of hypercalls for each. */
 export function host(config: DomainConfig = {}) {
-  const m = new Machine({ seed: '1' });
+  const m = loneMachine({ seed: '1' });
   const [dom0, d1, d2] = [m.createDomain(0, 'dom0'), m.createDomain(1, 'd1', config), m.createDomain(2, 'd2')];
   for (const d of [dom0, d1, d2]) m.unpause(d);
   const [h0, h1, h2] = [new Hypercalls(m, dom0), new Hypercalls(m, d1), new Hypercalls(m, d2)];

@@ -8,7 +8,7 @@ import {
   GNTMAP_host_map,
   GNTST,
   Hypercalls,
-  Machine,
+  loneMachine,
   MachineWatch,
   type Port,
   type Result,
@@ -36,7 +36,7 @@ interface Mapping {
 
 /** The simulator and the model behind the same calls. */
 class Both {
-  readonly m = new Machine({ seed: '1' });
+  readonly m = loneMachine({ seed: '1' });
   readonly model = new LifeModel();
   readonly watch = new MachineWatch(this.m, 1);
   #mappings: Mapping[] = [];

@@ -10,7 +10,7 @@ import {
   DOMSTATE_SHUTDOWN,
   type Domain,
   Hypercalls,
-  Machine,
+  loneMachine,
   PERMISSION,
   VIRQ_DOM_EXC,
   XEN_DOMINF_blocked,
@@ -54,7 +54,7 @@ describe('global VIRQs', () => {
   });
 
   it('DOM-26: the hardware domain need not be domain 0', () => {
-    const m = new Machine({ seed: '1' });
+    const m = loneMachine({ seed: '1' });
     m.createDomain(0, 'boot', { capabilities: { control: true } });
     const hardware = m.createDomain(1, 'hwdom', { capabilities: { hardware: true } });
     expect(m.events.virqHandler(VIRQ_DOM_EXC)).toBe(hardware);
@@ -266,7 +266,7 @@ describe('permissions', () => {
   it.each(Object.entries(PERMISSION))('DOM-38, EVT-3: %s is of class %s', (name, permission) => {
     const callers = ['control', 'xenstore', 'device model', 'stranger', 'itself'] as const;
     const through = callers.map((_, i) => {
-      const m = new Machine({ seed: '1' });
+      const m = loneMachine({ seed: '1' });
       const domains = [
         m.createDomain(0, 'dom0'),
         m.createDomain(1, 'xs', { capabilities: { xenstore: true } }),

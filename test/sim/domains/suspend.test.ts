@@ -65,7 +65,7 @@ describe('suspend', () => {
       d1,
       (function* (): Actor {
         for (let i = 0; ; i++) {
-          seen.push(`${i} in ${d1.tasks.length > 0 ? 1 : heirDomid}`);
+          seen.push(`${i} in ${m.scheduler.tasksOf(d1).length > 0 ? 1 : heirDomid}`);
           yield 100;
         }
       })(),
@@ -79,7 +79,7 @@ describe('suspend', () => {
     expect(h0.domctl.moveContext(1, 1)).toEqual(refused('EINVAL'));
     value(h0.domctl.moveContext(1, heir.domid));
     m.scheduler.run(10_000);
-    expect([seen, d1.tasks.length, heir.returnRegister]).toEqual([['0 in 1', '1 in 1'], 0, 0]); // still paused
+    expect([seen, m.scheduler.tasksOf(d1).length, heir.returnRegister]).toEqual([['0 in 1', '1 in 1'], 0, 0]); // still paused
     value(h0.unpause(heir.domid));
     m.scheduler.run(10_050);
     expect(seen[2]).toBe(`2 in ${heir.domid}`);

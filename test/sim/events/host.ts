@@ -1,8 +1,8 @@
-import { type Domain, Hypercalls, Machine, type Port, type Result } from '../../../sim/index.ts';
+import { type Domain, Hypercalls, loneMachine, type Port, type Result } from '../../../sim/index.ts';
 
 /** A host with dom0 and two guests, all running; each with its hypercalls. */
 export function host(vcpus = 1) {
-  const m = new Machine({ seed: '1' });
+  const m = loneMachine({ seed: '1' });
   const domains = [0, 1, 2].map((domid) => m.createDomain(domid, `d${domid}`));
   for (const d of domains) {
     d.vcpus = vcpus;

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { checkEvents } from '../../../sim/events/check.ts';
-import { type Domain, Hypercalls, Machine, type Port, type Result } from '../../../sim/index.ts';
+import { type Domain, Hypercalls, loneMachine, type Port, type Result } from '../../../sim/index.ts';
 import { Model } from './model.ts';
 
 /** Few ports, so that random ones meet; more than one word and more than one bucket of them. */
@@ -17,7 +17,7 @@ const call: fc.Arbitrary<Call> = fc.tuple(fc.constantFrom(...OPS.split(' ')), do
 
 /** The simulator behind the same calls as the model's. */
 class Real {
-  readonly machine = new Machine({ seed: '1' });
+  readonly machine = loneMachine({ seed: '1' });
   readonly domains: readonly Domain[];
   readonly log: number[][] = [[], [], []];
   readonly calls: readonly Hypercalls['evtchn'][];
@@ -185,8 +185,8 @@ describe('checkEvents', () => {
 
   it('CHK-2, CHK-5: sees a channel to a domain that is gone, and ports of a dead one', () => {
     const { machine, d0, d1 } = pair();
-    const stranger = new Machine({ seed: '2' }).createDomain(5, 'stranger');
-    d0.ports.set(1, { state: 'interdomain', remote: stranger, remotePort: 1 });
+    const stranger = loneMachine({ seed: '2' }).createDomain(5, 'stranger');
+    d0.ports.set(1, { state: 'interdomain', remote: stranger.ports, remotePort: 1 });
     d1.dying = 'dead';
     expect(checkEvents(machine)).toEqual([
       'domain 0 port 1 leads to a freed domain 5',

@@ -8,7 +8,8 @@ import {
   GNTST,
   grantAccess,
   Hypercalls,
-  Machine,
+  loneMachine,
+  type Machine,
   type MapResult,
 } from '../../../sim/index.ts';
 
@@ -17,7 +18,7 @@ export const RO = GNTMAP_host_map | GNTMAP_readonly;
 
 /** dom0 that maps, two guests that grant, all running. */
 export function host() {
-  const m = new Machine({ seed: '1' });
+  const m = loneMachine({ seed: '1' });
   const dom0 = m.createDomain(0, 'dom0');
   const d1 = m.createDomain(1, 'd1');
   const d2 = m.createDomain(2, 'd2');

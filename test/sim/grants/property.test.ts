@@ -13,7 +13,7 @@ import {
   GNTST,
   Hypercalls,
   loadStatus,
-  Machine,
+  loneMachine,
   storeFlags,
 } from '../../../sim/index.ts';
 import { GrantModel } from './model.ts';
@@ -101,7 +101,7 @@ type Op =
 
 /** The machine and the model side by side. */
 class Pair {
-  readonly m = new Machine({ seed: '1' });
+  readonly m = loneMachine({ seed: '1' });
   readonly model = new GrantModel();
   readonly #names = new Map<Frame, string>();
   /** Number in the first word of each page. */

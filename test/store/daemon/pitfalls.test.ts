@@ -3,7 +3,7 @@
  * obtained from the C daemon of the named release. Rows that need a real ring or the main loop are tested with those.
  */
 import { describe, expect, it } from 'vitest';
-import { Bench, type Client } from '../harness.ts';
+import { Bench, type Client, octets } from '../harness.ts';
 
 /** A daemon with a privileged socket and domain 1. */
 function withDomain(compat: '4.22' | '4.17' = '4.22'): { bench: Bench; s: Client; d1: Client } {
@@ -39,7 +39,7 @@ describe('dispatch', () => {
   it('row 6: an unknown type echoes the transaction id', () => {
     const { s } = new Bench();
     expect(s.ask(27, '', 0xdead_beef)).toBe('ENOSYS');
-    expect(s.headers.at(-1)).toMatchObject({ type: 16, txId: 0xdead_beef, len: 7 });
+    expect(s.messages.at(-1)).toMatchObject({ type: 16, txId: 0xdead_beef, payload: octets('ENOSYS^') });
   });
 });
 
@@ -836,7 +836,7 @@ describe('control', () => {
   it('row 77: -s without -f is answered with a text', () => {
     const { s } = new Bench();
     expect(s.ask('CONTROL', 'live-update^-s^')).toBe('Not in live-update session.^');
-    expect(s.headers.at(-1)?.type).toBe(0);
+    expect(s.messages.at(-1)?.type).toBe(0);
   });
 
   it('row 78: STARTs that were put aside run newest first after an abort', () => {
@@ -849,11 +849,11 @@ describe('control', () => {
     s2.send('GET_DOMAIN_PATH', '1^');
     bench.passEnd();
     expect(s2.take()).toEqual(['reply /local/domain/1^']);
-    s2.headers.length = 0;
+    s2.messages.length = 0;
     expect(s.ask('CONTROL', 'live-update^-a^')).toBe('OK^');
     bench.passEnd();
     expect(s2.take()).toEqual(['reply 1^', 'reply 2^', 'reply 3^']);
-    expect(s2.headers.map((h) => h.reqId)).toEqual([3, 2, 1]);
+    expect(s2.messages.map((h) => h.reqId)).toEqual([3, 2, 1]);
   });
 
   it.each(['print^x^y^', 'check^x^', 'help^x^', 'quota^max^-x^'])('row 89: CONTROL %s gets EINVAL', (payload) => {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { REQ_CONS, REQ_PROD, RSP_CONS, RSP_PROD } from '../../../sim/index.ts';
 import { BAD_INDEX, moveInSteps, readRing, writeRing } from '../../../store/daemon/ring-io.ts';
-import { FakePage } from '../../support/fake-host.ts';
+import { FakePage } from '../../support/fake-platform.ts';
 
 /** Octets 0, 1, 2, ... in both buffers, 100 of them to be read and none to be consumed by the guest. */
 function page(): FakePage {

@@ -1,8 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Rig, requestOctets, type StoreVersion, said } from '../../../guests/hostile/index.ts';
-import type { BuiltDomain } from '../../../guests/index.ts';
-import { GuestOs, strings, text, XS, Xs } from '../../../guests/index.ts';
-import { Host } from '../../../scenarios/engine/host.ts';
+import { type BuiltDomain, GuestOs, strings, text, XS, Xs } from '../../../guests/index.ts';
+import type { Host } from '../../../scenarios/engine/host.ts';
 import {
   type Actor,
   CONNECTION,
@@ -17,6 +16,8 @@ import {
   RSP_PROD,
   SERVER_FEATURES,
 } from '../../../sim/index.ts';
+
+import { testHost } from '../../support/host.ts';
 
 /* One test for each label of the ring's rules between a guest and the store. */
 
@@ -34,14 +35,7 @@ interface Stage {
 
 /** Play a piece as dom0 against a store and one domain that is built, granted and not introduced. */
 function play(piece: (stage: Stage) => Actor, version: StoreVersion = '4.22'): void {
-  const host = new Host({
-    seed: '1',
-    jitter: { stepNs: 1, absentOneIn: 0, absentNsMax: 0 },
-    requestsMax: 1e9,
-    policy: 'carry',
-    compat: version,
-    records: false,
-  });
+  const host = testHost({ compat: version });
   const built = host.build(3, 'guest');
   const os = new GuestOs(host.machine, built.domain);
   let sends = 0;
@@ -84,7 +78,7 @@ function play(piece: (stage: Stage) => Actor, version: StoreVersion = '4.22'): v
     yield* piece(stage);
     over = true;
   });
-  for (let horizon = 1e7; !over && horizon < 60e9; horizon += 1e7) host.machine.scheduler.run(horizon);
+  host.machine.scheduler.runUntil(() => over, 60e9, 1e7);
   expect(over).toBe(true);
 }
 
@@ -292,7 +286,7 @@ describe('the ring and its rules', () => {
       yield* rig.ask('WRITE', 'data/mine^x');
       yield* xs.call(XS.CONTROL, strings('live-update', '-f', '/usr/sbin/xenstored'));
       host.machine.trace.observe((e) => {
-        if (e.kind === 'mark' && e.what === 'dump') host.machine.destroy(rig.os.domain);
+        if (e.kind === 'store' && e.phase === 'dump') host.machine.destroy(rig.os.domain);
       });
       expect(text((yield* xs.call(XS.CONTROL, strings('live-update', '-s', '-t', '0'))).payload)).toBe('OK\0');
       expect(text((yield* xs.call(XS.IS_DOMAIN_INTRODUCED, strings('3'))).payload)).toBe('F\0');

@@ -1,16 +1,16 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { Streams } from '../../../sim/random.ts';
-import { annotateFile } from '../../../store/format/annotate.ts';
 import { record } from '../../../store/format/codec/compile.ts';
-import { decodeFile, encodeFile } from '../../../store/format/file.ts';
-import { extend, type Format, type FormatFile, knobsOf, recordsOf } from '../../../store/format/format.ts';
+import { annotateFile } from '../../../store/format/file/annotate.ts';
+import { extend, type Format, type FormatFile, knobsOf, recordsOf } from '../../../store/format/file/format.ts';
+import { damageFile, generateFile } from '../../../store/format/file/generate.ts';
+import { decodeFile, encodeFile } from '../../../store/format/file/reader.ts';
+import { validateFile } from '../../../store/format/file/validate.ts';
 import { allFormats, formatNamed } from '../../../store/format/formats.ts';
-import { damageFile, generateFile } from '../../../store/format/generate.ts';
 import { decodeImage, v1, v2 } from '../../../store/format/index.ts';
 import type { Knobs } from '../../../store/format/schema/knobs.ts';
 import { atLeast, cstring, u16, u32 } from '../../../store/format/schema/schema.ts';
-import { validateFile } from '../../../store/format/validate.ts';
 import { concat, END, header, hex, o, streams, toHex } from './support.ts';
 
 interface Vector {

@@ -6,12 +6,12 @@ import {
   binaryFormat,
   differencesText,
   diffStates,
-  type DaemonState as PortableState,
+  type DaemonState as NeutralState,
   type RingLink,
   type StateFormat,
   writeState,
 } from '../../../store/format/model/index.ts';
-import { portableOf, restorePortable } from '../../../store/live-update/neutral-state.ts';
+import { neutralStateOf, restoreNeutralState } from '../../../store/live-update/neutral-state.ts';
 import { commit } from '../../../store/tree/commit.ts';
 import { Bench, octets } from '../harness.ts';
 
@@ -31,16 +31,16 @@ const BASED = extend(formatNamed('G4.1') as NonNullable<ReturnType<typeof format
   ],
 });
 
-function restored(bench: Bench, portable: PortableState): DaemonState {
+function restored(bench: Bench, neutral: NeutralState): DaemonState {
   const sockets = new Map<number, Stream>();
   for (const { link } of bench.state.connections) if (link.kind === 'socket') sockets.set(link.stream.fd, link.stream);
-  const result = restorePortable(portable, bench.platform, bench.state.options, sockets);
+  const result = restoreNeutralState(neutral, bench.platform, bench.state.options, sockets);
   if (!result.ok) throw new Error(`assertion: ${result.reason}`);
   return result.state;
 }
 
-function through(format: StateFormat, portable: PortableState): PortableState {
-  const written = writeState(portable, format, { onLoss: 'silent' });
+function through(format: StateFormat, neutral: NeutralState): NeutralState {
+  const written = writeState(neutral, format, { onLoss: 'silent' });
   const file = written.ok ? written.files[0] : undefined;
   const read = file && format.read(file.octets);
   if (!read?.ok) throw new Error('assertion: the format cannot carry the state');
@@ -87,17 +87,17 @@ describe('the state in terms of no format', () => {
   it('is the same after a restore', () => {
     for (let seed = 1; seed <= 40; seed++) {
       const bench = traffic(seed);
-      const before = portableOf(bench.state, NUMBERS, undefined);
-      const after = portableOf(restored(bench, before), NUMBERS, undefined);
+      const before = neutralStateOf(bench.state, NUMBERS, undefined);
+      const after = neutralStateOf(restored(bench, before), NUMBERS, undefined);
       expect(differencesText(diffStates(before, after)), `seed ${seed}`).toBe('');
     }
   });
 
   it('is refused where a node has no owner', () => {
     const bench = new Bench();
-    const { nodes, ...rest } = portableOf(bench.state, NUMBERS, undefined);
+    const { nodes, ...rest } = neutralStateOf(bench.state, NUMBERS, undefined);
     const bare = { ...rest, nodes: nodes.map((node) => ({ ...node, acl: [] })) };
-    expect(restorePortable(bare, bench.platform, bench.state.options, new Map())).toEqual({
+    expect(restoreNeutralState(bare, bench.platform, bench.state.options, new Map())).toEqual({
       ok: false,
       reason: 'restoring node /: nobody owns it',
     });
@@ -106,15 +106,15 @@ describe('the state in terms of no format', () => {
 
 describe('what a restore makes of a state', () => {
   /** Domains 1 and 2, each standing for the other. */
-  function tied(): PortableState {
+  function tied(): NeutralState {
     const bench = new Bench();
     for (const domid of [1, 2]) bench.domain(domid);
     bench.s.ask('SET_TARGET', '1^2^');
     bench.s.ask('SET_TARGET', '2^1^');
-    return portableOf(bench.state, NUMBERS, undefined);
+    return neutralStateOf(bench.state, NUMBERS, undefined);
   }
 
-  function again(change: (state: PortableState) => PortableState): DaemonState {
+  function again(change: (state: NeutralState) => NeutralState): DaemonState {
     const bench = new Bench();
     for (const domid of [1, 2]) bench.platform.createDomain(domid);
     return restored(bench, change(tied()));
@@ -183,7 +183,7 @@ describe('a carried transaction', () => {
 
   it('commits after a format with generations and bases', () => {
     const { bench, id } = open();
-    const state = restored(bench, through(binaryFormat(BASED), portableOf(bench.state, NUMBERS, undefined)));
+    const state = restored(bench, through(binaryFormat(BASED), neutralStateOf(bench.state, NUMBERS, undefined)));
     commitIn(state, id);
     expect(state.liveNode('/a')?.value).toEqual(octets('new'));
     expect(state.liveNode('/b')?.value).toEqual(octets('made'));
@@ -193,14 +193,14 @@ describe('a carried transaction', () => {
 
   it('conflicts with what others wrote before the update', () => {
     const { bench, id } = open((b) => b.s.ask('WRITE', '/a^other'));
-    const state = restored(bench, through(binaryFormat(BASED), portableOf(bench.state, NUMBERS, undefined)));
+    const state = restored(bench, through(binaryFormat(BASED), neutralStateOf(bench.state, NUMBERS, undefined)));
     expect(() => commitIn(state, id)).toThrow(expect.objectContaining({ errno: 'EAGAIN' }));
   });
 
   it('ends in EAGAIN after a format without', () => {
     const { bench, id } = open();
     const G41 = binaryFormat(formatNamed('G4.1') as NonNullable<ReturnType<typeof formatNamed>>);
-    const state = restored(bench, through(G41, portableOf(bench.state, NUMBERS, undefined)));
+    const state = restored(bench, through(G41, neutralStateOf(bench.state, NUMBERS, undefined)));
     expect(() => commitIn(state, id)).toThrow(expect.objectContaining({ errno: 'EAGAIN' }));
   });
 });

@@ -7,7 +7,7 @@ import {
 } from '../../../../store/format/compare/index.ts';
 import { enclosingFormats } from '../../../../store/format/enclosing/formats.ts';
 import { imageRecord } from '../../../../store/format/enclosing/layouts.ts';
-import { extend, type Format } from '../../../../store/format/format.ts';
+import { extend, type Format } from '../../../../store/format/file/format.ts';
 import { allFormats, formatNamed } from '../../../../store/format/formats.ts';
 import { TEXT_LAYOUTS } from '../../../../store/format/model/text-layout.ts';
 import { ALLOWED } from './allowed.ts';

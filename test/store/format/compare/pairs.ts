@@ -1,6 +1,12 @@
 import { record } from '../../../../store/format/codec/compile.ts';
 import type { Comparable, CompareRuleId, Verdict } from '../../../../store/format/compare/index.ts';
-import { type AnyRecord, extend, type Format, type HeaderRule, type Stage } from '../../../../store/format/format.ts';
+import {
+  type AnyRecord,
+  extend,
+  type Format,
+  type HeaderRule,
+  type Stage,
+} from '../../../../store/format/file/format.ts';
 import { g1 } from '../../../../store/format/generations/g1.ts';
 import { g41 } from '../../../../store/format/generations/g4-1.ts';
 import { oxA, oxB, oxC, type TextLayout } from '../../../../store/format/model/text-layout.ts';

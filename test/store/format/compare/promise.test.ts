@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { Streams } from '../../../../sim/random.ts';
 import { compareFormats, DIRECTIONS, type Direction } from '../../../../store/format/compare/index.ts';
-import { decodeFile, encodeFile } from '../../../../store/format/file.ts';
-import { type Format, readerKnobs } from '../../../../store/format/format.ts';
+import { type Format, readerKnobs } from '../../../../store/format/file/format.ts';
+import { generateFile } from '../../../../store/format/file/generate.ts';
+import { decodeFile, encodeFile } from '../../../../store/format/file/reader.ts';
 import { allFormats } from '../../../../store/format/formats.ts';
-import { generateFile } from '../../../../store/format/generate.ts';
 import { ROWS } from './pairs.ts';
 
 // Not with itself: the daemon of 4.22 does not read the watches with a depth that it writes, and that is no change.

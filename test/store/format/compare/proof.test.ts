@@ -6,8 +6,8 @@ import {
   isBreaking,
 } from '../../../../store/format/compare/index.ts';
 import { hexLines } from '../../../../store/format/compare/text.ts';
-import { decodeFile } from '../../../../store/format/file.ts';
-import { type Format, readerKnobs } from '../../../../store/format/format.ts';
+import { type Format, readerKnobs } from '../../../../store/format/file/format.ts';
+import { decodeFile } from '../../../../store/format/file/reader.ts';
 import { formatNamed } from '../../../../store/format/formats.ts';
 import { hex } from '../support.ts';
 import { ROWS } from './pairs.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { record } from '../../../../store/format/codec/compile.ts';
-import { nodeData } from '../../../../store/format/codec/records.ts';
+import { nodeData } from '../../../../store/format/generations/records.ts';
 import { allFormats, extend, formatNamed, type Knobs } from '../../../../store/format/index.ts';
 import { derivedCarriage } from '../../../../store/format/model/derive.ts';
 import type { Carrier } from '../../../../store/format/model/index.ts';

@@ -1,14 +1,14 @@
 import { spawnSync } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
 import { enclosingFormats } from '../../../../store/format/enclosing/formats.ts';
-import { type AnyRecord, knobsOf, recordsOf } from '../../../../store/format/format.ts';
+import { type AnyRecord, knobsOf, recordsOf } from '../../../../store/format/file/format.ts';
+import { usefulKnobs } from '../../../../store/format/file/useful-knobs.ts';
 import { allFormats, formatNamed } from '../../../../store/format/formats.ts';
 import { headerOf } from '../../../../store/format/paper/c-header.ts';
 import { diagram } from '../../../../store/format/paper/diagram.ts';
 import { docOf } from '../../../../store/format/paper/doc.ts';
 import { labelOf } from '../../../../store/format/paper/segments.ts';
 import { align, cstring, octets, reserved, u8, u16, u32, u64 } from '../../../../store/format/schema/schema.ts';
-import { usefulKnobs } from '../../../../store/format/useful-knobs.ts';
 import { has } from '../../../support/needs.ts';
 
 const formats = [...allFormats(), ...enclosingFormats].map((format) => [format.name, format] as const);

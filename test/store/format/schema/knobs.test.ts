@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { record } from '../../../../store/format/codec/compile.ts';
-import { nodeData } from '../../../../store/format/codec/records.ts';
-import { encodeFile } from '../../../../store/format/file.ts';
-import { extend, type Format, type FormatRecord } from '../../../../store/format/format.ts';
+import { extend, type Format, type FormatRecord } from '../../../../store/format/file/format.ts';
+import { encodeFile } from '../../../../store/format/file/reader.ts';
+import { usefulKnobs } from '../../../../store/format/file/useful-knobs.ts';
 import { formatNamed } from '../../../../store/format/formats.ts';
+import { nodeData } from '../../../../store/format/generations/records.ts';
 import {
   binaryFormat,
   convertFile,
@@ -15,7 +16,6 @@ import {
 import { KNOB_NAMES, KNOBS, type KnobName, type Knobs } from '../../../../store/format/schema/knobs.ts';
 import { u32, u64 } from '../../../../store/format/schema/schema.ts';
 import { octetsOf } from '../../../../store/format/schema/text.ts';
-import { usefulKnobs } from '../../../../store/format/useful-knobs.ts';
 
 const DOM0 = { kind: 'CONNECTION_DATA', connId: 1, conn: { kind: 'ring', domid: 0, targetDomid: 0x7ff4, port: 1 } };
 const CONNECTION = { ...DOM0, inData: octetsOf(''), outRespLen: 0, outData: octetsOf('') };

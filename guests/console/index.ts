@@ -1,0 +1,3 @@
+export { ConsoleBuffer } from './buffer.ts';
+export { type ConsoleHabits, type ConsolePage, GuestConsole, HVC_HABITS } from './console.ts';
+export { Xenconsoled, type XenconsoledOptions } from './xenconsoled.ts';

@@ -1,0 +1,1 @@
+export { GuestOs, Me } from './os.ts';

@@ -1,0 +1,145 @@
+import { type Actor, DOMID_ANY, type Domain } from '../../sim/index.ts';
+import { textOf as text } from '../../store/protocol/octets.ts';
+import { XS } from '../../store/protocol/wire.ts';
+import type { GuestOs, Me } from '../kernel/index.ts';
+import {
+  type BuiltDomain,
+  createDomain,
+  type DomainPlan,
+  DomidHistory,
+  destroyDomain,
+  initDom0,
+  Libxl,
+  type LibxlOptions,
+  SharedFiles,
+  unpauseDomain,
+  untilGone,
+  vbd,
+  vif,
+} from '../libxl/index.ts';
+import { strings, Xs, type XsLink } from '../xenstore/index.ts';
+import type { Traffic } from './traffic.ts';
+
+/** What can happen to a toolstack, and to domains in its hands. */
+export interface Mishaps {
+  /** Asked between two operations: whether the process that builds this domain dies here. */
+  toolstackDies(): boolean;
+  /** Whether the next domain gets the id of the one that has just gone. */
+  reusesDomid(): boolean;
+  beforeIntroduce(built: BuiltDomain): void;
+  beforeDestroy(domain: Domain): void;
+}
+
+export interface ToolstackPlan {
+  /** Domains that live at the same time. */
+  readonly domains: number;
+  /** Shortest and longest life of a domain, ns; then it is destroyed and another is made. Longest 0: they live for ever. */
+  readonly lifeNsMin: number;
+  readonly lifeNsMax: number;
+  /** Whether the domain of this slot is never destroyed. */
+  readonly livesForEver: (slot: number) => boolean;
+  /** Left out: a disk and a nic, and no console. */
+  readonly domain?: (slot: number) => Omit<DomainPlan, 'name' | 'domid'>;
+  /** Left out: there are no backends to wait for, no scripts, and ids may be used again at once. */
+  readonly libxl?: Partial<LibxlOptions>;
+  /** What comes between the steps; see the faults of scenarios. */
+  readonly mishaps?: Mishaps;
+  /** Load the kernel: start the guest's actors. Called while the domain is paused, after INTRODUCE. */
+  readonly boot: (built: BuiltDomain, slot: number) => void;
+}
+
+/** dom0's hand: creates the shared directories, then one slot actor a domain; ends when they have ended. */
+export function* toolstack(me: Me, os: GuestOs, link: XsLink, traffic: Traffic, plan: ToolstackPlan): Actor {
+  const xs = new Xs(link, me);
+  for (const [path, perms] of [
+    ['/shared', 'b0'],
+    ['/libxl', 'n0'],
+  ] as const) {
+    yield* xs.write(path, '');
+    yield* xs.setPerms(path, [perms]);
+  }
+  yield* initDom0(me, link);
+  const slots: Me[] = [];
+  const gate: Gate = { building: 0 };
+  const shared = new SharedFiles(new DomidHistory(0));
+  for (let slot = 0; slot < plan.domains; slot++) {
+    slots.push(os.start(`xl-${slot}`, (own) => slotActor(own, os, link, traffic, plan, slot, gate, shared)));
+  }
+  while (slots.some((slot) => slot.task?.state !== 'done')) yield 50_000;
+}
+
+/** How many domains are being built now. */
+interface Gate {
+  building: number;
+}
+
+/** Builders at the same time: more only make each other's transactions fail (TS-18, MT-2). */
+const BUILDERS_MAX = 2;
+
+/** A disk and a nic. */
+const ORDINARY = { disks: [vbd()], nics: [vif()] };
+
+/** A process that makes a domain, lets it live, and destroys it, again and again. */
+function* slotActor(
+  me: Me,
+  os: GuestOs,
+  link: XsLink,
+  traffic: Traffic,
+  plan: ToolstackPlan,
+  slot: number,
+  gate: Gate,
+  shared: SharedFiles,
+): Actor {
+  const { mishaps } = plan;
+  const xl = new Libxl(os, link, {
+    tokenPrefix: `${me.name}:`,
+    hasBackends: false,
+    shared,
+    ...plan.libxl,
+  });
+  let domid = DOMID_ANY;
+  for (let life = 0; !traffic.stopping; life++) {
+    while (gate.building >= BUILDERS_MAX) yield 10_000 + me.draws.below(5_000);
+    gate.building++;
+    const config = { ...(plan.domain?.(slot) ?? ORDINARY), name: `domU${slot}${life === 0 ? '' : `.${life}`}`, domid };
+    const created = yield* createDomain(me, xl, config, {
+      dies: () => mishaps?.toolstackDies() === true,
+      beforeIntroduce: (built) => mishaps?.beforeIntroduce(built),
+      staysPaused: true,
+    });
+    gate.building--;
+    traffic.commits += created.commits;
+    traffic.conflicts += created.conflicts;
+    if (created.rc === 'died') return;
+    const { built } = created;
+    if (created.rc !== 0 || built === undefined) {
+      traffic.refused(`${created.rc} in ${created.failedIn}`);
+      if (built === undefined && domid === DOMID_ANY) return;
+      domid = DOMID_ANY; // somebody else was quicker
+      if (built === undefined) continue;
+      yield* untilGone(os, built.domain.domid);
+      continue;
+    }
+    const { domid: gone } = built.domain;
+    const isServed = yield* isIntroduced(me, link, gone);
+    if (!isServed) traffic.refused(`${created.introduced} at INTRODUCE`);
+    else {
+      plan.boot(built, slot);
+      yield* unpauseDomain(me, xl, gone);
+      if (plan.lifeNsMax === 0 || plan.livesForEver(slot)) return;
+      yield me.draws.between(plan.lifeNsMin, plan.lifeNsMax);
+      if (traffic.stopping) return;
+    }
+    const destroyed = yield* destroyDomain(me, xl, gone, { beforeDestroy: (domain) => mishaps?.beforeDestroy(domain) });
+    traffic.commits += destroyed.commits;
+    traffic.conflicts += destroyed.conflicts;
+    yield* untilGone(os, gone);
+    domid = isServed && mishaps?.reusesDomid() === true ? gone : DOMID_ANY;
+  }
+}
+
+/** libxl does not look at the answer to INTRODUCE. Who starts a guest that needs the store had better ask. */
+function* isIntroduced(me: Me, link: XsLink, domid: number): Actor<boolean> {
+  const reply = yield* new Xs(link, me).call(XS.IS_DOMAIN_INTRODUCED, strings(String(domid)));
+  return reply.error === undefined && text(reply.payload) === 'T\0';
+}

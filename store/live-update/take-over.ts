@@ -1,0 +1,81 @@
+import { type Actor, EVTCHN_PORT, type Port } from '../../sim/index.ts';
+import { compat as compatOf } from '../daemon/compat.ts';
+import type { Connection } from '../daemon/connection.ts';
+import type { RingPage } from '../daemon/platform.ts';
+import type { SimPlatform } from '../daemon/sim-platform.ts';
+import type { DaemonState, StoreOptions } from '../daemon/state.ts';
+import type { DaemonState as NeutralState } from '../format/model/state.ts';
+
+/** Virtual time for one ring to be mapped again. */
+const MAP_NS = 400;
+/** ERROR word of a ring that could not be taken over. Source: xs_wire.h, XENSTORE_ERROR_COMM. */
+const ERROR_AT = 2072;
+const ERROR_COMM = 1;
+
+/** The process into which a new instance is put. */
+export interface TakeOverSite {
+  readonly platform: SimPlatform;
+  readonly options: StoreOptions;
+  /** Port of dom0's kernel for its own ring. */
+  readonly dom0Port: Port;
+}
+
+/** Whether the event channel file goes over to the successor, and the ports with it: an image says so without words. */
+export function keepsPorts(handedOver: NeutralState | undefined): boolean {
+  return handedOver === undefined || handedOver.evtchn.fd !== undefined;
+}
+
+/**
+ * A new instance binds the VIRQ, maps the rings one by one, and looks for domains that went meanwhile.
+ * @param handedOver what the files said, if there were any: not all of them know of ports.
+ */
+export function* takeOver(site: TakeOverSite, state: DaemonState, handedOver: NeutralState | undefined): Actor {
+  const { platform } = site;
+  if (!platform.hasDomainException) platform.bindDomainException();
+  for (const conn of state.connections) {
+    if (conn.link.kind !== 'ring') continue;
+    takeRing(site, state, conn, handedOver);
+    yield MAP_NS;
+  }
+  state.domains.checkEvery();
+}
+
+function takeRing(
+  site: TakeOverSite,
+  state: DaemonState,
+  conn: Connection,
+  handedOver: NeutralState | undefined,
+): void {
+  const { link, domid } = conn;
+  if (link.kind !== 'ring') return;
+  const { platform } = site;
+  const isHeldOpen = keepsPorts(handedOver);
+  if (isHeldOpen && link.port !== 0) platform.adoptPort(link.port);
+  const page = platform.mapRing(domid, () => state.onTouched(conn));
+  if (page.ok) link.page = page.value;
+  if (!isHeldOpen || (handedOver !== undefined && link.port === 0))
+    link.port = page.ok ? bindAgain(site, domid, page.value, handedOver) : 0;
+  if (page.ok && link.port !== 0) return;
+  // The domain stays known, so that its end is still reported (XSR-17).
+  state.forget(conn);
+  conn.isIgnored = true;
+  if (page.ok) page.value.store32(ERROR_AT, ERROR_COMM);
+}
+
+/**
+ * Without the old daemon's port: bind to the guest's end, as the files tell it, dom0's kernel for its own ring (xsd_port), or
+ * the ring page. @returns the port; 0: nobody tells, or it cannot be bound.
+ */
+function bindAgain(
+  { platform, options, dom0Port }: TakeOverSite,
+  domid: number,
+  page: RingPage,
+  handedOver: NeutralState | undefined,
+): number {
+  const ring = handedOver?.connections.find(({ link }) => link.kind === 'ring' && link.domid === domid)?.link;
+  const inPage = compatOf(options.compat).ringFeatures ? page.load32(EVTCHN_PORT) : 0;
+  const own = domid === options.privDomid ? dom0Port : 0;
+  const guestPort = (ring?.kind === 'ring' ? ring.guestPort : undefined) ?? (own || inPage);
+  const port = guestPort === 0 ? undefined : platform.bindPort(domid, guestPort);
+  return port?.ok ? port.value : 0;
+}
