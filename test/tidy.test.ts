@@ -14,7 +14,7 @@ const OUTSIDE_THE_SCHEDULER = /^scenarios\/(?:cli|real)\/|^scenarios\/cli\.ts$/;
 
 /** Bare sorts, which are by UTF-16 code units, and right where all that is sorted is texts. */
 const SORTS_TEXTS: readonly string[] = [
-  'scenarios/real/conform/generate.ts', // keys of a script's lines
+  'scenarios/real/conform/script/octets.ts', // names of connections
   'scenarios/real/conform/known.ts', // names of children
   'store/format/model/diff.ts', // names of fields
 ];

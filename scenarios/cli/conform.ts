@@ -2,8 +2,8 @@ import { existsSync } from 'node:fs';
 import { Driver } from '../drive/drive.ts';
 import { formatAction } from '../drive/script.ts';
 import { conform, type Outcome, type RunScript } from '../real/conform/conform.ts';
-import { isOcaml, whyNot } from '../real/conform/daemon.ts';
 import { OXENSTORED } from '../real/conform/known.ts';
+import { isOcaml, whyNot } from '../real/conform/standin.ts';
 
 interface ConformOptions {
   readonly daemon: string;

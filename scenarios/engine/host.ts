@@ -91,7 +91,7 @@ export interface HostOptions {
   /** What `format` of the store is at first; left out: the daemon's own images. */
   readonly lab?: StoreSetup['format'];
   /** What serves xenstore; left out: the daemon of this package. */
-  readonly startStore?: StartStore;
+  readonly startStore?: StartStore | undefined;
 }
 
 /** What only the scenario knows of its run. */

@@ -53,6 +53,7 @@ export function openRun(request: RunRequest<HostSettings>, plan: RunPlan): Run {
     faults: settings.faults,
     passImage: request.passImage,
     execFails: request.execFails,
+    startStore: request.startStore,
   });
   const { faults } = host;
   if (request.traceLine !== undefined) host.traceTo(request.traceLine);

@@ -1,5 +1,5 @@
 import type { StateFormat } from '../../store/format/model/index.ts';
-import type { UpdateRecord } from '../../store/index.ts';
+import type { StartStore, UpdateRecord } from '../../store/index.ts';
 import type { PlannedFault } from '../faults/rule.ts';
 import type { History, Verdict } from '../judge/history.ts';
 import { completeSettings, type SettingSpecs, type Settings, type SettingsOf } from './settings.ts';
@@ -48,6 +48,8 @@ export interface RunRequest<V = Settings> {
   readonly passImage?: ((image: Uint8Array, n: number) => Uint8Array) | undefined;
   /** Whether exec(2) of the successor fails in update `n`. */
   readonly execFails?: ((n: number) => boolean) | undefined;
+  /** What serves xenstore; left out: the daemon of this package. */
+  readonly startStore?: StartStore | undefined;
   /** Whether the history is recorded and judged; without, only the traffic runs (benchmarks). */
   readonly checks: boolean;
 }

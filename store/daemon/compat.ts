@@ -1,10 +1,14 @@
+import type { TreeRules } from '../tree/rules.ts';
 import type { QuotaName } from './quota.ts';
 
 /** Whose behaviour: the release of the C daemon. */
 export type CompatName = '4.22' | '4.17';
 
-/** Everything in which the daemons differ, in one place (store.md 11). Code asks here and never for a version. */
-export interface Compat {
+/**
+ * Everything in which the daemons differ, in one place (store.md 11). Code asks here and never for a version. It lies with the
+ * daemon, since little of it is about nodes: what is, the tree declares itself (TreeRules), and here is the one table of both.
+ */
+export interface Compat extends TreeRules {
   readonly name: CompatName;
   /** Highest message type with a handler. */
   readonly typeMax: number;
@@ -21,13 +25,9 @@ export interface Compat {
   readonly specialWatchUnchecked: boolean;
   /** Paths are limited for everybody, and the limit itself is allowed. */
   readonly pathLimitForAll: boolean;
-  /** `new value >= quota` refuses, uniformly; otherwise each limit has its own comparison (store.md 6.1). */
-  readonly uniformQuota: boolean;
   /** Quotas whose own value is still allowed. */
   readonly reachable: ReadonlySet<QuotaName>;
   readonly watchQuotaError: 'ENOSPC' | 'E2BIG';
-  /** Octets of a node that count beside permissions, value and child names. */
-  readonly nodeHeaderBytes: number;
   /** DOMID_ANY is known in permissions. */
   readonly domidAny: boolean;
   /** server_features and evtchn_port of the ring page are used. */
@@ -44,12 +44,6 @@ export interface Compat {
   readonly privBySocketDomid: boolean;
   /** The error word is written whatever the features say. */
   readonly errorWordAlways: boolean;
-  /** Nodes are counted when they are made or removed, and not when the request has succeeded. */
-  readonly countsAtOnce: boolean;
-  /** Every commit asks whether the domains exist whose nodes it adds or removes, not only one that quotas are for. */
-  readonly commitNeedsOwners: boolean;
-  /** A commit leaves out nodes whose owner is gone, and answers OK. */
-  readonly commitSkipsOwnerless: boolean;
   /** What sockets have counts for the store domain. */
   readonly countsSockets: boolean;
   /** Octets for which the privileged domain is charged after a live update, beside its nodes: the root is made twice. */

@@ -1,9 +1,8 @@
 import type { Message } from '../protocol/wire.ts';
 import type { Transaction } from '../tree/transaction.ts';
-import type { DomainRecord } from './domains.ts';
+import type { DomainRecord } from './domain-record.ts';
 import type { RingPage, Stream } from './platform.ts';
 import type { Quotas } from './quota.ts';
-import type { Watch } from './watch.ts';
 
 /** A request of an unprivileged connection until it, and all events that it caused, have left. Source: core.c. */
 export interface Outstanding {
@@ -30,7 +29,21 @@ export interface Delayed {
   readonly kind: 'transaction-start' | 'live-update' | 'restored';
 }
 
-/** One client of the daemon: buffers, watches, transactions. Moves only data; behaviour is in ops.ts and xenstored.ts. */
+/** What a connection wants to be told of. */
+export interface Watch {
+  readonly conn: Connection;
+  /** Absolute name, or `@…`. */
+  readonly path: string;
+  readonly token: string;
+  /** Levels below the path; -1 = all. */
+  readonly depth: number;
+  /** Octets cut off the names in events: what a relative registration left out. */
+  readonly prefix: number;
+  /** Registration order in the whole daemon. */
+  readonly order: number;
+}
+
+/** One client of the daemon: buffers, watches, transactions. Data only: what is done with it, the daemon's parts do. */
 export class Connection {
   /** Place in the global list, ascending in order of creation; kept over a live update. */
   readonly serial: number;
@@ -75,7 +88,7 @@ export class Connection {
   isIgnored = false;
   isClosed = false;
   /** The main loop's own note: not to be looked at, to be served in this pass, or in the next. */
-  turn: 'none' | 'now' | 'later' = 'none';
+  service: 'none' | 'now' | 'later' = 'none';
   /** The main loop's own note: the pass in which the output queue last became non-empty. */
   queuedInPass = 0;
 
@@ -89,6 +102,12 @@ export class Connection {
     this.homeDomid = standing.homeDomid;
     this.record = standing.record;
   }
+}
+
+/** SET_TARGET: `conn` gets the rights of `target`, which stays for as long as `conn` does. */
+export function tie(conn: Connection, target: Connection): void {
+  conn.target = target;
+  target.ties.unshift(conn);
 }
 
 /** What a connection is to the daemon, for as long as it lives. */

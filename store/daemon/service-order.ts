@@ -4,7 +4,7 @@ import type { Connection } from './connection.ts';
  * Which connections have something to do, in list order. The real loop looks at all of them on every pass; here only
  * those that were touched are looked at, with the same result, so that a pass costs nothing for the idle ones.
  */
-export class Turns {
+export class ServiceOrder {
   /** Min-heap by serial: still to be served in this pass. */
   readonly #now: Connection[] = [];
   readonly #later: Connection[] = [];
@@ -12,24 +12,24 @@ export class Turns {
 
   /** Something may be done for `conn`: in this pass if its turn is still to come, else in the next. */
   add(conn: Connection): void {
-    if (conn.turn === 'now') return;
+    if (conn.service === 'now') return;
     if (conn.serial > this.#current && this.#current >= 0) {
-      if (conn.turn === 'later') this.#later.splice(this.#later.indexOf(conn), 1);
+      if (conn.service === 'later') this.#later.splice(this.#later.indexOf(conn), 1);
       this.#push(conn);
     } else this.addLater(conn);
   }
 
   /** Something may be done for `conn` in the next pass. */
   addLater(conn: Connection): void {
-    if (conn.turn !== 'none') return;
-    conn.turn = 'later';
+    if (conn.service !== 'none') return;
+    conn.service = 'later';
     this.#later.push(conn);
   }
 
   /** A pass begins: everything noted so far gets its turn. */
   begin(): void {
     for (const conn of this.#later) {
-      conn.turn = 'none';
+      conn.service = 'none';
       this.#push(conn);
     }
     this.#later.length = 0;
@@ -57,7 +57,7 @@ export class Turns {
       }
       heap[i] = last;
     }
-    top.turn = 'none';
+    top.service = 'none';
     this.#current = top.serial;
     return top;
   }
@@ -69,7 +69,7 @@ export class Turns {
 
   #push(conn: Connection): void {
     const heap = this.#now;
-    conn.turn = 'now';
+    conn.service = 'now';
     let i = heap.length;
     heap.push(conn);
     while (i > 0) {

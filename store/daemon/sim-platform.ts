@@ -33,7 +33,7 @@ const MAP_ERRNO: Record<number, string> = {
 const POLL_NS = 1_500;
 
 /** A domain's bits as libxenmanage gives them; `undefined`: no bit, so there is no such domain any more (DOM-32). */
-function told({ state, uniqueId }: DomainBits): DomainState | undefined {
+function stateOfBits({ state, uniqueId }: DomainBits): DomainState | undefined {
   if (state === 0) return undefined;
   const has = (bit: number) => (state & bit) !== 0;
   return { shutdown: has(DOMSTATE_SHUTDOWN), dying: has(DOMSTATE_DYING), dead: has(DOMSTATE_DEAD), uniqueId };
@@ -103,12 +103,12 @@ export class SimPlatform implements Platform {
 
   domainState(domid: number): DomainState | undefined {
     const state = this.#hyper.domctl.getDomainState(domid);
-    return state.ok ? told(state.value) : undefined;
+    return state.ok ? stateOfBits(state.value) : undefined;
   }
 
   popChangedDomain(): { readonly domid: number; readonly state: DomainState | undefined } | undefined {
     const popped = this.#hyper.domctl.getDomainState(DOMID_INVALID);
-    return popped.ok ? { domid: popped.value.domid, state: told(popped.value) } : undefined;
+    return popped.ok ? { domid: popped.value.domid, state: stateOfBits(popped.value) } : undefined;
   }
 
   mapRing(domid: number, touched: () => void): PlatformResult<RingPage> {

@@ -2,13 +2,12 @@ import { type Actor, type Listener, PARK, XENSTORE_ERROR_PROTO, XENSTORE_ERROR_R
 import { HEADER_BYTES, messageOf, PAYLOAD_MAX, payloadLength } from '../protocol/wire.ts';
 import type { Connection, OutMessage } from './connection.ts';
 import { DAEMON_COSTS } from './costs.ts';
-import { processMessage, runDelayed } from './ops.ts';
+import { Daemon } from './daemon.ts';
+import { processDelayed, processMessage } from './operations/process-message.ts';
 import { BAD_INDEX, moveInSteps, readRing, ringHasRequest, ringHasRoom, writeRing } from './ring-io.ts';
-import { Turns } from './service-order.ts';
+import { ServiceOrder } from './service-order.ts';
 import type { SimPlatform } from './sim-platform.ts';
 import type { DaemonState } from './state.ts';
-
-/** Error words of the ring page. Source: xen/include/public/io/xs_wire.h. */
 
 const { passNs: PASS_NS, messageNs: MESSAGE_NS, pieceNs: PIECE_NS, writeNs: WRITE_NS } = DAEMON_COSTS;
 
@@ -21,9 +20,10 @@ const NOTHING = new Uint8Array(0);
  */
 export class Xenstored {
   readonly state: DaemonState;
+  readonly daemon: Daemon;
   readonly #platform: SimPlatform;
   readonly #listener: Listener | undefined;
-  readonly #turns = new Turns();
+  readonly #order = new ServiceOrder();
   /** In poll(2): stores to ring pages are not noticed until something else ends it (XSR-9). */
   #asleep = false;
   readonly #touched: Connection[] = [];
@@ -35,62 +35,70 @@ export class Xenstored {
     this.state = state;
     this.#platform = platform;
     this.#listener = listener;
-    state.onOutput = (conn) => {
-      if (conn.out.length === 1) conn.queuedInPass = this.#pass;
-      this.#turns.add(conn);
-    };
-    state.onInputAllowed = (conn) => this.#turns.add(conn);
-    state.onReleased = (conn) => this.#turns.add(conn);
-    state.onTouched = (conn) => this.#touch(conn);
+    this.daemon = new Daemon(state, platform, {
+      outputQueued: (conn) => {
+        if (conn.out.length === 1) conn.queuedInPass = this.#pass;
+        this.#order.add(conn);
+      },
+      inputAllowed: (conn) => this.#order.add(conn),
+      released: (conn) => {
+        this.#order.add(conn);
+        return true;
+      },
+      touched: (conn) => this.#touch(conn),
+    });
     if (listener !== undefined) listener.onConnect = () => platform.task?.wake();
-    for (const conn of state.connections) {
-      if (conn.link.kind === 'socket') this.#watchSocket(conn);
-      this.#turns.addLater(conn); // whatever happened before: look once (EVT-34)
-    }
+    for (const conn of state.connections) if (conn.link.kind === 'socket') this.#watchSocket(conn);
+    this.lookAtAll();
+  }
+
+  /** Whatever has happened to the connections that there are: look once (EVT-34). */
+  lookAtAll(): void {
+    for (const conn of this.state.connections) this.#order.addLater(conn);
   }
 
   /** Serve until the state asks for a live update, which is the caller's to carry out. */
   *run(): Actor {
+    const { changes, delayed, ends } = this.daemon;
     for (;;) {
       if (!this.#hasWork()) {
         this.#asleep = true;
-        const ms = this.state.nextDeadlineMs();
+        const ms = this.daemon.nextDeadlineMs();
         if (ms !== undefined) this.#wakeAt(ms);
         yield PARK;
         this.#asleep = false;
-        for (const conn of this.#touched.splice(0)) this.#turns.addLater(conn);
+        for (const conn of this.#touched.splice(0)) this.#order.addLater(conn);
       }
-      this.state.expireEvents(this.#platform.nowMs());
+      this.daemon.timePassed(this.#platform.nowMs());
       this.#pass++;
       if (this.#listener !== undefined && this.#listener.waiting > 0) this.#accept(this.#listener);
       const port = this.#platform.nextPort();
       if (port?.isDomainException === true) {
-        this.state.checkDomains();
+        changes.checkChanged();
         yield MESSAGE_NS;
       } else yield PASS_NS;
-      this.#turns.begin();
-      for (let conn = this.#turns.next(); conn !== undefined; conn = this.#turns.next()) {
+      this.#order.begin();
+      for (let conn = this.#order.next(); conn !== undefined; conn = this.#order.next()) {
         if (conn.isClosed || (conn.isIgnored && !conn.isReleased)) continue;
         const { movesInSteps } = this.#platform;
         const spent = conn.isIgnored ? 0 : movesInSteps ? yield* this.#inputInSteps(conn) : this.#input(conn);
         if (spent > 0) yield spent;
         if (conn.isReleased) {
           // Its neighbour before it in the list has released it: this was its last request (store.md 8.2).
-          this.state.finishRelease(conn);
+          ends.finishRelease(conn);
           yield PIECE_NS;
           continue;
         }
         if (!conn.isClosed && (movesInSteps ? yield* this.#outputInSteps(conn) : this.#output(conn))) yield WRITE_NS;
         this.#again(conn);
       }
-      if (this.state.hasDelayed()) {
-        if (this.state.runDelayed((conn, delayed) => runDelayed(this.state, conn, delayed)) === 'live-update') return;
-      }
+      if (delayed.isAny && delayed.run((conn, request) => processDelayed(this.daemon, conn, request)) === 'live-update')
+        return;
     }
   }
 
   #hasWork(): boolean {
-    return !this.#turns.isEmpty || this.#platform.hasReadyPort || (this.#listener?.waiting ?? 0) > 0;
+    return !this.#order.isEmpty || this.#platform.hasReadyPort || (this.#listener?.waiting ?? 0) > 0;
   }
 
   #wakeAt(ms: number): void {
@@ -102,21 +110,21 @@ export class Xenstored {
   /** The guest stored to an index word: level work, seen before the next poll and not earlier. */
   #touch(conn: Connection): void {
     if (this.#asleep) this.#touched.push(conn);
-    else this.#turns.addLater(conn);
+    else this.#order.addLater(conn);
   }
 
   #accept(listener: Listener): void {
     const stream = listener.accept();
     if (stream === undefined) return;
-    const conn = this.state.addSocket(stream);
+    const conn = this.daemon.connections.addSocket(stream);
     this.#watchSocket(conn);
-    if (stream.readable() > 0 || stream.hungUp()) this.#turns.addLater(conn);
+    if (stream.readable() > 0 || stream.hungUp()) this.#order.addLater(conn);
   }
 
   #watchSocket(conn: Connection): void {
     if (conn.link.kind !== 'socket') return;
     conn.link.stream.onReady = () => {
-      this.#turns.addLater(conn);
+      this.#order.addLater(conn);
       if (this.#asleep) this.#platform.task?.wake();
     };
   }
@@ -127,10 +135,10 @@ export class Xenstored {
     const { link } = conn;
     if (link.kind === 'ring') {
       if (link.page === undefined) return;
-      const reads = ringHasRequest(link.page) && this.state.canRead(conn);
-      if (reads || (conn.out.length > 0 && ringHasRoom(link.page))) this.#turns.addLater(conn);
+      const reads = ringHasRequest(link.page) && this.daemon.throttle.canRead(conn);
+      if (reads || (conn.out.length > 0 && ringHasRoom(link.page))) this.#order.addLater(conn);
     } else if (link.stream.readable() > 0 || link.stream.atEof() || (conn.out.length > 0 && link.stream.writable() > 0))
-      this.#turns.addLater(conn);
+      this.#order.addLater(conn);
   }
 
   // Input ---------------------------------------------------------------------------------------------------------
@@ -163,13 +171,13 @@ export class Xenstored {
   #refuseInput(conn: Connection): number | undefined {
     const { link } = conn;
     if (link.kind === 'ring')
-      return link.page !== undefined && ringHasRequest(link.page) && this.state.canRead(conn) ? undefined : 0;
+      return link.page !== undefined && ringHasRequest(link.page) && this.daemon.throttle.canRead(conn) ? undefined : 0;
     // Seen by poll as a hang-up: what is unread is never read, what is queued may still go.
     if (link.stream.hungUp() || (link.stream.readable() === 0 && link.stream.atEof())) {
-      this.state.closeConnection(conn);
+      this.daemon.connections.close(conn);
       return PIECE_NS;
     }
-    return link.stream.readable() > 0 && this.state.canRead(conn) ? undefined : 0;
+    return link.stream.readable() > 0 && this.daemon.throttle.canRead(conn) ? undefined : 0;
   }
 
   /** Octets of the header have come. @returns ns spent, if that was all; `undefined`: go on with the body. */
@@ -195,7 +203,7 @@ export class Xenstored {
     conn.body = undefined;
     conn.bodyUsed = 0;
     conn.headerUsed = 0;
-    processMessage(this.state, conn, message);
+    processMessage(this.daemon, conn, message);
     return MESSAGE_NS;
   }
 
@@ -268,7 +276,7 @@ export class Xenstored {
 
   #left(conn: Connection, message: OutMessage): void {
     conn.out.shift();
-    this.state.outputWritten(conn, message);
+    this.daemon.output.written(conn, message);
   }
 
   /** Write from where the message stands up to `end`, as far as one piece goes. */
@@ -291,8 +299,8 @@ export class Xenstored {
 
   /** A ring is ignored from now on, a socket closed with everything queued on it. */
   #bad(conn: Connection, word: number): number {
-    if (conn.link.kind === 'ring') this.state.ignoreConnection(conn, word);
-    else this.state.closeConnection(conn);
+    if (conn.link.kind === 'ring') this.daemon.connections.ignore(conn, word);
+    else this.daemon.connections.close(conn);
     return PIECE_NS;
   }
 }

@@ -1,6 +1,7 @@
-import type { UpdateRecord } from '../contract.ts';
+import type { UpdateRecord } from '../contract/update-record.ts';
+import type { StoreOptions } from '../daemon/options.ts';
 import type { Platform, Stream } from '../daemon/platform.ts';
-import type { DaemonState, StoreOptions } from '../daemon/state.ts';
+import type { DaemonState } from '../daemon/state.ts';
 import { type Dialect, formatFailure, v1, v2 } from '../format/index.ts';
 import { STATE_ROWS } from '../format/model/carriage.ts';
 import { type StateFormat, writeState } from '../format/model/convert.ts';

@@ -1,5 +1,5 @@
 import { REQ_CONS, REQ_PROD, RING_BYTES, used } from '../../sim/index.ts';
-import type { UpdateRecord } from '../contract.ts';
+import type { UpdateRecord } from '../contract/update-record.ts';
 import type { Connection } from '../daemon/connection.ts';
 import type { DaemonState } from '../daemon/state.ts';
 

@@ -1,7 +1,8 @@
 import { DOMID_INVALID } from '../../sim/index.ts';
 import type { Connection } from '../daemon/connection.ts';
 import { QUOTA_LIST, type Quotas } from '../daemon/quota.ts';
-import { SPECIAL_NODES } from '../daemon/special.ts';
+import { isCurrent } from '../daemon/rights.ts';
+import { SPECIAL_NODES } from '../daemon/special-nodes.ts';
 import type { DaemonState } from '../daemon/state.ts';
 import {
   type Dialect,
@@ -101,7 +102,7 @@ export function putRecords(
           const value = node?.value ?? new Uint8Array(0);
           pending.push({ kind: 'NODE_DATA', connId, txId: tx.id, access, perms, path: octetsOf(path), value });
           // No record has a list of children. What others have made below it since is not there in this view: say so.
-          for (const base of node === undefined ? [] : (state.liveNode(path)?.children ?? [])) {
+          for (const base of node === undefined ? [] : (state.tree.get(path)?.children ?? [])) {
             const child = childOf(path, base);
             if (node?.children.includes(base) === true || tx.accesses.has(child)) continue;
             const absent = { access: 0, perms: [], path: octetsOf(child), value: new Uint8Array(0) };
@@ -112,7 +113,7 @@ export function putRecords(
   }
   const specials = specialRecords(state);
   if (!hasV2) for (const special of specials) put(special);
-  const root = state.liveNode('/');
+  const root = state.tree.get('/');
   const todo = root === undefined ? [] : [root];
   let before: Node | undefined;
   let perms: readonly ImagePerm[] = [];
@@ -122,14 +123,14 @@ export function putRecords(
     before = node;
     put(nodeRecord(node, perms));
     for (let i = node.children.length - 1; i >= 0; i--) {
-      const child = state.liveNode(childOf(node.path, node.children[i] as string));
+      const child = state.tree.get(childOf(node.path, node.children[i] as string));
       if (child !== undefined) todo.push(child);
     }
   }
   if (hasV2) for (const special of specials) put(special);
   for (const record of pending) put(record);
   if (hasV2)
-    for (const { domid, features, quotas } of state.domains.records())
+    for (const { domid, features, quotas } of state.records.values())
       put({ kind: 'DOMAIN_DATA', domid, features, quotas: quotaList(quotas) });
   put({ kind: 'END' });
 }
@@ -174,12 +175,12 @@ function connectionRecord(
     outRespLen,
     outData: octetsOf(...output),
   };
-  const uniqueId = withUniqueId && link.kind === 'ring' ? state.domains.record(conn.domid)?.uniqueId : undefined;
+  const uniqueId = withUniqueId && link.kind === 'ring' ? state.records.get(conn.domid)?.uniqueId : undefined;
   return uniqueId === undefined ? record : { ...record, uniqueId };
 }
 
 function imagePerm(state: DaemonState, perm: Perm, i: number, generation: number): ImagePerm {
-  const stale = perm.stale || (i > 0 && !state.isCurrent(perm, generation));
+  const stale = perm.stale || (i > 0 && !isCurrent(state, perm, generation));
   return {
     letter: LETTERS[perm.rights & 3] as (typeof LETTERS)[number],
     flags: stale ? 1 : 0,
@@ -205,7 +206,7 @@ function nodeRecord(node: Node, perms: readonly ImagePerm[]): StateRecord {
 
 function specialRecords(state: DaemonState): StateRecord[] {
   return SPECIAL_NODES.flatMap((path) => {
-    const node = state.liveNode(path);
+    const node = state.tree.get(path);
     if (node !== undefined) return [nodeRecord(node, imagePerms(state, node))];
     const perms = state.specialPerms.get(path);
     if (perms === undefined) return [];

@@ -1,8 +1,9 @@
-import type { Connection } from '../daemon/connection.ts';
-import { SERVER_FEATURES_OFFERED } from '../daemon/domains.ts';
+import { type Connection, tie } from '../daemon/connection.ts';
+import { limitStamps, SERVER_FEATURES_OFFERED } from '../daemon/domain-record.ts';
+import { makeSpecialNodes } from '../daemon/initial-store.ts';
+import type { StoreOptions } from '../daemon/options.ts';
 import type { Platform, Stream } from '../daemon/platform.ts';
-import { makeSpecialNodes } from '../daemon/special.ts';
-import type { DaemonState, StoreOptions } from '../daemon/state.ts';
+import type { DaemonState } from '../daemon/state.ts';
 import type { StateRecord } from '../format/generations/records.ts';
 import { v2 } from '../format/index.ts';
 import { recordsOfState, stateOfRecords } from '../format/model/image-model.ts';
@@ -36,7 +37,7 @@ export function neutralStateOf(
   const known = stateOfRecords(records, false);
   const conns = [...state.connections];
   const counted = <T extends { readonly path: string }>(node: T) => {
-    const live = state.liveNode(node.path);
+    const live = state.tree.get(node.path);
     return live === undefined ? node : { ...node, generation: BigInt(live.generation) };
   };
   return {
@@ -108,7 +109,7 @@ export function restoreNeutralState(
     if (failed !== undefined) return { ok: false, reason: failed };
   }
   const state = restoring.finish();
-  makeSpecialNodes(state); // in files that cannot name them
+  makeSpecialNodes(restoring.daemon); // in files that cannot name them
   restoreTargets(state, neutral);
   restoreFlags(state, neutral);
   if (restoreGenerations(state, neutral))
@@ -123,7 +124,7 @@ export function restoreNeutralState(
 function restoreTargets(state: DaemonState, { connections }: NeutralState): void {
   for (const { link } of connections) {
     if (link.kind !== 'ring' || link.target === undefined) continue;
-    const [conn, target] = [state.ringOf(link.domid), state.ringOf(link.target)];
+    const [conn, target] = [state.connections.ringOf(link.domid), state.connections.ringOf(link.target)];
     if (conn !== undefined) conn.target = target;
   }
 }
@@ -131,7 +132,7 @@ function restoreTargets(state: DaemonState, { connections }: NeutralState): void
 /** A domain that is kept although it is gone is kept by those whose target it is. */
 function restoreFlags(state: DaemonState, { connections }: NeutralState): void {
   for (const { link } of connections) {
-    const conn = link.kind === 'ring' ? state.ringOf(link.domid) : undefined;
+    const conn = link.kind === 'ring' ? state.connections.ringOf(link.domid) : undefined;
     if (link.kind !== 'ring' || conn === undefined) continue;
     const { released, ignored, shutdown } = link.flags ?? {};
     if (ignored) conn.isIgnored = true;
@@ -139,7 +140,7 @@ function restoreFlags(state: DaemonState, { connections }: NeutralState): void {
     if (shutdown) conn.record.isShutdown = true;
     if (!released) continue;
     conn.record.isDetached = true;
-    for (const other of [...state.connections]) if (other.target === conn) state.domains.tie(other, conn);
+    for (const other of [...state.connections]) if (other.target === conn) tie(other, conn);
   }
 }
 
@@ -161,7 +162,7 @@ function restoreGenerations(state: DaemonState, { nodes, specials, connections }
     [oldest, youngest] = [Math.min(oldest, generation), Math.max(youngest, generation)];
   for (const { transactions } of connections)
     for (const { base = 0n } of transactions) youngest = Math.max(youngest, Number(base));
-  state.domains.limitStamps(oldest);
+  limitStamps(state.records.values(), oldest);
   state.generation = youngest;
   return true;
 }
@@ -176,7 +177,7 @@ function restoreBases(state: DaemonState, conn: Connection, { id, base, nodes, e
   const tx: Transaction = { ...view, mustFail: false, generation: Number(base) };
   for (const [path, access] of view.accesses) {
     const seen = nodes.find((node) => node.path === path)?.base;
-    const was = state.liveNode(path);
+    const was = state.tree.get(path);
     const first = seen === undefined ? -1 : Number(seen);
     const { node } = access;
     const modified = node === undefined ? first >= 0 || events?.includes(path) === true : access.modified;

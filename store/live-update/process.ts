@@ -1,9 +1,12 @@
 import type { Actor, Domain, Machine, Port, Task } from '../../sim/index.ts';
-import type { StoreProcess, StoreSetup, UpdateRecord } from '../contract.ts';
+import type { StoreProcess, StoreSetup } from '../contract/process.ts';
+import type { UpdateRecord } from '../contract/update-record.ts';
+import type { Daemon } from '../daemon/daemon.ts';
+import { makeInitialStore } from '../daemon/initial-store.ts';
+import { DEFAULT_OPTIONS, type StoreOptions } from '../daemon/options.ts';
 import type { Stream } from '../daemon/platform.ts';
 import { SimPlatform } from '../daemon/sim-platform.ts';
-import { makeInitialStore } from '../daemon/special.ts';
-import { DaemonState, DEFAULT_OPTIONS, type StoreOptions } from '../daemon/state.ts';
+import { DaemonState } from '../daemon/state.ts';
 import { Xenstored } from '../daemon/xenstored.ts';
 import type { StateFormat } from '../format/model/convert.ts';
 import type { DaemonState as NeutralState } from '../format/model/state.ts';
@@ -54,8 +57,8 @@ export class XenstoredProcess implements StoreProcess {
     platform.bindDomainException();
     const first = this.#firstState();
     this.#daemon = new Xenstored(first.state, platform, listener);
-    if (first.failure === undefined && options.resume !== undefined)
-      for (const _ of takeOver(this.#site, first.state, undefined)); // before anybody else runs
+    if (options.resume === undefined) this.#begin();
+    else if (first.failure === undefined) for (const _ of takeOver(this.#site, this.#daemon.daemon, undefined)); // before anybody else runs
     this.#task = machine.start(`${domain.name}/xenstored`, domain, this.#run());
     platform.task = this.#task;
     if (first.failure === undefined) return;
@@ -72,7 +75,7 @@ export class XenstoredProcess implements StoreProcess {
   }
 
   get waitsForCredit(): boolean {
-    return this.#daemon.state.waitsForCredit;
+    return this.#daemon.state.waitingForCredit.size > 0;
   }
 
   get movesInSteps(): boolean {
@@ -103,19 +106,22 @@ export class XenstoredProcess implements StoreProcess {
 
   /** What the first instance begins with, and why the process ends with it at once, if it does. */
   #firstState(): { readonly state: DaemonState; readonly failure?: string } {
-    const { resume, dom0Port, ownPort } = this.#options;
+    const { resume } = this.#options;
     const { options } = this.#site;
-    const platform = this.#platform;
-    const state = new DaemonState(platform, options);
-    if (resume !== undefined) {
-      const restored = restoreState(resume.image, platform, options, resume.sockets);
-      return restored.ok ? restored : { state, failure: restored.reason };
-    }
-    state.domains.make(options.privDomid);
-    makeInitialStore(state);
-    state.domains.connectPrivileged(dom0Port);
-    if (ownPort !== undefined) state.domains.connectOwn(ownPort);
-    return { state };
+    if (resume === undefined) return { state: new DaemonState(options) };
+    const restored = restoreState(resume.image, this.#platform, options, resume.sockets);
+    return restored.ok ? restored : { state: new DaemonState(options), failure: restored.reason };
+  }
+
+  /** A fresh start: an empty store, and the rings that are there already. */
+  #begin(): void {
+    const { daemon } = this.#daemon;
+    const { dom0Port, ownPort } = this.#options;
+    daemon.records.make(this.#site.options.privDomid);
+    makeInitialStore(daemon);
+    daemon.introductions.connectPrivileged(dom0Port);
+    if (ownPort !== undefined) daemon.introductions.connectOwn(ownPort);
+    this.#daemon.lookAtAll();
   }
 
   *#run(): Actor {
@@ -128,9 +134,9 @@ export class XenstoredProcess implements StoreProcess {
   /** One live update; the old instance is frozen meanwhile, since it is this very actor. */
   *#update(): Actor {
     const { machine } = this.#site;
-    const order = this.#order(this.#daemon.state);
+    const order = this.#order(this.#daemon.daemon);
     const { n, carrier, old } = order;
-    const begun = { n, format: carrierName(carrier), atNs: machine.nowNs, ...takeCensus(old) };
+    const begun = { n, format: carrierName(carrier), atNs: machine.nowNs, ...takeCensus(old.state) };
     this.#sockets = order.sockets;
     let update: LiveUpdate = { step: 'asked' };
     while (!isOver(update)) {
@@ -151,8 +157,8 @@ export class XenstoredProcess implements StoreProcess {
     });
   }
 
-  #order(old: DaemonState): Order {
-    const session = old.liveUpdate;
+  #order(old: Daemon): Order {
+    const session = old.state.liveUpdate;
     if (session === undefined) throw new Error('assertion: nobody has asked for this update');
     const { execute } = this.#options;
     const dialect = dialectOf(session.version);
@@ -165,7 +171,7 @@ export class XenstoredProcess implements StoreProcess {
     const delayed = session.owner.delayed.find((d) => d.kind === 'live-update');
     const requester: Requester | undefined =
       delayed === undefined ? undefined : { conn: session.owner, message: delayed.message };
-    return { n: this.updates.length + 1, carrier, old, requester, sockets: streamsOf(old) };
+    return { n: this.updates.length + 1, carrier, old, requester, sockets: streamsOf(old.state) };
   }
 
   /** Whoever has asked is told, if anybody is there to tell it. */
@@ -180,7 +186,7 @@ export class XenstoredProcess implements StoreProcess {
           update: n,
           imageBytes: update.cargo === undefined ? 0 : sizeOf(update.cargo),
         });
-        if (old.liveUpdate !== undefined) old.liveUpdate.reply = update.reason;
+        if (old.state.liveUpdate !== undefined) old.state.liveUpdate.reply = update.reason;
         return;
       case 'lost':
         this.#leave(update.reason);

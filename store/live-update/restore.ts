@@ -1,11 +1,12 @@
 import { DOMID_INVALID } from '../../sim/index.ts';
 import type { Connection, OutMessage } from '../daemon/connection.ts';
-import { addWatch } from '../daemon/ops.ts';
+import { Daemon } from '../daemon/daemon.ts';
+import type { StoreOptions } from '../daemon/options.ts';
 import type { Platform, Stream } from '../daemon/platform.ts';
 import { isQuota, type Quotas } from '../daemon/quota.ts';
-import { SPECIAL_NODES } from '../daemon/special.ts';
-import { DaemonState, type StoreOptions } from '../daemon/state.ts';
-import { EVENT_TIMEOUT_MS } from '../daemon/watch.ts';
+import { SPECIAL_NODES } from '../daemon/special-nodes.ts';
+import { DaemonState } from '../daemon/state.ts';
+import { NOBODY } from '../daemon/wakes.ts';
 import {
   type ConnectionData,
   type Finding,
@@ -66,17 +67,18 @@ export function restoreState(
 
 /** A state that grows record by record, in the order of an image that was found sound so far. */
 export class Restoring {
-  readonly #state: DaemonState;
+  /** The parts that fill the state in; nobody is served by them. */
+  readonly daemon: Daemon;
   readonly #sockets: ReadonlyMap<number, Stream>;
   readonly #conns = new Map<number, Connection>();
   readonly #pending = new Map<string, { readonly tx: Transaction; readonly nodes: NodeData[] }>();
   readonly #tree: TreeBuilder;
 
   constructor(platform: Platform, options: StoreOptions, sockets: ReadonlyMap<number, Stream>) {
-    this.#state = new DaemonState(platform, options);
-    this.#state.generation = 1;
+    this.daemon = new Daemon(new DaemonState(options), platform, NOBODY);
+    this.daemon.state.generation = 1;
     this.#sockets = sockets;
-    this.#tree = new TreeBuilder(this.#state);
+    this.#tree = new TreeBuilder(this.daemon);
   }
 
   /**
@@ -84,7 +86,8 @@ export class Restoring {
    * @returns why the record cannot be restored.
    */
   take(record: StateRecord, nodePath: string): string | undefined {
-    const state = this.#state;
+    const { daemon } = this;
+    const { state } = daemon;
     switch (record.kind) {
       case 'GLOBAL_DATA':
       case 'UNKNOWN':
@@ -94,7 +97,7 @@ export class Restoring {
         for (const q of record.domainQuotas) setQuota(state.quotas, textOf(q.name), q.value);
         return undefined;
       case 'CONNECTION_DATA': {
-        const conn = restoreConnection(state, record, this.#sockets);
+        const conn = restoreConnection(daemon, record, this.#sockets);
         if (conn !== undefined) this.#conns.set(record.connId, conn);
         return undefined;
       }
@@ -103,16 +106,15 @@ export class Restoring {
         const conn = this.#conns.get(record.connId);
         if (conn === undefined) return undefined;
         const depth = record.kind === 'WATCH_DATA' || record.depth === 0xffff ? -1 : record.depth;
-        restoreWatch(state, conn, textOf(record.wpath), textOf(record.token), depth);
+        restoreWatch(daemon, conn, textOf(record.wpath), textOf(record.token), depth);
         return undefined;
       }
       case 'TRANSACTION_DATA': {
         const conn = this.#conns.get(record.connId);
         if (conn === undefined || state.options.policy !== 'carry') return undefined;
         const tx = newTransaction(record.txId, true);
-        conn.transactions.set(tx.id, tx);
         conn.lastTxId = Math.max(conn.lastTxId, tx.id);
-        state.transactionStarted(conn);
+        daemon.transactions.open(conn, tx);
         this.#pending.set(`${record.connId}/${record.txId}`, { tx, nodes: [] });
         return undefined;
       }
@@ -121,7 +123,7 @@ export class Restoring {
         this.#pending.get(`${record.connId}/${record.txId}`)?.nodes.push(record);
         return undefined;
       case 'DOMAIN_DATA': {
-        const known = state.domains.findOrMake(record.domid);
+        const known = daemon.records.findOrMake(record.domid);
         if (known === undefined) return undefined;
         known.features = record.features;
         for (const q of record.quotas) setQuota(known.quotas, textOf(q.name), q.value);
@@ -137,8 +139,8 @@ export class Restoring {
 
   finish(): DaemonState {
     this.#tree.finish();
-    for (const { tx, nodes } of this.#pending.values()) restoreView(this.#state, tx, nodes);
-    return this.#state;
+    for (const { tx, nodes } of this.#pending.values()) restoreView(this.daemon, tx, nodes);
+    return this.daemon.state;
   }
 }
 
@@ -147,36 +149,37 @@ function setQuota(quotas: Quotas, name: string, value: number): void {
 }
 
 function restoreConnection(
-  state: DaemonState,
+  daemon: Daemon,
   record: ConnectionData,
   sockets: ReadonlyMap<number, Stream>,
 ): Connection | undefined {
+  const { connections, platform, records, state } = daemon;
   let conn: Connection;
   if (record.conn.kind === 'socket') {
     const stream = sockets.get(record.conn.fd);
     if (stream === undefined) return undefined;
-    conn = state.addSocket(stream);
+    conn = connections.addSocket(stream);
   } else {
     const { domid, targetDomid, port } = record.conn;
-    const known = state.domains.make(domid);
+    const known = records.make(domid);
     known.introduced = true;
     known.uniqueId = record.uniqueId ?? 0n;
-    known.credit = state.rate.introduce(state.platform.nowMs());
-    conn = state.addRing(domid, undefined, port);
+    known.credit = state.rate.introduce(platform.nowMs());
+    conn = connections.addRing(domid, undefined, port);
     // As in the daemon: a target whose connection comes later in the image is lost.
-    if (targetDomid !== DOMID_INVALID) conn.target = state.ringOf(targetDomid);
+    if (targetDomid !== DOMID_INVALID) conn.target = state.connections.ringOf(targetDomid);
   }
-  restoreInput(state, conn, record.inData);
-  restoreOutput(state, conn, record.outData, record.outRespLen);
+  restoreInput(daemon, conn, record.inData);
+  restoreOutput(daemon, conn, record.outData, record.outRespLen);
   return conn;
 }
 
 /** Whole messages were put aside; at most one partial one is being read. */
-function restoreInput(state: DaemonState, conn: Connection, data: Uint8Array): void {
+function restoreInput({ delayed }: Daemon, conn: Connection, data: Uint8Array): void {
   const reader = new MessageReader('refused'); // as the daemon does when it comes to that message
   reader.push(data);
   for (let message = reader.shift(); message !== undefined; message = reader.shift())
-    state.delay(conn, { message, kind: 'restored' });
+    delayed.add(conn, { message, kind: 'restored' });
   const rest = reader.rest();
   conn.headerUsed = Math.min(rest.length, HEADER_BYTES);
   conn.header.set(rest.subarray(0, conn.headerUsed));
@@ -190,46 +193,39 @@ function restoreInput(state: DaemonState, conn: Connection, data: Uint8Array): v
  * The rest of a half-sent message, then whole ones. Events may be dropped by time again, and are not compared to later
  * ones; everything else is outstanding until it is sent.
  */
-function restoreOutput(state: DaemonState, conn: Connection, data: Uint8Array, restLength: number): void {
+function restoreOutput({ accounting, output }: Daemon, conn: Connection, data: Uint8Array, restLength: number): void {
   const push = (kind: OutMessage['kind'], bytes: Uint8Array, deadlineMs: number) => {
     const cause = kind === 'event' ? undefined : { conn, pending: 1 };
-    if (cause !== undefined) state.count(conn, 'outstanding', 1);
+    if (cause !== undefined) accounting.count(conn, 'outstanding', 1);
     conn.out.push({ kind, bytes, sent: 0, eventKey: '', deadlineMs, cause });
-    state.charge(conn.domid, bytes.length);
+    accounting.charge(conn.domid, bytes.length);
   };
   if (restLength > 0) push('restored', data.slice(0, restLength), 0);
   let at = restLength;
   for (let end = messageEnd(data, at); end !== undefined; end = messageEnd(data, at)) {
     const isEvent = messageType(data, at) === XS.WATCH_EVENT;
-    const expires = isEvent && state.isLimited(conn) && state.options.watchEventSeconds > 0;
-    const deadlineMs = expires ? state.platform.nowMs() + EVENT_TIMEOUT_MS : 0;
+    const deadlineMs = isEvent ? output.eventDeadlineMs(conn) : 0;
     push(isEvent ? 'event' : 'reply', data.slice(at, end), deadlineMs);
-    if (expires) state.noteDeadline(conn, deadlineMs);
+    if (deadlineMs !== 0) output.noteDeadline(conn, deadlineMs);
     at = end;
   }
   if (at < data.length) push('restored', data.slice(at), 0);
 }
 
 /** Without its initial event. The path check's result does not matter, limits are not applied. */
-function restoreWatch(state: DaemonState, conn: Connection, path: string, token: string, depth: number): void {
-  state.nameOf(conn, path); // its length has been seen
+function restoreWatch({ names, watches }: Daemon, conn: Connection, path: string, token: string, depth: number): void {
+  names.ofText(conn, path); // its length has been seen
   const isRelative = !path.startsWith('/') && !path.startsWith('@');
-  const home = `${state.homeOf(conn)}/`;
-  addWatch(state, {
-    conn,
-    path: isRelative ? home + path : path,
-    token,
-    depth,
-    prefix: isRelative ? home.length : 0,
-    order: state.nextWatchOrder(),
-  });
+  const home = `${names.homeOf(conn)}/`;
+  const prefix = isRelative ? home.length : 0;
+  watches.add({ conn, path: isRelative ? home + path : path, token, depth, prefix });
 }
 
-function restorePerms(state: DaemonState, perms: readonly ImagePerm[]): readonly Perm[] {
+function restorePerms({ records }: Daemon, perms: readonly ImagePerm[]): readonly Perm[] {
   return perms.map((p, i) => {
     const stale = (p.flags & 1) !== 0;
     // A live entry needs a record that is not younger than the node (store.md 3.4).
-    if (!stale && i > 0) state.domains.findOrMake(p.domid);
+    if (!stale && i > 0) records.findOrMake(p.domid);
     return { rights: RIGHTS[p.letter], domid: p.domid, stale };
   });
 }
@@ -245,7 +241,7 @@ const NO_CHILDREN: string[] = [];
 
 /** The tree from its records: parents come before their children, whose order is the order of the records. */
 class TreeBuilder {
-  readonly #state: DaemonState;
+  readonly #daemon: Daemon;
   readonly #nodes = new Map<string, GrowingNode>();
   /** The entries restored last, and what they were: most nodes have the same as their neighbours. */
   #perms: readonly Perm[] = [];
@@ -253,13 +249,13 @@ class TreeBuilder {
   /** The parent looked up last: siblings come together. */
   #parent: GrowingNode | undefined = undefined;
 
-  constructor(state: DaemonState) {
-    this.#state = state;
+  constructor(daemon: Daemon) {
+    this.#daemon = daemon;
   }
 
   /** @returns why the node cannot be restored. */
   add(path: string, record: NodeData): string | undefined {
-    const state = this.#state;
+    const { records, state } = this.#daemon;
     const perms = this.#restorePerms(record.perms);
     const isSpecial = path.startsWith('@');
     if (isSpecial && !state.compat.specialNodes) {
@@ -268,7 +264,7 @@ class TreeBuilder {
       return undefined;
     }
     const owner = (perms[0] as Perm).domid;
-    if (state.domains.findOrMake(owner) === undefined)
+    if (records.findOrMake(owner) === undefined)
       return `write node error restoring node ${path}: owner domain ${owner} does not exist`;
     if (!isSpecial && path !== '/') {
       const parent = this.#find(parentOf(path));
@@ -297,26 +293,27 @@ class TreeBuilder {
     };
     if (perms.length === before.length && perms.every(isSame)) return this.#perms;
     this.#imagePerms = perms;
-    this.#perms = restorePerms(this.#state, perms);
+    this.#perms = restorePerms(this.#daemon, perms);
     return this.#perms;
   }
 
   finish(): void {
-    const state = this.#state;
-    state.charge(state.options.privDomid, state.compat.restoredRootBytes);
+    const { accounting, state } = this.#daemon;
+    accounting.charge(state.options.privDomid, state.compat.restoredRootBytes);
     for (const node of this.#nodes.values()) {
-      state.charge(ownerOf(node), nodeSize(node, state.compat) + node.path.length);
-      state.domains.countNodes(ownerOf(node), 1);
+      accounting.charge(ownerOf(node), nodeSize(node, state.compat) + node.path.length);
+      accounting.countNodes(ownerOf(node), 1);
     }
     state.tree = PersistentMap.of<Node>(this.#nodes.values(), (node) => node.path);
   }
 }
 
 /** What a carried transaction sees: its own copies, with the child lists that follow from what it made and removed. */
-function restoreView(state: DaemonState, tx: Transaction, nodes: readonly NodeData[]): void {
+function restoreView(daemon: Daemon, tx: Transaction, nodes: readonly NodeData[]): void {
+  const { state } = daemon;
   const seen = new Map<string, NodeData>(nodes.map((n) => [textOf(n.path), n]));
   for (const [path, record] of seen) {
-    const live = state.liveNode(path);
+    const live = state.tree.get(path);
     const isAbsent = record.perms.length === 0;
     const modified = isAbsent || (record.access & NODE_WRITTEN) !== 0;
     let node: Node | undefined;
@@ -328,7 +325,7 @@ function restoreView(state: DaemonState, tx: Transaction, nodes: readonly NodeDa
       node = {
         path,
         value: record.value,
-        perms: restorePerms(state, record.perms),
+        perms: restorePerms(daemon, record.perms),
         children: names,
         childOctets: names.reduce((n, name) => n + name.length + 1, 0),
         generation: live?.generation ?? state.generation,

@@ -1,16 +1,15 @@
-import { type Actor, EVTCHN_PORT, type Port } from '../../sim/index.ts';
+import { type Actor, ERROR, EVTCHN_PORT, type Port, XENSTORE_ERROR_COMM } from '../../sim/index.ts';
 import { compat as compatOf } from '../daemon/compat.ts';
 import type { Connection } from '../daemon/connection.ts';
+import type { Daemon } from '../daemon/daemon.ts';
+import type { StoreOptions } from '../daemon/options.ts';
 import type { RingPage } from '../daemon/platform.ts';
 import type { SimPlatform } from '../daemon/sim-platform.ts';
-import type { DaemonState, StoreOptions } from '../daemon/state.ts';
+
 import type { DaemonState as NeutralState } from '../format/model/state.ts';
 
 /** Virtual time for one ring to be mapped again. */
 const MAP_NS = 400;
-/** ERROR word of a ring that could not be taken over. Source: xs_wire.h, XENSTORE_ERROR_COMM. */
-const ERROR_AT = 2072;
-const ERROR_COMM = 1;
 
 /** The process into which a new instance is put. */
 export interface TakeOverSite {
@@ -29,37 +28,32 @@ export function keepsPorts(handedOver: NeutralState | undefined): boolean {
  * A new instance binds the VIRQ, maps the rings one by one, and looks for domains that went meanwhile.
  * @param handedOver what the files said, if there were any: not all of them know of ports.
  */
-export function* takeOver(site: TakeOverSite, state: DaemonState, handedOver: NeutralState | undefined): Actor {
+export function* takeOver(site: TakeOverSite, daemon: Daemon, handedOver: NeutralState | undefined): Actor {
   const { platform } = site;
   if (!platform.hasDomainException) platform.bindDomainException();
-  for (const conn of state.connections) {
+  for (const conn of daemon.state.connections) {
     if (conn.link.kind !== 'ring') continue;
-    takeRing(site, state, conn, handedOver);
+    takeRing(site, daemon, conn, handedOver);
     yield MAP_NS;
   }
-  state.domains.checkEvery();
+  daemon.changes.checkEvery();
 }
 
-function takeRing(
-  site: TakeOverSite,
-  state: DaemonState,
-  conn: Connection,
-  handedOver: NeutralState | undefined,
-): void {
+function takeRing(site: TakeOverSite, daemon: Daemon, conn: Connection, handedOver: NeutralState | undefined): void {
   const { link, domid } = conn;
   if (link.kind !== 'ring') return;
   const { platform } = site;
   const isHeldOpen = keepsPorts(handedOver);
   if (isHeldOpen && link.port !== 0) platform.adoptPort(link.port);
-  const page = platform.mapRing(domid, () => state.onTouched(conn));
+  const page = platform.mapRing(domid, () => daemon.wakes.touched(conn));
   if (page.ok) link.page = page.value;
   if (!isHeldOpen || (handedOver !== undefined && link.port === 0))
     link.port = page.ok ? bindAgain(site, domid, page.value, handedOver) : 0;
   if (page.ok && link.port !== 0) return;
   // The domain stays known, so that its end is still reported (XSR-17).
-  state.forget(conn);
+  daemon.connections.forget(conn);
   conn.isIgnored = true;
-  if (page.ok) page.value.store32(ERROR_AT, ERROR_COMM);
+  if (page.ok) page.value.store32(ERROR, XENSTORE_ERROR_COMM);
 }
 
 /**

@@ -1,5 +1,6 @@
 import type { Actor, Listener, Machine } from '../../sim/index.ts';
-import type { StoreSetup } from '../contract.ts';
+import type { StoreSetup } from '../contract/process.ts';
+import type { Daemon } from '../daemon/daemon.ts';
 import type { Stream } from '../daemon/platform.ts';
 import type { DaemonState } from '../daemon/state.ts';
 import { Xenstored } from '../daemon/xenstored.ts';
@@ -42,7 +43,7 @@ export interface Order {
   readonly n: number;
   readonly carrier: Carrier;
   /** The instance that is to be succeeded, frozen until it is known who goes on. */
-  readonly old: DaemonState;
+  readonly old: Daemon;
   readonly requester: Requester | undefined;
   /** Its clients on sockets, by file descriptor: these stay open through an exec. */
   readonly sockets: ReadonlyMap<number, Stream>;
@@ -111,14 +112,14 @@ function* dump(site: UpdateSite, order: Order): Actor<LiveUpdate> {
     excPort: platform.domainExceptionPort,
     remotePortOf: (port: number) => platform.remotePortOf(port),
   };
-  const written = writeCargo(order.carrier, old, numbers, order.requester);
+  const written = writeCargo(order.carrier, old.state, numbers, order.requester);
   if (!written.ok) return { step: 'failed', cargo: undefined, reason: written.reason };
   const files = written.cargo.files.map((file) => ({ ...file, octets: passImage?.(file.octets, n) ?? file.octets }));
   const cargo: Cargo = { ...written.cargo, files };
   const imageBytes = sizeOf(cargo);
   platform.tell({ phase: 'dump', update: n, imageBytes });
   for (const { octets } of files) machine.trace.digest.octets(octets, 0, octets.length);
-  yield old.tree.size * NODE_NS + Math.floor(imageBytes / OCTETS_PER_NS);
+  yield old.state.tree.size * NODE_NS + Math.floor(imageBytes / OCTETS_PER_NS);
   return { step: 'dumped', cargo };
 }
 
@@ -152,14 +153,14 @@ function* execute(site: UpdateSite, order: Order, { cargo, reading }: At<'verifi
   if (fails) {
     if (site.options.policy === 'carry') {
       platform.bindDomainException();
-      old.domains.checkEvery();
+      old.changes.checkEvery();
     }
     return { step: 'failed', cargo, reason: EXEC_FAILED };
   }
-  const nodes = old.tree.size;
+  const nodes = old.state.tree.size;
   // With an image goes all that is not memory.
   if (reading.kind === 'files') platform.tell({ phase: 'exec', update: n });
-  retire(site, old, reading);
+  retire(site, old.state, reading);
   yield EXEC_NS + nodes * NODE_NS;
   return { step: 'executed', cargo, reading };
 }
@@ -198,7 +199,7 @@ function start(site: UpdateSite, order: Order, { cargo, reading }: At<'executed'
 /** The new instance takes its rings, and serves. */
 function* settle(site: UpdateSite, order: Order, update: At<'started'>): Actor<LiveUpdate> {
   const { cargo, daemon, handedOver } = update;
-  yield* takeOver(site, daemon.state, handedOver);
+  yield* takeOver(site, daemon.daemon, handedOver);
   site.platform.tell({ phase: 'up', update: order.n, imageBytes: sizeOf(cargo) });
   return { step: 'up', cargo, handedOver };
 }

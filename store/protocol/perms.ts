@@ -1,4 +1,3 @@
-import { DOMID_ANY } from '../../sim/index.ts';
 import { refuse, strtolBase0 } from './wire.ts';
 
 /** Rights as bits. */
@@ -31,9 +30,6 @@ export function formatPerm({ rights, domid }: Perm): string {
   return `${LETTERS[rights & (READ | WRITE)]}${domid > 0x7fff_ffff ? domid - 0x1_0000_0000 : domid}`;
 }
 
-/** In an entry it means every domain, where the daemon knows it. */
-export { DOMID_ANY };
-
 /** Who can say whether an entry counts although its domain may have been replaced since the node was written. */
 export interface Currency {
   /** Whether the entry's domain is the one that was meant at this generation (store.md 3.4). */
@@ -42,24 +38,26 @@ export interface Currency {
 
 /**
  * Rights of an unprivileged connection on a node of this generation (store.md 3.2).
- * @param own domid of the connection; @param target domid that SET_TARGET gave it, -1 = none.
+ * @param own domid of the connection.
+ * @param target domid that SET_TARGET gave it, -1 = none.
+ * @param any domid that means every domain (DOMID_ANY), -1 = none, as the daemon does not know it.
  * Source: core.c, perm_for_conn.
  */
 export function rightsOf(
   perms: readonly Perm[],
   own: number,
   target: number,
-  domidAny: boolean,
+  any: number,
   generation: number,
   currency: Currency,
 ): number {
   const first = perms[0];
   if (first === undefined) return 0;
-  if (first.domid === own || first.domid === target || (domidAny && first.domid === DOMID_ANY)) return ALL_RIGHTS;
+  if (first.domid === own || first.domid === target || first.domid === any) return ALL_RIGHTS;
   for (let i = 1; i < perms.length; i++) {
     const perm = perms[i] as Perm;
     const { domid } = perm;
-    if (perm.stale || (domid !== own && domid !== target && !(domidAny && domid === DOMID_ANY))) continue;
+    if (perm.stale || (domid !== own && domid !== target && domid !== any)) continue;
     if (currency.isCurrent(perm, generation)) return perm.rights;
   }
   return first.rights;

@@ -1,5 +1,5 @@
-import type { Compat } from '../daemon/compat.ts';
 import type { Perm } from '../protocol/perms.ts';
+import type { TreeRules } from './rules.ts';
 
 /** One node; never changed after it was made, so that a reference to it is what it was at that moment. */
 export interface Node {
@@ -15,8 +15,8 @@ export interface Node {
 }
 
 /** What counts against node-size and memory. Source: core.c, struct xs_tdb_record_hdr. */
-export function nodeSize(node: Pick<Node, 'value' | 'perms' | 'childOctets'>, compat: Compat): number {
-  return compat.nodeHeaderBytes + 8 * node.perms.length + node.value.length + node.childOctets;
+export function nodeSize(node: Pick<Node, 'value' | 'perms' | 'childOctets'>, rules: TreeRules): number {
+  return rules.nodeHeaderBytes + 8 * node.perms.length + node.value.length + node.childOctets;
 }
 
 export function ownerOf(node: Node): number {

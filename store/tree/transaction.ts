@@ -1,6 +1,6 @@
-import type { Compat } from '../daemon/compat.ts';
 import type { Perm } from '../protocol/perms.ts';
 import { type Node, nodeSize } from './node.ts';
+import type { TreeRules } from './rules.ts';
 
 /** How a change is announced: to watches on the name and above it, or on the name alone. */
 export type FireMode = 'subtree' | 'exact';
@@ -50,6 +50,6 @@ export function newTransaction(id: number, mustFail = false, generation = 0): Tr
 }
 
 /** Octets of memory that a private copy costs: the node and its name, which is `<generation>/<path>`. */
-export function copyOctets(tx: Transaction, node: Node, compat: Compat): number {
-  return nodeSize(node, compat) + String(tx.generation).length + 1 + node.path.length;
+export function copyOctets(tx: Transaction, node: Node, rules: TreeRules): number {
+  return nodeSize(node, rules) + String(tx.generation).length + 1 + node.path.length;
 }

@@ -1,9 +1,7 @@
-import type { Connection } from '../daemon/connection.ts';
-import type { DaemonState } from '../daemon/state.ts';
-import { fireWatches, type OldPerms } from '../daemon/watch.ts';
 import { baseOf, childOf, parentOf } from '../protocol/path.ts';
 import { ALL_RIGHTS, type Perm, settledPerms } from '../protocol/perms.ts';
 import { refuse } from '../protocol/wire.ts';
+import type { Ground, OldPerms, Requester } from './ground.ts';
 import { type Node, nodeSize, ownerOf, rewritten, withChild, withoutChild, withValue } from './node.ts';
 import { type Access, copyOctets, type FireMode, type Transaction } from './transaction.ts';
 
@@ -11,39 +9,42 @@ import { type Access, copyOctets, type FireMode, type Transaction } from './tran
 type Limits = 'checked' | 'unchecked';
 
 /** Where one request works: the live tree, or a transaction's view of it. */
-export class View {
-  readonly state: DaemonState;
+export class View<Who extends Requester, Cause> {
+  readonly #ground: Ground<Who, Cause>;
   /** The requester; undefined: the daemon itself. */
-  readonly conn: Connection | undefined;
-  readonly tx: Transaction | undefined;
+  readonly #who: Who | undefined;
+  readonly #tx: Transaction | undefined;
+  /** Whose burden the events are. */
+  readonly #cause: Cause | undefined;
+  /** Writes and deletions so far, outside of transactions. */
+  writes = 0;
   /** Change of the number of nodes by this request, by owner; applied when it succeeds. */
   #deltas: Map<number, number> | undefined = undefined;
 
-  constructor(state: DaemonState, conn: Connection | undefined, tx: Transaction | undefined) {
-    this.state = state;
-    this.conn = conn;
-    this.tx = tx;
+  constructor(ground: Ground<Who, Cause>, who: Who | undefined, tx: Transaction | undefined, cause: Cause | undefined) {
+    this.#ground = ground;
+    this.#who = who;
+    this.#tx = tx;
+    this.#cause = cause;
   }
 
   // Looking ---------------------------------------------------------------------------------------------------------
 
   /** The node as this request sees it; a transaction remembers that it was looked at. Errors: ENOSPC. */
   get(name: string): Node | undefined {
-    return this.tx === undefined ? this.state.liveNode(name) : this.#access(this.tx, name).node;
+    return this.#tx === undefined ? this.#ground.tree.get(name) : this.#access(this.#tx, name).node;
   }
 
   #access(tx: Transaction, name: string): Access {
     const there = tx.accesses.get(name);
     if (there !== undefined) return there;
-    const { state, conn } = this;
-    if (conn?.isLimited === true) {
-      const n = tx.accesses.size;
-      if (state.exceeds(conn, 'transaction-nodes', n + 1)) {
-        tx.failed = true;
-        refuse('ENOSPC');
-      }
+    const { accounts, rules, tree } = this.#ground;
+    const who = this.#who;
+    if (who?.isLimited === true && accounts.exceeds(who, 'transaction-nodes', tx.accesses.size + 1)) {
+      tx.failed = true;
+      refuse('ENOSPC');
     }
-    const node = state.liveNode(name);
+    const node = tree.get(name);
     const access: Access = {
       path: name,
       base: node?.generation ?? -1,
@@ -54,19 +55,19 @@ export class View {
     };
     tx.accesses.set(name, access);
     if (node !== undefined) {
-      this.#charge(tx, copyOctets(tx, node, state.compat));
-      if (conn !== undefined) state.exceeds(conn, 'node-size', nodeSize(node, state.compat)); // seen, and not refused
+      this.#charge(tx, copyOctets(tx, node, rules));
+      if (who !== undefined) accounts.exceeds(who, 'node-size', nodeSize(node, rules)); // seen, and not refused
     }
     return access;
   }
 
   #charge(tx: Transaction, octets: number): void {
     tx.memory += octets;
-    if (this.conn !== undefined) this.state.chargeTo(this.conn, octets);
+    if (this.#who !== undefined) this.#ground.accounts.chargeTo(this.#who, octets);
   }
 
   rights(node: Node): number {
-    return this.conn === undefined ? ALL_RIGHTS : this.state.rights(this.conn, node.perms, node.generation);
+    return this.#who === undefined ? ALL_RIGHTS : this.#ground.rights.of(this.#who, node.perms, node.generation);
   }
 
   /** The node with all of `needed`, or the error that the rule of visibility gives (store.md 3.3). */
@@ -74,7 +75,7 @@ export class View {
     const node = this.get(name);
     if (node !== undefined) {
       if ((this.rights(node) & needed) === needed) return node;
-      if (this.tx !== undefined) this.get(parentOf(name)); // the daemon asks the parent, too, and so it was looked at
+      if (this.#tx !== undefined) this.get(parentOf(name)); // the daemon asks the parent, too, and so it was looked at
       return 'EACCES';
     }
     for (let up = name; up !== '/'; ) {
@@ -89,73 +90,75 @@ export class View {
 
   /** Give an existing node a value. Errors: ENOSPC too big. */
   putValue(node: Node, value: Uint8Array): Node {
-    const { state } = this;
-    const perms = settledPerms(node.perms, node.generation, state);
-    return this.#put(withValue(node, value, perms, ++state.generation), node, 'checked');
+    const { rights, tree } = this.#ground;
+    const perms = settledPerms(node.perms, node.generation, rights);
+    return this.#put(withValue(node, value, perms, tree.nextGeneration()), node, 'checked');
   }
 
   /** Give an existing node other entries. Errors: ENOSPC too big. */
   putPerms(node: Node, perms: readonly Perm[]): Node {
-    return this.#put(rewritten(node, perms, ++this.state.generation), node, 'checked');
+    return this.#put(rewritten(node, perms, this.#ground.tree.nextGeneration()), node, 'checked');
   }
 
   /** Write an existing node with another list of children. Errors: ENOSPC too big. */
   #putChildren(node: Node, old: Node, limits: Limits): Node {
-    const { state } = this;
-    const perms = settledPerms(old.perms, old.generation, state);
-    return this.#put(rewritten(node, perms, ++state.generation), old, limits);
+    const { rights, tree } = this.#ground;
+    const perms = settledPerms(old.perms, old.generation, rights);
+    return this.#put(rewritten(node, perms, tree.nextGeneration()), old, limits);
   }
 
   /** Write a node that has its new generation: that is consumed even if the write is refused (store.md 3.7). */
   #put(node: Node, old: Node | undefined, limits: Limits): Node {
-    const { state, conn, tx } = this;
-    if (tx === undefined) state.currentWrites++;
-    if (conn?.link.kind === 'ring') {
-      const size = nodeSize(node, state.compat);
-      const tooBig = state.exceeds(conn, 'node-size', size);
+    const { accounts, rules, tree } = this.#ground;
+    const who = this.#who;
+    const tx = this.#tx;
+    if (tx === undefined) this.writes++;
+    if (who !== undefined) {
+      const size = nodeSize(node, rules);
+      const tooBig = accounts.exceeds(who, 'node-size', size);
       if (limits === 'checked') {
         if (tooBig) this.#fail('ENOSPC');
-        const paysMemory = tx !== undefined || ownerOf(node) === conn.domid;
-        const added = old === undefined ? size + node.path.length : size - nodeSize(old, state.compat);
+        const paysMemory = tx !== undefined || ownerOf(node) === who.domid;
+        const added = old === undefined ? size + node.path.length : size - nodeSize(old, rules);
         // An overwrite that is refused for memory leaves the real daemon with whatever errno was around.
-        if (conn.isLimited && paysMemory && added > 0 && state.memoryExceeded(conn, added))
+        if (paysMemory && added > 0 && accounts.memoryExceeded(who, added))
           this.#fail(old === undefined ? 'EIO' : 'ENOMEM');
       }
     }
     if (tx === undefined) {
-      state.store(node, old);
+      tree.store(node, old);
       return node;
     }
     const access = this.#access(tx, node.path);
-    if (access.node !== undefined) this.#charge(tx, -copyOctets(tx, access.node, state.compat));
-    this.#charge(tx, copyOctets(tx, node, state.compat));
+    if (access.node !== undefined) this.#charge(tx, -copyOctets(tx, access.node, rules));
+    this.#charge(tx, copyOctets(tx, node, rules));
     access.node = node;
     access.modified = true;
     return node;
   }
 
   #fail(errno: 'ENOSPC' | 'EIO' | 'ENOMEM'): never {
-    if (this.tx !== undefined) this.tx.failed = true;
+    if (this.#tx !== undefined) this.#tx.failed = true;
     refuse(errno);
   }
 
   #remove(node: Node): void {
-    const { state, tx } = this;
-    state.generation++;
+    this.#ground.tree.nextGeneration();
     if (!this.#isCounted(ownerOf(node))) refuse('EIO');
     this.#count(ownerOf(node), -1);
-    if (tx === undefined) state.currentWrites++;
+    if (this.#tx === undefined) this.writes++;
     this.#erase(node);
   }
 
   #erase(node: Node): void {
-    const { state, tx } = this;
+    const { rules, tree } = this.#ground;
+    const tx = this.#tx;
     if (tx === undefined) {
-      state.erase(node);
+      tree.erase(node);
       return;
     }
     const access = this.#access(tx, node.path);
-    if (access.node !== undefined) this.#charge(tx, -copyOctets(tx, access.node, state.compat));
+    if (access.node !== undefined) this.#charge(tx, -copyOctets(tx, access.node, rules));
     access.node = undefined;
     access.modified = true;
   }
@@ -163,18 +166,17 @@ export class View {
   // Counting --------------------------------------------------------------------------------------------------------
 
   #count(owner: number, delta: number): void {
+    const { accounts, rules } = this.#ground;
+    const tx = this.#tx;
     let deltas = this.#deltas;
-    if (this.tx !== undefined && this.state.compat.countsAtOnce) deltas = this.tx.nodeDeltas;
+    if (tx !== undefined && rules.countsAtOnce) deltas = tx.nodeDeltas;
     else if (deltas === undefined) {
       deltas = new Map();
       this.#deltas = deltas;
     }
     const sum = (deltas.get(owner) ?? 0) + delta;
     deltas.set(owner, sum);
-    if (this.state.compat.countsAtOnce) return;
-    const account = this.state.account(owner);
-    const seen = account.nodes + (this.tx?.nodeDeltas.get(owner) ?? 0) + sum;
-    this.state.noteMax(owner, account, 'nodes', seen);
+    if (!rules.countsAtOnce) accounts.noteNodes(owner, (tx?.nodeDeltas.get(owner) ?? 0) + sum);
   }
 
   /**
@@ -182,9 +184,9 @@ export class View {
    * only at commit (4.17).
    */
   #isCounted(owner: number): boolean {
-    const { state, conn, tx } = this;
-    if (tx === undefined || state.compat.countsAtOnce || owner === conn?.domid) return true;
-    return state.domains.findOrMake(owner) !== undefined;
+    const { owners, rules } = this.#ground;
+    if (this.#tx === undefined || rules.countsAtOnce || owner === this.#who?.domid) return true;
+    return owners.findOrMake(owner) !== undefined;
   }
 
   /** Move a node's count to a new owner. Errors: ENOMEM the old one is gone. */
@@ -199,8 +201,8 @@ export class View {
   applyCounts(): void {
     if (this.#deltas === undefined) return;
     for (const [owner, delta] of this.#deltas) {
-      if (this.tx !== undefined) this.tx.nodeDeltas.set(owner, (this.tx.nodeDeltas.get(owner) ?? 0) + delta);
-      else this.state.domains.countNodes(owner, delta);
+      if (this.#tx === undefined) this.#ground.accounts.countNodes(owner, delta);
+      else this.#tx.nodeDeltas.set(owner, (this.#tx.nodeDeltas.get(owner) ?? 0) + delta);
     }
   }
 
@@ -208,7 +210,8 @@ export class View {
 
   /** Create `name` with all missing levels above it (store.md 3.5). Errors: ENOSPC, EIO. */
   create(name: string, value: Uint8Array): Node {
-    const { state, conn, tx } = this;
+    const { rights, tree } = this.#ground;
+    const tx = this.#tx;
     const missing: string[] = [];
     let up = name;
     let existing: Node | undefined;
@@ -219,7 +222,7 @@ export class View {
     } while (existing === undefined);
     if (tx !== undefined) tx.creates = true;
     // All levels get the same entries: what the existing one has, with a limited creator as the owner.
-    const perms = inherit(settledPerms(existing.perms, existing.generation, state), conn);
+    const perms = inherit(settledPerms(existing.perms, existing.generation, rights), this.#who);
     const written: Node[] = [];
     try {
       for (let i = 0; i < missing.length; i++) {
@@ -232,7 +235,7 @@ export class View {
           perms,
           children: base === undefined ? [] : [base],
           childOctets: base === undefined ? 0 : base.length + 1,
-          generation: ++state.generation,
+          generation: tree.nextGeneration(),
         };
         this.#put(node, undefined, 'checked');
         if (!this.#isCounted((perms[0] as Perm).domid)) {
@@ -257,14 +260,11 @@ export class View {
 
   /** The nodes quota, for one more level of which `already` were written by this request. Errors: ENOSPC. */
   #mayCreate(already: number): void {
-    const { state, conn, tx } = this;
-    if (conn?.isLimited !== true) return;
-    const limit = conn.limits.nodes;
-    const have = state.accountOf(conn).nodes;
-    if (limit === 0) return;
+    const { accounts, rules } = this.#ground;
+    if (this.#who === undefined) return;
     // What a transaction has made is not looked at here; 4.17 sees what this request has made outside of one.
-    const more = state.compat.countsAtOnce ? (tx === undefined ? already : 0) : 1;
-    if (have + more >= limit) refuse('ENOSPC');
+    const more = rules.countsAtOnce ? (this.#tx === undefined ? already : 0) : 1;
+    if (accounts.nodesExceeded(this.#who, more)) refuse('ENOSPC');
   }
 
   /**
@@ -298,11 +298,11 @@ export class View {
 
   /** Announce a change now, or at commit. `old`: before a change of entries. */
   fire(node: Node, mode: FireMode, old?: OldPerms): void {
-    if (this.tx === undefined) {
-      fireWatches(this.state, node.path, node, mode, old);
+    if (this.#tx === undefined) {
+      this.#ground.watchers.fire(node.path, node, mode, old, this.#cause);
       return;
     }
-    const access = this.tx.accesses.get(node.path);
+    const access = this.#tx.accesses.get(node.path);
     if (access !== undefined && access.fire !== 'subtree') access.fire = mode;
   }
 }
@@ -310,8 +310,8 @@ export class View {
 const EMPTY = new Uint8Array(0);
 
 /** A new level's entries: its parent's, the first entry's domain being an unprivileged creator. */
-function inherit(perms: readonly Perm[], conn: Connection | undefined): readonly Perm[] {
-  if (conn?.isUnprivileged !== true) return perms;
+function inherit(perms: readonly Perm[], who: Requester | undefined): readonly Perm[] {
+  if (who?.isUnprivileged !== true) return perms;
   const first = perms[0] as Perm;
-  return first.domid === conn.domid ? perms : [{ ...first, domid: conn.domid }, ...perms.slice(1)];
+  return first.domid === who.domid ? perms : [{ ...first, domid: who.domid }, ...perms.slice(1)];
 }

@@ -3,7 +3,8 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { INSTALLED_DAEMONS, startDaemon, whyNot } from '../../scenarios/real/conform/daemon.ts';
+import { startDaemon } from '../../scenarios/real/conform/daemon.ts';
+import { INSTALLED_DAEMONS, whyNot } from '../../scenarios/real/conform/standin.ts';
 
 /** One operation of the distribution's test-xenstore, best of all rounds, microseconds. */
 export interface OperationTimes {

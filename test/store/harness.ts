@@ -1,8 +1,11 @@
 import type { CompatName } from '../../store/daemon/compat.ts';
 import type { Connection, OutMessage } from '../../store/daemon/connection.ts';
-import { processMessage, runDelayed } from '../../store/daemon/ops.ts';
-import { makeInitialStore } from '../../store/daemon/special.ts';
-import { DaemonState, DEFAULT_OPTIONS, type StoreOptions } from '../../store/daemon/state.ts';
+import { Daemon } from '../../store/daemon/daemon.ts';
+import { makeInitialStore } from '../../store/daemon/initial-store.ts';
+import { processDelayed, processMessage } from '../../store/daemon/operations/process-message.ts';
+import { DEFAULT_OPTIONS, type StoreOptions } from '../../store/daemon/options.ts';
+import { DaemonState } from '../../store/daemon/state.ts';
+import { NOBODY, type Wakes } from '../../store/daemon/wakes.ts';
 import { octetsOf, textOf } from '../../store/protocol/octets.ts';
 import { HEADER_BYTES, type Message, messageEnd, messageOf, XS } from '../../store/protocol/wire.ts';
 import { FakePlatform, FakeStream } from '../support/fake-platform.ts';
@@ -45,7 +48,7 @@ export class Client {
   send(op: Op | number, payload: string | Uint8Array = '', txId = 0): void {
     const bytes = typeof payload === 'string' ? octets(payload) : payload;
     const type = typeof op === 'number' ? op : XS[op];
-    processMessage(this.bench.state, this.conn, { type, reqId: ++this.#reqId, txId, payload: bytes });
+    processMessage(this.bench.daemon, this.conn, { type, reqId: ++this.#reqId, txId, payload: bytes });
     this.bench.deliver();
   }
 
@@ -77,7 +80,7 @@ export class Client {
       const message = conn.out.shift();
       if (message === undefined) return;
       this.#note(message);
-      this.bench.state.outputWritten(conn, message);
+      this.bench.daemon.output.written(conn, message);
       conn = this.#find();
     }
   }
@@ -105,20 +108,23 @@ export class Client {
 export class Bench {
   readonly platform = new FakePlatform();
   readonly state: DaemonState;
+  readonly daemon: Daemon;
   readonly clients: Client[] = [];
   readonly s: Client;
   readonly #rings = new Map<number, Client>();
   #fd = 10;
 
-  constructor(compat: CompatName = '4.22', options: Partial<StoreOptions> = {}) {
-    this.state = new DaemonState(this.platform, { ...DEFAULT_OPTIONS, ...options, compat });
-    makeInitialStore(this.state);
-    this.state.domains.connectPrivileged(1);
+  /** @param wakes what the main loop would be told; nobody else does anything by itself. */
+  constructor(compat: CompatName = '4.22', options: Partial<StoreOptions> = {}, wakes: Partial<Wakes> = {}) {
+    this.state = new DaemonState({ ...DEFAULT_OPTIONS, ...options, compat });
+    this.daemon = new Daemon(this.state, this.platform, { ...NOBODY, ...wakes });
+    makeInitialStore(this.daemon);
+    this.daemon.introductions.connectPrivileged(1);
     this.s = this.socket();
   }
 
   socket(): Client {
-    const conn = this.state.addSocket(new FakeStream(this.#fd++));
+    const conn = this.daemon.connections.addSocket(new FakeStream(this.#fd++));
     return this.#client(() => (conn.isClosed ? undefined : conn));
   }
 
@@ -133,7 +139,7 @@ export class Bench {
 
   /** The client behind an introduced domain's ring. */
   ring(domid: number): Client {
-    const client = this.#rings.get(domid) ?? this.#client(() => this.state.ringOf(domid));
+    const client = this.#rings.get(domid) ?? this.#client(() => this.state.connections.ringOf(domid));
     this.#rings.set(domid, client);
     return client;
   }
@@ -151,13 +157,13 @@ export class Bench {
 
   /** A domain exception. */
   virq(): void {
-    this.state.checkDomains();
+    this.daemon.changes.checkChanged();
     this.deliver();
   }
 
   /** The end of a pass of the main loop. */
   passEnd(): 'live-update' | undefined {
-    const verdict = this.state.runDelayed((conn, delayed) => runDelayed(this.state, conn, delayed));
+    const verdict = this.daemon.delayed.run((conn, delayed) => processDelayed(this.daemon, conn, delayed));
     this.deliver();
     return verdict;
   }

@@ -32,7 +32,7 @@ const PLAYS = [...ENGINE, 'scenarios/catalogue', 'scenarios/drive', 'scenarios/r
 export const ROOMS: readonly Room[] = [
   {
     path: 'sim',
-    about: 'one machine: virtual time, scheduler, memory, domains, hypercalls, rings, sockets, trace',
+    about: 'machines on one timeline: scheduler, memory, hypercalls, rings, sockets, trace, seed',
     imports: ['sim/'],
   },
   {
@@ -77,14 +77,19 @@ export const ROOMS: readonly Room[] = [
     imports: [...FORMAT, 'store/format/model'],
   },
   {
+    path: 'store/contract',
+    about: 'what a host may expect of whatever serves its xenstore',
+    imports: ['sim/', 'store/daemon', 'store/format/model'],
+  },
+  {
     path: 'store/live-update',
     about: 'the state to an image and back; the process that changes instances',
-    imports: ['sim/', 'store/protocol', 'store/tree', 'store/daemon', 'store/format/', 'store/store-process.ts'],
+    imports: ['sim/', 'store/protocol', 'store/tree', 'store/daemon', 'store/contract', 'store/format/'],
   },
   {
     path: 'store',
-    about: 'the door, and what a host knows of whatever serves its xenstore',
-    imports: ['sim/', 'store/protocol', 'store/tree', 'store/daemon', 'store/live-update', 'store/format/model'],
+    about: 'the door',
+    imports: ['store/protocol', 'store/tree', 'store/daemon', 'store/contract', 'store/live-update'],
   },
 
   { path: 'guests/kernel', about: 'what a kernel gives its programs: pages, ports, waiting', imports: HEADERS },
@@ -93,10 +98,10 @@ export const ROOMS: readonly Room[] = [
     about: 'client libraries: over the ring, the socket, /dev/xen/xenbus',
     imports: KERNEL,
   },
-  { path: 'guests/power', about: 'suspend, resume, shutdown as a guest does them', imports: CLIENT },
-  { path: 'guests/console', about: 'the console ring and xenconsoled', imports: CLIENT },
   { path: 'guests/devices', about: 'blkfront, blkback, netfront, netback, bridge', imports: CLIENT },
   { path: 'guests/libxl', about: 'the toolstack: xl, libxl, hotplug scripts', imports: CLIENT },
+  { path: 'guests/console', about: 'the console ring and xenconsoled', imports: CLIENT },
+  { path: 'guests/power', about: 'suspend, resume, shutdown as a guest does them', imports: CLIENT },
   {
     path: 'guests/load',
     about: 'what makes traffic: workers, scripts, the operator',

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { whyNot } from '../../scenarios/real/conform/daemon.ts';
+import { whyNot } from '../../scenarios/real/conform/standin.ts';
 
 /**
  * Whether programs are there. Where one is absent the tests that need it skip with a visible line; with XENARIUM_NO_SKIP set,

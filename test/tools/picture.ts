@@ -271,7 +271,7 @@ const ABOUT: Readonly<Record<string, string>> = {
   scenarios: 'what to run, what goes wrong, how it is judged and told',
   guests: 'programs in domains',
   store: 'xenstored, and the laboratory of its image',
-  sim: 'one machine: virtual time, scheduler, memory, hypercalls, rings, sockets, trace; imports nobody',
+  sim: 'machines on one timeline: scheduler, memory, hypercalls, rings, sockets, trace, seed; imports nobody',
 };
 
 function cross(points: readonly (readonly [number, number])[], label: string, x: number, y: number, anchor = 'start') {

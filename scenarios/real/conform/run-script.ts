@@ -11,7 +11,9 @@ import {
   RING_PORT,
   txIdOf,
 } from '../../drive/script.ts';
-import { type Daemon, type DaemonOptions, type RingPage, type SocketClient, startDaemon } from './daemon.ts';
+import { type Daemon, type DaemonOptions, startDaemon } from './daemon.ts';
+import type { RingPage } from './ring-page.ts';
+import type { SocketClient } from './socket-client.ts';
 
 /** Ids of the runner's own requests start here, out of the way of those which scripts put into `raw`. */
 const FIRST_REQ_ID = 0x6000_0000;

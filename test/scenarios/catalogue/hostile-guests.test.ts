@@ -1,10 +1,13 @@
-import { afterEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { HOSTILE_KINDS } from '../../../guests/hostile/index.ts';
 import { hostileGuests } from '../../../scenarios/catalogue/hostile-guests.ts';
 import type { RunResult } from '../../../scenarios/engine/scenario.ts';
 import type { Setting } from '../../../scenarios/engine/settings.ts';
+import { Accounting } from '../../../store/daemon/accounting.ts';
 import type { Connection } from '../../../store/daemon/connection.ts';
-import { DaemonState } from '../../../store/daemon/state.ts';
+import { Connections } from '../../../store/daemon/connections.ts';
+import { Daemon } from '../../../store/daemon/daemon.ts';
+import { Throttle } from '../../../store/daemon/throttle.ts';
 import { broken } from '../../support/headline.ts';
 
 function run(seed: string, set: Record<string, Setting> = {}, format = 'v2'): RunResult {
@@ -54,22 +57,32 @@ describe('hostile-guests', () => {
 
 /* Each breaks the store in one place; the scenario must notice. */
 describe('a store that is wrong about hostile guests is caught', () => {
-  const serves = DaemonState.prototype.canRead;
-  const ignores = DaemonState.prototype.ignoreConnection;
+  const serves = Throttle.prototype.canRead;
+  const ignores = Connections.prototype.ignore;
+
+  /** The daemon whose loop runs: its parts do not know each other. */
+  let running: Daemon;
+  beforeEach(() => {
+    const passes = Daemon.prototype.timePassed;
+    vi.spyOn(Daemon.prototype, 'timePassed').mockImplementation(function (this: Daemon, nowMs: number) {
+      running = this;
+      passes.call(this, nowMs);
+    });
+  });
 
   it('reads a victim only when the others have had a thousand passes', () => {
     let passes = 0;
-    vi.spyOn(DaemonState.prototype, 'canRead').mockImplementation(function (this: DaemonState, conn: Connection) {
+    vi.spyOn(Throttle.prototype, 'canRead').mockImplementation(function (this: Throttle, conn: Connection) {
       if (conn.domid !== 1 || ++passes % 2_001 === 0) return serves.call(this, conn);
-      this.onInputAllowed?.(conn);
+      running.wakes.inputAllowed(conn);
       return false;
     });
     expect(broken(run('1', { kind: 'hammers', requests: 600 }))).toEqual(['fair-service']);
   });
 
   it('does not read a ring as long as a newer one has requests', () => {
-    vi.spyOn(DaemonState.prototype, 'canRead').mockImplementation(function (this: DaemonState, conn: Connection) {
-      for (const other of this.connections) {
+    vi.spyOn(Throttle.prototype, 'canRead').mockImplementation(function (this: Throttle, conn: Connection) {
+      for (const other of running.state.connections) {
         const page = other.link.kind === 'ring' ? other.link.page : undefined;
         if (other.serial <= conn.serial || other.isIgnored || page === undefined || other.domid === 0) continue;
         if (conn.domid !== 0 && page.load32(2048) !== page.load32(2052) && serves.call(this, other)) return false;
@@ -80,16 +93,16 @@ describe('a store that is wrong about hostile guests is caught', () => {
   });
 
   it('drops the output of another ring with that of an ignored one', () => {
-    vi.spyOn(DaemonState.prototype, 'ignoreConnection').mockImplementation(function (this: DaemonState, conn, word) {
+    vi.spyOn(Connections.prototype, 'ignore').mockImplementation(function (this: Connections, conn, word) {
       ignores.call(this, conn, word);
-      for (const other of this.connections) if (other !== conn && other.domid !== 0) this.forget(other);
+      for (const other of running.state.connections) if (other !== conn && other.domid !== 0) this.forget(other);
     });
     const results = ['1', '2', '3', '4'].map((seed) => run(seed, { kind: 'producer-ahead' }));
     expect(results.some((r) => r.outcome === 'violation')).toBe(true);
   });
 
   it('goes on with a ring whose indexes cannot be, and says nothing', () => {
-    vi.spyOn(DaemonState.prototype, 'ignoreConnection').mockImplementation((conn) => {
+    vi.spyOn(Connections.prototype, 'ignore').mockImplementation((conn) => {
       conn.isIgnored = true;
     });
     const r = run('1', { kind: 'producer-backwards', hostile: 2 });
@@ -97,13 +110,13 @@ describe('a store that is wrong about hostile guests is caught', () => {
   });
 
   it('keeps no quota of node sizes', () => {
-    vi.spyOn(DaemonState.prototype, 'exceeds').mockReturnValue(false);
+    vi.spyOn(Accounting.prototype, 'exceeds').mockReturnValue(false);
     expect(broken(run('1', { kind: 'bad-paths', hostile: 2 }))).toContain('containment');
   });
 
   it('lets an unprivileged guest do what only dom0 may', () => {
-    const adds = DaemonState.prototype.addRing;
-    vi.spyOn(DaemonState.prototype, 'addRing').mockImplementation(function (this: DaemonState, ...args) {
+    const adds = Connections.prototype.addRing;
+    vi.spyOn(Connections.prototype, 'addRing').mockImplementation(function (this: Connections, ...args) {
       return Object.assign(adds.apply(this, args), { isUnprivileged: false });
     });
     const result = run('1', { kind: 'privileged-requests', hostile: 2 });

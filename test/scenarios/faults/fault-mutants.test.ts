@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { Events } from '../../../sim/index.ts';
-import { Domains } from '../../../store/daemon/domains.ts';
+import { DomainChanges } from '../../../store/daemon/domain-changes.ts';
 import { SimPlatform } from '../../../store/daemon/sim-platform.ts';
 import { broken, headline } from '../../support/headline.ts';
 
@@ -62,7 +62,7 @@ describe('what a fault brings to light', () => {
   });
 
   it('INJ-D6: a new image that does not look who is there', () => {
-    vi.spyOn(Domains.prototype, 'checkEvery').mockImplementation(() => {});
+    vi.spyOn(DomainChanges.prototype, 'checkEvery').mockImplementation(() => {});
     expect([caught('off', 2_000, ['1']), caught('INJ-D6', 4_000)]).toEqual([false, true]);
   });
 

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { type Action, formatAction, parseLine } from '../../../scenarios/drive/script.ts';
 import { isSound } from '../../../scenarios/real/conform/conform.ts';
-import { generateScript, type ScriptPlan } from '../../../scenarios/real/conform/generate.ts';
+import { generateScript } from '../../../scenarios/real/conform/generate.ts';
+import type { ScriptPlan } from '../../../scenarios/real/conform/script/state.ts';
 import { shrink } from '../../../scenarios/real/conform/shrink.ts';
 
 const plan = (seed: string): ScriptPlan => ({ seed, count: 300, compat: '4.17', liveUpdates: true });

@@ -2,9 +2,10 @@ import { existsSync } from 'node:fs';
 import { afterEach, describe, expect, it } from 'vitest';
 import { type Action, formatAction, parseLine } from '../../../scenarios/drive/script.ts';
 import { compareScript, conform } from '../../../scenarios/real/conform/conform.ts';
-import { type Daemon, INSTALLED_DAEMONS, startDaemon } from '../../../scenarios/real/conform/daemon.ts';
+import { type Daemon, startDaemon } from '../../../scenarios/real/conform/daemon.ts';
 import { generateScript } from '../../../scenarios/real/conform/generate.ts';
 import { DaemonDied, runScript } from '../../../scenarios/real/conform/run-script.ts';
+import { INSTALLED_DAEMONS } from '../../../scenarios/real/conform/standin.ts';
 import { message, XS } from '../../../store/protocol/wire.ts';
 import { daemonIsMissing } from '../../support/needs.ts';
 

@@ -4,8 +4,8 @@ import { describe, expect, it } from 'vitest';
 import { runOurs } from '../../../scenarios/cli/conform.ts';
 import { type Action, parseLine } from '../../../scenarios/drive/script.ts';
 import { conform } from '../../../scenarios/real/conform/conform.ts';
-import { INSTALLED_DAEMONS } from '../../../scenarios/real/conform/daemon.ts';
 import { type Disagreement, knownDifference, OXENSTORED } from '../../../scenarios/real/conform/known.ts';
+import { INSTALLED_DAEMONS } from '../../../scenarios/real/conform/standin.ts';
 import { daemonIsMissing } from '../../support/needs.ts';
 
 const PAGE = readFileSync(join(import.meta.dirname, '../../../docs/daemons.md'), 'utf8');

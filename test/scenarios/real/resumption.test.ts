@@ -4,13 +4,10 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { octets, strings, text, XS } from '../../../guests/index.ts';
 import { RingEnd, SocketEnd } from '../../../scenarios/drive/link.ts';
 import { resumeHost } from '../../../scenarios/engine/resumed-host.ts';
-import {
-  type Daemon,
-  INSTALLED_DAEMONS,
-  type RingPage,
-  type SocketClient,
-  startDaemon,
-} from '../../../scenarios/real/conform/daemon.ts';
+import { type Daemon, startDaemon } from '../../../scenarios/real/conform/daemon.ts';
+import type { RingPage } from '../../../scenarios/real/conform/ring-page.ts';
+import type { SocketClient } from '../../../scenarios/real/conform/socket-client.ts';
+import { INSTALLED_DAEMONS } from '../../../scenarios/real/conform/standin.ts';
 import { decodeImage } from '../../../store/format/index.ts';
 import { message } from '../../../store/protocol/wire.ts';
 import { daemonIsMissing } from '../../support/needs.ts';

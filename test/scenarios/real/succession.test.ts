@@ -2,14 +2,11 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { octets, strings, text, XS } from '../../../guests/index.ts';
-import {
-  type Daemon,
-  INSTALLED_DAEMONS,
-  type LegacyNumbers,
-  type RingPage,
-  type SocketClient,
-  startSuccessor,
-} from '../../../scenarios/real/conform/daemon.ts';
+import { type Daemon, startSuccessor } from '../../../scenarios/real/conform/daemon.ts';
+import type { HandedOverNumbers } from '../../../scenarios/real/conform/handed-over.ts';
+import type { RingPage } from '../../../scenarios/real/conform/ring-page.ts';
+import type { SocketClient } from '../../../scenarios/real/conform/socket-client.ts';
+import { INSTALLED_DAEMONS } from '../../../scenarios/real/conform/standin.ts';
 import { ImageWriter, type Perm, type StateRecord, v1 } from '../../../store/format/index.ts';
 import { message } from '../../../store/protocol/wire.ts';
 import { daemonIsMissing } from '../../support/needs.ts';
@@ -70,7 +67,7 @@ const NODES: readonly StateRecord[] = [
   node('/z/a', '', 'n0'),
 ];
 
-function image(numbers: LegacyNumbers): Uint8Array {
+function image(numbers: HandedOverNumbers): Uint8Array {
   const ring = (domid: number) => ({
     kind: 'ring' as const,
     domid,

@@ -6,12 +6,9 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { octets, strings, text, XS } from '../../../guests/index.ts';
-import {
-  type Daemon,
-  INSTALLED_DAEMONS,
-  type SocketClient,
-  startDaemon,
-} from '../../../scenarios/real/conform/daemon.ts';
+import { type Daemon, startDaemon } from '../../../scenarios/real/conform/daemon.ts';
+import type { SocketClient } from '../../../scenarios/real/conform/socket-client.ts';
+import { INSTALLED_DAEMONS } from '../../../scenarios/real/conform/standin.ts';
 import { encodeImage, type StateRecord, v1 } from '../../../store/format/index.ts';
 import { message } from '../../../store/protocol/wire.ts';
 import { xenarium } from '../../support/cli.ts';

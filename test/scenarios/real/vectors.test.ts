@@ -4,8 +4,8 @@ import { describe, expect, it } from 'vitest';
 import { Driver } from '../../../scenarios/drive/drive.ts';
 import { type Action, parseScript } from '../../../scenarios/drive/script.ts';
 import { comparable } from '../../../scenarios/real/conform/conform.ts';
-import { INSTALLED_DAEMONS } from '../../../scenarios/real/conform/daemon.ts';
 import { DaemonDied, runScript } from '../../../scenarios/real/conform/run-script.ts';
+import { INSTALLED_DAEMONS } from '../../../scenarios/real/conform/standin.ts';
 import { daemonIsMissing } from '../../support/needs.ts';
 
 // XENARIUM_RECORD=1 writes down what the daemons say now, instead of comparing with what they said. No distribution ships

@@ -56,7 +56,7 @@ describe('the end of a domain', () => {
     expect(bench.s.ask('READ', '/local/domain/1/a/b^')).toBe('v');
     expect(bench.s.ask('GET_PERMS', '/local/domain/1/a^')).toBe('n0^r2^');
     expect(bench.state.generation).toBe(before);
-    expect(bench.state.account(0).nodes).toBe(10);
+    expect(bench.daemon.accounting.account(0).nodes).toBe(10);
   });
 
   it('is the end of an older instance where the domid has another unique id', () => {
@@ -151,12 +151,11 @@ describe('a target', () => {
 
 describe('RELEASE of the neighbour in the list', () => {
   it('row 63: is answered first, and takes effect when its own turn comes', () => {
-    const bench = new Bench();
+    const postponed: number[] = [];
+    const bench = new Bench('4.22', {}, { released: (conn) => postponed.push(conn.domid) > 0 });
     const { s } = bench;
     bench.domain(1);
     bench.domain(2);
-    const postponed: number[] = [];
-    bench.state.onReleased = (conn) => postponed.push(conn.domid);
     s.ask('WATCH', '@releaseDomain^t^');
     s.take();
     s.send('RELEASE', '2^');
@@ -164,9 +163,9 @@ describe('RELEASE of the neighbour in the list', () => {
     s.send('RELEASE', '1^');
     expect(s.take()).toEqual(['reply OK^']);
     expect(postponed).toEqual([1]);
-    const conn = bench.state.ringOf(1);
+    const conn = bench.state.connections.ringOf(1);
     if (conn === undefined) throw new Error('assertion: it is still there');
-    bench.state.finishRelease(conn);
+    bench.daemon.ends.finishRelease(conn);
     bench.deliver();
     expect(s.take()).toEqual(['event @releaseDomain t']);
     expect(s.ask('IS_DOMAIN_INTRODUCED', '1^')).toBe('F^');
@@ -209,14 +208,14 @@ describe('a domain that inherits the id of one that was only named', () => {
     ['carry', 'T^'],
   ] as const)('policy %s: is introduced after the next look: %s', (policy, introduced) => {
     const bench = new Bench('4.22', { policy });
-    const { platform, s, state } = bench;
+    const { platform, s, daemon } = bench;
     platform.createDomain(5);
     s.ask('MKDIR', '/x^');
     s.ask('SET_PERMS', '/x^n0^r5^');
     platform.createDomain(5); // another one, with a unique id of its own
     expect(s.ask('INTRODUCE', '5^1^7^')).toBe('OK^');
     platform.changed.add(5);
-    state.checkDomains();
+    daemon.changes.checkChanged();
     expect(s.ask('IS_DOMAIN_INTRODUCED', '5^')).toBe(introduced);
   });
 });
@@ -342,7 +341,7 @@ describe('a live update session', () => {
   it('ends with the connection that began it', () => {
     const { bench, s, s2 } = begun();
     s.ask('CONTROL', 'live-update^-f^/bin/x^');
-    bench.state.closeConnection(s.conn);
+    bench.daemon.connections.close(s.conn);
     expect(s2.ask('CONTROL', 'live-update^-a^')).toBe('No live-update session active.^');
   });
 
@@ -361,9 +360,9 @@ describe('a live update session', () => {
     const d1 = bench.domain(1);
     s.ask('CONTROL', 'live-update^-f^/bin/x^');
     d1.send('TRANSACTION_START', '^');
-    expect(bench.state.canRead(d1.conn)).toBe(true);
+    expect(bench.daemon.throttle.canRead(d1.conn)).toBe(true);
     d1.send('TRANSACTION_START', '^');
-    expect(bench.state.canRead(d1.conn)).toBe(false);
+    expect(bench.daemon.throttle.canRead(d1.conn)).toBe(false);
     expect(d1.take()).toEqual([]);
   });
 });

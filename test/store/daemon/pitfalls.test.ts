@@ -334,7 +334,7 @@ describe('permissions and visibility', () => {
 
   it("row 32: what a privileged connection creates in a domain's directory is the domain's", () => {
     const { bench, s } = withDomain();
-    const nodes = () => bench.state.account(1).nodes;
+    const nodes = () => bench.daemon.accounting.account(1).nodes;
     const before = nodes();
     s.ask('SET_QUOTA', '1^nodes^1^');
     expect(s.ask('WRITE', '/local/domain/1/x^v')).toBe('OK^');
@@ -432,9 +432,9 @@ describe('limits', () => {
     const { bench, s, d1 } = withDomain();
     s.ask('SET_QUOTA', '1^nodes^10^');
     for (let i = 1; i < 8; i++) d1.ask('MKDIR', `n${i}^`);
-    expect(bench.state.account(1).nodes).toBe(8);
+    expect(bench.daemon.accounting.account(1).nodes).toBe(8);
     expect(d1.ask('MKDIR', 'a/b/c/d/e^')).toBe('OK^');
-    expect(bench.state.account(1).nodes).toBe(13);
+    expect(bench.daemon.accounting.account(1).nodes).toBe(13);
     expect(d1.ask('MKDIR', 'f^')).toBe('ENOSPC');
   });
 
@@ -450,23 +450,23 @@ describe('limits', () => {
   });
 
   it('row 82: twenty requests whose events wait stop the writer', () => {
-    const { bench, s, d1 } = withDomain();
+    const allowed: number[] = [];
+    const bench = new Bench('4.22', {}, { inputAllowed: (conn) => allowed.push(conn.domid) });
+    const { s } = bench;
+    const d1 = bench.domain(1);
     const d2 = bench.domain(2);
     s.ask('SET_PERMS', '/local/domain/1^n1^r2^');
     d2.ask('WATCH', '/local/domain/1^t^');
     d2.take();
     d2.isHeld = true;
     let sent = 0;
-    while (sent < 25 && bench.state.canRead(d1.conn)) expect(d1.ask('WRITE', `n${sent++}^`)).toBe('OK^');
+    while (sent < 25 && bench.daemon.throttle.canRead(d1.conn)) expect(d1.ask('WRITE', `n${sent++}^`)).toBe('OK^');
     expect(sent).toBe(20);
-    let allowed = false;
-    bench.state.onInputAllowed = (conn) => {
-      allowed ||= conn === d1.conn;
-    };
+    allowed.length = 0;
     d2.isHeld = false;
     d2.read();
-    expect(allowed).toBe(true);
-    expect(bench.state.canRead(d1.conn)).toBe(true);
+    expect(allowed).toContain(1);
+    expect(bench.daemon.throttle.canRead(d1.conn)).toBe(true);
   });
 
   it('row 85: writes cost credit while a transaction is open anywhere', () => {
@@ -478,14 +478,14 @@ describe('limits', () => {
     d1.ask('WRITE', 'x^');
     s.begin();
     let sent = 0;
-    while (sent < 15 && bench.state.canRead(d1.conn)) {
+    while (sent < 15 && bench.daemon.throttle.canRead(d1.conn)) {
       expect(d1.ask('WRITE', 'x^')).toBe('OK^');
       sent++;
     }
     expect(sent).toBe(11);
-    expect(bench.state.nextDeadlineMs()).toBe(bench.platform.clockMs + 20);
+    expect(bench.daemon.nextDeadlineMs()).toBe(bench.platform.clockMs + 20);
     bench.platform.clockMs += 20;
-    expect(bench.state.canRead(d1.conn)).toBe(true);
+    expect(bench.daemon.throttle.canRead(d1.conn)).toBe(true);
   });
 });
 
@@ -689,7 +689,7 @@ describe('domains', () => {
 
   it('row 56: an ignored domain stays introduced, and dead until it is released', () => {
     const { bench, s, d1 } = withDomain();
-    bench.state.ignoreConnection(d1.conn, 2);
+    bench.daemon.connections.ignore(d1.conn, 2);
     const page = bench.platform.pages.get(1);
     expect(page?.load32(2072)).toBe(2);
     expect(s.ask('IS_DOMAIN_INTRODUCED', '1^')).toBe('T^');

@@ -124,7 +124,7 @@ describe('limits', () => {
     bench.s.ask('SET_QUOTA', '1^memory^1^');
     bench.s.ask('WRITE', '/local/domain/1/v^y');
     expect(d1.events()).toEqual([]);
-    expect(bench.state.canRead(d1.conn)).toBe(false);
+    expect(bench.daemon.throttle.canRead(d1.conn)).toBe(false);
     expect(d1.ask('WATCH', 'w^t^')).toBe('ENOMEM');
     expect(d1.ask('MKDIR', 'new^')).toBe('EIO');
     expect(d1.ask('READ', 'v^')).toBe('y');
@@ -140,12 +140,12 @@ describe('limits', () => {
     d1.isHeld = true;
     bench.s.ask('WRITE', '/local/domain/1/w^');
     d1.send('READ', 'w^');
-    expect(bench.state.nextDeadlineMs()).toBe(bench.platform.clockMs + 20_000);
+    expect(bench.daemon.nextDeadlineMs()).toBe(bench.platform.clockMs + 20_000);
     bench.platform.clockMs += 19_999;
-    bench.state.expireEvents(bench.platform.clockMs);
+    bench.daemon.timePassed(bench.platform.clockMs);
     expect(d1.conn.out.length).toBe(2);
     bench.platform.clockMs += 1;
-    bench.state.expireEvents(bench.platform.clockMs);
+    bench.daemon.timePassed(bench.platform.clockMs);
     d1.read();
     expect(d1.take()).toEqual(['reply ']);
   });
@@ -159,7 +159,7 @@ describe('limits', () => {
     bench.s.ask('WRITE', '/local/domain/1/w^');
     for (const out of d1.conn.out) out.sent = 1;
     bench.platform.clockMs += 20_000;
-    bench.state.expireEvents(bench.platform.clockMs);
+    bench.daemon.timePassed(bench.platform.clockMs);
     expect(d1.conn.out.length).toBe(1);
   });
 

@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { Daemon } from '../../../store/daemon/daemon.ts';
 import type { Stream } from '../../../store/daemon/platform.ts';
 import type { DaemonState } from '../../../store/daemon/state.ts';
+import { NOBODY } from '../../../store/daemon/wakes.ts';
 import { extend, formatNamed, nodeData, note, record, transactionData, u64 } from '../../../store/format/index.ts';
 import {
   binaryFormat,
@@ -13,6 +15,7 @@ import {
 } from '../../../store/format/model/index.ts';
 import { neutralStateOf, restoreNeutralState } from '../../../store/live-update/neutral-state.ts';
 import { commit } from '../../../store/tree/commit.ts';
+import { FakePlatform } from '../../support/fake-platform.ts';
 import { Bench, octets } from '../harness.ts';
 
 const NUMBERS = { listenerFd: 4, evtchnFd: 7 };
@@ -79,7 +82,7 @@ function traffic(seed: number): Bench {
     if (i === 100) for (const one of guests) one.isHeld = draw(2) === 1;
   }
   // A restore learns who the domains are: so that nothing differs, they are known before.
-  for (const domid of [0, 1, 2]) bench.state.domains.findOrMake(domid);
+  for (const domid of [0, 1, 2]) bench.daemon.records.findOrMake(domid);
   return bench;
 }
 
@@ -131,32 +134,32 @@ describe('what a restore makes of a state', () => {
 
   it('has targets whose connection comes later, too', () => {
     const state = again((s) => s);
-    expect([1, 2].map((domid) => state.ringOf(domid)?.target?.domid)).toEqual([2, 1]);
+    expect([1, 2].map((domid) => state.connections.ringOf(domid)?.target?.domid)).toEqual([2, 1]);
   });
 
   it('keeps a dead domain for whoever stands for it', () => {
     const state = flagged({ released: true });
-    expect(state.domains.record(2)?.isDetached).toBe(true);
-    expect(state.ringOf(2)?.ties.map(({ domid }) => domid)).toEqual([1]);
-    expect(state.ringOf(1)?.ties).toEqual([]);
+    expect(state.records.get(2)?.isDetached).toBe(true);
+    expect(state.connections.ringOf(2)?.ties.map(({ domid }) => domid)).toEqual([1]);
+    expect(state.connections.ringOf(1)?.ties).toEqual([]);
   });
 
   it('knows who was given up, and whose end was told', () => {
     const state = flagged({ ignored: true, shutdown: true });
-    expect([1, 2].map((domid) => state.ringOf(domid)?.isIgnored)).toEqual([false, true]);
-    expect([1, 2].map((domid) => state.domains.record(domid)?.isShutdown)).toEqual([false, true]);
+    expect([1, 2].map((domid) => state.connections.ringOf(domid)?.isIgnored)).toEqual([false, true]);
+    expect([1, 2].map((domid) => state.records.get(domid)?.isShutdown)).toEqual([false, true]);
   });
 
   it('has special nodes as at a fresh start where none are told', () => {
     const fresh = new Bench().state;
     const state = again((s) => ({ ...s, specials: [] }));
     for (const name of ['@releaseDomain', '@introduceDomain'])
-      expect(state.liveNode(name)?.perms).toEqual(fresh.liveNode(name)?.perms);
+      expect(state.tree.get(name)?.perms).toEqual(fresh.tree.get(name)?.perms);
   });
 
   it('offers every domain the usual features where nothing is told of them', () => {
     const state = again((s) => ({ ...s, domains: s.domains.map(({ domid, quotas }) => ({ domid, quotas })) }));
-    expect([1, 2].map((domid) => state.domains.record(domid)?.features)).toEqual([14, 14]);
+    expect([1, 2].map((domid) => state.records.get(domid)?.features)).toEqual([14, 14]);
   });
 });
 
@@ -174,10 +177,11 @@ describe('a carried transaction', () => {
   }
 
   function commitIn(state: DaemonState, id: number): DaemonState {
+    const { ground } = new Daemon(state, new FakePlatform(), NOBODY);
     const conn = [...state.connections].find((one) => one.transactions.has(id));
     const tx = conn?.transactions.get(id);
     if (conn === undefined || tx === undefined) throw new Error('assertion: no transaction');
-    commit(state, conn, tx);
+    commit(ground, conn, tx, undefined);
     return state;
   }
 
@@ -185,10 +189,10 @@ describe('a carried transaction', () => {
     const { bench, id } = open();
     const state = restored(bench, through(binaryFormat(BASED), neutralStateOf(bench.state, NUMBERS, undefined)));
     commitIn(state, id);
-    expect(state.liveNode('/a')?.value).toEqual(octets('new'));
-    expect(state.liveNode('/b')?.value).toEqual(octets('made'));
-    expect(state.liveNode('/gone')).toBeUndefined();
-    expect(state.liveNode('/')?.children).toContain('b');
+    expect(state.tree.get('/a')?.value).toEqual(octets('new'));
+    expect(state.tree.get('/b')?.value).toEqual(octets('made'));
+    expect(state.tree.get('/gone')).toBeUndefined();
+    expect(state.tree.get('/')?.children).toContain('b');
   });
 
   it('conflicts with what others wrote before the update', () => {

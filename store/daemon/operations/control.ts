@@ -1,23 +1,17 @@
-import { octetsOf } from '../protocol/octets.ts';
-import { atoi, type Message, refuse, strings } from '../protocol/wire.ts';
-import type { Connection } from './connection.ts';
-import {
-  domainQuotaText,
-  maxQuotaText,
-  QUOTA_NAMES,
-  type QuotaName,
-  quotaSettingsText,
-  resetMax,
-  softQuotaText,
-} from './quota.ts';
-import type { DaemonState } from './state.ts';
+import { octetsOf } from '../../protocol/octets.ts';
+import type { Message } from '../../protocol/wire.ts';
+import { atoi, refuse, strings } from '../../protocol/wire.ts';
+import type { Connection } from '../connection.ts';
+import type { Daemon } from '../daemon.ts';
+import { QUOTA_NAMES, type QuotaName, resetMax } from '../quota.ts';
+import { domainQuotaText, maxQuotaText, quotaSettingsText, softQuotaText } from '../quota-text.ts';
+import { LATER, liveUpdate } from './control-live-update.ts';
 
 /** A command's answer: text (its NUL is added), `OK` for undefined, or `later`. */
 type Answer = string | undefined | typeof LATER;
-const LATER = Symbol('answered later');
 
 interface Command {
-  readonly run: (state: DaemonState, conn: Connection, args: readonly string[], message: Message) => Answer;
+  readonly run: (daemon: Daemon, conn: Connection, args: readonly string[], message: Message) => Answer;
   /** Parameter texts of `help`, 4.22 and 4.17. */
   readonly help: readonly [string, string];
 }
@@ -52,19 +46,19 @@ const COMMANDS: Readonly<Record<string, Command>> = {
 const ARGS_MAX = 8;
 
 /** XS_CONTROL. @returns the payload of the answer; `undefined`: it is given later. Errors: EINVAL, ENOENT. */
-export function control(state: DaemonState, conn: Connection, message: Message): Uint8Array | undefined {
+export function control(daemon: Daemon, conn: Connection, message: Message): Uint8Array | undefined {
   const { texts, count } = strings(message.payload, ARGS_MAX);
   if (count === 0) refuse('EINVAL');
   const name = texts[0] as string;
   const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
   if (command === undefined) refuse('EINVAL');
-  const args = name === 'live-update' ? texts.slice(1, 1 + state.compat.liveUpdateArgsMax) : texts.slice(1);
-  const answer = command.run(state, conn, args, message);
+  const args = name === 'live-update' ? texts.slice(1, 1 + daemon.state.compat.liveUpdateArgsMax) : texts.slice(1);
+  const answer = command.run(daemon, conn, args, message);
   if (answer === LATER) return undefined;
   return octetsOf(`${answer === undefined ? 'OK' : String(answer)}\0`);
 }
 
-function log(state: DaemonState, _conn: Connection, args: readonly string[]): Answer {
+function log({ state }: Daemon, _conn: Connection, args: readonly string[]): Answer {
   const [word] = args;
   if (args.length > 1) refuse('EINVAL');
   if (!state.compat.uniformQuota) return word === 'on' || word === 'off' ? undefined : refuse('EINVAL');
@@ -79,13 +73,13 @@ function log(state: DaemonState, _conn: Connection, args: readonly string[]): An
   return undefined;
 }
 
-function print(state: DaemonState, _conn: Connection, args: readonly string[]): Answer {
+function print({ platform }: Daemon, _conn: Connection, args: readonly string[]): Answer {
   if (args.length !== 1) refuse('EINVAL');
-  state.platform.log(`control: ${args[0]}`);
+  platform.log(`control: ${args[0]}`);
   return undefined;
 }
 
-function quota(state: DaemonState, _conn: Connection, args: readonly string[]): Answer {
+function quota({ state }: Daemon, _conn: Connection, args: readonly string[]): Answer {
   const { compat, quotas } = state;
   if (args.length === 0) return quotaSettingsText(quotas, compat);
   if (args[0] === 'set') {
@@ -102,18 +96,18 @@ function quota(state: DaemonState, _conn: Connection, args: readonly string[]): 
     if (args.length > 2 || (args.length === 2 && args[1] !== '-r')) refuse('EINVAL');
     if (args.length === 2) {
       for (const name of QUOTA_NAMES) state.max[name] = 0;
-      for (const record of state.domains.records()) resetMax(record.account);
+      for (const record of state.records.values()) resetMax(record.account);
     }
     return maxQuotaText(state.max);
   }
   if (args.length > 1) refuse('EINVAL');
   const domid = atoi(args[0] as string) >>> 0;
-  const record = state.domains.record(domid);
+  const record = state.records.get(domid);
   if (record === undefined) refuse('ENOENT');
   return domainQuotaText(domid, record.account, compat);
 }
 
-function quotaSoft(state: DaemonState, _conn: Connection, args: readonly string[]): Answer {
+function quotaSoft({ state }: Daemon, _conn: Connection, args: readonly string[]): Answer {
   if (args.length === 0) return softQuotaText(state.quotas, state.compat);
   if (args.length !== 3 || args[0] !== 'set' || args[1] !== 'memory') refuse('EINVAL');
   const value = atoi(args[2] as string);
@@ -122,67 +116,10 @@ function quotaSoft(state: DaemonState, _conn: Connection, args: readonly string[
   return undefined;
 }
 
-function help(state: DaemonState, _conn: Connection, args: readonly string[]): Answer {
+function help({ state }: Daemon, _conn: Connection, args: readonly string[]): Answer {
   if (args.length > 0) refuse('EINVAL');
   const old = !state.compat.uniformQuota;
   return Object.entries(COMMANDS)
     .map(([name, { help: texts }]) => (old ? `${name}\t${texts[1]}\n` : `${name.padEnd(15)} ${texts[0]}\n`))
     .join('');
-}
-
-/** store.md 9.2. Failures are texts, not errors. Source: tools/xenstored/lu.c, do_control_lu. */
-function liveUpdate(state: DaemonState, conn: Connection, args: readonly string[], message: Message): Answer {
-  const [word, value] = args;
-  const session = state.liveUpdate;
-  if (word === '-a' && args.length === 1) {
-    if (session === undefined) return 'No live-update session active.';
-    state.liveUpdate = undefined; // a pending `-s` finds that out at the end of this pass
-    state.liveUpdateEnded();
-    return undefined;
-  }
-  if (word === '-c' && args.length === 2) {
-    if (session?.owner !== conn) return 'Not in live-update session.';
-    session.commandLine = value as string;
-    return undefined;
-  }
-  if (word === '-f' && args.length === 2) {
-    const mode = state.platform.fileMode(value as string);
-    if (mode === 'absent') return 'File not accessible.';
-    if (mode === 'not-executable') return 'File not executable.';
-    if (session !== undefined) return 'live-update session already active.';
-    state.liveUpdate = {
-      owner: conn,
-      file: value as string,
-      commandLine: '',
-      force: false,
-      timeoutSeconds: 0,
-      version: state.compat.streamVersionMax,
-      startedSecond: undefined,
-      reply: undefined,
-    };
-    return undefined;
-  }
-  if (word !== '-s') refuse('EINVAL');
-  let force = false;
-  let timeout = 0;
-  let version: number = state.compat.streamVersionMax;
-  for (let i = 1; i < args.length; i++) {
-    const next = args[i + 1];
-    if (args[i] === '-F') force = true;
-    else if (args[i] === '-t' && next !== undefined) {
-      timeout = atoi(next) >>> 0;
-      i++;
-    } else if (args[i] === '-v' && next !== undefined && state.compat.streamVersionMax > 1) {
-      version = atoi(next);
-      i++;
-    } else refuse('EINVAL');
-  }
-  if (session?.owner !== conn) return 'Not in live-update session.';
-  if (version < 1 || version > state.compat.streamVersionMax) return 'Migration stream version not supported.';
-  session.force = force;
-  session.timeoutSeconds = timeout;
-  session.version = version;
-  session.startedSecond = state.platform.wallSecond();
-  state.delay(conn, { message, kind: 'live-update' });
-  return LATER;
 }

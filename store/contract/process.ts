@@ -1,9 +1,9 @@
-import type { Domain, Listener, Machine, Port } from '../sim/index.ts';
-import type { CompatName } from './daemon/compat.ts';
-import type { Files } from './daemon/platform.ts';
-import type { StorePolicy } from './daemon/state.ts';
-import type { StateFormat } from './format/model/convert.ts';
-import type { DaemonState as NeutralState } from './format/model/state.ts';
+import type { Domain, Listener, Machine, Port } from '../../sim/index.ts';
+import type { CompatName } from '../daemon/compat.ts';
+import type { StorePolicy } from '../daemon/options.ts';
+import type { Files } from '../daemon/platform.ts';
+import type { DaemonState as NeutralState, StateFormat } from '../format/model/index.ts';
+import type { UpdateRecord } from './update-record.ts';
 
 /**
  * The seam between a host and what serves its xenstore. Everything above it (hosts, scenarios, faults, the laboratory) knows a
@@ -76,36 +76,3 @@ export interface StoreSetup {
  * ring, and its own where it has one, are served, or `ended` says why not.
  */
 export type StartStore = (machine: Machine, domain: Domain, setup: StoreSetup) => StoreProcess;
-
-/** What a live update interrupted, at the moment of the dump, and what came of it. */
-export interface UpdateRecord {
-  /** Counts from 1, as in the news. */
-  readonly n: number;
-  readonly format: string;
-  /** Virtual ns at which the update began. */
-  readonly atNs: number;
-  /** `failed`: the old instance has served on, or, if `ended` is set since, there is no store any more. */
-  readonly outcome: 'ok' | 'failed';
-  /** Why it failed; '' otherwise. */
-  readonly reason: string;
-  readonly connections: number;
-  /** Requests of which the store had consumed some octets, but not all. */
-  readonly partialRequests: number;
-  /** Octets of requests that were in rings, not consumed. */
-  readonly requestOctetsInRings: number;
-  /** Messages to clients of which some octets were written, but not all. */
-  readonly partialReplies: number;
-  readonly queuedReplies: number;
-  readonly queuedEvents: number;
-  readonly openTransactions: number;
-  readonly watches: number;
-  readonly nodes: number;
-  /** Of all files together; 0 where nothing could be written. */
-  readonly imageBytes: number;
-  /** What the format does not carry, a line each; empty for `v1` and `v2`. */
-  readonly losses: readonly string[];
-  /** How many of each kind, in the order in which the kinds were met. */
-  readonly lossCounts: readonly (readonly [kind: string, count: number])[];
-  /** Virtual ns during which nobody was served. */
-  readonly pauseNs: number;
-}

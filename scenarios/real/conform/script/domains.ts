@@ -1,0 +1,96 @@
+import { RING_GFN, RING_PORT } from '../../../drive/script.ts';
+import { NOBODY, type ScriptState } from './state.ts';
+
+const QUOTAS_422 = [
+  'nodes',
+  'watches',
+  'outstanding',
+  'transactions',
+  'transaction-nodes',
+  'node-permissions',
+  'path-max',
+  'node-size',
+] as const;
+
+/** Something about domains, their features and their quotas. */
+export function domainRequest(script: ScriptState): void {
+  const { pick, below } = script.draw;
+  const on = script.anyone();
+  const domid = pick([0, 1, 2, 3, NOBODY]);
+  if (script.is422 && script.draw.oneIn(2)) return featureOrQuota(script);
+  switch (below(10)) {
+    case 0:
+    case 1:
+    case 2: {
+      const odd = ['', '007', ' 5', '65535', '5'];
+      return script.send(on, 'GET_DOMAIN_PATH', `${script.draw.oneIn(3) ? pick(odd) : domid}\0`);
+    }
+    case 3:
+    case 4:
+      return script.send(on, 'IS_DOMAIN_INTRODUCED', `${domid}\0`);
+    case 5:
+      return script.send(on, 'RESUME', `${domid}\0`);
+    case 6:
+      // Unprivileged, without effect: refused before it is looked at.
+      return script.send(
+        script.aRing() ?? on,
+        pick(['INTRODUCE', 'RELEASE', 'SET_TARGET', 'CONTROL', 'RESUME']),
+        `${NOBODY}\0`,
+      );
+    case 7:
+      return script.send(script.privileged(), 'RELEASE', `${pick([NOBODY, 0])}\0`);
+    case 8:
+      return setTarget(script);
+    default:
+      return introduceAgain(script);
+  }
+}
+
+function featureOrQuota(script: ScriptState): void {
+  const { pick, oneIn, below } = script.draw;
+  const on = oneIn(4) ? script.anyone() : script.privileged();
+  const domid = oneIn(8) ? pick(['x', '', '-1', '65536', ' 1', '32752', '32757']) : pick(script.nameable());
+  const name = pick([...QUOTAS_422, 'soft-memory', 'soft-nodes', 'permissions', '']);
+  const value = pick(['1000', '200', '60', '0', '-5', 'abc', '-1', '4294967295', '4294967296', ' 30', '30x', '']);
+  const tail = oneIn(12) ? pick(['tail', 'more\0']) : '';
+  switch (below(5)) {
+    case 0:
+      return script.send(on, 'GET_FEATURE', oneIn(3) ? pick(['', 'x']) : `${domid}\0${tail}`);
+    case 1:
+      return script.send(on, 'SET_FEATURE', `${domid}\0${pick(['14', '2', '0', '1', '16', 'x', '', '-1'])}\0${tail}`);
+    case 2:
+      return script.send(on, 'GET_QUOTA', pick(['', `${name}\0`, `${domid}\0${name}\0`, `${domid}\0${name}\0${tail}`]));
+    case 3:
+      return script.send(on, 'SET_QUOTA', `${domid}\0${name}\0${value}\0${tail}`);
+    default:
+      return script.send(on, 'SET_QUOTA', pick([`${name}\0${value}\0`, `${name}\0`, '']));
+  }
+}
+
+function setTarget(script: ScriptState): void {
+  const { pick, oneIn } = script.draw;
+  const on = script.privileged();
+  const domids = script.introduced();
+  if (oneIn(2) || domids.length < 3)
+    return script.send(on, 'SET_TARGET', pick([`${NOBODY}\x001\0`, '1\0', `1\0${NOBODY}\0`, '']));
+  if (script.pinned.size > 0) return;
+  const [stubdom, target] = [domids[2]!, domids[0]!]; // the target earlier: a live update loses it otherwise
+  for (const domid of [stubdom, target]) script.pinned.add(domid);
+  script.send(on, 'SET_TARGET', `${stubdom}\0${target}\0`);
+}
+
+function introduceAgain(script: ScriptState): void {
+  const { pick, oneIn } = script.draw;
+  const on = script.privileged();
+  const ring = script.aRing();
+  if (ring === undefined || oneIn(2)) {
+    // Domid 0 is left alone, and so are words: 4.17 takes any word for it.
+    return script.send(
+      on,
+      'INTRODUCE',
+      pick([`${NOBODY}\0${RING_GFN}\0${RING_PORT}\0`, `1\0${RING_GFN}\x000\0`, '1\x002\0', '']),
+    );
+  }
+  script.open.delete(ring);
+  script.send(on, 'INTRODUCE', `${ring}\0${pick(['1234', 'gfn', ''])}\0${RING_PORT}\0${pick(['', 'more\0', 'tail'])}`);
+}

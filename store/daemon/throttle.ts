@@ -1,0 +1,64 @@
+import type { Connection } from './connection.ts';
+import type { Platform } from './platform.ts';
+import type { DaemonState } from './state.ts';
+import type { Wakes } from './wakes.ts';
+
+type Known = Pick<DaemonState, 'options' | 'openTransactions' | 'records' | 'rate' | 'waitingForCredit'>;
+
+/** Who is not read for now: what limited connections pay for, and what they must wait for (store.md 10.2, 10.3). */
+export class Throttle {
+  readonly #state: Known;
+  readonly #clock: Pick<Platform, 'nowMs'>;
+  readonly #wakes: Wakes;
+
+  constructor(state: Known, clock: Pick<Platform, 'nowMs'>, wakes: Wakes) {
+    this.#state = state;
+    this.#clock = clock;
+    this.#wakes = wakes;
+  }
+
+  /** Whether policy lets the connection be read: credit, outstanding requests, memory, a blocked request. */
+  canRead(conn: Connection): boolean {
+    if (conn.blocked !== undefined) return false;
+    const { record, limits } = conn;
+    if (!conn.isLimited || record === undefined) return true;
+    if (limits.outstanding > 0 && record.account.outstanding >= limits.outstanding) return false;
+    if (limits.memory > 0 && record.account.memory >= limits.memory) return false;
+    if (record.credit !== undefined && !this.#state.rate.allowed(record.credit, this.#clock.nowMs())) {
+      this.#state.waitingForCredit.add(conn);
+      return false;
+    }
+    return true;
+  }
+
+  /** A limited connection pays for writes while any transaction is open. */
+  pay(conn: Connection, writes: number): void {
+    if (!this.#state.options.limitsWrites || this.#state.openTransactions === 0 || !conn.isLimited) return;
+    const credit = conn.record?.credit;
+    if (credit !== undefined) this.#state.rate.debit(credit, writes, this.#clock.nowMs());
+  }
+
+  /** Time has passed: who waited for credit may have it by now. */
+  recover(nowMs: number): void {
+    const { records, rate, waitingForCredit } = this.#state;
+    if (waitingForCredit.size === 0) return;
+    for (const conn of [...waitingForCredit]) {
+      const credit = records.get(conn.domid)?.credit;
+      if (conn.isClosed || credit === undefined || rate.allowed(credit, nowMs)) {
+        waitingForCredit.delete(conn);
+        if (!conn.isClosed) this.#wakes.inputAllowed(conn);
+      }
+    }
+  }
+
+  /** Ms from now until somebody may have credit again; infinite: nobody waits for it. */
+  waitMs(): number {
+    const { records, rate, waitingForCredit } = this.#state;
+    let wait = Number.POSITIVE_INFINITY;
+    for (const conn of waitingForCredit) {
+      const credit = records.get(conn.domid)?.credit;
+      if (credit !== undefined) wait = Math.min(wait, Math.max(1, rate.waitMs(credit)));
+    }
+    return wait;
+  }
+}
