@@ -15,7 +15,7 @@ import { type Actor, DOMID_ANY } from '../../sim/index.ts';
 import { DAEMON_COSTS, DEFAULT_QUOTAS, WRITE_CREDIT_NS } from '../../store/index.ts';
 import { HEADER_BYTES, PAYLOAD_MAX } from '../../store/protocol/wire.ts';
 import { type Host, LIFELIKE } from '../engine/host.ts';
-import { isWorking, keepsDepth, moments, openRun, quiesceAndJudge, startOperator } from '../engine/run.ts';
+import { isWorking, keepsDepth, moments, openRun, runAndJudge, startOperator } from '../engine/run.ts';
 import { type RunRequest, type RunResult, type Scenario, scenario } from '../engine/scenario.ts';
 import { count, FAULTS_SETTING, flag, type SettingsOf, STORE_SETTING, word } from '../engine/settings.ts';
 import type { Verdict, Violation } from '../judge/history.ts';
@@ -139,7 +139,7 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
   writers.push(lu);
 
   const accounts = new Map<number, string>();
-  return quiesceAndJudge(run, {
+  return runAndJudge(run, {
     scenario: hostileGuests.name,
     isBusy: () =>
       writers.some(isWorking) || bad.some((b) => b.me !== undefined && isWorking(b.me)) || host.inFlight > 0,

@@ -114,8 +114,8 @@ export function startOperator({ host, request }: Run, plan: UpdatePlan): Operato
   return { me, answers };
 }
 
-/** A run that comes to its end by itself: when all work is done, everything is read and judged. */
-export interface Quiescence {
+/** When a run is at its end, and what is done then. */
+export interface RunEnd {
   readonly scenario: string;
   readonly isBusy: () => boolean;
   /** Virtual time after which a run that has not ended is stuck. */
@@ -137,38 +137,38 @@ export interface Quiescence {
 }
 
 /** Run until the work is done and nothing is on its way; then read the tree, and judge. */
-export function quiesceAndJudge({ host, request }: Run, rest: Quiescence): RunResult {
+export function runAndJudge({ host, request }: Run, end: RunEnd): RunResult {
   const { machine, dom0 } = host;
   const nodes: SeenNode[] = [];
   let finished = false;
   dom0.os.start('verifier', (me) =>
-    quiesce(me, rest.isBusy, function* (own): Actor {
-      if (rest.before !== undefined) yield* rest.before(own);
+    quiesce(me, end.isBusy, function* (own): Actor {
+      if (end.before !== undefined) yield* end.before(own);
       yield* readTree(own, dom0.client, nodes);
       finished = true;
     }),
   );
-  const isFinished = machine.scheduler.runUntil(() => finished, rest.horizonNs, rest.sliceNs) === 'met';
+  const isFinished = machine.scheduler.runUntil(() => finished, end.horizonNs, end.sliceNs) === 'met';
   if (isFinished) {
     host.recorder?.snapshot(nodes);
-    rest.finish?.();
+    end.finish?.();
   }
   host.watch?.check();
   const history = host.recorder?.history();
   const verdicts =
-    history === undefined ? [] : [...checkHistory(history), ...(rest.verdicts?.(history, isFinished) ?? [])];
+    history === undefined ? [] : [...checkHistory(history), ...(end.verdicts?.(history, isFinished) ?? [])];
   const violated = verdicts.some((v) => v.violations.length > 0);
   const planned = host.faults.faults;
-  const missing = rest.missing?.() ?? `${host.inFlight} requests unanswered`;
+  const missing = end.missing?.() ?? `${host.inFlight} requests unanswered`;
   return host.result({
     request,
-    scenario: rest.scenario,
+    scenario: end.scenario,
     outcome: violated ? 'violation' : isFinished ? 'pass' : 'unknown',
     reason: isFinished ? '' : `the run did not come to rest: ${missing} at ${machine.nowNs} ns`,
-    created: rest.created(),
+    created: end.created(),
     ...(planned.length === 0 ? {} : { faults: planned }),
-    ...(rest.devices === undefined ? {} : { devices: rest.devices() }),
-    updates: host.store.updates.map((u, i): UpdateReport => ({ ...u, answer: rest.answers[i] ?? '' })),
+    ...(end.devices === undefined ? {} : { devices: end.devices() }),
+    updates: host.store.updates.map((u, i): UpdateReport => ({ ...u, answer: end.answers[i] ?? '' })),
     verdicts,
     history,
   });
