@@ -9,7 +9,7 @@ export { type Actor, type Domid, type Gfn, type Gref, type Handle, PARK, type Po
 export { SCENARIOS } from './catalogue/index.ts';
 export { startGuests } from './engine/guests.ts';
 export type { Guest, Host } from './engine/host.ts';
-export { openRun, quiesceAndJudge, type Run, startOperator } from './engine/run.ts';
+export { openRun, type Run, runAndJudge, startOperator } from './engine/run.ts';
 export { type RunRequest, type RunResult, type Scenario, scenario } from './engine/scenario.ts';
 export { count, FAULTS_SETTING, flag, type SettingsOf, STORE_SETTING, word } from './engine/settings.ts';
 export type { FaultRule } from './faults/rule.ts';

@@ -11,6 +11,6 @@ export { NetbackDriver, type NetbackOptions } from './netback.ts';
 export { Netfront, NetfrontDriver, type NetfrontOptions } from './netfront.ts';
 export type { BlkOp, DeviceEvent, DeviceName, DeviceNews, DeviceObserver, Packet, Side } from './observer.ts';
 export { ETH_HLEN, packetOf, SECTOR_BYTES, sectorSums, sumOf } from './sums.ts';
-export { XenBus } from './xenbus.ts';
+export { Xenbus } from './xenbus.ts';
 export { type Driver, type DriverInstance, XenbusDevice } from './xenbus-device.ts';
 export { parseState, XenbusState } from './xenbus-state.ts';

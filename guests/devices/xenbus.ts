@@ -23,7 +23,7 @@ interface Registered {
  * A bus of frontends, or of backends, and its thread: one actor that runs all callbacks of its drivers one after another, in
  * the order in which events come. Source: linux drivers/xen/xenbus/xenbus_probe.c, xenbus_probe_{front,back}end.c.
  */
-export class XenBus implements DeviceBus {
+export class Xenbus implements DeviceBus {
   readonly #kernel: DeviceKernel;
   readonly #side: Side;
   readonly #drivers: Readonly<Record<string, Driver>>;

@@ -8,7 +8,7 @@ import type { EventQueue, Pending, Reply, XsLink } from './link.ts';
 import { LINUX_HABITS } from './named.ts';
 import { split, strings } from './payload.ts';
 import { type Outgoing, type Request, Requests } from './requests.ts';
-import { RingActor } from './ring-mover.ts';
+import { RingMover } from './ring-mover.ts';
 import { Suspension } from './suspension.ts';
 import { WatchList } from './watch-list.ts';
 import { watchdog } from './watchdog.ts';
@@ -31,12 +31,12 @@ const LIFE = 0x1_0000_0000;
 /**
  * xenstore over the ring: one actor is the sole user of the ring; other actors queue requests and park until they are
  * answered. Several requests are in flight, as the client's habits allow.
- * Source of the protocol: docs/misc/xenstore-ring.txt; of the habits: client/named.ts.
+ * Source of the protocol: docs/misc/xenstore-ring.txt; of the habits: named.ts.
  */
 export class XsClient implements XsLink {
   readonly #os: GuestOs;
   readonly #habits: ClientHabits;
-  readonly #ring: RingActor;
+  readonly #ring: RingMover;
   readonly #requests: Requests;
   readonly #suspension: Suspension;
   readonly #watches: WatchList;
@@ -61,7 +61,7 @@ export class XsClient implements XsLink {
     this.#requests = new Requests(habits);
     this.#suspension = new Suspension(habits);
     this.#watches = new WatchList(habits);
-    this.#ring = new RingActor(os, ring, port, habits, {
+    this.#ring = new RingMover(os, ring, port, habits, {
       next: () => this.#requests.shift(),
       written: (out, end) => this.#written(out, end),
       failed: ({ request }) => this.#failed(request),

@@ -43,7 +43,7 @@ export interface RingOwner {
 }
 
 /** The sole user of a ring, as Linux's xenbus thread is: writes requests piece by piece, consumes what comes. */
-export class RingActor {
+export class RingMover {
   readonly #os: GuestOs;
   readonly #habits: ClientHabits;
   readonly #owner: RingOwner;

@@ -1,11 +1,11 @@
 import { type Actor, REQ_CONS, REQ_PROD, RSP_CONS, RSP_PROD } from '../../sim/index.ts';
-import type { RingActor } from './ring-mover.ts';
+import type { RingMover } from './ring-mover.ts';
 
 const WORDS = [REQ_PROD, REQ_CONS, RSP_PROD, RSP_CONS] as const;
 
 /** WN-3: where a producer has moved and its consumer has not, the peer gets a signal, and the ring's own actor is woken. Never
  *  ends. Source: win-xenbus store.c, StoreWatchdog. */
-export function* watchdog(ring: RingActor, everyNs: number): Actor {
+export function* watchdog(ring: RingMover, everyNs: number): Actor {
   let before = WORDS.map((word) => ring.load(word));
   for (;;) {
     yield everyNs;

@@ -12,10 +12,10 @@ import {
   Xs,
 } from '../../guests/index.ts';
 import { type Actor, DOMID_ANY } from '../../sim/index.ts';
-import { DAEMON_COSTS, DEFAULT_QUOTAS, WRITE_CREDIT_NS } from '../../store/index.ts';
+import { DEFAULT_QUOTAS, MESSAGE_NS, PASS_NS, WRITE_CREDIT_NS, WRITE_NS } from '../../store/index.ts';
 import { HEADER_BYTES, PAYLOAD_MAX } from '../../store/protocol/wire.ts';
 import { type Host, LIFELIKE } from '../engine/host.ts';
-import { isWorking, keepsDepth, moments, openRun, quiesceAndJudge, startOperator } from '../engine/run.ts';
+import { isWorking, keepsDepth, moments, openRun, runAndJudge, startOperator } from '../engine/run.ts';
 import { type RunRequest, type RunResult, type Scenario, scenario } from '../engine/scenario.ts';
 import { count, FAULTS_SETTING, flag, type SettingsOf, STORE_SETTING, word } from '../engine/settings.ts';
 import type { Verdict, Violation } from '../judge/history.ts';
@@ -26,8 +26,8 @@ const SLICE_NS = 1_000_000;
 
 /** One turn: a message in and one out, each with the unevenness of a step; a pass: its own step, and one message on its way. */
 const SERVICE = {
-  turnNs: DAEMON_COSTS.messageNs + DAEMON_COSTS.writeNs + 2 * LIFELIKE.stepNs,
-  passNs: DAEMON_COSTS.passNs + DAEMON_COSTS.messageNs + LIFELIKE.stepNs,
+  turnNs: MESSAGE_NS + WRITE_NS + 2 * LIFELIKE.stepNs,
+  passNs: PASS_NS + MESSAGE_NS + LIFELIKE.stepNs,
   slackNs: 4 * LIFELIKE.absentNsMax,
 } as const;
 
@@ -139,7 +139,7 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
   writers.push(lu);
 
   const accounts = new Map<number, string>();
-  return quiesceAndJudge(run, {
+  return runAndJudge(run, {
     scenario: hostileGuests.name,
     isBusy: () =>
       writers.some(isWorking) || bad.some((b) => b.me !== undefined && isWorking(b.me)) || host.inFlight > 0,

@@ -23,7 +23,7 @@ import {
 import { DomidHistory, initDom0, Libxl, SharedFiles, writeDomain } from '../../guests/libxl/index.ts';
 import { type Actor, DOMID_ANY, type Domain } from '../../sim/index.ts';
 import type { Guest, Host } from '../engine/host.ts';
-import { isWorking, keepsDepth, moments, openRun, quiesceAndJudge, startOperator } from '../engine/run.ts';
+import { isWorking, keepsDepth, moments, openRun, runAndJudge, startOperator } from '../engine/run.ts';
 import { type RunRequest, type RunResult, type Scenario, scenario } from '../engine/scenario.ts';
 import { count, FAULTS_SETTING, type SettingsOf, STORE_SETTING } from '../engine/settings.ts';
 import type { Verdict, Violation } from '../judge/history.ts';
@@ -135,7 +135,7 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
   const { me: lu, answers } = startOperator(run, { atRequests, link: () => dom0.client });
   writers.push(lu);
 
-  return quiesceAndJudge(run, {
+  return runAndJudge(run, {
     scenario: suspendResume.name,
     isBusy: () => writers.some(isWorking) || host.inFlight > 0,
     horizonNs: HORIZON_NS,

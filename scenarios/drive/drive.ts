@@ -2,38 +2,10 @@ import { buildDomain, strings, text, XS } from '../../guests/index.ts';
 import { type Domain, NO_JITTER, RING_BYTES } from '../../sim/index.ts';
 import { formatOf, type LabFormat } from '../../store/format/model/index.ts';
 import type { CompatName } from '../../store/index.ts';
-import { MessageReader } from '../../store/protocol/message-reader.ts';
-import { type Message, message } from '../../store/protocol/wire.ts';
 import { Host, STORE_BINARY } from '../engine/host.ts';
-import { type Link, RingEnd, SocketEnd } from './link.ts';
-import {
-  type Action,
-  compareNames,
-  formatLine,
-  type MessageAction,
-  type OutputLine,
-  RING_GFN,
-  RING_PORT,
-  txIdOf,
-} from './script.ts';
-
-/** req_id of every message that a script waits for; `raw` octets bring their own. */
-const OWN_REQ_ID_FROM = 0x4000_0000;
-/** Timers within this time belong to what is still going on. */
-const QUIET_NS = 50_000_000;
-/** As long as a writer waits for its credit, that long: it comes back by itself. */
-const CREDIT_NS = 8_000_000_000;
-/** How long a reply may take in virtual time: a writer without credit waits its turn. */
-const PATIENCE_NS = 15_000_000_000;
-
-interface Connection {
-  readonly name: string;
-  readonly link: Link;
-  readonly incoming: MessageReader;
-  isHeld: boolean;
-  /** Messages that came without being asked for, in order. */
-  readonly inbox: Message[];
-}
+import { type Connection, Connections } from './connections.ts';
+import { RingEnd, SocketEnd } from './link.ts';
+import { type Action, formatLine, type MessageAction, type OutputLine, RING_GFN, RING_PORT, txIdOf } from './script.ts';
 
 export interface DriveOptions {
   readonly compat: CompatName;
@@ -49,12 +21,10 @@ export interface DriveOptions {
 export class Driver {
   readonly #host: Host;
   readonly #options: DriveOptions;
-  readonly #connections = new Map<string, Connection>();
+  readonly #connections: Connections;
   /** Domains that this script made, with their rings: introduced again, they go on with the same page. */
   readonly #domains = new Map<number, { readonly domain: Domain; readonly link: RingEnd }>();
-  #hidden: Connection;
   readonly #txNames = new Map<string, number>();
-  #reqId = OWN_REQ_ID_FROM;
   #actions = 0;
 
   constructor(options: DriveOptions) {
@@ -68,18 +38,17 @@ export class Driver {
       records: false,
       eventsExpire: false, // a script takes no time that a real daemon would notice
     });
-    this.#hidden = this.#connection('', new SocketEnd(this.#host.listener.connect()));
-    this.#settle();
+    this.#connections = new Connections(this.#host);
   }
 
   /** Perform one action: its own line, and what came unasked. */
   perform(action: Action): string[] {
-    const lines = [this.#act(action), ...this.#unasked()];
+    const lines = [this.#act(action), ...this.#connections.takeUnasked()];
     this.#actions++;
     const { liveUpdateEvery, format } = this.#options;
     if (liveUpdateEvery > 0 && this.#actions % liveUpdateEvery === 0) {
       this.#liveUpdate(format);
-      lines.push(...this.#unasked());
+      lines.push(...this.#connections.takeUnasked());
     }
     return lines.map(formatLine);
   }
@@ -90,16 +59,15 @@ export class Driver {
         return { kind: 'domain', domid: action.domid, introduced: this.#createDomain(action.domid) };
       case 'socket': {
         this.#connections.get(action.name)?.link.close(); // the name now stands for the new one
-        const connection = this.#connection(action.name, new SocketEnd(this.#host.listener.connect()));
-        this.#connections.set(action.name, connection);
-        this.#settle();
+        this.#connections.add(action.name, new SocketEnd(this.#host.listener.connect()));
+        this.#connections.settle();
         return { kind: 'socket', name: action.name };
       }
       case 'close':
         return this.#on(action.name, (c) => {
           c.link.close();
           this.#connections.delete(c.name);
-          this.#settle();
+          this.#connections.settle();
           return { kind: 'close', name: c.name };
         });
       case 'hold':
@@ -110,14 +78,14 @@ export class Driver {
       case 'free':
         return this.#on(action.on, (c) => {
           c.isHeld = false;
-          this.#settle();
+          this.#connections.settle();
           return { kind: 'free', name: c.name };
         });
       case 'raw':
         return this.#on(action.on, (c) => {
           const limit = c.link instanceof RingEnd ? RING_BYTES : action.octets.length;
           const taken = c.link.send(action.octets.subarray(0, limit), 0);
-          this.#settle();
+          this.#connections.settle();
           return { kind: 'raw', on: c.name, taken };
         });
       case 'message':
@@ -127,14 +95,14 @@ export class Driver {
           this.#host.machine.destroy(domain);
           this.#domains.delete(action.domid);
           this.#connections.delete(String(action.domid));
-          this.#settle();
+          this.#connections.settle();
           return { kind: 'destroy', domid: action.domid };
         });
       case 'shutdown':
         return this.#domain(action.domid, (domain) => {
           this.#host.machine.resume(domain); // a domain that shuts down again ran in between
           this.#host.machine.shutdown(domain, action.reason);
-          this.#settle();
+          this.#connections.settle();
           return { kind: 'shutdown', domid: action.domid };
         });
       case 'liveUpdate': {
@@ -155,10 +123,6 @@ export class Driver {
     return isGone ? { kind: 'gone', on: String(domid) } : then(made.domain);
   }
 
-  #connection(name: string, link: Link): Connection {
-    return { name, link, incoming: new MessageReader('believed'), isHeld: false, inbox: [] };
-  }
-
   /** Create a domain with its ring page, grant 1 and port 7, and have it introduced (traffic-script, `domain`). */
   #createDomain(domid: number): boolean {
     const { machine, dom0 } = this.#host;
@@ -170,29 +134,26 @@ export class Driver {
       made = { domain: built.domain, link: new RingEnd(machine, built.domain, built.ring, built.port) };
       this.#domains.set(domid, made);
     }
-    const introduced = this.#ask(
-      this.#hidden,
-      XS.INTRODUCE,
-      strings(String(domid), String(RING_GFN), String(RING_PORT)),
-      0,
-    );
-    this.#ask(this.#hidden, XS.MKDIR, strings(`/local/domain/${domid}`), 0);
-    this.#ask(this.#hidden, XS.SET_PERMS, strings(`/local/domain/${domid}`, `n${domid}`), 0);
+    const { hidden } = this.#connections;
+    const ask = (type: number, ...words: readonly string[]) =>
+      this.#connections.ask(hidden, type, strings(...words), 0);
+    const introduced = ask(XS.INTRODUCE, String(domid), String(RING_GFN), String(RING_PORT));
+    ask(XS.MKDIR, `/local/domain/${domid}`);
+    ask(XS.SET_PERMS, `/local/domain/${domid}`, `n${domid}`);
     const name = String(domid);
-    if (made !== undefined && !this.#connections.has(name))
-      this.#connections.set(name, this.#connection(name, made.link));
-    this.#hidden.inbox.length = 0;
+    if (made !== undefined && !this.#connections.has(name)) this.#connections.add(name, made.link);
+    hidden.inbox.length = 0;
     return introduced?.type === XS.INTRODUCE;
   }
 
   #message(connection: Connection, action: MessageAction): OutputLine {
     const { name: on } = connection;
     const { op, as } = action;
-    const reply = this.#ask(connection, action.type, action.payload, txIdOf(action.tx, this.#txNames));
+    const reply = this.#connections.ask(connection, action.type, action.payload, txIdOf(action.tx, this.#txNames));
     if (reply === undefined) {
       this.#connections.delete(on);
       connection.link.close();
-      this.#settle();
+      this.#connections.settle();
       return { kind: 'dead', on, op };
     }
     const { type, payload } = reply;
@@ -200,65 +161,6 @@ export class Driver {
       return { kind: 'reply', on, op, type, payload };
     this.#txNames.set(as, Number(text(payload).replace(/\0$/, '')));
     return { kind: 'reply', on, op, type, payload, as };
-  }
-
-  /** Send a message and wait for its reply; `undefined`: the store never answers, or has dropped the connection. */
-  #ask(connection: Connection, type: number, payload: Uint8Array, txId: number): Message | undefined {
-    const reqId = this.#reqId++;
-    const bytes = message(type, reqId, txId, payload);
-    const { machine } = this.#host;
-    const until = machine.nowNs + PATIENCE_NS;
-    let sent = 0;
-    for (;;) {
-      const put = sent < bytes.length ? connection.link.send(bytes, sent) : 0;
-      sent += put;
-      const received = this.#settle();
-      const at = connection.inbox.findIndex((m) => m.reqId === reqId && m.type !== XS.WATCH_EVENT);
-      if (at >= 0) return connection.inbox.splice(at, 1)[0];
-      if (connection.link.isClosed()) return undefined;
-      if (sent < bytes.length && (put > 0 || received)) continue;
-      if (!machine.scheduler.runNext(until)) return undefined;
-    }
-  }
-
-  /** Run until nothing more happens soon, taking out what comes in. @returns whether anything came. */
-  #settle(): boolean {
-    const { scheduler } = this.#host.machine;
-    for (let received = false; ; received = true) {
-      while (scheduler.runNext(scheduler.nowNs + this.#patience()));
-      const links = [this.#hidden, ...this.#connections.values()].filter((c) => !c.isHeld);
-      // Every one of them, not only the first that has something.
-      if (links.map((c) => this.#receive(c)).every((came) => !came)) return received;
-    }
-  }
-
-  #patience(): number {
-    return this.#host.store.waitsForCredit ? CREDIT_NS : QUIET_NS;
-  }
-
-  #receive(connection: Connection): boolean {
-    const { link, incoming, inbox } = connection;
-    const bytes = link.receive();
-    incoming.push(bytes);
-    for (let m = incoming.shift(); m !== undefined; m = incoming.shift()) inbox.push(m);
-    return bytes.length > 0;
-  }
-
-  /** What connections received without asking, in the order of the page. */
-  #unasked(): OutputLine[] {
-    const lines: OutputLine[] = [];
-    for (const connection of [...this.#connections.values()].sort((a, b) => compareNames(a.name, b.name))) {
-      const { name: on } = connection;
-      for (const { type, reqId, payload } of connection.inbox.splice(0))
-        lines.push(
-          type === XS.WATCH_EVENT ? { kind: 'event', on, payload } : { kind: 'stray', on, req: reqId, type, payload },
-        );
-      if (connection.link.isClosed()) {
-        lines.push({ kind: 'closed', on });
-        this.#connections.delete(on);
-      }
-    }
-    return lines;
   }
 
   /** CONTROL live-update over the hidden connection. @returns the reason, if it failed. */
@@ -278,8 +180,7 @@ export class Driver {
     if (answer === 'OK') return undefined;
     if (updates[before]?.outcome === 'ok') {
       // The format has lost the answer, or the connection.
-      this.#hidden = this.#connection('', new SocketEnd(this.#host.listener.connect()));
-      this.#settle();
+      this.#connections.renewHidden();
       return undefined;
     }
     this.#control('-a');
@@ -287,7 +188,7 @@ export class Driver {
   }
 
   #control(...args: readonly string[]): string {
-    const reply = this.#ask(this.#hidden, XS.CONTROL, strings('live-update', ...args), 0);
+    const reply = this.#connections.ask(this.#connections.hidden, XS.CONTROL, strings('live-update', ...args), 0);
     return reply === undefined ? 'no answer' : text(reply.payload).replace(/\0$/, '');
   }
 }

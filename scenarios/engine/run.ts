@@ -38,7 +38,7 @@ export type HostSettings = Settings & {
   readonly faults?: string;
 };
 
-/** A run on its way, from openRun to quiesceAndJudge. */
+/** A run on its way, from openRun to runAndJudge. */
 export interface Run {
   readonly request: RunRequest;
   readonly host: Host;
@@ -137,8 +137,8 @@ export function startOperator({ host, request, operators, answers }: Run, plan: 
   return { me, answers };
 }
 
-/** A run that comes to its end by itself: when all work is done, everything is read and judged. */
-export interface Quiescence {
+/** When a run is at its end, and what is done then. */
+export interface RunEnd {
   readonly scenario: string;
   /** Left out: while one of the run's writers or operators works, or a request has no answer. */
   readonly isBusy?: () => boolean;
@@ -158,7 +158,7 @@ export interface Quiescence {
   readonly verdicts?: (history: History, isFinished: boolean) => readonly Verdict[];
   /** What devices did, for the report. */
   readonly devices?: () => NonNullable<RunResult['devices']>;
-  /** What is missing in a run that does not come to rest. */
+  /** What is missing in a run that does not come to end. */
   readonly missing?: () => string;
 }
 
@@ -173,16 +173,16 @@ function isRunBusy({ host, writers, operators }: Run): boolean {
  * Run until the work is done and nothing is on its way; then dom0 reads the whole tree, and the history is judged: by the
  * families of checks that judge every run, and by `verdicts`. Errors: throws what the machine's own checks find.
  */
-export function quiesceAndJudge(run: Run, rest: Quiescence): RunResult {
+export function runAndJudge(run: Run, end: RunEnd): RunResult {
   const { host, request } = run;
   const { machine, dom0 } = host;
-  const { isBusy = () => isRunBusy(run), answers = run.answers } = rest;
-  const { horizonNs = request.horizonNs ?? HORIZON_NS, sliceNs = SLICE_NS } = rest;
+  const { isBusy = () => isRunBusy(run), answers = run.answers } = end;
+  const { horizonNs = request.horizonNs ?? HORIZON_NS, sliceNs = SLICE_NS } = end;
   const nodes: SeenNode[] = [];
   let finished = false;
   dom0.os.start('verifier', (me) =>
     quiesce(me, isBusy, function* (own): Actor {
-      if (rest.before !== undefined) yield* rest.before(own);
+      if (end.before !== undefined) yield* end.before(own);
       yield* readTree(own, dom0.client, nodes);
       finished = true;
     }),
@@ -190,23 +190,23 @@ export function quiesceAndJudge(run: Run, rest: Quiescence): RunResult {
   const isFinished = machine.scheduler.runUntil(() => finished, horizonNs, sliceNs) === 'met';
   if (isFinished) {
     host.recorder?.snapshot(nodes);
-    rest.finish?.();
+    end.finish?.();
   }
   host.watch?.check();
   const history = host.recorder?.history();
   const verdicts =
-    history === undefined ? [] : [...checkHistory(history), ...(rest.verdicts?.(history, isFinished) ?? [])];
+    history === undefined ? [] : [...checkHistory(history), ...(end.verdicts?.(history, isFinished) ?? [])];
   const violated = verdicts.some((v) => v.violations.length > 0);
   const planned = host.faults.faults;
-  const missing = rest.missing?.() ?? `${host.inFlight} requests unanswered`;
+  const missing = end.missing?.() ?? `${host.inFlight} requests unanswered`;
   return host.result({
     request,
-    scenario: rest.scenario,
+    scenario: end.scenario,
     outcome: violated ? 'violation' : isFinished ? 'pass' : 'unknown',
     reason: isFinished ? '' : `the run did not come to rest: ${missing} at ${machine.nowNs} ns`,
-    created: rest.created?.() ?? host.guests.length,
+    created: end.created?.() ?? host.guests.length,
     ...(planned.length === 0 ? {} : { faults: planned }),
-    ...(rest.devices === undefined ? {} : { devices: rest.devices() }),
+    ...(end.devices === undefined ? {} : { devices: end.devices() }),
     updates: host.store.updates.map((u, i): UpdateReport => ({ ...u, answer: answers[i] ?? '' })),
     verdicts,
     history,

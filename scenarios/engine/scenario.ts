@@ -16,7 +16,7 @@ export interface Scenario {
 
 /**
  * A scenario, whose `run` gets a value for each of its settings, of the setting's own type. `run` is most often: openRun,
- * startGuests, startOperator, quiesceAndJudge. Errors: none; those of a run are told at Scenario.
+ * startGuests, startOperator, runAndJudge. Errors: none; those of a run are told at Scenario.
  */
 export function scenario<const S extends SettingSpecs>(
   definition: Omit<Scenario, 'settings' | 'run'> & {

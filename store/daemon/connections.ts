@@ -89,6 +89,12 @@ export class Connections {
     if (this.#state.liveUpdate?.owner === conn) this.#delayed.endSession(); // with the connection that began it
   }
 
+  /** The protocol is broken: a ring is ignored from now on, a socket closed with everything queued on it. */
+  giveUp(conn: Connection, word: number): void {
+    if (conn.link.kind === 'ring') this.ignore(conn, word);
+    else this.close(conn);
+  }
+
   /** A guest broke the ring protocol: never read or written again (store.md 2.6). */
   ignore(conn: Connection, word: number): void {
     if (conn.link.kind !== 'ring') return;

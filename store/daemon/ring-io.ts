@@ -12,6 +12,7 @@ import {
   used,
   writableChunk,
 } from '../../sim/index.ts';
+import { ACCESS_NS, COPY_NS } from './costs.ts';
 import type { RingPage } from './platform.ts';
 
 /** An index pair that no honest guest can leave: the connection is to be ignored with error word 2. */
@@ -26,10 +27,6 @@ export function ringHasRequest(page: RingPage): boolean {
 export function ringHasRoom(page: RingPage): boolean {
   return used(page.load32(RSP_PROD), page.load32(RSP_CONS)) !== RING_BYTES;
 }
-
-/** Virtual time of the daemon's own accesses to a ring, where each is a step. */
-const ACCESS_NS = 15;
-const COPY_NS = 40;
 
 /** Which way octets go: out of the requests of a guest, or into its responses. */
 export type RingWay = 'read' | 'write';

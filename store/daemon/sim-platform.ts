@@ -18,6 +18,7 @@ import {
   VIRQ_DOM_EXC,
   wordAt,
 } from '../../sim/index.ts';
+import { POLL_NS } from './costs.ts';
 import type { DomainState, Files, Platform, PlatformResult, RingPage } from './platform.ts';
 
 /** How a failed map looks to a program that calls xengnttab_map_grant_ref: the status as the kernel translates it. */
@@ -28,9 +29,6 @@ const MAP_ERRNO: Record<number, string> = {
   [GNTST.no_space]: 'ENOMEM',
   [GNTST.bad_page]: 'EINVAL',
 };
-
-/** From an upcall to the daemon's return from poll(2), ns. */
-const POLL_NS = 1_500;
 
 /** A domain's bits as libxenmanage gives them; `undefined`: no bit, so there is no such domain any more (DOM-32). */
 function stateOfBits({ state, uniqueId }: DomainBits): DomainState | undefined {

@@ -50,7 +50,7 @@ export const ERROR_NAMES = [
 export type ErrorName = (typeof ERROR_NAMES)[number];
 
 /**
- * A request that fails: thrown by the code below an operation, caught in ops.ts only. Not an Error: refusals are ordinary
+ * A request that fails: thrown by the code below an operation, caught in processMessage only. Not an Error: refusals are ordinary
  * traffic, and nobody reads their stack.
  */
 export class StoreError {

@@ -23,7 +23,7 @@ const VALUES = [
   'gref',
   'openRun',
   'port',
-  'quiesceAndJudge',
+  'runAndJudge',
   'scenario',
   'startGuests',
   'startOperator',

@@ -9,7 +9,7 @@ import {
   NetbackDriver,
   type Netfront,
   NetfrontDriver,
-  XenBus,
+  Xenbus,
 } from '../../../guests/devices/index.ts';
 import type { Guest, Host } from '../../engine/host.ts';
 
@@ -52,15 +52,15 @@ export class Backends {
     this.disks = new BlockDevices(makeDisk);
     const kernel = this.#kernel(host.dom0);
     const { disks, bridge } = this;
-    new XenBus(kernel, 'back', {
+    new Xenbus(kernel, 'back', {
       vbd: new BlkbackDriver({ disks, isPersistent: true }),
       vif: new NetbackDriver({ bridge, hasSplitPorts }),
     }).start();
   }
 
   /** Start a guest's frontends. `online` is called with each device once it can be used. */
-  plug(guest: Guest, online: GuestDevices = {}, traits = traitsOf(guest.os.domain.domid)): XenBus {
-    const bus = new XenBus(this.#kernel(guest), 'front', {
+  plug(guest: Guest, online: GuestDevices = {}, traits = traitsOf(guest.os.domain.domid)): Xenbus {
+    const bus = new Xenbus(this.#kernel(guest), 'front', {
       vbd: new BlkfrontDriver({
         isPersistent: traits.hasPersistentGrants,
         online: (disk) => online.disk?.(disk),

@@ -1,5 +1,5 @@
 import type { Stream } from '../../../sim/index.ts';
-import { isWorking, type Operator, openRun, quiesceAndJudge, type Run, startOperator } from '../../engine/run.ts';
+import { isWorking, type Operator, openRun, type Run, runAndJudge, startOperator } from '../../engine/run.ts';
 import type { RunRequest, RunResult } from '../../engine/scenario.ts';
 import { convergence, type ExpectedDevice } from '../../judge/invariants/convergence.ts';
 import { devices } from '../../judge/invariants/devices.ts';
@@ -51,7 +51,7 @@ export function startStormOperator(run: Run, atRequests: readonly number[]): Ope
 /** Run until the storm is over and all devices are at rest; then judge. */
 export function runStorm(run: Run, storm: Storm): RunResult {
   const { host } = run;
-  return quiesceAndJudge(run, {
+  return runAndJudge(run, {
     scenario: storm.scenario,
     isBusy: () => {
       if (storm.isStorming() || storm.isBusy()) return true;

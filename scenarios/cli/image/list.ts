@@ -36,8 +36,8 @@ async function listKnobs(name: string, isJson: boolean): Promise<number> {
       ? []
       : usefulKnobs(format).map((knob): KnobRow => {
           const reader = format.reads?.[knob];
-          const told = reader === undefined ? {} : { reader };
-          return { name: knob, value: knobsOf(format)[knob], ...told, ...(KNOBS[knob] satisfies KnobSpec) };
+          const readBy = reader === undefined ? {} : { reader };
+          return { name: knob, value: knobsOf(format)[knob], ...readBy, ...(KNOBS[knob] satisfies KnobSpec) };
         });
   const wishes = Object.entries(WISHES).map(
     ([wish, spec]): KnobRow => ({ name: wish, value: spec.values[0], ...(spec satisfies KnobSpec) }),

@@ -77,11 +77,11 @@ export class Handshake {
       String(published.refs) === String(record.refs) &&
       String(published.ports) === String(record.ports);
     if (isSame) return;
-    const told = published === undefined ? 'none' : `${published.refs} and ports ${published.ports}`;
+    const due = published === undefined ? 'none' : `${published.refs} and ports ${published.ports}`;
     this.#evidence.broken(
       record,
       '',
-      `INV-H3: the backend mapped ${record.refs} and ports ${record.ports}, published were ${told}`,
+      `INV-H3: the backend mapped ${record.refs} and ports ${record.ports}, published were ${due}`,
     );
   }
 }

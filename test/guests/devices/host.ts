@@ -11,7 +11,7 @@ import {
   NetbackDriver,
   type Netfront,
   NetfrontDriver,
-  XenBus,
+  Xenbus,
 } from '../../../guests/devices/index.ts';
 import { LINUX_HABITS } from '../../../guests/index.ts';
 import {
@@ -33,7 +33,7 @@ import { type OnHost, run, testHost } from '../../support/host.ts';
 export interface DeviceGuest extends Guest {
   readonly domid: number;
   readonly kernel: DeviceKernel;
-  readonly bus: XenBus;
+  readonly bus: Xenbus;
   readonly disks: Blkfront[];
   readonly nics: Netfront[];
 }
@@ -42,7 +42,7 @@ export interface DeviceGuest extends Guest {
 export interface DeviceHost extends OnHost {
   readonly xl: Libxl;
   readonly kernel: DeviceKernel;
-  readonly bus: XenBus;
+  readonly bus: Xenbus;
   readonly bridge: Bridge;
   readonly disks: BlockDevices;
   /** What all ends said, in order, with the virtual time. */
@@ -86,7 +86,7 @@ export function deviceHost(options: DeviceHostOptions = {}): DeviceHost {
   const disks = new BlockDevices(() => new Disk(options.sectors ?? 2_048));
   const bridge = new Bridge();
   const back: BlkbackOptions = { disks, isPersistent: options.isPersistent ?? true };
-  const bus = new XenBus(kernel, 'back', {
+  const bus = new Xenbus(kernel, 'back', {
     vbd: new BlkbackDriver(back),
     vif: new NetbackDriver({ bridge, hasSplitPorts: options.hasSplitPorts ?? true }),
   });
@@ -122,7 +122,7 @@ export function addGuest(bench: DeviceHost, name: string, options: GuestOptions 
           kernel.observer = back.observer;
           const disks: Blkfront[] = [];
           const nics: Netfront[] = [];
-          const bus = new XenBus(kernel, 'front', {
+          const bus = new Xenbus(kernel, 'front', {
             vbd: new BlkfrontDriver({
               isPersistent: options.isPersistent ?? true,
               online: (disk) => disks.push(disk),

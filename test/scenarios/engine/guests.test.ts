@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { text, type Xs } from '../../../guests/index.ts';
 import { type GuestPlan, startGuests } from '../../../scenarios/engine/guests.ts';
-import { openRun, quiesceAndJudge, type RunPlan, startOperator } from '../../../scenarios/engine/run.ts';
+import { openRun, type RunPlan, runAndJudge, startOperator } from '../../../scenarios/engine/run.ts';
 import type { RunResult } from '../../../scenarios/engine/scenario.ts';
 import { FaultPlan } from '../../../scenarios/faults/plan.ts';
 import type { FaultRule } from '../../../scenarios/faults/rule.ts';
@@ -20,7 +20,7 @@ function play({ guests, plan, settings = {}, updateAt, horizonNs }: Wish): RunRe
   const run = openRun({ seed: '1', format: 'v2', settings, checks: true, ...more }, plan);
   startGuests(run, guests);
   if (updateAt !== undefined) startOperator(run, { atRequests: [updateAt] });
-  return quiesceAndJudge(run, { scenario: 'test' });
+  return runAndJudge(run, { scenario: 'test' });
 }
 
 function* writing(xs: Xs): Actor {
