@@ -27,7 +27,7 @@ const LOOK_AGAIN_MS = 1_000;
  * The parts of a daemon, wired over what it knows. Who may call whom is a line, and each has only what stands before it:
  *
  *   state, platform, wakes < accounting, rights, records, throttle, delayed < tree, names < output < watches
- *     < special, transactions < connections < introductions, dead nodes < domain ends < domain changes
+ *     < special, transactions < connections < dead nodes < domain ends < introductions, domain changes
  *     < operations (operations/) < the main loop (xenstored.ts) < the process and its live updates (store/live-update)
  *
  * What comes up the line, comes as a wake: that something is queued, or may be read, is the main loop's to hear.
@@ -81,7 +81,7 @@ export class Daemon {
     this.watches = watches;
     this.transactions = transactions;
     this.connections = connections;
-    this.introductions = new Introductions(state, platform, records, connections, special, wakes);
+    this.introductions = new Introductions(state, platform, records, connections, special, ends, wakes);
     this.ends = ends;
     this.changes = new DomainChanges(state, platform, special, ends);
     this.ground = ground;

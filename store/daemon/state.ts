@@ -48,6 +48,8 @@ export class DaemonState implements TreeState {
   firstDeadlineMs = Number.POSITIVE_INFINITY;
   /** Connections that are not read until the write rate limit allows it: time alone will change that. */
   readonly waitingForCredit = new Set<Connection>();
+  /** Connections that are not read until they have less outstanding, or less memory, or may have more. */
+  readonly waitingForQuota = new Set<Connection>();
 
   liveUpdate: LiveUpdateSession | undefined = undefined;
   /** Switches of CONTROL log that are on. */

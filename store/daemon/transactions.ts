@@ -40,8 +40,9 @@ export class Transactions {
     if (conn.transactions.size === 1) conn.txSinceSecond = this.#clock.wallSecond();
   }
 
-  /** It is committed or given up next; its private copies are still paid for. */
+  /** It is over, and with it go the private copies that are left. */
   end(conn: Connection, tx: Transaction): void {
+    this.#accounting.chargeTo(conn, -tx.memory);
     conn.transactions.delete(tx.id);
     this.#state.openTransactions--;
     this.#accounting.count(conn, 'transactions', -1);
@@ -49,9 +50,6 @@ export class Transactions {
 
   /** Give up all of a connection's. */
   drop(conn: Connection): void {
-    for (const tx of [...conn.transactions.values()]) {
-      this.#accounting.chargeTo(conn, -tx.memory);
-      this.end(conn, tx);
-    }
+    for (const tx of [...conn.transactions.values()]) this.end(conn, tx);
   }
 }
