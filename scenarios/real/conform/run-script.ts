@@ -2,6 +2,7 @@ import { MessageReader } from '../../../store/protocol/message-reader.ts';
 import { type Message, message, XS } from '../../../store/protocol/wire.ts';
 import {
   type Action,
+  BINARY,
   compareNames,
   formatAction,
   formatLine,
@@ -11,7 +12,6 @@ import {
   RING_PORT,
   txIdOf,
 } from '../../drive/script.ts';
-import { STORE_BINARY } from '../../engine/host.ts';
 import { type Daemon, type DaemonOptions, startDaemon } from './daemon.ts';
 import type { RingPage } from './ring-page.ts';
 import type { SocketClient } from './socket-client.ts';
@@ -215,7 +215,7 @@ export class ScriptRunner {
 
   /** To a script, the binary of which a live update is made has one path everywhere: it stands for the daemon's own. */
   #withOwnBinary(type: number, payload: Uint8Array): Uint8Array {
-    const named = strings('live-update', '-f', STORE_BINARY);
+    const named = strings('live-update', '-f', BINARY);
     const isNamed = type === XS.CONTROL && textOf(payload) === textOf(named);
     return isNamed ? strings('live-update', '-f', this.#daemon.binary) : payload;
   }
