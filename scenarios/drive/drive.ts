@@ -74,11 +74,12 @@ export class Driver {
 
   /** Perform one action: its own line, and what came unasked. */
   perform(action: Action): string[] {
-    const lines = [this.#act(action), ...this.#unasked()];
+    const lines: OutputLine[] = [this.#act(action), ...this.#unasked()];
     this.#actions++;
     const { liveUpdateEvery, format } = this.#options;
     if (liveUpdateEvery > 0 && this.#actions % liveUpdateEvery === 0) {
-      this.#liveUpdate(format);
+      const reason = this.#liveUpdate(format);
+      if (reason !== undefined) lines.push({ kind: 'liveUpdate', reason }); // or nobody would know that there was none
       lines.push(...this.#unasked());
     }
     return lines.map(formatLine);

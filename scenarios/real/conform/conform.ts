@@ -1,5 +1,5 @@
 import { MessageReader } from '../../../store/protocol/message-reader.ts';
-import { type Action, formatAction } from '../../drive/script.ts';
+import { type Action, formatAction, formatLine } from '../../drive/script.ts';
 import { generateScript } from './generate.ts';
 import { C_DAEMONS, type KnownDifference, knownDifference, OXENSTORED } from './known.ts';
 import { DaemonDied, runScript } from './run-script.ts';
@@ -166,7 +166,9 @@ async function firstDifference(
   return undefined;
 }
 
-/** The script on the daemon; its own updates after every so many actions leave only what they made others see. */
+const UPDATED = formatLine({ kind: 'liveUpdate' });
+
+/** The script on the daemon; its own updates after every so many actions leave only what they made others see, and refusals. */
 async function runDaemon(binary: string, script: readonly Action[], every: number): Promise<Output> {
   if (every === 0) return runScript({ binary }, script);
   const update: Action = { kind: 'liveUpdate', format: 'v1' };
@@ -174,7 +176,8 @@ async function runDaemon(binary: string, script: readonly Action[], every: numbe
   const output = await runScript({ binary }, spread);
   const groups: string[][] = [];
   for (const [at, action] of spread.entries()) {
-    if (action === update) groups.at(-1)?.push(...output[at]!.slice(1));
+    const [own, ...others] = output[at]!;
+    if (action === update) groups.at(-1)?.push(...(own === UPDATED ? others : [own!, ...others]));
     else groups.push([...output[at]!]);
   }
   return groups;
