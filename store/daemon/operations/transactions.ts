@@ -1,5 +1,5 @@
 import { octetsOf } from '../../protocol/octets.ts';
-import { OK, oneString, StoreError } from '../../protocol/wire.ts';
+import { OK, oneString } from '../../protocol/wire.ts';
 import { commit } from '../../tree/commit.ts';
 import type { Answer, Request } from './request.ts';
 
@@ -13,7 +13,8 @@ export function transactionStart({ daemon, conn, tx }: Request): Answer {
   return octetsOf(`${daemon.transactions.start(conn).id}\0`);
 }
 
-/** The answer is queued before the transaction and its private copies are given up: the domain's memory holds all of it then. */
+/** OK is queued before the transaction and its private copies are given up: the domain's memory holds all of it then. An error is
+ *  queued after that. */
 export function transactionEnd({ daemon, conn, message, tx, cause }: Request): Answer {
   const { ground, output, state, throttle, transactions } = daemon;
   const arg = oneString(message.payload);
@@ -25,10 +26,8 @@ export function transactionEnd({ daemon, conn, message, tx, cause }: Request): A
       if (state.openTransactions > 1) throttle.pay(conn, 1); // for all of it, where others may be in its way
     }
     output.reply(conn, message, message.type, OK, cause);
-  } catch (error) {
-    if (!(error instanceof StoreError)) throw error;
-    output.error(conn, message, error.errno, cause);
+  } finally {
+    transactions.end(conn, tx);
   }
-  transactions.end(conn, tx);
   return undefined;
 }
