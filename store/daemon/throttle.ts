@@ -28,15 +28,12 @@ export class Throttle {
     if (conn.blocked !== undefined && this.#state.liveUpdate !== undefined) return false;
     const { record } = conn;
     if (!conn.isLimited || record === undefined) return true;
-    if (isOverQuota(conn)) {
-      this.#state.waitingForQuota.add(conn);
-      return false;
-    }
-    if (record.credit !== undefined && !this.#state.rate.allowed(record.credit, this.#clock.nowMs())) {
-      this.#state.waitingForCredit.add(conn);
-      return false;
-    }
-    return true;
+    const { rate, waitingForCredit, waitingForQuota } = this.#state;
+    const isIndebted = record.credit !== undefined && !rate.allowed(record.credit, this.#clock.nowMs());
+    const isOver = isOverQuota(conn);
+    if (isIndebted) waitingForCredit.add(conn);
+    if (isOver) waitingForQuota.add(conn);
+    return !isIndebted && !isOver;
   }
 
   /** A limited connection pays for writes while any transaction is open. */
