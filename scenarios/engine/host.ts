@@ -30,6 +30,7 @@ import {
   VIRQ_DOM_EXC,
 } from '../../sim/index.ts';
 import {
+  MemoryFiles,
   type StartStore,
   type StorePolicy,
   type StoreProcess,
@@ -51,7 +52,7 @@ const DOM0_HABITS: ClientHabits = { ...LINUX_HABITS, retries: ['EAGAIN', 'ENOENT
 
 /** The program that a live update executes; the simulated file system holds just it, and one that is not executable. */
 export const STORE_BINARY = '/usr/sbin/xenstored';
-const FILES = new Map([
+const PROGRAMS = new Map([
   [STORE_BINARY, 'executable'],
   ['/etc/hosts', 'not-executable'],
 ] as const);
@@ -92,6 +93,8 @@ export interface HostOptions {
   readonly movesInSteps?: boolean;
   /** What `format` of the store is at first; left out: the daemon's own images. */
   readonly lab?: StoreSetup['format'];
+  /** How the store's process opens a file that it appends to; left out: in a file system in memory. */
+  readonly appendTo?: StoreSetup['files']['appendTo'] | undefined;
   /** What serves xenstore; left out: the daemon of this package. */
   readonly startStore?: StartStore | undefined;
 }
@@ -146,11 +149,12 @@ export class Host implements FaultHost {
     const { ring, port } = offerRing(os, domain, home);
     const own = home === domain ? undefined : offerRing(os, home, home);
     const start = options.startStore ?? startXenstored;
+    const files = new MemoryFiles(PROGRAMS);
     this.store = start(this.machine, home, {
       compat: options.compat,
       policy: options.policy,
       listener: this.listener,
-      files: FILES,
+      files: options.appendTo === undefined ? files : { get: (path) => files.get(path), appendTo: options.appendTo },
       dom0Port: port,
       ownPort: own?.port,
       limitsWrites: options.limitsWrites ?? true,

@@ -1,4 +1,12 @@
-import type { DomainState, Platform, PlatformResult, RingPage, Stream } from '../../store/daemon/platform.ts';
+import { MemoryFiles } from '../../store/daemon/memory-files.ts';
+import type {
+  AppendFile,
+  DomainState,
+  Platform,
+  PlatformResult,
+  RingPage,
+  Stream,
+} from '../../store/daemon/platform.ts';
 
 /** A ring page that nobody else touches. */
 export class FakePage implements RingPage {
@@ -69,6 +77,7 @@ export class FakePlatform implements Platform {
   readonly boundPorts = new Map<number, { readonly domid: number; readonly remotePort: number }>();
   readonly notified: number[] = [];
   readonly files = new Map<string, 'not-executable' | 'executable'>();
+  readonly written = new MemoryFiles(new Map());
   readonly logLines: string[] = [];
   #nextPort = 20;
   #nextUniqueId = 1n;
@@ -139,6 +148,10 @@ export class FakePlatform implements Platform {
 
   fileMode(path: string): 'absent' | 'not-executable' | 'executable' {
     return this.files.get(path) ?? 'absent';
+  }
+
+  appendTo(path: string): AppendFile | undefined {
+    return this.written.appendTo(path);
   }
 
   log(line: string): void {
