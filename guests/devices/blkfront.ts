@@ -2,6 +2,7 @@ import { type Actor, type Frame, FrontRing, type Gref, initIoRing, PARK, type Po
 import type { Thread } from '../kernel/index.ts';
 import { type BlkIo, BlkRequests, type PendingIo } from './blkfront-requests.ts';
 import { BLKIF_PROTOCOL, BLKIF_SLOT_BYTES } from './blkif.ts';
+import { finalCheck } from './final-check.ts';
 import { FrontendStates } from './frontend-states.ts';
 import { SECTOR_BYTES } from './sums.ts';
 import type { Driver, DriverInstance, XenbusDevice } from './xenbus-device.ts';
@@ -210,24 +211,23 @@ export class Blkfront implements DriverInstance {
     this.#device.note({ what: 'withdrawn' });
   }
 
-  /** The ring's only user: takes answers, puts requests. */
+  /** The ring's only user. An event has it take answers (blkif_interrupt); asked for I/O it puts requests and looks at no answer
+   *  (kick_pending_request_queues): one that was announced by nobody is not found by the next request. */
   *#run(): Actor {
     const { os } = this.#device.kernel;
     while (!this.#isGone) {
       const ring = this.#ring;
-      if (ring === undefined || !this.#isConnected || this.#isBroken) {
+      const isInUse = () => this.#ring === ring && this.#isConnected && !this.#isBroken;
+      if (ring === undefined || !isInUse()) {
         yield PARK;
         continue;
       }
-      os.acknowledge(this.#port);
-      const answers = ring.pending();
-      if (answers < 0) this.#break('impossible response index');
-      for (let i = 0; i < answers && !this.#isBroken; i++) {
-        const sectors = this.#requests.takeAnswer(ring);
-        yield LOAD_NS + sectors * COPY_NS_PER_SECTOR;
-        if (this.#ring !== ring) break;
+      let mayBeAnswered = os.acknowledge(this.#port);
+      while (mayBeAnswered && isInUse()) {
+        yield* this.#takeAnswers(ring, isInUse);
+        mayBeAnswered = isInUse() && (yield* finalCheck(ring, 0, isInUse));
       }
-      if (this.#ring !== ring || this.#isBroken || !this.#isConnected) continue;
+      if (!isInUse()) continue;
       const put = this.#requests.put(ring);
       if (put > 0) {
         yield STORE_NS * put;
@@ -238,13 +238,18 @@ export class Blkfront implements DriverInstance {
           os.hyper.send(this.#port);
           yield SEND_NS;
         }
-        continue;
       }
-      if (answers > 0) continue;
-      ring.arm();
-      yield STORE_NS;
-      if (this.#ring !== ring || ring.pending() !== 0 || (this.#requests.hasQueued && ring.free > 0)) continue;
+      if (this.#ring !== ring || (this.#requests.hasQueued && ring.free > 0)) continue;
       yield PARK;
+    }
+  }
+
+  *#takeAnswers(ring: FrontRing, isInUse: () => boolean): Actor {
+    const answers = ring.pending();
+    if (answers < 0) this.#break('impossible response index');
+    for (let i = 0; i < answers && isInUse(); i++) {
+      const sectors = this.#requests.takeAnswer(ring);
+      yield LOAD_NS + sectors * COPY_NS_PER_SECTOR;
     }
   }
 
