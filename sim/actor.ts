@@ -3,6 +3,7 @@
  * A number and not an object: there are millions of steps a second.
  */
 export type Step = number;
+/** Yielded: sleep until somebody calls `wake`. Who parks looks again at what it waits for: others may have woken it. */
 export const PARK: Step = -1;
-/** An actor gives way only at `yield`; everything between two yields is one indivisible action. */
+/** Yields virtual ns, or PARK. An actor gives way only at `yield`; everything between two yields is one indivisible action. */
 export type Actor<T = void> = Generator<Step, T, void>;

@@ -5,4 +5,4 @@ export { MESSAGE_NS, PASS_NS, WRITE_NS } from './daemon/costs.ts';
 export type { StorePolicy } from './daemon/options.ts';
 export { DEFAULT_QUOTAS } from './daemon/quota.ts';
 export { WRITE_CREDIT_NS } from './daemon/rate.ts';
-export { type ProcessOptions, startXenstored } from './live-update/process.ts';
+export { startXenstored } from './live-update/process.ts';

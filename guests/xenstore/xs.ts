@@ -1,17 +1,19 @@
-import type { Actor } from '../../sim/index.ts';
+import { type Actor, PARK } from '../../sim/index.ts';
 import { octetsOf as octets, textOf as text } from '../../store/protocol/octets.ts';
 import { XS } from '../../store/protocol/wire.ts';
 import type { Thread } from '../kernel/index.ts';
-import type { Pending, Reply, XsLink } from './link.ts';
+import type { EventQueue, Pending, Reply, WatchEvent, XsLink } from './link.ts';
 import { split, strings } from './payload.ts';
 
 /** One actor's view of a connection: operations by name, each returning its reply, and what is made of several. */
 export class Xs {
   readonly #client: XsLink;
+  readonly #queue: EventQueue;
   readonly me: Thread;
 
   constructor(client: XsLink, me: Thread) {
     this.#client = client;
+    this.#queue = { events: [], me };
     this.me = me;
   }
 
@@ -58,6 +60,24 @@ export class Xs {
 
   setPerms(path: string, perms: readonly string[], tx = 0): Actor<Reply> {
     return this.call(XS.SET_PERMS, strings(path, ...perms), tx);
+  }
+
+  /** WATCH; its events are those of `nextEvent`. */
+  watch(path: string, token: string, depth?: number): Actor<Reply> {
+    return this.#client.watch(this.#queue, path, token, depth);
+  }
+
+  unwatch(path: string, token: string): Actor<Reply> {
+    return this.#client.unwatch(this.me, path, token);
+  }
+
+  /** The next event of this actor's watches; parks until there is one. */
+  *nextEvent(): Actor<WatchEvent> {
+    for (;;) {
+      const event = this.#queue.events.shift();
+      if (event !== undefined) return event;
+      yield PARK;
+    }
   }
 
   /** TRANSACTION_START; the id, or the errno name. */

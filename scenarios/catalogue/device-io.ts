@@ -22,7 +22,6 @@ import { macOf } from './storms/guest.ts';
 
 /** Virtual time after which a run that has not ended is stuck: a removal by force alone takes libxl 10 s. */
 const HORIZON_NS = 15_000_000_000;
-const SLICE_NS = 1_000_000;
 const CHECK_EVERY_STEPS = 50_000;
 
 /** Sectors of each disk at first, and how many it grows by when it is resized. */
@@ -71,7 +70,6 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
   const block = new Traffic(settings.block);
   const net = new Traffic(settings.net);
   const run = openRun(request, {
-    requestsMax: Number.POSITIVE_INFINITY,
     policy: settings.policy,
     checkEverySteps: CHECK_EVERY_STEPS,
     isOver: () => io.stopping,
@@ -163,7 +161,6 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
     scenario: deviceIo.name,
     isBusy: () => !io.stopping || writers.some(isWorking) || guests.some(isUsing) || host.inFlight > 0,
     horizonNs: HORIZON_NS,
-    sliceNs: SLICE_NS,
     finish: () => backends.noteDisks(),
     created: () => created,
     answers,

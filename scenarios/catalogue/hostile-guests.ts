@@ -22,7 +22,6 @@ import type { Verdict, Violation } from '../judge/history.ts';
 import { fairService } from '../judge/invariants/fair-service.ts';
 
 const HORIZON_NS = 300_000_000_000;
-const SLICE_NS = 1_000_000;
 
 /** One turn: a message in and one out, each with the unevenness of a step; a pass: its own step, and one message on its way. */
 const SERVICE = {
@@ -76,7 +75,6 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
     requestsMax,
     checkEverySteps: CHECK_EVERY_STEPS,
     limitsWrites: settings.limit === 1,
-    isOver: ({ traffic }) => traffic.stopping,
   });
   const { host } = run;
   const { machine, traffic, dom0, faults } = host;
@@ -144,7 +142,6 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
     isBusy: () =>
       writers.some(isWorking) || bad.some((b) => b.me !== undefined && isWorking(b.me)) || host.inFlight > 0,
     horizonNs: HORIZON_NS,
-    sliceNs: SLICE_NS,
     *before(own) {
       const xs = new Xs(dom0.client, own);
       for (const b of bad) {

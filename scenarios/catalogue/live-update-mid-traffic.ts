@@ -12,13 +12,6 @@ import { isWorking, keepsDepth, moments, openRun, runAndJudge, startOperator } f
 import { type RunRequest, type RunResult, type Scenario, scenario } from '../engine/scenario.ts';
 import { count, FAULTS_SETTING, flag, type SettingsOf, STORE_SETTING, word } from '../engine/settings.ts';
 
-/** Virtual time after which a run that has not ended is stuck. */
-const HORIZON_NS = 120_000_000_000;
-/** The machine checks itself so often: a few dozen times in a run. */
-const CHECK_EVERY_STEPS = 20_000;
-/** How often the run is asked whether it has ended. */
-const SLICE_NS = 1_000_000;
-
 const SETTINGS = {
   domains: count(12, { min: 1, max: 250 }, 'guest domains that live at the same time'),
   requests: count(8_000, { min: 0, max: 200_000 }, 'requests after which the agents stop'),
@@ -46,9 +39,7 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
   const run = openRun(request, {
     requestsMax,
     policy: settings.policy,
-    checkEverySteps: CHECK_EVERY_STEPS,
     limitsWrites: settings.limit === 1,
-    isOver: ({ traffic }) => traffic.stopping,
   });
   const { host } = run;
   const { machine, traffic, dom0, faults } = host;
@@ -141,7 +132,6 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
   writers.push(xl);
   const { me: lu, answers } = startOperator(run, {
     atRequests,
-    link: () => host.connect('operator'),
     force: settings.force === 1,
   });
   writers.push(lu);
@@ -154,8 +144,6 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
   return runAndJudge(run, {
     scenario: liveUpdateMidTraffic.name,
     isBusy: () => writers.some(isWorking) || host.inFlight > 0,
-    horizonNs: request.horizonNs ?? HORIZON_NS,
-    sliceNs: SLICE_NS,
     created: () => created,
     answers,
   });

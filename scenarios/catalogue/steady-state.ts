@@ -30,9 +30,6 @@ import { ConsoleRecorder } from '../judge/console-recorder.ts';
 import { consoleIntegrity } from '../judge/invariants/console.ts';
 import { type ControlRecord, controlOnce } from '../judge/invariants/control.ts';
 
-const HORIZON_NS = 120_000_000_000;
-const SLICE_NS = 1_000_000;
-const CHECK_EVERY_STEPS = 20_000;
 /** A disk of every guest. */
 const DISK = 51_712;
 
@@ -71,10 +68,7 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
   const { overflow } = settings;
   const pace: Pace = { speedup: settings.speedup, alignedPercent: settings.aligned };
   const run = openRun(request, {
-    requestsMax: Number.MAX_SAFE_INTEGER,
-    checkEverySteps: CHECK_EVERY_STEPS,
     limitsWrites: true,
-    isOver: ({ traffic }) => traffic.stopping,
   });
   const { host } = run;
   const { machine, traffic, dom0, faults } = host;
@@ -212,8 +206,6 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
       host.inFlight > 0 ||
       !daemon.isIdle ||
       guests.some((guest) => guest.isAlive() && !guest.console.isIdle),
-    horizonNs: HORIZON_NS,
-    sliceNs: SLICE_NS,
     *before() {
       yield paced({ ...pace, speedup: 1 }, 0.3); // a period of every console goes by: none is silenced
     },

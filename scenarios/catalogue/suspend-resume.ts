@@ -30,8 +30,6 @@ import type { Verdict, Violation } from '../judge/history.ts';
 import { livesGoOn } from '../judge/invariants/lives.ts';
 
 const HORIZON_NS = 300_000_000_000;
-const SLICE_NS = 1_000_000;
-const CHECK_EVERY_STEPS = 20_000;
 /** What a mini-os can take out of a ring in one piece, less a path: larger values would deadlock it (MO-2). */
 const VALUE_MAX = 800;
 /** How long the toolstack waits for the bad ones: nobody wants to see 60 s of nothing. */
@@ -88,8 +86,6 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
   const requestsMax = settings.requests;
   const run = openRun(request, {
     requestsMax,
-    checkEverySteps: CHECK_EVERY_STEPS,
-    isOver: ({ traffic }) => traffic.stopping,
   });
   const { host } = run;
   const { machine, traffic, dom0, faults } = host;
@@ -139,7 +135,6 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
     scenario: suspendResume.name,
     isBusy: () => writers.some(isWorking) || host.inFlight > 0,
     horizonNs: HORIZON_NS,
-    sliceNs: SLICE_NS,
     created: () => tally.created,
     answers,
     verdicts: (history) => [livesGoOn(history), suspensions(tally, hasFaults)],

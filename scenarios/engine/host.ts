@@ -37,7 +37,7 @@ import {
   startXenstored,
 } from '../../store/index.ts';
 import { FaultPlan } from '../faults/plan.ts';
-import type { FaultHost } from '../faults/rule.ts';
+import type { FaultHost, FaultRule } from '../faults/rule.ts';
 import type { History } from '../judge/history.ts';
 import { Recorder } from '../judge/recorder.ts';
 import type { RunRequest, RunResult } from './scenario.ts';
@@ -62,7 +62,7 @@ const STUBDOM_PORTS = 4_095;
 /** The first domain that a host gets; its name is that of init-xenstore-domain. */
 const STUBDOM = { domid: 1, name: 'Xenstore' } as const;
 
-/** A domain with its kernel and its xenstore client. */
+/** A domain with its kernel, which starts threads, and with its xenstore client on the ring. */
 export interface Guest {
   readonly os: GuestOs;
   readonly client: XsClient;
@@ -78,6 +78,8 @@ export interface HostOptions {
   readonly storeIn?: StoreHome | undefined;
   /** One of FAULT_WORDS: what is planned to break, once that is armed; left out: nothing. */
   readonly faults?: string | undefined;
+  /** What breaks besides, in every run; left out: nothing. */
+  readonly ownFaults?: readonly FaultRule[] | undefined;
   /** Whether the history is recorded. */
   readonly records: boolean;
   /** The machine checks itself every so many steps; left out: never. A finding is thrown: the run is an error. */
@@ -104,7 +106,10 @@ export interface RunSummary
   readonly created: number;
 }
 
-/** One host with dom0 and a running xenstored: what every scenario starts from. */
+/**
+ * One host with dom0 and a running xenstored: what every scenario starts from. `machine` is the hypervisor, `connect` makes
+ * a program of dom0, `recorder` writes the history (none without checks), `traffic` counts requests.
+ */
 export class Host implements FaultHost {
   readonly machine: Machine;
   readonly faults: FaultPlan;
@@ -124,7 +129,7 @@ export class Host implements FaultHost {
 
   constructor(options: HostOptions) {
     this.machine = loneMachine({ seed: options.seed, jitter: options.jitter });
-    this.faults = new FaultPlan(this.machine, options.faults ?? 'off');
+    this.faults = new FaultPlan(this.machine, options.faults ?? 'off', options.ownFaults);
     this.listener = new Listener(9, this.machine.trace);
     this.watch =
       options.checkEverySteps === undefined ? undefined : new MachineWatch(this.machine, options.checkEverySteps);

@@ -4,6 +4,7 @@ import type { PlannedFault } from '../faults/rule.ts';
 import type { History, Verdict } from '../judge/history.ts';
 import { completeSettings, type SettingSpecs, type Settings, type SettingsOf } from './settings.ts';
 
+/** What can be run: from a seed to what it came to, in virtual time and without a trace in the process. */
 export interface Scenario {
   readonly name: string;
   readonly story: string;
@@ -13,7 +14,10 @@ export interface Scenario {
   readonly run: (request: RunRequest) => RunResult;
 }
 
-/** A scenario, whose `run` gets a value for each of its settings, of the setting's own type. */
+/**
+ * A scenario, whose `run` gets a value for each of its settings, of the setting's own type. `run` is most often: openRun,
+ * startGuests, startOperator, runAndJudge. Errors: none; those of a run are told at Scenario.
+ */
 export function scenario<const S extends SettingSpecs>(
   definition: Omit<Scenario, 'settings' | 'run'> & {
     readonly settings: S;
@@ -27,7 +31,10 @@ export function scenario<const S extends SettingSpecs>(
   };
 }
 
-/** @typeParam V what is known of the settings. */
+/**
+ * One run, whole: the same request gives the same result, to the digest of its trace.
+ * @typeParam V what is known of the settings.
+ */
 export interface RunRequest<V = Settings> {
   /** Decimal digits. */
   readonly seed: string;
@@ -59,6 +66,10 @@ export interface UpdateReport extends UpdateRecord {
   readonly answer: string;
 }
 
+/**
+ * What a run came to. `pass`: it ended, and every check holds; `violation`: one does not; `unknown`: it did not come to rest.
+ * Times are virtual, in ns.
+ */
 export interface RunResult {
   readonly outcome: 'pass' | 'violation' | 'unknown';
   /** Why the outcome is unknown; '' otherwise. */

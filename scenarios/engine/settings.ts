@@ -25,25 +25,27 @@ export interface WordSpec<W extends string = string> {
 export type SettingSpec = CountSpec | WordSpec;
 export type SettingSpecs = Readonly<Record<string, SettingSpec>>;
 
-/** The values that a scenario with these settings runs with. */
+/** The values that a scenario with these settings runs with: numbers for counts and flags, for words just these. */
 export type SettingsOf<S extends SettingSpecs> = {
   readonly [K in keyof S]: S[K] extends WordSpec<infer W> ? W : S[K] extends CountSpec<infer N> ? N : never;
 };
 
+/** A setting that is a whole number, from `min` to `max`. `meaning`: for `list`, with its unit. Errors: none. */
 export function count(initial: number, range: Pick<CountSpec, 'min' | 'max'>, meaning: string): CountSpec {
   return { default: initial, meaning, ...range };
 }
 
-/** 1: `meaning` is so; 0: it is not. */
+/** A setting that is on or off. 1: `meaning` is so; 0: it is not. Errors: none. */
 export function flag(initial: 0 | 1, meaning: string): CountSpec<0 | 1> {
   return { default: initial, meaning, min: 0, max: 1 };
 }
 
+/** A setting that is one of some words. `meaning`: for `list`. Errors: none; a first word that is none does not compile. */
 export function word<const W extends string>(initial: NoInfer<W>, words: readonly W[], meaning: string): WordSpec<W> {
   return { default: initial, meaning, words };
 }
 
-/** Every scenario offers faults. */
+/** The setting `faults`, which openRun knows: every scenario of the catalogue offers it. */
 export const FAULTS_SETTING = word(
   'off',
   FAULT_WORDS,
@@ -54,7 +56,10 @@ export const FAULTS_SETTING = word(
 export const STORE_HOMES = ['dom0', 'stubdom'] as const;
 export type StoreHome = (typeof STORE_HOMES)[number];
 
-/** Those scenarios offer where the store runs whose programs in dom0 can do without its socket. */
+/**
+ * The setting `store`, which openRun knows: where the store runs. Those scenarios offer it whose programs in dom0 can do
+ * without its socket.
+ */
 export const STORE_SETTING = word(
   'dom0',
   STORE_HOMES,

@@ -18,15 +18,17 @@ export class FaultPlan {
   readonly #chosen: readonly Chosen[];
   readonly #hooks: Hooks[] = [];
 
-  /** @param which one of FAULT_WORDS. */
-  constructor(machine: Machine, which: string) {
+  /** @param which one of FAULT_WORDS. @param own rules of the scenario: they are in every plan, and draw last. */
+  constructor(machine: Machine, which: string, own: readonly FaultRule[] = []) {
     const draws = machine.streams.for('faults');
-    this.#chosen = FAULT_RULES.flatMap((rule) => {
+    const planned = FAULT_RULES.flatMap((rule) => {
       const isIn = draws.oneIn(swarmsOf(rule));
       const oneIn = draws.between(rule.oneIn[0], rule.oneIn[1]);
       const wanted = which === 'all' || which === rule.id || (which === 'swarm' && isIn);
       return wanted ? [{ rule, oneIn, injected: 0 }] : [];
     });
+    const ofScenario = own.map((rule) => ({ rule, oneIn: draws.between(...rule.oneIn), injected: 0 }));
+    this.#chosen = [...planned, ...ofScenario];
   }
 
   /** What is planned, with the injections so far. */

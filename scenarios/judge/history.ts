@@ -38,6 +38,7 @@ interface At {
   readonly timeNs: number;
 }
 
+/** One thing that happened. What it concerns is an epoch (`conn`), a domain, or the store's process. */
 export type HistoryRecord =
   /** A producer index store became visible, or octets were written to a socket. `from`, `to`: stream positions since the epoch began (not wrapped), `to` > `from`;
    *  `bytes`: the page's octets of that range at this moment. dir 'req': guest to store; 'rsp': store to guest. */
@@ -118,6 +119,7 @@ export interface SnapshotNode {
 /** What an end of a device, or the bridge, said of its work. `seq`: that of the record in `History.records` which it came before. */
 export type DeviceRecord = At & DeviceEvent;
 
+/** All that checks see of a run. `conn` of a record is the index of its epoch. */
 export interface History {
   readonly epochs: readonly Epoch[];
   readonly records: readonly HistoryRecord[];
@@ -144,6 +146,7 @@ export interface Violation {
   readonly detail: string;
 }
 
+/** What one check says of a whole history: it holds if there are no violations. */
 export interface Verdict {
   readonly invariant: string;
   /** What holds, in one sentence. */

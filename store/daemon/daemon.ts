@@ -28,7 +28,7 @@ const LOOK_AGAIN_MS = 1_000;
  *
  *   state, platform, wakes < accounting, rights, records, throttle, delayed < tree, names < output < watches
  *     < special, transactions < connections < introductions, dead nodes < domain ends < domain changes
- *     < operations (operations/) < message reader, message writer < the main loop (xenstored.ts)
+ *     < operations (operations/) < connection reader, connection writer < the main loop (xenstored.ts)
  *     < the process and its live updates (store/live-update)
  *
  * What comes up the line, comes as a wake: that something is queued, or may be read, is the main loop's to hear.

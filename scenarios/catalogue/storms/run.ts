@@ -31,7 +31,6 @@ export interface Storm {
 /** The host of a storm, before anybody does anything. */
 export function openStorm(request: RunRequest, isStorming: () => boolean): Run {
   return openRun(request, {
-    requestsMax: Number.POSITIVE_INFINITY,
     checkEverySteps: CHECK_EVERY_STEPS,
     isOver: () => !isStorming(),
   });

@@ -25,7 +25,7 @@ export function describeWhole(r: Named & { readonly payload: string }): string {
 /** Most violations kept of one family: the first ones tell the story, the rest are its consequences. */
 const KEPT_MAX = 50;
 
-/** Collects what the checks of one family find and count. */
+/** Collects what a check finds and counts, to the verdict. Of violations the first 50 are kept. */
 export class Findings {
   readonly #family: string;
   readonly #violations: Violation[] = [];
@@ -38,15 +38,18 @@ export class Findings {
     this.#family = family;
   }
 
+  /** So much more was checked; the report shows it. */
   count(what: string, by = 1): void {
     this.#counts.set(what, (this.#counts.get(what) ?? 0) + by);
   }
 
+  /** A violation: the record at which it became certain, by whom, of which request ('' where none), and what is wrong. */
   add(at: Moment, actor: string, request: string, detail: string): void {
     if (this.total++ >= KEPT_MAX) return;
     this.#violations.push({ invariant: this.#family, seq: at.seq, timeNs: at.timeNs, actor, request, detail });
   }
 
+  /** `claim`: what holds, in one sentence; `source`: where that is written. */
   verdict(claim: string, source: string): Verdict {
     const checked = [...this.#counts];
     const violations = this.#violations.toSorted((a, b) => a.seq - b.seq);

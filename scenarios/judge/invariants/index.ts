@@ -13,7 +13,7 @@ import {
 import { CLAIM as TRANSACTIONS_CLAIM, SOURCE as TRANSACTIONS_SOURCE, transactions } from './transactions.ts';
 import { CLAIM as WATCH_EVENTS_CLAIM, SOURCE as WATCH_EVENTS_SOURCE, watchEvents } from './watch-events.ts';
 
-export { FAMILIES, type Family } from './finding.ts';
+export { FAMILIES, type Family, Findings } from './finding.ts';
 
 /** One family of checks: what it says holds, and where that is written. */
 export interface Invariant {
