@@ -242,6 +242,7 @@ export class BlkRing {
       }
       const { status, handle, frame } = kernel.os.hyper.mapGrant(otherendId, gref, flags);
       if (status !== GNTST.okay || handle === undefined || frame === undefined) {
+        this.#device.note({ what: 'unreachable', status });
         kernel.os.hyper.gnttab.unmapGrantRef(this.#passing(pages));
         return undefined;
       }

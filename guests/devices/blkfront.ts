@@ -4,6 +4,7 @@ import { type BlkIo, BlkRequests, type PendingIo } from './blkfront-requests.ts'
 import { BLKIF_PROTOCOL, BLKIF_SLOT_BYTES } from './blkif.ts';
 import { finalCheck } from './final-check.ts';
 import { FrontendStates } from './frontend-states.ts';
+import type { DeviceName } from './observer.ts';
 import { SECTOR_BYTES } from './sums.ts';
 import type { Driver, DriverInstance, XenbusDevice } from './xenbus-device.ts';
 import { XenbusState } from './xenbus-state.ts';
@@ -18,6 +19,8 @@ export interface BlkfrontOptions {
   readonly isPersistent: boolean;
   /** The disk can be used. Called once for each device. */
   readonly online: (disk: Blkfront) => void;
+  /** The backend has given the disk up, or somebody takes it away: it is closing. Called once, with its name, if it is not gone. */
+  readonly closing?: (name: DeviceName) => void;
 }
 
 /** xen-blkfront. Source: linux drivers/block/xen-blkfront.c. */
@@ -96,6 +99,7 @@ export class Blkfront implements DriverInstance {
   /** Ask for I/O without waiting; `wait` waits. `io.data`: whole sectors, none for a read, flush or discard. */
   submit(me: Thread, io: BlkIo): PendingIo {
     const pending = this.#requests.add(me, io);
+    if (this.#mustClose && !this.#isConnected) this.#requests.fail();
     this.#thread.wake();
     return pending;
   }
@@ -132,7 +136,7 @@ export class Blkfront implements DriverInstance {
     this.#isGone = true;
     this.#mustClose = true;
     this.#withdraw();
-    this.#requests.fail();
+    this.#requests.end();
     this.#thread.wake();
   }
 
@@ -192,7 +196,10 @@ export class Blkfront implements DriverInstance {
 
   /** blkfront_closing: at once if nobody has the disk open, else when the last one lets go. */
   *#closing(): Actor {
+    if (!this.#mustClose) this.#options.closing?.(this.name);
     this.#mustClose = true;
+    // Of a backend that refused the new rings nobody gets an answer: what waits fails (blkif_queue_rq, where it is not connected).
+    if (!this.#isConnected) this.#requests.fail();
     this.#requests.wakeUsers();
     if (this.#users > 0) return;
     yield* this.#device.switchState(XenbusState.Closed);

@@ -8,6 +8,7 @@ import {
   GNTMAP_host_map,
   GNTMAP_readonly,
   GNTST,
+  type GrantStatus,
   PAGE_BYTES,
   PARK,
   type Port,
@@ -212,7 +213,7 @@ export class NetQueue implements BridgePort {
     for (const [i, { gref, offset, size }] of slots.entries()) {
       const copied = i === 0 ? Math.min(size, TX_COPY_LEN) : 0;
       if (copied > 0) {
-        const [status] = hyper.gnttab.copy([
+        const [status = GNTST.general_error] = hyper.gnttab.copy([
           {
             source: { domid: otherendId, gfnOrRef: gref, offset },
             dest: { domid: DOMID_SELF, gfnOrRef: this.#scratch.gfn, offset: 0 },
@@ -220,13 +221,13 @@ export class NetQueue implements BridgePort {
             flags: GNTCOPY_source_gref,
           },
         ]);
-        if (status !== GNTST.okay) return undefined;
+        if (status !== GNTST.okay) return this.#unreachable(status);
         octets.set(this.#scratch.bytes.subarray(0, copied), at);
         yield COPY_NS;
       }
       if (copied < size) {
         const { status, handle, frame } = hyper.mapGrant(otherendId, gref, GNTMAP_host_map | GNTMAP_readonly);
-        if (status !== GNTST.okay || handle === undefined || frame === undefined) return undefined;
+        if (status !== GNTST.okay || handle === undefined || frame === undefined) return this.#unreachable(status);
         yield MAP_NS;
         octets.set(frame.bytes.subarray(offset + copied, offset + size), at + copied);
         hyper.unmapGrant(handle);
@@ -235,6 +236,11 @@ export class NetQueue implements BridgePort {
       at += size;
     }
     return octets;
+  }
+
+  #unreachable(status: GrantStatus): undefined {
+    this.#device.note({ what: 'unreachable', status });
+    return undefined;
   }
 
   // To the guest --------------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ import { FrontendStates } from './frontend-states.ts';
 import { NetRings } from './netfront-rings.ts';
 import { NetReceive } from './netfront-rx.ts';
 import { NetTransmit } from './netfront-tx.ts';
+import type { DeviceName } from './observer.ts';
 import type { Driver, DriverInstance, XenbusDevice } from './xenbus-device.ts';
 import { XenbusState } from './xenbus-state.ts';
 
@@ -15,6 +16,8 @@ export interface NetfrontOptions {
   readonly cutsPackets: boolean;
   /** The interface has a carrier for the first time. */
   readonly online: (nic: Netfront) => void;
+  /** The backend has given the interface up, or somebody takes it away: it is closing. Called once, with its name, if it is not gone. */
+  readonly closing?: (name: DeviceName) => void;
 }
 
 /** xen-netfront. Source: linux drivers/net/xen-netfront.c. */
@@ -123,6 +126,7 @@ export class Netfront implements DriverInstance {
 
   /** xenbus_frontend_closed: at once; whoever sends must have looked at `isClosing`. */
   *#close(): Actor {
+    if (!this.#mustClose) this.#options.closing?.(this.name);
     this.#mustClose = true;
     this.#isConnected = false;
     yield* this.#device.switchState(XenbusState.Closed);

@@ -67,14 +67,19 @@ export const GRANT_RULES: readonly FaultRule[] = [
   {
     id: 'INJ-G5',
     what: 'the store’s domain has no map track entry left for a while',
-    mustHold: 'INTRODUCE answers an error and leaves nothing behind; who is mapped stays so',
+    mustHold:
+      'INTRODUCE answers an error and leaves nothing behind, a backend refuses a ring and fails a request; who is mapped stays so',
     oneIn: [2, 8],
-    arm: ({ host, strikes, injected }) => {
+    arm: ({ host, strikes, injected, over }) => {
       const { maptrack } = host.dom0.os.domain;
       const { machine } = host;
       const { limit } = maptrack;
+      let untilNs = 0;
       const restore = () => {
+        if (untilNs === 0) return;
+        untilNs = 0;
         maptrack.limit = limit;
+        over();
       };
       machine.trace.observe((event) => {
         if (event.kind === 'store' && event.phase === 'dump') restore(); // the rings are to be mapped again
@@ -83,7 +88,10 @@ export const GRANT_RULES: readonly FaultRule[] = [
         beforeIntroduce: ({ domain: { domid } }) => {
           if (!strikes()) return;
           maptrack.limit = maptrack.handles().length;
-          machine.scheduler.at(machine.nowNs + INTRODUCE_NS, restore);
+          untilNs = machine.nowNs + INTRODUCE_NS;
+          machine.scheduler.at(untilNs, () => {
+            if (machine.nowNs >= untilNs) restore(); // it may have struck again
+          });
           injected(`domain ${domid}: ${maptrack.limit} entries`);
         },
       };
