@@ -1,6 +1,14 @@
-import { GNTMAP_host_map, GNTTAB_RESERVED_XENSTORE, GTF_permit_access, GTF_readonly } from '../../sim/index.ts';
+import {
+  type Domain,
+  GNTMAP_host_map,
+  GNTTAB_NR_RESERVED_ENTRIES,
+  GNTTAB_RESERVED_XENSTORE,
+  GTF_permit_access,
+  GTF_readonly,
+  loadFlags,
+} from '../../sim/index.ts';
 import type { FaultRule } from './rule.ts';
-import { crashLater, duringUpdates, pickRunning, pickVictim } from './victims.ts';
+import { crashLater, duringUpdates, pickVictim } from './victims.ts';
 
 /** A domid that is nobody's. */
 const NOBODY = 0x7fef;
@@ -130,18 +138,19 @@ export const GRANT_RULES: readonly FaultRule[] = [
   },
   {
     id: 'INJ-G9',
-    what: 'a guest’s kernel changes the version of its grant table while the store has its ring mapped',
+    what: 'a guest’s kernel that has granted nothing else yet changes the version of its grant table while the store has its ring mapped',
     mustHold: 'reserved entries stay as they are: the ring is served on, and mapped again by the next image',
     oneIn: [1, 3],
     arm: (armed) => ({
       now: {
-        everyNs: [500_000, 4_000_000],
+        everyNs: [200_000, 2_000_000],
         act: () => {
-          const guest = pickRunning(armed);
-          const { gnttab } = armed.host.guests.find((g) => g.os.domain === guest)?.os.hyper ?? {};
-          if (guest === undefined || gnttab === undefined) return;
-          const version = guest.grants.version === 1 ? 2 : 1;
-          if (gnttab.setVersion(version).ok) armed.injected(`domain ${guest.domid} version ${version}`);
+          if (!armed.strikes()) return;
+          const fresh = armed.host.guests.filter(({ os: { domain } }) => domain.isRunning && !hasGranted(domain));
+          if (fresh.length === 0) return;
+          const { domain, hyper } = armed.draws.pick(fresh).os;
+          const version = domain.grants.version === 1 ? 2 : 1;
+          if (hyper.gnttab.setVersion(version).ok) armed.injected(`domain ${domain.domid} version ${version}`);
         },
       },
     }),
@@ -166,3 +175,14 @@ export const GRANT_RULES: readonly FaultRule[] = [
     }),
   },
 ];
+
+/**
+ * Whether a kernel has granted anything of its own. Such a one does not change the version: every entry but the reserved ones
+ * would be cleared under its drivers. Linux asks for its version in gnttab_init, and in gnttab_resume before the devices are
+ * connected anew (gnttab_request_version in drivers/xen/grant-table.c).
+ */
+function hasGranted({ grants }: Domain): boolean {
+  for (let gref = GNTTAB_NR_RESERVED_ENTRIES; gref < grants.size; gref++)
+    if (loadFlags(grants, gref) !== 0) return true;
+  return false;
+}
