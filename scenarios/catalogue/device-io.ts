@@ -20,8 +20,9 @@ import { devices } from '../judge/invariants/devices.ts';
 import { Backends, type GuestDevices } from './storms/backends.ts';
 import { macOf } from './storms/guest.ts';
 
-/** Virtual time after which a run that has not ended is stuck: a removal by force alone takes libxl 10 s. */
-const HORIZON_NS = 15_000_000_000;
+/** Virtual time after which a run that has not ended is stuck. A removal by force alone takes libxl 10 s; and where a guest crashed
+ *  and is kept, those whose events it does not take wait until they expire, 20 s after they were queued (store.md 10.2). */
+const HORIZON_NS = 60_000_000_000;
 const CHECK_EVERY_STEPS = 50_000;
 
 /** Sectors of each disk at first, and how many it grows by when it is resized. */
@@ -31,6 +32,8 @@ const GROWTH = 512;
 const RX_BUFFERS = 128;
 /** Of the second disk that comes and goes. */
 const XVDB = (202 << 8) | 16;
+/** So long nobody could use a kind of device before that kind of traffic ends: several lives of a domain that is made anew. */
+const GIVE_UP_NS = 200_000_000;
 /** Traffic begins when all domains have come up, or so late. */
 const GATE_NS = 200_000_000;
 
@@ -80,6 +83,13 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
     kind.sent();
     io.sent();
     if (io.stopping) traffic.stopping = true;
+  };
+  /** That kind of traffic is at its end, at its target or short of it. */
+  const ended = (kind: Traffic) => {
+    kind.stopping = true;
+    if (!block.stopping || !net.stopping) return;
+    io.stopping = true;
+    traffic.stopping = true;
   };
 
   const backends = new Backends(host, {
@@ -149,6 +159,20 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
     dom0.os.start('lvextend', (me) => grow(me, backends.disks, isOpen, () => io.stopping));
   }
 
+  const kinds = [
+    { kind: block, isUsable: () => guests.some(hasDisk), lastNs: 0 },
+    { kind: net, isUsable: () => guests.some((guest) => peersOf(guest, guests, slots).length > 0), lastNs: 0 },
+  ];
+  /** What faults have left may be too little for a target: a disk that is there, two guests that talk to one another. */
+  const endUnreachable = () => {
+    for (const each of kinds) {
+      if (each.kind.requestsMax === 0) ended(each.kind);
+      if (each.kind.stopping) continue;
+      if (!isOpen() || each.isUsable()) each.lastNs = machine.nowNs;
+      else if (machine.nowNs - each.lastNs > GIVE_UP_NS) ended(each.kind);
+    }
+  };
+
   const plan = machine.streams.for('scenario');
   const { me: lu, answers } = startOperator(run, {
     atRequests: spread(settings.updates, io.requestsMax, plan),
@@ -159,7 +183,10 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
 
   return runAndJudge(run, {
     scenario: deviceIo.name,
-    isBusy: () => !io.stopping || writers.some(isWorking) || guests.some(isUsing) || host.inFlight > 0,
+    isBusy: () => {
+      endUnreachable();
+      return !io.stopping || writers.some(isWorking) || guests.some(isUsing) || host.inFlight > 0;
+    },
     horizonNs: HORIZON_NS,
     finish: () => backends.noteDisks(),
     created: () => created,
@@ -235,9 +262,7 @@ function useDisk({ guest, isOpen, writers }: Use, disk: Blkfront, share: Share):
 
 /** A program that talks to the next two slots' guests. */
 function useNic({ host, guest, slot, slots, isOpen }: Use, nic: Netfront, share: Share): void {
-  const peers = [1, 2]
-    .map((d) => (slot + d) % slots)
-    .filter((peer, i, all) => peer !== slot && all.indexOf(peer) === i);
+  const peers = peerSlots(slot, slots);
   guest.sending++;
   guest.os.start(`talk-${nic.name}`, function* (me): Actor {
     while (!isOpen()) yield 100_000;
@@ -249,6 +274,18 @@ function useNic({ host, guest, slot, slots, isOpen }: Use, nic: Netfront, share:
       finished: () => guest.sending--,
     });
   });
+}
+
+/** Whom a slot's guest talks to: the next two. */
+function peerSlots(slot: number, slots: number): number[] {
+  return [1, 2].map((d) => (slot + d) % slots).filter((peer, i, all) => peer !== slot && all.indexOf(peer) === i);
+}
+
+/** Guests that this one talks to, both being there and having an interface. */
+function peersOf(guest: DeviceGuest, guests: readonly DeviceGuest[], slots: number): DeviceGuest[] {
+  if (!hasNic(guest)) return [];
+  const peers = peerSlots(guest.slot, slots);
+  return guests.filter((other) => peers.includes(other.slot) && hasNic(other));
 }
 
 /** Now and then one of the guest's devices is closed and connected anew. */
@@ -297,8 +334,21 @@ function* grow(me: Thread, disks: BlockDevices, isOpen: () => boolean, isOver: (
   }
 }
 
-function isUsing({ os, sending, disks, nics }: DeviceGuest): boolean {
-  if (os.domain.dying !== 'alive' || os.domain.shutdown) return false;
+function isThere({ os: { domain } }: DeviceGuest): boolean {
+  return domain.dying === 'alive' && !domain.shutdown;
+}
+
+function hasDisk(guest: DeviceGuest): boolean {
+  return isThere(guest) && guest.disks.some(({ isClosing }) => !isClosing);
+}
+
+function hasNic(guest: DeviceGuest): boolean {
+  return isThere(guest) && guest.nics.some(({ isClosing }) => !isClosing);
+}
+
+function isUsing(guest: DeviceGuest): boolean {
+  const { sending, disks, nics } = guest;
+  if (!isThere(guest)) return false;
   return sending > 0 || [...disks, ...nics].some(({ inFlight, isClosing }) => inFlight > 0 && !isClosing);
 }
 

@@ -51,6 +51,7 @@ export class FaultPlan {
         strikes: () => draws.oneIn(oneIn),
         isOver,
         injected: (detail) => machine.trace.mark('faults', rule.id, ++chosen.injected, detail),
+        over: () => machine.trace.mark('faults over', rule.id, chosen.injected),
       });
       this.#hooks.push(hooks);
       const { now } = hooks;

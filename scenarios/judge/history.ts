@@ -98,6 +98,8 @@ export type HistoryRecord =
     })
   /** The store had no memory for the request whose last octet it consumed last: the answer is ENOMEM. */
   | (At & { readonly kind: 'noMemory'; readonly conn: number })
+  /** A fault of the plan struck, or what it had changed is as it was (`isOver`; of those that last, and excuse something). */
+  | (At & { readonly kind: 'fault'; readonly id: string; readonly detail: string; readonly isOver: boolean })
   /** The store's process: an image was written (`dump`), the successor serves (`up`), or the update failed and the old
    *  instance goes on (`failed`). `n` counts from 1. */
   | (At & {

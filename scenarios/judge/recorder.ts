@@ -173,12 +173,19 @@ export class Recorder {
       case 'store':
         if (event.domid === this.#storeDomid) this.#store(event);
         return;
+      case 'mark':
+        this.#mark(event);
+        return;
       case 'port': // the store's own it tells itself: other programs of its domain have ports, too
       case 'grant':
       case 'send':
-      case 'mark':
         return;
     }
+  }
+
+  #mark({ actor, what: id, detail }: TraceEvent & { kind: 'mark' }): void {
+    const isOver = actor === 'faults over';
+    if (isOver || actor === 'faults') this.#add({ kind: 'fault', id, detail, isOver });
   }
 
   #store(news: StoreNews): void {

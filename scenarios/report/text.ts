@@ -161,6 +161,8 @@ function recordText(result: RunResult, record: HistoryRecord): string {
       return `${time} ${name} ${record.kind}`;
     case 'noMemory':
       return `${time} ${name} no memory for its request`;
+    case 'fault':
+      return record.isOver ? `${time} ${record.id} is over` : `${time} ${record.id} strikes: ${record.detail}`;
     case 'life':
       return `${time} domain ${record.domid} ${record.what}`;
     case 'liveUpdate':

@@ -1,6 +1,9 @@
 import type { DeviceRecord, History } from '../history.ts';
 import { Findings } from './finding.ts';
 
+/** GNTST_no_space. Source: xen/include/public/grant_table.h. */
+const NO_SPACE = -13;
+
 /** What the checks of one device kind do with its records, in their order. */
 export interface DeviceCheck {
   note(record: DeviceRecord): void;
@@ -13,6 +16,8 @@ export class DeviceEvidence {
   readonly findings = new Findings('devices');
   readonly #records: History['records'];
   readonly #stopped = new Set<number>();
+  /** Faults that last, and are not over. */
+  readonly #faults = new Set<string>();
   #at = 0;
 
   constructor({ records }: History) {
@@ -23,6 +28,10 @@ export class DeviceEvidence {
   advance(seq: number): void {
     for (; this.#at < seq && this.#at < this.#records.length; this.#at++) {
       const record = this.#records[this.#at];
+      if (record?.kind === 'fault') {
+        if (record.isOver) this.#faults.delete(record.id);
+        else this.#faults.add(record.id);
+      }
       if (record?.kind !== 'life') continue;
       const { what, domid } = record;
       if (what === 'created' || what === 'resumed') this.#stopped.delete(domid);
@@ -33,6 +42,15 @@ export class DeviceEvidence {
   /** Whether the frontend's domain runs: not from its shutdown or the beginning of its death on. */
   isAlive(dev: string): boolean {
     return !this.#stopped.has(Number(dev.split('/')[1]));
+  }
+
+  /**
+   * Whether the backend may be refused a map, whatever it was asked to map.
+   * 1. The frontend grants a page and says so. 2. The map track of the backend's domain is full (INJ-G5). 3. The backend maps:
+   * GNTST_no_space, before anybody looks at the grant (GNT-21). It is no word about the frontend, which keeps all its rights.
+   */
+  mayBeRefused(status: number | undefined): boolean {
+    return status === NO_SPACE && this.#faults.has('INJ-G5');
   }
 
   broken(record: DeviceRecord, request: string, detail: string): void {

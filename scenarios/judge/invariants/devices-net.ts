@@ -13,6 +13,8 @@ interface Vif {
   /** Packets sent by this frontend on its present rings. */
   count: number;
   acked: Set<number>;
+  /** Packets of which netback could not have a page, and rightly so: each is answered with an error. */
+  unreachable: number;
   isPlugged: boolean;
   isRemoved: boolean;
   last: DeviceRecord;
@@ -65,6 +67,12 @@ export class Network implements DeviceCheck {
         this.#inOrder(record, vif.sent, 'netback took');
         this.#carried = { packet: record, to: new Set() };
         return;
+      case 'unreachable':
+        if (this.#evidence.mayBeRefused(record.status)) vif.unreachable++;
+        else if (this.#evidence.isAlive(record.dev))
+          this.#evidence.broken(record, '', `netback could not have a page of a packet: status ${record.status}`);
+        vif.sent.shift();
+        return;
       case 'queued':
       case 'dropped':
         this.#placed(record, vif);
@@ -110,7 +118,10 @@ export class Network implements DeviceCheck {
     if (vif.acked.has(record.n)) this.#evidence.broken(record, request, 'was answered twice');
     vif.acked.add(record.n);
     if (record.ok) this.#evidence.findings.count('packets acknowledged');
-    else if (this.#evidence.isAlive(record.dev)) this.#evidence.broken(record, request, 'was answered with an error');
+    else if (vif.unreachable > 0) {
+      vif.unreachable--;
+      this.#evidence.findings.count('packets not carried for want of room');
+    } else if (this.#evidence.isAlive(record.dev)) this.#evidence.broken(record, request, 'was answered with an error');
   }
 
   /** The bridge put a packet to a vif, or had to drop it there. */
@@ -140,7 +151,16 @@ export class Network implements DeviceCheck {
   #vif(record: DeviceRecord): Vif {
     let vif = this.#vifs.get(record.dev);
     if (vif === undefined) {
-      vif = { sent: [], queued: [], count: 0, acked: new Set(), isPlugged: false, isRemoved: false, last: record };
+      vif = {
+        sent: [],
+        queued: [],
+        count: 0,
+        acked: new Set(),
+        unreachable: 0,
+        isPlugged: false,
+        isRemoved: false,
+        last: record,
+      };
       this.#vifs.set(record.dev, vif);
     }
     vif.last = record;
@@ -152,6 +172,7 @@ export class Network implements DeviceCheck {
 function reset(vif: Vif, isNew: boolean): void {
   vif.sent = [];
   vif.queued = [];
+  vif.unreachable = 0;
   if (!isNew) {
     // Packets are counted on over a reconnection: those without an answer never get one.
     for (let n = 0; n < vif.count; n++) vif.acked.add(n);
