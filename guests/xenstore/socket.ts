@@ -127,7 +127,7 @@ export class XsSocket implements XsProgram {
   *unwatch(me: Thread, path: string, token: string): Actor<Reply> {
     const reply = yield* this.request(me, XS.UNWATCH, strings(path, token));
     const events = this.#routes.queueOf(token)?.events;
-    this.#routes.remove(token); // nothing of it can come behind the answer: the store's output is one queue
+    if (reply.error === undefined) this.#routes.remove(token); // nothing of it can come behind the answer: the store's output is one queue
     if (!this.#habits.unwatchFilter || events === undefined) return reply;
     const kept = events.filter((event) => event.token !== token || !isSubpath(path, event.path));
     events.splice(0, events.length, ...kept);

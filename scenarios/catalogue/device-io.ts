@@ -104,7 +104,12 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
     workNs: [20_000, 100_000],
     processNs: [1_000, 5_000],
   };
-  const libxl: LibxlOptions = { hasBackends: true, hotplug: scripts, shared: new SharedFiles(new DomidHistory(0)) };
+  const libxl: LibxlOptions = {
+    hasBackends: true,
+    hotplug: scripts,
+    shared: new SharedFiles(new DomidHistory(0)),
+    observer: host.recorder?.toolstack,
+  };
 
   /** Those who change something: the run is at rest when they have ended. */
   const writers: Thread[] = [];

@@ -98,6 +98,7 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
         lifeNsMin: 0,
         lifeNsMax: 0,
         mishaps: faults,
+        libxl: { observer: host.recorder?.toolstack },
         livesForEver: () => true,
         boot: (built, slot) => {
           booted++;

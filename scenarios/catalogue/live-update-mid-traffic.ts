@@ -64,6 +64,7 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
       lifeNsMin: 8_000_000,
       lifeNsMax: settings.churn === 1 ? 30_000_000 : 0,
       mishaps: faults,
+      libxl: { observer: host.recorder?.toolstack },
       livesForEver: (slot) => slot % 3 !== 1,
       boot: (built, slot) => {
         created++;

@@ -84,7 +84,7 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
     pace,
     connect: (program) => {
       const link = host.connect(`${program}-${connections++}`);
-      return { link, isOpen: () => link.isOpen };
+      return { link, isOpen: () => link.isOpen, close: () => link.close() };
     },
   };
   const plan = machine.streams.for('scenario');
@@ -119,6 +119,7 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
         lifeNsMax: 2 * lifeNs,
         livesForEver: (slot) => !isMortal(slot),
         mishaps: faults,
+        libxl: { observer: host.recorder?.toolstack },
         domain: (slot) => ({
           disks: [vbd()],
           nics: [vif()],
@@ -260,7 +261,7 @@ function* admin(
   asked: (who: SteadyGuest, command: string) => void,
 ): Actor {
   const { link } = host.connect('admin');
-  const xl = new Libxl(host.os, link, { shared: new SharedFiles() });
+  const xl = new Libxl(host.os, link, { shared: new SharedFiles() }); // makes and removes nothing
   const sent = new Set<SteadyGuest>();
   while (!host.traffic.stopping) {
     yield paced(host.pace, me.draws.between(2, 20));

@@ -8,7 +8,6 @@ import {
   LINUX_OLD_HABITS,
   MINIOS_HABITS,
   monitor,
-  removeDomain,
   restoreGuest,
   resumeGuest,
   strings,
@@ -20,7 +19,7 @@ import {
   XS,
   Xs,
 } from '../../guests/index.ts';
-import { DomidHistory, initDom0, Libxl, SharedFiles, writeDomain } from '../../guests/libxl/index.ts';
+import { DomidHistory, destroyDomain, initDom0, Libxl, SharedFiles, writeDomain } from '../../guests/libxl/index.ts';
 import { type Actor, DOMID_ANY, type Domain } from '../../sim/index.ts';
 import type { Guest, Host } from '../engine/host.ts';
 import { isWorking, keepsDepth, moments, openRun, runAndJudge, startOperator } from '../engine/run.ts';
@@ -106,7 +105,11 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
     surprises: [],
   };
   const writers: Thread[] = [];
-  const xl = new Libxl(dom0.os, dom0.client, { hasBackends: false, shared: new SharedFiles(new DomidHistory(0)) });
+  const xl = new Libxl(dom0.os, dom0.client, {
+    hasBackends: false,
+    shared: new SharedFiles(new DomidHistory(0)),
+    observer: host.recorder?.toolstack,
+  });
   const stage: Stage = { host, xl, tally, writers, hasDepth, restoresOf100: settings.restores };
 
   writers.push(
@@ -224,12 +227,13 @@ function* cycle(stage: Stage, me: Thread, guest: Guest, kind: Kind): Actor {
         storeDomid: host.storeDomid,
         storePage: kind.storePage,
         writeTree: (domain, { gfn, port }) => tree(stage, me, { domain, gfn, port }, `${domain.name}--incoming`),
+        destroy: (domid) => destroyDomain(me, stage.xl, domid),
       });
       if (heir !== undefined) {
         tally.restored++;
         tally.created++;
         isStoreTold = true;
-        yield* handOver(xs, dom0.os, from, heir);
+        yield* handOver(xs, dom0.os, from, heir, (domid) => destroyDomain(me, stage.xl, domid));
         continue;
       }
       tally.surprises.push({ timeNs: machine.nowNs, actor: me.name, detail: 'the restore came to nothing' });
@@ -283,7 +287,7 @@ function* build(stage: Stage, xs: Xs, name: string): Actor<BuiltDomain | undefin
   const reply = yield* xs.call(XS.INTRODUCE, strings(String(domid), String(built.ring.gfn), String(built.port)));
   if (reply.error === undefined) return built;
   stage.host.traffic.refused(`${reply.error} at INTRODUCE`);
-  yield* removeDomain(xs, stage.host.dom0.os, domid);
+  yield* destroyDomain(xs.me, stage.xl, domid);
   return undefined;
 }
 

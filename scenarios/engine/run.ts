@@ -10,7 +10,7 @@ import {
 import type { Actor, Stream } from '../../sim/index.ts';
 import { extentOf } from '../../store/format/model/index.ts';
 import type { History, Verdict } from '../judge/history.ts';
-import { checkHistory } from '../judge/invariants/index.ts';
+import { checkHistory, toolstackIntends } from '../judge/invariants/index.ts';
 import { Host, type HostOptions, LIFELIKE, STORE_BINARY } from './host.ts';
 import type { RunRequest, RunResult, UpdateReport } from './scenario.ts';
 import type { Settings, StoreHome } from './settings.ts';
@@ -195,7 +195,13 @@ export function runAndJudge(run: Run, end: RunEnd): RunResult {
   host.watch?.check();
   const history = host.recorder?.history();
   const verdicts =
-    history === undefined ? [] : [...checkHistory(history), ...(end.verdicts?.(history, isFinished) ?? [])];
+    history === undefined
+      ? []
+      : [
+          ...checkHistory(history),
+          ...(history.toolstack === undefined ? [] : [toolstackIntends(history)]),
+          ...(end.verdicts?.(history, isFinished) ?? []),
+        ];
   const violated = verdicts.some((v) => v.violations.length > 0);
   const planned = host.faults.faults;
   const missing = end.missing?.() ?? `${host.inFlight} requests unanswered`;

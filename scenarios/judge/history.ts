@@ -1,4 +1,5 @@
 import type { DeviceEvent } from '../../guests/devices/index.ts';
+import type { LibxlNews } from '../../guests/index.ts';
 
 /**
  * The recorded history of a run: what guests put into the shared pages and got out of them, and what the hypervisor did,
@@ -121,6 +122,9 @@ export interface SnapshotNode {
 /** What an end of a device, or the bridge, said of its work. `seq`: that of the record in `History.records` which it came before. */
 export type DeviceRecord = At & DeviceEvent;
 
+/** What a toolstack said of its work; `seq` as a device's. */
+export type ToolstackRecord = At & LibxlNews;
+
 /** All that checks see of a run. `conn` of a record is the index of its epoch. */
 export interface History {
   readonly epochs: readonly Epoch[];
@@ -133,6 +137,8 @@ export interface History {
   readonly compat: '4.22' | '4.17';
   /** In a run with devices. */
   readonly devices?: readonly DeviceRecord[];
+  /** In a run whose toolstack is libxl. */
+  readonly toolstack?: readonly ToolstackRecord[];
 }
 
 /** What a checker says. One family of checks per file under invariants/. */

@@ -1,7 +1,7 @@
 import type { DeviceObserver } from '../../guests/devices/index.ts';
-import type { ClientObserver, XsClient } from '../../guests/index.ts';
+import type { ClientObserver, LibxlObserver, XsClient } from '../../guests/index.ts';
 import { copyOctets, type Machine, RING_BYTES, type StoreNews, type TraceEvent } from '../../sim/index.ts';
-import type { DeviceRecord, Epoch, History, HistoryRecord, SnapshotNode } from './history.ts';
+import type { DeviceRecord, Epoch, History, HistoryRecord, SnapshotNode, ToolstackRecord } from './history.ts';
 
 type Body = HistoryRecord extends infer R ? (R extends HistoryRecord ? Omit<R, 'seq' | 'timeNs'> : never) : never;
 
@@ -32,6 +32,7 @@ export class Recorder {
   readonly #epochs: Epoch[] = [];
   readonly #records: HistoryRecord[] = [];
   #devices: DeviceRecord[] | undefined;
+  #toolstack: ToolstackRecord[] | undefined;
   /** Current ring by domid. */
   readonly #rings = new Map<number, Ring>();
   /** By the store's number of the connection. */
@@ -135,6 +136,13 @@ export class Recorder {
     return { note: (dev, news) => devices.push({ seq: this.length, timeNs: this.#machine.nowNs, dev, ...news }) };
   }
 
+  /** Where processes that use libxl tell of their work. */
+  get toolstack(): LibxlObserver {
+    this.#toolstack ??= [];
+    const told = this.#toolstack;
+    return { note: (news) => told.push({ seq: this.length, timeNs: this.#machine.nowNs, ...news }) };
+  }
+
   snapshot(nodes: readonly SnapshotNode[]): void {
     this.#add({ kind: 'snapshot', nodes });
   }
@@ -147,6 +155,7 @@ export class Recorder {
       transactionPolicy: this.#policy,
       compat: this.#compat,
       ...(this.#devices === undefined ? {} : { devices: this.#devices }),
+      ...(this.#toolstack === undefined ? {} : { toolstack: this.#toolstack }),
     };
   }
 

@@ -58,6 +58,7 @@ export class Dom0Tools {
     return new Libxl(this.#host.dom0.os, this.#host.connect(name, { ...LIBXENSTORE_HABITS, workNs: WORK_NS }), {
       hotplug: this.#hotplug,
       shared: this.#shared,
+      observer: this.#host.recorder?.toolstack,
     });
   }
 }
@@ -68,7 +69,7 @@ export function startXenopsd(host: Host): void {
   let sessions = 0;
   const connect = () => {
     const link = host.connect(`xenopsd-${++sessions}`);
-    return { link, isOpen: () => link.isOpen };
+    return { link, isOpen: () => link.isOpen, close: () => link.close() };
   };
   steadyState(
     { os: dom0.os, traffic, pace: { speedup: 1, alignedPercent: 0 }, connect },
