@@ -2,7 +2,7 @@ import { type AnySchema, type Dialect, schemasByKind, schemasByType, v2 } from '
 import { IMAGE_BYTE_ORDER, imageHeaderFields } from './generations/image.ts';
 import type { RecordTail, StateRecord, UnknownRecord } from './generations/records.ts';
 import { type FormatFailure, type FormatResult, keptOctets, Reader, Writer } from './schema/cursor.ts';
-import { fieldsBytes } from './schema/schema.ts';
+import { fieldsBytes } from './schema/sizes.ts';
 
 /** A state image. The last record is END. */
 export interface StateImage {

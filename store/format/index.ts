@@ -119,6 +119,7 @@ export {
   Reader,
   Writer,
 } from './schema/cursor.ts';
+export { type Description, describe, type FieldDescription } from './schema/describe.ts';
 export { DEFAULT_KNOBS, KNOB_NAMES, KNOBS, type KnobName, type KnobSpec, type Knobs } from './schema/knobs.ts';
 export type { Place, Rule, Source, Where } from './schema/rules.ts';
 export {
@@ -128,14 +129,8 @@ export {
   called,
   constant,
   cstring,
-  type Description,
-  derivedFields,
-  describe,
   type Field,
-  type FieldDescription,
   type Fields,
-  fieldsBytes,
-  fixedBytes,
   flags,
   i32,
   type Layout,
@@ -159,4 +154,5 @@ export {
   type ValueOf,
   variant,
 } from './schema/schema.ts';
+export { derivedFields, fieldsBytes, fixedBytes } from './schema/sizes.ts';
 export { escapeOctets, octetsOf, textOf } from './schema/text.ts';

@@ -1,13 +1,6 @@
 import { INT_BYTES, type IntType, keptOctets, type Reader, type RunPart } from '../schema/cursor.ts';
-import {
-  derivedFields,
-  type Field,
-  type Fields,
-  fieldsBytes,
-  fixedBytes,
-  leastBytes,
-  type OptionalField,
-} from '../schema/schema.ts';
+import type { Field, Fields, OptionalField } from '../schema/schema.ts';
+import { derivedFields, fieldsBytes, fixedBytes, leastBytes } from '../schema/sizes.ts';
 import {
   bitOf,
   Emitter,

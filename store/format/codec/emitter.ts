@@ -1,5 +1,6 @@
 import type { IntType } from '../schema/cursor.ts';
-import { type Fields, fixedBytes, type LetterField, type OptionalField, type VariantField } from '../schema/schema.ts';
+import type { Fields, LetterField, OptionalField, VariantField } from '../schema/schema.ts';
+import { fixedBytes } from '../schema/sizes.ts';
 
 // What the two compilers share.
 

@@ -1,5 +1,6 @@
 import { INT_BYTES, type IntType, type Writer } from '../schema/cursor.ts';
-import { type Field, type Fields, type FlagsField, fixedBytes } from '../schema/schema.ts';
+import type { Field, Fields, FlagsField } from '../schema/schema.ts';
+import { fixedBytes } from '../schema/sizes.ts';
 import {
   bitOf,
   Emitter,

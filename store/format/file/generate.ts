@@ -1,5 +1,6 @@
 import type { Knobs } from '../schema/knobs.ts';
-import { derivedFields, type Field, type Fields } from '../schema/schema.ts';
+import type { Field, Fields } from '../schema/schema.ts';
+import { derivedFields } from '../schema/sizes.ts';
 import { octetsOf } from '../schema/text.ts';
 import {
   type AnyRecord,

@@ -1,7 +1,7 @@
 import { type RecordTail, unknownRecord } from '../generations/records.ts';
 import { type CursorFailure, type FormatFailure, keptOctets, Reader, Writer } from '../schema/cursor.ts';
 import type { Knobs } from '../schema/knobs.ts';
-import { fixedBytes } from '../schema/schema.ts';
+import { fixedBytes } from '../schema/sizes.ts';
 import {
   type AnyRecord,
   type DecodedFile,
