@@ -192,7 +192,7 @@ function encodeField(e: Emitter, place: EncodePlace & { readonly fields: Fields;
       return;
     }
     case 'magic':
-      for (const [i, octet] of field.octets.entries()) e.emit(`b[${at} + ${i}] = ${octet};`);
+      e.emit(room(field.octets.length), ...field.octets.map((octet) => `b[p++] = ${octet};`));
       return;
     case 'constant':
       e.emit(writeInt(field.type, at, String(field.value)));

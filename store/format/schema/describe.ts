@@ -53,6 +53,13 @@ function describeFields(fields: Fields, prefix: string, start: number | undefine
   }
 }
 
+/** `"xenstore"`, or the octets where they are no text. */
+export function magicText(octets: readonly number[]): string {
+  return octets.every((octet) => octet >= 0x20 && octet < 0x7f)
+    ? JSON.stringify(String.fromCharCode(...octets))
+    : `octets ${octets.map((octet) => octet.toString(16).padStart(2, '0')).join(' ')}`;
+}
+
 function typeText(field: Field): string {
   switch (field.what) {
     case 'int': {
@@ -60,9 +67,7 @@ function typeText(field: Field): string {
       return field.min === undefined ? type : `${type} >= ${field.min}`;
     }
     case 'magic':
-      return field.octets.every((octet) => octet >= 0x20 && octet < 0x7f)
-        ? JSON.stringify(String.fromCharCode(...field.octets))
-        : `octets ${field.octets.map((octet) => octet.toString(16).padStart(2, '0')).join(' ')}`;
+      return magicText(field.octets);
     case 'constant':
       return `${field.type} = ${field.value}`;
     case 'flags':

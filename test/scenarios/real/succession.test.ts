@@ -10,7 +10,7 @@ import {
   type SocketClient,
   startSuccessor,
 } from '../../../scenarios/real/conform/daemon.ts';
-import { ImageWriter, type Perm, type StateRecord, v1 } from '../../../store/format/index.ts';
+import { FileWriter, type Perm, type StateRecord, v1 } from '../../../store/format/index.ts';
 import { message } from '../../../store/protocol/wire.ts';
 import { daemonIsMissing } from '../../support/needs.ts';
 
@@ -108,7 +108,7 @@ function image(numbers: LegacyNumbers): Uint8Array {
     ...NODES,
     { kind: 'END' },
   ];
-  const writer = new ImageWriter(v1);
+  const writer = new FileWriter(v1);
   for (const record of records) expect(writer.append(record)).toBeUndefined();
   const done = writer.finish();
   if (!done.ok) throw new Error(done.failure.reason);
