@@ -1,31 +1,9 @@
-export {
-  CHECK_RULES,
-  type CheckOptions,
-  type CheckRule,
-  checkImage,
-  type Finding,
-  ImageCheck,
-  pathFault,
-} from './check.ts';
-export { type RecordSchema, record } from './codec/compile.ts';
-export {
-  IMAGE_HEADER,
-  type ImageRow,
-  type ImageRowsResult,
-  imageRows,
-  RECORD_HEADER,
-  type Row,
-  type RowsOptions,
-  type RowsResult,
-  rows,
-} from './codec/rows.ts';
-export { type Dialect, type StateSchema, v1, v2 } from './dialect.ts';
-export { type Annotation, annotateFile, type FileRow, type FileRows } from './file/annotate.ts';
+export { record } from './codec/compile.ts';
+export { type Annotation, annotateFile, type FileRow } from './file/annotate.ts';
 export { formatFault } from './file/fault.ts';
 export {
   type AnyRecord,
   type Changes,
-  type Chosen,
   chosen,
   type DecodedFile,
   type EncodedFile,
@@ -38,15 +16,18 @@ export {
   headerRule,
   inFormatOrder,
   knobsOf,
-  readerKnobs,
   recordsOf,
   type Stage,
 } from './file/format.ts';
 export { type Draws, damageFile, generateFile, generateOctets } from './file/generate.ts';
 export { recordsInPieces } from './file/pieces.ts';
-export { decodeFile, encodeFile, FileReader } from './file/reader.ts';
+export { type Plan, planOf } from './file/plan.ts';
+export { decodeFile, FileReader } from './file/reader.ts';
+export { RuleCheck } from './file/rule-check.ts';
+export { type Rules, rulesOf } from './file/rules.ts';
 export { usefulKnobs } from './file/useful-knobs.ts';
-export { CODEC_RULES, type FormatFinding, validateFile } from './file/validate.ts';
+export { type FormatFinding, validateFile } from './file/validate.ts';
+export { encodeFile, FileWriter } from './file/writer.ts';
 export { allFormats, formatNamed } from './formats.ts';
 export { d1 } from './generations/d1.ts';
 export { d4 } from './generations/d4.ts';
@@ -62,65 +43,27 @@ export {
   type ConnectionData,
   connectionData,
   connectionDataV1,
-  type DomainData,
   domainData,
-  type End,
   end,
-  type GlobalData,
-  type GlobalQuotaData,
   globalData,
   globalQuotaData,
-  type KnownRecord,
   NODE_READ,
   NODE_WRITTEN,
   type NodeData,
   nodeData,
-  PERM_LETTERS,
   PERM_STALE,
   type Perm,
-  type PermLetter,
-  type Quota,
-  type RecordTail,
-  type RingConnection,
-  type SocketConnection,
   type StateRecord,
-  type TransactionData,
   transactionData,
-  type UnknownRecord,
   type WatchData,
   type WatchDataExtended,
   watchData,
   watchDataExtended,
 } from './generations/records.ts';
-export {
-  type DecodeOptions,
-  decodeHeader,
-  decodeImage,
-  encodeImage,
-  IMAGE_BIG_ENDIAN,
-  IMAGE_HEADER_BYTES,
-  IMAGE_IDENT,
-  type ImageHeader,
-  ImageWriter,
-  RECORD_HEADER_BYTES,
-  type RecordAt,
-  RecordReader,
-  readRecords,
-  type StateImage,
-  type WriterOptions,
-} from './image.ts';
-export { type DumpOptions, dumpImage, dumpJson, type Json, permsText } from './model/image-text.ts';
-export {
-  type CursorFailure,
-  type FormatFailure,
-  type FormatResult,
-  formatFailure,
-  type IntType,
-  Reader,
-  Writer,
-} from './schema/cursor.ts';
-export { DEFAULT_KNOBS, KNOB_NAMES, KNOBS, type KnobName, type KnobSpec, type Knobs } from './schema/knobs.ts';
-export type { Place, Rule, Source, Where } from './schema/rules.ts';
+export { type Dialect, decodeImage, encodeImage, type StateImage, v1, v2 } from './image.ts';
+export { type FormatFailure, type FormatResult, formatFailure } from './schema/cursor.ts';
+export { KNOBS, type KnobSpec, type Knobs } from './schema/knobs.ts';
+export type { Rule } from './schema/rules.ts';
 export {
   align,
   atLeast,
@@ -128,14 +71,7 @@ export {
   called,
   constant,
   cstring,
-  type Description,
-  derivedFields,
-  describe,
-  type Field,
-  type FieldDescription,
   type Fields,
-  fieldsBytes,
-  fixedBytes,
   flags,
   i32,
   type Layout,

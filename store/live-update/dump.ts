@@ -6,10 +6,10 @@ import { SPECIAL_NODES } from '../daemon/special-nodes.ts';
 import type { DaemonState } from '../daemon/state.ts';
 import {
   type Dialect,
+  FileWriter,
   type FormatFailure,
   formatFailure,
   type Perm as ImagePerm,
-  ImageWriter,
   type StateRecord,
   type WatchData,
   type WatchDataExtended,
@@ -50,7 +50,7 @@ export function dumpState(
   numbers: ProcessNumbers,
   requester: Requester | undefined,
 ): { readonly ok: true; readonly image: Uint8Array } | { readonly ok: false; readonly reason: string } {
-  const writer = new ImageWriter(dialect, { capacity: 4096 + state.tree.size * NODE_OCTETS });
+  const writer = new FileWriter(dialect, { capacity: 4096 + state.tree.size * NODE_OCTETS });
   let failure: FormatFailure | undefined;
   putRecords(state, dialect, numbers, requester, (record) => {
     failure ??= writer.append(record);

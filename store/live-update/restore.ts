@@ -9,13 +9,15 @@ import { DaemonState } from '../daemon/state.ts';
 import { NOBODY } from '../daemon/wakes.ts';
 import {
   type ConnectionData,
-  type Finding,
+  FileReader,
+  type FormatFailure,
   formatFailure,
-  ImageCheck,
   type Perm as ImagePerm,
   type NodeData,
-  RecordReader,
+  RuleCheck,
+  rulesOf,
   type StateRecord,
+  v2,
 } from '../format/index.ts';
 import { MessageReader } from '../protocol/message-reader.ts';
 import { textOf } from '../protocol/octets.ts';
@@ -28,6 +30,9 @@ import { newTransaction, type Transaction } from '../tree/transaction.ts';
 
 const RIGHTS = { n: 0, r: 1, w: 2, b: 3 } as const;
 const NODE_WRITTEN = 2;
+
+/** Quotas of a domain that nothing else tells of do no harm. */
+const RULES = rulesOf(v2.format, { ...v2.knobs, unknownDomain: 'skip' }, 'error');
 
 export type Restored =
   | { readonly ok: true; readonly state: DaemonState }
@@ -45,21 +50,29 @@ export function restoreState(
   sockets: ReadonlyMap<number, Stream>,
 ): Restored {
   // One copy of the whole: values are windows on it, which nobody else can change.
-  const reader = new RecordReader(new Uint8Array(image));
+  const reader = new FileReader(v2, new Uint8Array(image));
   const restoring = new Restoring(platform, options, sockets);
-  let finding: Finding | undefined;
+  const check = new RuleCheck(RULES);
+  let finding: FormatFailure | undefined;
   let failed: string | undefined;
-  const check = new ImageCheck(reader.header?.version ?? 0, (found) => {
-    finding ??= found;
-  });
   // To the end in any case: that it cannot be read is said before what is wrong with it, and that before what could not
   // be made of it. After the first fault nothing is made of the rest.
   for (let record = reader.next(); record !== undefined; record = reader.next()) {
-    check.look(record, reader.index, reader.offset);
-    if (finding === undefined && failed === undefined) failed = restoring.take(record, check.nodePath);
+    const breach = check.take(record)[0];
+    if (breach !== undefined) finding ??= { ...breach, offset: reader.offset, record: reader.index, name: record.kind };
+    if (finding !== undefined || failed !== undefined) continue;
+    failed = restoring.take(record, record.kind === 'NODE_DATA' ? check.text(record, 'path') : '');
   }
   if (reader.failure !== undefined) return { ok: false, reason: formatFailure(reader.failure) };
-  check.trailing(image.length - reader.pos, reader.index + 1, reader.pos);
+  const trailing = image.length - reader.pos;
+  if (trailing > 0)
+    finding ??= {
+      offset: reader.pos,
+      record: reader.index + 1,
+      name: 'trailing',
+      path: '',
+      reason: `${trailing} octets after END`,
+    };
   if (finding !== undefined) return { ok: false, reason: formatFailure(finding) };
   if (failed !== undefined) return { ok: false, reason: failed };
   return { ok: true, state: restoring.finish() };

@@ -1,10 +1,9 @@
 import {
   decodeImage,
   encodeImage,
-  ImageWriter,
+  FileReader,
+  FileWriter,
   octetsOf,
-  RecordReader,
-  readRecords,
   type StateRecord,
   v2,
 } from '../../store/format/index.ts';
@@ -46,27 +45,21 @@ export function benchFormat(count = 200_000, rounds = 9): FormatBenchResult[] {
   if (!encoded.ok) throw new Error(encoded.failure.reason);
   const bytes = encoded.value.slice();
   /** Looks at every record, so that none of the work can be left out. */
-  const drain = (reader: RecordReader): number => {
+  const drain = (reader: FileReader<StateRecord>): number => {
     let sum = 0;
     for (let record = reader.next(); record !== undefined; record = reader.next())
       if (record.kind === 'NODE_DATA') sum += record.path.length + record.perms.length;
     return sum;
   };
-  const iterate = () => {
-    let sum = 0;
-    for (const step of readRecords(bytes)) if (step.ok) sum += step.value.len;
-    return sum;
-  };
   const append = () => {
-    const writer = new ImageWriter(v2);
+    const writer = new FileWriter(v2);
     for (const record of records) writer.append(record);
     return writer.offset;
   };
   const work: readonly (readonly [name: string, run: () => unknown])[] = [
-    ['RecordReader: decode one at a time', () => drain(new RecordReader(bytes))],
-    ['readRecords: the same as an iterator', iterate],
+    ['FileReader: decode one at a time', () => drain(new FileReader(v2, bytes))],
     ['decodeImage: decode and hold all', () => decodeImage(bytes).ok],
-    ['ImageWriter: encode into a growing buffer', append],
+    ['FileWriter: encode into a growing buffer', append],
     ['encodeImage: encode a whole image', () => encodeImage({ version: 2, bigEndian: false, records }).ok],
   ];
   return work.map(([name, run]) => {

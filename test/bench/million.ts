@@ -1,7 +1,7 @@
 import { closeSync, mkdtempSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ImageWriter, type NodeData, octetsOf, recordsInPieces, v2 } from '../../store/format/index.ts';
+import { FileWriter, type NodeData, octetsOf, recordsInPieces, v2 } from '../../store/format/index.ts';
 
 /** A million-node image written to a file and read back, piece by piece; the best of several rounds. */
 export interface MillionNodes {
@@ -38,7 +38,7 @@ function* nodes(): Iterable<NodeData> {
 
 function write(file: string): number {
   const fd = openSync(file, 'w');
-  const writer = new ImageWriter(v2, { sink: (piece) => writeSync(fd, piece) });
+  const writer = new FileWriter(v2, { sink: (piece) => writeSync(fd, piece) });
   for (const node of nodes()) writer.append(node);
   writer.append({ kind: 'END' });
   writer.finish();
@@ -54,7 +54,7 @@ function* piecesOf(fd: number): Iterable<Uint8Array> {
 function read(file: string): number {
   const fd = openSync(file, 'r');
   let sum = 0;
-  for (const record of recordsInPieces(piecesOf(fd)))
+  for (const record of recordsInPieces(v2, piecesOf(fd)))
     if (record.kind === 'NODE_DATA') sum += record.path.length + record.value.length;
   closeSync(fd);
   return sum;

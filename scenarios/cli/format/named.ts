@@ -1,7 +1,6 @@
 import type { Comparable } from '../../../store/format/compare/index.ts';
 import { enclosingFormats } from '../../../store/format/enclosing/formats.ts';
-import type { Format } from '../../../store/format/file/format.ts';
-import { allFormats, formatNamed } from '../../../store/format/formats.ts';
+import { allFormats, type Format, formatNamed } from '../../../store/format/index.ts';
 import { formatOf } from '../../../store/format/model/index.ts';
 import { meant, Unusable } from '../image/io.ts';
 import { knobsOfFormat } from '../image/knob.ts';

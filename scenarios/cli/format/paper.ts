@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { Format } from '../../../store/format/file/format.ts';
+import type { Format } from '../../../store/format/index.ts';
 import { headerOf } from '../../../store/format/paper/c-header.ts';
 import { docOf } from '../../../store/format/paper/doc.ts';
 import { orUnusable, writeOctets } from '../image/io.ts';

@@ -1,6 +1,5 @@
 import { Streams } from '../../../sim/index.ts';
-import { damageFile } from '../../../store/format/file/generate.ts';
-import { formatFailure } from '../../../store/format/index.ts';
+import { damageFile, formatFailure } from '../../../store/format/index.ts';
 import { tell, writeOctets } from './io.ts';
 import { formatTaken } from './named.ts';
 

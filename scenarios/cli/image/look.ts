@@ -1,5 +1,4 @@
-import type { FileRow } from '../../../store/format/file/annotate.ts';
-import { escapeOctets, formatFailure, textOf } from '../../../store/format/index.ts';
+import { escapeOctets, type FileRow, formatFailure, textOf } from '../../../store/format/index.ts';
 import { differencesText, diffStates, type LabFormat } from '../../../store/format/model/index.ts';
 import { readOctets, tell } from './io.ts';
 import { formatFor, type Reading } from './named.ts';

@@ -1,13 +1,7 @@
 import { INT_BYTES, type IntType, keptOctets, type Reader, type RunPart } from '../schema/cursor.ts';
-import {
-  derivedFields,
-  type Field,
-  type Fields,
-  fieldsBytes,
-  fixedBytes,
-  leastBytes,
-  type OptionalField,
-} from '../schema/schema.ts';
+import { magicText } from '../schema/describe.ts';
+import type { Field, Fields, OptionalField } from '../schema/schema.ts';
+import { derivedFields, fieldsBytes, fixedBytes, leastBytes } from '../schema/sizes.ts';
 import {
   bitOf,
   Emitter,
@@ -122,7 +116,11 @@ function decodeField(e: Emitter, place: FieldPlace, out: Decoded): void {
       return;
     case 'magic':
       for (const [i, octet] of field.octets.entries())
-        e.emit(`if (b[${at} + ${i}] !== ${octet}) return c.fail(${at} + ${i}, ${path}, "is not the expected octet");`);
+        e.emit(
+          `if (p + ${i} >= end) return c.beyond(p, ${path}, ${field.octets.length});`,
+          `if (b[p + ${i}] !== ${octet}) return c.fail(p + ${i}, ${path}, ${JSON.stringify(`is not ${magicText(field.octets)}`)});`,
+        );
+      e.emit(`p += ${field.octets.length};`);
       return;
     case 'flags':
       e.emit(`const ${x} = ${readInt(field.type, at)};`);

@@ -1,5 +1,6 @@
 import type { IntType } from '../schema/cursor.ts';
-import { type Fields, fixedBytes, type LetterField, type OptionalField, type VariantField } from '../schema/schema.ts';
+import type { Fields, LetterField, OptionalField, VariantField } from '../schema/schema.ts';
+import { fixedBytes } from '../schema/sizes.ts';
 
 // What the two compilers share.
 
@@ -53,7 +54,8 @@ export function need<T>(value: T | undefined, what: string): T {
 export function runsOf(fields: Fields): { readonly names: string[]; readonly bytes: number }[] {
   const runs: { names: string[]; bytes: number; open: boolean }[] = [];
   for (const [name, field] of Object.entries(fields)) {
-    const size = field.what === 'variant' ? undefined : fixedBytes(field);
+    // What tells one file from another is looked at before it is too short for what follows.
+    const size = field.what === 'variant' || field.what === 'magic' ? undefined : fixedBytes(field);
     const last = runs.at(-1);
     if (size === undefined) runs.push({ names: [name], bytes: 0, open: false });
     else if (last?.open) {

@@ -1,5 +1,6 @@
 import { INT_BYTES, type IntType, type Writer } from '../schema/cursor.ts';
-import { type Field, type Fields, type FlagsField, fixedBytes } from '../schema/schema.ts';
+import type { Field, Fields, FlagsField } from '../schema/schema.ts';
+import { fixedBytes } from '../schema/sizes.ts';
 import {
   bitOf,
   Emitter,
@@ -191,7 +192,7 @@ function encodeField(e: Emitter, place: EncodePlace & { readonly fields: Fields;
       return;
     }
     case 'magic':
-      for (const [i, octet] of field.octets.entries()) e.emit(`b[${at} + ${i}] = ${octet};`);
+      e.emit(room(field.octets.length), ...field.octets.map((octet) => `b[p++] = ${octet};`));
       return;
     case 'constant':
       e.emit(writeInt(field.type, at, String(field.value)));

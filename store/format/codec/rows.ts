@@ -1,7 +1,5 @@
-import { type Dialect, schemasByType, v2 } from '../dialect.ts';
-import { unknownRecord } from '../generations/records.ts';
-import { type DecodeOptions, decodeHeader, IMAGE_HEADER_BYTES, RECORD_HEADER_BYTES } from '../image.ts';
-import { type CursorFailure, type FormatFailure, INT_BYTES, type IntType, Reader } from '../schema/cursor.ts';
+import { type CursorFailure, INT_BYTES, type IntType, Reader } from '../schema/cursor.ts';
+import { magicText } from '../schema/describe.ts';
 import type { Field, Fields, Layout } from '../schema/schema.ts';
 
 /** One field of a decoded piece of bytes. Rows come in the order of the bytes, without gaps or overlap. */
@@ -109,9 +107,11 @@ class Walk {
       case 'reserved':
         return this.#octets(field.bytes, path, text) !== undefined;
       case 'magic': {
-        const value = this.#octets(field.octets.length, path, text);
-        if (value === undefined) return false;
-        return field.octets.every((octet, i) => value[i] === octet) || this.#fail(path, 'is not the expected octets');
+        const { bytes, pos, end } = this.#reader;
+        const odd = field.octets.findIndex((octet, i) => pos + i < end && bytes[pos + i] !== octet);
+        if (odd < 0) return this.#octets(field.octets.length, path, text) !== undefined;
+        this.#reader.fail(pos + odd, path, `is not ${magicText(field.octets)}`);
+        return false;
       }
       case 'align':
         return this.#align(field.to, path, text);
@@ -176,94 +176,3 @@ class Walk {
     return true;
   }
 }
-
-/** A row of an image: which record it belongs to. */
-export interface ImageRow extends Row {
-  /** -1 = image header, and the number of records for what comes after END. */
-  readonly record: number;
-  readonly name: string;
-}
-
-export interface ImageRowsResult {
-  readonly rows: readonly ImageRow[];
-  readonly failure?: FormatFailure;
-}
-
-/**
- * Annotate a whole image: header, record headers, bodies, slack, padding, trailing octets. A record whose body cannot
- * be read becomes rows up to there, and the walk goes on with the next one, as long as `len` can be followed; the
- * first failure is returned. The rows of an image without failure cover each of its octets once.
- */
-export function imageRows(bytes: Uint8Array, options: DecodeOptions = {}): ImageRowsResult {
-  const dialect: Dialect = options.dialect ?? v2;
-  const header = decodeHeader(bytes, options);
-  if (!header.ok) return { rows: [], failure: header.failure };
-  const littleEndian = !header.value.bigEndian;
-  const byType = schemasByType(dialect);
-  const found: ImageRow[] = [];
-  let failure: FormatFailure | undefined;
-  const add = (record: number, name: string, result: RowsResult) => {
-    for (const row of result.rows) found.push({ ...row, record, name });
-    if (result.failure !== undefined) failure ??= { ...result.failure, record, name };
-  };
-  const piece = (record: number, name: string, path: string, from: number, to: number) => {
-    if (to > from)
-      add(record, name, {
-        rows: [{ offset: from, length: to - from, path, value: bytes.subarray(from, to), note: '' }],
-      });
-  };
-  add(-1, 'header', rows(IMAGE_HEADER, bytes, { littleEndian: false, end: IMAGE_HEADER_BYTES }));
-  let pos = IMAGE_HEADER_BYTES;
-  for (let record = 0; ; record++) {
-    const body = pos + RECORD_HEADER_BYTES;
-    const head = rows(RECORD_HEADER, bytes, { littleEndian, start: pos, end: body });
-    const type = head.rows[0]?.value;
-    const schema = typeof type === 'number' ? byType[type] : undefined;
-    const name = schema?.name ?? (type === undefined ? '' : `type ${type}`);
-    add(record, name, head);
-    const len = head.rows[1]?.value;
-    if (typeof len !== 'number') break;
-    const end = body + len;
-    const after = end + (-len & 7);
-    if (after > bytes.length) {
-      failure ??= {
-        offset: pos + 4,
-        record,
-        name,
-        path: 'len',
-        reason: `is ${len}, ${bytes.length - body} octets left for body and padding`,
-      };
-      piece(record, name, 'unread', body, bytes.length);
-      break;
-    }
-    const inner = rows(schema ?? unknownRecord, bytes, { littleEndian, start: body, end });
-    add(record, name, inner);
-    const last = inner.rows.at(-1);
-    const content = last === undefined ? body : last.offset + last.length;
-    piece(record, name, inner.failure === undefined ? 'slack' : 'unread', content, end);
-    piece(record, name, 'pad', end, after);
-    pos = after;
-    if (type === 0) {
-      piece(record + 1, 'trailing', '', pos, bytes.length);
-      break;
-    }
-  }
-  return failure === undefined ? { rows: found } : { rows: found, failure };
-}
-
-/** The image header, always big endian. */
-export const IMAGE_HEADER: Pick<Layout, 'fields'> = {
-  fields: {
-    ident: { what: 'reserved', bytes: 8, note: '"xenstore"' },
-    version: { what: 'int', type: 'u32', note: 'Big endian.' },
-    flags: { what: 'int', type: 'u32', note: 'Big endian; bit 0: all that follows is big endian.' },
-  },
-};
-
-/** The header of each record. */
-export const RECORD_HEADER: Pick<Layout, 'fields'> = {
-  fields: {
-    type: { what: 'int', type: 'u32' },
-    len: { what: 'int', type: 'u32', note: 'Of the body; the daemons count the padding, the document does not.' },
-  },
-};

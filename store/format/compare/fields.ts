@@ -1,17 +1,7 @@
 import type { IntType } from '../schema/cursor.ts';
 import { INT_BYTES } from '../schema/cursor.ts';
-import {
-  type Cases,
-  derivedFields,
-  type Field,
-  type Fields,
-  fieldsBytes,
-  fixedBytes,
-  type IntField,
-  type OptionalField,
-  type TableField,
-  type VariantField,
-} from '../schema/schema.ts';
+import type { Cases, Field, Fields, IntField, OptionalField, TableField, VariantField } from '../schema/schema.ts';
+import { derivedFields, fieldsBytes, fixedBytes } from '../schema/sizes.ts';
 import { kept, type Pair, pairsOf } from './pairs.ts';
 import type { CompareRuleId } from './table.ts';
 

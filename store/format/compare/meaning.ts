@@ -1,5 +1,6 @@
 import type { FormatRecord } from '../file/format.ts';
-import { derivedFields, type Fields } from '../schema/schema.ts';
+import type { Fields } from '../schema/schema.ts';
+import { derivedFields } from '../schema/sizes.ts';
 import { escapeOctets } from '../schema/text.ts';
 import { isInside } from './witness.ts';
 

@@ -1,4 +1,5 @@
-import { type Field, type Fields, fixedBytes } from '../schema/schema.ts';
+import type { Field, Fields } from '../schema/schema.ts';
+import { fixedBytes } from '../schema/sizes.ts';
 
 /** Two fields of two layouts that stand for each other. */
 export interface Pair {

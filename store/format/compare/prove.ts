@@ -1,7 +1,8 @@
 import { annotateFile } from '../file/annotate.ts';
 import { choicesOf, type Format, type FormatFile, pick, recordsOf } from '../file/format.ts';
-import { decodeFile, encodeFile } from '../file/reader.ts';
+import { decodeFile } from '../file/reader.ts';
 import { validateFile } from '../file/validate.ts';
+import { encodeFile } from '../file/writer.ts';
 import type { FormatFailure } from '../schema/cursor.ts';
 import type { Knobs } from '../schema/knobs.ts';
 import type { Change, Judge, Probe } from './change.ts';

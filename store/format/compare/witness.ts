@@ -1,5 +1,6 @@
 import type { AnyRecord, FormatFile, FormatRecord } from '../file/format.ts';
-import { derivedFields, type Field, type Fields } from '../schema/schema.ts';
+import type { Field, Fields } from '../schema/schema.ts';
+import { derivedFields } from '../schema/sizes.ts';
 import { octetsOf } from '../schema/text.ts';
 import type { Probe, RecordProbe } from './change.ts';
 import type { Side } from './side.ts';

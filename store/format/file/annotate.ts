@@ -2,6 +2,7 @@ import { type Row, rows } from '../codec/rows.ts';
 import type { FormatFailure } from '../schema/cursor.ts';
 import type { Knobs } from '../schema/knobs.ts';
 import type { Format } from './format.ts';
+import { planOf } from './plan.ts';
 import { FileReader } from './reader.ts';
 
 /** Some octets of a file and what they are. */
@@ -59,7 +60,8 @@ export function* fileRows(
   knobs: Partial<Knobs> = {},
   byteOrder: 'little' | 'big' = 'little',
 ): FileRows {
-  const reader = new FileReader(format, octets, knobs, byteOrder);
+  const plan = planOf(format, knobs);
+  const reader = new FileReader(plan, octets, { byteOrder });
   let told = 0;
   const add = function* (row: Row, record: number, name: string): Generator<FileRow, void, void> {
     if (row.length === 0) return;
@@ -73,7 +75,7 @@ export function* fileRows(
     add({ offset: from, length: to - from, path, value: octets.subarray(from, to), note }, record, name);
   const littleEndian = (reader.header?.byteOrder ?? byteOrder) === 'little';
   if (reader.header !== undefined && format.header !== undefined)
-    for (const row of rows(format.header.layout, octets, { littleEndian, end: reader.header.bytes }).rows)
+    for (const row of rows(format.header.layout, octets, { littleEndian, end: plan.headerBytes }).rows)
       yield* add(row, -1, 'header');
   while (!reader.ended && reader.failure === undefined) {
     const from = reader.pos;

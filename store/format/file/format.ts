@@ -1,19 +1,27 @@
 import type { RecordSchema } from '../codec/compile.ts';
-import type { RecordTail } from '../generations/records.ts';
 import type { FormatFailure, Reader, Writer } from '../schema/cursor.ts';
 import { DEFAULT_KNOBS, type Knobs } from '../schema/knobs.ts';
 import type { Rule } from '../schema/rules.ts';
 import type { Layout } from '../schema/schema.ts';
 
+/** What follows the content of a record when it is not what a daemon writes, i.e. zeroes counted by `len`. */
+export interface RecordTail {
+  /** Octets between the end of the content and the end that `len` tells. */
+  readonly slack: Uint8Array;
+  /** Octets between that end and the next multiple of 8. */
+  readonly pad: Uint8Array;
+}
+
 /** A decoded record of any format: `kind` is its layout's name, the other properties are its fields. */
 export interface FormatRecord {
   readonly kind: string;
+  /** Only where it differs from zeroes up to a multiple of 8, all counted by `len`. */
   readonly tail?: RecordTail;
 }
 
 /** A layout with its codec, whatever its record. */
-export interface AnyRecord extends Layout {
-  decode(reader: Reader): FormatRecord | undefined;
+export interface AnyRecord<R extends FormatRecord = FormatRecord> extends Layout {
+  decode(reader: Reader): R | undefined;
   encode(writer: Writer, value: never): boolean;
 }
 

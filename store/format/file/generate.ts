@@ -1,5 +1,6 @@
 import type { Knobs } from '../schema/knobs.ts';
-import { derivedFields, type Field, type Fields } from '../schema/schema.ts';
+import type { Field, Fields } from '../schema/schema.ts';
+import { derivedFields } from '../schema/sizes.ts';
 import { octetsOf } from '../schema/text.ts';
 import {
   type AnyRecord,
@@ -12,8 +13,9 @@ import {
   recordsOf,
   type Stage,
 } from './format.ts';
-import { encodeFile } from './reader.ts';
 import { RuleCheck } from './rule-check.ts';
+import { rulesOf } from './rules.ts';
+import { encodeFile } from './writer.ts';
 
 /** Draws of a named stream; sim's `Stream` is one. */
 export interface Draws {
@@ -46,7 +48,7 @@ export function generateFile(format: Format, draws: Draws, size: number, knobs: 
   for (const rule of format.rules)
     if (rule.must === 'be-path') for (const kind of rule.of) paths.set(`${kind}.${rule.field}`, rule.as);
   const making: Making = { draws, version, paths };
-  const check = new RuleCheck(format, all);
+  const check = new RuleCheck(rulesOf(format, all));
   const records: FormatRecord[] = [];
   const stages = format.order.filter((stage) => !stage.of.includes(format.end ?? ''));
   const named = new Set(stages.flatMap((stage) => stage.of));
@@ -58,7 +60,7 @@ export function generateFile(format: Format, draws: Draws, size: number, knobs: 
     for (let i = 0; i < share && choice.length > 0; i++) {
       const record = drawn(making, choice, stage, check);
       if (record === undefined) continue;
-      check.admit(record);
+      check.take(record);
       records.push(record);
     }
   }

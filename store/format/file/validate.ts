@@ -2,8 +2,10 @@ import type { FormatFailure } from '../schema/cursor.ts';
 import type { Knobs } from '../schema/knobs.ts';
 import type { Field, Fields, Layout } from '../schema/schema.ts';
 import { choicesOf, type Format, type FormatRecord } from './format.ts';
+import { planOf } from './plan.ts';
 import { FileReader } from './reader.ts';
 import { RuleCheck } from './rule-check.ts';
+import { rulesOf } from './rules.ts';
 
 /** One thing found in a file. */
 export interface FormatFinding extends FormatFailure {
@@ -57,14 +59,13 @@ export function validateFile(
   knobs: Partial<Knobs> = {},
   knownPaths: readonly string[] = [],
 ): FormatFinding[] {
-  const reader = new FileReader(format, octets, knobs);
+  const reader = new FileReader(planOf(format, knobs), octets);
   const found: FormatFinding[] = [];
-  const check = new RuleCheck(format, reader.knobs, knownPaths);
+  const check = new RuleCheck(rulesOf(format, reader.knobs), knownPaths);
   const version = reader.header?.version ?? 0;
   for (let record = reader.next(); record !== undefined; record = reader.next()) {
     const place = { offset: reader.offset, record: reader.index, name: record.kind };
-    for (const one of check.breaches(record)) found.push({ ...place, ...one });
-    check.admit(record);
+    for (const one of check.take(record)) found.push({ ...place, ...one });
     for (const one of shapeFindings(reader, record, version)) found.push({ ...place, ...one });
   }
   const { failure } = reader;
@@ -183,11 +184,11 @@ function otherLayouts(
 
 /** Errors of one record against the rules; `undefined` = it cannot be read. */
 function errorsOf(format: Format, octets: Uint8Array, knobs: Knobs, index: number): number | undefined {
-  const reader = new FileReader(format, octets, knobs);
-  const check = new RuleCheck(format, reader.knobs);
+  const reader = new FileReader(planOf(format, knobs), octets);
+  const check = new RuleCheck(rulesOf(format, reader.knobs));
   for (let record = reader.next(); record !== undefined; record = reader.next()) {
-    if (reader.index === index) return check.breaches(record).filter((one) => one.severity === 'error').length;
-    check.admit(record);
+    const breaches = check.take(record);
+    if (reader.index === index) return breaches.filter((one) => one.severity === 'error').length;
   }
   return undefined;
 }

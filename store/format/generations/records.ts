@@ -1,4 +1,5 @@
 import { type RecordSchema, record } from '../codec/compile.ts';
+import type { RecordTail } from '../file/format.ts';
 import {
   atLeast,
   called,
@@ -11,7 +12,6 @@ import {
   octets,
   optional,
   reserved,
-  rest,
   since,
   table,
   u8,
@@ -24,14 +24,6 @@ import {
 // The records of the xenstored state image, versions 1 and 2. Source: docs/designs/xenstore-migration.md and, where
 // the daemons differ from it, tools/xenstored/xenstore_state.h. Strings are octets, without the NUL that ends them on
 // the wire.
-
-/** What follows the content of a record when it is not what a daemon writes, i.e. zeroes counted by `len`. */
-export interface RecordTail {
-  /** Octets between the end of the content and the end that `len` tells. */
-  readonly slack: Uint8Array;
-  /** Octets between that end and the next multiple of 8. */
-  readonly pad: Uint8Array;
-}
 
 interface Tailed {
   /** Only where it differs from zeroes up to a multiple of 8, all counted by `len`. */
@@ -348,6 +340,3 @@ export const watchDataExtended: RecordSchema<WatchDataExtended> = record(
   },
   'In place of WATCH_DATA, from version 2 on: each watch has one of the two. As documented; the daemon of 4.22 writes it without depth.',
 );
-
-/** A record whose type is not known; -1 is no type. */
-export const unknownRecord = record('UNKNOWN', -1, { body: rest });

@@ -1,8 +1,9 @@
 import { annotateFile, fileRows } from '../file/annotate.ts';
 import { type Format, type FormatFile, type FormatRecord, inFormatOrder } from '../file/format.ts';
 import { generateOctets } from '../file/generate.ts';
-import { decodeFile, encodeFile } from '../file/reader.ts';
+import { decodeFile } from '../file/reader.ts';
 import { validateFile } from '../file/validate.ts';
+import { encodeFile } from '../file/writer.ts';
 import { type FormatFailure, formatFailure } from '../schema/cursor.ts';
 import type { Knobs } from '../schema/knobs.ts';
 import { escapeOctets } from '../schema/text.ts';

@@ -1,8 +1,8 @@
-import { v1, v2 } from '../dialect.ts';
+import { FileReader } from '../file/reader.ts';
 import { allFormats } from '../formats.ts';
-import { decodeHeader, IMAGE_HEADER_BYTES } from '../image.ts';
+import { v1, v2 } from '../image.ts';
 import { binaryFormat } from './binary-format.ts';
-import { imageView } from './image-format.ts';
+import { imageView } from './image-view.ts';
 import type { LabFormat } from './lab-format.ts';
 import { TEXT_DUMP_HEADER } from './text-dump.ts';
 import { textFormat } from './text-format.ts';
@@ -33,16 +33,14 @@ export function detectFormat(octets: Uint8Array): LabFormat | undefined {
     return formatOf('Ox-c');
   const isImage = octets[0] === 0x78 && octets[1] === 0x65;
   if (!isImage) return undefined;
-  const header = decodeHeader(octets);
-  return formatOf(
-    header.ok && header.value.version === 1 && !hasNewRecords(octets, header.value.bigEndian) ? 'v1' : 'v2',
-  );
+  const { header } = new FileReader(v2, octets);
+  return formatOf(header?.version === 1 && !hasNewRecords(octets, header.byteOrder === 'big') ? 'v1' : 'v2');
 }
 
 /** Whether there is a record of types 6 to 8, as C-4.21 and later also write them under version 1. */
 function hasNewRecords(octets: Uint8Array, bigEndian: boolean): boolean {
   const view = new DataView(octets.buffer, octets.byteOffset, octets.byteLength);
-  for (let at = IMAGE_HEADER_BYTES; at + 8 <= octets.length; ) {
+  for (let at = v2.headerBytes; at + 8 <= octets.length; ) {
     const type = view.getUint32(at, !bigEndian);
     if (type === 0) return false;
     if (type >= 6 && type <= 8) return true;

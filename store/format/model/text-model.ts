@@ -1,4 +1,4 @@
-import { pathFault } from '../check.ts';
+import { pathFault } from '../file/paths.ts';
 import type { FormatFailure } from '../schema/cursor.ts';
 import { textOf } from '../schema/text.ts';
 import type { Assumption } from './losses.ts';

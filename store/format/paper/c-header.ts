@@ -1,6 +1,7 @@
 import { type AnyRecord, type Format, knobsOf, recordsOf } from '../file/format.ts';
 import type { Knobs } from '../schema/knobs.ts';
-import { type Field, type Fields, fieldsBytes } from '../schema/schema.ts';
+import type { Field, Fields } from '../schema/schema.ts';
+import { fieldsBytes } from '../schema/sizes.ts';
 import { type Piece, type Run, runsOf } from './segments.ts';
 
 /**

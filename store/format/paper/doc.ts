@@ -1,8 +1,9 @@
 import { type AnyRecord, type Format, type Framing, knobsOf, pick, recordsOf, type Stage } from '../file/format.ts';
 import { usefulKnobs } from '../file/useful-knobs.ts';
+import { describe, type FieldDescription } from '../schema/describe.ts';
 import { KNOBS, type Knobs } from '../schema/knobs.ts';
 import type { Rule } from '../schema/rules.ts';
-import { describe, type Field, type FieldDescription, type Fields } from '../schema/schema.ts';
+import type { Field, Fields } from '../schema/schema.ts';
 import { diagram } from './diagram.ts';
 import { kebab, labelOf } from './segments.ts';
 

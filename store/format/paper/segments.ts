@@ -1,4 +1,5 @@
-import { type Field, type Fields, fixedBytes } from '../schema/schema.ts';
+import type { Field, Fields } from '../schema/schema.ts';
+import { fixedBytes } from '../schema/sizes.ts';
 
 /** A field by its place: after some octets of fixed size, or after something whose size only the file tells. */
 export interface Piece {

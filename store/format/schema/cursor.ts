@@ -162,8 +162,8 @@ export class Writer {
   /** Appends `count` zeroes; false = failure. */
   zeroes(count: number): boolean {
     if (!this.room(this.pos, count)) return false;
-    this.bytes.fill(0, this.pos, this.pos + count);
-    this.pos += count;
+    // Mostly padding, and too little of it to be worth a call of fill().
+    for (let i = 0; i < count; i++) this.bytes[this.pos++] = 0;
     return true;
   }
 

@@ -36,8 +36,8 @@ describe('xenarium format compare', () => {
     const module = join(dir, 'mine.mjs');
     writeFileSync(
       module,
-      `import { extend } from '${DIST}format.js';
-       import { formatNamed } from '${DIST}formats.js';
+      `import { extend } from '${DIST}index.js';
+       import { formatNamed } from '${DIST}index.js';
        export default extend(formatNamed('v2'), { name: 'mine', without: ['DOMAIN_DATA'] });`,
     );
     const { code, out } = xenarium('format', 'compare', 'v2', module, '--direction', 'backward');

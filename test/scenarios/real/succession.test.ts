@@ -7,7 +7,7 @@ import type { HandedOverNumbers } from '../../../scenarios/real/conform/handed-o
 import type { RingPage } from '../../../scenarios/real/conform/ring-page.ts';
 import type { SocketClient } from '../../../scenarios/real/conform/socket-client.ts';
 import { INSTALLED_DAEMONS } from '../../../scenarios/real/conform/standin.ts';
-import { ImageWriter, type Perm, type StateRecord, v1 } from '../../../store/format/index.ts';
+import { FileWriter, type Perm, type StateRecord, v1 } from '../../../store/format/index.ts';
 import { message } from '../../../store/protocol/wire.ts';
 import { daemonIsMissing } from '../../support/needs.ts';
 
@@ -105,7 +105,7 @@ function image(numbers: HandedOverNumbers): Uint8Array {
     ...NODES,
     { kind: 'END' },
   ];
-  const writer = new ImageWriter(v1);
+  const writer = new FileWriter(v1);
   for (const record of records) expect(writer.append(record)).toBeUndefined();
   const done = writer.finish();
   if (!done.ok) throw new Error(done.failure.reason);

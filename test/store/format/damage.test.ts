@@ -1,11 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
+  annotateFile,
   decodeImage,
   encodeImage,
+  extend,
   formatFailure,
-  imageRows,
-  readRecords,
   type StateRecord,
   v1,
   v2,
@@ -20,6 +20,7 @@ import {
   imageOf,
   node,
   o,
+  readRecords,
   ring,
   stream,
   streams,
@@ -61,12 +62,12 @@ const MUST_NOT_DECODE: readonly (readonly [
   [
     'no record, not even END',
     header(1),
-    { offset: 16, record: 0, name: '', path: '', reason: 'the image ends without END' },
+    { offset: 16, record: 0, name: '', path: '', reason: 'the file ends without END' },
   ],
   [
     'no END behind a record',
     concat(header(1), hex('04000000 08000000 01000000 02000000')),
-    { offset: 32, record: 1, path: '', reason: 'the image ends without END' },
+    { offset: 32, record: 1, path: '', reason: 'the file ends without END' },
   ],
   ['half a record header', concat(header(1), hex('0000')), { offset: 16, record: 0, path: 'type' }],
   [
@@ -182,13 +183,12 @@ describe('bytes that must not decode', () => {
 
   it('a version the dialect does not read, or that was not asked for', () => {
     const bytes = stream('c-4.22-empty.bin');
-    expect(decodeImage(bytes, { dialect: v1 })).toMatchObject({
+    expect(decodeImage(bytes, v1)).toMatchObject({
       failure: { path: 'version', reason: 'is 2, expected 1' },
     });
-    expect(decodeImage(bytes, { version: 1 })).toMatchObject({
-      failure: { path: 'version', reason: 'is 2, expected 1' },
-    });
-    expect(decodeImage(concat(header(7), END), { version: 7 })).toMatchObject({ failure: { path: 'version' } });
+    const only1 = { ...v2, format: extend(v2.format, { name: 'v2 under version 1', versions: [1] }) };
+    expect(decodeImage(bytes, only1)).toMatchObject({ failure: { path: 'version', reason: 'is 2, expected 1' } });
+    expect(decodeImage(concat(header(7), END), v2)).toMatchObject({ failure: { path: 'version' } });
   });
 
   it('a failure reads as one line', () => {
@@ -322,7 +322,7 @@ const MUST_NOT_ENCODE: readonly (readonly [why: string, record: StateRecord, pat
   ['a hole in a list', node('/a', '', [undefined as never]), 'perms[0]', 'is not an object'],
   ['an unknown type that is known', { kind: 'UNKNOWN', type: 5, body: o('') }, 'type', '5 is NODE_DATA'],
   ['an unknown type of 33 bits', { kind: 'UNKNOWN', type: 2 ** 32, body: o('') }, 'type', 'does not fit u32'],
-  ['a kind that does not exist', { kind: 'NOTHING' } as never, 'kind', 'is not a record of this dialect'],
+  ['a kind that does not exist', { kind: 'NOTHING' } as never, 'kind', 'is not a record of this format'],
 ];
 
 describe('values that must not encode', () => {
@@ -353,7 +353,7 @@ describe('values that must not encode', () => {
 
   it('END missing, or not last', () => {
     const bare = { version: 2, bigEndian: false };
-    expect(encodeImage({ ...bare, records: [] })).toMatchObject({ failure: { reason: 'the image ends without END' } });
+    expect(encodeImage({ ...bare, records: [] })).toMatchObject({ failure: { reason: 'the file ends without END' } });
     expect(encodeImage({ ...bare, records: [{ kind: 'END' }, { kind: 'END' }] })).toMatchObject({
       failure: { record: 1, reason: 'comes after END' },
     });
@@ -363,7 +363,7 @@ describe('values that must not encode', () => {
 /** What may come of damaged bytes: a failure inside them, or an image that encodes to the same bytes again. */
 function survives(bytes: Uint8Array): 'failure' | 'image' {
   const decoded = decodeImage(bytes);
-  const rows = imageRows(bytes);
+  const rows = annotateFile(v2.format, bytes);
   expect(rows.failure === undefined).toBe(decoded.ok);
   if (!decoded.ok) {
     expect(decoded.failure.offset).toBeGreaterThanOrEqual(0);
@@ -449,7 +449,7 @@ describe('laws', () => {
       fc.assert(
         fc.property(arbitraryImage(version), (value) => {
           const bytes = unwrap(encodeImage(value, dialect));
-          const decoded = unwrap(decodeImage(bytes, { dialect }));
+          const decoded = unwrap(decodeImage(bytes, dialect));
           expect(decoded).toEqual(value);
           expect(toHex(unwrap(encodeImage(decoded, dialect)))).toBe(toHex(bytes));
         }),

@@ -1,13 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { c416, c422 } from '../../../store/format/dialects/daemons.ts';
 import {
-  decodeHeader,
   decodeImage,
   encodeImage,
-  ImageWriter,
+  FileReader,
+  FileWriter,
   inFormatOrder,
-  RecordReader,
-  readRecords,
   type StateRecord,
   v1,
   v2,
@@ -19,6 +17,7 @@ import {
   imageOf,
   node,
   o,
+  readRecords,
   ring,
   stream,
   streams,
@@ -169,11 +168,11 @@ describe('each record, four ways', () => {
     const bytes = imageOf(version, hex(text));
     const value = image(version, record);
     it(`encodes ${why}`, () => expect(toHex(unwrap(encodeImage(value, dialect)))).toBe(toHex(bytes)));
-    it(`decodes ${why}`, () => expect(unwrap(decodeImage(bytes, { dialect }))).toEqual(value));
+    it(`decodes ${why}`, () => expect(unwrap(decodeImage(bytes, dialect))).toEqual(value));
     it(`comes back from bytes: ${why}`, () =>
-      expect(unwrap(decodeImage(unwrap(encodeImage(value, dialect)), { dialect }))).toEqual(value));
+      expect(unwrap(decodeImage(unwrap(encodeImage(value, dialect)), dialect))).toEqual(value));
     it(`comes back from a value: ${why}`, () =>
-      expect(toHex(unwrap(encodeImage(unwrap(decodeImage(bytes, { dialect })), dialect)))).toBe(toHex(bytes)));
+      expect(toHex(unwrap(encodeImage(unwrap(decodeImage(bytes, dialect)), dialect)))).toBe(toHex(bytes)));
   }
 });
 
@@ -279,18 +278,18 @@ describe('vectors', () => {
 
   it('G3.0-FULL says version 1 as well, but its connections are shorter: the dialect has to be told', () => {
     const full = vector('G3.0-FULL');
-    expect(decodeImage(full, { dialect: v1 })).toMatchObject({
+    expect(decodeImage(full, v1)).toMatchObject({
       ok: false,
       failure: { offset: 0x40, record: 1, name: 'CONNECTION_DATA', path: 'inData' },
     });
     const others = concat(full.subarray(0, 0x20), full.subarray(0x58)); // each `len` without its padding
-    const decoded = unwrap(decodeImage(others, { dialect: v1 }));
+    const decoded = unwrap(decodeImage(others, v1));
     expect(decoded.records.at(-2)).toMatchObject({ access: 0, perms: [], path: o('/foo/old') });
     expect(toHex(unwrap(encodeImage(decoded, v1)))).toBe(toHex(others));
   });
 
   it('G3.2-CONN-PARTIAL has half a request and the rest of a reply', () => {
-    const { records } = unwrap(decodeImage(imageOf(1, vector('G3.2-CONN-PARTIAL')), { dialect: v1 }));
+    const { records } = unwrap(decodeImage(imageOf(1, vector('G3.2-CONN-PARTIAL')), v1));
     expect(records[0]).toEqual({
       kind: 'CONNECTION_DATA',
       connId: 1,
@@ -302,7 +301,7 @@ describe('vectors', () => {
   });
 
   it('CAP-4.17 is what a daemon held', () => {
-    const { version, records } = unwrap(decodeImage(vector('CAP-4.17'), { dialect: v1 }));
+    const { version, records } = unwrap(decodeImage(vector('CAP-4.17'), v1));
     expect(version).toBe(1);
     expect(records).toEqual([
       { kind: 'GLOBAL_DATA', socketFd: 4, evtchnFd: 7 },
@@ -367,7 +366,7 @@ describe('vectors', () => {
     const decoded = decodeImage(imageOf(2, vector('BUG-4.22-B')));
     expect(decoded).toMatchObject({
       ok: false,
-      failure: { offset: 48, record: 1, reason: 'the image ends without END' },
+      failure: { offset: 48, record: 1, reason: 'the file ends without END' },
     });
   });
 
@@ -387,7 +386,7 @@ describe('vectors', () => {
 describe('recorded streams', () => {
   it.each(streams)('$name decodes and re-encodes to the same octets', ({ name, bytes }) => {
     const dialect = name.startsWith('c-4.17') ? v1 : v2;
-    const decoded = unwrap(decodeImage(bytes, { dialect }));
+    const decoded = unwrap(decodeImage(bytes, dialect));
     expect(decoded.version).toBe(dialect.version);
     expect(toHex(unwrap(encodeImage(decoded, dialect)))).toBe(toHex(bytes));
   });
@@ -407,7 +406,7 @@ describe('recorded streams', () => {
   it('a record of 4.22 that 4.16 does not know stays as it was', () => {
     const { records } = unwrap(decodeImage(stream('c-4.22-empty.bin')));
     const bytes = unwrap(encodeImage({ version: 1, bigEndian: false, records }, v2));
-    const old = unwrap(decodeImage(bytes, { dialect: v1 }));
+    const old = unwrap(decodeImage(bytes, v1));
     expect(old.records.filter((record) => record.kind === 'UNKNOWN').map((record) => record.type)).toEqual([6, 7]);
     expect(toHex(unwrap(encodeImage(old, v1)))).toBe(toHex(bytes));
   });
@@ -421,7 +420,7 @@ describe('streaming', () => {
     const ends = steps.map((step) => step.offset + 8 + step.len);
     expect(steps.map((step) => step.offset)).toEqual([16, ...ends.slice(0, -1)]);
     expect(ends.at(-1)).toBe(bytes.length);
-    const writer = new ImageWriter(v2, { version: whole.version });
+    const writer = new FileWriter(v2, { header: { version: whole.version } });
     for (const step of steps) {
       expect(writer.offset).toBe(step.offset);
       expect(writer.append(step.record)).toBeUndefined();
@@ -437,7 +436,7 @@ describe('streaming', () => {
   });
 
   it('says nothing more after END', () => {
-    const reader = new RecordReader(vector('MIN-LE'));
+    const reader = new FileReader(v2, vector('MIN-LE'));
     expect(reader.next()).toEqual({ kind: 'END' });
     expect(reader.next()).toBeUndefined();
     expect(reader.failure).toBeUndefined();
@@ -445,7 +444,7 @@ describe('streaming', () => {
   });
 
   it('a record that cannot be written leaves nothing behind', () => {
-    const writer = new ImageWriter(v2);
+    const writer = new FileWriter(v2);
     writer.append(node('/'));
     const before = writer.offset;
     expect(writer.append(node('/a', '', [{ letter: 'n', flags: 0, domid: 0x10000 }]))).toEqual({
@@ -462,7 +461,7 @@ describe('streaming', () => {
   });
 
   it('grows from nothing to a record larger than its buffer', () => {
-    const writer = new ImageWriter(v2, { capacity: 0 });
+    const writer = new FileWriter(v2, { capacity: 0 });
     const big = ring(1, 5, { outData: new Uint8Array(1_000_000).fill(0x5a) });
     writer.append(big);
     writer.append({ kind: 'END' });
@@ -472,7 +471,8 @@ describe('streaming', () => {
 
 describe('the header', () => {
   it('is decoded alone', () => {
-    expect(decodeHeader(stream('c-4.22-empty.bin'))).toEqual({ ok: true, value: { version: 2, bigEndian: false } });
+    const { header, failure } = new FileReader(v2, stream('c-4.22-empty.bin'));
+    expect([header, failure]).toEqual([{ fields: { version: 2 }, version: 2, byteOrder: 'little' }, undefined]);
   });
 
   it('reads octets from the middle of a buffer', () => {

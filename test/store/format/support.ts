@@ -1,14 +1,17 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import fc from 'fast-check';
+import { imageHeaderFields } from '../../../store/format/generations/image.ts';
+import { PERM_LETTERS } from '../../../store/format/generations/records.ts';
 import {
   type ConnectionData,
+  type Dialect,
+  FileReader,
   type FormatResult,
-  IMAGE_IDENT,
   octetsOf,
-  PERM_LETTERS,
   type Perm,
   type StateImage,
   type StateRecord,
+  v2,
 } from '../../../store/format/index.ts';
 
 const VECTORS = new URL('../../vectors/', import.meta.url);
@@ -67,7 +70,7 @@ export function concat(...parts: readonly Uint8Array[]): Uint8Array {
 
 /** An image header. */
 export function header(version: number, flags = 0): Uint8Array {
-  return concat(Uint8Array.from(IMAGE_IDENT), be32(version), be32(flags));
+  return concat(Uint8Array.from(imageHeaderFields.ident.octets), be32(version), be32(flags));
 }
 
 export const END = hex('00000000 00000000');
@@ -89,6 +92,18 @@ export function image(version: number, ...records: readonly StateRecord[]): Stat
 export function unwrap<T>(result: FormatResult<T>): T {
   if (!result.ok) throw new Error(JSON.stringify(result.failure));
   return result.value;
+}
+
+/** Each record and where it stands; then why there are no more, if that is a failure. */
+export function readRecords(
+  bytes: Uint8Array,
+  dialect: Dialect = v2,
+): FormatResult<{ readonly offset: number; readonly len: number; readonly record: StateRecord }>[] {
+  const reader = new FileReader(dialect, bytes);
+  const steps: ReturnType<typeof readRecords> = [];
+  for (let record = reader.next(); record !== undefined; record = reader.next())
+    steps.push({ ok: true, value: { offset: reader.offset, len: reader.len ?? 0, record } });
+  return reader.failure === undefined ? steps : [...steps, { ok: false, failure: reader.failure }];
 }
 
 export const o = octetsOf;

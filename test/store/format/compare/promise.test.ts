@@ -3,7 +3,8 @@ import { Streams } from '../../../../sim/random.ts';
 import { compareFormats, DIRECTIONS, type Direction } from '../../../../store/format/compare/index.ts';
 import { type Format, readerKnobs } from '../../../../store/format/file/format.ts';
 import { generateFile } from '../../../../store/format/file/generate.ts';
-import { decodeFile, encodeFile } from '../../../../store/format/file/reader.ts';
+import { decodeFile } from '../../../../store/format/file/reader.ts';
+import { encodeFile } from '../../../../store/format/file/writer.ts';
 import { allFormats } from '../../../../store/format/formats.ts';
 import { ROWS } from './pairs.ts';
 

@@ -4,8 +4,8 @@ import { describe, expect, it } from 'vitest';
 import { Streams } from '../../../../sim/index.ts';
 import {
   decodeImage,
+  FileWriter,
   type FormatFailure,
-  ImageWriter,
   octetsOf,
   recordsInPieces,
   type StateRecord,
@@ -24,7 +24,7 @@ function cut(bytes: Uint8Array, size: number): Uint8Array[] {
 
 function collect(pieces: Iterable<Uint8Array>): { records: StateRecord[]; failure: FormatFailure | undefined } {
   const records: StateRecord[] = [];
-  const walk = recordsInPieces(pieces);
+  const walk = recordsInPieces(v2, pieces);
   for (let step = walk.next(); ; step = walk.next()) {
     if (step.done === true) return { records, failure: step.value };
     records.push(step.value);
@@ -87,10 +87,7 @@ describe('an image written piece by piece', () => {
       value: new Uint8Array(i % 3000).fill(i),
     });
     const pieces: Uint8Array[] = [];
-    const writers = [
-      new ImageWriter(dialect),
-      new ImageWriter(dialect, { sink: (piece) => pieces.push(piece.slice()) }),
-    ];
+    const writers = [new FileWriter(dialect), new FileWriter(dialect, { sink: (piece) => pieces.push(piece.slice()) })];
     for (let i = 0; i < 3000; i++) for (const writer of writers) expect(writer.append(node(i))).toBeUndefined();
     const tooLong = { ...node(1), path: new Uint8Array(70_000) };
     const [one, other] = writers.map((writer) => writer.append(tooLong));
@@ -100,8 +97,8 @@ describe('an image written piece by piece', () => {
 
   it('comes out whole, in pieces of about a mebibyte', () => {
     const pieces: Uint8Array[] = [];
-    const writer = new ImageWriter(v2, { sink: (piece) => pieces.push(piece.slice()) });
-    const plain = new ImageWriter(v2);
+    const writer = new FileWriter(v2, { sink: (piece) => pieces.push(piece.slice()) });
+    const plain = new FileWriter(v2);
     for (let i = 0; i < 3000; i++) {
       const record: StateRecord = { kind: 'UNKNOWN', type: 99, body: new Uint8Array(1000).fill(i) };
       writer.append(record);

@@ -1,16 +1,26 @@
 import { describe, expect, it } from 'vitest';
+import { pathFault } from '../../../../store/format/file/paths.ts';
 import {
-  CHECK_RULES,
-  type CheckOptions,
-  type CheckRule,
-  checkImage,
   decodeImage,
-  pathFault,
+  encodeImage,
+  type FormatFinding,
+  type Knobs,
+  type StateImage,
   type StateRecord,
+  v2,
+  validateFile,
 } from '../../../../store/format/index.ts';
 import { image, imageOf, node, o, ring, streams, unwrap, vector } from '../support.ts';
 
-const ALL: CheckOptions = { also: ['privileged-first', 'domain-known', 'version-field'] };
+/** As strict as any reader. */
+const ALL: Partial<Knobs> = { privilegedFirst: 'fatal', strictVersionGate: true };
+
+/** The errors of an image that is given as a value. */
+function errors(value: StateImage, knobs: Partial<Knobs> = {}, knownPaths: readonly string[] = []): FormatFinding[] {
+  const found = validateFile(v2.format, unwrap(encodeImage(value)), knobs, knownPaths);
+  return found.filter((one) => one.severity === 'error');
+}
+
 const dom0 = ring(1, 0);
 const tx: StateRecord = { kind: 'TRANSACTION_DATA', connId: 1, txId: 7 };
 const pending = (more: object): StateRecord => ({ ...node('/a', 'v'), connId: 1, txId: 7, access: 3, ...more });
@@ -26,10 +36,11 @@ const domain = (domid: number, features = 0): StateRecord => ({ kind: 'DOMAIN_DA
 const quota: StateRecord = { kind: 'GLOBAL_QUOTA_DATA', domainQuotas: [], globalQuotas: [] };
 
 /** One breach each: the rule, why, the records, the number of the record and the field that is found. */
-const BREACHES: readonly (readonly [CheckRule, string, readonly StateRecord[], number, string])[] = [
+const BREACHES: readonly (readonly [string, string, readonly StateRecord[], number, string])[] = [
   ['one-global', 'two of them', [global, global], 1, ''],
   ['one-global', 'too late', [dom0, global], 1, ''],
   ['one-quota', 'two of them', [quota, quota], 1, ''],
+  ['one-quota', 'too late', [dom0, quota], 1, ''],
   ['conn-id-unique', 'an id twice', [dom0, ring(1, 5)], 1, 'connId'],
   ['conn-id-known', 'a watch of nobody', [dom0, watch({ connId: 2 })], 1, 'connId'],
   ['conn-id-known', 'a watch before its connection', [watch({}), dom0], 0, 'connId'],
@@ -40,24 +51,24 @@ const BREACHES: readonly (readonly [CheckRule, string, readonly StateRecord[], n
   ['tx-known', 'a transaction of another connection', [dom0, ring(2, 5), tx, pending({ connId: 2 })], 3, 'txId'],
   ['tx-unique', 'a transaction twice', [dom0, tx, tx], 2, 'txId'],
   ['node-unique', 'a path twice', [dom0, node('/a'), node('/b'), node('/a')], 3, 'path'],
-  ['node-unique', 'a path twice in a transaction', [dom0, tx, pending({}), pending({})], 3, 'path'],
+  ['pending-unique', 'a path twice in a transaction', [dom0, tx, pending({}), pending({})], 3, 'path'],
   ['parent-first', 'a child before its parent', [dom0, node('/a/b'), node('/a')], 1, 'path'],
   ['node-owner', 'a committed node without permissions', [dom0, node('/a', '', [])], 1, 'perms'],
-  ['node-deleted', 'deleted, with permissions', [dom0, tx, pending({ access: 0, value: o('') })], 2, 'access'],
+  ['node-deleted', 'deleted, with permissions', [dom0, tx, pending({ access: 0, value: o('') })], 2, 'perms'],
   ['node-deleted', 'deleted, with a value', [dom0, tx, pending({ access: 0, perms: [] })], 2, 'value'],
   ['node-deleted', 'written, without permissions', [dom0, tx, pending({ perms: [] })], 2, 'access'],
   ['node-path', 'relative', [dom0, node('a')], 1, 'path'],
   ['node-path', 'a space', [dom0, node('/a b')], 1, 'path'],
   ['watch-path', 'empty', [dom0, watch({ wpath: o('') })], 1, 'wpath'],
-  ['inner-nul', 'in a path', [dom0, node('/a\0')], 1, 'path'],
-  ['inner-nul', 'in a watch path', [dom0, watch({ wpath: o('/a\0b') })], 1, 'wpath'],
+  ['node-path', 'a NUL', [dom0, node('/a\0')], 1, 'path'],
+  ['watch-path', 'a NUL', [dom0, watch({ wpath: o('/a\0b') })], 1, 'wpath'],
   ['inner-nul', 'in a token', [dom0, watch({ token: o('a\0b') })], 1, 'token'],
   ['domain-unique', 'a domain twice', [dom0, domain(0), domain(0)], 2, 'domid'],
   ['privileged-first', 'a node before dom0', [node('/a'), dom0], 0, ''],
   ['domain-known', 'a domain that only DOMAIN_DATA names', [dom0, domain(5)], 1, 'domid'],
-  ['version-field', 'features in version 1', [dom0, domain(0, 2)], 1, 'features'],
+  ['version-gate', 'features in version 1', [dom0, domain(0, 2)], 1, 'features'],
   [
-    'version-field',
+    'version-gate',
     'a depth in version 1',
     [dom0, { kind: 'WATCH_DATA_EXTENDED', connId: 1, depth: 0, wpath: o('/a'), token: o('') }],
     1,
@@ -65,9 +76,9 @@ const BREACHES: readonly (readonly [CheckRule, string, readonly StateRecord[], n
   ],
 ];
 
-describe('checkImage', () => {
+describe('the records of an image', () => {
   it.each(BREACHES)('%s: %s', (rule, _why, records, record, path) => {
-    const findings = checkImage(image(1, ...records), ALL);
+    const findings = errors(image(1, ...records), ALL);
     expect(findings.map((finding) => finding.rule)).toEqual([rule]);
     expect(findings[0]).toMatchObject({ record, path, name: records[record]?.kind });
     expect(findings[0]?.offset).toBeGreaterThanOrEqual(16);
@@ -75,34 +86,28 @@ describe('checkImage', () => {
 
   it('every rule has a row that earns it', () => {
     const earned = new Set<string>(BREACHES.map(([rule]) => rule));
-    const elsewhere = ['encodable', 'no-trailing']; // below
-    expect(
-      Object.keys(CHECK_RULES)
-        .filter((rule) => !earned.has(rule))
-        .sort(),
-    ).toEqual(elsewhere);
+    const errorRules = v2.format.rules.filter((rule) => !rule.isNote).map(({ rule }) => rule);
+    // A connection of number 0 cannot be written.
+    expect(errorRules.filter((rule) => !earned.has(rule))).toEqual(['conn-id-zero']);
   });
 
   it('rules of some readers only are asked for', () => {
-    expect(checkImage(image(1, node('/a'), domain(5, 2)))).toEqual([]);
+    expect(errors(image(1, node('/a'), domain(5, 2)), { unknownDomain: 'skip' })).toEqual([]);
   });
 
-  it('an image that does not encode, and one that goes on after END', () => {
-    const bare = { version: 1, bigEndian: false };
-    expect(checkImage({ ...bare, records: [] })).toMatchObject([{ rule: 'encodable', offset: 16 }]);
-    expect(checkImage({ ...bare, version: 9, records: [] })).toMatchObject([{ rule: 'encodable', path: 'version' }]);
-    expect(checkImage(image(1, ring(0, 0)))).toMatchObject([{ rule: 'encodable', path: 'connId', record: 0 }]);
-    expect(checkImage({ ...image(1), trailing: o('x') })).toMatchObject([
-      { rule: 'no-trailing', offset: 24, record: 1 },
+  it('that one goes on after END is worth a note', () => {
+    const bytes = unwrap(encodeImage({ ...image(1), trailing: o('x') }));
+    expect(validateFile(v2.format, bytes)).toMatchObject([
+      { rule: 'trailing', severity: 'note', offset: 24, record: 1 },
     ]);
   });
 
   it.each(streams)('$name, written by a daemon, breaks no rule', ({ bytes }) => {
-    expect(checkImage(unwrap(decodeImage(bytes)), ALL)).toEqual([]);
+    expect(errors(unwrap(decodeImage(bytes)), ALL)).toEqual([]);
   });
 
   it('a complete image with every record is sound', () => {
-    expect(checkImage(unwrap(decodeImage(vector('G4.1-FULL'))), ALL)).toEqual([]);
+    expect(errors(unwrap(decodeImage(vector('G4.1-FULL'))), ALL)).toEqual([]);
     const records = [
       global,
       quota,
@@ -115,18 +120,18 @@ describe('checkImage', () => {
       pending({ path: o('/b'), access: 0, perms: [], value: o('') }),
       domain(0),
     ];
-    expect(checkImage(image(1, ...records), ALL)).toEqual([]);
+    expect(errors(image(1, ...records), ALL)).toEqual([]);
   });
 
   it('a migration image counts on parents that the target has', () => {
     const decoded = unwrap(decodeImage(vector('G4.1-MIG')));
-    expect(checkImage(decoded)).toMatchObject([{ rule: 'parent-first', record: 2 }]);
-    expect(checkImage(decoded, { knownPaths: ['/local/domain'] })).toEqual([]);
+    expect(errors(decoded)).toMatchObject([{ rule: 'parent-first', record: 2 }]);
+    expect(errors(decoded, {}, ['/local/domain'])).toEqual([]);
   });
 
   it('offsets are absolute', () => {
     const bytes = imageOf(2, vector('G3.2-NODE-STALE'), vector('G3.2-NODE-STALE'));
-    const findings = checkImage(unwrap(decodeImage(bytes)));
+    const findings = errors(unwrap(decodeImage(bytes)));
     expect(findings.map(({ rule, offset }) => [rule, offset])).toEqual([
       ['parent-first', 16],
       ['node-unique', 64],
@@ -135,8 +140,8 @@ describe('checkImage', () => {
   });
 
   it('a watch that 4.22 has mutilated is found', () => {
-    const findings = checkImage(unwrap(decodeImage(imageOf(2, vector('BUG-4.22-A')))));
-    expect(findings.map((finding) => finding.rule)).toEqual(['conn-id-known', 'inner-nul', 'inner-nul']);
+    const findings = errors(unwrap(decodeImage(imageOf(2, vector('BUG-4.22-A')))));
+    expect(findings.map((finding) => finding.rule)).toEqual(['conn-id-known', 'watch-path', 'inner-nul']);
   });
 });
 

@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Reader, Writer } from '../../../../store/format/index.ts';
-import { INT_TYPES } from '../../../../store/format/schema/cursor.ts';
+import { INT_TYPES, Reader, Writer } from '../../../../store/format/schema/cursor.ts';
 import { hex, o, toHex } from '../support.ts';
 
 describe('Reader', () => {

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { record } from '../../../../store/format/codec/compile.ts';
 import { extend, type Format, type FormatRecord } from '../../../../store/format/file/format.ts';
-import { encodeFile } from '../../../../store/format/file/reader.ts';
 import { usefulKnobs } from '../../../../store/format/file/useful-knobs.ts';
+import { encodeFile } from '../../../../store/format/file/writer.ts';
 import { formatNamed } from '../../../../store/format/formats.ts';
 import { nodeData } from '../../../../store/format/generations/records.ts';
 import {

@@ -1,28 +1,28 @@
 import { describe, expect, it } from 'vitest';
+import type { RecordSchema } from '../../../../store/format/codec/compile.ts';
+import { rows } from '../../../../store/format/codec/rows.ts';
 import {
   align,
+  annotateFile,
   connectionData,
   constant,
   cstring,
-  describe as describeLayout,
   flags,
-  imageRows,
   letter,
   list,
   nodeData,
   octets,
   optional,
-  Reader,
-  type RecordSchema,
   record,
   reserved,
-  rows,
   u8,
   u16,
   u32,
   u64,
-  Writer,
+  v2,
 } from '../../../../store/format/index.ts';
+import { Reader, Writer } from '../../../../store/format/schema/cursor.ts';
+import { describe as describeLayout } from '../../../../store/format/schema/describe.ts';
 import { hex, o, stream, streams, toHex, vector, vectors } from '../support.ts';
 
 function encode<V>(schema: RecordSchema<V>, value: V, littleEndian = true): string {
@@ -193,23 +193,23 @@ describe('rows', () => {
 
   const whole = [...streams, ...vectors.filter((one) => one.whole && one.name !== 'G3.0-FULL')];
   it.each(whole)('$name: rows cover every octet once', ({ bytes }) => {
-    const result = imageRows(bytes);
+    const result = annotateFile(v2.format, bytes);
     expect(result.failure).toBeUndefined();
     let pos = 0;
     for (const row of result.rows) {
       expect(row.offset).toBe(pos);
-      pos += row.length;
+      pos += row.bytes.length;
     }
     expect(pos).toBe(bytes.length);
   });
 
-  it('goes on behind a body that cannot be read', () => {
+  it('stops in a body that cannot be read, and says of the rest that nobody has read it', () => {
     const bytes = stream('c-4.17-empty.bin').slice();
     bytes[0x80] = 0xff; // pathLen of the first node is at 0x88, this is its connId
     bytes[0x88] = 0xff;
-    const result = imageRows(bytes);
-    expect(result.failure).toMatchObject({ record: 3, name: 'NODE_DATA', path: 'path' });
-    expect(result.rows.filter((row) => row.path === 'unread')).toMatchObject([{ record: 3, offset: 0x94, length: 20 }]);
-    expect(result.rows.at(-1)).toMatchObject({ record: 8, name: 'END', path: 'len' });
+    const { rows, failure } = annotateFile(v2.format, bytes);
+    expect(failure).toMatchObject({ record: 3, name: 'NODE_DATA', path: 'path' });
+    expect(rows.filter((row) => row.path === 'unread')).toMatchObject([{ record: 3, offset: 0x94 }]);
+    expect(rows.at(-1)?.bytes.length).toBe(bytes.length - 0x94);
   });
 });

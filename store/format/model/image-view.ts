@@ -1,3 +1,4 @@
+import { FileReader } from '../file/reader.ts';
 import {
   type ConnectionData,
   type NodeData,
@@ -6,13 +7,24 @@ import {
   type Quota,
   type StateRecord,
 } from '../generations/records.ts';
-import { type DecodeOptions, RecordReader, type StateImage } from '../image.ts';
+import { type Dialect, decodeImage, v2 } from '../image.ts';
 import { formatFailure } from '../schema/cursor.ts';
-import { escapeOctets, textOf } from '../schema/text.ts';
+import { escapeOctets } from '../schema/text.ts';
+import { stateJson } from './diff.ts';
+import type { LabFormat } from './lab-format.ts';
 
-export interface DumpOptions extends DecodeOptions {
-  /** Show at most so many octets of a value or a message body; 64 by default. */
-  readonly valueBytesMax?: number;
+/** So many octets of a value or a message body are shown. */
+const VALUE_BYTES_MAX = 64;
+
+/** How images of versions 1 and 2 are shown: with the messages in their buffers. */
+export function imageView(dialect: Dialect): Pick<LabFormat, 'show' | 'json'> {
+  return {
+    show: (octets) => dumpImage(octets, dialect),
+    json(octets) {
+      const decoded = decodeImage(octets, dialect);
+      return decoded.ok ? { ok: true, value: stateJson(decoded.value) } : decoded;
+    },
+  };
 }
 
 /** Names of the operations. Source: xen/include/public/io/xs_wire.h. */
@@ -53,20 +65,19 @@ const DOMID_INVALID = 0x7ff4;
  * A readable text of an image: a header line, one line for each record (offset, name, len, fields), further lines for
  * buffered messages, a line of totals. A failure ends the text in a line of its own.
  */
-export function dumpImage(bytes: Uint8Array, options: DumpOptions = {}): string {
-  const { valueBytesMax = 64 } = options;
-  const reader = new RecordReader(bytes, options);
+export function dumpImage(bytes: Uint8Array, dialect: Dialect = v2): string {
+  const reader = new FileReader(dialect, bytes);
   const lines: string[] = [];
   const counts = new Map<string, number>();
   if (reader.header !== undefined)
     lines.push(
-      `00000000 xenstore image version ${reader.header.version}, ${reader.header.bigEndian ? 'big' : 'little'} endian, ${bytes.length} octets`,
+      `00000000 xenstore image version ${reader.header.version}, ${reader.header.byteOrder} endian, ${bytes.length} octets`,
     );
-  const isBigEndian = reader.header?.bigEndian ?? false;
+  const isBigEndian = reader.header?.byteOrder === 'big';
   for (let record = reader.next(); record !== undefined; record = reader.next()) {
     counts.set(record.kind, (counts.get(record.kind) ?? 0) + 1);
     const offset = reader.offset.toString(16).padStart(8, '0');
-    const [text = '', ...more] = recordLines(record, isBigEndian, valueBytesMax);
+    const [text = '', ...more] = recordLines(record, isBigEndian);
     lines.push(`${offset} ${record.kind} len ${reader.len}${text === '' ? '' : `: ${text}`}${tailText(record)}`);
     for (const line of more) lines.push(`         ${line}`);
   }
@@ -84,14 +95,14 @@ function tailText(record: StateRecord): string {
 }
 
 /** Fields of one record: the first line, then lines of their own. */
-function recordLines(record: StateRecord, isBigEndian: boolean, valueBytesMax: number): string[] {
+function recordLines(record: StateRecord, isBigEndian: boolean): string[] {
   switch (record.kind) {
     case 'END':
       return [''];
     case 'GLOBAL_DATA':
       return [`socket fd ${record.socketFd}, evtchn fd ${record.evtchnFd}`];
     case 'CONNECTION_DATA':
-      return connectionLines(record, isBigEndian, valueBytesMax);
+      return connectionLines(record, isBigEndian);
     case 'WATCH_DATA':
       return [`conn ${record.connId} ${escapeOctets(record.wpath)} token ${escapeOctets(record.token)}`];
     case 'WATCH_DATA_EXTENDED':
@@ -101,13 +112,13 @@ function recordLines(record: StateRecord, isBigEndian: boolean, valueBytesMax: n
     case 'TRANSACTION_DATA':
       return [`conn ${record.connId} tx ${record.txId}`];
     case 'NODE_DATA':
-      return [nodeText(record, valueBytesMax)];
+      return [nodeText(record)];
     case 'GLOBAL_QUOTA_DATA':
       return [`domain ${quotasText(record.domainQuotas)}; global ${quotasText(record.globalQuotas)}`];
     case 'DOMAIN_DATA':
       return [`domid ${record.domid}, features 0x${record.features.toString(16)}, ${quotasText(record.quotas)}`];
     case 'UNKNOWN':
-      return [`type ${record.type}, body ${escapeOctets(record.body, valueBytesMax)}`];
+      return [`type ${record.type}, body ${escapeOctets(record.body, VALUE_BYTES_MAX)}`];
   }
 }
 
@@ -122,8 +133,8 @@ function permText(perm: Perm): string {
   return `${letter}${perm.domid}${perm.flags & PERM_STALE ? '(stale)' : ''}${unknown === 0 ? '' : `(flags 0x${unknown.toString(16)})`}`;
 }
 
-function nodeText(node: NodeData, valueBytesMax: number): string {
-  const text = `${escapeOctets(node.path)} = ${escapeOctets(node.value, valueBytesMax)} [${permsText(node.perms)}]`;
+function nodeText(node: NodeData): string {
+  const text = `${escapeOctets(node.path)} = ${escapeOctets(node.value, VALUE_BYTES_MAX)} [${permsText(node.perms)}]`;
   if (node.connId === 0) return text;
   const access = ['deleted', 'read', 'written', 'read, written'][node.access] ?? `access 0x${node.access.toString(16)}`;
   return `${text} pending in conn ${node.connId} tx ${node.txId}: ${access}`;
@@ -134,7 +145,7 @@ function quotasText(quotas: readonly Quota[]): string {
   return quotas.map(({ name, value }) => `${escapeOctets(name).slice(1, -1)}=${value}`).join(' ');
 }
 
-function connectionLines(record: ConnectionData, isBigEndian: boolean, valueBytesMax: number): string[] {
+function connectionLines(record: ConnectionData, isBigEndian: boolean): string[] {
   const { connId, conn, inData, outData, outRespLen, uniqueId, fields } = record;
   const target = conn.kind === 'ring' && conn.targetDomid !== DOMID_INVALID ? ` target ${conn.targetDomid}` : '';
   const link = conn.kind === 'ring' ? `ring domid ${conn.domid}${target} port ${conn.port}` : `socket fd ${conn.fd}`;
@@ -143,8 +154,8 @@ function connectionLines(record: ConnectionData, isBigEndian: boolean, valueByte
   const lines = [
     `conn ${connId} ${link}${unique}${odd}, in ${inData.length}, out ${outData.length} (${outRespLen} of a half-written message)`,
   ];
-  for (const line of messageLines(inData, 0, isBigEndian, valueBytesMax)) lines.push(`in  ${line}`);
-  for (const line of messageLines(outData, outRespLen, isBigEndian, valueBytesMax)) lines.push(`out ${line}`);
+  for (const line of messageLines(inData, 0, isBigEndian)) lines.push(`in  ${line}`);
+  for (const line of messageLines(outData, outRespLen, isBigEndian)) lines.push(`out ${line}`);
   return lines;
 }
 
@@ -152,11 +163,11 @@ function connectionLines(record: ConnectionData, isBigEndian: boolean, valueByte
  * Messages of the wire protocol in a buffer that starts with `restBytes` octets of a message already begun. The last
  * one may be incomplete. Numbers have the byte order of the image, which is that of its machine.
  */
-function messageLines(buffer: Uint8Array, restBytes: number, isBigEndian: boolean, valueBytesMax: number): string[] {
+function messageLines(buffer: Uint8Array, restBytes: number, isBigEndian: boolean): string[] {
   const lines: string[] = [];
   const view = new DataView(buffer.buffer, buffer.byteOffset, buffer.byteLength);
   let at = Math.min(restBytes, buffer.length);
-  if (at > 0) lines.push(`rest of a message, ${at} octets ${escapeOctets(buffer.subarray(0, at), valueBytesMax)}`);
+  if (at > 0) lines.push(`rest of a message, ${at} octets ${escapeOctets(buffer.subarray(0, at), VALUE_BYTES_MAX)}`);
   while (at < buffer.length) {
     const left = buffer.length - at;
     if (left < MESSAGE_HEADER_BYTES) {
@@ -169,30 +180,9 @@ function messageLines(buffer: Uint8Array, restBytes: number, isBigEndian: boolea
     const body = buffer.subarray(at + MESSAGE_HEADER_BYTES, at + MESSAGE_HEADER_BYTES + have);
     const partial = have < len ? ` partial, ${have} octets of the body` : '';
     lines.push(
-      `${WIRE_TYPES[type] ?? `type ${type}`} req_id ${reqId} tx_id ${txId} len ${len}${partial} ${escapeOctets(body, valueBytesMax)}`,
+      `${WIRE_TYPES[type] ?? `type ${type}`} req_id ${reqId} tx_id ${txId} len ${len}${partial} ${escapeOctets(body, VALUE_BYTES_MAX)}`,
     );
     at += MESSAGE_HEADER_BYTES + have;
   }
   return lines;
-}
-
-/** JSON values, without depending on what a caller does with them. */
-export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
-
-/**
- * An image as a JSON value: octets become strings of one code point U+0000..U+00FF each, a u64 its decimal digits;
- * properties that are absent stay absent, keys keep the order of the decoded value.
- */
-export function dumpJson(image: StateImage): Json {
-  return jsonOf(image);
-}
-
-function jsonOf(value: unknown): Json {
-  if (value instanceof Uint8Array) return textOf(value);
-  if (typeof value === 'bigint') return String(value);
-  if (Array.isArray(value)) return value.map(jsonOf);
-  if (typeof value === 'object' && value !== null)
-    return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, jsonOf(inner)]));
-  if (typeof value === 'number' || typeof value === 'string' || typeof value === 'boolean') return value;
-  return null;
 }

@@ -1,14 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import {
-  decodeImage,
-  dumpImage,
-  dumpJson,
-  encodeImage,
-  escapeOctets,
-  octetsOf,
-  permsText,
-  textOf,
-} from '../../../../store/format/index.ts';
+import { decodeImage, encodeImage, escapeOctets, octetsOf, textOf } from '../../../../store/format/index.ts';
+import { stateJson } from '../../../../store/format/model/diff.ts';
+import { dumpImage, permsText } from '../../../../store/format/model/image-view.ts';
 import { image, node, o, ring, stream, unwrap, vector } from '../support.ts';
 
 describe('dumpImage', () => {
@@ -98,9 +91,9 @@ total: 9 records (2 CONNECTION_DATA, 1 END, 1 GLOBAL_DATA, 5 NODE_DATA)
   });
 });
 
-describe('dumpJson', () => {
+describe('stateJson', () => {
   it('has octets as strings and 64 bits as digits', () => {
-    const json = dumpJson(image(2, ring(1, 5, { uniqueId: 2n ** 64n - 1n, outData: o('\0\xff') })));
+    const json = stateJson(image(2, ring(1, 5, { uniqueId: 2n ** 64n - 1n, outData: o('\0\xff') })));
     expect(JSON.parse(JSON.stringify(json))).toEqual({
       version: 2,
       bigEndian: false,
@@ -121,7 +114,7 @@ describe('dumpJson', () => {
 
   it('loses nothing of a recorded stream', () => {
     const decoded = unwrap(decodeImage(stream('c-4.17-nodes.bin')));
-    const json = dumpJson(decoded) as { records: { path?: string; value?: string }[] };
+    const json = stateJson(decoded) as { records: { path?: string; value?: string }[] };
     for (const [i, record] of decoded.records.entries())
       if (record.kind === 'NODE_DATA') expect(octetsOf(json.records[i]?.value ?? '')).toEqual(record.value);
   });
