@@ -53,6 +53,7 @@ export {
   type ClientHabits,
   type ClientObserver,
   type EventQueue,
+  type InFlight,
   LIBXENSTORE_HABITS,
   LINUX_HABITS,
   LINUX_OLD_HABITS,
