@@ -40,6 +40,7 @@ export {
   type ClientHabits,
   type ClientObserver,
   type EventQueue,
+  type InFlight,
   LIBXENSTORE_HABITS,
   LINUX_HABITS,
   LINUX_OLD_HABITS,

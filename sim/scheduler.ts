@@ -68,6 +68,11 @@ export class Scheduler implements Owner {
     return task;
   }
 
+  /** Whether `is` holds of anything on the timeline that waits for its time: what is due when, and whose step it is. */
+  someDue(is: (dueNs: number, task: Task | undefined) => boolean): boolean {
+    return this.#timeline.some(is);
+  }
+
   /** Call `fire` at `dueNs`; there is no cancelling: let the callback look whether it is still wanted. */
   at(dueNs: number, fire: () => void): void {
     this.#timeline.at(this, dueNs, fire);

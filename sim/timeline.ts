@@ -22,6 +22,10 @@ export class Task {
   state: 'queued' | 'parked' | 'stalled' | 'done' = 'parked';
   dueNs = 0;
   order = 0;
+  /** When it went to sleep, if it is parked. */
+  parkedNs = 0;
+  /** What it waits for when it is parked, in words for a report; set by who knows. */
+  waitsFor: (() => string | undefined) | undefined = undefined;
   /** A wake that came while the task was not parked: its next PARK returns at once. */
   wakeups = 0;
   readonly #timeline: Timeline;
@@ -134,6 +138,11 @@ export class Timeline {
     return this.#heap[0]?.dueNs;
   }
 
+  /** Whether `is` holds of anything that waits for its time. `task` is `undefined` for what a timer does. */
+  some(is: (dueNs: number, task: Task | undefined) => boolean): boolean {
+    return this.#heap.some((entry) => is(entry.dueNs, entry instanceof Task ? entry : undefined));
+  }
+
   /**
    * Run until `untilNs` is reached or nothing is left.
    * @returns false if it stopped because nothing is left.
@@ -218,6 +227,7 @@ export class Timeline {
       if (delay < 0) {
         if (task.wakeups === 0) {
           task.state = 'parked';
+          task.parkedNs = this.nowNs;
           return;
         }
         task.wakeups = 0;

@@ -24,6 +24,12 @@ export class Thread {
   wake(): void {
     this.task?.wake();
   }
+
+  /** Say what it waits for from now on whenever it sleeps, in words for a report of a run that does not end ("backend state 4
+   *  of vif/6/0"). Asked only then; `undefined`: for nothing that anybody has to bring about. */
+  waitsFor(words: (() => string | undefined) | undefined): void {
+    if (this.task !== undefined) this.task.waitsFor = words;
+  }
 }
 
 const SUSPEND = SHUTDOWN_REASONS.indexOf('suspend');

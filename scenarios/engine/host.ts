@@ -8,6 +8,7 @@ import {
   type SocketHabits,
   type Thread,
   Traffic,
+  XS,
   XsClient,
   XsDevice,
   type XsProgram,
@@ -43,6 +44,9 @@ import type { History } from '../judge/history.ts';
 import { Recorder } from '../judge/recorder.ts';
 import type { RunRequest, RunResult } from './scenario.ts';
 import type { StoreHome } from './settings.ts';
+import type { Wait } from './wait.ts';
+import { waitsOf } from './waits.ts';
+import { Witness } from './witness.ts';
 
 /** Unevenness of virtual CPUs: steps take up to 64 ns more, and one in 1,024 is followed by up to 200 us of absence. */
 export const LIFELIKE: Jitter = { stepNs: 64, absentOneIn: 1024, absentNsMax: 200_000 };
@@ -77,7 +81,7 @@ export interface HostOptions {
   readonly compat: StoreSetup['compat'];
   /** Left out: dom0. */
   readonly storeIn?: StoreHome | undefined;
-  /** One of FAULT_WORDS: what is planned to break, once that is armed; left out: nothing. */
+  /** Some of FAULT_WORDS: what is planned to break, once that is armed; left out: nothing. */
   readonly faults?: string | undefined;
   /** What breaks besides, in every run; left out: nothing. */
   readonly ownFaults?: readonly FaultRule[] | undefined;
@@ -103,7 +107,17 @@ export interface HostOptions {
 export interface RunSummary
   extends Pick<
     RunResult,
-    'scenario' | 'outcome' | 'reason' | 'updates' | 'verdicts' | 'history' | 'faults' | 'devices'
+    | 'scenario'
+    | 'outcome'
+    | 'reason'
+    | 'failure'
+    | 'waits'
+    | 'lastFault'
+    | 'updates'
+    | 'verdicts'
+    | 'history'
+    | 'faults'
+    | 'devices'
   > {
   readonly request: RunRequest;
   readonly created: number;
@@ -127,6 +141,9 @@ export class Host implements FaultHost {
   readonly guests: Guest[] = [];
   /** The kernel of the store's own domain, where there is one: a client as any other. */
   readonly stubdom: Guest | undefined;
+  /** In a run that is checked. */
+  readonly witness: Witness | undefined;
+  readonly #sockets: XsSocket[] = [];
   /** Programs of dom0 that have a connection to the store open. */
   #programs: XsProgram[] = [];
 
@@ -136,6 +153,7 @@ export class Host implements FaultHost {
     this.listener = new Listener(9, this.machine.trace);
     this.watch =
       options.checkEverySteps === undefined ? undefined : new MachineWatch(this.machine, options.checkEverySteps);
+    this.witness = options.records ? new Witness(this.machine) : undefined;
     this.traffic = new Traffic(options.requestsMax);
     this.storeDomid = options.storeIn === 'stubdom' ? STUBDOM.domid : 0;
     this.recorder = options.records
@@ -188,6 +206,7 @@ export class Host implements FaultHost {
     const client = new XsSocket(this.dom0.os, this.listener.connect(program), habits);
     client.observer = this.#observers(this.recorder?.ofNewestSocket());
     client.start(program);
+    this.#sockets.push(client);
     return this.#opened(client);
   }
 
@@ -260,8 +279,8 @@ export class Host implements FaultHost {
       steps: machine.scheduler.steps,
       traceEvents: machine.trace.count,
       requests: traffic.requests,
-      replies: count((r) => r.kind === 'got' && r.type !== 15),
-      watchEvents: count((r) => r.kind === 'got' && r.type === 15),
+      replies: count((r) => r.kind === 'got' && r.type !== XS.WATCH_EVENT),
+      watchEvents: count((r) => r.kind === 'got' && r.type === XS.WATCH_EVENT),
       domainsCreated: created,
       domainsDestroyed: count((r) => r.kind === 'life' && r.what === 'gone'),
       commits: traffic.commits,
@@ -269,6 +288,21 @@ export class Host implements FaultHost {
       refusals: [...traffic.refusals].sort((a, b) => (a[0] < b[0] ? -1 : 1)),
       history,
     };
+  }
+
+  /** Who waits for what, in a run that is checked. */
+  waits(): Wait[] {
+    const { machine, store, witness } = this;
+    if (witness === undefined) return [];
+    const guests = this.stubdom === undefined ? [this.dom0] : [this.dom0, this.stubdom];
+    return waitsOf({
+      machine,
+      store,
+      witness,
+      rings: [...guests, ...this.guests].map(({ os, client }) => ({ domain: os.domain, client })),
+      devices: this.recorder?.history().devices ?? [],
+      sockets: this.#sockets.filter(({ isOpen }) => isOpen),
+    });
   }
 
   /** Requests without an answer of domains that are still there, and of programs that have not closed their socket. */

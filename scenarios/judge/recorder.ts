@@ -65,6 +65,10 @@ export class Recorder {
     this.#hostile.add(domid);
   }
 
+  isHostile(domid: number): boolean {
+    return this.#hostile.has(domid);
+  }
+
   /** What a guest's client library is to tell of its messages. */
   ofClient(client: Pick<XsClient, 'rewatch'>, domain: number): ClientObserver {
     let domid = domain;
