@@ -37,6 +37,8 @@ export class GuestOs {
   /** Another one after a restore. */
   domain: Domain;
   hyper: Hypercalls;
+  /** Ports of which an event is itself the message: there is nothing else to look at. */
+  readonly messagePorts = new Set<Port>();
 
   constructor(machine: Machine, domain: Domain) {
     this.machine = machine;
@@ -84,6 +86,7 @@ export class GuestOs {
   /** Close a port and forget who handled it. */
   closePort(port: Port): void {
     this.domain.ports.handle(port, undefined);
+    this.messagePorts.delete(port);
     this.hyper.close(port);
   }
 
