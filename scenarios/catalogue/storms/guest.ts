@@ -104,8 +104,8 @@ export class StormGuest {
       yield* netLoad(me, nic, host.machine.scheduler, {
         ...NET_LOAD,
         peers: address === undefined ? [] : [address],
-        // A peer whose interface is taken away does not come back under that address.
-        goesOn: () => asked < io && other?.isRunning === true && other.address === address,
+        // With a peer that has no interface there is nobody to talk to, and one that is taken away does not come back.
+        goesOn: () => asked < io && address !== undefined && other?.isThere === true && other.address === address,
         asked: () => asked++,
         finished: () => self.#talking--,
       });
