@@ -81,6 +81,11 @@ export class Blkfront implements DriverInstance {
     return this.#mustClose || this.#isGone || this.#isBroken;
   }
 
+  /** Whether nothing is answered any more, not even what is under way: what the kernel calls disabled for further use. */
+  get isDisabled(): boolean {
+    return this.#isBroken;
+  }
+
   /** Answered requests leave here; those that are not are kept over a reconnection. */
   get inFlight(): number {
     return this.#requests.count;
@@ -263,5 +268,6 @@ export class Blkfront implements DriverInstance {
   #break(why: string): void {
     this.#isBroken = true;
     this.#device.note({ what: 'stopped', side: 'front', why });
+    this.#requests.wakeUsers();
   }
 }

@@ -43,6 +43,8 @@ export class GuestOs {
   /** Another one after a restore. */
   domain: Domain;
   hyper: Hypercalls;
+  /** Ports of which an event is itself the message: there is nothing else to look at. */
+  readonly messagePorts = new Set<Port>();
 
   constructor(machine: Machine, domain: Domain) {
     this.machine = machine;
@@ -102,6 +104,7 @@ export class GuestOs {
     const { ports } = this.domain;
     ports.mask(port);
     ports.handle(port, undefined);
+    this.messagePorts.delete(port);
     this.hyper.close(port);
   }
 

@@ -48,7 +48,7 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
   const booted: StormGuest[] = [];
   let next = 0;
   let isReady = false;
-  const running = () => booted.filter((guest) => guest.isRunning);
+  const there = () => booted.filter((guest) => guest.isThere);
   const guestPlan = {
     host,
     backends,
@@ -86,13 +86,13 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
     operator: startStormOperator(run, at),
     isStorming,
     created: () => booted.length,
-    isBusy: () => {
-      if (running().some((guest) => guest.connected < 2)) return true;
+    isConnecting: () => !isReady && there().some((guest) => guest.connected < 2),
+    ready: () => {
       isReady = true;
-      return running().some((guest) => guest.isUsing);
     },
+    isUsing: () => there().some((guest) => guest.isUsing),
     expected: () =>
-      running().flatMap(({ domid }) => [
+      there().flatMap(({ domid }) => [
         { domid, kind: 'vbd', devid: vbd().devid },
         { domid, kind: 'vif', devid: 0 },
       ]),

@@ -13,7 +13,7 @@ import {
 } from '../../guests/libxl/index.ts';
 import type { Actor } from '../../sim/index.ts';
 import type { Guest, Host } from '../engine/host.ts';
-import { isWorking, keepsDepth, openRun, runAndJudge, startOperator } from '../engine/run.ts';
+import { keepsDepth, mayGoOn, openRun, runAndJudge, startOperator } from '../engine/run.ts';
 import { type RunRequest, type RunResult, type Scenario, scenario } from '../engine/scenario.ts';
 import { count, FAULTS_SETTING, flag, type SettingsOf, word } from '../engine/settings.ts';
 import { devices } from '../judge/invariants/devices.ts';
@@ -190,7 +190,7 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
     scenario: deviceIo.name,
     isBusy: () => {
       endUnreachable();
-      return !io.stopping || writers.some(isWorking) || guests.some(isUsing) || host.inFlight > 0;
+      return !io.stopping || writers.some(mayGoOn) || guests.some(isUsing) || host.inFlight > 0;
     },
     horizonNs: HORIZON_NS,
     finish: () => backends.noteDisks(),

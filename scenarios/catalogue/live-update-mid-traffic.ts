@@ -8,7 +8,7 @@ import {
   xenstoreScripts,
 } from '../../guests/index.ts';
 import type { Actor } from '../../sim/index.ts';
-import { isWorking, keepsDepth, moments, openRun, runAndJudge, startOperator } from '../engine/run.ts';
+import { keepsDepth, mayGoOn, moments, openRun, runAndJudge, startOperator } from '../engine/run.ts';
 import { type RunRequest, type RunResult, type Scenario, scenario } from '../engine/scenario.ts';
 import { count, FAULTS_SETTING, flag, type SettingsOf, STORE_SETTING, word } from '../engine/settings.ts';
 
@@ -144,7 +144,7 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
 
   return runAndJudge(run, {
     scenario: liveUpdateMidTraffic.name,
-    isBusy: () => writers.some(isWorking) || host.inFlight > 0,
+    isBusy: () => writers.some(mayGoOn) || host.inFlight > 0,
     created: () => created,
     answers,
   });

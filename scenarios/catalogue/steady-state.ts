@@ -23,7 +23,7 @@ import {
 } from '../../guests/monitors/index.ts';
 import { type Actor, Devpts, type Domid, type Pty } from '../../sim/index.ts';
 import { STORE_BINARY } from '../engine/host.ts';
-import { isWorking, openRun, runAndJudge } from '../engine/run.ts';
+import { mayGoOn, openRun, runAndJudge } from '../engine/run.ts';
 import { type RunRequest, type RunResult, type Scenario, scenario } from '../engine/scenario.ts';
 import { count, FAULTS_SETTING, type SettingsOf, STORE_SETTING, word } from '../engine/settings.ts';
 import { ConsoleRecorder } from '../judge/console-recorder.ts';
@@ -203,7 +203,7 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
   return runAndJudge(run, {
     scenario: steadyStateScenario.name,
     isBusy: () =>
-      writers.some(isWorking) ||
+      writers.some(mayGoOn) ||
       host.inFlight > 0 ||
       !daemon.isIdle ||
       guests.some((guest) => guest.isAlive() && !guest.console.isIdle),

@@ -22,7 +22,7 @@ import {
 import { DomidHistory, destroyDomain, initDom0, Libxl, SharedFiles, writeDomain } from '../../guests/libxl/index.ts';
 import { type Actor, DOMID_ANY, type Domain } from '../../sim/index.ts';
 import type { Guest, Host } from '../engine/host.ts';
-import { isWorking, keepsDepth, moments, openRun, runAndJudge, startOperator } from '../engine/run.ts';
+import { keepsDepth, mayGoOn, moments, openRun, runAndJudge, startOperator } from '../engine/run.ts';
 import { type RunRequest, type RunResult, type Scenario, scenario } from '../engine/scenario.ts';
 import { count, FAULTS_SETTING, type SettingsOf, STORE_SETTING } from '../engine/settings.ts';
 import type { Verdict, Violation } from '../judge/history.ts';
@@ -31,7 +31,8 @@ import { livesGoOn } from '../judge/invariants/lives.ts';
 const HORIZON_NS = 300_000_000_000;
 /** What a mini-os can take out of a ring in one piece, less a path: larger values would deadlock it (MO-2). */
 const VALUE_MAX = 800;
-/** How long the toolstack waits for the bad ones: nobody wants to see 60 s of nothing. */
+/** How long the toolstack waits for a guest, and for the bad ones: nobody wants to see 60 s of nothing. */
+const PATIENCE_NS = 1_000_000_000;
 const BAD_PATIENCE_NS = 4_000_000;
 
 /** The kinds of clients, by slot. */
@@ -110,20 +111,19 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
     shared: new SharedFiles(new DomidHistory(0)),
     observer: host.recorder?.toolstack,
   });
-  const stage: Stage = { host, xl, tally, writers, hasDepth, restoresOf100: settings.restores };
+  const workers: Thread[] = [];
+  const stage: Stage = { host, xl, tally, writers, workers, hasDepth, restoresOf100: settings.restores };
 
-  writers.push(
-    dom0.os.start('xl', function* (me): Actor {
-      const xs = new Xs(dom0.client, me);
-      yield* xs.write('/shared', '');
-      yield* xs.setPerms('/shared', ['b0']);
-      yield* host.initStore(me);
-      yield* initDom0(me, dom0.client);
-      for (let slot = 0; slot < settings.domains; slot++) yield* raise(stage, xs, slot);
-      for (let i = 0; i < settings.bad; i++)
-        yield* raiseBad(stage, xs, BAD_SUSPENDERS[i % BAD_SUSPENDERS.length] as BadSuspender, i);
-    }),
-  );
+  const builder = dom0.os.start('xl', function* (me): Actor {
+    const xs = new Xs(dom0.client, me);
+    yield* xs.write('/shared', '');
+    yield* xs.setPerms('/shared', ['b0']);
+    yield* host.initStore(me);
+    yield* initDom0(me, dom0.client);
+    for (let slot = 0; slot < settings.domains; slot++) yield* raise(stage, xs, slot);
+    for (let i = 0; i < settings.bad; i++)
+      yield* raiseBad(stage, xs, BAD_SUSPENDERS[i % BAD_SUSPENDERS.length] as BadSuspender, i);
+  });
   dom0.os.start('xenopsd', (me) =>
     monitor(me, dom0.client, traffic, {
       watches: ['/local/domain', '@introduceDomain', '@releaseDomain', '/shared'].map((path) => ({ path })),
@@ -132,11 +132,15 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
     }),
   );
   const { me: lu, answers } = startOperator(run, { atRequests, link: () => dom0.client });
-  writers.push(lu);
+  writers.push(builder, lu);
 
   return runAndJudge(run, {
     scenario: suspendResume.name,
-    isBusy: () => writers.some(isWorking) || host.inFlight > 0,
+    isBusy: () => {
+      // With nobody left to make traffic the moments of further updates never come.
+      if (!mayGoOn(builder) && !workers.some(mayGoOn)) traffic.stopping = true;
+      return [...writers, ...workers].some(mayGoOn) || host.inFlight > 0;
+    },
     horizonNs: HORIZON_NS,
     created: () => tally.created,
     answers,
@@ -149,14 +153,17 @@ interface Stage {
   /** The process that writes all domains' trees. */
   readonly xl: Libxl;
   readonly tally: Tally;
+  /** Those who change something: the run is at rest when they have ended. */
   readonly writers: Thread[];
+  /** Those among them who make the traffic. */
+  readonly workers: Thread[];
   readonly hasDepth: boolean;
   readonly restoresOf100: number;
 }
 
 /** Build a guest, start its programs, and the one in dom0 that suspends it now and then. */
 function* raise(stage: Stage, xs: Xs, slot: number): Actor {
-  const { host, writers, hasDepth } = stage;
+  const { host, writers, workers, hasDepth } = stage;
   const { dom0, traffic, faults } = host;
   const kind = KINDS[slot % KINDS.length] as Kind;
   const built = yield* build(stage, xs, `${kind.name}${slot}`);
@@ -168,7 +175,7 @@ function* raise(stage: Stage, xs: Xs, slot: number): Actor {
   const { os, client } = guest;
   const { domid } = built.domain;
   os.start('suspend', (me) => suspender(me, os, client, { hasChannel: kind.hasChannel }));
-  writers.push(
+  workers.push(
     os.start('worker', (me) =>
       worker(me, client, traffic, {
         domid,
@@ -205,7 +212,7 @@ function* cycle(stage: Stage, me: Thread, guest: Guest, kind: Kind): Actor {
     yield draws.between(1_000_000, 6_000_000);
     if (traffic.stopping) return;
     const from = guest.os.domain;
-    const outcome = yield* suspendGuest(xs, dom0.os, { domid: from.domid });
+    const outcome = yield* suspendGuest(xs, dom0.os, { domid: from.domid, patienceNs: PATIENCE_NS });
     tally.suspends++;
     if (outcome.kind === 'runs on' && !isStoreTold && from.shutdown === 'suspend') {
       // 1. It was resumed without XS_RESUME. 2. It parks again, of which the store tells nobody (DOM-24). 3. The time is up.
@@ -216,7 +223,11 @@ function* cycle(stage: Stage, me: Thread, guest: Guest, kind: Kind): Actor {
     }
     if (outcome.kind !== 'suspended') {
       tally.surprises.push({ timeNs: machine.nowNs, actor: me.name, detail: `asked to suspend: ${outcome.kind}` });
-      return;
+      if (outcome.kind === 'gone' || outcome.kind === 'shut down') return;
+      // As xl does after a save that failed: the guest may have parked all the same, before it was asked or after the time.
+      yield* resumeGuest(xs, dom0.os, { domid: from.domid, how: 'fast' });
+      isStoreTold = true;
+      continue;
     }
     if (outcome.heard === 'channel') tally.byChannel++;
     yield draws.below(1_500_000); // the last pages on their way

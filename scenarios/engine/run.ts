@@ -91,6 +91,13 @@ export function keepsDepth({ lab, format }: Pick<RunRequest, 'lab' | 'format'>):
   return lab === undefined ? format !== 'v1' : extentOf(lab.carriage, 'watchDepth') !== 'none';
 }
 
+/** Whether an actor has not come to its end, and its domain runs or will go on: who suspends a domain resumes it. A run that did
+ *  not wait for those would read its tree while one comes back and writes. */
+export function mayGoOn({ task }: Thread): boolean {
+  if (task === undefined || task.state === 'done' || task.domain?.dying !== 'alive') return false;
+  return task.domain.shutdown === undefined || task.domain.shutdown === 'suspend';
+}
+
 /** Whether an actor of a domain that runs has not come to its end. */
 export function isWorking({ task }: Thread): boolean {
   return task !== undefined && task.state !== 'done' && task.domain?.dying === 'alive' && !task.domain.shutdown;

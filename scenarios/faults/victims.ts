@@ -41,10 +41,16 @@ export function duringUpdates({ host, draws }: Armed, act: () => void): void {
   });
 }
 
-/** Let `victim` crash within so many ns, unless it is gone by then. */
+/** How soon somebody looks again whether a suspended domain goes on, ns. */
+const LOOK_NS = 500_000;
+
+/** Let `victim` crash within so many ns, or when it goes on if it is suspended then, unless it is gone. */
 export function crashLater({ host, draws }: Armed, victim: Domain, withinNs: readonly [number, number]): void {
   const { machine } = host;
-  machine.scheduler.at(machine.nowNs + draws.between(withinNs[0], withinNs[1]), () => {
-    if (victim.dying === 'alive') machine.shutdown(victim, 'crash');
-  });
+  const crash = () => {
+    if (victim.dying !== 'alive') return;
+    if (victim.shutdown === 'suspend') machine.scheduler.at(machine.nowNs + LOOK_NS, crash);
+    else machine.shutdown(victim, 'crash');
+  };
+  machine.scheduler.at(machine.nowNs + draws.between(withinNs[0], withinNs[1]), crash);
 }

@@ -3,7 +3,7 @@ import { GuestConsole, GuestControl, LINUX_HABITS, octets, suspendSelf, type Thr
 import type { BuiltDomain } from '../../../guests/libxl/index.ts';
 import type { Actor } from '../../../sim/index.ts';
 import type { Guest, Host } from '../../engine/host.ts';
-import { isWorking } from '../../engine/run.ts';
+import { mayGoOn } from '../../engine/run.ts';
 import type { Backends } from './backends.ts';
 
 /** How often a program looks whether it is its time, ns. */
@@ -59,6 +59,12 @@ export class StormGuest {
     return this.guest.os.domain.isRunning;
   }
 
+  /** Whether it runs, or is suspended and will go on. */
+  get isThere(): boolean {
+    const { dying, shutdown } = this.guest.os.domain;
+    return dying === 'alive' && (shutdown === undefined || shutdown === 'suspend');
+  }
+
   /** Devices that could be used at least once and were not taken away. */
   get connected(): number {
     return [...this.#disks, ...this.#nics].filter(({ isClosing }) => !isClosing).length;
@@ -70,7 +76,7 @@ export class StormGuest {
 
   /** Whether a program still uses a device. */
   get isUsing(): boolean {
-    return this.#talking > 0 || this.#programs.some(isWorking);
+    return this.#talking > 0 || this.#programs.some(mayGoOn);
   }
 
   #useDisk(disk: Blkfront): void {
@@ -98,8 +104,8 @@ export class StormGuest {
       yield* netLoad(me, nic, host.machine.scheduler, {
         ...NET_LOAD,
         peers: address === undefined ? [] : [address],
-        // A peer whose interface is taken away does not come back under that address.
-        goesOn: () => asked < io && other?.isRunning === true && other.address === address,
+        // With a peer that has no interface there is nobody to talk to, and one that is taken away does not come back.
+        goesOn: () => asked < io && address !== undefined && other?.isThere === true && other.address === address,
         asked: () => asked++,
         finished: () => self.#talking--,
       });

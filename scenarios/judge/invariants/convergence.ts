@@ -1,4 +1,5 @@
 import type { History, SnapshotNode, Verdict, Violation } from '../history.ts';
+import { DeviceEvidence } from './devices-evidence.ts';
 
 /** A device that the toolstack holds to be there, by the domid of its guest. */
 export interface ExpectedDevice {
@@ -30,10 +31,17 @@ export function convergence(history: History, expected: readonly ExpectedDevice[
   const nodes = new Map((snapshot?.nodes ?? []).map((node) => [node.path, node]));
   if (snapshot === undefined) note('', 'nobody read the tree at the end');
   const known = new Set<string>();
+  const evidence = new DeviceEvidence(history);
+  evidence.advance(history.records.length);
+  let refused = 0;
   for (const device of expected) {
     const { frontend, backend, libxl } = placesOf(device);
     for (const place of [frontend, backend, libxl]) known.add(place);
     const name = nameOf(device);
+    if (evidence.isRefused(name)) {
+      refused++;
+      continue;
+    }
     for (const [end, place] of [
       ['frontend', frontend],
       ['backend', backend],
@@ -57,6 +65,7 @@ export function convergence(history: History, expected: readonly ExpectedDevice[
     source: 'guests.md INV-P6, 2.8',
     checked: [
       ['devices', expected.length],
+      ['devices refused what they asked for', refused],
       ['nodes', nodes.size],
     ],
     violations,

@@ -66,7 +66,7 @@ export class BlockDevice implements DeviceCheck {
         this.#next = 0;
         return;
       case 'stopped':
-        if (this.#evidence.isAlive(this.#dev))
+        if (this.#evidence.isAlive(this.#dev) && !(record.side === 'front' && this.#evidence.isRefused(this.#dev)))
           this.#broken(record, undefined, `the ${record.side}end stopped: ${record.why}`);
         return;
       case 'refused':
@@ -102,6 +102,7 @@ export class BlockDevice implements DeviceCheck {
   finish(): void {
     const last = this.#last;
     if (last === undefined || this.#isRemoved || !this.#evidence.isAlive(this.#dev)) return;
+    if (this.#evidence.isRefused(this.#dev)) return;
     for (const request of this.#requests.values())
       if (request.completed === undefined) this.#broken(last, request, 'was never answered');
   }

@@ -51,7 +51,7 @@ export class Network implements DeviceCheck {
         vif.isPlugged = record.what === 'plugged';
         return;
       case 'stopped':
-        if (this.#evidence.isAlive(record.dev))
+        if (this.#evidence.isAlive(record.dev) && !(record.side === 'front' && this.#evidence.isRefused(record.dev)))
           this.#evidence.broken(record, '', `the ${record.side}end stopped: ${record.why}`);
         return;
       case 'sent':
@@ -88,7 +88,7 @@ export class Network implements DeviceCheck {
   finish(): void {
     this.#forwarded();
     for (const [dev, vif] of this.#vifs) {
-      if (!vif.isPlugged || vif.isRemoved || !this.#evidence.isAlive(dev)) continue;
+      if (!vif.isPlugged || vif.isRemoved || !this.#evidence.isAlive(dev) || this.#evidence.isRefused(dev)) continue;
       for (const packet of vif.sent)
         this.#evidence.broken(vif.last, describe(packet), 'was sent and never taken by netback');
       for (const packet of vif.queued)

@@ -197,3 +197,44 @@ describe('the device verdict', () => {
     expect(devices(dead).violations).toEqual([]);
   });
 });
+
+/*
+ * INJ-T10: xenbus_read_unsigned gives the same default for a key that is not there and for one that cannot be read. A blkfront
+ * whose reading of `feature-persistent` was refused takes its backend's grants for ones that have to be unmapped by the time of
+ * the answer; the backend keeps them, and the disk is disabled for further use. That is a refusal's consequence, and no defect.
+ */
+describe('a frontend that was refused what it asked for', () => {
+  const octets = (text: string) => Uint8Array.from(text, (c) => c.charCodeAt(0));
+  const told = (path: string, answer: string, actor = 'domU1/xenwatch-front'): History => ({
+    epochs: [{ conn: 0, domid: 1, uniqueId: 1n, name: 'domU1' }],
+    records: [
+      { seq: 0, timeNs: 0, kind: 'sent', conn: 0, actor, end: 9, type: 2, reqId: 7, txId: 0, payload: octets(path) },
+      { seq: 1, timeNs: 0, kind: 'got', conn: 0, end: 9, type: 16, reqId: 7, txId: 0, payload: octets(answer) },
+      { seq: 2, timeNs: 0, kind: 'snapshot', nodes: [] },
+    ],
+    devices: [
+      {
+        seq: 2,
+        timeNs: 0,
+        dev: 'vbd/1/51712',
+        what: 'stopped',
+        side: 'front',
+        why: 'backend has not unmapped a grant',
+      },
+    ],
+    transactionPolicy: 'carry',
+    compat: '4.22',
+  });
+  const backend = '/local/domain/0/backend/vbd/1/51712/feature-persistent\0';
+
+  it.each([
+    ['a key of its backend', backend, 'ENOMEM\0', undefined, 0],
+    ['its own state', 'device/vbd/51712/state\0', 'ENOMEM\0', undefined, 0],
+    ['a transaction, which may be any device’s', '\0', 'ENOMEM\0', undefined, 0],
+    ['a key that is not there', backend, 'ENOENT\0', undefined, 1],
+    ['a key of another device', 'device/vif/0/mac\0', 'ENOMEM\0', undefined, 1],
+    ['what another program asked', backend, 'ENOMEM\0', 'domU1/worker0', 1],
+  ])('%s', (_, path, answer, actor, violations) => {
+    expect(devices(told(path, answer, actor)).violations).toHaveLength(violations);
+  });
+});
