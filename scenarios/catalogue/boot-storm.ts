@@ -14,6 +14,9 @@ const REQUESTS_A_BOOT = 500;
 /** Between two domains of one builder (guests.md 4.2), ns. */
 const PAUSE_NS = [100_000_000, 400_000_000] as const;
 
+/** What each domain has. */
+const DEVICES = [vbd(), vif()];
+
 const SETTINGS = {
   domains: count(64, { min: 2, max: 250 }, 'domains to start'),
   builders: count(8, { min: 1, max: 64 }, 'domains under construction at the same time'),
@@ -87,14 +90,10 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
     isStorming,
     created: () => booted.length,
     isBusy: () => {
-      if (running().some((guest) => guest.connected < 2)) return true;
+      if (running().some((guest) => !DEVICES.every((device) => guest.isSettled(device)))) return true;
       isReady = true;
       return running().some((guest) => guest.isUsing);
     },
-    expected: () =>
-      running().flatMap(({ domid }) => [
-        { domid, kind: 'vbd', devid: vbd().devid },
-        { domid, kind: 'vif', devid: 0 },
-      ]),
+    expected: () => running().flatMap(({ domid }) => DEVICES.map(({ kind, devid }) => ({ domid, kind, devid }))),
   });
 }

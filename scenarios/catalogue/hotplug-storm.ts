@@ -233,7 +233,10 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
     isStorming,
     created: () => created,
     isBusy: () =>
-      running().some(({ guest, devices }) => guest?.isUsing === true || (guest?.connected ?? 0) < devices.length),
+      running().some(
+        ({ guest, devices }) =>
+          guest?.isUsing === true || !devices.every((device) => guest?.isSettled(device) === true),
+      ),
     expected: () =>
       running().flatMap(({ domid, devices }) => devices.map(({ kind, devid }) => ({ domid, kind, devid }))),
   });
