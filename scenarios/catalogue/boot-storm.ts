@@ -14,6 +14,9 @@ const REQUESTS_A_BOOT = 500;
 /** Between two domains of one builder (guests.md 4.2), ns. */
 const PAUSE_NS = [100_000_000, 400_000_000] as const;
 
+/** What each domain has. */
+const DEVICES = [vbd(), vif()];
+
 const SETTINGS = {
   domains: count(64, { min: 2, max: 250 }, 'domains to start'),
   builders: count(8, { min: 1, max: 64 }, 'domains under construction at the same time'),
@@ -86,15 +89,11 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
     operator: startStormOperator(run, at),
     isStorming,
     created: () => booted.length,
-    isConnecting: () => !isReady && there().some((guest) => guest.connected < 2),
+    isConnecting: () => !isReady && there().some((guest) => !DEVICES.every((device) => guest.isSettled(device))),
     ready: () => {
       isReady = true;
     },
     isUsing: () => there().some((guest) => guest.isUsing),
-    expected: () =>
-      there().flatMap(({ domid }) => [
-        { domid, kind: 'vbd', devid: vbd().devid },
-        { domid, kind: 'vif', devid: 0 },
-      ]),
+    expected: () => there().flatMap(({ domid }) => DEVICES.map(({ kind, devid }) => ({ domid, kind, devid }))),
   });
 }

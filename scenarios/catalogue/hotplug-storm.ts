@@ -232,7 +232,8 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
     operator: startStormOperator(run, at),
     isStorming,
     created: () => created,
-    isConnecting: () => there().some(({ guest, devices }) => (guest?.connected ?? 0) < devices.length),
+    isConnecting: () =>
+      there().some(({ guest, devices }) => !devices.every((device) => guest?.isSettled(device) === true)),
     isUsing: () => there().some(({ guest }) => guest?.isUsing === true),
     expected: () => there().flatMap(({ domid, devices }) => devices.map(({ kind, devid }) => ({ domid, kind, devid }))),
   });

@@ -1,6 +1,6 @@
-import { type Blkfront, blkLoad, type Netfront, netLoad } from '../../../guests/devices/index.ts';
+import { type Blkfront, blkLoad, type DeviceName, type Netfront, netLoad } from '../../../guests/devices/index.ts';
 import { GuestConsole, GuestControl, LINUX_HABITS, octets, suspendSelf, type Thread } from '../../../guests/index.ts';
-import type { BuiltDomain } from '../../../guests/libxl/index.ts';
+import type { BuiltDomain, Device } from '../../../guests/libxl/index.ts';
 import type { Actor } from '../../../sim/index.ts';
 import type { Guest, Host } from '../../engine/host.ts';
 import { mayGoOn } from '../../engine/run.ts';
@@ -28,6 +28,7 @@ export class StormGuest {
   readonly #plan: GuestPlan;
   readonly #disks = new Set<Blkfront>();
   readonly #nics = new Set<Netfront>();
+  readonly #closing = new Set<DeviceName>();
   readonly #programs: Thread[] = [];
   #talking = 0;
 
@@ -48,7 +49,11 @@ export class StormGuest {
         yield* suspendSelf(me, os, client);
       },
     }).start();
-    backends.plug(this.guest, { disk: (disk) => this.#useDisk(disk), nic: (nic) => this.#useNic(nic) });
+    backends.plug(this.guest, {
+      disk: (disk) => this.#useDisk(disk),
+      nic: (nic) => this.#useNic(nic),
+      closing: (name) => this.#closing.add(name),
+    });
   }
 
   get domid(): number {
@@ -65,9 +70,10 @@ export class StormGuest {
     return dying === 'alive' && (shutdown === undefined || shutdown === 'suspend');
   }
 
-  /** Devices that could be used at least once and were not taken away. */
-  get connected(): number {
-    return [...this.#disks, ...this.#nics].filter(({ isClosing }) => !isClosing).length;
+  /** Whether a device that is to be there can be used, or was given up by its backend: nobody tries that again. */
+  isSettled({ kind, devid }: Pick<Device, 'kind' | 'devid'>): boolean {
+    const name = `${kind}/${this.domid}/${devid}`;
+    return this.#closing.has(name) || [...this.#disks, ...this.#nics].some((each) => each.name === name);
   }
 
   get address(): string | undefined {
@@ -81,6 +87,7 @@ export class StormGuest {
 
   #useDisk(disk: Blkfront): void {
     this.#disks.add(disk);
+    this.#closing.delete(disk.name);
     const { io, isReady } = this.#plan;
     let asked = 0;
     this.#programs.push(
@@ -93,6 +100,7 @@ export class StormGuest {
 
   #useNic(nic: Netfront): void {
     this.#nics.add(nic);
+    this.#closing.delete(nic.name);
     const { io, isReady, peer, host } = this.#plan;
     const self = this;
     let asked = 0;
