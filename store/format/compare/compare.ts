@@ -2,28 +2,13 @@ import type { Format } from '../file/format.ts';
 import type { Change } from './change.ts';
 import { declaredChanges } from './declared.ts';
 import { envelopeChanges } from './envelope.ts';
+import type { CompareFinding } from './finding.ts';
 import { DIRECTIONS, type Direction, type Proof, prove, type Verdict } from './prove.ts';
 import { readerChanges } from './readers.ts';
 import { recordChanges } from './records.ts';
 import { bothOf } from './side.ts';
 import { COMPARE_RULES, type CompareRuleId } from './table.ts';
 import { type Comparable, isText, textFindings } from './texts.ts';
-
-/** One change between two formats, and what a reader of each makes of the other's files. */
-export interface CompareFinding {
-  readonly rule: CompareRuleId;
-  /** Name of the record in the new format, or in the old one where that alone has it; absent = the file as a whole. */
-  readonly record?: string;
-  /** The field, likewise: `perms[].flags`. */
-  readonly path?: string;
-  /** Name of the declared rule. */
-  readonly declared?: string;
-  readonly detail: string;
-  readonly oldReadsNew: Proof;
-  readonly newReadsOld: Proof;
-  /** Other changes of the same record, or around all records, which by themselves change the octets. */
-  readonly among: readonly CompareRuleId[];
-}
 
 /** How many findings came to what: `breaks` are those refused or misread, `meaning` those of which something is lost. */
 export interface Tally {

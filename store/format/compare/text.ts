@@ -1,4 +1,5 @@
-import type { CompareFinding, Comparison, Tally } from './compare.ts';
+import type { Comparison, Tally } from './compare.ts';
+import type { CompareFinding } from './finding.ts';
 import { DIRECTIONS, type Direction, type Proof } from './prove.ts';
 import { COMPARE_RULES } from './table.ts';
 

@@ -11,7 +11,7 @@ import { textFormat } from '../model/text-format.ts';
 import type { TextLayout } from '../model/text-layout.ts';
 import { formatFailure } from '../schema/cursor.ts';
 import { octetsOf } from '../schema/text.ts';
-import type { CompareFinding } from './compare.ts';
+import type { CompareFinding } from './finding.ts';
 import type { Direction, Proof, Verdict } from './prove.ts';
 import type { CompareRuleId } from './table.ts';
 

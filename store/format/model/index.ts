@@ -28,7 +28,8 @@ export { type Difference, differencesText, diffStates, stateJson } from './diff.
 export { detectFormat, formatOf, LAB_FORMATS } from './formats.ts';
 export type { LabFinding, LabFormat } from './lab-format.ts';
 export { type Assumption, assumptionText, type Loss, lossText, type Thing, thingText } from './losses.ts';
-export { type ReduceOptions, reduceState } from './reduce.ts';
+export { reduceState } from './reduce.ts';
+export type { ReduceOptions } from './reduction.ts';
 export { type Renumbering, renumberDomain } from './renumber.ts';
 export { mergeShares, splitByDomain, takeDomain } from './split.ts';
 export {

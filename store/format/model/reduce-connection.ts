@@ -1,7 +1,7 @@
 import { type Carriage, extentOf, type StateRow } from './carriage.ts';
 import type { Loss, Thing } from './losses.ts';
-import type { ReduceOptions, Report } from './reduce.ts';
 import { keptEntries } from './reduce-nodes.ts';
+import type { ReduceOptions, Report } from './reduction.ts';
 import {
   type ConnectionState,
   connectionName,

@@ -1,5 +1,5 @@
 import { type Carriage, extentOf } from './carriage.ts';
-import type { Report } from './reduce.ts';
+import type { Report } from './reduction.ts';
 import { type AclEntry, childLists, type NodeState, parentPath } from './state.ts';
 
 const DOMID_ANY = 0x7ff5;
