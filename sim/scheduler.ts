@@ -68,9 +68,9 @@ export class Scheduler implements Owner {
     return task;
   }
 
-  /** Whether `is` holds of anything on the timeline that waits for its time: what is due when, and whose step it is. */
-  someDue(is: (dueNs: number, task: Task | undefined) => boolean): boolean {
-    return this.#timeline.some(is);
+  /** Everything on the timeline that waits for its time, in no order: when it is due, and whose step it is. */
+  eachDue(see: (dueNs: number, task: Task | undefined) => void): void {
+    this.#timeline.eachDue(see);
   }
 
   /** Call `fire` at `dueNs`; there is no cancelling: let the callback look whether it is still wanted. */

@@ -138,9 +138,9 @@ export class Timeline {
     return this.#heap[0]?.dueNs;
   }
 
-  /** Whether `is` holds of anything that waits for its time. `task` is `undefined` for what a timer does. */
-  some(is: (dueNs: number, task: Task | undefined) => boolean): boolean {
-    return this.#heap.some((entry) => is(entry.dueNs, entry instanceof Task ? entry : undefined));
+  /** Everything that waits for its time, in no order. `task` is `undefined` for what a timer does. */
+  eachDue(see: (dueNs: number, task: Task | undefined) => void): void {
+    for (const entry of this.#heap) see(entry.dueNs, entry instanceof Task ? entry : undefined);
   }
 
   /**

@@ -33,7 +33,7 @@ export const PATIENCE: readonly Patience[] = [
 export const QUIET_NS: number = Math.max(...PATIENCE.map(({ ns }) => ns)) + SECOND_NS;
 
 /**
- * A time-out that runs is a timer, or a task that sleeps until then: where nothing of the host is due later than this, and
- * nothing has moved for as long, what is left is polls.
+ * A time-out that runs is a timer, or a task that sleeps until then. Where nothing has moved for as long as this, and no such
+ * time-out is left, what goes on is polls.
  */
 export const SETTLE_NS: number = 2 * SECOND_NS;

@@ -17,6 +17,9 @@ export interface ProgressPlan {
  */
 const BACKGROUND_MAX = 500_000;
 
+/** How often it is looked for time-outs that run. */
+const LOOK_NS = SETTLE_NS / 8;
+
 /**
  * Looks whether a run gets on: domains' lives, updates of the store, messages put in and taken out. Where a run is about payload
  * those are its background from the first of it on, until traffic has come to its end: only payload counts then. Steps of somebody
@@ -29,6 +32,8 @@ export class Progress {
   #seen = '';
   #lastMessages = 0;
   #lookedNs = 0;
+  /** When the last time-out is over that runs. */
+  #waitsUntilNs = 0;
   /** When there was some last. */
   lastNs: number;
 
@@ -50,12 +55,18 @@ export class Progress {
       this.#seen = seen;
       this.#lastMessages = messages;
       this.lastNs = nowNs;
+      this.#waitsUntilNs = 0;
       return false;
     }
     const quietNs = nowNs - this.lastNs;
     if (quietNs >= QUIET_NS || messages - this.#lastMessages > BACKGROUND_MAX) return true;
-    if (quietNs < SETTLE_NS || nowNs - this.#lookedNs < SETTLE_NS / 8) return false;
+    if (nowNs - this.#lookedNs < LOOK_NS) return false;
     this.#lookedNs = nowNs;
-    return !scheduler.someDue((dueNs, task) => dueNs - nowNs > SETTLE_NS || (task !== undefined && givesUp(task)));
+    // Looked at from the beginning of the silence on: a time-out is told from a poll by how far off it is, until it is near.
+    scheduler.eachDue((dueNs, task) => {
+      if (dueNs - nowNs > SETTLE_NS / 2) this.#waitsUntilNs = Math.max(this.#waitsUntilNs, dueNs);
+      else if (task !== undefined && givesUp(task)) this.#waitsUntilNs = Math.max(this.#waitsUntilNs, nowNs);
+    });
+    return quietNs >= SETTLE_NS && nowNs - this.#waitsUntilNs >= SETTLE_NS / 2;
   }
 }

@@ -32,8 +32,8 @@ describe('what is nearly right', () => {
     [['swep'], 'did you mean sweep?'],
     [['run', '--set', 'domans=3'], 'did you mean domains?'],
     [['run', '--set', 'policy=deamon'], 'did you mean daemon?'],
-    [['run', '--set', 'faults=INJ-T5,INJ-X4'], 'did you mean INJ-'],
-    [['run', '--set', 'faults=all,-INJ-G55'], 'INJ-G5'],
+    [['run', '--set', 'faults=off,swram'], 'did you mean swarm?'],
+    [['run', '--set', 'faults=all,-INJ-GG5'], 'INJ-G5'],
     [['run', '--format', 'G4.11'], 'did you mean G4.1'],
   ])('%j: %s', (args, expected) => {
     const { code, err } = xenarium(...args);
