@@ -1,6 +1,6 @@
 import { type Actor, GNTMAP_host_map, GNTST, type Gref, type Handle, type Port } from '../../sim/index.ts';
 import type { Bridge } from './bridge.ts';
-import { NetQueue } from './netback-queue.ts';
+import { interfaceName, NetQueue } from './netback-queue.ts';
 import type { Driver, DriverInstance, XenbusDevice } from './xenbus-device.ts';
 import { XenbusState } from './xenbus-state.ts';
 
@@ -98,6 +98,7 @@ class Netback implements DriverInstance {
   *removed(): Actor {
     yield* this.#goTo(XenbusState.Closed);
     yield* this.#unwatchHotplug();
+    this.#options.bridge.removeInterface(interfaceName(this.#device)); // it goes with its interface
     yield* this.#device.xs.rm(`${this.#device.nodename}/hotplug-status`);
   }
 
