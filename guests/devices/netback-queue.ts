@@ -56,6 +56,11 @@ export interface QueueParts {
   readonly hasSg: boolean;
 }
 
+/** The interface in the backend's domain, unless the administrator names it. Source: xenvif_alloc. */
+export function interfaceName({ otherendId, id }: XenbusDevice): string {
+  return `vif${otherendId}.${id}`;
+}
+
 /** The two threads of a vif: one takes packets from the guest, one gives it those of others.
  *  Source: linux drivers/net/xen-netback/netback.c, rx.c. */
 export class NetQueue implements BridgePort {
@@ -85,7 +90,7 @@ export class NetQueue implements BridgePort {
   start(): void {
     const { os } = this.#device.kernel;
     const { txPort, rxPort, bridge } = this.#parts;
-    const name = `vif${this.#device.otherendId}.${this.#device.id}`;
+    const name = interfaceName(this.#device);
     const tx = os.start(`${name}-tx`, () => this.#runTx());
     const rx = os.start(`${name}-rx`, () => this.#runRx());
     this.#threads = [tx, rx];
@@ -94,8 +99,7 @@ export class NetQueue implements BridgePort {
       os.handle(txPort, tx);
       os.handle(rxPort, rx);
     }
-    bridge.attach(this);
-    this.#device.note({ what: 'plugged' });
+    bridge.attach(name, this);
   }
 
   /** Whether both threads wait for the same port: its upcall acknowledges it and wakes both. */
@@ -104,8 +108,7 @@ export class NetQueue implements BridgePort {
   }
 
   *stop(me: Thread): Actor {
-    this.#parts.bridge.detach(this);
-    this.#device.note({ what: 'unplugged' });
+    this.#parts.bridge.detach(interfaceName(this.#device));
     this.#isStopping = true;
     for (const thread of this.#threads)
       while (thread.task !== undefined && thread.task.state !== 'done') {
@@ -115,6 +118,10 @@ export class NetQueue implements BridgePort {
     this.#waiting.length = 0;
     const { memory } = this.#device.kernel.os.domain;
     for (const page of [this.#scratch, this.#scratchRx]) memory.free(page.gfn);
+  }
+
+  linked(isUp: boolean): void {
+    this.#device.note({ what: isUp ? 'plugged' : 'unplugged' });
   }
 
   /** From the bridge: a packet for the guest. */

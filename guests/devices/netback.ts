@@ -9,7 +9,7 @@ import {
   statusName,
 } from '../../sim/index.ts';
 import type { Bridge } from './bridge.ts';
-import { NetQueue } from './netback-queue.ts';
+import { interfaceName, NetQueue } from './netback-queue.ts';
 import type { Driver, DriverInstance, XenbusDevice } from './xenbus-device.ts';
 import { XenbusState } from './xenbus-state.ts';
 
@@ -107,6 +107,7 @@ class Netback implements DriverInstance {
   *removed(): Actor {
     yield* this.#goTo(XenbusState.Closed);
     yield* this.#unwatchHotplug();
+    this.#options.bridge.removeInterface(interfaceName(this.#device)); // it goes with its interface
     yield* this.#device.xs.rm(`${this.#device.nodename}/hotplug-status`);
   }
 

@@ -44,7 +44,7 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
   const { host } = run;
   const { machine, traffic, dom0, faults } = host;
   const backends = new Backends(host);
-  const tools = new Dom0Tools(host);
+  const tools = new Dom0Tools(host, backends.bridge);
   new Xenconsoled(dom0.os, host.connect('xenconsoled'), new Devpts()).start();
   if (settings.monitor === 'xenopsd') startXenopsd(host);
 

@@ -99,6 +99,7 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
   });
 
   const scripts: HotplugScripts = {
+    bridge: backends.bridge,
     connect: () => dom0.client,
     close: () => {},
     workNs: [20_000, 100_000],

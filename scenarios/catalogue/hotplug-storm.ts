@@ -88,7 +88,11 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
   const { machine, traffic, dom0, faults } = host;
   const backends = new Backends(host);
   const scripts = machine.streams.for('scenario/scripts');
-  const tools = new Dom0Tools(host, settings.scripts === 'flaky' ? ({ devid }) => drawFate(scripts, devid) : undefined);
+  const tools = new Dom0Tools(
+    host,
+    backends.bridge,
+    settings.scripts === 'flaky' ? ({ devid }) => drawFate(scripts, devid) : undefined,
+  );
   new Xenconsoled(dom0.os, host.connect('xenconsoled'), new Devpts()).start();
   if (settings.monitor === 'xenopsd') startXenopsd(host);
 

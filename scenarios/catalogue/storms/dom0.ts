@@ -5,6 +5,7 @@ import {
   type HotplugScripts,
   Libxl,
   type ScriptAction,
+  type ScriptBridge,
   type ScriptFate,
   SharedFiles,
 } from '../../../guests/libxl/index.ts';
@@ -25,9 +26,10 @@ export class Dom0Tools {
   readonly #hotplug: HotplugScripts;
   #connections = 0;
 
-  /** @param fate how a script's run goes; left out: all work. */
+  /** @param bridge that its vifs are put on. @param fate how a script's run goes; left out: all work. */
   constructor(
     host: Host,
+    bridge: ScriptBridge,
     fate?: (device: Pick<Device, 'kind' | 'devid'>, domid: number, action: ScriptAction) => ScriptFate,
   ) {
     this.#host = host;
@@ -42,6 +44,7 @@ export class Dom0Tools {
         open.get(link)?.close();
         open.delete(link);
       },
+      bridge,
       workNs: SCRIPT_WORK_NS,
       processNs: PROCESS_NS,
       ...(fate === undefined ? {} : { fate }),

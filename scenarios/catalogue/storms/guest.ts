@@ -10,6 +10,8 @@ import type { Backends } from './backends.ts';
 const POLL_NS = 20_000_000;
 const BLK_LOAD = { first: 0, end: 256, inFlightMax: 3, thinkNsMax: 20_000 } as const;
 const NET_LOAD = { windowMax: 2, thinkNsMax: 50_000 } as const;
+/** Nobody talks on to somebody of whom nothing was heard for so long, ns. */
+const SILENCE_NS = 10_000_000_000;
 
 export interface GuestPlan {
   readonly host: Host;
@@ -109,12 +111,20 @@ export class StormGuest {
       while (!isReady()) yield POLL_NS;
       const other = peer(self);
       const address = other?.address;
-      yield* netLoad(me, nic, host.machine.scheduler, {
+      const { scheduler } = host.machine;
+      let heardNs = scheduler.nowNs;
+      yield* netLoad(me, nic, scheduler, {
         ...NET_LOAD,
         peers: address === undefined ? [] : [address],
         // With a peer that has no interface there is nobody to talk to, and one that is taken away does not come back.
-        goesOn: () => asked < io && address !== undefined && other?.isThere === true && other.address === address,
-        asked: () => asked++,
+        goesOn: () => {
+          if (scheduler.nowNs - heardNs > SILENCE_NS) return false;
+          return asked < io && address !== undefined && other?.isThere === true && other.address === address;
+        },
+        asked: () => {
+          asked++;
+          heardNs = scheduler.nowNs;
+        },
         finished: () => self.#talking--,
       });
     });

@@ -4,6 +4,9 @@ import type { DeviceCheck, DeviceEvidence } from './devices-evidence.ts';
 type Of<W extends DeviceRecord['what']> = Extract<DeviceRecord, { what: W }>;
 type PacketRecord = Of<'sent' | 'carried' | 'queued' | 'dropped' | 'received'>;
 
+/** XenbusStateConnected. */
+const CONNECTED = 4;
+
 /** One vif. */
 interface Vif {
   /** Sent, and not taken by netback yet. */
@@ -49,6 +52,16 @@ export class Network implements DeviceCheck {
       case 'plugged':
       case 'unplugged':
         vif.isPlugged = record.what === 'plugged';
+        return;
+      case 'state':
+        // HS-14: the backend shows that it is connected when the script has said so, which puts the interface on its bridge first.
+        if (
+          record.side === 'back' &&
+          record.state === CONNECTED &&
+          !vif.isPlugged &&
+          this.#evidence.isAlive(record.dev)
+        )
+          this.#evidence.broken(record, '', 'HS-14: it is connected, and no script has put it on its bridge');
         return;
       case 'stopped':
         if (this.#evidence.isAlive(record.dev) && !(record.side === 'front' && this.#evidence.isRefused(record.dev)))

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { Xenbus } from '../../../guests/devices/index.ts';
+import { Bridge, Xenbus } from '../../../guests/devices/index.ts';
 import { type Reply, XsSocket } from '../../../guests/index.ts';
 import { ProcessWatch } from '../../../guests/libxl/process-watch.ts';
 import { Xs } from '../../../guests/xenstore/index.ts';
@@ -154,5 +154,16 @@ describe('INV-L3: who is let in', () => {
       return [...perms, ...what];
     });
     expect(said()).toMatch(detail);
+  });
+});
+
+describe('HS-14: a vif that no script has put on its bridge', () => {
+  it('is named, and the run comes to its end', () => {
+    vi.spyOn(Bridge.prototype, 'addInterface').mockImplementation(() => {});
+    const result = hotplugStorm.run({ seed: '1', format: 'v2', settings: { ...SMALL }, checks: true });
+    const found = result.verdicts.find((v) => v.invariant === 'devices')?.violations ?? [];
+    expect([result.reason, found[0]?.actor]).toEqual(['', expect.stringMatching(/^vif\/\d+\/0$/)]);
+    expect(found[0]?.detail).toBe('HS-14: it is connected, and no script has put it on its bridge');
+    expect(result.history?.devices?.some(({ what }) => what === 'received')).toBe(false);
   });
 });
