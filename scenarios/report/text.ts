@@ -200,8 +200,7 @@ function straddled(result: RunResult, caused: number | undefined, { seq, timeNs 
   const [first, ...more] = between;
   if (first !== undefined)
     return more.length === 0 ? `, across live update #${first}` : `, across live updates #${first} to #${more.at(-1)}`;
-  const isAtOnce =
-    caused === undefined ? records[seq]?.kind !== 'snapshot' && seq < records.length - 1 : caused === seq;
+  const isAtOnce = records[seq]?.kind !== 'snapshot' && seq < records.length - 1;
   const last = isAtOnce ? records.slice(0, seq).findLast(({ kind }) => kind === 'liveUpdate') : undefined;
   return last?.kind === 'liveUpdate'
     ? `, ${ms(timeNs - last.timeNs)} ms after live update #${last.n} (${last.what})`
