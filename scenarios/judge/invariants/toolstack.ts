@@ -116,7 +116,10 @@ class Scene {
   readonly #findings: Findings;
   readonly #nodes: ReadonlyMap<string, SnapshotNode>;
   readonly #parents = new Set<string>();
+  /** What was written and not removed since, as far as requests tell. */
   readonly #written = new Map<string, Written>();
+  /** When a path was last to be removed. */
+  readonly #removals = new Map<string, number>();
   /** Domains that exist at the end, by id. */
   readonly #existing = new Map<number, bigint>();
 
@@ -133,7 +136,7 @@ class Scene {
     this.#nodes = new Map(snapshot.nodes.map((node) => [node.path, node]));
     for (const path of this.#nodes.keys()) this.#parents.add(path.slice(0, path.lastIndexOf('/')));
     for (const record of history.records) {
-      if (record.kind === 'sent' && (record.type === Op.WRITE || record.type === Op.MKDIR)) this.#note(record);
+      if (record.kind === 'sent') this.#note(record);
       else if (record.kind === 'life') {
         if (record.what === 'created') this.#existing.set(record.domid, record.uniqueId);
         else if (record.what === 'gone') this.#existing.delete(record.domid);
@@ -141,10 +144,16 @@ class Scene {
     }
   }
 
-  #note({ conn, seq, timeNs, actor, payload }: Extract<HistoryRecord, { kind: 'sent' }>): void {
+  #note({ conn, seq, timeNs, actor, type, payload }: Extract<HistoryRecord, { kind: 'sent' }>): void {
+    if (type !== Op.WRITE && type !== Op.MKDIR && type !== Op.RM) return;
     const asked = textOf(payload.subarray(0, payload.indexOf(0)));
     const path = asked.startsWith('/') ? asked : `${homeOf(this.#history.epochs[conn]?.domid ?? 0)}/${asked}`;
-    this.#written.set(path, { seq, timeNs, actor });
+    if (type !== Op.RM) {
+      this.#written.set(path, { seq, timeNs, actor });
+      return;
+    }
+    this.#removals.set(path, seq);
+    for (const each of this.#written.keys()) if (isAtOrBelow(each, path)) this.#written.delete(each);
   }
 
   /** INV-L1. */
@@ -161,7 +170,8 @@ class Scene {
       const whose = `domain ${domid}, which was destroyed`;
       for (const place of [homeOf(domid), `/libxl/${domid}`]) this.#gone(place, end, whose);
       for (const path of this.#nodes.keys())
-        if (new RegExp(`^/local/domain/\\d+/backend/[^/]+/${domid}$`).test(path)) this.#gone(path, end, whose);
+        if (new RegExp(`^/local/domain/\\d+/backend/[^/]+/${domid}$`).test(path) && !this.#isOthers(path))
+          this.#gone(path, end, whose);
     }
     const used = new Set(domains.filter(({ end }) => end?.what !== 'destroyed').map(({ made }) => made.uuid));
     for (const { made, end } of domains)
@@ -178,31 +188,49 @@ class Scene {
     }
   }
 
+  /**
+   * Whether a backend's directory of a domain has only devices in it that no toolstack has made. 1. A script writes
+   * `hotplug-status` of such a one, and the store makes what is missing on the way. 2. The domain is destroyed. 3. libxl removes
+   * its devices, and of their parents those that are empty: this one is not (libxl_xshelp.c, libxl__xs_path_cleanup).
+   */
+  #isOthers(directory: string): boolean {
+    const devids = [...this.#nodes.keys()].flatMap((path) => {
+      const rest = path.startsWith(`${directory}/`) ? path.slice(directory.length + 1) : '';
+      return rest === '' || rest.includes('/') ? [] : [rest];
+    });
+    const made = new Set(
+      (this.#history.toolstack ?? []).flatMap((record) =>
+        record.what === 'attached'
+          ? [
+              `/local/domain/${record.device.backendDomid}/backend/${record.device.kind}/${record.domid}/${record.device.devid}`,
+            ]
+          : [],
+      ),
+    );
+    return devids.length > 0 && devids.every((devid) => !made.has(`${directory}/${devid}`));
+  }
+
   /** A place is to be empty since `end`. */
   #gone(place: string, end: ToolstackRecord, whose: string): void {
     this.#findings.count('places that are to be empty');
     if (!this.#nodes.has(place)) return;
-    let last: Written | undefined;
-    for (const [path, written] of this.#written)
-      if (isAtOrBelow(path, place) && written.seq > (last?.seq ?? -1)) last = written;
-    // 1. It is removed. 2. Somebody writes there who does not know yet, a monitor for instance, and the store makes what is
-    // missing on the way. That is not the toolstack's doing, and in life is left, too.
-    if (last !== undefined && last.seq > end.seq && !this.#isToolstacks(place, end)) {
+    const there = [...this.#written].flatMap(([path, written]) =>
+      this.#nodes.has(path) && isAtOrBelow(path, place) ? [written] : [],
+    );
+    let since = end.seq;
+    for (const [path, seq] of this.#removals) if (isAtOrBelow(path, place)) since = Math.min(since, seq);
+    // 1. It is removed. 2. Somebody writes there who does not know yet, a monitor or a script for instance, and the store makes
+    // what is missing on the way. That is not the toolstack's doing, and in life is left, too.
+    if (there.length > 0 && there.every(({ seq }) => seq > since)) {
       this.#findings.count('places written after that');
       return;
     }
+    const last = there.reduce<Written | undefined>(
+      (late, each) => (each.seq > (late?.seq ?? -1) ? each : late),
+      undefined,
+    );
     const by = last === undefined ? '' : `; last written by ${last.actor} at ${ms(last.timeNs)}`;
     this.#findings.add(this.#snapshot, '', '', `INV-L1: ${place} is left of ${whose} at ${ms(end.timeNs)}${by}`);
-  }
-
-  /** Whether what is at a place was there before `end`: some node of it that nobody has written since. */
-  #isToolstacks(place: string, end: ToolstackRecord): boolean {
-    for (const path of this.#nodes.keys()) {
-      if (!isAtOrBelow(path, place)) continue;
-      const written = this.#written.get(path);
-      if (written !== undefined && written.seq < end.seq) return true;
-    }
-    return false;
   }
 
   /** INV-L2. */
