@@ -1,9 +1,9 @@
 import { spawnSync } from 'node:child_process';
-import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { LAB_FORMATS } from '../../../store/format/model/index.ts';
+import { built } from '../../support/build.ts';
 
-const PROGRAM = join(import.meta.dirname, '../../../dist/test/support/survive.js');
+const PROGRAM = built('test/support/survive.js');
 /** So many sound files and so many damaged ones of each format; .ci/run asks for 10,000. */
 const IMAGES = Number(process.env.XENARIUM_IMAGES ?? 200);
 const MIB = 1 << 20;
