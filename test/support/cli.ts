@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { join } from 'node:path';
+import { built } from './build.ts';
 
-const CLI = join(import.meta.dirname, '../../dist/scenarios/cli.js');
+const CLI = built('scenarios/cli.js');
 
 export interface Ran {
   readonly code: number | null;

@@ -3,12 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
+import { built } from '../../support/build.ts';
 import { xenarium } from '../../support/cli.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'xenarium-format-'));
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
 
-const DIST = pathToFileURL(join(import.meta.dirname, '../../../dist/store/format/')).href;
+const DOOR = pathToFileURL(built('store/format/index.js')).href;
 
 describe('xenarium format compare', () => {
   it('exits 1 when a reader goes wrong, and says where', () => {
@@ -36,8 +37,7 @@ describe('xenarium format compare', () => {
     const module = join(dir, 'mine.mjs');
     writeFileSync(
       module,
-      `import { extend } from '${DIST}index.js';
-       import { formatNamed } from '${DIST}index.js';
+      `import { extend, formatNamed } from '${DOOR}';
        export default extend(formatNamed('v2'), { name: 'mine', without: ['DOMAIN_DATA'] });`,
     );
     const { code, out } = xenarium('format', 'compare', 'v2', module, '--direction', 'backward');

@@ -1,7 +1,9 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
+import { built } from '../../support/build.ts';
 import { xenarium } from '../../support/cli.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'xenarium-image-'));
@@ -120,10 +122,9 @@ describe('xenarium image convert, between generations', () => {
 
 describe('a format from a module', () => {
   const module = file('own.mjs');
-  const formats = new URL('../../../dist/store/format/', import.meta.url);
   writeFileSync(
     module,
-    `import { extend, formatNamed } from '${new URL('index.js', formats)}';
+    `import { extend, formatNamed } from '${pathToFileURL(built('store/format/index.js')).href}';
      export const own = extend(formatNamed('G4.1'), { name: 'own', title: 'no quotas', without: ['GLOBAL_QUOTA_DATA'] });`,
   );
 

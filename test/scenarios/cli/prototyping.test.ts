@@ -12,6 +12,7 @@ import {
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
+import { built } from '../../support/build.ts';
 
 const ROOT = join(import.meta.dirname, '../../..');
 const PAGE = readFileSync(join(ROOT, 'docs/prototyping.md'), 'utf8');
@@ -41,7 +42,7 @@ describe('the walk-through in docs/prototyping.md', () => {
   it('does what it shows, in a folder where nothing is installed', () => {
     mkdirSync(join(dir, 'bin'));
     const program = join(dir, 'bin/xenarium');
-    writeFileSync(program, `#!/bin/sh\nexec "${process.execPath}" "${ROOT}/dist/scenarios/cli.js" "$@"\n`);
+    writeFileSync(program, `#!/bin/sh\nexec "${process.execPath}" "${built('scenarios/cli.js')}" "$@"\n`);
     chmodSync(program, 0o755);
     writeFormat();
     const shown = blocks('');

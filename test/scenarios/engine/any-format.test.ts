@@ -3,17 +3,17 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
+import { built } from '../../support/build.ts';
 import { xenarium } from '../../support/cli.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'xenarium-any-format-'));
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
 
-const ROOT = join(import.meta.dirname, '../../..');
 const QUICK = ['--set', 'requests=600', '--set', 'updates=2', '--set', 'domains=4'];
 
 /** A module of a user: version 2 without watches that have a depth. */
 const MINE = join(dir, 'mine.mjs');
-const door = pathToFileURL(join(ROOT, 'dist/store/format/index.js')).href;
+const door = pathToFileURL(built('store/format/index.js')).href;
 writeFileSync(
   MINE,
   `import { extend, formatNamed } from '${door}';

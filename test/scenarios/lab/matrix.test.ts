@@ -16,6 +16,7 @@ import {
   type StateRow,
 } from '../../../store/format/model/index.ts';
 import type { ConnectionState, DaemonState } from '../../../store/format/model/state.ts';
+import { built } from '../../support/build.ts';
 import { xenarium } from '../../support/cli.ts';
 import { claiming, forgetting, handingOn, named } from '../../support/odd-formats.ts';
 
@@ -152,7 +153,7 @@ describe('a lie in a carriage', () => {
   });
 
   it('makes the command fail, in a format of a user', () => {
-    const door = pathToFileURL(join(import.meta.dirname, '../../../dist/store/format/index.js')).href;
+    const door = pathToFileURL(built('store/format/index.js')).href;
     const module = join(dir, 'liar.mjs');
     // The name of a known field, for something that is no base: the carriage is taken from names.
     writeFileSync(

@@ -11,6 +11,7 @@ import type { SocketClient } from '../../../scenarios/real/conform/socket-client
 import { INSTALLED_DAEMONS } from '../../../scenarios/real/conform/standin.ts';
 import { encodeImage, type StateRecord, v1 } from '../../../store/format/index.ts';
 import { message } from '../../../store/protocol/wire.ts';
+import { built } from '../../support/build.ts';
 import { xenarium } from '../../support/cli.ts';
 import { daemonIsMissing, has } from '../../support/needs.ts';
 
@@ -18,7 +19,7 @@ const run = promisify(execFile);
 const BINARY = INSTALLED_DAEMONS.xenstored;
 const CONTROL = '/usr/lib/xen-4.17/bin/xenstore-control'; // the one in the path is a script that asks for a hypervisor
 const TOOLS = [CONTROL, 'xenstore-read', 'xenstore-write', 'xenstore-ls'];
-const CLI = join(import.meta.dirname, '../../../dist/scenarios/cli.js');
+const CLI = built('scenarios/cli.js');
 const what = 'a live update from the C daemon to ours';
 const isMissing = (await daemonIsMissing(what, BINARY)) || !has(what, ...TOOLS);
 

@@ -305,7 +305,8 @@ function isSame(a: Uint8Array, b: Uint8Array): boolean {
   return a.length === b.length && a.every((octet, i) => octet === b[i]);
 }
 
-const IMAGES = Number(process.env.XENARIUM_IMAGES ?? 500);
+/** Files of each format; more of them begin with the same. */
+const IMAGES = Number(process.env.XENARIUM_IMAGES ?? 120);
 
 /** A user's own format: the newest one and one more record. */
 const own = extend(need('G4.1'), {
