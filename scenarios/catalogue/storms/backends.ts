@@ -21,6 +21,8 @@ export interface DevicePlan {
   readonly hasSplitPorts?: boolean;
   /** Buffers that a netfront keeps with its backend. */
   readonly rxBuffers?: number;
+  /** Longest time until a backend's module is loaded, ns. */
+  readonly loadNsMax?: number;
 }
 
 /** Sectors of each disk, unless the plan makes others. */
@@ -55,10 +57,11 @@ export class Backends {
     this.disks = new BlockDevices(makeDisk);
     const kernel = this.#kernel(host.dom0);
     const { disks, bridge } = this;
-    new Xenbus(kernel, 'back', {
+    const drivers = {
       vbd: new BlkbackDriver({ disks, isPersistent: true }),
       vif: new NetbackDriver({ bridge, hasSplitPorts }),
-    }).start();
+    };
+    new Xenbus(kernel, 'back', drivers, plan.loadNsMax).start();
   }
 
   /** Start a guest's frontends. `online` is called with each device once it can be used. */
