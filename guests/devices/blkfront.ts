@@ -81,6 +81,11 @@ export class Blkfront implements DriverInstance {
     return this.#mustClose || this.#isGone || this.#isBroken;
   }
 
+  /** Whether requests go to the backend now. */
+  get isConnected(): boolean {
+    return this.#isConnected;
+  }
+
   /** Answered requests leave here; those that are not are kept over a reconnection. */
   get inFlight(): number {
     return this.#requests.count;
