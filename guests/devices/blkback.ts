@@ -56,8 +56,6 @@ class Blkback implements DriverInstance {
   constructor(device: XenbusDevice, options: BlkbackOptions) {
     this.#device = device;
     this.#options = options;
-    device.waits = () =>
-      this.#attached !== undefined && this.#disk === undefined ? 'physical-device, of the hotplug script' : undefined;
   }
 
   /** `physical-device` is, or was, written by the hotplug script (backend_changed). */

@@ -86,11 +86,6 @@ export class Blkfront implements DriverInstance {
     return this.#isBroken;
   }
 
-  /** Whether requests go to the backend now. */
-  get isConnected(): boolean {
-    return this.#isConnected;
-  }
-
   /** Answered requests leave here; those that are not are kept over a reconnection. */
   get inFlight(): number {
     return this.#requests.count;

@@ -76,10 +76,6 @@ class Netback implements DriverInstance {
   constructor(device: XenbusDevice, options: NetbackOptions) {
     this.#device = device;
     this.#options = options;
-    device.waits = () =>
-      this.#hotplug === undefined
-        ? undefined
-        : 'hotplug-status connected, of the hotplug script, to show its own state';
   }
 
   *otherendChanged(state: XenbusState): Actor {

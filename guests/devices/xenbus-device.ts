@@ -48,14 +48,6 @@ export class XenbusDevice {
   readonly otherendId: Domid;
   /** Own state as last written. */
   state: XenbusState = XenbusState.Initialising;
-  /** When that was. */
-  #stateNs: number;
-  /** The other end's state as it was looked at last, and when. */
-  #seen: { readonly state: XenbusState; readonly atNs: number } | undefined;
-  /** Why it was given up last, and when. */
-  #failure: { readonly why: string; readonly atNs: number } | undefined;
-  /** What the driver waits for beside the other end's state. */
-  waits: () => string | undefined = () => undefined;
   /** The driver wants the device unregistered. */
   isUnregistered = false;
 
@@ -82,31 +74,6 @@ export class XenbusDevice {
     this.id = Number(parts[parts.length - 1]);
     const domid = node.side === 'front' ? kernel.os.domain.domid : node.otherendId;
     this.name = `${this.kind}/${domid}/${this.id}`;
-    this.#stateNs = kernel.os.machine.nowNs;
-    kernel.os.waitsFor(this.#who, () => this.#story());
-  }
-
-  /** The device is no more: it waits for nothing. */
-  forget(): void {
-    this.kernel.os.waitsFor(this.#who);
-  }
-
-  get #who(): string {
-    return `${this.name} ${this.side}end`;
-  }
-
-  /** What it waits for; `undefined`: it is connected, or closed and done with. */
-  #story(): string | undefined {
-    const [seen, failure] = [this.#seen, this.#failure];
-    const wanted = this.waits() ?? waitedFor(this.kind, this.side, this.state, seen?.state);
-    if (wanted === undefined && failure === undefined) return undefined;
-    const other = this.side === 'front' ? 'backend' : 'frontend';
-    return [
-      `in state ${this.state} since ${ms(this.#stateNs)}`,
-      wanted === undefined ? 'waits for nobody' : `waits for ${wanted}`,
-      seen === undefined ? `has not seen its ${other}` : `saw its ${other} in state ${seen.state} at ${ms(seen.atNs)}`,
-      ...(failure === undefined ? [] : [`gave up at ${ms(failure.atNs)}: ${failure.why}`]),
-    ].join(', ');
   }
 
   note(news: DeviceNews): void {
@@ -162,14 +129,11 @@ export class XenbusDevice {
       return reply.error === undefined ? true : undefined;
     }, ROUNDS_MAX);
     this.state = state;
-    this.#stateNs = this.kernel.os.machine.nowNs;
-    if (state === XenbusState.Connected) this.#failure = undefined;
     if ('value' in done) this.note({ what: 'state', side: this.side, state });
   }
 
   /** xenbus_dev_fatal (HS-4): say why in the own tree, and close. */
   *fail(why: string): Actor {
-    this.#failure = { why, atNs: this.kernel.os.machine.nowNs };
     yield* this.xs.write(`error/${this.nodename}/error`, why);
     yield* this.switchState(XenbusState.Closing);
   }
@@ -180,36 +144,8 @@ export class XenbusDevice {
   }
 
   *otherendState(): Actor<XenbusState> {
-    const state = parseState(yield* this.readOther('state'));
-    this.#seen = { state, atNs: this.kernel.os.machine.nowNs };
-    return state;
+    return parseState(yield* this.readOther('state'));
   }
-}
-
-/** Which state of the other end lets a state machine go on; `undefined`: it is where it can stay. */
-function waitedFor(kind: string, side: Side, own: XenbusState, other: XenbusState | undefined): string | undefined {
-  const isFront = side === 'front';
-  switch (own) {
-    case XenbusState.Initialising:
-      return isFront ? 'backend state 2' : undefined;
-    case XenbusState.InitWait:
-      return `frontend state ${kind === 'vbd' ? 3 : 4}`;
-    case XenbusState.Initialised:
-      return 'backend state 4';
-    case XenbusState.Connected:
-      if (other === XenbusState.Connected || (!isFront && other === XenbusState.Initialised)) return undefined;
-      if (other === XenbusState.Closing || other === XenbusState.Closed)
-        return `nobody: state ${other} is for it to answer`;
-      return `${isFront ? 'backend' : 'frontend'} state 4`;
-    case XenbusState.Closing:
-      return isFront ? 'backend state 5 or 6, or its users' : 'frontend state 6';
-    default:
-      return undefined;
-  }
-}
-
-function ms(ns: number): string {
-  return `${(ns / 1_000_000).toFixed(3)} ms`;
 }
 
 /** A node's value as text; `undefined` where there is none to be read. */

@@ -165,7 +165,6 @@ export class Xenbus implements DeviceBus {
     for (const [token, path] of [...watches]) yield* this.unwatch(path, token);
     if (driver !== undefined) yield* driver.removed();
     this.#devices.delete(device.nodename);
-    device.forget();
     device.note({ what: 'removed', side: this.#side });
   }
 }

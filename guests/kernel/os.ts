@@ -32,9 +32,6 @@ export class Thread {
   }
 }
 
-/** Says in words what somebody waits for; `undefined`: for nothing. Asked only when it has to be told why nothing goes on. */
-export type Waits = () => string | undefined;
-
 const SUSPEND = SHUTDOWN_REASONS.indexOf('suspend');
 const HYPERCALL_NS = 300;
 /** From the port's upcall to the first step of the handler's task, in ns. */
@@ -48,7 +45,6 @@ export class GuestOs {
   hyper: Hypercalls;
   /** Ports of which an event is itself the message: there is nothing else to look at. */
   readonly messagePorts = new Set<Port>();
-  readonly #waits = new Map<string, Waits>();
 
   constructor(machine: Machine, domain: Domain) {
     this.machine = machine;
@@ -80,20 +76,6 @@ export class GuestOs {
     const returned = this.domain.returnRegister;
     this.domain.returnRegister = 0;
     return returned;
-  }
-
-  /** From now on `who` can be asked what it waits for; without `waits` no more. */
-  waitsFor(who: string, waits?: Waits): void {
-    if (waits === undefined) this.#waits.delete(who);
-    else this.#waits.set(who, waits);
-  }
-
-  /** Who waits for what in this kernel now: one line each. */
-  get waits(): readonly string[] {
-    return [...this.#waits].flatMap(([who, waits]) => {
-      const what = waits();
-      return what === undefined ? [] : [`${who}: ${what}`];
-    });
   }
 
   allocPage(): Frame {

@@ -1,16 +1,7 @@
-import {
-  type Blkfront,
-  type BlockDevices,
-  blkLoad,
-  type DeviceName,
-  Disk,
-  type Netfront,
-  netLoad,
-} from '../../guests/devices/index.ts';
+import { type Blkfront, type BlockDevices, blkLoad, Disk, type Netfront, netLoad } from '../../guests/devices/index.ts';
 import { type BuiltDomain, LINUX_HABITS, type Thread, Traffic, toolstack, worker } from '../../guests/index.ts';
 import {
   addDevice,
-  type Device,
   DomidHistory,
   type HotplugScripts,
   Libxl,
@@ -41,14 +32,8 @@ const GROWTH = 512;
 const RX_BUFFERS = 128;
 /** Of the second disk that comes and goes. */
 const XVDB = (202 << 8) | 16;
-/** What each domain has from its beginning; addresses and ids are its own. */
-const [DISK, NIC] = [vbd(), vif()];
-/** When there was no I/O for so long, what goes on beside it ends: a run that is stuck should be so in silence. */
-const REST_NS = 1_000_000_000;
 /** So long nobody could use a kind of device before that kind of traffic ends: several lives of a domain that is made anew. */
 const GIVE_UP_NS = 200_000_000;
-/** How often it is looked whether an attached disk can be used. */
-const LOOK_NS = 1_000_000;
 /** Traffic begins when all domains have come up, or so late. */
 const GATE_NS = 200_000_000;
 
@@ -154,7 +139,8 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
           const use = { host, guest, slot, slots, isOpen, writers };
           guest.onDisk = (disk) => useDisk(use, disk, { goesOn: () => !block.stopping, asked: asked(block) });
           guest.onNic = (nic) => useNic(use, nic, { goesOn: () => !net.stopping, asked: asked(net) });
-          if (settings.reconnects === 1) guest.os.start('reconnects', (me) => reconnects(me, guest, isOpen, io));
+          if (settings.reconnects === 1)
+            guest.os.start('reconnects', (me) => reconnects(me, guest, isOpen, () => io.stopping));
           for (let w = 0; w < settings.workers; w++)
             writers.push(
               guest.os.start(`worker${w}`, (me) =>
@@ -175,22 +161,16 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
   );
   if (settings.hotplug === 1) {
     const xl = new Libxl(dom0.os, dom0.client, { ...libxl, tokenPrefix: 'hotplug:' });
-    writers.push(dom0.os.start('xl-hotplug', (me) => hotplug(me, xl, guests, isOpen, io)));
+    writers.push(dom0.os.start('xl-hotplug', (me) => hotplug(me, xl, guests, isOpen, () => io.stopping)));
     dom0.os.start('lvextend', (me) => grow(me, backends.disks, isOpen, () => io.stopping));
   }
 
   const kinds = [
-    { kind: block, isUsable: () => guests.some((guest) => hasDevice(guest, DISK)), lastNs: 0 },
+    { kind: block, isUsable: () => guests.some(hasDisk), lastNs: 0 },
     { kind: net, isUsable: () => guests.some((guest) => peersOf(guest, guests, slots).length > 0), lastNs: 0 },
   ];
-  let seen = -1;
-  let seenNs = 0;
   /** What faults have left may be too little for a target: a disk that is there, two guests that talk to one another. */
   const endUnreachable = () => {
-    if (io.requests !== seen) {
-      seen = io.requests;
-      seenNs = machine.nowNs;
-    } else if (machine.nowNs - seenNs > REST_NS) traffic.stopping = true;
     for (const each of kinds) {
       if (each.kind.requestsMax === 0) ended(each.kind);
       if (each.kind.stopping) continue;
@@ -223,11 +203,7 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
       ['packets', net.requests],
     ],
     missing: () =>
-      [
-        `${block.requests} block requests, ${net.requests} packets, ${host.inFlight} requests to the store unanswered`,
-        ...dom0.os.waits,
-        ...guests.filter(isThere).flatMap(({ os }) => os.waits),
-      ].join('; '),
+      `${block.requests} block requests, ${net.requests} packets, ${host.inFlight} requests to the store unanswered`,
   });
 }
 
@@ -236,8 +212,6 @@ interface DeviceGuest extends Guest {
   readonly slot: number;
   readonly disks: Blkfront[];
   readonly nics: Netfront[];
-  /** Devices that their backend has given up, or that are taken away. */
-  readonly closing: Set<DeviceName>;
   /** Network programs that still send. */
   sending: number;
   onDisk: (disk: Blkfront) => void;
@@ -250,19 +224,9 @@ function bootGuest(host: Host, backends: Backends, built: BuiltDomain, slot: num
     built,
     host.faults.habits({ ...LINUX_HABITS, notify: slot % 2 === 0 ? 'edge' : 'always', maxInFlight: 8 }),
   );
-  const guest: DeviceGuest = {
-    ...booted,
-    slot,
-    disks: [],
-    nics: [],
-    closing: new Set(),
-    sending: 0,
-    onDisk: () => {},
-    onNic: () => {},
-  };
+  const guest: DeviceGuest = { ...booted, slot, disks: [], nics: [], sending: 0, onDisk: () => {}, onNic: () => {} };
   const online: GuestDevices = {
     disk: (disk) => {
-      guest.closing.delete(disk.name);
       guest.disks.push(disk);
       guest.onDisk(disk);
     },
@@ -270,7 +234,6 @@ function bootGuest(host: Host, backends: Backends, built: BuiltDomain, slot: num
       guest.nics.push(nic);
       guest.onNic(nic);
     },
-    closing: (name) => guest.closing.add(name),
   };
   backends.plug(booted, online, { hasPersistentGrants: slot % 2 === 0, cutsPackets: true });
   return guest;
@@ -324,51 +287,39 @@ function peerSlots(slot: number, slots: number): number[] {
   return [1, 2].map((d) => (slot + d) % slots).filter((peer, i, all) => peer !== slot && all.indexOf(peer) === i);
 }
 
-/** Guests that this one talks to, or will, both being there and having an interface. */
+/** Guests that this one talks to, both being there and having an interface. */
 function peersOf(guest: DeviceGuest, guests: readonly DeviceGuest[], slots: number): DeviceGuest[] {
-  if (!hasDevice(guest, NIC)) return [];
+  if (!hasNic(guest)) return [];
   const peers = peerSlots(guest.slot, slots);
-  return guests.filter((other) => peers.includes(other.slot) && hasDevice(other, NIC));
+  return guests.filter((other) => peers.includes(other.slot) && hasNic(other));
 }
 
 /** Now and then one of the guest's devices is closed and connected anew. */
-function* reconnects(me: Thread, guest: DeviceGuest, isOpen: () => boolean, io: Traffic): Actor {
+function* reconnects(me: Thread, guest: DeviceGuest, isOpen: () => boolean, isOver: () => boolean): Actor {
   while (!isOpen()) yield 100_000;
-  for (let seen = -1; ; ) {
-    yield me.draws.between(2_000_000, 12_000_000);
-    if (io.stopping) return;
-    if (io.requests === seen) continue; // where nothing goes on there is nothing to interrupt
-    seen = io.requests;
+  for (;;) {
+    yield me.draws.between(5_000_000, 25_000_000);
+    if (isOver()) return;
     const devices = [...guest.disks, ...guest.nics];
     if (devices.length > 0) me.draws.pick(devices).reopen(); // one that faults keep without any waits for the next time
   }
 }
 
-/** A disk whose device number is written with its other keys, as libxl did it for a disk without a script of its own (libxl.c in
- *  4.6, device_disk_add): the script finds it there, and the backend must not wait for an event after that of its own watch. */
-function withNumber(device: Device): Device {
-  return { ...device, back: (domid) => [...device.back(domid), ['physical-device', `fe:${domid.toString(16)}`]] };
-}
-
 /** `xl block-attach` and `xl block-detach` of a second disk, by turns. */
-function* hotplug(me: Thread, xl: Libxl, guests: readonly DeviceGuest[], isOpen: () => boolean, io: Traffic): Actor {
+function* hotplug(
+  me: Thread,
+  xl: Libxl,
+  guests: readonly DeviceGuest[],
+  isOpen: () => boolean,
+  isOver: () => boolean,
+): Actor {
   while (!isOpen()) yield 100_000;
   const device = vbd({ devid: XVDB });
-  for (let seen = -1; !io.stopping; ) {
-    if (io.requests === seen) {
-      yield LOOK_NS;
-      continue;
-    }
-    seen = io.requests;
+  while (!isOver()) {
     const running = guests.filter(({ os, slot }) => os.domain.isRunning && slot !== 1);
     if (running.length === 0) return;
     const { domid } = me.draws.pick(running).os.domain;
-    const guest = running.find(({ os }) => os.domain.domid === domid);
-    const isEarly = me.draws.oneIn(2);
-    if (guest !== undefined) guest.closing.delete(nameOf(guest, device));
-    const added = yield* addDevice(me, xl, domid, isEarly ? withNumber(device) : device);
-    // It is there to be used: who attached it waits until it can be, or until its backend gives it up.
-    while (added.rc === 0 && guest !== undefined && isThere(guest) && !isSettled(guest, device)) yield LOOK_NS;
+    yield* addDevice(me, xl, domid, device);
     yield me.draws.between(1_000_000, 8_000_000);
     yield* removeDevice(me, xl, domid, device);
   }
@@ -393,29 +344,17 @@ function isThere({ os: { domain } }: DeviceGuest): boolean {
   return domain.dying === 'alive' && !domain.shutdown;
 }
 
-/** Whether a guest has, or will have, a device: nobody has given it up. */
-function hasDevice(guest: DeviceGuest, device: Device): boolean {
-  return isThere(guest) && !guest.closing.has(nameOf(guest, device));
+function hasDisk(guest: DeviceGuest): boolean {
+  return isThere(guest) && guest.disks.some(({ isClosing }) => !isClosing);
 }
 
-function nameOf({ os }: DeviceGuest, { kind, devid }: Device): DeviceName {
-  return `${kind}/${os.domain.domid}/${devid}`;
-}
-
-/** Whether a device can be used, or was given up. */
-function isSettled(guest: DeviceGuest, device: Device): boolean {
-  const name = nameOf(guest, device);
-  return (
-    guest.closing.has(name) ||
-    guest.disks.some((disk) => disk.name === name && disk.isConnected) ||
-    guest.nics.some((nic) => nic.name === name && nic.hasCarrier)
-  );
+function hasNic(guest: DeviceGuest): boolean {
+  return isThere(guest) && guest.nics.some(({ isClosing }) => !isClosing);
 }
 
 function isUsing(guest: DeviceGuest): boolean {
   const { sending, disks, nics } = guest;
   if (!isThere(guest)) return false;
-  if (![DISK, NIC].every((device) => isSettled(guest, device))) return true;
   return sending > 0 || [...disks, ...nics].some(({ inFlight, isClosing }) => inFlight > 0 && !isClosing);
 }
 
