@@ -27,19 +27,16 @@ export class Xenbus implements DeviceBus {
   readonly #kernel: DeviceKernel;
   readonly #side: Side;
   readonly #drivers: Readonly<Record<string, Driver>>;
-  readonly #loadNsMax: number;
   readonly #devices = new Map<string, Registered>();
   readonly #handlers = new Map<string, (path: string) => Actor>();
   readonly #jobs: { readonly device: XenbusDevice; readonly run: () => Actor }[] = [];
   #queue: EventQueue | undefined;
   #tokens = 0;
 
-  /** @param loadNsMax longest time from a device's coming to its driver's probe, ns: its module is loaded. Left out: it is there. */
-  constructor(kernel: DeviceKernel, side: Side, drivers: Readonly<Record<string, Driver>>, loadNsMax = 0) {
+  constructor(kernel: DeviceKernel, side: Side, drivers: Readonly<Record<string, Driver>>) {
     this.#kernel = kernel;
     this.#side = side;
     this.#drivers = drivers;
-    this.#loadNsMax = loadNsMax;
   }
 
   /** Start the bus's thread. */
@@ -142,7 +139,6 @@ export class Xenbus implements DeviceBus {
     const registered: Registered = { device, driver: undefined, watches: new Map() };
     this.#devices.set(nodename, registered);
     device.note({ what: 'probed', side: this.#side });
-    if (this.#loadNsMax > 0) yield xs.me.draws.below(this.#loadNsMax);
     const instance = yield* driver.probe(device);
     if (instance === undefined) {
       yield* this.#remove(registered);

@@ -1,6 +1,6 @@
 import { type Actor, XEN_DOMINF_hvm_guest } from '../../sim/index.ts';
 import type { Call } from './call.ts';
-import { deviceHotplug, uevent } from './device-hotplug.ts';
+import { deviceHotplug } from './device-hotplug.ts';
 import { type Device, devicePaths } from './device-kinds.ts';
 import { INIT_TIMEOUT_NS, type Rc } from './process.ts';
 
@@ -20,7 +20,6 @@ export function* deviceAdd(call: Call, domid: number, device: Device, updatesCon
   const rc = updatesConfig ? yield* call.withUserdata(domid, write) : yield* write();
   if (rc !== 0) return rc;
   noteAttached(call, domid, device);
-  uevent(call, domid, device);
   yield* call.dompath(device.backendDomid);
   if (device.backendType === 'kernel') {
     if (!call.xl.hasBackends) return 0;

@@ -29,9 +29,6 @@ export interface HotplugScripts {
   readonly bridge?: ScriptBridge;
   /** Left out: all work. */
   readonly fate?: (device: DeviceName, domid: number, action: ScriptAction) => ScriptFate;
-  /** HS-15: whether udev runs the scripts of additions, as soon as a device is there, and libxl does not: run_hotplug_scripts=0 in
-   *  xl.conf. Left out: libxl does. */
-  readonly byUdev?: boolean;
   /** Called with each access. */
   readonly accessed?: () => void;
 }

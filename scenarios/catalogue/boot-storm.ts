@@ -57,7 +57,7 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
     backends,
     io: settings.io,
     isReady: () => isReady,
-    peer: (of: StormGuest) => [booted[(booted.indexOf(of) + 1) % booted.length]].find((other) => other !== of),
+    peer: (of: StormGuest) => booted[(booted.indexOf(of) + 1) % booted.length],
   };
 
   dom0.os.start('init', function* (me): Actor {

@@ -31,8 +31,6 @@ const STAY_NS_MAX = 80_000_000;
 /** An administrator looks so often whether a new device works, and so many times, before it is taken away by force. */
 const LOOK_NS = 10_000_000;
 const LOOKS_MAX = 200;
-/** How long a backend's module may take to load while udev runs the script of its device, ns. */
-const LOAD_NS_MAX = 60_000_000;
 /** How long a domain stands still for a checkpoint, ns. */
 const CHECKPOINT_NS_MAX = 30_000_000;
 /** A domain lives so long before it is restarted, ns. */
@@ -52,8 +50,8 @@ const SETTINGS = {
   io: count(4, { min: 0, max: 10_000 }, 'block requests or packets of each device'),
   scripts: word(
     'work',
-    ['work', 'flaky', 'udev'],
-    'hotplug scripts: all work; some of what is attached fail, say nothing or hang; or udev runs them, while backends are still loaded',
+    ['work', 'flaky'],
+    'hotplug scripts of what is attached: all work, or some fail, say nothing or hang',
   ),
   monitor: word('none', ['none', 'xenopsd'], 'who watches all domains beside the daemons'),
   store: STORE_SETTING,
@@ -88,12 +86,13 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
   const run = openStorm(request, isStorming);
   const { host } = run;
   const { machine, traffic, dom0, faults } = host;
-  const backends = new Backends(host, settings.scripts === 'udev' ? { loadNsMax: LOAD_NS_MAX } : {});
+  const backends = new Backends(host);
   const scripts = machine.streams.for('scenario/scripts');
-  const tools = new Dom0Tools(host, backends.bridge, {
-    ...(settings.scripts === 'flaky' ? { fate: ({ devid }) => drawFate(scripts, devid) } : {}),
-    byUdev: settings.scripts === 'udev',
-  });
+  const tools = new Dom0Tools(
+    host,
+    backends.bridge,
+    settings.scripts === 'flaky' ? ({ devid }) => drawFate(scripts, devid) : undefined,
+  );
   new Xenconsoled(dom0.os, host.connect('xenconsoled'), new Devpts()).start();
   if (settings.monitor === 'xenopsd') startXenopsd(host);
 

@@ -21,8 +21,6 @@ export interface DevicePlan {
   readonly hasSplitPorts?: boolean;
   /** Buffers that a netfront keeps with its backend. */
   readonly rxBuffers?: number;
-  /** Longest time until a backend's module is loaded, ns. */
-  readonly loadNsMax?: number;
 }
 
 /** Sectors of each disk, unless the plan makes others. */
@@ -57,11 +55,10 @@ export class Backends {
     this.disks = new BlockDevices(makeDisk);
     const kernel = this.#kernel(host.dom0);
     const { disks, bridge } = this;
-    const drivers = {
+    new Xenbus(kernel, 'back', {
       vbd: new BlkbackDriver({ disks, isPersistent: true }),
       vif: new NetbackDriver({ bridge, hasSplitPorts }),
-    };
-    new Xenbus(kernel, 'back', drivers, plan.loadNsMax).start();
+    }).start();
   }
 
   /** Start a guest's frontends. `online` is called with each device once it can be used. */

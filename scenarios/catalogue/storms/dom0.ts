@@ -1,9 +1,12 @@
 import { LIBXENSTORE_HABITS, type XsProgram } from '../../../guests/index.ts';
 import {
+  type Device,
   DomidHistory,
   type HotplugScripts,
   Libxl,
+  type ScriptAction,
   type ScriptBridge,
+  type ScriptFate,
   SharedFiles,
 } from '../../../guests/libxl/index.ts';
 import { steadyState } from '../../../guests/monitors/index.ts';
@@ -23,8 +26,12 @@ export class Dom0Tools {
   readonly #hotplug: HotplugScripts;
   #connections = 0;
 
-  /** @param bridge that its vifs are put on. @param how scripts go, and who runs them; left out: all work, by libxl. */
-  constructor(host: Host, bridge: ScriptBridge, how: Pick<HotplugScripts, 'fate' | 'byUdev'> = {}) {
+  /** @param bridge that its vifs are put on. @param fate how a script's run goes; left out: all work. */
+  constructor(
+    host: Host,
+    bridge: ScriptBridge,
+    fate?: (device: Pick<Device, 'kind' | 'devid'>, domid: number, action: ScriptAction) => ScriptFate,
+  ) {
     this.#host = host;
     const open = new Map<unknown, XsProgram>();
     this.#hotplug = {
@@ -40,7 +47,7 @@ export class Dom0Tools {
       bridge,
       workNs: SCRIPT_WORK_NS,
       processNs: PROCESS_NS,
-      ...how,
+      ...(fate === undefined ? {} : { fate }),
     };
   }
 

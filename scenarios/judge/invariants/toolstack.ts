@@ -329,19 +329,16 @@ function standingWatches({ epochs, records }: History): Standing[] {
       else waiting.push(r);
     } else if (r.kind === 'got' && r.type !== Op.WATCH_EVENT) {
       const request = open.get(`${r.conn} ${r.reqId}`)?.shift();
-      // INJ-T10. 1. A device goes, and its kernel takes off the watch. 2. The store has no memory for that. 3. The kernel warns
-      // ("Failed to release watch") and asks no more, so that the watch stands by right.
-      const isRefused = r.type === Op.ERROR && request?.type === Op.UNWATCH && textOf(r.payload) === 'ENOMEM\0';
-      if (request === undefined || (request.type !== r.type && !isRefused)) continue;
+      if (request === undefined || request.type !== r.type) continue;
       if (r.type === Op.RESET_WATCHES) standing.delete(r.conn);
-      if (request.type !== Op.WATCH && request.type !== Op.UNWATCH) continue;
+      if (r.type !== Op.WATCH && r.type !== Op.UNWATCH) continue;
       const [named = '', token = ''] = textOf(request.payload).split('\0');
       const isWhole = named.startsWith('/') || named.startsWith('@');
       const path = isWhole ? named : `${homeOf(epochs[r.conn]?.domid ?? 0)}/${named}`;
       const own = standing.get(r.conn) ?? new Map<string, Standing>();
       standing.set(r.conn, own);
       const { conn, actor, timeNs } = request;
-      if (request.type === Op.UNWATCH) own.delete(`${path}\0${token}`);
+      if (r.type === Op.UNWATCH) own.delete(`${path}\0${token}`);
       else own.set(`${path}\0${token}`, { conn, path, token, actor, timeNs });
     }
   }
