@@ -28,13 +28,13 @@ interface Domain {
 interface Device {
   readonly domid: number;
   readonly place: DevicePlace;
-  readonly last: Extract<ToolstackRecord, { what: 'attached' | 'detached' }>;
+  readonly last: Extract<ToolstackRecord, { what: 'attached' | 'detached' | 'destroyed' }>;
 }
 
 /** What the toolstack did, as it says. */
 interface Work {
   readonly domains: readonly Domain[];
-  /** Those of lives that have not ended. */
+  /** Those of the last life of each id, unless its toolstack died. */
   readonly devices: readonly Device[];
   /** When an id was last given up by its toolstack. */
   readonly destroyed: ReadonlyMap<number, ToolstackRecord>;
@@ -87,8 +87,13 @@ function workOf(told: readonly ToolstackRecord[]): Work {
       case 'destroyed': {
         const domain = now.get(domid);
         if (domain !== undefined) domain.end = record;
-        if (record.what === 'destroyed') destroyed.set(domid, record);
-        forget(domid);
+        if (record.what === 'abandoned') forget(domid);
+        else {
+          destroyed.set(domid, record);
+          for (const [key, device] of devices)
+            if (device.domid === domid && device.last.what === 'attached')
+              devices.set(key, { ...device, last: record });
+        }
         break;
       }
       case 'attached':
@@ -119,6 +124,8 @@ class Scene {
   readonly #written = new Map<string, Written>();
   /** Domains that exist at the end, by id. */
   readonly #existing = new Map<number, bigint>();
+  /** When an id last became free. */
+  readonly #goneSeq = new Map<number, number>();
 
   constructor(
     history: History,
@@ -136,7 +143,10 @@ class Scene {
       if (record.kind === 'sent' && (record.type === Op.WRITE || record.type === Op.MKDIR)) this.#note(record);
       else if (record.kind === 'life') {
         if (record.what === 'created') this.#existing.set(record.domid, record.uniqueId);
-        else if (record.what === 'gone') this.#existing.delete(record.domid);
+        else if (record.what === 'gone') {
+          this.#existing.delete(record.domid);
+          this.#goneSeq.set(record.domid, record.seq);
+        }
       }
     }
   }
@@ -160,15 +170,13 @@ class Scene {
         continue;
       const whose = `domain ${domid}, which was destroyed`;
       for (const place of [homeOf(domid), `/libxl/${domid}`]) this.#gone(place, end, whose);
-      for (const path of this.#nodes.keys())
-        if (new RegExp(`^/local/domain/\\d+/backend/[^/]+/${domid}$`).test(path)) this.#gone(path, end, whose);
     }
     const used = new Set(domains.filter(({ end }) => end?.what !== 'destroyed').map(({ made }) => made.uuid));
     for (const { made, end } of domains)
       if (end?.what === 'destroyed' && !used.has(made.uuid))
         this.#gone(`/vm/${made.uuid}`, end, `${made.name} (domain ${made.domid}), which was destroyed`);
     for (const { domid, place, last } of devices) {
-      if (last.what !== 'detached') continue;
+      if (last.what === 'attached') continue;
       const whose = `${place.kind}/${domid}/${place.devid}, which was removed`;
       for (const path of Object.values(placesOf(domid, place))) this.#gone(path, last, whose);
       for (const path of parentsOf(domid, place)) {
@@ -195,10 +203,11 @@ class Scene {
     this.#findings.add(this.#snapshot, '', '', `INV-L1: ${place} is left of ${whose} at ${ms(end.timeNs)}${by}`);
   }
 
-  /** Whether what is at a place was there before `end`: some node of it that nobody has written since. */
+  /** Whether what is at a place was there before `end`: a node without children that nobody has written since. Others may have
+   *  come to be with their children. */
   #isToolstacks(place: string, end: ToolstackRecord): boolean {
     for (const path of this.#nodes.keys()) {
-      if (!isAtOrBelow(path, place)) continue;
+      if (!isAtOrBelow(path, place) || this.#parents.has(path)) continue;
       const written = this.#written.get(path);
       if (written !== undefined && written.seq < end.seq) return true;
     }
@@ -207,10 +216,11 @@ class Scene {
 
   /** INV-L2. */
   watches(): void {
-    for (const { conn, path, token, actor, timeNs } of standingWatches(this.#history)) {
+    for (const watch of standingWatches(this.#history)) {
+      const { conn, path, token, actor, timeNs } = watch;
       this.#findings.count('watches standing');
       const { name = '' } = this.#history.epochs[conn] ?? {};
-      const whose = this.#removed(path, conn);
+      const whose = this.#removed(watch);
       if (whose === undefined) continue;
       const detail = `INV-L2: the watch on ${path} (token ${token}) of ${name}, since ${ms(timeNs)}, still stands`;
       this.#findings.add(this.#snapshot, actor, '', `${detail}, though ${whose}`);
@@ -218,17 +228,19 @@ class Scene {
   }
 
   /** Why nobody has a reason to watch there any more; `undefined`: there may be one. */
-  #removed(path: string, conn: number): string | undefined {
+  #removed({ path, conn, specialSeq }: Standing): string | undefined {
     for (const { domid, place, last } of this.#work.devices) {
-      if (last.what !== 'detached') continue;
+      if (last.what === 'attached' || this.#work.destroyed.has(domid)) continue;
       if (Object.values(placesOf(domid, place)).some((at) => isAtOrBelow(path, at)))
         return `${place.kind}/${domid}/${place.devid} was removed at ${ms(last.timeNs)}`;
     }
     // Agents of guests may wait for whomever they like.
     if (this.#history.epochs[conn]?.domid !== 0) return undefined;
     for (const [domid, end] of this.#work.destroyed) {
-      // A zombie is not gone, for those who have its pages.
-      if (this.#existing.has(domid)) continue;
+      // 1. A domain dies and somebody still has a page of it: it is in Xen's list. 2. @releaseDomain: who lists all domains finds
+      // it there. 3. The page is let go of, the domain goes, and that is told to nobody: its watches stand until the next special
+      // event.
+      if (this.#existing.has(domid) || (specialSeq >= 0 && specialSeq < (this.#goneSeq.get(domid) ?? -1))) continue;
       const isOfDomain =
         isAtOrBelow(path, homeOf(domid)) || new RegExp(`^/local/domain/\\d+/backend/[^/]+/${domid}(?:/|$)`).test(path);
       if (isOfDomain || isAtOrBelow(path, `/libxl/${domid}`))
@@ -275,8 +287,13 @@ class Scene {
   }
 }
 
+/** What special paths begin with. */
+const AT = '@'.charCodeAt(0);
+
 interface Standing {
   readonly conn: number;
+  /** When its connection last had a special event; -1: never. */
+  readonly specialSeq: number;
   /** Absolute. */
   readonly path: string;
   readonly token: string;
@@ -289,6 +306,7 @@ function standingWatches({ epochs, records }: History): Standing[] {
   const standing = new Map<number, Map<string, Standing>>();
   const open = new Map<string, Extract<HistoryRecord, { kind: 'sent' }>[]>();
   const still = new Set<bigint>();
+  const special = new Map<number, number>();
   for (const r of records) {
     if (r.kind === 'detach' || r.kind === 'close') standing.delete(r.conn);
     else if (r.kind === 'life') {
@@ -299,7 +317,9 @@ function standingWatches({ epochs, records }: History): Standing[] {
       const waiting = open.get(key);
       if (waiting === undefined) open.set(key, [r]);
       else waiting.push(r);
-    } else if (r.kind === 'got' && r.type !== Op.WATCH_EVENT) {
+    } else if (r.kind === 'got' && r.type === Op.WATCH_EVENT) {
+      if (r.payload[0] === AT) special.set(r.conn, r.seq);
+    } else if (r.kind === 'got') {
       const request = open.get(`${r.conn} ${r.reqId}`)?.shift();
       // INJ-T10. 1. A device goes, and its kernel takes off the watch. 2. The store has no memory for that. 3. The kernel warns
       // ("Failed to release watch") and asks no more, so that the watch stands by right.
@@ -314,12 +334,13 @@ function standingWatches({ epochs, records }: History): Standing[] {
       standing.set(r.conn, own);
       const { conn, actor, timeNs } = request;
       if (request.type === Op.UNWATCH) own.delete(`${path}\0${token}`);
-      else own.set(`${path}\0${token}`, { conn, path, token, actor, timeNs });
+      else own.set(`${path}\0${token}`, { conn, specialSeq: -1, path, token, actor, timeNs });
     }
   }
   return [...standing].flatMap(([conn, own]) => {
     const { uniqueId = 0n } = epochs[conn] ?? {};
-    return still.has(uniqueId) ? [] : [...own.values()];
+    const specialSeq = special.get(conn) ?? -1;
+    return still.has(uniqueId) ? [] : [...own.values()].map((watch) => ({ ...watch, specialSeq }));
   });
 }
 
