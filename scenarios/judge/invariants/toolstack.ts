@@ -239,7 +239,7 @@ class Scene {
     for (const [domid, end] of this.#work.destroyed) {
       // 1. A domain dies and somebody still has a page of it: it is in Xen's list. 2. @releaseDomain: who lists all domains finds
       // it there. 3. The page is let go of, the domain goes, and that is told to nobody: its watches stand until the next special
-      // event.
+      // event. So it is with a domain that was never introduced: nobody is told of its end at all (CON-6).
       if (this.#existing.has(domid) || (specialSeq >= 0 && specialSeq < (this.#goneSeq.get(domid) ?? -1))) continue;
       const isOfDomain =
         isAtOrBelow(path, homeOf(domid)) || new RegExp(`^/local/domain/\\d+/backend/[^/]+/${domid}(?:/|$)`).test(path);
