@@ -3,6 +3,8 @@ import type { Armed, Hooks } from './rule.ts';
 
 /** So many guests are left alone: without any the traffic would never come to its end. */
 const LEFT_ALONE = 4;
+/** How often it is looked whether a suspended domain goes on, ns. */
+const LOOK_NS = 50_000;
 /** From the dump of an image to the first step of its successor, at least, ns. */
 const UPDATE_NS = 1_500_000;
 
@@ -41,10 +43,13 @@ export function duringUpdates({ host, draws }: Armed, act: () => void): void {
   });
 }
 
-/** Let `victim` crash within so many ns, unless it is gone by then. */
+/** Let `victim` crash within so many ns, unless it is gone by then; one that is suspended as soon as it goes on. */
 export function crashLater({ host, draws }: Armed, victim: Domain, withinNs: readonly [number, number]): void {
   const { machine } = host;
-  machine.scheduler.at(machine.nowNs + draws.between(withinNs[0], withinNs[1]), () => {
-    if (victim.dying === 'alive') machine.shutdown(victim, 'crash');
-  });
+  const crash = () => {
+    if (victim.dying !== 'alive') return;
+    if (victim.shutdown === undefined) machine.shutdown(victim, 'crash');
+    else if (victim.shutdown === 'suspend') machine.scheduler.at(machine.nowNs + LOOK_NS, crash);
+  };
+  machine.scheduler.at(machine.nowNs + draws.between(withinNs[0], withinNs[1]), crash);
 }
