@@ -11,6 +11,7 @@ import type { Actor, Stream } from '../../sim/index.ts';
 import { extentOf } from '../../store/format/model/index.ts';
 import type { History, Verdict } from '../judge/history.ts';
 import { checkHistory } from '../judge/invariants/index.ts';
+import { mappings } from '../judge/invariants/mappings.ts';
 import { Host, type HostOptions, LIFELIKE, STORE_BINARY } from './host.ts';
 import type { RunRequest, RunResult, UpdateReport } from './scenario.ts';
 import type { Settings, StoreHome } from './settings.ts';
@@ -195,7 +196,9 @@ export function runAndJudge(run: Run, end: RunEnd): RunResult {
   host.watch?.check();
   const history = host.recorder?.history();
   const verdicts =
-    history === undefined ? [] : [...checkHistory(history), ...(end.verdicts?.(history, isFinished) ?? [])];
+    history === undefined
+      ? []
+      : [...checkHistory(history), mappings(history), ...(end.verdicts?.(history, isFinished) ?? [])];
   const violated = verdicts.some((v) => v.violations.length > 0);
   const planned = host.faults.faults;
   const missing = end.missing?.() ?? `${host.inFlight} requests unanswered`;

@@ -6,6 +6,7 @@ import type { RunResult } from '../../../scenarios/engine/scenario.ts';
 import type { Setting } from '../../../scenarios/engine/settings.ts';
 import { Hypercalls } from '../../../sim/index.ts';
 import { BackRing, FrontRing } from '../../../sim/io-ring.ts';
+import { SimPlatform } from '../../../store/daemon/sim-platform.ts';
 
 /*
  * The checks of devices are trusted only after they were seen to bark. Each row leaves out one thing that a driver of Linux does,
@@ -125,6 +126,40 @@ describe('INJ-G5: a map track that is full', () => {
       return maps.call(this, domid, gref, flags);
     });
     expect(told(1)).toMatch(/INV-H2: the backend could not attach: mapping ring-ref \d+: GNTST_no_space/);
+  });
+});
+
+describe('INV-H8: a page is touched through a mapping that was taken down', () => {
+  const touched = /mappings: .*INV-H8: domain 0 touched the page behind reference \d+ of domain \d+/;
+
+  it('because a backend unmaps a handle a second time, when it was given out again', () => {
+    const unmaps = Hypercalls.prototype.unmapGrant;
+    let last: number | undefined;
+    vi.spyOn(Hypercalls.prototype, 'unmapGrant').mockImplementation(function (this: Hypercalls, handle) {
+      const status = unmaps.call(this, handle);
+      if (last !== undefined) unmaps.call(this, last);
+      last = handle;
+      return status;
+    });
+    expect(told(20)).toMatch(touched);
+  });
+
+  it('because the store goes on with a ring whose grant it has unmapped', () => {
+    const maps = SimPlatform.prototype.mapRing;
+    let n = 0;
+    vi.spyOn(SimPlatform.prototype, 'mapRing').mockImplementation(function (this: SimPlatform, domid, onTouch) {
+      const mapped = maps.call(this, domid, onTouch);
+      if (mapped.ok && ++n === 4) mapped.value.unmap();
+      return mapped;
+    });
+    expect(told(20)).toMatch(touched);
+  });
+
+  it('and without such a mistake nobody does', () => {
+    const result = run(1);
+    const verdict = result.verdicts.find((v) => v.invariant === 'mappings');
+    expect(verdict?.violations).toEqual([]);
+    expect(verdict?.checked[0]?.[1]).toBeGreaterThan(100);
   });
 });
 
