@@ -48,7 +48,6 @@ export {
   GNTMAP_host_map,
   GNTMAP_readonly,
   GNTST,
-  type GrantStatus,
   GTF_accept_transfer,
   GTF_permit_access,
   GTF_reading,
@@ -59,7 +58,6 @@ export {
   GTF_transitive,
   GTF_writing,
   type MapResult,
-  statusName,
   XENMAPIDX_grant_table_status,
 } from './grants/abi.ts';
 export { checkGrants } from './grants/check.ts';

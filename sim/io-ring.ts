@@ -74,13 +74,12 @@ class RingEnd {
     return before;
   }
 
-  /** A later step: load the peer's threshold. @param after what was published, where others may have published since.
-   *  @returns whether to send an event. */
-  shouldNotify(before: number, after = this.prodPvt): boolean {
-    return mustNotify(before, after, this.#frame.load32(this.#isFront ? IO_REQ_EVENT : IO_RSP_EVENT));
+  /** A later step: load the peer's threshold. @returns whether to send an event. */
+  shouldNotify(before: number): boolean {
+    return mustNotify(before, this.prodPvt, this.#frame.load32(this.#isFront ? IO_REQ_EVENT : IO_RSP_EVENT));
   }
 
-  /** Before sleep: ask for an event at the next item (RNG-3). Look for work once more in a later step.
+  /** First step before sleep: ask for an event at the next item (RNG-3). Look for work again afterwards.
    *  @param left items that are there, and too few to go on with. */
   arm(left = 0): void {
     this.#frame.store32(this.#isFront ? IO_RSP_EVENT : IO_REQ_EVENT, (this.cons + left + 1) >>> 0, this.#isFront);
@@ -107,11 +106,6 @@ export class FrontRing extends RingEnd {
     const waiting = (this.peerProd() - this.cons) >>> 0;
     return waiting > this.slots ? -1 : waiting;
   }
-
-  /** The look after `arm(left)`: whether anything came since the look before it. */
-  hasMore(left = 0): boolean {
-    return this.pending() !== left;
-  }
 }
 
 /** The backend's end: consumes requests, produces responses. */
@@ -126,10 +120,5 @@ export class BackRing extends RingEnd {
     const prod = this.peerProd();
     if ((prod - this.prodPvt) >>> 0 > this.slots) return -1;
     return Math.min((prod - this.cons) >>> 0, this.slots - ((this.cons - this.prodPvt) >>> 0));
-  }
-
-  /** The look after `arm(left)`: whether anything came since the look before it. */
-  hasMore(left = 0): boolean {
-    return this.pending() !== left;
   }
 }

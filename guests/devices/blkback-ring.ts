@@ -28,7 +28,6 @@ import {
   encodeResponse,
 } from './blkif.ts';
 import type { Disk } from './disk.ts';
-import { finalCheck } from './final-check.ts';
 import type { BlkOp } from './observer.ts';
 import { SECTOR_BYTES, sectorSums } from './sums.ts';
 import type { XenbusDevice } from './xenbus-device.ts';
@@ -64,8 +63,8 @@ export interface BlkService {
 }
 
 /**
- * One frontend's ring and its thread, which alone takes requests; they go to the disk from actors of their own, are done in any
- * order, and answered as they are done (RNG-7). Source: linux drivers/block/xen-blkback/blkback.c.
+ * One frontend's ring and its thread, which alone touches the ring; requests go to the disk from actors of their own, are
+ * done in any order, and answered as they are done (RNG-7). Source: linux drivers/block/xen-blkback/blkback.c.
  */
 export class BlkRing {
   readonly #device: XenbusDevice;
@@ -73,6 +72,7 @@ export class BlkRing {
   readonly #port: Port;
   readonly #service: BlkService;
   readonly #todo: BlkRequest[] = [];
+  readonly #done: BlkResponse[] = [];
   readonly #persistent = new Map<Gref, Page>();
   readonly #workers: Thread[] = [];
   #thread: Thread | undefined;
@@ -115,68 +115,76 @@ export class BlkRing {
     this.#persistent.clear();
   }
 
-  /** xen_blkif_schedule: what one look has shown is served, and then the ring is looked at once more. Only the frontend's events
-   *  wake it for that, no answers of its own. */
   *#run(): Actor {
     const { os } = this.#device.kernel;
+    const ring = this.#ring;
     for (;;) {
       os.acknowledge(this.#port);
-      const taken = this.#barrier === undefined ? this.#take() : this.#releaseBarrier();
-      if (taken > 0) {
-        for (const worker of this.#workers) worker.wake();
-        yield SLOT_NS * taken;
+      let worked = false;
+      if (this.#done.length > 0) {
+        worked = true;
+        yield* this.#respond();
       }
-      if (this.#isStopping && this.#inFlight === 0) return;
-      if (this.#barrier !== undefined && taken > 0) continue; // it may go at once
-      const mayTake = !this.#isStopping && !this.#isBroken && this.#barrier === undefined;
-      if (mayTake && (yield* finalCheck(this.#ring))) continue;
+      if (this.#barrier === undefined ? this.#take() : this.#releaseBarrier()) {
+        worked = true;
+        for (const worker of this.#workers) worker.wake();
+        yield SLOT_NS;
+      }
+      if (worked) continue;
+      if (this.#isStopping) {
+        if (this.#inFlight === 0) return;
+      } else if (!this.#isBroken && this.#barrier === undefined) {
+        ring.arm();
+        yield STORE_NS;
+        if (ring.pending() > 0 || this.#done.length > 0) continue;
+      }
       yield PARK;
     }
   }
 
-  /** make_response: an answer, and an event if the frontend asked for one. The thread hears of it only if it waits for that. */
-  *#respond(response: BlkResponse): Actor {
+  /** All answers that are due, and one event if the frontend asked for it. */
+  *#respond(): Actor {
     const ring = this.#ring;
-    encodeResponse(response, ring.fill());
+    for (const response of this.#done.splice(0)) {
+      encodeResponse(response, ring.fill());
+      this.#inFlight--;
+    }
+    yield STORE_NS;
     const before = ring.publish();
-    const after = ring.prodPvt;
-    yield STORE_NS + LOAD_NS;
-    if (ring.shouldNotify(before, after)) {
+    yield LOAD_NS;
+    if (ring.shouldNotify(before)) {
       this.#device.kernel.os.hyper.send(this.#port);
       yield SEND_NS;
     }
-    this.#inFlight--;
-    if (this.#barrier !== undefined || this.#isStopping) this.#thread?.wake();
   }
 
-  /** Take requests off the ring: a private copy of each slot, and only that is looked at (MEM-4). @returns how many came. */
-  #take(): number {
+  /** Take requests off the ring: a private copy of each slot, and only that is looked at (MEM-4). @returns whether any came. */
+  #take(): boolean {
     const ring = this.#ring;
-    if (this.#isBroken || this.#isStopping) return 0;
+    if (this.#isBroken || this.#isStopping) return false;
     const waiting = ring.pending();
     if (waiting < 0) {
       this.#isBroken = true;
       this.#device.note({ what: 'stopped', side: 'back', why: 'impossible producer index' });
-      return 0;
+      return false;
     }
-    let taken = 0;
-    for (; taken < waiting && this.#barrier === undefined; taken++) {
+    for (let i = 0; i < waiting && this.#barrier === undefined; i++) {
       const request = decodeRequest(ring.take().slice());
       this.#device.note({ what: 'taken', id: Number(request.id) });
       this.#inFlight++;
       if (request.operation === BLKIF_OP_WRITE_BARRIER) this.#barrier = { request, isReleased: false };
       else this.#todo.push(request);
     }
-    return taken;
+    return waiting > 0;
   }
 
-  /** A barrier goes to the disk when all before it are answered; nothing is taken until it is done. @returns 1 if it goes. */
-  #releaseBarrier(): number {
+  /** A barrier goes to the disk when all before it are answered; nothing is taken until it is done. @returns whether it goes. */
+  #releaseBarrier(): boolean {
     const barrier = this.#barrier;
-    if (barrier === undefined || barrier.isReleased || this.#inFlight > 1) return 0;
+    if (barrier === undefined || barrier.isReleased || this.#inFlight > 1) return false;
     barrier.isReleased = true;
     this.#todo.push(barrier.request);
-    return 1;
+    return true;
   }
 
   *#work(me: Thread): Actor {
@@ -188,9 +196,8 @@ export class BlkRing {
         continue;
       }
       const status = yield* this.#execute(me, request);
-      yield* this.#respond({ id: request.id, operation: request.operation, status });
-      if (this.#barrier?.request !== request) continue;
-      this.#barrier = undefined;
+      this.#done.push({ id: request.id, operation: request.operation, status });
+      if (this.#barrier?.request === request) this.#barrier = undefined;
       this.#thread?.wake();
     }
   }
@@ -242,7 +249,6 @@ export class BlkRing {
       }
       const { status, handle, frame } = kernel.os.hyper.mapGrant(otherendId, gref, flags);
       if (status !== GNTST.okay || handle === undefined || frame === undefined) {
-        this.#device.note({ what: 'unreachable', status });
         kernel.os.hyper.gnttab.unmapGrantRef(this.#passing(pages));
         return undefined;
       }

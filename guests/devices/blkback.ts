@@ -1,12 +1,4 @@
-import {
-  type Actor,
-  GNTMAP_host_map,
-  GNTST,
-  type GrantStatus,
-  type Handle,
-  type Port,
-  statusName,
-} from '../../sim/index.ts';
+import { type Actor, GNTMAP_host_map, GNTST, type Handle, type Port } from '../../sim/index.ts';
 import { BlkRing } from './blkback-ring.ts';
 import { BLKIF_PROTOCOL, VDISK_READONLY } from './blkif.ts';
 import type { BlockDevices, Disk } from './disk.ts';
@@ -125,7 +117,7 @@ class Blkback implements DriverInstance {
     if (why !== undefined) return yield* this.#refuse(why);
     const mapped = os.hyper.mapGrant(device.otherendId, gref, GNTMAP_host_map);
     if (mapped.status !== GNTST.okay || mapped.handle === undefined || mapped.frame === undefined)
-      return yield* this.#refuse(`mapping ring-ref ${gref}: ${statusName(mapped.status)}`, mapped.status);
+      return yield* this.#refuse(`mapping ring-ref ${gref}: status ${mapped.status}`);
     const bound = os.hyper.bindInterdomain(device.otherendId, remotePort);
     if (!bound.ok) {
       os.hyper.unmapGrant(mapped.handle);
@@ -141,8 +133,8 @@ class Blkback implements DriverInstance {
     return true;
   }
 
-  *#refuse(why: string, status?: GrantStatus): Actor<false> {
-    this.#device.note({ what: 'refused', why, ...(status === undefined ? {} : { status }) });
+  *#refuse(why: string): Actor<false> {
+    this.#device.note({ what: 'refused', why });
     yield* this.#device.fail(why);
     return false;
   }

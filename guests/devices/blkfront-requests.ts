@@ -110,14 +110,9 @@ export class BlkRequests {
     this.#freePages();
   }
 
-  /** The device is gone: what is queued fails, and nobody is told of it. */
-  end(): void {
-    this.#isGone = true;
-    this.fail();
-  }
-
-  /** There is no connection, and there will be none: what is queued fails. */
+  /** The device is gone: what is queued fails. */
   fail(): void {
+    this.#isGone = true;
     for (const io of this.#queue.splice(0)) this.#finish(io, -1);
     this.#freePages();
   }

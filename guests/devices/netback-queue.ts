@@ -8,14 +8,12 @@ import {
   GNTMAP_host_map,
   GNTMAP_readonly,
   GNTST,
-  type GrantStatus,
   PAGE_BYTES,
   PARK,
   type Port,
 } from '../../sim/index.ts';
 import type { Thread } from '../kernel/index.ts';
 import type { Bridge, BridgePort } from './bridge.ts';
-import { finalCheck } from './final-check.ts';
 import {
   decodeRxRequest,
   decodeTxRequest,
@@ -56,11 +54,6 @@ export interface QueueParts {
   readonly hasSg: boolean;
 }
 
-/** The interface in the backend's domain, unless the administrator names it. Source: xenvif_alloc. */
-export function interfaceName({ otherendId, id }: XenbusDevice): string {
-  return `vif${otherendId}.${id}`;
-}
-
 /** The two threads of a vif: one takes packets from the guest, one gives it those of others.
  *  Source: linux drivers/net/xen-netback/netback.c, rx.c. */
 export class NetQueue implements BridgePort {
@@ -90,25 +83,22 @@ export class NetQueue implements BridgePort {
   start(): void {
     const { os } = this.#device.kernel;
     const { txPort, rxPort, bridge } = this.#parts;
-    const name = interfaceName(this.#device);
+    const name = `vif${this.#device.otherendId}.${this.#device.id}`;
     const tx = os.start(`${name}-tx`, () => this.#runTx());
     const rx = os.start(`${name}-rx`, () => this.#runRx());
     this.#threads = [tx, rx];
-    if (this.#sharesPort) os.handle(txPort, tx, rx);
+    if (txPort === rxPort) os.handle(txPort, tx, rx);
     else {
       os.handle(txPort, tx);
       os.handle(rxPort, rx);
     }
-    bridge.attach(name, this);
-  }
-
-  /** Whether both threads wait for the same port: its upcall acknowledges it and wakes both. */
-  get #sharesPort(): boolean {
-    return this.#parts.txPort === this.#parts.rxPort;
+    bridge.attach(this);
+    this.#device.note({ what: 'plugged' });
   }
 
   *stop(me: Thread): Actor {
-    this.#parts.bridge.detach(interfaceName(this.#device));
+    this.#parts.bridge.detach(this);
+    this.#device.note({ what: 'unplugged' });
     this.#isStopping = true;
     for (const thread of this.#threads)
       while (thread.task !== undefined && thread.task.state !== 'done') {
@@ -118,10 +108,6 @@ export class NetQueue implements BridgePort {
     this.#waiting.length = 0;
     const { memory } = this.#device.kernel.os.domain;
     for (const page of [this.#scratch, this.#scratchRx]) memory.free(page.gfn);
-  }
-
-  linked(isUp: boolean): void {
-    this.#device.note({ what: isUp ? 'plugged' : 'unplugged' });
   }
 
   /** From the bridge: a packet for the guest. */
@@ -147,50 +133,46 @@ export class NetQueue implements BridgePort {
 
   // From the guest ------------------------------------------------------------------------------------------------
 
-  /** xenvif_tx_action: what one look has shown is sent, and then the ring is looked at once more. */
   *#runTx(): Actor {
     const { os } = this.#device.kernel;
-    const { txPort } = this.#parts;
+    const { txPort, bridge } = this.#parts;
     const ring = this.#tx;
     for (;;) {
-      if (!this.#sharesPort) os.acknowledge(txPort);
-      let shown = this.#isDisabled ? 0 : ring.pending();
-      if (shown < 0) this.#disable('impossible producer index');
-      while (shown > 0 && !this.#isStopping) {
-        const packet = this.#takePacket(shown);
-        if (packet === undefined) break;
-        shown -= packet.length;
-        yield* this.#send(packet);
-      }
+      os.acknowledge(txPort);
       if (this.#isStopping) return;
-      if (!this.#isDisabled && (yield* finalCheck(ring))) continue;
+      const packet = this.#isDisabled ? undefined : this.#takePacket();
+      if (packet !== undefined) {
+        yield SLOT_NS * packet.length;
+        const octets = yield* this.#fetch(packet);
+        if (octets !== undefined) {
+          this.#device.note({ what: 'carried', ...packetOf(octets) });
+          bridge.input(this, octets);
+        }
+        for (const { id } of packet)
+          encodeTxResponse({ id, status: octets === undefined ? NETIF_RSP_ERROR : NETIF_RSP_OKAY }, ring.fill());
+        yield STORE_NS;
+        yield* this.#push(ring, txPort);
+        continue;
+      }
+      if (!this.#isDisabled) {
+        ring.arm();
+        yield STORE_NS;
+        if (ring.pending() !== 0) continue;
+      }
       yield PARK;
     }
   }
 
-  /** Hand a packet of the guest to the bridge, and answer its slots. */
-  *#send(packet: readonly NetTxRequest[]): Actor {
+  /** The slots of the next packet, copied; `undefined`: there is none. All of them were published with the first. */
+  #takePacket(): readonly NetTxRequest[] | undefined {
     const ring = this.#tx;
-    yield SLOT_NS * packet.length;
-    const octets = yield* this.#fetch(packet);
-    if (octets !== undefined) {
-      this.#device.note({ what: 'carried', ...packetOf(octets) });
-      this.#parts.bridge.input(this, octets);
-    }
-    for (const { id } of packet)
-      encodeTxResponse({ id, status: octets === undefined ? NETIF_RSP_ERROR : NETIF_RSP_OKAY }, ring.fill());
-    yield STORE_NS;
-    yield* this.#push(ring, this.#parts.txPort);
-  }
-
-  /** The slots of the next packet, copied, out of `shown` slots; `undefined`: what the frontend does is not allowed. All slots
-   *  of a packet are published with the first. */
-  #takePacket(shown: number): readonly NetTxRequest[] | undefined {
-    const ring = this.#tx;
+    const published = ring.pending();
+    if (published < 0) this.#disable('impossible producer index');
+    if (published <= 0) return undefined;
     const slots: NetTxRequest[] = [];
     let left = 0;
     do {
-      if (slots.length === shown) return this.#fatal('a packet without its last slot');
+      if (slots.length === published) return this.#fatal('a packet without its last slot');
       if (slots.length === NETIF_NR_SLOTS_MIN) return this.#fatal('a packet of too many slots');
       const slot = decodeTxRequest(ring.take().slice());
       if (slot.offset + slot.size > PAGE_BYTES && slots.length > 0) return this.#fatal('a slot that crosses its page');
@@ -220,7 +202,7 @@ export class NetQueue implements BridgePort {
     for (const [i, { gref, offset, size }] of slots.entries()) {
       const copied = i === 0 ? Math.min(size, TX_COPY_LEN) : 0;
       if (copied > 0) {
-        const [status = GNTST.general_error] = hyper.gnttab.copy([
+        const [status] = hyper.gnttab.copy([
           {
             source: { domid: otherendId, gfnOrRef: gref, offset },
             dest: { domid: DOMID_SELF, gfnOrRef: this.#scratch.gfn, offset: 0 },
@@ -228,13 +210,13 @@ export class NetQueue implements BridgePort {
             flags: GNTCOPY_source_gref,
           },
         ]);
-        if (status !== GNTST.okay) return this.#unreachable(status);
+        if (status !== GNTST.okay) return undefined;
         octets.set(this.#scratch.bytes.subarray(0, copied), at);
         yield COPY_NS;
       }
       if (copied < size) {
         const { status, handle, frame } = hyper.mapGrant(otherendId, gref, GNTMAP_host_map | GNTMAP_readonly);
-        if (status !== GNTST.okay || handle === undefined || frame === undefined) return this.#unreachable(status);
+        if (status !== GNTST.okay || handle === undefined || frame === undefined) return undefined;
         yield MAP_NS;
         octets.set(frame.bytes.subarray(offset + copied, offset + size), at + copied);
         hyper.unmapGrant(handle);
@@ -245,11 +227,6 @@ export class NetQueue implements BridgePort {
     return octets;
   }
 
-  #unreachable(status: GrantStatus): undefined {
-    this.#device.note({ what: 'unreachable', status });
-    return undefined;
-  }
-
   // To the guest --------------------------------------------------------------------------------------------------
 
   *#runRx(): Actor {
@@ -257,7 +234,7 @@ export class NetQueue implements BridgePort {
     const { rxPort } = this.#parts;
     const ring = this.#rx;
     for (;;) {
-      if (!this.#sharesPort) os.acknowledge(rxPort);
+      os.acknowledge(rxPort);
       if (this.#isStopping) return;
       const [packet] = this.#waiting;
       if (packet !== undefined && !this.#isDisabled) {
@@ -274,7 +251,9 @@ export class NetQueue implements BridgePort {
           yield* this.#push(ring, rxPort);
           continue;
         }
-        if (yield* finalCheck(ring, buffers)) continue; // some may be left that do not suffice
+        ring.arm(buffers); // an event with the next buffer, though some are left that do not suffice
+        yield STORE_NS;
+        if (ring.pending() !== buffers) continue;
       }
       yield PARK;
     }

@@ -25,8 +25,6 @@ export class NetRings {
   /** Pages that the backend has let go of, for the next buffers. */
   readonly spare: Frame[] = [];
   isWithdrawn = false;
-  /** No buffer was put on the rx ring yet. */
-  isNew = true;
 
   private constructor(device: XenbusDevice, pages: NetRings['pages'], txPort: Port, rxPort: Port) {
     this.#device = device;

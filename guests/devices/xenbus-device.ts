@@ -23,9 +23,8 @@ export interface Driver {
 
 /** What a device asks of its bus. */
 export interface DeviceBus {
-  /** Watch a path on behalf of a device; `run` is called in the bus's thread with each event. @returns the token; `undefined`:
-   *  the store refused. */
-  watch(device: XenbusDevice, path: string, run: () => Actor): Actor<string | undefined>;
+  /** Watch a path on behalf of a device; `run` is called in the bus's thread with each event. @returns the token. */
+  watch(device: XenbusDevice, path: string, run: () => Actor): Actor<string>;
   unwatch(path: string, token: string): Actor;
   /** Have something done in the bus's thread; anybody may ask. */
   post(device: XenbusDevice, run: () => Actor): void;

@@ -49,17 +49,14 @@ export class Xenbus implements DeviceBus {
     return this.#devices.size;
   }
 
-  *watch(device: XenbusDevice, path: string, run: () => Actor): Actor<string | undefined> {
+  *watch(device: XenbusDevice, path: string, run: () => Actor): Actor<string> {
     const token = `${this.#side}${++this.#tokens}`;
     const { root } = BUSES[this.#side];
     this.#devices.get(device.nodename)?.watches.set(token, path);
     this.#handlers.set(token, run);
     if (this.#queue === undefined) throw new Error(`assertion: bus of ${root} is not started`);
-    const reply = yield* this.#kernel.link.watch(this.#queue, path, token);
-    if (reply.error === undefined) return token;
-    this.#devices.get(device.nodename)?.watches.delete(token);
-    this.#handlers.delete(token);
-    return undefined;
+    yield* this.#kernel.link.watch(this.#queue, path, token);
+    return token;
   }
 
   *unwatch(path: string, token: string): Actor {
@@ -145,14 +142,9 @@ export class Xenbus implements DeviceBus {
       return;
     }
     registered.driver = instance;
-    const token = yield* this.watch(device, `${otherend}/state`, function* () {
+    yield* this.watch(device, `${otherend}/state`, function* () {
       yield* instance.otherendChanged(yield* device.otherendState());
     });
-    if (token !== undefined) return;
-    // xenbus_dev_probe: the driver is taken off the device, which stays as it is.
-    yield* device.fail(`adding watch on ${otherend}/state`);
-    yield* instance.removed();
-    registered.driver = undefined;
   }
 
   *#remove(registered: Registered): Actor {

@@ -24,12 +24,6 @@ export class Thread {
   wake(): void {
     this.task?.wake();
   }
-
-  /** Say what it waits for from now on whenever it sleeps, in words for a report of a run that does not end ("backend state 4
-   *  of vif/6/0"). Asked only then; `undefined`: for nothing that anybody has to bring about. */
-  waitsFor(words: (() => string | undefined) | undefined): void {
-    if (this.task !== undefined) this.task.waitsFor = words;
-  }
 }
 
 const SUSPEND = SHUTDOWN_REASONS.indexOf('suspend');
@@ -43,8 +37,6 @@ export class GuestOs {
   /** Another one after a restore. */
   domain: Domain;
   hyper: Hypercalls;
-  /** Ports of which an event is itself the message: there is nothing else to look at. */
-  readonly messagePorts = new Set<Port>();
 
   constructor(machine: Machine, domain: Domain) {
     this.machine = machine;
@@ -82,33 +74,20 @@ export class GuestOs {
     return this.domain.memory.alloc();
   }
 
-  /**
-   * Upcalls of `port` wake these actors, and the port is enabled: its number may have been used before, and Xen leaves its mask
-   * bit as the last owner did (EVT-6). One actor clears the pending bit itself, before it looks at its ring (EVT-19). Of
-   * several none may: it would take the others' event. Their upcall clears the bit, and wakes all of them.
-   * Source: linux drivers/xen/events/events_base.c, bind_evtchn_to_irqhandler (request_irq starts up: enable_dynirq);
-   * drivers/net/xen-netback/interface.c, xenvif_interrupt.
-   */
+  /** Upcalls of `port` wake these actors; each clears the pending bit itself, before it looks at its ring (EVT-19). */
   handle(port: Port, ...by: readonly Thread[]): void {
-    const { ports } = this.domain;
-    const wake = () => {
+    this.domain.ports.handle(port, () => {
       for (const me of by) me.task?.wake(UPCALL_NS);
-    };
-    ports.handle(port, wake, by.length === 1 ? 'later' : 'edge');
-    ports.unmaskHypercall(port);
+    });
   }
 
-  /** Close a port and forget who handled it. As Linux does it the port is disabled first, and its mask bit stays.
-   *  Source: linux drivers/xen/events/events_base.c, unbind_from_irqhandler (free_irq shuts down: disable_dynirq). */
+  /** Close a port and forget who handled it. */
   closePort(port: Port): void {
-    const { ports } = this.domain;
-    ports.mask(port);
-    ports.handle(port, undefined);
-    this.messagePorts.delete(port);
+    this.domain.ports.handle(port, undefined);
     this.hyper.close(port);
   }
 
-  /** Clear the pending bit of a port that the caller alone handles; true if it was set. */
+  /** Clear the pending bit of a port; true if it was set. */
   acknowledge(port: Port): boolean {
     return this.domain.ports.clear(port);
   }

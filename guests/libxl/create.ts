@@ -61,11 +61,7 @@ export function* domainCreate(call: Call, plan: DomainPlan, hooks: CreateHooks =
   };
   const rc = yield* phases(call, plan, hooks, progress);
   const { phase, domain, built, introduced, uuid } = progress;
-  if (rc !== 0 && domain !== undefined) {
-    const { domid } = domain;
-    if (rc === 'died') call.xl.observer?.note({ what: 'abandoned', domid });
-    else yield* domainDestroy(call, domid);
-  }
+  if (rc !== 0 && rc !== 'died' && domain !== undefined) yield* domainDestroy(call, domain.domid);
   return { rc, failedIn: rc === 0 ? undefined : phase, built, introduced, uuid };
 }
 

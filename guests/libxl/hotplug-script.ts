@@ -10,12 +10,6 @@ export type ScriptAction = 'add' | 'remove';
 /** How a script's run goes. `silent` ends well and says nothing (INJ-T7); `hangs` never ends. */
 export type ScriptFate = 'works' | 'error' | 'busy' | 'silent' | 'hangs';
 
-/** A bridge as `ip link` sees it. */
-export interface ScriptBridge {
-  addInterface(name: string): void;
-  removeInterface(name: string): void;
-}
-
 /** The hotplug scripts of a host. */
 export interface HotplugScripts {
   /** A short connection for one access of a script: each `xenstore-read` is a process (HS-12). */
@@ -25,8 +19,6 @@ export interface HotplugScripts {
   readonly workNs: readonly [min: number, max: number];
   /** Virtual time of one process of a script, from its start to its first request, ns. */
   readonly processNs: readonly [min: number, max: number];
-  /** The bridge that vif-bridge puts interfaces on; left out: none that anybody looks at. */
-  readonly bridge?: ScriptBridge;
   /** Left out: all work. */
   readonly fate?: (device: DeviceName, domid: number, action: ScriptAction) => ScriptFate;
   /** Called with each access. */
@@ -91,10 +83,6 @@ class Script {
     this.me = me;
     this.#plan = plan;
     this.#run = run;
-  }
-
-  get bridge(): ScriptBridge | undefined {
-    return this.#plan.bridge;
   }
 
   *work(): Actor {
@@ -166,20 +154,15 @@ function* vifBridge(
   fate: ScriptFate,
 ): Actor<number> {
   const base = xenbusPath(device, domid);
-  const vif = `vif${domid}.${device.devid}`; // by another name, if it is given one, it is the same interface
   yield* script.read(`${base}/vifname`);
   yield* script.read(`${base}/ip`);
   const bridge = yield* script.read(`${base}/bridge`);
   yield* script.work();
   if (fate === 'error' || fate === 'busy')
     return yield* fail(script, base, fate, `Could not find bridge device ${bridge ?? ''}`);
-  if (action === 'remove') {
-    script.bridge?.removeInterface(vif);
-    return 0;
-  }
+  if (action === 'remove') return 0;
   const mtu = yield* script.read(`${base}/mtu`);
   yield* script.write([`/local/domain/${domid}/device/vif/${device.devid}/mtu`, mtu ?? BRIDGE_MTU]);
-  script.bridge?.addInterface(vif); // HS-14: before it says so
   if (fate === 'silent') return 0;
   return (yield* script.write([`${base}/hotplug-status`, 'connected'])) ? 0 : 1;
 }

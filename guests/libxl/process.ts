@@ -2,7 +2,6 @@ import type { GuestOs, Thread } from '../kernel/index.ts';
 import type { XsLink } from '../xenstore/index.ts';
 import type { HotplugScripts } from './hotplug-script.ts';
 import { Lock } from './lock.ts';
-import type { LibxlObserver } from './observer.ts';
 import type { SharedFiles } from './shared-files.ts';
 import { WatchSlots } from './watch-slots.ts';
 
@@ -35,8 +34,6 @@ export interface LibxlOptions {
   readonly hotplug?: HotplugScripts;
   /** What the processes of one host share. */
   readonly shared: SharedFiles;
-  /** Told what is done; left out: nobody. */
-  readonly observer?: LibxlObserver | undefined;
 }
 
 /**
@@ -52,7 +49,6 @@ export class Libxl {
   readonly hasBackends: boolean;
   readonly hotplug: HotplugScripts | undefined;
   readonly shared: SharedFiles;
-  readonly observer: LibxlObserver | undefined;
   #actors = 0;
 
   constructor(os: GuestOs, link: XsLink, options: LibxlOptions) {
@@ -62,7 +58,6 @@ export class Libxl {
     this.hasBackends = options.hasBackends ?? true;
     this.hotplug = options.hotplug;
     this.shared = options.shared;
-    this.observer = options.observer;
     this.roundsMax = options.roundsMax ?? Number.POSITIVE_INFINITY;
   }
 

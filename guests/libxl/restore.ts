@@ -3,8 +3,9 @@ import { XS } from '../../store/protocol/wire.ts';
 import type { GuestOs } from '../kernel/index.ts';
 import { strings, type Xs } from '../xenstore/index.ts';
 
-/** Virtual time for one page on its way. */
+/** Virtual time for one page on its way, and between two looks whether a domain is gone. */
 const PAGE_NS = 1_000;
+const LOOK_NS = 20_000;
 
 export interface RestorePlan {
   readonly from: Domain;
@@ -14,11 +15,7 @@ export interface RestorePlan {
   readonly storePage: 'zeroed' | 'copied';
   /** The create flow's part in the store, before INTRODUCE; false: it could not be written. */
   readonly writeTree: (heir: Domain, ring: { readonly gfn: number; readonly port: Port }) => Actor<boolean>;
-  readonly destroy: Destroy;
 }
-
-/** Destroy a domain with all that it has in the store. */
-export type Destroy = (domid: number) => Actor<unknown>;
 
 /**
  * A suspended guest goes on in a new domain with a copy of its memory; the old one is for the caller to destroy. The heir is
@@ -50,14 +47,22 @@ export function* restoreGuest(xs: Xs, os: GuestOs, plan: RestorePlan): Actor<Dom
       if (os.hyper.domctl.moveContext(from.domid, domid).ok) return heir;
     }
   }
-  yield* plan.destroy(domid);
+  yield* removeDomain(xs, os, domid);
   return undefined;
 }
 
 /** M7: the old one goes, and the guest runs in its heir. Source: xl_migrate.c, xl_saverestore.c. */
-export function* handOver(xs: Xs, os: GuestOs, from: Domain, heir: Domain, destroy: Destroy): Actor {
+export function* handOver(xs: Xs, os: GuestOs, from: Domain, heir: Domain): Actor {
   yield* xs.write(`/local/domain/${from.domid}/name`, `${from.name}--migratedaway`);
   yield* xs.write(`/local/domain/${heir.domid}/name`, from.name);
   os.hyper.unpause(heir.domid);
-  yield* destroy(from.domid);
+  yield* removeDomain(xs, os, from.domid);
+}
+
+/** Nodes first, then the domain (TS-11); ends when its id is free. */
+export function* removeDomain(xs: Xs, os: GuestOs, domid: number): Actor {
+  os.hyper.pause(domid);
+  for (const path of [`/local/domain/${domid}`, `/libxl/${domid}`]) yield* xs.rm(path);
+  os.hyper.destroyDomain(domid);
+  while (os.hyper.domainState(domid) !== undefined) yield LOOK_NS;
 }

@@ -13,7 +13,7 @@ import {
   type LibxlOptions,
   SharedFiles,
   unpauseDomain,
-  untilFree,
+  untilGone,
   vbd,
   vif,
 } from '../libxl/index.ts';
@@ -40,7 +40,7 @@ export interface ToolstackPlan {
   readonly livesForEver: (slot: number) => boolean;
   /** Left out: a disk and a nic, and no console. */
   readonly domain?: (slot: number) => Omit<DomainPlan, 'name' | 'domid'>;
-  /** Left out: there are no backends to wait for, no scripts, and ids may be used again at once; nobody is told. */
+  /** Left out: there are no backends to wait for, no scripts, and ids may be used again at once. */
   readonly libxl?: Partial<LibxlOptions>;
   /** What comes between the steps; see the faults of scenarios. */
   readonly mishaps?: Mishaps;
@@ -75,9 +75,6 @@ interface Gate {
 
 /** Builders at the same time: more only make each other's transactions fail (TS-18, MT-2). */
 const BUILDERS_MAX = 2;
-
-/** How long somebody who wants an id again waits for it, ns. */
-const REUSE_PATIENCE_NS = 100_000_000;
 
 /** A disk and a nic. */
 const ORDINARY = { disks: [vbd()], nics: [vif()] };
@@ -119,6 +116,8 @@ function* slotActor(
       traffic.refused(`${created.rc} in ${created.failedIn}`);
       if (built === undefined && domid === DOMID_ANY) return;
       domid = DOMID_ANY; // somebody else was quicker
+      if (built === undefined) continue;
+      yield* untilGone(os, built.domain.domid);
       continue;
     }
     const { domid: gone } = built.domain;
@@ -134,9 +133,8 @@ function* slotActor(
     const destroyed = yield* destroyDomain(me, xl, gone, { beforeDestroy: (domain) => mishaps?.beforeDestroy(domain) });
     traffic.commits += destroyed.commits;
     traffic.conflicts += destroyed.conflicts;
-    // The dead domain may stay a zombie for long, which is nobody's concern but that of who wants its id (DOM-8).
-    const isWanted = isServed && mishaps?.reusesDomid() === true;
-    domid = isWanted && (yield* untilFree(os, gone, REUSE_PATIENCE_NS)) ? gone : DOMID_ANY;
+    yield* untilGone(os, gone);
+    domid = isServed && mishaps?.reusesDomid() === true ? gone : DOMID_ANY;
   }
 }
 

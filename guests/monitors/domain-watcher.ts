@@ -17,7 +17,6 @@ export interface MonitorPlace {
 export interface Session {
   readonly link: XsLink;
   readonly isOpen: () => boolean;
-  readonly close: () => void;
 }
 
 /** One entry of a list of domains. */
@@ -68,10 +67,7 @@ export function* watchDomains(me: Thread, place: MonitorPlace, watcher: DomainWa
       else if (event.path.startsWith('@')) yield* watcher.listChanged(xs, queue);
       else yield* watcher.fired(xs, queue, event);
     }
-    if (traffic.stopping) {
-      session.close(); // the program ends, and with it what it watched
-      return;
-    }
+    if (traffic.stopping) return;
     yield* sleep(os, me, traffic, paced(pace, RESTART_SECONDS));
   }
 }

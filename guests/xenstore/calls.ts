@@ -28,31 +28,26 @@ export function txIdIn({ payload }: Reply): number {
 /** ENOENT at the end means that the store lost the transaction in a forced update: it is as good as EAGAIN. */
 export const PROGRAM_RETRIES: readonly string[] = ['EAGAIN', 'ENOENT'];
 
-/** Whose queue an event goes to, by the token of its watch. Several watches of a program may have the same token, and then
- *  one queue. */
+/** Whose queue an event goes to, by the token of its watch; tokens are unique within a connection. */
 export class WatchRoutes {
-  readonly #routes = new Map<string, { readonly queue: EventQueue; watches: number }>();
+  readonly #queues = new Map<string, EventQueue>();
 
   add(token: string, queue: EventQueue): void {
-    const route = this.#routes.get(token);
-    if (route?.queue === queue) route.watches++;
-    else this.#routes.set(token, { queue, watches: 1 });
+    this.#queues.set(token, queue);
   }
 
   queueOf(token: string): EventQueue | undefined {
-    return this.#routes.get(token)?.queue;
+    return this.#queues.get(token);
   }
 
-  /** One watch of that token is no more. */
   remove(token: string): void {
-    const route = this.#routes.get(token);
-    if (route !== undefined && --route.watches === 0) this.#routes.delete(token);
+    this.#queues.delete(token);
   }
 
   /** A WATCH_EVENT came. One whose token nobody knows (any more) is dropped, as every client does. */
   deliver(payload: Uint8Array): void {
     const [path, token] = split(payload);
-    const queue = token === undefined ? undefined : this.queueOf(token);
+    const queue = token === undefined ? undefined : this.#queues.get(token);
     if (queue === undefined || path === undefined || token === undefined) return;
     queue.events.push({ path, token });
     queue.me.wake();

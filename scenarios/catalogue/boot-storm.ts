@@ -14,9 +14,6 @@ const REQUESTS_A_BOOT = 500;
 /** Between two domains of one builder (guests.md 4.2), ns. */
 const PAUSE_NS = [100_000_000, 400_000_000] as const;
 
-/** What each domain has. */
-const DEVICES = [vbd(), vif()];
-
 const SETTINGS = {
   domains: count(64, { min: 2, max: 250 }, 'domains to start'),
   builders: count(8, { min: 1, max: 64 }, 'domains under construction at the same time'),
@@ -44,14 +41,14 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
   const { host } = run;
   const { machine, traffic, dom0, faults } = host;
   const backends = new Backends(host);
-  const tools = new Dom0Tools(host, backends.bridge);
+  const tools = new Dom0Tools(host);
   new Xenconsoled(dom0.os, host.connect('xenconsoled'), new Devpts()).start();
   if (settings.monitor === 'xenopsd') startXenopsd(host);
 
   const booted: StormGuest[] = [];
   let next = 0;
   let isReady = false;
-  const there = () => booted.filter((guest) => guest.isThere);
+  const running = () => booted.filter((guest) => guest.isRunning);
   const guestPlan = {
     host,
     backends,
@@ -89,11 +86,15 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
     operator: startStormOperator(run, at),
     isStorming,
     created: () => booted.length,
-    isConnecting: () => !isReady && there().some((guest) => !DEVICES.every((device) => guest.isSettled(device))),
-    ready: () => {
+    isBusy: () => {
+      if (running().some((guest) => guest.connected < 2)) return true;
       isReady = true;
+      return running().some((guest) => guest.isUsing);
     },
-    isUsing: () => there().some((guest) => guest.isUsing),
-    expected: () => there().flatMap(({ domid }) => DEVICES.map(({ kind, devid }) => ({ domid, kind, devid }))),
+    expected: () =>
+      running().flatMap(({ domid }) => [
+        { domid, kind: 'vbd', devid: vbd().devid },
+        { domid, kind: 'vif', devid: 0 },
+      ]),
   });
 }

@@ -13,16 +13,15 @@ import {
 } from '../../guests/libxl/index.ts';
 import type { Actor } from '../../sim/index.ts';
 import type { Guest, Host } from '../engine/host.ts';
-import { keepsDepth, mayGoOn, openRun, runAndJudge, startOperator } from '../engine/run.ts';
+import { isWorking, keepsDepth, openRun, runAndJudge, startOperator } from '../engine/run.ts';
 import { type RunRequest, type RunResult, type Scenario, scenario } from '../engine/scenario.ts';
 import { count, FAULTS_SETTING, flag, type SettingsOf, word } from '../engine/settings.ts';
 import { devices } from '../judge/invariants/devices.ts';
 import { Backends, type GuestDevices } from './storms/backends.ts';
 import { macOf } from './storms/guest.ts';
 
-/** Virtual time after which a run that has not ended is stuck. A removal by force alone takes libxl 10 s; and where a guest crashed
- *  and is kept, those whose events it does not take wait until they expire, 20 s after they were queued (store.md 10.2). */
-const HORIZON_NS = 60_000_000_000;
+/** Virtual time after which a run that has not ended is stuck: a removal by force alone takes libxl 10 s. */
+const HORIZON_NS = 15_000_000_000;
 const CHECK_EVERY_STEPS = 50_000;
 
 /** Sectors of each disk at first, and how many it grows by when it is resized. */
@@ -32,8 +31,6 @@ const GROWTH = 512;
 const RX_BUFFERS = 128;
 /** Of the second disk that comes and goes. */
 const XVDB = (202 << 8) | 16;
-/** So long nobody could use a kind of device before that kind of traffic ends: several lives of a domain that is made anew. */
-const GIVE_UP_NS = 200_000_000;
 /** Traffic begins when all domains have come up, or so late. */
 const GATE_NS = 200_000_000;
 
@@ -84,13 +81,6 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
     io.sent();
     if (io.stopping) traffic.stopping = true;
   };
-  /** That kind of traffic is at its end, at its target or short of it. */
-  const ended = (kind: Traffic) => {
-    kind.stopping = true;
-    if (!block.stopping || !net.stopping) return;
-    io.stopping = true;
-    traffic.stopping = true;
-  };
 
   const backends = new Backends(host, {
     makeDisk: () => new Disk(SECTORS, { seekNsMax: 60_000, sectorNs: 200 }),
@@ -99,18 +89,12 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
   });
 
   const scripts: HotplugScripts = {
-    bridge: backends.bridge,
     connect: () => dom0.client,
     close: () => {},
     workNs: [20_000, 100_000],
     processNs: [1_000, 5_000],
   };
-  const libxl: LibxlOptions = {
-    hasBackends: true,
-    hotplug: scripts,
-    shared: new SharedFiles(new DomidHistory(0)),
-    observer: host.recorder?.toolstack,
-  };
+  const libxl: LibxlOptions = { hasBackends: true, hotplug: scripts, shared: new SharedFiles(new DomidHistory(0)) };
 
   /** Those who change something: the run is at rest when they have ended. */
   const writers: Thread[] = [];
@@ -165,20 +149,6 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
     dom0.os.start('lvextend', (me) => grow(me, backends.disks, isOpen, () => io.stopping));
   }
 
-  const kinds = [
-    { kind: block, isUsable: () => guests.some(hasDisk), lastNs: 0 },
-    { kind: net, isUsable: () => guests.some((guest) => peersOf(guest, guests, slots).length > 0), lastNs: 0 },
-  ];
-  /** What faults have left may be too little for a target: a disk that is there, two guests that talk to one another. */
-  const endUnreachable = () => {
-    for (const each of kinds) {
-      if (each.kind.requestsMax === 0) ended(each.kind);
-      if (each.kind.stopping) continue;
-      if (!isOpen() || each.isUsable()) each.lastNs = machine.nowNs;
-      else if (machine.nowNs - each.lastNs > GIVE_UP_NS) ended(each.kind);
-    }
-  };
-
   const plan = machine.streams.for('scenario');
   const { me: lu, answers } = startOperator(run, {
     atRequests: spread(settings.updates, io.requestsMax, plan),
@@ -189,10 +159,7 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
 
   return runAndJudge(run, {
     scenario: deviceIo.name,
-    isBusy: () => {
-      endUnreachable();
-      return !io.stopping || writers.some(mayGoOn) || guests.some(isUsing) || host.inFlight > 0;
-    },
+    isBusy: () => !io.stopping || writers.some(isWorking) || guests.some(isUsing) || host.inFlight > 0,
     horizonNs: HORIZON_NS,
     finish: () => backends.noteDisks(),
     created: () => created,
@@ -268,7 +235,9 @@ function useDisk({ guest, isOpen, writers }: Use, disk: Blkfront, share: Share):
 
 /** A program that talks to the next two slots' guests. */
 function useNic({ host, guest, slot, slots, isOpen }: Use, nic: Netfront, share: Share): void {
-  const peers = peerSlots(slot, slots);
+  const peers = [1, 2]
+    .map((d) => (slot + d) % slots)
+    .filter((peer, i, all) => peer !== slot && all.indexOf(peer) === i);
   guest.sending++;
   guest.os.start(`talk-${nic.name}`, function* (me): Actor {
     while (!isOpen()) yield 100_000;
@@ -280,18 +249,6 @@ function useNic({ host, guest, slot, slots, isOpen }: Use, nic: Netfront, share:
       finished: () => guest.sending--,
     });
   });
-}
-
-/** Whom a slot's guest talks to: the next two. */
-function peerSlots(slot: number, slots: number): number[] {
-  return [1, 2].map((d) => (slot + d) % slots).filter((peer, i, all) => peer !== slot && all.indexOf(peer) === i);
-}
-
-/** Guests that this one talks to, both being there and having an interface. */
-function peersOf(guest: DeviceGuest, guests: readonly DeviceGuest[], slots: number): DeviceGuest[] {
-  if (!hasNic(guest)) return [];
-  const peers = peerSlots(guest.slot, slots);
-  return guests.filter((other) => peers.includes(other.slot) && hasNic(other));
 }
 
 /** Now and then one of the guest's devices is closed and connected anew. */
@@ -340,21 +297,8 @@ function* grow(me: Thread, disks: BlockDevices, isOpen: () => boolean, isOver: (
   }
 }
 
-function isThere({ os: { domain } }: DeviceGuest): boolean {
-  return domain.dying === 'alive' && !domain.shutdown;
-}
-
-function hasDisk(guest: DeviceGuest): boolean {
-  return isThere(guest) && guest.disks.some(({ isClosing }) => !isClosing);
-}
-
-function hasNic(guest: DeviceGuest): boolean {
-  return isThere(guest) && guest.nics.some(({ isClosing }) => !isClosing);
-}
-
-function isUsing(guest: DeviceGuest): boolean {
-  const { sending, disks, nics } = guest;
-  if (!isThere(guest)) return false;
+function isUsing({ os, sending, disks, nics }: DeviceGuest): boolean {
+  if (os.domain.dying !== 'alive' || os.domain.shutdown) return false;
   return sending > 0 || [...disks, ...nics].some(({ inFlight, isClosing }) => inFlight > 0 && !isClosing);
 }
 

@@ -15,7 +15,7 @@ import { type Actor, DOMID_ANY } from '../../sim/index.ts';
 import { DEFAULT_QUOTAS, MESSAGE_NS, PASS_NS, WRITE_CREDIT_NS, WRITE_NS } from '../../store/index.ts';
 import { HEADER_BYTES, PAYLOAD_MAX } from '../../store/protocol/wire.ts';
 import { type Host, LIFELIKE } from '../engine/host.ts';
-import { isWorking, keepsDepth, mayGoOn, moments, openRun, runAndJudge, startOperator } from '../engine/run.ts';
+import { isWorking, keepsDepth, moments, openRun, runAndJudge, startOperator } from '../engine/run.ts';
 import { type RunRequest, type RunResult, type Scenario, scenario } from '../engine/scenario.ts';
 import { count, FAULTS_SETTING, flag, type SettingsOf, STORE_SETTING, word } from '../engine/settings.ts';
 import type { Verdict, Violation } from '../judge/history.ts';
@@ -98,7 +98,6 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
         lifeNsMin: 0,
         lifeNsMax: 0,
         mishaps: faults,
-        libxl: { observer: host.recorder?.toolstack },
         livesForEver: () => true,
         boot: (built, slot) => {
           booted++;
@@ -140,7 +139,8 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
   const accounts = new Map<number, string>();
   return runAndJudge(run, {
     scenario: hostileGuests.name,
-    isBusy: () => writers.some(mayGoOn) || bad.some((b) => b.me !== undefined && isWorking(b.me)) || host.inFlight > 0,
+    isBusy: () =>
+      writers.some(isWorking) || bad.some((b) => b.me !== undefined && isWorking(b.me)) || host.inFlight > 0,
     horizonNs: HORIZON_NS,
     *before(own) {
       const xs = new Xs(dom0.client, own);

@@ -88,11 +88,7 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
   const { machine, traffic, dom0, faults } = host;
   const backends = new Backends(host);
   const scripts = machine.streams.for('scenario/scripts');
-  const tools = new Dom0Tools(
-    host,
-    backends.bridge,
-    settings.scripts === 'flaky' ? ({ devid }) => drawFate(scripts, devid) : undefined,
-  );
+  const tools = new Dom0Tools(host, settings.scripts === 'flaky' ? ({ devid }) => drawFate(scripts, devid) : undefined);
   new Xenconsoled(dom0.os, host.connect('xenconsoled'), new Devpts()).start();
   if (settings.monitor === 'xenopsd') startXenopsd(host);
 
@@ -101,7 +97,6 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
   let attached = 0;
   let interfaces = 0;
   const running = () => slots.filter(({ guest }) => guest?.isRunning === true);
-  const there = () => slots.filter(({ guest }) => guest?.isThere === true);
   const guestPlan = {
     host,
     backends,
@@ -220,10 +215,11 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
       const { domid } = slot;
       slot.operations++;
       const outcome = yield* suspendGuest(xs, dom0.os, { domid });
-      if (outcome.kind === 'suspended') yield me.draws.below(CHECKPOINT_NS_MAX);
-      else traffic.refused(`${outcome.kind} at suspend`);
-      // As xl does, also where it has failed: the guest may have parked all the same.
-      yield* resumeGuest(xs, dom0.os, { domid, how: 'fast' });
+      if (outcome.kind !== 'suspended') traffic.refused(`${outcome.kind} at suspend`);
+      else {
+        yield me.draws.below(CHECKPOINT_NS_MAX);
+        yield* resumeGuest(xs, dom0.os, { domid, how: 'fast' });
+      }
       slot.operations--;
     }
   }
@@ -236,10 +232,10 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
     operator: startStormOperator(run, at),
     isStorming,
     created: () => created,
-    isConnecting: () =>
-      there().some(({ guest, devices }) => !devices.every((device) => guest?.isSettled(device) === true)),
-    isUsing: () => there().some(({ guest }) => guest?.isUsing === true),
-    expected: () => there().flatMap(({ domid, devices }) => devices.map(({ kind, devid }) => ({ domid, kind, devid }))),
+    isBusy: () =>
+      running().some(({ guest, devices }) => guest?.isUsing === true || (guest?.connected ?? 0) < devices.length),
+    expected: () =>
+      running().flatMap(({ domid, devices }) => devices.map(({ kind, devid }) => ({ domid, kind, devid }))),
   });
 }
 

@@ -8,7 +8,7 @@ import {
   xenstoreScripts,
 } from '../../guests/index.ts';
 import type { Actor } from '../../sim/index.ts';
-import { keepsDepth, mayGoOn, moments, openRun, runAndJudge, startOperator } from '../engine/run.ts';
+import { isWorking, keepsDepth, moments, openRun, runAndJudge, startOperator } from '../engine/run.ts';
 import { type RunRequest, type RunResult, type Scenario, scenario } from '../engine/scenario.ts';
 import { count, FAULTS_SETTING, flag, type SettingsOf, STORE_SETTING, word } from '../engine/settings.ts';
 
@@ -64,7 +64,6 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
       lifeNsMin: 8_000_000,
       lifeNsMax: settings.churn === 1 ? 30_000_000 : 0,
       mishaps: faults,
-      libxl: { observer: host.recorder?.toolstack },
       livesForEver: (slot) => slot % 3 !== 1,
       boot: (built, slot) => {
         created++;
@@ -144,7 +143,7 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
 
   return runAndJudge(run, {
     scenario: liveUpdateMidTraffic.name,
-    isBusy: () => writers.some(mayGoOn) || host.inFlight > 0,
+    isBusy: () => writers.some(isWorking) || host.inFlight > 0,
     created: () => created,
     answers,
   });

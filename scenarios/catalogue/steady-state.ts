@@ -23,7 +23,7 @@ import {
 } from '../../guests/monitors/index.ts';
 import { type Actor, Devpts, type Domid, type Pty } from '../../sim/index.ts';
 import { STORE_BINARY } from '../engine/host.ts';
-import { mayGoOn, openRun, runAndJudge } from '../engine/run.ts';
+import { isWorking, openRun, runAndJudge } from '../engine/run.ts';
 import { type RunRequest, type RunResult, type Scenario, scenario } from '../engine/scenario.ts';
 import { count, FAULTS_SETTING, type SettingsOf, STORE_SETTING, word } from '../engine/settings.ts';
 import { ConsoleRecorder } from '../judge/console-recorder.ts';
@@ -84,7 +84,7 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
     pace,
     connect: (program) => {
       const link = host.connect(`${program}-${connections++}`);
-      return { link, isOpen: () => link.isOpen, close: () => link.close() };
+      return { link, isOpen: () => link.isOpen };
     },
   };
   const plan = machine.streams.for('scenario');
@@ -119,7 +119,6 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
         lifeNsMax: 2 * lifeNs,
         livesForEver: (slot) => !isMortal(slot),
         mishaps: faults,
-        libxl: { observer: host.recorder?.toolstack },
         domain: (slot) => ({
           disks: [vbd()],
           nics: [vif()],
@@ -203,7 +202,7 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
   return runAndJudge(run, {
     scenario: steadyStateScenario.name,
     isBusy: () =>
-      writers.some(mayGoOn) ||
+      writers.some(isWorking) ||
       host.inFlight > 0 ||
       !daemon.isIdle ||
       guests.some((guest) => guest.isAlive() && !guest.console.isIdle),
@@ -261,7 +260,7 @@ function* admin(
   asked: (who: SteadyGuest, command: string) => void,
 ): Actor {
   const { link } = host.connect('admin');
-  const xl = new Libxl(host.os, link, { shared: new SharedFiles() }); // makes and removes nothing
+  const xl = new Libxl(host.os, link, { shared: new SharedFiles() });
   const sent = new Set<SteadyGuest>();
   while (!host.traffic.stopping) {
     yield paced(host.pace, me.draws.between(2, 20));

@@ -8,6 +8,7 @@ import {
   LINUX_OLD_HABITS,
   MINIOS_HABITS,
   monitor,
+  removeDomain,
   restoreGuest,
   resumeGuest,
   strings,
@@ -19,10 +20,10 @@ import {
   XS,
   Xs,
 } from '../../guests/index.ts';
-import { DomidHistory, destroyDomain, initDom0, Libxl, SharedFiles, writeDomain } from '../../guests/libxl/index.ts';
+import { DomidHistory, initDom0, Libxl, SharedFiles, writeDomain } from '../../guests/libxl/index.ts';
 import { type Actor, DOMID_ANY, type Domain } from '../../sim/index.ts';
 import type { Guest, Host } from '../engine/host.ts';
-import { keepsDepth, mayGoOn, moments, openRun, runAndJudge, startOperator } from '../engine/run.ts';
+import { isWorking, keepsDepth, moments, openRun, runAndJudge, startOperator } from '../engine/run.ts';
 import { type RunRequest, type RunResult, type Scenario, scenario } from '../engine/scenario.ts';
 import { count, FAULTS_SETTING, type SettingsOf, STORE_SETTING } from '../engine/settings.ts';
 import type { Verdict, Violation } from '../judge/history.ts';
@@ -31,8 +32,7 @@ import { livesGoOn } from '../judge/invariants/lives.ts';
 const HORIZON_NS = 300_000_000_000;
 /** What a mini-os can take out of a ring in one piece, less a path: larger values would deadlock it (MO-2). */
 const VALUE_MAX = 800;
-/** How long the toolstack waits for a guest, and for the bad ones: nobody wants to see 60 s of nothing. */
-const PATIENCE_NS = 1_000_000_000;
+/** How long the toolstack waits for the bad ones: nobody wants to see 60 s of nothing. */
 const BAD_PATIENCE_NS = 4_000_000;
 
 /** The kinds of clients, by slot. */
@@ -106,24 +106,21 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
     surprises: [],
   };
   const writers: Thread[] = [];
-  const xl = new Libxl(dom0.os, dom0.client, {
-    hasBackends: false,
-    shared: new SharedFiles(new DomidHistory(0)),
-    observer: host.recorder?.toolstack,
-  });
-  const workers: Thread[] = [];
-  const stage: Stage = { host, xl, tally, writers, workers, hasDepth, restoresOf100: settings.restores };
+  const xl = new Libxl(dom0.os, dom0.client, { hasBackends: false, shared: new SharedFiles(new DomidHistory(0)) });
+  const stage: Stage = { host, xl, tally, writers, hasDepth, restoresOf100: settings.restores };
 
-  const builder = dom0.os.start('xl', function* (me): Actor {
-    const xs = new Xs(dom0.client, me);
-    yield* xs.write('/shared', '');
-    yield* xs.setPerms('/shared', ['b0']);
-    yield* host.initStore(me);
-    yield* initDom0(me, dom0.client);
-    for (let slot = 0; slot < settings.domains; slot++) yield* raise(stage, xs, slot);
-    for (let i = 0; i < settings.bad; i++)
-      yield* raiseBad(stage, xs, BAD_SUSPENDERS[i % BAD_SUSPENDERS.length] as BadSuspender, i);
-  });
+  writers.push(
+    dom0.os.start('xl', function* (me): Actor {
+      const xs = new Xs(dom0.client, me);
+      yield* xs.write('/shared', '');
+      yield* xs.setPerms('/shared', ['b0']);
+      yield* host.initStore(me);
+      yield* initDom0(me, dom0.client);
+      for (let slot = 0; slot < settings.domains; slot++) yield* raise(stage, xs, slot);
+      for (let i = 0; i < settings.bad; i++)
+        yield* raiseBad(stage, xs, BAD_SUSPENDERS[i % BAD_SUSPENDERS.length] as BadSuspender, i);
+    }),
+  );
   dom0.os.start('xenopsd', (me) =>
     monitor(me, dom0.client, traffic, {
       watches: ['/local/domain', '@introduceDomain', '@releaseDomain', '/shared'].map((path) => ({ path })),
@@ -132,15 +129,11 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
     }),
   );
   const { me: lu, answers } = startOperator(run, { atRequests, link: () => dom0.client });
-  writers.push(builder, lu);
+  writers.push(lu);
 
   return runAndJudge(run, {
     scenario: suspendResume.name,
-    isBusy: () => {
-      // With nobody left to make traffic the moments of further updates never come.
-      if (!mayGoOn(builder) && !workers.some(mayGoOn)) traffic.stopping = true;
-      return [...writers, ...workers].some(mayGoOn) || host.inFlight > 0;
-    },
+    isBusy: () => writers.some(isWorking) || host.inFlight > 0,
     horizonNs: HORIZON_NS,
     created: () => tally.created,
     answers,
@@ -153,17 +146,14 @@ interface Stage {
   /** The process that writes all domains' trees. */
   readonly xl: Libxl;
   readonly tally: Tally;
-  /** Those who change something: the run is at rest when they have ended. */
   readonly writers: Thread[];
-  /** Those among them who make the traffic. */
-  readonly workers: Thread[];
   readonly hasDepth: boolean;
   readonly restoresOf100: number;
 }
 
 /** Build a guest, start its programs, and the one in dom0 that suspends it now and then. */
 function* raise(stage: Stage, xs: Xs, slot: number): Actor {
-  const { host, writers, workers, hasDepth } = stage;
+  const { host, writers, hasDepth } = stage;
   const { dom0, traffic, faults } = host;
   const kind = KINDS[slot % KINDS.length] as Kind;
   const built = yield* build(stage, xs, `${kind.name}${slot}`);
@@ -175,7 +165,7 @@ function* raise(stage: Stage, xs: Xs, slot: number): Actor {
   const { os, client } = guest;
   const { domid } = built.domain;
   os.start('suspend', (me) => suspender(me, os, client, { hasChannel: kind.hasChannel }));
-  workers.push(
+  writers.push(
     os.start('worker', (me) =>
       worker(me, client, traffic, {
         domid,
@@ -212,7 +202,7 @@ function* cycle(stage: Stage, me: Thread, guest: Guest, kind: Kind): Actor {
     yield draws.between(1_000_000, 6_000_000);
     if (traffic.stopping) return;
     const from = guest.os.domain;
-    const outcome = yield* suspendGuest(xs, dom0.os, { domid: from.domid, patienceNs: PATIENCE_NS });
+    const outcome = yield* suspendGuest(xs, dom0.os, { domid: from.domid });
     tally.suspends++;
     if (outcome.kind === 'runs on' && !isStoreTold && from.shutdown === 'suspend') {
       // 1. It was resumed without XS_RESUME. 2. It parks again, of which the store tells nobody (DOM-24). 3. The time is up.
@@ -223,11 +213,7 @@ function* cycle(stage: Stage, me: Thread, guest: Guest, kind: Kind): Actor {
     }
     if (outcome.kind !== 'suspended') {
       tally.surprises.push({ timeNs: machine.nowNs, actor: me.name, detail: `asked to suspend: ${outcome.kind}` });
-      if (outcome.kind === 'gone' || outcome.kind === 'shut down') return;
-      // As xl does after a save that failed: the guest may have parked all the same, before it was asked or after the time.
-      yield* resumeGuest(xs, dom0.os, { domid: from.domid, how: 'fast' });
-      isStoreTold = true;
-      continue;
+      return;
     }
     if (outcome.heard === 'channel') tally.byChannel++;
     yield draws.below(1_500_000); // the last pages on their way
@@ -238,13 +224,12 @@ function* cycle(stage: Stage, me: Thread, guest: Guest, kind: Kind): Actor {
         storeDomid: host.storeDomid,
         storePage: kind.storePage,
         writeTree: (domain, { gfn, port }) => tree(stage, me, { domain, gfn, port }, `${domain.name}--incoming`),
-        destroy: (domid) => destroyDomain(me, stage.xl, domid),
       });
       if (heir !== undefined) {
         tally.restored++;
         tally.created++;
         isStoreTold = true;
-        yield* handOver(xs, dom0.os, from, heir, (domid) => destroyDomain(me, stage.xl, domid));
+        yield* handOver(xs, dom0.os, from, heir);
         continue;
       }
       tally.surprises.push({ timeNs: machine.nowNs, actor: me.name, detail: 'the restore came to nothing' });
@@ -298,7 +283,7 @@ function* build(stage: Stage, xs: Xs, name: string): Actor<BuiltDomain | undefin
   const reply = yield* xs.call(XS.INTRODUCE, strings(String(domid), String(built.ring.gfn), String(built.port)));
   if (reply.error === undefined) return built;
   stage.host.traffic.refused(`${reply.error} at INTRODUCE`);
-  yield* destroyDomain(xs.me, stage.xl, domid);
+  yield* removeDomain(xs, stage.host.dom0.os, domid);
   return undefined;
 }
 

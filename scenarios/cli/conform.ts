@@ -4,7 +4,6 @@ import { formatAction } from '../drive/script.ts';
 import { conform, type Outcome, type RunScript } from '../real/conform/conform.ts';
 import { OXENSTORED } from '../real/conform/known.ts';
 import { isOcaml, whyNot } from '../real/conform/standin.ts';
-import { Progress } from './progress.ts';
 
 interface ConformOptions {
   readonly daemon: string;
@@ -23,9 +22,6 @@ export async function conformCommand(options: ConformOptions): Promise<number> {
     process.stderr.write(`xenarium: ${reason}\n`);
     return 2;
   }
-  const progress = new Progress();
-  const all = seeds.to - seeds.from + 1;
-  let compared = 0;
   const outcomes = await conform({
     daemon,
     compat,
@@ -35,17 +31,8 @@ export async function conformCommand(options: ConformOptions): Promise<number> {
     liveUpdateEvery,
     runOurs: runOurs(compat, liveUpdateEvery),
     ...(isOcaml(daemon) ? { known: OXENSTORED } : {}),
-    onSeed: (seed, outcome) => {
-      compared++;
-      const text = outcomeText(seed, outcome);
-      if (text !== '') {
-        progress.clear();
-        process.stdout.write(text);
-      }
-      progress.at(() => `${compared}/${all} scripts`);
-    },
+    onSeed: (seed, outcome) => process.stdout.write(outcomeText(seed, outcome)),
   });
-  progress.clear();
   const count = (kind: Outcome['kind']) => outcomes.filter((one) => one.kind === kind).length;
   const died = count('died') > 0 ? `, in ${count('died')} the daemon died` : '';
   const known = new Map<string, number>();

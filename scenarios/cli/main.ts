@@ -1,22 +1,17 @@
 import { readFileSync } from 'node:fs';
-import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { SCENARIOS } from '../catalogue/index.ts';
 import { conformCommand } from './conform.ts';
 import { driveCommand } from './drive.ts';
 import { addImageCommands } from './image/commands.ts';
 import { orUnusable } from './image/io.ts';
 import { matrixCommand } from './matrix.ts';
-import { listCommand, runCommand } from './run.ts';
+import { listCommand, runCommand, sweepCommand } from './run.ts';
 import { serveCommand } from './serve.ts';
-import { sweepCommand } from './sweep-command.ts';
 import { stateFile, takeoverCommand } from './takeover.ts';
 
-/** Exit codes: 0 pass, 1 violation, 2 error or bad usage, 3 stuck or unknown. */
+/** Exit codes: 0 pass, 1 violation, 2 error or bad usage, 3 unknown. */
 export const EXIT = { pass: 0, violation: 1, error: 2, unknown: 3 } as const;
-
-/** What `--format` takes. */
-const FORMAT =
-  'v1 or v2, or any other format, or the path of a module, which is executed: then updates go through its files';
 
 /** Parse the command line, call, and give the exit code. */
 export async function main(argv: readonly string[]): Promise<number> {
@@ -29,16 +24,12 @@ export async function main(argv: readonly string[]): Promise<number> {
       'A deterministic Xen in a jar: guests drive an in-process xenstored through real rings while it live-updates.',
     )
     .version(version())
-    .option('--stack', 'show the stack of an error, with any command')
     .exitOverride()
     .showHelpAfterError('(add --help for the options)');
-  const commands = () => program.commands.map((command) => command.name());
-  const hasStack = () => program.opts<{ readonly stack?: true }>().stack === true;
 
   program
     .command('list')
     .description('name the scenarios, with their settings')
-    .option('--faults', 'name the faults instead, with what each does and what must hold all the same')
     .option('--json', 'for programs')
     .action((options) => done(listCommand(options)));
   program
@@ -46,19 +37,17 @@ export async function main(argv: readonly string[]): Promise<number> {
     .description('run one scenario and judge it')
     .argument('[scenario]', 'name of the scenario', SCENARIOS[0]?.name)
     .option('--seed <n>', 'decimal digits; the same seed gives the same octets', digits, '1')
-    .option('--format <name>', FORMAT, 'v2')
+    .option('--format <name>', 'v1 or v2, or any other format or module: then updates go through its files', 'v2')
     .option('--set <key=value>', 'change a setting (repeatable)', collect, [])
     .option('--trace <file>', 'write every event as JSON Lines')
     .option('--json', 'one JSON object for programs')
-    .action(async (name, options) =>
-      done(await orUnusable(() => runCommand(name, { ...options, stack: hasStack(), commands: commands() }))),
-    );
+    .action(async (name, options) => done(await orUnusable(() => runCommand(name, options))));
   program
     .command('sweep')
     .description('run one scenario with many seeds')
     .argument('[scenario]', 'name of the scenario', SCENARIOS[0]?.name)
-    .addOption(seeds('1..200'))
-    .option('--format <name>', FORMAT, 'v2')
+    .option('--seeds <a..b>', 'first and last seed', range, { from: 1, to: 200 })
+    .option('--format <name>', 'v1 or v2, or any other format or module: then updates go through its files', 'v2')
     .option('--set <key=value>', 'change a setting (repeatable)', collect, [])
     .option('--jobs <n>', 'threads (default: one for each core)', positive)
     .action(async (name, options) => done(await orUnusable(() => sweepCommand(name, options))));
@@ -88,7 +77,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     .command('conform')
     .description('compare the store with a real daemon on seeded scripts')
     .requiredOption('--daemon <path>', 'a C xenstored or an oxenstored')
-    .addOption(seeds('1..50'))
+    .option('--seeds <a..b>', 'first and last seed', range, { from: 1, to: 50 })
     .option('--compat <version>', 'whose behaviour', oneOf(['4.22', '4.17']), '4.17')
     .option('--actions <n>', 'actions in each script', positive, 300)
     .option('--live-updates', 'with live updates in the scripts')
@@ -112,8 +101,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     await program.parseAsync(argv as string[]);
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.pass : EXIT.error;
-    const { message, stack = message } = error instanceof Error ? error : new Error(String(error));
-    process.stderr.write(`xenarium: ${hasStack() ? stack : `${message} (--stack tells where)`}\n`);
+    process.stderr.write(`xenarium: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
     return EXIT.error;
   }
   return code;
@@ -136,10 +124,6 @@ function digits(value: string): string {
 function positive(value: string): number {
   if (!/^[1-9][0-9]{0,8}$/.test(value)) throw new InvalidArgumentError('a whole number from 1.');
   return Number(value);
-}
-
-function seeds(initial: string): Option {
-  return new Option('--seeds <a..b>', 'first and last seed').argParser(range).default(range(initial), initial);
 }
 
 function range(value: string): { from: number; to: number } {

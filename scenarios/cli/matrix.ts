@@ -6,7 +6,6 @@ import { matrixPage, surpriseLines, trialLines } from '../lab/page.ts';
 import { type Trial, tryFormat } from '../lab/verdict.ts';
 import { tell, writeOctets } from './image/io.ts';
 import { namedFormat } from './image/named.ts';
-import { Progress } from './progress.ts';
 
 export interface MatrixOptions {
   /** Names, or paths of modules; none: every format of the lab. */
@@ -29,10 +28,7 @@ export async function matrixCommand({ format: asked, out, json }: MatrixOptions)
   const names = asked.length === 0 ? LAB_FORMATS.map(({ name }) => name) : asked;
   const formats = await Promise.all(names.map(namedFormat));
   const jobs = Math.min(availableParallelism(), names.length);
-  const progress = new Progress();
-  const done = (count: number) => progress.at(() => `${count}/${names.length} formats`);
-  const measured = jobs > 1 ? await measureTogether(names, jobs, done) : formats.map(measureFormat);
-  progress.clear();
+  const measured = jobs > 1 ? await measureTogether(names, jobs) : formats.map(measureFormat);
   const columns = measured.map(({ column }) => column);
   const trials = measured.map(({ trial }) => trial);
   const page = matrixPage(columns, trials);
@@ -43,11 +39,7 @@ export async function matrixCommand({ format: asked, out, json }: MatrixOptions)
 }
 
 /** On so many threads; what comes out is in the order of the names. Errors: rejects at a mistake of ours. */
-async function measureTogether(
-  names: readonly string[],
-  jobs: number,
-  done: (count: number) => void,
-): Promise<readonly Measured[]> {
+async function measureTogether(names: readonly string[], jobs: number): Promise<readonly Measured[]> {
   const results: Measured[] = [];
   const workers: Worker[] = [];
   let given = 0;
@@ -62,8 +54,7 @@ async function measureTogether(
         worker.on('error', reject);
         worker.on('message', (measured: Measured) => {
           results[current] = measured;
-          done(++taken);
-          if (taken === names.length) resolve();
+          if (++taken === names.length) resolve();
           if (given >= names.length) return;
           current = given++;
           worker.postMessage(names[current]);

@@ -1,6 +1,5 @@
 import { statSync, unlinkSync } from 'node:fs';
 import { connect } from 'node:net';
-import { dirname } from 'node:path';
 import { serve } from '../real/serve/serve.ts';
 
 interface ServeOptions {
@@ -11,9 +10,6 @@ interface ServeOptions {
 /** Serve until SIGTERM or SIGINT. A stale socket file (nobody listens) is replaced, anything else is left alone. */
 export async function serveCommand(options: ServeOptions): Promise<number> {
   const path = options.socket;
-  // listen(2) on a path in a folder that is not there comes back as EACCES (libuv).
-  if (statSync(dirname(path), { throwIfNoEntry: false }) === undefined)
-    return complain(`${path}: ENOENT: there is no folder ${dirname(path)}`);
   const found = statSync(path, { throwIfNoEntry: false });
   if (found !== undefined) {
     if (!found.isSocket()) return complain(`${path} exists and is no socket`);

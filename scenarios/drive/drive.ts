@@ -43,12 +43,11 @@ export class Driver {
 
   /** Perform one action: its own line, and what came unasked. */
   perform(action: Action): string[] {
-    const lines: OutputLine[] = [this.#act(action), ...this.#connections.takeUnasked()];
+    const lines = [this.#act(action), ...this.#connections.takeUnasked()];
     this.#actions++;
     const { liveUpdateEvery, format } = this.#options;
     if (liveUpdateEvery > 0 && this.#actions % liveUpdateEvery === 0) {
-      const reason = this.#liveUpdate(format);
-      if (reason !== undefined) lines.push({ kind: 'liveUpdate', reason }); // or nobody would know that there was none
+      this.#liveUpdate(format);
       lines.push(...this.#connections.takeUnasked());
     }
     return lines.map(formatLine);

@@ -1,6 +1,5 @@
 import { DOMID_FIRST_RESERVED } from '../../sim/index.ts';
 import { type OpName, opName, XS } from '../../store/protocol/wire.ts';
-import { STORE_BINARY } from '../engine/host.ts';
 
 /**
  * Traffic scripts: what clients do to a xenstore, one JSON object a line, and what they see, one JSON object a line.
@@ -17,9 +16,6 @@ export const UNKNOWN_TX = 4242;
 /** What INTRODUCE says of every domain that a script creates: the gfn of its ring page, the port of its event channel. */
 export const RING_GFN = 1234;
 export const RING_PORT = 7;
-
-/** The daemon's own program, as a script names it that drives a live update by hand. */
-export const BINARY = STORE_BINARY;
 
 export interface MessageAction {
   readonly kind: 'message';

@@ -8,7 +8,6 @@ import {
   type SocketHabits,
   type Thread,
   Traffic,
-  XS,
   XsClient,
   XsDevice,
   type XsProgram,
@@ -31,7 +30,6 @@ import {
   VIRQ_DOM_EXC,
 } from '../../sim/index.ts';
 import {
-  MemoryFiles,
   type StartStore,
   type StorePolicy,
   type StoreProcess,
@@ -44,9 +42,6 @@ import type { History } from '../judge/history.ts';
 import { Recorder } from '../judge/recorder.ts';
 import type { RunRequest, RunResult } from './scenario.ts';
 import type { StoreHome } from './settings.ts';
-import type { Wait } from './wait.ts';
-import { waitsOf } from './waits.ts';
-import { Witness } from './witness.ts';
 
 /** Unevenness of virtual CPUs: steps take up to 64 ns more, and one in 1,024 is followed by up to 200 us of absence. */
 export const LIFELIKE: Jitter = { stepNs: 64, absentOneIn: 1024, absentNsMax: 200_000 };
@@ -56,7 +51,7 @@ const DOM0_HABITS: ClientHabits = { ...LINUX_HABITS, retries: ['EAGAIN', 'ENOENT
 
 /** The program that a live update executes; the simulated file system holds just it, and one that is not executable. */
 export const STORE_BINARY = '/usr/sbin/xenstored';
-const PROGRAMS = new Map([
+const FILES = new Map([
   [STORE_BINARY, 'executable'],
   ['/etc/hosts', 'not-executable'],
 ] as const);
@@ -81,7 +76,7 @@ export interface HostOptions {
   readonly compat: StoreSetup['compat'];
   /** Left out: dom0. */
   readonly storeIn?: StoreHome | undefined;
-  /** Some of FAULT_WORDS: what is planned to break, once that is armed; left out: nothing. */
+  /** One of FAULT_WORDS: what is planned to break, once that is armed; left out: nothing. */
   readonly faults?: string | undefined;
   /** What breaks besides, in every run; left out: nothing. */
   readonly ownFaults?: readonly FaultRule[] | undefined;
@@ -97,8 +92,6 @@ export interface HostOptions {
   readonly movesInSteps?: boolean;
   /** What `format` of the store is at first; left out: the daemon's own images. */
   readonly lab?: StoreSetup['format'];
-  /** How the store's process opens a file that it appends to; left out: in a file system in memory. */
-  readonly appendTo?: StoreSetup['files']['appendTo'] | undefined;
   /** What serves xenstore; left out: the daemon of this package. */
   readonly startStore?: StartStore | undefined;
 }
@@ -107,17 +100,7 @@ export interface HostOptions {
 export interface RunSummary
   extends Pick<
     RunResult,
-    | 'scenario'
-    | 'outcome'
-    | 'reason'
-    | 'failure'
-    | 'waits'
-    | 'lastFault'
-    | 'updates'
-    | 'verdicts'
-    | 'history'
-    | 'faults'
-    | 'devices'
+    'scenario' | 'outcome' | 'reason' | 'updates' | 'verdicts' | 'history' | 'faults' | 'devices'
   > {
   readonly request: RunRequest;
   readonly created: number;
@@ -141,9 +124,6 @@ export class Host implements FaultHost {
   readonly guests: Guest[] = [];
   /** The kernel of the store's own domain, where there is one: a client as any other. */
   readonly stubdom: Guest | undefined;
-  /** In a run that is checked. */
-  readonly witness: Witness | undefined;
-  readonly #sockets: XsSocket[] = [];
   /** Programs of dom0 that have a connection to the store open. */
   #programs: XsProgram[] = [];
 
@@ -153,7 +133,6 @@ export class Host implements FaultHost {
     this.listener = new Listener(9, this.machine.trace);
     this.watch =
       options.checkEverySteps === undefined ? undefined : new MachineWatch(this.machine, options.checkEverySteps);
-    this.witness = options.records ? new Witness(this.machine) : undefined;
     this.traffic = new Traffic(options.requestsMax);
     this.storeDomid = options.storeIn === 'stubdom' ? STUBDOM.domid : 0;
     this.recorder = options.records
@@ -167,12 +146,11 @@ export class Host implements FaultHost {
     const { ring, port } = offerRing(os, domain, home);
     const own = home === domain ? undefined : offerRing(os, home, home);
     const start = options.startStore ?? startXenstored;
-    const files = new MemoryFiles(PROGRAMS);
     this.store = start(this.machine, home, {
       compat: options.compat,
       policy: options.policy,
       listener: this.listener,
-      files: options.appendTo === undefined ? files : { get: (path) => files.get(path), appendTo: options.appendTo },
+      files: FILES,
       dom0Port: port,
       ownPort: own?.port,
       limitsWrites: options.limitsWrites ?? true,
@@ -206,7 +184,6 @@ export class Host implements FaultHost {
     const client = new XsSocket(this.dom0.os, this.listener.connect(program), habits);
     client.observer = this.#observers(this.recorder?.ofNewestSocket());
     client.start(program);
-    this.#sockets.push(client);
     return this.#opened(client);
   }
 
@@ -279,8 +256,8 @@ export class Host implements FaultHost {
       steps: machine.scheduler.steps,
       traceEvents: machine.trace.count,
       requests: traffic.requests,
-      replies: count((r) => r.kind === 'got' && r.type !== XS.WATCH_EVENT),
-      watchEvents: count((r) => r.kind === 'got' && r.type === XS.WATCH_EVENT),
+      replies: count((r) => r.kind === 'got' && r.type !== 15),
+      watchEvents: count((r) => r.kind === 'got' && r.type === 15),
       domainsCreated: created,
       domainsDestroyed: count((r) => r.kind === 'life' && r.what === 'gone'),
       commits: traffic.commits,
@@ -288,21 +265,6 @@ export class Host implements FaultHost {
       refusals: [...traffic.refusals].sort((a, b) => (a[0] < b[0] ? -1 : 1)),
       history,
     };
-  }
-
-  /** Who waits for what, in a run that is checked. */
-  waits(): Wait[] {
-    const { machine, store, witness } = this;
-    if (witness === undefined) return [];
-    const guests = this.stubdom === undefined ? [this.dom0] : [this.dom0, this.stubdom];
-    return waitsOf({
-      machine,
-      store,
-      witness,
-      rings: [...guests, ...this.guests].map(({ os, client }) => ({ domain: os.domain, client })),
-      devices: this.recorder?.history().devices ?? [],
-      sockets: this.#sockets.filter(({ isOpen }) => isOpen),
-    });
   }
 
   /** Requests without an answer of domains that are still there, and of programs that have not closed their socket. */

@@ -10,15 +10,12 @@ import {
 import type { Actor, Stream } from '../../sim/index.ts';
 import { extentOf } from '../../store/format/model/index.ts';
 import type { History, Verdict } from '../judge/history.ts';
-import { checkHistory, toolstackIntends } from '../judge/invariants/index.ts';
+import { checkHistory } from '../judge/invariants/index.ts';
 import { Host, type HostOptions, LIFELIKE, STORE_BINARY } from './host.ts';
-import { SETTLE_NS } from './patience.ts';
-import { Progress } from './progress.ts';
 import type { RunRequest, RunResult, UpdateReport } from './scenario.ts';
 import type { Settings, StoreHome } from './settings.ts';
-import { earlyFailure, type Failure } from './witness.ts';
 
-/** Virtual time after which a run that goes on and on is not waited for any more. */
+/** Virtual time after which a run that has not ended is stuck. */
 const HORIZON_NS = 120_000_000_000;
 /** How often a run is asked whether it has ended, virtual ns. */
 const SLICE_NS = 1_000_000;
@@ -91,13 +88,6 @@ export function keepsDepth({ lab, format }: Pick<RunRequest, 'lab' | 'format'>):
   return lab === undefined ? format !== 'v1' : extentOf(lab.carriage, 'watchDepth') !== 'none';
 }
 
-/** Whether an actor has not come to its end, and its domain runs or will go on: who suspends a domain resumes it. A run that did
- *  not wait for those would read its tree while one comes back and writes. */
-export function mayGoOn({ task }: Thread): boolean {
-  if (task === undefined || task.state === 'done' || task.domain?.dying !== 'alive') return false;
-  return task.domain.shutdown === undefined || task.domain.shutdown === 'suspend';
-}
-
 /** Whether an actor of a domain that runs has not come to its end. */
 export function isWorking({ task }: Thread): boolean {
   return task !== undefined && task.state !== 'done' && task.domain?.dying === 'alive' && !task.domain.shutdown;
@@ -152,7 +142,7 @@ export interface RunEnd {
   readonly scenario: string;
   /** Left out: while one of the run's writers or operators works, or a request has no answer. */
   readonly isBusy?: () => boolean;
-  /** Virtual time after which a run that goes on and on is not waited for any more; left out: the request's, or 120 s. */
+  /** Virtual time after which a run that has not ended is stuck; left out: the request's, or 120 s. */
   readonly horizonNs?: number;
   /** How often the run is asked whether it has ended, virtual ns; left out: every millisecond. */
   readonly sliceNs?: number;
@@ -179,27 +169,41 @@ function isRunBusy({ host, writers, operators }: Run): boolean {
   return operators.some(isWorking) || host.inFlight > 0;
 }
 
-/** An end with everything that may be left out. */
-type WholeEnd = RunEnd & Required<Pick<RunEnd, 'isBusy' | 'horizonNs' | 'sliceNs'>>;
-
 /**
  * Run until the work is done and nothing is on its way; then dom0 reads the whole tree, and the history is judged: by the
- * families of checks that judge every run, and by `verdicts`. Errors: what is thrown under the scheduler is the outcome `error`.
+ * families of checks that judge every run, and by `verdicts`. Errors: throws what the machine's own checks find.
  */
-export function runAndJudge(run: Run, given: RunEnd): RunResult {
+export function runAndJudge(run: Run, end: RunEnd): RunResult {
   const { host, request } = run;
-  const { horizonNs = request.horizonNs ?? HORIZON_NS, sliceNs = SLICE_NS, answers = run.answers } = given;
-  const end: WholeEnd = { ...given, isBusy: given.isBusy ?? (() => isRunBusy(run)), horizonNs, sliceNs };
-  const ended = runToEnd(run, end);
+  const { machine, dom0 } = host;
+  const { isBusy = () => isRunBusy(run), answers = run.answers } = end;
+  const { horizonNs = request.horizonNs ?? HORIZON_NS, sliceNs = SLICE_NS } = end;
+  const nodes: SeenNode[] = [];
+  let finished = false;
+  dom0.os.start('verifier', (me) =>
+    quiesce(me, isBusy, function* (own): Actor {
+      if (end.before !== undefined) yield* end.before(own);
+      yield* readTree(own, dom0.client, nodes);
+      finished = true;
+    }),
+  );
+  const isFinished = machine.scheduler.runUntil(() => finished, horizonNs, sliceNs) === 'met';
+  if (isFinished) {
+    host.recorder?.snapshot(nodes);
+    end.finish?.();
+  }
+  host.watch?.check();
   const history = host.recorder?.history();
+  const verdicts =
+    history === undefined ? [] : [...checkHistory(history), ...(end.verdicts?.(history, isFinished) ?? [])];
+  const violated = verdicts.some((v) => v.violations.length > 0);
   const planned = host.faults.faults;
-  const { verdicts, ...how } = judged(run, end, ended, history);
-  const lastFault = ended.kind === 'finished' ? undefined : host.witness?.lastFault;
+  const missing = end.missing?.() ?? `${host.inFlight} requests unanswered`;
   return host.result({
     request,
     scenario: end.scenario,
-    ...how,
-    ...(lastFault === undefined ? {} : { lastFault }),
+    outcome: violated ? 'violation' : isFinished ? 'pass' : 'unknown',
+    reason: isFinished ? '' : `the run did not come to rest: ${missing} at ${machine.nowNs} ns`,
     created: end.created?.() ?? host.guests.length,
     ...(planned.length === 0 ? {} : { faults: planned }),
     ...(end.devices === undefined ? {} : { devices: end.devices() }),
@@ -207,119 +211,4 @@ export function runAndJudge(run: Run, given: RunEnd): RunResult {
     verdicts,
     history,
   });
-}
-
-/** How a run ended: at its end, in a mistake of ours, nowhere, or in the middle when its time was over. */
-type Ended =
-  | { readonly kind: 'finished' }
-  | { readonly kind: 'failed'; readonly failure: Failure }
-  | { readonly kind: 'stuck'; readonly sinceNs: number }
-  | { readonly kind: 'late' };
-
-function runToEnd({ host, request }: Run, end: WholeEnd): Ended {
-  const { machine, dom0, recorder } = host;
-  const nodes: SeenNode[] = [];
-  let finished = false;
-  try {
-    dom0.os.start('verifier', (me) =>
-      quiesce(me, end.isBusy, function* (own): Actor {
-        if (end.before !== undefined) yield* end.before(own);
-        yield* readTree(own, dom0.client, nodes);
-        finished = true;
-      }),
-    );
-    const progress = progressOf(host, end);
-    let stuck = false;
-    const isOver = () => {
-      request.looked?.({ virtualNs: machine.nowNs, requests: host.traffic.requests });
-      // Whoever waits for a store that has ended waits for ever, whatever else goes on.
-      if (!finished) stuck = host.store.ended !== undefined || progress?.isStuck() === true;
-      return finished || stuck;
-    };
-    machine.scheduler.runUntil(isOver, end.horizonNs, end.sliceNs);
-    if (finished) {
-      recorder?.snapshot(nodes);
-      end.finish?.();
-    }
-    host.watch?.check();
-    if (finished) return { kind: 'finished' };
-    const sinceNs = progress?.lastNs ?? machine.nowNs;
-    return !stuck && machine.scheduler.nextNs !== undefined && machine.nowNs - sinceNs < SETTLE_NS
-      ? { kind: 'late' }
-      : { kind: 'stuck', sinceNs };
-  } catch (thrown) {
-    return { kind: 'failed', failure: host.witness?.failure(thrown) ?? earlyFailure(thrown) };
-  }
-}
-
-function progressOf({ machine, witness, traffic, recorder }: Host, { devices }: WholeEnd): Progress | undefined {
-  if (witness === undefined) return undefined;
-  return new Progress(machine, witness, {
-    payload: devices === undefined ? undefined : () => devices().reduce((sum, [, count]) => sum + count, 0),
-    isOver: () => traffic.stopping,
-    // A hostile guest looks again and again, and gives up by itself.
-    givesUp: ({ domain }) => domain !== undefined && recorder?.isHostile(domain.domid) === true,
-  });
-}
-
-/** Families that compare what there is at the end with what there ought to be. */
-const OF_THE_END: readonly string[] = ['final-tree', 'devices-converge'];
-
-/**
- * What a run without an end has done, and not what it has left undone. What is missing is found with the last record: it is
- * missing where rings and sockets have been silent for long, but 1. a request is consumed, 2. guests in the background go on, 3. the
- * run is found to be stuck in its payload, 4. its reply would have come.
- */
-function soFar({ machine, witness }: Host, all: readonly Verdict[], history: History | undefined): readonly Verdict[] {
-  const isSilent = machine.nowNs - (witness?.messageNs ?? 0) >= SETTLE_NS;
-  const last = history?.records.at(-1)?.seq;
-  return all
-    .filter(({ invariant }) => !OF_THE_END.includes(invariant))
-    .map((verdict) => {
-      if (isSilent) return verdict;
-      return { ...verdict, violations: verdict.violations.filter(({ seq }) => seq !== last) };
-    });
-}
-
-/** What a run came to, and why. What compares the end is left out where there was none. */
-function judged(
-  { host, request }: Run,
-  end: WholeEnd,
-  ended: Ended,
-  history: History | undefined,
-): Pick<RunResult, 'outcome' | 'reason' | 'failure' | 'waits' | 'verdicts'> {
-  if (ended.kind === 'failed') return { outcome: 'error', reason: '', failure: ended.failure, verdicts: [] };
-  const isFinished = ended.kind === 'finished';
-  let verdicts: readonly Verdict[];
-  try {
-    const all =
-      history === undefined
-        ? []
-        : [
-            ...checkHistory(history),
-            ...(history.toolstack === undefined ? [] : [toolstackIntends(history)]),
-            ...(end.verdicts?.(history, isFinished) ?? []),
-          ];
-    verdicts = isFinished || request.judgesUnfinished === true ? all : soFar(host, all, history);
-  } catch (thrown) {
-    const failure = { ...earlyFailure(thrown), actor: 'the judge', timeNs: host.machine.nowNs };
-    return { outcome: 'error', reason: '', failure, verdicts: [] };
-  }
-  const violated = verdicts.some((v) => v.violations.length > 0);
-  if (isFinished) return { outcome: violated ? 'violation' : 'pass', reason: '', verdicts };
-  const missing = end.missing?.() ?? `${host.inFlight} requests unanswered`;
-  const waits = host.waits();
-  if (ended.kind === 'stuck')
-    return {
-      outcome: violated ? 'violation' : 'stuck',
-      reason: `the run does not come to rest, and nothing has moved since ${ended.sinceNs} ns: ${missing}`,
-      waits,
-      verdicts,
-    };
-  return {
-    outcome: violated ? 'violation' : 'unknown',
-    reason: `the run was not at its end after ${end.horizonNs} ns, and still moved: ${missing}`,
-    waits,
-    verdicts,
-  };
 }

@@ -3,16 +3,14 @@ import type { StartStore, UpdateRecord } from '../../store/index.ts';
 import type { PlannedFault } from '../faults/rule.ts';
 import type { History, Verdict } from '../judge/history.ts';
 import { completeSettings, type SettingSpecs, type Settings, type SettingsOf } from './settings.ts';
-import type { Wait } from './wait.ts';
-import { earlyFailure, type Failure } from './witness.ts';
 
 /** What can be run: from a seed to what it came to, in virtual time and without a trace in the process. */
 export interface Scenario {
   readonly name: string;
   readonly story: string;
   readonly settings: SettingSpecs;
-  /** Run to the end of virtual time or traffic. Settings that are not given have their defaults. What is thrown on the way is
-   *  an outcome. Throws only for settings that it does not have and values that they may not have. */
+  /** Run to the end of virtual time or traffic. Settings that are not given have their defaults. Throws only for our own
+   *  mistakes, as are settings that it does not have and values that they may not have. */
   readonly run: (request: RunRequest) => RunResult;
 }
 
@@ -29,42 +27,7 @@ export function scenario<const S extends SettingSpecs>(
   const { settings } = definition;
   return {
     ...definition,
-    run: (request) => {
-      const complete = { ...request, settings: completeSettings(settings, request.settings) };
-      try {
-        return definition.run(complete);
-      } catch (thrown) {
-        return neverBegun(definition.name, complete, thrown);
-      }
-    },
-  };
-}
-
-/** The result of a run that threw before its host was there, or after it was judged. */
-function neverBegun(scenario: string, { seed, format, settings }: RunRequest, thrown: unknown): RunResult {
-  return {
-    outcome: 'error',
-    reason: '',
-    failure: earlyFailure(thrown),
-    scenario,
-    seed,
-    format,
-    settings,
-    digest: '',
-    virtualNs: 0,
-    steps: 0,
-    traceEvents: 0,
-    requests: 0,
-    replies: 0,
-    watchEvents: 0,
-    domainsCreated: 0,
-    domainsDestroyed: 0,
-    commits: 0,
-    conflicts: 0,
-    refusals: [],
-    updates: [],
-    verdicts: [],
-    history: undefined,
+    run: (request) => definition.run({ ...request, settings: completeSettings(settings, request.settings) }),
   };
 }
 
@@ -82,14 +45,10 @@ export interface RunRequest<V = Settings> {
   readonly settings: V;
   /** Guests ask for watches with a depth although the format does not carry it; left out: only where it does. */
   readonly asksForDepth?: boolean;
-  /** Virtual time after which a run is not waited for any more; left out: long enough for any run. */
+  /** Virtual time after which a run that has not ended is stuck; left out: long enough for any run. */
   readonly horizonNs?: number;
   /** Called once, before the first step, with the faults that are planned; not in a run without any. */
   readonly planned?: (faults: readonly PlannedFault[]) => void;
-  /** Called now and then, with how far the run is. */
-  readonly looked?: (at: { readonly virtualNs: number; readonly requests: number }) => void;
-  /** A run that does not come to its end is judged as if that were its end: the laboratory asks who misses what. */
-  readonly judgesUnfinished?: boolean;
   /** Called with each line of the trace, if one is wanted. */
   readonly traceLine?: (line: string) => void;
   /** What stands between the dump and the successor of update `n`: how a run meets a broken image. */
@@ -108,23 +67,13 @@ export interface UpdateReport extends UpdateRecord {
 }
 
 /**
- * What a run came to. `pass`: it ended, and every check holds. `violation`: something was done that must not be. `error`: a mistake
- * of ours, or one of a guest's that the simulator met with an assertion. `stuck`: nobody does anything any more, and the run is not
- * at its end. `unknown`: it cannot be told.
+ * What a run came to. `pass`: it ended, and every check holds; `violation`: one does not; `unknown`: it did not come to rest.
+ * Times are virtual, in ns.
  */
-export type RunOutcome = 'pass' | 'violation' | 'error' | 'stuck' | 'unknown';
-
-/** One run and what is said of it. Times are virtual, in ns. */
 export interface RunResult {
-  readonly outcome: RunOutcome;
-  /** Why the run is stuck, or its outcome unknown; '' otherwise. */
+  readonly outcome: 'pass' | 'violation' | 'unknown';
+  /** Why the outcome is unknown; '' otherwise. */
   readonly reason: string;
-  /** What was thrown, of an error. */
-  readonly failure?: Failure;
-  /** Who waits for what, in a run that did not come to its end; at first who asked the store for something. */
-  readonly waits?: readonly Wait[];
-  /** The last fault that struck, in a run that ended before its end. */
-  readonly lastFault?: { readonly id: string; readonly timeNs: number; readonly detail: string };
   readonly scenario: string;
   readonly seed: string;
   readonly format: string;

@@ -49,8 +49,6 @@ export const DELAY_RULES: readonly FaultRule[] = [
           const open = domain.ports.ports();
           if (open.length === 0) return;
           const port = draws.pick(open);
-          // A guest that is asked over its channel to suspend has nothing but the event to go by, and does.
-          if (host.guests.some(({ os }) => os.domain === domain && os.messagePorts.has(port))) return;
           host.machine.events.spurious(domain, port);
           injected(`domain ${domain.domid} port ${port}`);
         },

@@ -1,14 +1,6 @@
-import {
-  type Domain,
-  GNTMAP_host_map,
-  GNTTAB_NR_RESERVED_ENTRIES,
-  GNTTAB_RESERVED_XENSTORE,
-  GTF_permit_access,
-  GTF_readonly,
-  loadFlags,
-} from '../../sim/index.ts';
+import { GNTMAP_host_map, GNTTAB_RESERVED_XENSTORE, GTF_permit_access, GTF_readonly } from '../../sim/index.ts';
 import type { FaultRule } from './rule.ts';
-import { crashLater, duringUpdates, pickVictim } from './victims.ts';
+import { crashLater, duringUpdates, pickRunning, pickVictim } from './victims.ts';
 
 /** A domid that is nobody's. */
 const NOBODY = 0x7fef;
@@ -75,19 +67,14 @@ export const GRANT_RULES: readonly FaultRule[] = [
   {
     id: 'INJ-G5',
     what: 'the store’s domain has no map track entry left for a while',
-    mustHold:
-      'INTRODUCE answers an error and leaves nothing behind, a backend refuses a ring and fails a request; who is mapped stays so',
+    mustHold: 'INTRODUCE answers an error and leaves nothing behind; who is mapped stays so',
     oneIn: [2, 8],
-    arm: ({ host, strikes, injected, over }) => {
+    arm: ({ host, strikes, injected }) => {
       const { maptrack } = host.dom0.os.domain;
       const { machine } = host;
       const { limit } = maptrack;
-      let untilNs = 0;
       const restore = () => {
-        if (untilNs === 0) return;
-        untilNs = 0;
         maptrack.limit = limit;
-        over();
       };
       machine.trace.observe((event) => {
         if (event.kind === 'store' && event.phase === 'dump') restore(); // the rings are to be mapped again
@@ -96,10 +83,7 @@ export const GRANT_RULES: readonly FaultRule[] = [
         beforeIntroduce: ({ domain: { domid } }) => {
           if (!strikes()) return;
           maptrack.limit = maptrack.handles().length;
-          untilNs = machine.nowNs + INTRODUCE_NS;
-          machine.scheduler.at(untilNs, () => {
-            if (machine.nowNs >= untilNs) restore(); // it may have struck again
-          });
+          machine.scheduler.at(machine.nowNs + INTRODUCE_NS, restore);
           injected(`domain ${domid}: ${maptrack.limit} entries`);
         },
       };
@@ -138,19 +122,18 @@ export const GRANT_RULES: readonly FaultRule[] = [
   },
   {
     id: 'INJ-G9',
-    what: 'a guest’s kernel that has granted nothing else yet changes the version of its grant table while the store has its ring mapped',
+    what: 'a guest’s kernel changes the version of its grant table while the store has its ring mapped',
     mustHold: 'reserved entries stay as they are: the ring is served on, and mapped again by the next image',
     oneIn: [1, 3],
     arm: (armed) => ({
       now: {
-        everyNs: [200_000, 2_000_000],
+        everyNs: [500_000, 4_000_000],
         act: () => {
-          if (!armed.strikes()) return;
-          const fresh = armed.host.guests.filter(({ os: { domain } }) => domain.isRunning && !hasGranted(domain));
-          if (fresh.length === 0) return;
-          const { domain, hyper } = armed.draws.pick(fresh).os;
-          const version = domain.grants.version === 1 ? 2 : 1;
-          if (hyper.gnttab.setVersion(version).ok) armed.injected(`domain ${domain.domid} version ${version}`);
+          const guest = pickRunning(armed);
+          const { gnttab } = armed.host.guests.find((g) => g.os.domain === guest)?.os.hyper ?? {};
+          if (guest === undefined || gnttab === undefined) return;
+          const version = guest.grants.version === 1 ? 2 : 1;
+          if (gnttab.setVersion(version).ok) armed.injected(`domain ${guest.domid} version ${version}`);
         },
       },
     }),
@@ -175,14 +158,3 @@ export const GRANT_RULES: readonly FaultRule[] = [
     }),
   },
 ];
-
-/**
- * Whether a kernel has granted anything of its own. Such a one does not change the version: every entry but the reserved ones
- * would be cleared under its drivers. Linux asks for its version in gnttab_init, and in gnttab_resume before the devices are
- * connected anew (gnttab_request_version in drivers/xen/grant-table.c).
- */
-function hasGranted({ grants }: Domain): boolean {
-  for (let gref = GNTTAB_NR_RESERVED_ENTRIES; gref < grants.size; gref++)
-    if (loadFlags(grants, gref) !== 0) return true;
-  return false;
-}

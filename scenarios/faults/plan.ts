@@ -2,11 +2,10 @@ import type { BuiltDomain, ClientHabits } from '../../guests/index.ts';
 import type { Actor, Domain, EdgeVerdict, Machine, Port } from '../../sim/index.ts';
 import type { StorePolicy } from '../../store/index.ts';
 import { COMMON_RULES, FAULT_RULES } from './catalogue.ts';
-import { CHOICES, isChosen } from './choice.ts';
 import type { FaultHost, FaultRule, Hooks, PlannedFault } from './rule.ts';
 
-/** What can be asked for: nothing, a random subset for each seed, everything, or single rules. */
-export const FAULT_WORDS: readonly string[] = [...CHOICES, ...FAULT_RULES.map((r) => r.id)];
+/** What can be asked for: nothing, a random subset for each seed, everything, or one rule. */
+export const FAULT_WORDS: readonly string[] = ['off', 'swarm', 'all', ...FAULT_RULES.map((r) => r.id)];
 
 interface Chosen {
   readonly rule: FaultRule;
@@ -19,13 +18,14 @@ export class FaultPlan {
   readonly #chosen: readonly Chosen[];
   readonly #hooks: Hooks[] = [];
 
-  /** @param which some of FAULT_WORDS, as isChosen() reads them. @param own rules of the scenario: they are in every plan, and draw last. */
+  /** @param which one of FAULT_WORDS. @param own rules of the scenario: they are in every plan, and draw last. */
   constructor(machine: Machine, which: string, own: readonly FaultRule[] = []) {
     const draws = machine.streams.for('faults');
     const planned = FAULT_RULES.flatMap((rule) => {
       const isIn = draws.oneIn(swarmsOf(rule));
       const oneIn = draws.between(rule.oneIn[0], rule.oneIn[1]);
-      return isChosen(which, rule.id, isIn) ? [{ rule, oneIn, injected: 0 }] : [];
+      const wanted = which === 'all' || which === rule.id || (which === 'swarm' && isIn);
+      return wanted ? [{ rule, oneIn, injected: 0 }] : [];
     });
     const ofScenario = own.map((rule) => ({ rule, oneIn: draws.between(...rule.oneIn), injected: 0 }));
     this.#chosen = [...planned, ...ofScenario];
@@ -51,7 +51,6 @@ export class FaultPlan {
         strikes: () => draws.oneIn(oneIn),
         isOver,
         injected: (detail) => machine.trace.mark('faults', rule.id, ++chosen.injected, detail),
-        over: () => machine.trace.mark('faults over', rule.id, chosen.injected),
       });
       this.#hooks.push(hooks);
       const { now } = hooks;

@@ -46,8 +46,6 @@ export interface Armed {
   readonly isOver: () => boolean;
   /** To be called with each injection: it goes into the trace and is counted. */
   readonly injected: (detail: string) => void;
-  /** What an injection had changed for a while is as it was: from now on it excuses nothing. */
-  readonly over: () => void;
 }
 
 /** Where a rule comes in; absent ones cost nothing. */

@@ -41,16 +41,10 @@ export function duringUpdates({ host, draws }: Armed, act: () => void): void {
   });
 }
 
-/** How soon somebody looks again whether a suspended domain goes on, ns. */
-const LOOK_NS = 500_000;
-
-/** Let `victim` crash within so many ns, or when it goes on if it is suspended then, unless it is gone. */
+/** Let `victim` crash within so many ns, unless it is gone by then. */
 export function crashLater({ host, draws }: Armed, victim: Domain, withinNs: readonly [number, number]): void {
   const { machine } = host;
-  const crash = () => {
-    if (victim.dying !== 'alive') return;
-    if (victim.shutdown === 'suspend') machine.scheduler.at(machine.nowNs + LOOK_NS, crash);
-    else machine.shutdown(victim, 'crash');
-  };
-  machine.scheduler.at(machine.nowNs + draws.between(withinNs[0], withinNs[1]), crash);
+  machine.scheduler.at(machine.nowNs + draws.between(withinNs[0], withinNs[1]), () => {
+    if (victim.dying === 'alive') machine.shutdown(victim, 'crash');
+  });
 }

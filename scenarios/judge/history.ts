@@ -1,5 +1,4 @@
 import type { DeviceEvent } from '../../guests/devices/index.ts';
-import type { LibxlNews } from '../../guests/index.ts';
 
 /**
  * The recorded history of a run: what guests put into the shared pages and got out of them, and what the hypervisor did,
@@ -99,8 +98,6 @@ export type HistoryRecord =
     })
   /** The store had no memory for the request whose last octet it consumed last: the answer is ENOMEM. */
   | (At & { readonly kind: 'noMemory'; readonly conn: number })
-  /** A fault of the plan struck, or what it had changed is as it was (`isOver`; of those that last, and excuse something). */
-  | (At & { readonly kind: 'fault'; readonly id: string; readonly detail: string; readonly isOver: boolean })
   /** The store's process: an image was written (`dump`), the successor serves (`up`), or the update failed and the old
    *  instance goes on (`failed`). `n` counts from 1. */
   | (At & {
@@ -122,9 +119,6 @@ export interface SnapshotNode {
 /** What an end of a device, or the bridge, said of its work. `seq`: that of the record in `History.records` which it came before. */
 export type DeviceRecord = At & DeviceEvent;
 
-/** What a toolstack said of its work; `seq` as a device's. */
-export type ToolstackRecord = At & LibxlNews;
-
 /** All that checks see of a run. `conn` of a record is the index of its epoch. */
 export interface History {
   readonly epochs: readonly Epoch[];
@@ -137,8 +131,6 @@ export interface History {
   readonly compat: '4.22' | '4.17';
   /** In a run with devices. */
   readonly devices?: readonly DeviceRecord[];
-  /** In a run whose toolstack is libxl. */
-  readonly toolstack?: readonly ToolstackRecord[];
 }
 
 /** What a checker says. One family of checks per file under invariants/. */

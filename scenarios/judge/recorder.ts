@@ -1,7 +1,7 @@
 import type { DeviceObserver } from '../../guests/devices/index.ts';
-import type { ClientObserver, LibxlObserver, XsClient } from '../../guests/index.ts';
+import type { ClientObserver, XsClient } from '../../guests/index.ts';
 import { copyOctets, type Machine, RING_BYTES, type StoreNews, type TraceEvent } from '../../sim/index.ts';
-import type { DeviceRecord, Epoch, History, HistoryRecord, SnapshotNode, ToolstackRecord } from './history.ts';
+import type { DeviceRecord, Epoch, History, HistoryRecord, SnapshotNode } from './history.ts';
 
 type Body = HistoryRecord extends infer R ? (R extends HistoryRecord ? Omit<R, 'seq' | 'timeNs'> : never) : never;
 
@@ -32,7 +32,6 @@ export class Recorder {
   readonly #epochs: Epoch[] = [];
   readonly #records: HistoryRecord[] = [];
   #devices: DeviceRecord[] | undefined;
-  #toolstack: ToolstackRecord[] | undefined;
   /** Current ring by domid. */
   readonly #rings = new Map<number, Ring>();
   /** By the store's number of the connection. */
@@ -63,10 +62,6 @@ export class Recorder {
   /** The domain keeps no rule; to be said before it is introduced. */
   distrust(domid: number): void {
     this.#hostile.add(domid);
-  }
-
-  isHostile(domid: number): boolean {
-    return this.#hostile.has(domid);
   }
 
   /** What a guest's client library is to tell of its messages. */
@@ -140,13 +135,6 @@ export class Recorder {
     return { note: (dev, news) => devices.push({ seq: this.length, timeNs: this.#machine.nowNs, dev, ...news }) };
   }
 
-  /** Where processes that use libxl tell of their work. */
-  get toolstack(): LibxlObserver {
-    this.#toolstack ??= [];
-    const told = this.#toolstack;
-    return { note: (news) => told.push({ seq: this.length, timeNs: this.#machine.nowNs, ...news }) };
-  }
-
   snapshot(nodes: readonly SnapshotNode[]): void {
     this.#add({ kind: 'snapshot', nodes });
   }
@@ -159,7 +147,6 @@ export class Recorder {
       transactionPolicy: this.#policy,
       compat: this.#compat,
       ...(this.#devices === undefined ? {} : { devices: this.#devices }),
-      ...(this.#toolstack === undefined ? {} : { toolstack: this.#toolstack }),
     };
   }
 
@@ -186,19 +173,12 @@ export class Recorder {
       case 'store':
         if (event.domid === this.#storeDomid) this.#store(event);
         return;
-      case 'mark':
-        this.#mark(event);
-        return;
       case 'port': // the store's own it tells itself: other programs of its domain have ports, too
       case 'grant':
       case 'send':
+      case 'mark':
         return;
     }
-  }
-
-  #mark({ actor, what: id, detail }: TraceEvent & { kind: 'mark' }): void {
-    const isOver = actor === 'faults over';
-    if (isOver || actor === 'faults') this.#add({ kind: 'fault', id, detail, isOver });
   }
 
   #store(news: StoreNews): void {

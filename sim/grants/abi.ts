@@ -42,12 +42,6 @@ export const GNTST = {
 } as const;
 export type GrantStatus = (typeof GNTST)[keyof typeof GNTST];
 
-/** As the header spells it: `GNTST_no_space`. */
-export function statusName(status: GrantStatus): string {
-  const [name] = Object.entries(GNTST).find(([, value]) => value === status) ?? [String(status)];
-  return `GNTST_${name}`;
-}
-
 /** Index bit of XENMAPSPACE_grant_table that means a status frame. Source: xen/include/public/memory.h. */
 export const XENMAPIDX_grant_table_status = 0x8000_0000;
 

@@ -22,13 +22,10 @@ export class ConnectionWriter {
   output(conn: Connection, pass: number): boolean {
     const message = this.#nextOutput(conn, pass);
     if (message === undefined) return false;
-    const { sent } = message;
     const rest = this.#headerEnd(message);
-    if (rest === undefined || this.#wrote(conn, message, this.#write(conn, message, rest), rest)) {
-      const put = this.#write(conn, message, message.bytes.length);
-      if (this.#wrote(conn, message, put, message.bytes.length)) this.#left(conn, message, sent);
-    }
-    this.#tellStart(conn, message, sent);
+    if (rest !== undefined && !this.#wrote(conn, message, this.#write(conn, message, rest), rest)) return true;
+    if (this.#wrote(conn, message, this.#write(conn, message, message.bytes.length), message.bytes.length))
+      this.#left(conn, message);
     return true;
   }
 
@@ -36,19 +33,14 @@ export class ConnectionWriter {
   *outputInSteps(conn: Connection, pass: number): Actor<boolean> {
     const message = this.#nextOutput(conn, pass);
     if (message === undefined) return false;
-    const { sent } = message;
     const rest = this.#headerEnd(message);
-    if (rest === undefined || this.#wrote(conn, message, yield* this.#writeInSteps(conn, message, rest), rest)) {
-      const put = yield* this.#writeInSteps(conn, message, message.bytes.length);
-      if (this.#wrote(conn, message, put, message.bytes.length)) this.#left(conn, message, sent);
+    if (rest !== undefined) {
+      const put = yield* this.#writeInSteps(conn, message, rest);
+      if (!this.#wrote(conn, message, put, rest)) return true;
     }
-    this.#tellStart(conn, message, sent);
+    const put = yield* this.#writeInSteps(conn, message, message.bytes.length);
+    if (this.#wrote(conn, message, put, message.bytes.length)) this.#left(conn, message);
     return true;
-  }
-
-  /** The trace file has a line for a message of which a first part was written in this turn; before it `sent` octets were. */
-  #tellStart(conn: Connection, message: OutMessage, sent: number): void {
-    if (sent === 0 && message.sent < message.bytes.length) this.#daemon.trace.output(conn, message, 'start');
   }
 
   #nextOutput(conn: Connection, pass: number): OutMessage | undefined {
@@ -73,10 +65,8 @@ export class ConnectionWriter {
     return conn.link.kind === 'ring' || end === message.bytes.length; // a socket's body goes in the next pass
   }
 
-  /** All of it is written; before this turn `sent` octets were. */
-  #left(conn: Connection, message: OutMessage, sent: number): void {
+  #left(conn: Connection, message: OutMessage): void {
     conn.out.shift();
-    this.#daemon.trace.output(conn, message, sent === 0 ? 'all' : 'end');
     this.#daemon.output.written(conn, message);
   }
 

@@ -52,19 +52,9 @@ export interface Stream {
   onReady: (() => void) | undefined;
 }
 
-/** The file system as the daemon's process sees it. */
+/** What can be found under a path, as far as `live-update -f` asks. */
 export interface Files {
-  /** What can be found under a path, as far as `live-update -f` asks. */
   get(path: string): 'not-executable' | 'executable' | undefined;
-  /** Open a file for appending, made if it is not there; `undefined`: that cannot be. */
-  appendTo(path: string): AppendFile | undefined;
-}
-
-/** A file that is open for appending. */
-export interface AppendFile {
-  /** Append a text of one octet per character. What cannot be written is lost in silence, as by the daemon. */
-  write(text: string): void;
-  close(): void;
 }
 
 export interface Platform {
@@ -88,8 +78,6 @@ export interface Platform {
   notify(port: number): void;
   /** Whether a file could be executed, for `live-update -f`. */
   fileMode(path: string): 'absent' | 'not-executable' | 'executable';
-  /** Open a file for appending, made if it is not there; `undefined`: that cannot be. */
-  appendTo(path: string): AppendFile | undefined;
   /** The daemon's log (trace or syslog); never part of the protocol. */
   log(line: string): void;
 }

@@ -19,7 +19,7 @@ import {
   wordAt,
 } from '../../sim/index.ts';
 import { POLL_NS } from './costs.ts';
-import type { AppendFile, DomainState, Files, Platform, PlatformResult, RingPage } from './platform.ts';
+import type { DomainState, Files, Platform, PlatformResult, RingPage } from './platform.ts';
 
 /** How a failed map looks to a program that calls xengnttab_map_grant_ref: the status as the kernel translates it. */
 const MAP_ERRNO: Record<number, string> = {
@@ -225,10 +225,6 @@ export class SimPlatform implements Platform {
 
   fileMode(path: string): 'absent' | 'not-executable' | 'executable' {
     return this.#files.get(path) ?? 'absent';
-  }
-
-  appendTo(path: string): AppendFile | undefined {
-    return this.#files.appendTo(path);
   }
 
   log(line: string): void {

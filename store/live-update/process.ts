@@ -117,7 +117,6 @@ export class XenstoredProcess implements StoreProcess {
   #begin(): void {
     const { daemon } = this.#daemon;
     const { dom0Port, ownPort } = this.#options;
-    daemon.changes.forgetChanged();
     daemon.records.make(this.#site.options.privDomid);
     makeInitialStore(daemon);
     daemon.introductions.connectPrivileged(dom0Port);

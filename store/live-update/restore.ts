@@ -234,18 +234,11 @@ function restoreWatch({ names, watches }: Daemon, conn: Connection, path: string
   watches.add({ conn, path: isRelative ? home + path : path, token, depth, prefix });
 }
 
-/**
- * A live entry needs a record that is not younger than the node (store.md 3.4), and 4.22 makes one. 4.17 does not: the image
- * tells of introduced domains only, and whoever is merely named in entries has lost them then. Those of special nodes, which
- * are kept beside the tree, stay as they are.
- */
-function restorePerms({ records, state }: Daemon, perms: readonly ImagePerm[], isBeside = false): readonly Perm[] {
+function restorePerms({ records }: Daemon, perms: readonly ImagePerm[]): readonly Perm[] {
   return perms.map((p, i) => {
-    let stale = (p.flags & 1) !== 0;
-    if (!stale && i > 0 && !isBeside) {
-      if (state.compat.quotaPerDomain) records.findOrMake(p.domid);
-      else stale = records.record(p.domid) === undefined;
-    }
+    const stale = (p.flags & 1) !== 0;
+    // A live entry needs a record that is not younger than the node (store.md 3.4).
+    if (!stale && i > 0) records.findOrMake(p.domid);
     return { rights: RIGHTS[p.letter], domid: p.domid, stale };
   });
 }
@@ -276,14 +269,13 @@ class TreeBuilder {
   /** @returns why the node cannot be restored. */
   add(path: string, record: NodeData): string | undefined {
     const { records, state } = this.#daemon;
+    const perms = this.#restorePerms(record.perms);
     const isSpecial = path.startsWith('@');
     if (isSpecial && !state.compat.specialNodes) {
       state.generation++; // its record counts, although it is kept beside the tree
-      if ((SPECIAL_NODES as readonly string[]).includes(path))
-        state.specialPerms.set(path, restorePerms(this.#daemon, record.perms, true));
+      if ((SPECIAL_NODES as readonly string[]).includes(path)) state.specialPerms.set(path, perms);
       return undefined;
     }
-    const perms = this.#restorePerms(record.perms);
     const owner = (perms[0] as Perm).domid;
     if (records.findOrMake(owner) === undefined)
       return `write node error restoring node ${path}: owner domain ${owner} does not exist`;

@@ -5,13 +5,8 @@ import type { Ground, OldPerms, Requester } from './ground.ts';
 import { type Node, nodeSize, ownerOf, rewritten, withChild, withoutChild, withValue } from './node.ts';
 import { type Access, copyOctets, type FireMode, type Transaction } from './transaction.ts';
 
-/**
- * What a refusal for want of memory is to the client, if a write may be refused at all: a removal never is. Only what creates a
- * node sees to the errno; of an overwrite the daemon tells whatever errno came last, and here it is ENOMEM for all of them.
- */
-type Limits = { readonly noMemory: 'EIO' | 'ENOMEM' } | 'unchecked';
-const CREATION: Limits = { noMemory: 'EIO' };
-const OVERWRITE: Limits = { noMemory: 'ENOMEM' };
+/** Whether a write may be refused for its size: a removal never is. */
+type Limits = 'checked' | 'unchecked';
 
 /** Where one request works: the live tree, or a transaction's view of it. */
 export class View<Who extends Requester, Cause> {
@@ -93,19 +88,19 @@ export class View<Who extends Requester, Cause> {
 
   // Writing ---------------------------------------------------------------------------------------------------------
 
-  /** Give an existing node a value. Errors: ENOSPC too big; ENOMEM. */
+  /** Give an existing node a value. Errors: ENOSPC too big. */
   putValue(node: Node, value: Uint8Array): Node {
     const { rights, tree } = this.#ground;
     const perms = settledPerms(node.perms, node.generation, rights);
-    return this.#put(withValue(node, value, perms, tree.nextGeneration()), node, OVERWRITE);
+    return this.#put(withValue(node, value, perms, tree.nextGeneration()), node, 'checked');
   }
 
-  /** Give an existing node other entries. Errors: ENOSPC too big; ENOMEM. */
+  /** Give an existing node other entries. Errors: ENOSPC too big. */
   putPerms(node: Node, perms: readonly Perm[]): Node {
-    return this.#put(rewritten(node, perms, this.#ground.tree.nextGeneration()), node, OVERWRITE);
+    return this.#put(rewritten(node, perms, this.#ground.tree.nextGeneration()), node, 'checked');
   }
 
-  /** Write an existing node with another list of children. Errors: ENOSPC too big; EIO. */
+  /** Write an existing node with another list of children. Errors: ENOSPC too big. */
   #putChildren(node: Node, old: Node, limits: Limits): Node {
     const { rights, tree } = this.#ground;
     const perms = settledPerms(old.perms, old.generation, rights);
@@ -121,9 +116,13 @@ export class View<Who extends Requester, Cause> {
     if (who !== undefined) {
       const size = nodeSize(node, rules);
       const tooBig = accounts.exceeds(who, 'node-size', size);
-      if (limits !== 'unchecked') {
+      if (limits === 'checked') {
         if (tooBig) this.#fail('ENOSPC');
-        if (this.#lacksMemory(who, node, old)) this.#fail(limits.noMemory);
+        const paysMemory = tx !== undefined || ownerOf(node) === who.domid;
+        const added = old === undefined ? size + node.path.length : size - nodeSize(old, rules);
+        // An overwrite that is refused for memory leaves the real daemon with whatever errno was around.
+        if (paysMemory && added > 0 && accounts.memoryExceeded(who, added))
+          this.#fail(old === undefined ? 'EIO' : 'ENOMEM');
       }
     }
     if (tx === undefined) {
@@ -131,30 +130,11 @@ export class View<Who extends Requester, Cause> {
       return node;
     }
     const access = this.#access(tx, node.path);
-    if (access.isHalfRemoved === true && access.node !== undefined) {
-      access.isHalfRemoved = false; // what is written is the transaction's again
-      tx.memory += copyOctets(tx, access.node, rules);
-    }
     if (access.node !== undefined) this.#charge(tx, -copyOctets(tx, access.node, rules));
     this.#charge(tx, copyOctets(tx, node, rules));
     access.node = node;
     access.modified = true;
     return node;
-  }
-
-  /**
-   * Whether the memory quota keeps a node from being written: what it was is given back first, also where it becomes smaller.
-   * A live node is its owner's, a private copy the requester's.
-   */
-  #lacksMemory(who: Who, node: Node, old: Node | undefined): boolean {
-    const { accounts, rules } = this.#ground;
-    const tx = this.#tx;
-    const octetsOf = (one: Node) =>
-      tx === undefined ? nodeSize(one, rules) + one.path.length : copyOctets(tx, one, rules);
-    const payer = (one: Node) => (tx === undefined ? ownerOf(one) : who.domid);
-    const before = tx === undefined ? old : tx.accesses.get(node.path)?.node;
-    const freed = before !== undefined && payer(before) === payer(node) ? octetsOf(before) : 0;
-    return accounts.nodeMemoryExceeded(who, payer(node), octetsOf(node) - freed);
   }
 
   #fail(errno: 'ENOSPC' | 'EIO' | 'ENOMEM'): never {
@@ -164,21 +144,10 @@ export class View<Who extends Requester, Cause> {
 
   #remove(node: Node): void {
     this.#ground.tree.nextGeneration();
-    if (!this.#isKnown(ownerOf(node))) this.#leaveHalfRemoved(node);
+    if (!this.#isCounted(ownerOf(node))) refuse('EIO');
     this.#count(ownerOf(node), -1);
     if (this.#tx === undefined) this.writes++;
     this.#erase(node);
-  }
-
-  #leaveHalfRemoved(node: Node): never {
-    const { rules } = this.#ground;
-    const access = this.#tx?.accesses.get(node.path);
-    if (this.#tx !== undefined && access !== undefined && access.isHalfRemoved !== true) {
-      access.modified = true;
-      access.isHalfRemoved = true;
-      this.#tx.memory -= copyOctets(this.#tx, node, rules);
-    }
-    refuse('EIO');
   }
 
   #erase(node: Node): void {
@@ -211,23 +180,18 @@ export class View<Who extends Requester, Cause> {
   }
 
   /**
-   * False: a transaction works on a node whose owner was let go of meanwhile, be it alive or dead. The request counts nodes
-   * (4.22), and nothing can be taken from an account that is gone; 4.17 counts them at commit only.
+   * False: a transaction works on a node whose owner died meanwhile, and whose nodes are counted by the request (4.22) or
+   * only at commit (4.17).
    */
-  #isKnown(owner: number): boolean {
+  #isCounted(owner: number): boolean {
     const { owners, rules } = this.#ground;
     if (this.#tx === undefined || rules.countsAtOnce || owner === this.#who?.domid) return true;
-    return owners.record(owner) !== undefined;
+    return owners.findOrMake(owner) !== undefined;
   }
 
-  /** The same of somebody who is given a node: whoever is alive gets an account for it. */
-  #canOwn(owner: number): boolean {
-    return this.#isKnown(owner) || this.#ground.owners.findOrMake(owner) !== undefined;
-  }
-
-  /** Move a node's count to a new owner. Errors: ENOMEM the old one was let go of. */
+  /** Move a node's count to a new owner. Errors: ENOMEM the old one is gone. */
   reown(from: number, to: number): void {
-    if (!this.#isKnown(from)) refuse('ENOMEM');
+    if (!this.#isCounted(from)) refuse('ENOMEM');
     // Also where both are the same: a commit asks whether everybody who is counted still exists.
     this.#count(from, -1);
     this.#count(to, 1);
@@ -273,15 +237,15 @@ export class View<Who extends Requester, Cause> {
           childOctets: base === undefined ? 0 : base.length + 1,
           generation: tree.nextGeneration(),
         };
-        this.#put(node, undefined, CREATION);
-        if (!this.#canOwn((perms[0] as Perm).domid)) {
+        this.#put(node, undefined, 'checked');
+        if (!this.#isCounted((perms[0] as Perm).domid)) {
           this.#erase(node);
           refuse('ENOMEM');
         }
         written.push(node);
         this.#count((perms[0] as Perm).domid, 1);
       }
-      this.#putChildren(withChild(existing, baseOf(missing[missing.length - 1] as string)), existing, CREATION);
+      this.#putChildren(withChild(existing, baseOf(missing[missing.length - 1] as string)), existing, 'checked');
     } catch (error) {
       // What was written goes without a trace but for the generations; a transaction cannot be mended.
       if (tx !== undefined && written.length > 0) tx.failed = true;

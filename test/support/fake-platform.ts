@@ -1,12 +1,4 @@
-import { MemoryFiles } from '../../store/daemon/memory-files.ts';
-import type {
-  AppendFile,
-  DomainState,
-  Platform,
-  PlatformResult,
-  RingPage,
-  Stream,
-} from '../../store/daemon/platform.ts';
+import type { DomainState, Platform, PlatformResult, RingPage, Stream } from '../../store/daemon/platform.ts';
 
 /** A ring page that nobody else touches. */
 export class FakePage implements RingPage {
@@ -77,7 +69,6 @@ export class FakePlatform implements Platform {
   readonly boundPorts = new Map<number, { readonly domid: number; readonly remotePort: number }>();
   readonly notified: number[] = [];
   readonly files = new Map<string, 'not-executable' | 'executable'>();
-  readonly written = new MemoryFiles(new Map());
   readonly logLines: string[] = [];
   #nextPort = 20;
   #nextUniqueId = 1n;
@@ -148,10 +139,6 @@ export class FakePlatform implements Platform {
 
   fileMode(path: string): 'absent' | 'not-executable' | 'executable' {
     return this.files.get(path) ?? 'absent';
-  }
-
-  appendTo(path: string): AppendFile | undefined {
-    return this.written.appendTo(path);
   }
 
   log(line: string): void {

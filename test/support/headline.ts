@@ -23,7 +23,6 @@ export function headline(
     passImage: options.passImage,
     execFails: options.execFails,
     checks: true,
-    judgesUnfinished: options.lab !== undefined,
   });
 }
 

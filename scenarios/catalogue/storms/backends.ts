@@ -5,7 +5,6 @@ import {
   BlockDevices,
   Bridge,
   DeviceKernel,
-  type DeviceName,
   Disk,
   NetbackDriver,
   type Netfront,
@@ -37,8 +36,6 @@ export interface FrontendTraits {
 export interface GuestDevices {
   readonly disk?: (disk: Blkfront) => void;
   readonly nic?: (nic: Netfront) => void;
-  /** A device is closing: its backend has given it up, or it is taken away. */
-  readonly closing?: (name: DeviceName) => void;
 }
 
 /** The drivers on both sides of a host: blkback, netback and a bridge in dom0, blkfront and netfront in guests. */
@@ -67,13 +64,11 @@ export class Backends {
       vbd: new BlkfrontDriver({
         isPersistent: traits.hasPersistentGrants,
         online: (disk) => online.disk?.(disk),
-        closing: (name) => online.closing?.(name),
       }),
       vif: new NetfrontDriver({
         rxBuffers: this.#rxBuffers,
         cutsPackets: traits.cutsPackets,
         online: (nic) => online.nic?.(nic),
-        closing: (name) => online.closing?.(name),
       }),
     });
     bus.start();

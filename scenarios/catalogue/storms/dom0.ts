@@ -5,7 +5,6 @@ import {
   type HotplugScripts,
   Libxl,
   type ScriptAction,
-  type ScriptBridge,
   type ScriptFate,
   SharedFiles,
 } from '../../../guests/libxl/index.ts';
@@ -26,10 +25,9 @@ export class Dom0Tools {
   readonly #hotplug: HotplugScripts;
   #connections = 0;
 
-  /** @param bridge that its vifs are put on. @param fate how a script's run goes; left out: all work. */
+  /** @param fate how a script's run goes; left out: all work. */
   constructor(
     host: Host,
-    bridge: ScriptBridge,
     fate?: (device: Pick<Device, 'kind' | 'devid'>, domid: number, action: ScriptAction) => ScriptFate,
   ) {
     this.#host = host;
@@ -44,7 +42,6 @@ export class Dom0Tools {
         open.get(link)?.close();
         open.delete(link);
       },
-      bridge,
       workNs: SCRIPT_WORK_NS,
       processNs: PROCESS_NS,
       ...(fate === undefined ? {} : { fate }),
@@ -61,7 +58,6 @@ export class Dom0Tools {
     return new Libxl(this.#host.dom0.os, this.#host.connect(name, { ...LIBXENSTORE_HABITS, workNs: WORK_NS }), {
       hotplug: this.#hotplug,
       shared: this.#shared,
-      observer: this.#host.recorder?.toolstack,
     });
   }
 }
@@ -72,7 +68,7 @@ export function startXenopsd(host: Host): void {
   let sessions = 0;
   const connect = () => {
     const link = host.connect(`xenopsd-${++sessions}`);
-    return { link, isOpen: () => link.isOpen, close: () => link.close() };
+    return { link, isOpen: () => link.isOpen };
   };
   steadyState(
     { os: dom0.os, traffic, pace: { speedup: 1, alignedPercent: 0 }, connect },

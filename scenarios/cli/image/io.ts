@@ -28,8 +28,7 @@ const REASONS: Readonly<Record<string, string>> = {
   ERR_FS_FILE_TOO_LARGE: 'is larger than 2 GiB',
 };
 
-/** In words, for who has to do something about it. */
-export function reasonOf(error: unknown): string {
+function reasonOf(error: unknown): string {
   const { code = '', message } = error instanceof Error ? (error as NodeJS.ErrnoException) : { message: String(error) };
   return REASONS[code] ?? message;
 }
@@ -52,18 +51,11 @@ export function complain(message: string): number {
 /** ` (did you mean G4.1?)`, if one of the known names is near; else nothing. */
 export function meant(name: string, known: readonly string[]): string {
   const wanted = name.toLowerCase();
-  const near = known
-    .map((one) => ({ one, off: distance(wanted, one.toLowerCase()) }))
-    .filter(({ one, off }) => {
-      return (wanted.length > 1 && one.toLowerCase().startsWith(wanted)) || off <= (wanted.length > 4 ? 2 : 1);
-    })
-    .sort((a, b) => a.off - b.off);
-  return near.length === 0 || wanted === ''
-    ? ''
-    : ` (did you mean ${near
-        .slice(0, 4)
-        .map(({ one }) => one)
-        .join(', ')}?)`;
+  const near = known.filter((one) => {
+    const other = one.toLowerCase();
+    return (wanted.length > 1 && other.startsWith(wanted)) || distance(wanted, other) <= (wanted.length > 4 ? 2 : 1);
+  });
+  return near.length === 0 || wanted === '' ? '' : ` (did you mean ${near.slice(0, 4).join(', ')}?)`;
 }
 
 /** Letters to put in, take out or change to get from one word to the other. */

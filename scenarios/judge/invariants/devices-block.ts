@@ -14,9 +14,6 @@ interface Request {
   readonly at: number;
 }
 
-/** XenbusStateClosing; Closed is more. Source: xen/include/public/io/xenbus.h. */
-const CLOSING = 5;
-
 /** What a sector shows: its sum; `blank`: zeros, whose sum the first read of them tells. */
 type Content = number | 'blank';
 
@@ -41,10 +38,6 @@ export class BlockDevice implements DeviceCheck {
   #position = 0;
   #last: DeviceRecord | undefined;
   #isRemoved = false;
-  /** The backend closes, or refused the rings: what it has not done it need not do. */
-  #isDown = false;
-  /** Requests of which the backend could not have a page, and rightly so. */
-  #unreachable = 0;
 
   constructor(evidence: DeviceEvidence, dev: string) {
     this.#evidence = evidence;
@@ -66,19 +59,8 @@ export class BlockDevice implements DeviceCheck {
         this.#next = 0;
         return;
       case 'stopped':
-        if (this.#evidence.isAlive(this.#dev) && !(record.side === 'front' && this.#evidence.isRefused(this.#dev)))
+        if (this.#evidence.isAlive(this.#dev))
           this.#broken(record, undefined, `the ${record.side}end stopped: ${record.why}`);
-        return;
-      case 'refused':
-        this.#isDown = true;
-        return;
-      case 'state':
-        if (record.side === 'back') this.#isDown = record.state >= CLOSING;
-        return;
-      case 'unreachable':
-        if (this.#evidence.mayBeRefused(record.status)) this.#unreachable++;
-        else if (this.#evidence.isAlive(this.#dev))
-          this.#broken(record, undefined, `the backend could not have a page: status ${record.status}`);
         return;
       case 'submitted':
         this.#submitted(record);
@@ -102,7 +84,6 @@ export class BlockDevice implements DeviceCheck {
   finish(): void {
     const last = this.#last;
     if (last === undefined || this.#isRemoved || !this.#evidence.isAlive(this.#dev)) return;
-    if (this.#evidence.isRefused(this.#dev)) return;
     for (const request of this.#requests.values())
       if (request.completed === undefined) this.#broken(last, request, 'was never answered');
   }
@@ -164,11 +145,7 @@ export class BlockDevice implements DeviceCheck {
     if (!request.isTaken) this.#broken(record, request, 'was done before it was taken off the ring');
     if (request.executed !== undefined) this.#broken(record, request, 'was done twice');
     request.executed = record;
-    if (!record.ok) {
-      if (this.#unreachable > 0) this.#unreachable--;
-      else if (this.#evidence.isAlive(this.#dev)) this.#broken(record, request, 'could not be done');
-      return;
-    }
+    if (!record.ok) return;
     findings.count('sectors moved', record.sectors);
     if (record.op === 'discard') this.#fill(record.sector, record.sectors, 'blank');
     else if (record.op === 'read') {
@@ -197,8 +174,6 @@ export class BlockDevice implements DeviceCheck {
     if (!record.ok) {
       this.#evidence.findings.count('block requests refused');
       if (executed?.ok === true) this.#broken(record, request, 'was done, and answered with an error');
-      else if (executed === undefined && !this.#isDown && this.#evidence.isAlive(this.#dev))
-        this.#broken(record, request, 'was answered with an error, and not tried');
       return;
     }
     if (executed?.ok !== true) {

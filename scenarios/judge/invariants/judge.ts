@@ -115,7 +115,6 @@ class Judge {
         break;
       case 'close': // what the store has not read it never will: nothing changes before it closes its own end
       case 'noMemory':
-      case 'fault':
       case 'sent':
       case 'got':
         break;

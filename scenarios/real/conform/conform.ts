@@ -1,7 +1,7 @@
 import { MessageReader } from '../../../store/protocol/message-reader.ts';
-import { type Action, formatAction, formatLine } from '../../drive/script.ts';
+import { type Action, formatAction } from '../../drive/script.ts';
 import { generateScript } from './generate.ts';
-import { C_DAEMONS, type KnownDifference, knownDifference, OXENSTORED } from './known.ts';
+import { type KnownDifference, knownDifference } from './known.ts';
 import { DaemonDied, runScript } from './run-script.ts';
 import { shrink } from './shrink.ts';
 
@@ -20,7 +20,7 @@ export interface ConformOptions {
   readonly liveUpdates: boolean;
   /** Both sides update themselves silently after so many actions each; 0 = never. Ours has to do it in `runOurs`. */
   readonly liveUpdateEvery: number;
-  /** Differences that are expected of this daemon; left out: those of the C daemons. */
+  /** Differences that are expected of this daemon; none for the C daemons. */
   readonly known?: readonly KnownDifference[];
   readonly runOurs: RunScript;
   /** Called after every seed. */
@@ -56,7 +56,7 @@ export async function conform(options: ConformOptions): Promise<readonly Outcome
 async function conformSeed(options: ConformOptions, seed: string): Promise<Outcome> {
   const { count, compat, liveUpdates, liveUpdateEvery } = options;
   // A script that is to survive live updates keeps out what a daemon does not survive then.
-  const dialect = options.known === OXENSTORED ? 'ocaml' : 'c';
+  const dialect = options.known === undefined ? 'c' : 'ocaml';
   const script = generateScript({ seed, count, compat, dialect, liveUpdates: liveUpdates || liveUpdateEvery > 0 });
   try {
     const seen = new Map<string, number>();
@@ -157,8 +157,7 @@ async function firstDifference(
   for (const [at, lines] of daemon.entries()) {
     const other = ours[at] ?? [];
     if (comparable(lines) === comparable(other)) continue;
-    const classes = options.known ?? C_DAEMONS;
-    const known = knownDifference({ action: script[at]!, daemon: lines, ours: other }, classes);
+    const known = options.known && knownDifference({ action: script[at]!, daemon: lines, ours: other }, options.known);
     if (known === undefined) return { at, daemon: lines, ours: other };
     seen?.set(known.name, (seen.get(known.name) ?? 0) + 1);
     if (known.parts) return undefined; // the rest of the script cannot be compared
@@ -166,9 +165,7 @@ async function firstDifference(
   return undefined;
 }
 
-const UPDATED = formatLine({ kind: 'liveUpdate' });
-
-/** The script on the daemon; its own updates after every so many actions leave only what they made others see, and refusals. */
+/** The script on the daemon; its own updates after every so many actions leave only what they made others see. */
 async function runDaemon(binary: string, script: readonly Action[], every: number): Promise<Output> {
   if (every === 0) return runScript({ binary }, script);
   const update: Action = { kind: 'liveUpdate', format: 'v1' };
@@ -176,8 +173,7 @@ async function runDaemon(binary: string, script: readonly Action[], every: numbe
   const output = await runScript({ binary }, spread);
   const groups: string[][] = [];
   for (const [at, action] of spread.entries()) {
-    const [own, ...others] = output[at]!;
-    if (action === update) groups.at(-1)?.push(...(own === UPDATED ? others : [own!, ...others]));
+    if (action === update) groups.at(-1)?.push(...output[at]!.slice(1));
     else groups.push([...output[at]!]);
   }
   return groups;

@@ -1,6 +1,3 @@
-import { MessageReader } from '../../../store/protocol/message-reader.ts';
-import { textOf } from '../../../store/protocol/octets.ts';
-import { opName } from '../../../store/protocol/wire.ts';
 import { type Action, type MessageAction, txIdOf } from '../../drive/script.ts';
 
 /** One action on which the two sides disagree, and what each of them said. */
@@ -10,7 +7,7 @@ export interface Disagreement {
   readonly ours: readonly string[];
 }
 
-/** A class of differences between a daemon and ours, which follows the C daemon. docs/daemons.md tells of each. */
+/** A class of differences between oxenstored and the C daemon, which ours follows. docs/daemons.md tells of each. */
 export interface KnownDifference {
   readonly name: string;
   readonly is: (what: Seen) => boolean;
@@ -30,8 +27,6 @@ interface Seen {
   readonly ours: Reply;
   /** Whether only the lines behind the action's own differ. */
   readonly sameReply: boolean;
-  /** Whether only the action's own lines differ. */
-  readonly sameRest: boolean;
 }
 
 interface Reply {
@@ -60,7 +55,6 @@ export function knownDifference(
     theirs: replyOf(daemon),
     ours: replyOf(ours),
     sameReply: daemon[0] === ours[0],
-    sameRest: daemon.slice(1).join('\n') === ours.slice(1).join('\n'),
   };
   return classes.find((one) => one.is(seen));
 }
@@ -138,44 +132,6 @@ function moreEvents(seen: Seen): boolean {
   }
   return seen.sameReply && left.length > 0 && left.every((line) => line.includes('"event": '));
 }
-
-/** Requests that have one path and nothing else. */
-const ONE_PATH = new Set(['READ', 'DIRECTORY', 'GET_PERMS', 'MKDIR', 'RM']);
-
-/** Not one string with its NUL at the end. */
-function isMalformedPath(op: string, payload: string): boolean {
-  return ONE_PATH.has(op) && payload.indexOf('\0') !== payload.length - 1;
-}
-
-/** Whether octets that a script puts in by hand hold such a request, as far as whole messages are among them. */
-function holdsMalformedPath(action: Action): boolean {
-  if (action.kind !== 'raw') return false;
-  const reader = new MessageReader('refused');
-  reader.push(action.octets);
-  for (let one = reader.shift(); one !== undefined; one = reader.shift())
-    if (isMalformedPath(opName(one.type), textOf(one.payload))) return true;
-  return false;
-}
-
-/**
- * Where a C daemon answers with whatever errno came last, so that nobody can say with which (docs/daemons.md): both refuse, and
- * the two go on alike.
- */
-export const C_DAEMONS: readonly KnownDifference[] = [
-  { name: 'left-over-errno', parts: false, is: (d) => isMalformedPath(d.op, d.payload) && d.sameRest && bothRefuse(d) },
-  {
-    name: 'left-over-errno',
-    parts: false,
-    is: (d) => holdsMalformedPath(d.action) && d.sameReply && sameButErrors(d),
-  },
-  {
-    name: 'left-over-errno',
-    parts: false,
-    // Overwriting is refused for memory: here that is ENOMEM.
-    is: (d) =>
-      (d.op === 'WRITE' || d.op === 'SET_PERMS') && d.ours.error === 'ENOMEM' && d.sameRest && d.theirs.error !== '',
-  },
-];
 
 /** What oxenstored does otherwise; the order matters: the first that fits names the difference. */
 export const OXENSTORED: readonly KnownDifference[] = [

@@ -2,7 +2,6 @@ import { MessageReader } from '../../../store/protocol/message-reader.ts';
 import { type Message, message, XS } from '../../../store/protocol/wire.ts';
 import {
   type Action,
-  BINARY,
   compareNames,
   formatAction,
   formatLine,
@@ -201,8 +200,7 @@ export class ScriptRunner {
 
   async #exchange(client: Client, action: MessageAction): Promise<OutputLine> {
     const { on, op, type, payload, as } = action;
-    const asked = { type, txId: txIdOf(action.tx, this.#txNames), payload: this.#withOwnBinary(type, payload) };
-    const reply = await this.#ask(client, asked);
+    const reply = await this.#ask(client, { type, txId: txIdOf(action.tx, this.#txNames), payload });
     if (reply === undefined) {
       this.#drop(on, client);
       return { kind: 'dead', on, op };
@@ -211,13 +209,6 @@ export class ScriptRunner {
     if (as === undefined || reply.type !== XS.TRANSACTION_START) return line;
     this.#txNames.set(as, Number.parseInt(textOf(reply.payload), 10));
     return { ...line, as };
-  }
-
-  /** To a script, the binary of which a live update is made has one path everywhere: it stands for the daemon's own. */
-  #withOwnBinary(type: number, payload: Uint8Array): Uint8Array {
-    const named = strings('live-update', '-f', BINARY);
-    const isNamed = type === XS.CONTROL && textOf(payload) === textOf(named);
-    return isNamed ? strings('live-update', '-f', this.#daemon.binary) : payload;
   }
 
   /** Send a request and run the system until its reply is there; `undefined` when all is quiet without one. */

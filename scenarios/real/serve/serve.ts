@@ -1,7 +1,6 @@
 import { createServer, type Server } from 'node:net';
 import { Host } from '../../engine/host.ts';
 import { Front } from './front.ts';
-import { HOST_FILES } from './host-files.ts';
 
 export interface ServeOptions {
   readonly path: string;
@@ -30,7 +29,6 @@ export async function serve(options: ServeOptions): Promise<Serving> {
     policy: 'daemon',
     compat: options.compat,
     records: false,
-    appendTo: HOST_FILES.appendTo,
   });
   const failure = newFailure();
   const front = new Front({ machine: host.machine, nowNs: options.nowNs, log: options.log, failed: failure.fail });

@@ -1,10 +1,10 @@
+import { statSync } from 'node:fs';
 import { createServer, Socket } from 'node:net';
 import { DOMID_FIRST_RESERVED, Listener, loneMachine, UnixSocket } from '../../../sim/index.ts';
 import { decodeImage, formatFailure, PERM_STALE, type StateRecord } from '../../../store/format/index.ts';
 import { startXenstored } from '../../../store/index.ts';
 import { Front } from './front.ts';
 import { handOver } from './hand-over.ts';
-import { HOST_FILES } from './host-files.ts';
 import { closing, listening, newFailure, type ServeOptions, type Serving } from './serve.ts';
 
 export interface TakeoverOptions extends Omit<ServeOptions, 'path' | 'compat'> {
@@ -71,7 +71,7 @@ export async function takeOver(options: TakeoverOptions): Promise<Serving> {
     compat: options.compat ?? (version === 1 ? '4.17' : '4.22'),
     policy: 'daemon',
     listener,
-    files: HOST_FILES,
+    files: { get: modeOf },
     execute: (successorImage, file, commandLine) => {
       const given = commandLine === '' ? options.args : commandLine.split(/[ \t]+/).filter((word) => word !== '');
       const args = given.includes('-U') ? given : [...given, '-U'];
@@ -89,6 +89,11 @@ export async function takeOver(options: TakeoverOptions): Promise<Serving> {
   options.onRestored();
   front.run();
   return { close: () => closing(server, front), failed: failure.failed };
+}
+
+function modeOf(path: string): 'not-executable' | 'executable' | undefined {
+  const found = statSync(path, { throwIfNoEntry: false });
+  return found === undefined ? undefined : (found.mode & 0o111) === 0 ? 'not-executable' : 'executable';
 }
 
 /** Domains that have a connection, own a node, or have a right that is not stale. */

@@ -13,21 +13,18 @@ export function transactionStart({ daemon, conn, tx }: Request): Answer {
   return octetsOf(`${daemon.transactions.start(conn).id}\0`);
 }
 
-/** OK is queued before the transaction and its private copies are given up: the domain's memory holds all of it then. An error is
- *  queued after that. */
 export function transactionEnd({ daemon, conn, message, tx, cause }: Request): Answer {
-  const { ground, output, state, throttle, transactions } = daemon;
+  const { accounting, ground, throttle, transactions } = daemon;
   const arg = oneString(message.payload);
   if (arg !== 'T' && arg !== 'F') return 'EINVAL';
   if (tx === undefined) return 'ENOENT';
+  transactions.end(conn, tx);
   try {
-    if (arg === 'T') {
-      commit(ground, conn, tx, cause);
-      if (state.openTransactions > 1) throttle.pay(conn, 1); // for all of it, where others may be in its way
-    }
-    output.reply(conn, message, message.type, OK, cause);
+    if (arg === 'F') return OK;
+    commit(ground, conn, tx, cause);
+    throttle.pay(conn, 1); // for all of it
   } finally {
-    transactions.end(conn, tx);
+    accounting.chargeTo(conn, -tx.memory); // for the private copies that are left
   }
-  return undefined;
+  return OK;
 }

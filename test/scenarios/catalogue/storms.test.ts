@@ -64,17 +64,6 @@ describe('a hotplug storm', () => {
   });
 });
 
-describe('INJ-T10 in a storm', () => {
-  it.each(['2', '3', '9'])(
-    'leaves devices behind whose drivers were refused, and the run comes to rest: seed %s',
-    (seed) => {
-      const result = run(bootStorm, { domains: 8, updates: 1, faults: 'INJ-T10' }, seed);
-      expect([result.outcome, broken(result)]).toEqual(['pass', []]);
-      expect(result.faults?.[0]?.injected).toBeGreaterThan(0);
-    },
-  );
-});
-
 describe('the check that devices converge', () => {
   const device: ExpectedDevice = { domid: 1, kind: 'vif', devid: 0 };
   const front = '/local/domain/1/device/vif/0';
