@@ -28,13 +28,13 @@ interface Domain {
 interface Device {
   readonly domid: number;
   readonly place: DevicePlace;
-  readonly last: Extract<ToolstackRecord, { what: 'attached' | 'detached' }>;
+  readonly last: Extract<ToolstackRecord, { what: 'attached' | 'detached' | 'destroyed' }>;
 }
 
 /** What the toolstack did, as it says. */
 interface Work {
   readonly domains: readonly Domain[];
-  /** Those of lives that have not ended. */
+  /** Those of the last life of each id, unless its toolstack died. */
   readonly devices: readonly Device[];
   /** When an id was last given up by its toolstack. */
   readonly destroyed: ReadonlyMap<number, ToolstackRecord>;
@@ -87,8 +87,13 @@ function workOf(told: readonly ToolstackRecord[]): Work {
       case 'destroyed': {
         const domain = now.get(domid);
         if (domain !== undefined) domain.end = record;
-        if (record.what === 'destroyed') destroyed.set(domid, record);
-        forget(domid);
+        if (record.what === 'abandoned') forget(domid);
+        else {
+          destroyed.set(domid, record);
+          for (const [key, device] of devices)
+            if (device.domid === domid && device.last.what === 'attached')
+              devices.set(key, { ...device, last: record });
+        }
         break;
       }
       case 'attached':
@@ -116,12 +121,11 @@ class Scene {
   readonly #findings: Findings;
   readonly #nodes: ReadonlyMap<string, SnapshotNode>;
   readonly #parents = new Set<string>();
-  /** What was written and not removed since, as far as requests tell. */
   readonly #written = new Map<string, Written>();
-  /** When a path was last to be removed. */
-  readonly #removals = new Map<string, number>();
   /** Domains that exist at the end, by id. */
   readonly #existing = new Map<number, bigint>();
+  /** When an id last became free. */
+  readonly #goneSeq = new Map<number, number>();
 
   constructor(
     history: History,
@@ -136,24 +140,21 @@ class Scene {
     this.#nodes = new Map(snapshot.nodes.map((node) => [node.path, node]));
     for (const path of this.#nodes.keys()) this.#parents.add(path.slice(0, path.lastIndexOf('/')));
     for (const record of history.records) {
-      if (record.kind === 'sent') this.#note(record);
+      if (record.kind === 'sent' && (record.type === Op.WRITE || record.type === Op.MKDIR)) this.#note(record);
       else if (record.kind === 'life') {
         if (record.what === 'created') this.#existing.set(record.domid, record.uniqueId);
-        else if (record.what === 'gone') this.#existing.delete(record.domid);
+        else if (record.what === 'gone') {
+          this.#existing.delete(record.domid);
+          this.#goneSeq.set(record.domid, record.seq);
+        }
       }
     }
   }
 
-  #note({ conn, seq, timeNs, actor, type, payload }: Extract<HistoryRecord, { kind: 'sent' }>): void {
-    if (type !== Op.WRITE && type !== Op.MKDIR && type !== Op.RM) return;
+  #note({ conn, seq, timeNs, actor, payload }: Extract<HistoryRecord, { kind: 'sent' }>): void {
     const asked = textOf(payload.subarray(0, payload.indexOf(0)));
     const path = asked.startsWith('/') ? asked : `${homeOf(this.#history.epochs[conn]?.domid ?? 0)}/${asked}`;
-    if (type !== Op.RM) {
-      this.#written.set(path, { seq, timeNs, actor });
-      return;
-    }
-    this.#removals.set(path, seq);
-    for (const each of this.#written.keys()) if (isAtOrBelow(each, path)) this.#written.delete(each);
+    this.#written.set(path, { seq, timeNs, actor });
   }
 
   /** INV-L1. */
@@ -169,16 +170,13 @@ class Scene {
         continue;
       const whose = `domain ${domid}, which was destroyed`;
       for (const place of [homeOf(domid), `/libxl/${domid}`]) this.#gone(place, end, whose);
-      for (const path of this.#nodes.keys())
-        if (new RegExp(`^/local/domain/\\d+/backend/[^/]+/${domid}$`).test(path) && !this.#isOthers(path))
-          this.#gone(path, end, whose);
     }
     const used = new Set(domains.filter(({ end }) => end?.what !== 'destroyed').map(({ made }) => made.uuid));
     for (const { made, end } of domains)
       if (end?.what === 'destroyed' && !used.has(made.uuid))
         this.#gone(`/vm/${made.uuid}`, end, `${made.name} (domain ${made.domid}), which was destroyed`);
     for (const { domid, place, last } of devices) {
-      if (last.what !== 'detached') continue;
+      if (last.what === 'attached') continue;
       const whose = `${place.kind}/${domid}/${place.devid}, which was removed`;
       for (const path of Object.values(placesOf(domid, place))) this.#gone(path, last, whose);
       for (const path of parentsOf(domid, place)) {
@@ -188,57 +186,41 @@ class Scene {
     }
   }
 
-  /**
-   * Whether a backend's directory of a domain has only devices in it that no toolstack has made. 1. A script writes
-   * `hotplug-status` of such a one, and the store makes what is missing on the way. 2. The domain is destroyed. 3. libxl removes
-   * its devices, and of their parents those that are empty: this one is not (libxl_xshelp.c, libxl__xs_path_cleanup).
-   */
-  #isOthers(directory: string): boolean {
-    const devids = [...this.#nodes.keys()].flatMap((path) => {
-      const rest = path.startsWith(`${directory}/`) ? path.slice(directory.length + 1) : '';
-      return rest === '' || rest.includes('/') ? [] : [rest];
-    });
-    const made = new Set(
-      (this.#history.toolstack ?? []).flatMap((record) =>
-        record.what === 'attached'
-          ? [
-              `/local/domain/${record.device.backendDomid}/backend/${record.device.kind}/${record.domid}/${record.device.devid}`,
-            ]
-          : [],
-      ),
-    );
-    return devids.length > 0 && devids.every((devid) => !made.has(`${directory}/${devid}`));
-  }
-
   /** A place is to be empty since `end`. */
   #gone(place: string, end: ToolstackRecord, whose: string): void {
     this.#findings.count('places that are to be empty');
     if (!this.#nodes.has(place)) return;
-    const there = [...this.#written].flatMap(([path, written]) =>
-      this.#nodes.has(path) && isAtOrBelow(path, place) ? [written] : [],
-    );
-    let since = end.seq;
-    for (const [path, seq] of this.#removals) if (isAtOrBelow(path, place)) since = Math.min(since, seq);
-    // 1. It is removed. 2. Somebody writes there who does not know yet, a monitor or a script for instance, and the store makes
-    // what is missing on the way. That is not the toolstack's doing, and in life is left, too.
-    if (there.length > 0 && there.every(({ seq }) => seq > since)) {
+    let last: Written | undefined;
+    for (const [path, written] of this.#written)
+      if (isAtOrBelow(path, place) && written.seq > (last?.seq ?? -1)) last = written;
+    // 1. It is removed. 2. Somebody writes there who does not know yet, a monitor for instance, and the store makes what is
+    // missing on the way. That is not the toolstack's doing, and in life is left, too.
+    if (last !== undefined && last.seq > end.seq && !this.#isToolstacks(place, end)) {
       this.#findings.count('places written after that');
       return;
     }
-    const last = there.reduce<Written | undefined>(
-      (late, each) => (each.seq > (late?.seq ?? -1) ? each : late),
-      undefined,
-    );
     const by = last === undefined ? '' : `; last written by ${last.actor} at ${ms(last.timeNs)}`;
     this.#findings.add(this.#snapshot, '', '', `INV-L1: ${place} is left of ${whose} at ${ms(end.timeNs)}${by}`);
   }
 
+  /** Whether what is at a place was there before `end`: a node without children that nobody has written since. Others may have
+   *  come to be with their children. */
+  #isToolstacks(place: string, end: ToolstackRecord): boolean {
+    for (const path of this.#nodes.keys()) {
+      if (!isAtOrBelow(path, place) || this.#parents.has(path)) continue;
+      const written = this.#written.get(path);
+      if (written !== undefined && written.seq < end.seq) return true;
+    }
+    return false;
+  }
+
   /** INV-L2. */
   watches(): void {
-    for (const { conn, path, token, actor, timeNs } of standingWatches(this.#history)) {
+    for (const watch of standingWatches(this.#history)) {
+      const { conn, path, token, actor, timeNs } = watch;
       this.#findings.count('watches standing');
       const { name = '' } = this.#history.epochs[conn] ?? {};
-      const whose = this.#removed(path, conn);
+      const whose = this.#removed(watch);
       if (whose === undefined) continue;
       const detail = `INV-L2: the watch on ${path} (token ${token}) of ${name}, since ${ms(timeNs)}, still stands`;
       this.#findings.add(this.#snapshot, actor, '', `${detail}, though ${whose}`);
@@ -246,17 +228,19 @@ class Scene {
   }
 
   /** Why nobody has a reason to watch there any more; `undefined`: there may be one. */
-  #removed(path: string, conn: number): string | undefined {
+  #removed({ path, conn, specialSeq }: Standing): string | undefined {
     for (const { domid, place, last } of this.#work.devices) {
-      if (last.what !== 'detached') continue;
+      if (last.what === 'attached' || this.#work.destroyed.has(domid)) continue;
       if (Object.values(placesOf(domid, place)).some((at) => isAtOrBelow(path, at)))
         return `${place.kind}/${domid}/${place.devid} was removed at ${ms(last.timeNs)}`;
     }
     // Agents of guests may wait for whomever they like.
     if (this.#history.epochs[conn]?.domid !== 0) return undefined;
     for (const [domid, end] of this.#work.destroyed) {
-      // A zombie is not gone, for those who have its pages.
-      if (this.#existing.has(domid)) continue;
+      // 1. A domain dies and somebody still has a page of it: it is in Xen's list. 2. @releaseDomain: who lists all domains finds
+      // it there. 3. The page is let go of, the domain goes, and that is told to nobody: its watches stand until the next special
+      // event. So it is with a domain that was never introduced: nobody is told of its end at all (CON-6).
+      if (this.#existing.has(domid) || (specialSeq >= 0 && specialSeq < (this.#goneSeq.get(domid) ?? -1))) continue;
       const isOfDomain =
         isAtOrBelow(path, homeOf(domid)) || new RegExp(`^/local/domain/\\d+/backend/[^/]+/${domid}(?:/|$)`).test(path);
       if (isOfDomain || isAtOrBelow(path, `/libxl/${domid}`))
@@ -303,8 +287,13 @@ class Scene {
   }
 }
 
+/** What special paths begin with. */
+const AT = '@'.charCodeAt(0);
+
 interface Standing {
   readonly conn: number;
+  /** When its connection last had a special event; -1: never. */
+  readonly specialSeq: number;
   /** Absolute. */
   readonly path: string;
   readonly token: string;
@@ -317,6 +306,7 @@ function standingWatches({ epochs, records }: History): Standing[] {
   const standing = new Map<number, Map<string, Standing>>();
   const open = new Map<string, Extract<HistoryRecord, { kind: 'sent' }>[]>();
   const still = new Set<bigint>();
+  const special = new Map<number, number>();
   for (const r of records) {
     if (r.kind === 'detach' || r.kind === 'close') standing.delete(r.conn);
     else if (r.kind === 'life') {
@@ -327,7 +317,9 @@ function standingWatches({ epochs, records }: History): Standing[] {
       const waiting = open.get(key);
       if (waiting === undefined) open.set(key, [r]);
       else waiting.push(r);
-    } else if (r.kind === 'got' && r.type !== Op.WATCH_EVENT) {
+    } else if (r.kind === 'got' && r.type === Op.WATCH_EVENT) {
+      if (r.payload[0] === AT) special.set(r.conn, r.seq);
+    } else if (r.kind === 'got') {
       const request = open.get(`${r.conn} ${r.reqId}`)?.shift();
       // INJ-T10. 1. A device goes, and its kernel takes off the watch. 2. The store has no memory for that. 3. The kernel warns
       // ("Failed to release watch") and asks no more, so that the watch stands by right.
@@ -342,12 +334,13 @@ function standingWatches({ epochs, records }: History): Standing[] {
       standing.set(r.conn, own);
       const { conn, actor, timeNs } = request;
       if (request.type === Op.UNWATCH) own.delete(`${path}\0${token}`);
-      else own.set(`${path}\0${token}`, { conn, path, token, actor, timeNs });
+      else own.set(`${path}\0${token}`, { conn, specialSeq: -1, path, token, actor, timeNs });
     }
   }
   return [...standing].flatMap(([conn, own]) => {
     const { uniqueId = 0n } = epochs[conn] ?? {};
-    return still.has(uniqueId) ? [] : [...own.values()];
+    const specialSeq = special.get(conn) ?? -1;
+    return still.has(uniqueId) ? [] : [...own.values()].map((watch) => ({ ...watch, specialSeq }));
   });
 }
 
