@@ -73,6 +73,7 @@ export {
   isInUse,
 } from './grants/guest.ts';
 export { loadFlags, loadStatus, storeFlags, type TableBytes } from './grants/layout.ts';
+export type { MappedPage, PageAccess } from './grants/mapped-page.ts';
 export { openTable } from './grants/open-table.ts';
 export { STUBDOM_GRANT_LIMITS } from './grants/table.ts';
 export { Hypercalls } from './hypercall.ts';

@@ -1,3 +1,4 @@
+import type { PageAccess } from './grants/mapped-page.ts';
 import { type Frame, PAGE_BYTES } from './memory.ts';
 
 /**
@@ -29,7 +30,7 @@ export function initIoRing(frame: Frame): void {
 /** What both ends have: their private producer and consumer index, and where each finds its words. */
 class RingEnd {
   readonly slots: number;
-  readonly #frame: Frame;
+  readonly #frame: PageAccess;
   readonly #slotBytes: number;
   readonly #isFront: boolean;
   /** Items filled in, published or not. */
@@ -37,7 +38,7 @@ class RingEnd {
   /** Items of the peer taken. */
   cons: number;
 
-  constructor(frame: Frame, slotBytes: number, isFront: boolean, start: number) {
+  constructor(frame: PageAccess, slotBytes: number, isFront: boolean, start: number) {
     this.#frame = frame;
     this.#slotBytes = slotBytes;
     this.#isFront = isFront;
@@ -117,7 +118,7 @@ export class FrontRing extends RingEnd {
 /** The backend's end: consumes requests, produces responses. */
 export class BackRing extends RingEnd {
   /** @param start where both indexes stand: 0 on a new ring. */
-  constructor(frame: Frame, slotBytes: number, start = 0) {
+  constructor(frame: PageAccess, slotBytes: number, start = 0) {
     super(frame, slotBytes, false, start);
   }
 

@@ -1,12 +1,12 @@
 import {
   type Actor,
   BackRing,
-  type Frame,
   GNTMAP_host_map,
   GNTMAP_readonly,
   GNTST,
   type Gref,
   type Handle,
+  type MappedPage,
   PARK,
   type Port,
 } from '../../sim/index.ts';
@@ -53,7 +53,7 @@ export const BLK_OPS: Readonly<Record<number, BlkOp>> = {
 
 interface Page {
   readonly handle: Handle;
-  readonly frame: Frame;
+  readonly page: MappedPage;
 }
 
 /** What the ring serves, as it is at the moment of use. */
@@ -84,9 +84,9 @@ export class BlkRing {
   /** The frontend's index was impossible: nothing is served any more (RNG-8). */
   #isBroken = false;
 
-  constructor(device: XenbusDevice, frame: Frame, port: Port, service: BlkService) {
+  constructor(device: XenbusDevice, page: MappedPage, port: Port, service: BlkService) {
     this.#device = device;
-    this.#ring = new BackRing(frame, BLKIF_SLOT_BYTES);
+    this.#ring = new BackRing(page, BLKIF_SLOT_BYTES);
     this.#port = port;
     this.#service = service;
   }
@@ -240,13 +240,13 @@ export class BlkRing {
         pages.push(kept);
         continue;
       }
-      const { status, handle, frame } = kernel.os.hyper.mapGrant(otherendId, gref, flags);
-      if (status !== GNTST.okay || handle === undefined || frame === undefined) {
+      const { status, handle, page: mapped } = kernel.os.hyper.mapGrant(otherendId, gref, flags);
+      if (status !== GNTST.okay || handle === undefined || mapped === undefined) {
         this.#device.note({ what: 'unreachable', status });
         kernel.os.hyper.gnttab.unmapGrantRef(this.#passing(pages));
         return undefined;
       }
-      const page = { handle, frame };
+      const page = { handle, page: mapped };
       pages.push(page);
       if (isPersistent) this.#persistent.set(gref, page);
     }
@@ -281,7 +281,7 @@ function move(request: BlkRequest, pages: readonly Page[], window: Uint8Array, i
   let at = 0;
   request.segments.forEach(({ firstSect, lastSect }, i) => {
     const bytes = (lastSect - firstSect + 1) * SECTOR_BYTES;
-    const part = (pages[i] as Page).frame.bytes.subarray(firstSect * SECTOR_BYTES, firstSect * SECTOR_BYTES + bytes);
+    const part = (pages[i] as Page).page.bytes.subarray(firstSect * SECTOR_BYTES, firstSect * SECTOR_BYTES + bytes);
     if (isWrite) window.set(part, at);
     else part.set(window.subarray(at, at + bytes));
     at += bytes;

@@ -126,14 +126,14 @@ class Blkback implements DriverInstance {
           : undefined;
     if (why !== undefined) return yield* this.#refuse(why);
     const mapped = os.hyper.mapGrant(device.otherendId, gref, GNTMAP_host_map);
-    if (mapped.status !== GNTST.okay || mapped.handle === undefined || mapped.frame === undefined)
+    if (mapped.status !== GNTST.okay || mapped.handle === undefined || mapped.page === undefined)
       return yield* this.#refuse(`mapping ring-ref ${gref}: ${statusName(mapped.status)}`, mapped.status);
     const bound = os.hyper.bindInterdomain(device.otherendId, remotePort);
     if (!bound.ok) {
       os.hyper.unmapGrant(mapped.handle);
       return yield* this.#refuse(`binding event-channel ${remotePort}: ${bound.errno}`);
     }
-    const ring = new BlkRing(device, mapped.frame, bound.value, {
+    const ring = new BlkRing(device, mapped.page, bound.value, {
       isPersistent,
       disk: () => this.#disk,
       isReadonly: () => this.#isReadonly,

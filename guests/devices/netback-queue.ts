@@ -9,6 +9,7 @@ import {
   GNTMAP_readonly,
   GNTST,
   type GrantStatus,
+  type MappedPage,
   PAGE_BYTES,
   PARK,
   type Port,
@@ -47,8 +48,8 @@ const MAP_NS = 300;
 
 /** What the queue is made of: mapped rings, bound ports (twice the same if they are not split). */
 export interface QueueParts {
-  readonly tx: Frame;
-  readonly rx: Frame;
+  readonly tx: MappedPage;
+  readonly rx: MappedPage;
   readonly txPort: Port;
   readonly rxPort: Port;
   readonly bridge: Bridge;
@@ -233,10 +234,10 @@ export class NetQueue implements BridgePort {
         yield COPY_NS;
       }
       if (copied < size) {
-        const { status, handle, frame } = hyper.mapGrant(otherendId, gref, GNTMAP_host_map | GNTMAP_readonly);
-        if (status !== GNTST.okay || handle === undefined || frame === undefined) return this.#unreachable(status);
+        const { status, handle, page } = hyper.mapGrant(otherendId, gref, GNTMAP_host_map | GNTMAP_readonly);
+        if (status !== GNTST.okay || handle === undefined || page === undefined) return this.#unreachable(status);
         yield MAP_NS;
-        octets.set(frame.bytes.subarray(offset + copied, offset + size), at + copied);
+        octets.set(page.bytes.subarray(offset + copied, offset + size), at + copied);
         hyper.unmapGrant(handle);
         yield MAP_NS;
       }

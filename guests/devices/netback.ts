@@ -1,10 +1,10 @@
 import {
   type Actor,
-  type Frame,
   GNTMAP_host_map,
   GNTST,
   type GrantStatus,
   type Handle,
+  type MappedPage,
   type Port,
   statusName,
 } from '../../sim/index.ts';
@@ -161,20 +161,20 @@ class Netback implements DriverInstance {
     if (txRef < 0 || rxRef < 0 || remotePorts.includes(-1)) return yield* this.#refuse('reading ring keys');
     if (!isCopying) return yield* this.#refuse('frontend does not ask for rx-copy');
     const handles: Handle[] = [];
-    const frames: Frame[] = [];
+    const pages: MappedPage[] = [];
     const ports: Port[] = [];
     const undo = () => {
       for (const port of ports) os.closePort(port);
       os.hyper.gnttab.unmapGrantRef(handles.map((handle) => ({ handle })));
     };
     for (const gref of [txRef, rxRef]) {
-      const { status, handle, frame } = os.hyper.mapGrant(device.otherendId, gref, GNTMAP_host_map);
-      if (status !== GNTST.okay || handle === undefined || frame === undefined) {
+      const { status, handle, page } = os.hyper.mapGrant(device.otherendId, gref, GNTMAP_host_map);
+      if (status !== GNTST.okay || handle === undefined || page === undefined) {
         undo();
         return yield* this.#refuse(`mapping ring-ref ${gref}: ${statusName(status)}`, status);
       }
       handles.push(handle);
-      frames.push(frame);
+      pages.push(page);
     }
     for (const remote of remotePorts) {
       const bound = os.hyper.bindInterdomain(device.otherendId, remote);
@@ -184,7 +184,7 @@ class Netback implements DriverInstance {
       }
       ports.push(bound.value);
     }
-    const [tx, rx] = frames as [Frame, Frame];
+    const [tx, rx] = pages as [MappedPage, MappedPage];
     const [txPort, rxPort = txPort] = ports as [Port, Port?];
     const { bridge } = this.#options;
     const queue = new NetQueue(device, { tx, rx, txPort, rxPort, bridge, hasSg });

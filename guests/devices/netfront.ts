@@ -193,17 +193,15 @@ export class Netfront implements DriverInstance {
         yield PARK;
         continue;
       }
-      let mayHaveCome = rings.isNew;
-      rings.isNew = false;
-      for (const port of rings.ports) mayHaveCome = os.acknowledge(port) || mayHaveCome;
+      for (const port of rings.ports) if (os.acknowledge(port)) rings.mustLook = true;
       // Between two of its parts the rings may be withdrawn.
       const isOn = () => !rings.isWithdrawn && !this.#isBroken && !this.#states.isReopening;
       if (isOn()) yield* this.#tx.takeAnswers(rings);
       if (isOn() && (yield* finalCheck(rings.tx, 0, isOn))) continue;
-      while (mayHaveCome && isOn()) {
+      while (rings.mustLook && isOn()) {
         yield* this.#rx.takePackets(rings);
         if (isOn()) yield* this.#rx.post(rings);
-        mayHaveCome = isOn() && (yield* finalCheck(rings.rx, 0, isOn));
+        rings.mustLook = isOn() && (yield* finalCheck(rings.rx, 0, isOn));
       }
       if (isOn() && this.#isConnected) yield* this.#tx.transmit(me, rings);
       if (!isOn() || (this.#isConnected && this.#tx.hasWork(rings))) continue;

@@ -227,7 +227,7 @@ function* block(
 }
 
 /** `stat -c %t:%T`: both in hex. Each disk of the host has one of its own, as logical volumes have. */
-function majorMinor(domid: number, devid: number): string {
+export function majorMinor(domid: number, devid: number): string {
   const DEVICE_MAPPER = 0xfd;
   return `${DEVICE_MAPPER.toString(16)}:${((domid << 8) | ((devid >> 4) & 0xff)).toString(16)}`;
 }

@@ -34,7 +34,13 @@ export {
 export type { Force } from './device-remove.ts';
 export { type DomainPlan, type DomainType, MEMORY_KB } from './domain-config.ts';
 export { DomidHistory } from './domid-history.ts';
-export type { HotplugScripts, ScriptAction, ScriptBridge, ScriptFate } from './hotplug-script.ts';
+export {
+  type HotplugScripts,
+  majorMinor,
+  type ScriptAction,
+  type ScriptBridge,
+  type ScriptFate,
+} from './hotplug-script.ts';
 export { initDom0 } from './init-dom0.ts';
 export { initXenstoreDomain } from './init-xenstore-domain.ts';
 export type { LibxlNews, LibxlObserver } from './observer.ts';

@@ -15,6 +15,7 @@ import {
   type HotplugScripts,
   Libxl,
   type LibxlOptions,
+  majorMinor,
   removeDevice,
   SharedFiles,
   vbd,
@@ -224,6 +225,8 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
     ],
     missing: () =>
       [
+        ...writers.filter(mayGoOn).map(({ name }) => `${name} is at work`),
+        ...guests.filter(isUsing).map((guest) => `${guest.os.domain.name} uses ${unfinished(guest).join(', ')}`),
         `${block.requests} block requests, ${net.requests} packets, ${host.inFlight} requests to the store unanswered`,
         ...dom0.os.waits,
         ...guests.filter(isThere).flatMap(({ os }) => os.waits),
@@ -347,7 +350,7 @@ function* reconnects(me: Thread, guest: DeviceGuest, isOpen: () => boolean, io: 
 /** A disk whose device number is written with its other keys, as libxl did it for a disk without a script of its own (libxl.c in
  *  4.6, device_disk_add): the script finds it there, and the backend must not wait for an event after that of its own watch. */
 function withNumber(device: Device): Device {
-  return { ...device, back: (domid) => [...device.back(domid), ['physical-device', `fe:${domid.toString(16)}`]] };
+  return { ...device, back: (domid) => [...device.back(domid), ['physical-device', majorMinor(domid, device.devid)]] };
 }
 
 /** `xl block-attach` and `xl block-detach` of a second disk, by turns. */
@@ -417,6 +420,13 @@ function isUsing(guest: DeviceGuest): boolean {
   if (!isThere(guest)) return false;
   if (![DISK, NIC].every((device) => isSettled(guest, device))) return true;
   return sending > 0 || [...disks, ...nics].some(({ inFlight, isClosing }) => inFlight > 0 && !isClosing);
+}
+
+/** Devices of a guest that are not at rest. */
+function unfinished(guest: DeviceGuest): DeviceName[] {
+  const names = [DISK, NIC].flatMap((device) => (isSettled(guest, device) ? [] : [nameOf(guest, device)]));
+  for (const { name, inFlight } of [...guest.disks, ...guest.nics]) if (inFlight > 0) names.push(name);
+  return guest.sending > 0 ? [...names, 'its network'] : names;
 }
 
 /** Moments of updates, in requests of the devices, drawn within each share of them. */

@@ -11,6 +11,7 @@ import type { Actor, Stream } from '../../sim/index.ts';
 import { extentOf } from '../../store/format/model/index.ts';
 import type { History, Verdict } from '../judge/history.ts';
 import { checkHistory, toolstackIntends } from '../judge/invariants/index.ts';
+import { mappings } from '../judge/invariants/mappings.ts';
 import { Host, type HostOptions, LIFELIKE, STORE_BINARY } from './host.ts';
 import { SETTLE_NS } from './patience.ts';
 import { Progress } from './progress.ts';
@@ -297,6 +298,7 @@ function judged(
         ? []
         : [
             ...checkHistory(history),
+            mappings(history),
             ...(history.toolstack === undefined ? [] : [toolstackIntends(history)]),
             ...(end.verdicts?.(history, isFinished) ?? []),
           ];

@@ -3,6 +3,8 @@ import type { Armed, Hooks } from './rule.ts';
 
 /** So many guests are left alone: without any the traffic would never come to its end. */
 const LEFT_ALONE = 4;
+/** How often it is looked whether the time has come, and the domain runs, ns. */
+const LOOK_NS = 50_000;
 /** From the dump of an image to the first step of its successor, at least, ns. */
 const UPDATE_NS = 1_500_000;
 
@@ -41,16 +43,17 @@ export function duringUpdates({ host, draws }: Armed, act: () => void): void {
   });
 }
 
-/** How soon somebody looks again whether a suspended domain goes on, ns. */
-const LOOK_NS = 500_000;
-
-/** Let `victim` crash within so many ns, or when it goes on if it is suspended then, unless it is gone. */
-export function crashLater({ host, draws }: Armed, victim: Domain, withinNs: readonly [number, number]): void {
+/** Let `victim` crash within so many ns, and before the run is at its end, unless it is gone by then; one that is suspended as
+ *  soon as it goes on. */
+export function crashLater({ host, draws, isOver }: Armed, victim: Domain, withinNs: readonly [number, number]): void {
   const { machine } = host;
-  const crash = () => {
+  const dueNs = machine.nowNs + draws.between(withinNs[0], withinNs[1]);
+  const look = () => {
     if (victim.dying !== 'alive') return;
-    if (victim.shutdown === 'suspend') machine.scheduler.at(machine.nowNs + LOOK_NS, crash);
-    else machine.shutdown(victim, 'crash');
+    const isDue = machine.nowNs >= dueNs || isOver();
+    if (isDue && victim.shutdown === undefined) machine.shutdown(victim, 'crash');
+    else if (victim.shutdown === undefined || victim.shutdown === 'suspend')
+      machine.scheduler.at(machine.nowNs + LOOK_NS, look);
   };
-  machine.scheduler.at(machine.nowNs + draws.between(withinNs[0], withinNs[1]), crash);
+  look();
 }

@@ -99,6 +99,8 @@ export type HistoryRecord =
     })
   /** The store had no memory for the request whose last octet it consumed last: the answer is ENOMEM. */
   | (At & { readonly kind: 'noMemory'; readonly conn: number })
+  /** A page was touched through a mapping that was taken down. */
+  | (At & { readonly kind: 'stale'; readonly mapper: number; readonly granter: number; readonly gref: number })
   /** A fault of the plan struck, or what it had changed is as it was (`isOver`; of those that last, and excuse something). */
   | (At & { readonly kind: 'fault'; readonly id: string; readonly detail: string; readonly isOver: boolean })
   /** The store's process: an image was written (`dump`), the successor serves (`up`), or the update failed and the old
@@ -135,6 +137,8 @@ export interface History {
   readonly transactionPolicy: 'carry' | 'daemon';
   /** '4.22' or '4.17': which daemon the store imitates. */
   readonly compat: '4.22' | '4.17';
+  /** Pages that anybody mapped of another domain. */
+  readonly mappings?: number;
   /** In a run with devices. */
   readonly devices?: readonly DeviceRecord[];
   /** In a run whose toolstack is libxl. */

@@ -33,6 +33,7 @@ export class Recorder {
   readonly #records: HistoryRecord[] = [];
   #devices: DeviceRecord[] | undefined;
   #toolstack: ToolstackRecord[] | undefined;
+  #mappings = 0;
   /** Current ring by domid. */
   readonly #rings = new Map<number, Ring>();
   /** By the store's number of the connection. */
@@ -158,6 +159,7 @@ export class Recorder {
       endNs: this.#machine.nowNs,
       transactionPolicy: this.#policy,
       compat: this.#compat,
+      mappings: this.#mappings,
       ...(this.#devices === undefined ? {} : { devices: this.#devices }),
       ...(this.#toolstack === undefined ? {} : { toolstack: this.#toolstack }),
     };
@@ -190,7 +192,14 @@ export class Recorder {
         this.#mark(event);
         return;
       case 'port': // the store's own it tells itself: other programs of its domain have ports, too
+        return;
       case 'grant':
+        if (event.what === 'map') this.#mappings++;
+        else if (event.what === 'stale') {
+          const { mapper, granter, gref } = event;
+          this.#add({ kind: 'stale', mapper, granter, gref });
+        }
+        return;
       case 'send':
         return;
     }

@@ -224,6 +224,8 @@ function recordText(result: RunResult, record: HistoryRecord): string {
       return `${time} ${name} ${record.kind}`;
     case 'noMemory':
       return `${time} ${name} no memory for its request`;
+    case 'stale':
+      return `${time} domain ${record.mapper} touched reference ${record.gref} of domain ${record.granter} after its unmap`;
     case 'fault':
       return record.isOver ? `${time} ${record.id} is over` : `${time} ${record.id} strikes: ${record.detail}`;
     case 'life':

@@ -1,5 +1,6 @@
 import type { Domid, Gref, Handle } from '../ids.ts';
 import type { Frame } from '../memory.ts';
+import type { MappedPage } from './mapped-page.ts';
 
 /** Flags of a shared entry. Source of all numbers here: xen/include/public/grant_table.h. */
 export const GTF_invalid = 0;
@@ -71,6 +72,8 @@ export interface MapResult {
   readonly status: GrantStatus;
   readonly handle?: Handle;
   readonly frame?: Frame;
+  /** The same page, reached through this mapping: an access after its end is noticed. */
+  readonly page?: MappedPage;
   readonly hostAddr?: number;
   readonly devBusAddr?: number;
 }

@@ -110,8 +110,14 @@ export class SimPlatform implements Platform {
   }
 
   mapRing(domid: number, touched: () => void): PlatformResult<RingPage> {
-    const { status, handle, frame } = this.#hyper.mapGrant(domid, GNTTAB_RESERVED_XENSTORE, GNTMAP_host_map);
-    if (frame === undefined || handle === undefined) return { ok: false, errno: MAP_ERRNO[status] ?? 'EINVAL' };
+    const {
+      status,
+      handle,
+      frame,
+      page: mapped,
+    } = this.#hyper.mapGrant(domid, GNTTAB_RESERVED_XENSTORE, GNTMAP_host_map);
+    if (frame === undefined || handle === undefined || mapped === undefined)
+      return { ok: false, errno: MAP_ERRNO[status] ?? 'EINVAL' };
     const { trace } = this.#machine;
     this.#recording.get(frame)?.();
     const record = frame.subscribe((offset, before, after, byOwner) => {
@@ -126,9 +132,11 @@ export class SimPlatform implements Platform {
     });
     const page: RingPage = {
       gfn: frame.gfn,
-      bytes: frame.bytes,
-      load32: (offset) => frame.load32(offset),
-      store32: (offset, value) => frame.store32(offset, value, false),
+      get bytes() {
+        return mapped.bytes;
+      },
+      load32: (offset) => mapped.load32(offset),
+      store32: (offset, value) => mapped.store32(offset, value, false),
       unmap: () => {
         if (!this.#mapped.delete(page)) return;
         watched();

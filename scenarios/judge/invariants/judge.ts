@@ -116,6 +116,7 @@ class Judge {
       case 'close': // what the store has not read it never will: nothing changes before it closes its own end
       case 'noMemory':
       case 'fault':
+      case 'stale':
       case 'sent':
       case 'got':
         break;

@@ -67,6 +67,38 @@ describe('a TRANSACTION_START during a live update', () => {
   });
 });
 
+describe('a guest that does not run', () => {
+  /** Its last request stays in its ring. */
+  function unread(rest: (b: HistoryBuilder, g: number) => void): string[] {
+    const b = new HistoryBuilder();
+    const g = b.introduce(5);
+    b.send(g, XS.READ, '/tool\0');
+    rest(b, g);
+    return details(b.finish()).filter((detail) => detail.includes('never consumed'));
+  }
+
+  it('is owed nothing while it is paused or shut down', () => {
+    expect(unread((b, g) => b.pause(g, true))).toEqual([]);
+    expect(unread((b, g) => b.shutdown(g))).toEqual([]);
+  });
+
+  it('runs again when its pause ends, unless it was shut down meanwhile', () => {
+    expect(
+      unread((b, g) => {
+        b.pause(g, true);
+        b.pause(g, false);
+      }),
+    ).toHaveLength(1);
+    expect(
+      unread((b, g) => {
+        b.pause(g, true);
+        b.shutdown(g);
+        b.pause(g, false);
+      }),
+    ).toEqual([]);
+  });
+});
+
 describe('the shutdown of a domain', () => {
   function shutdown(tell: boolean, update = false): History {
     const b = new HistoryBuilder();
