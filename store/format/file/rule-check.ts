@@ -1,7 +1,7 @@
 import type { Place } from '../schema/rules.ts';
 import type { FormatRecord } from './format.ts';
 import type { Known } from './places.ts';
-import type { Broken, Check, Rules } from './rules.ts';
+import type { Broken, Check, Group, Rules } from './rules.ts';
 
 /** A breach of one rule by one record. */
 export interface Breach {
@@ -31,10 +31,11 @@ export class RuleCheck {
   /** The next record: what it breaks. What comes later may depend on it. */
   take(record: FormatRecord): readonly Breach[] {
     const known = this.#known;
-    let found = this.#broken(record);
+    const groups = this.#rules.groups.get(record.kind) ?? [];
+    let found = this.#broken(groups, record);
     if (this.#rules.isLastAsked) known.last.set(record.kind, record);
-    for (const { where, memories } of this.#rules.groups.get(record.kind) ?? []) {
-      if (where !== undefined && !where.holds(record, known)) continue;
+    for (const { where, memories } of groups) {
+      if (memories.length === 0 || (where !== undefined && !where.holds(record, known))) continue;
       for (const memory of memories) {
         const seen = known.seen[memory.seen] as Set<string | number>;
         const { size } = seen;
@@ -49,8 +50,9 @@ export class RuleCheck {
   /** What a record would break if it came next; changes nothing. */
   breaches(record: FormatRecord): readonly Breach[] {
     const known = this.#known;
-    let found = this.#broken(record);
-    for (const { where, memories } of this.#rules.groups.get(record.kind) ?? []) {
+    const groups = this.#rules.groups.get(record.kind) ?? [];
+    let found = this.#broken(groups, record);
+    for (const { where, memories } of groups) {
       if (where !== undefined && !where.holds(record, known)) continue;
       for (const { key, seen, uniques } of memories) {
         if (uniques.length === 0 || known.seen[seen]?.has(key.key(record, known)) !== true) continue;
@@ -65,10 +67,10 @@ export class RuleCheck {
     return this.#rules.place(place).text(record, this.#known);
   }
 
-  #broken(record: FormatRecord): Found[] | undefined {
+  #broken(groups: readonly Group[], record: FormatRecord): Found[] | undefined {
     const known = this.#known;
     let found: Found[] | undefined;
-    for (const { where, checks } of this.#rules.groups.get(record.kind) ?? []) {
+    for (const { where, checks } of groups) {
       if (where !== undefined && !where.holds(record, known)) continue;
       for (const { check, look } of checks) {
         const broken = look(record, known);

@@ -93,11 +93,14 @@ class Making implements Rules {
     for (const kind of new Set(rule.of)) this.#group(kind, rule.where).checks.push({ check, look });
   }
 
-  readonly place = (place: Place): PlaceReader =>
-    made(this.#places, place, () => {
-      this.isLastAsked ||= place.includes(':');
-      return new PlaceReader(place, this.#places.size);
-    });
+  readonly place = (place: Place): PlaceReader => {
+    const known = this.#places.get(place);
+    if (known !== undefined) return known;
+    const reader = new PlaceReader(place, this.#places.size);
+    this.#places.set(place, reader);
+    this.isLastAsked ||= place.includes(':');
+    return reader;
+  };
 
   #group(kind: string, wanted: Where | undefined): Group {
     const where = wanted && made(this.#conditions, JSON.stringify(wanted), () => new Condition(wanted, this.place));
