@@ -6,6 +6,7 @@ import { driveCommand } from './drive.ts';
 import { addImageCommands } from './image/commands.ts';
 import { orUnusable } from './image/io.ts';
 import { matrixCommand } from './matrix.ts';
+import { say } from './output.ts';
 import { listCommand, runCommand } from './run.ts';
 import { serveCommand } from './serve.ts';
 import { sweepCommand } from './sweep-command.ts';
@@ -118,7 +119,7 @@ export async function main(argv: readonly string[]): Promise<number> {
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.pass : EXIT.error;
     const { message, stack = message } = error instanceof Error ? error : new Error(String(error));
-    process.stderr.write(`xenarium: ${hasStack() ? stack : `${message} (--stack tells where)`}\n`);
+    say(`${hasStack() ? stack : `${message} (--stack tells where)`}`);
     return EXIT.error;
   }
   return code;

@@ -2,6 +2,7 @@ import { statSync, unlinkSync } from 'node:fs';
 import { connect } from 'node:net';
 import { dirname } from 'node:path';
 import { serve } from '../real/serve/serve.ts';
+import { print, say } from './output.ts';
 
 interface ServeOptions {
   readonly socket: string;
@@ -38,10 +39,10 @@ export async function serveCommand(options: ServeOptions): Promise<number> {
       compat: options.compat,
       mode: options.mode,
       nowNs: () => Number(process.hrtime.bigint()),
-      log: (line) => process.stderr.write(`xenarium: ${line}\n`),
+      log: (line) => say(line),
     });
     process.on('SIGHUP', serving.hangUp);
-    process.stdout.write(`serving on ${path}\n`);
+    print(`serving on ${path}\n`);
     try {
       await Promise.race([ended, serving.failed]);
       return 0;
@@ -65,6 +66,6 @@ function answers(path: string): Promise<boolean> {
 }
 
 function complain(message: string): number {
-  process.stderr.write(`xenarium: ${message}\n`);
+  say(message);
   return 2;
 }
