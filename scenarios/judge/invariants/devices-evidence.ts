@@ -13,6 +13,9 @@ export interface DeviceCheck {
   finish(): void;
 }
 
+/** XenbusStateClosing; Closed is more. Source: xen/include/public/io/xenbus.h. */
+const CLOSING = 5;
+
 /** The thread of a bus of frontends, on behalf of all its devices. */
 const BUS = '/xenwatch-front';
 
@@ -30,6 +33,8 @@ export class DeviceEvidence {
   readonly #faults = new Set<string>();
   /** Devices whose frontend was refused a request for want of memory, and domains of which any may be. */
   readonly #refused = new Set<string>();
+  /** Devices whose frontend saw its backend closing, closed or gone when it looked last. */
+  readonly #abandoned = new Set<string>();
   /** Requests of buses without an answer, by connection and req_id. */
   readonly #asked = new Map<string, Extract<HistoryRecord, { kind: 'sent' }>>();
   #at = 0;
@@ -52,7 +57,9 @@ export class DeviceEvidence {
       else if (record?.kind === 'got' && record.type !== Op.WATCH_EVENT) this.#answered(record);
       if (record?.kind !== 'life') continue;
       const { what, domid } = record;
-      if (what === 'created') for (const dev of this.#refused) if (domidOf(dev) === domid) this.#refused.delete(dev);
+      if (what === 'created')
+        for (const devices of [this.#refused, this.#abandoned])
+          for (const dev of devices) if (domidOf(dev) === domid) devices.delete(dev);
       if (what === 'created' || what === 'resumed') this.#stopped.delete(domid);
       else if (what === 'shutdown' || what === 'dying') this.#stopped.add(domid);
     }
@@ -63,9 +70,15 @@ export class DeviceEvidence {
     const asked = this.#asked.get(key);
     if (asked === undefined) return;
     this.#asked.delete(key);
-    if (type !== Op.ERROR || textOf(payload) !== 'ENOMEM\0') return;
     const domid = this.#epochs[conn]?.domid ?? 0;
     const path = textOf(asked.payload.subarray(0, asked.payload.indexOf(0)));
+    const backend = /\/backend\/([^/]+)\/(\d+)\/(\d+)\/state$/.exec(path);
+    if (asked.type === Op.READ && backend !== null) {
+      const dev = `${backend[1]}/${backend[2]}/${backend[3]}`;
+      if (type === Op.ERROR || Number(textOf(payload)) >= CLOSING) this.#abandoned.add(dev);
+      else this.#abandoned.delete(dev);
+    }
+    if (type !== Op.ERROR || textOf(payload) !== 'ENOMEM\0') return;
     const own = /^(?:error\/)?device\/([^/]+)\/(\d+)/.exec(path) ?? /\/backend\/([^/]+)\/\d+\/(\d+)/.exec(path);
     this.#refused.add(own === null ? `*/${domid}` : `${own[1]}/${domid}/${own[2]}`);
   }
@@ -77,6 +90,11 @@ export class DeviceEvidence {
    */
   isRefused(dev: string): boolean {
     return this.#refused.has(dev) || this.#refused.has(`*/${domidOf(dev)}`);
+  }
+
+  /** Whether the frontend, when it looked last, saw its backend closing, closed or gone. */
+  isBackendGone(dev: string): boolean {
+    return this.#abandoned.has(dev);
   }
 
   /** Whether the frontend's domain runs: not from its shutdown or the beginning of its death on. */
