@@ -19,8 +19,23 @@ const CLOSING = 5;
 /** The thread of a bus of frontends, on behalf of all its devices. */
 const BUS = '/xenwatch-front';
 
-function domidOf(dev: string): number {
+/** A device, by its name, or all devices of a domain: `*` and its id. */
+export type Refused = string;
+
+function domidOf(dev: Refused): number {
   return Number(dev.split('/')[1]);
+}
+
+/** Which device of a domain is concerned where a request of its bus is refused, and which cannot be told from others. */
+export function refusedDevice(domid: number, payload: Uint8Array): Refused {
+  const path = pathOf(payload);
+  const own = /^(?:error\/)?device\/([^/]+)\/(\d+)/.exec(path) ?? /\/backend\/([^/]+)\/\d+\/(\d+)/.exec(path);
+  return own === null ? `*/${domid}` : `${own[1]}/${domid}/${own[2]}`;
+}
+
+function pathOf(payload: Uint8Array): string {
+  const end = payload.indexOf(0);
+  return textOf(end < 0 ? payload : payload.subarray(0, end));
 }
 
 /** What checks of devices share: whose domain runs at the moment of the last record, and what was found so far. */
@@ -71,16 +86,13 @@ export class DeviceEvidence {
     if (asked === undefined) return;
     this.#asked.delete(key);
     const domid = this.#epochs[conn]?.domid ?? 0;
-    const path = textOf(asked.payload.subarray(0, asked.payload.indexOf(0)));
-    const backend = /\/backend\/([^/]+)\/(\d+)\/(\d+)\/state$/.exec(path);
+    const backend = /\/backend\/([^/]+)\/(\d+)\/(\d+)\/state$/.exec(pathOf(asked.payload));
     if (asked.type === Op.READ && backend !== null) {
       const dev = `${backend[1]}/${backend[2]}/${backend[3]}`;
       if (type === Op.ERROR || Number(textOf(payload)) >= CLOSING) this.#abandoned.add(dev);
       else this.#abandoned.delete(dev);
     }
-    if (type !== Op.ERROR || textOf(payload) !== 'ENOMEM\0') return;
-    const own = /^(?:error\/)?device\/([^/]+)\/(\d+)/.exec(path) ?? /\/backend\/([^/]+)\/\d+\/(\d+)/.exec(path);
-    this.#refused.add(own === null ? `*/${domid}` : `${own[1]}/${domid}/${own[2]}`);
+    if (type === Op.ERROR && textOf(payload) === 'ENOMEM\0') this.#refused.add(refusedDevice(domid, asked.payload));
   }
 
   /**
