@@ -44,6 +44,8 @@ const GROWTH = 512;
 const RX_BUFFERS = 128;
 /** Of the second disk that comes and goes. */
 const XVDB = (202 << 8) | 16;
+/** Whose domain is made anew now and then. */
+const CHURNED = 1;
 /** What each domain has from its beginning; addresses and ids are its own. */
 const [DISK, NIC] = [vbd(), vif()];
 /** When there was no I/O for so long, what goes on beside it ends: a run that is stuck should be so in silence. */
@@ -143,7 +145,7 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
         domains: slots,
         lifeNsMin: 20_000_000,
         lifeNsMax: settings.churn === 1 ? 40_000_000 : 0,
-        livesForEver: (slot) => slot !== 1,
+        livesForEver: (slot) => slot !== CHURNED,
         domain: (slot) => ({
           disks: [vbd()],
           nics: [vif({ mac: macOf(slot) })],
@@ -239,8 +241,6 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
           return names.length === 0 ? [] : [`${guest.os.domain.name} uses ${names.join(', ')}`];
         }),
         `${block.requests} block requests, ${net.requests} packets, ${host.inFlight} requests to the store unanswered`,
-        ...dom0.os.waits,
-        ...guests.filter(isThere).flatMap(({ os }) => os.waits),
       ].join('; '),
   });
 }
@@ -384,7 +384,7 @@ function* hotplug(me: Thread, xl: Libxl, guests: readonly DeviceGuest[], isOpen:
       continue;
     }
     seen = io.requests;
-    const running = guests.filter(({ os, slot }) => os.domain.isRunning && slot !== 1);
+    const running = guests.filter(({ os, slot }) => os.domain.isRunning && slot !== CHURNED);
     if (running.length === 0) return;
     // 1. A device is detached, and its directory goes. 2. The guest, which is slow, is yet to be told. 3. It is attached again:
     // the guest finds the directory there, and knows the device, closed as it is (xenbus_dev_changed): nothing comes of it. So
@@ -423,10 +423,12 @@ function isThere({ os: { domain } }: DeviceGuest): boolean {
   return domain.dying === 'alive' && !domain.shutdown;
 }
 
-/** Whether a guest has, or will have, a device: nobody has given it up. */
+/** Whether a guest has, or will have, a device: nobody has given it up. Who does not live long has it when it is connected: others
+ *  would wait for one life after the other in which faults keep it from that. */
 function hasDevice(guest: DeviceGuest, device: Device, isAtRest: boolean): boolean {
   const name = nameOf(guest, device);
-  return isThere(guest) && !guest.closing.has(name) && !isLost(guest, name, isAtRest);
+  if (!isThere(guest) || guest.closing.has(name) || isLost(guest, name, isAtRest)) return false;
+  return guest.slot !== CHURNED || isSettled(guest, device);
 }
 
 /** INJ-T10: whether the store had no memory for something that a device's driver asked for. */
