@@ -124,6 +124,8 @@ class Scene {
   readonly #written = new Map<string, Written>();
   /** Domains that exist at the end, by id. */
   readonly #existing = new Map<number, bigint>();
+  /** When a domain with an id began to die last. */
+  readonly #dyingSeq = new Map<number, number>();
   /** When an id last became free. */
   readonly #goneSeq = new Map<number, number>();
 
@@ -143,6 +145,7 @@ class Scene {
       if (record.kind === 'sent' && (record.type === Op.WRITE || record.type === Op.MKDIR)) this.#note(record);
       else if (record.kind === 'life') {
         if (record.what === 'created') this.#existing.set(record.domid, record.uniqueId);
+        else if (record.what === 'dying') this.#dyingSeq.set(record.domid, record.seq);
         else if (record.what === 'gone') {
           this.#existing.delete(record.domid);
           this.#goneSeq.set(record.domid, record.seq);
@@ -181,7 +184,12 @@ class Scene {
       for (const path of Object.values(placesOf(domid, place))) this.#gone(path, last, whose);
       for (const path of parentsOf(domid, place)) {
         const isEmpty = this.#nodes.get(path)?.value.length === 0 && !this.#parents.has(path);
-        if (isEmpty) this.#gone(path, last, `${whose}: an empty parent`);
+        // 1. A device is removed, and another of its kind is there: the parent stays. 2. The domain dies otherwise than by its
+        // toolstack. 3. The store takes away what the domain owned (INV-N4), the other device's directory with it: the parent,
+        // which is dom0's, is empty since then, and nobody looks for that.
+        const isOfDead = last.what === 'detached' && (this.#dyingSeq.get(domid) ?? -1) > last.seq;
+        if (isEmpty && !(isOfDead && isAtOrBelow(path, homeOf(domid))))
+          this.#gone(path, last, `${whose}: an empty parent`);
       }
     }
   }
