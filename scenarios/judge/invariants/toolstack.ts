@@ -122,6 +122,8 @@ class Scene {
   readonly #nodes: ReadonlyMap<string, SnapshotNode>;
   readonly #parents = new Set<string>();
   readonly #written = new Map<string, Written>();
+  /** When somebody last asked for the removal of a place, by absolute path. */
+  readonly #unmade = new Map<string, number>();
   /** Domains that exist at the end, by id. */
   readonly #existing = new Map<number, bigint>();
   /** When an id last became free. */
@@ -141,6 +143,8 @@ class Scene {
     for (const path of this.#nodes.keys()) this.#parents.add(path.slice(0, path.lastIndexOf('/')));
     for (const record of history.records) {
       if (record.kind === 'sent' && (record.type === Op.WRITE || record.type === Op.MKDIR)) this.#note(record);
+      else if (record.kind === 'sent' && record.type === Op.RM)
+        this.#unmade.set(textOf(record.payload).slice(0, -1), record.seq);
       else if (record.kind === 'life') {
         if (record.what === 'created') this.#existing.set(record.domid, record.uniqueId);
         else if (record.what === 'gone') {
@@ -194,8 +198,9 @@ class Scene {
     for (const [path, written] of this.#written)
       if (isAtOrBelow(path, place) && written.seq > (last?.seq ?? -1)) last = written;
     // 1. It is removed. 2. Somebody writes there who does not know yet, a monitor for instance, and the store makes what is
-    // missing on the way. That is not the toolstack's doing, and in life is left, too.
-    if (last !== undefined && last.seq > end.seq && !this.#isToolstacks(place, end)) {
+    // missing on the way. 3. The toolstack is told that its removal is done. That is not its doing, and in life is left, too.
+    const sinceSeq = Math.min(end.seq, this.#unmade.get(place) ?? end.seq);
+    if (last !== undefined && last.seq > sinceSeq && !this.#isToolstacks(place, sinceSeq)) {
       this.#findings.count('places written after that');
       return;
     }
@@ -203,13 +208,13 @@ class Scene {
     this.#findings.add(this.#snapshot, '', '', `INV-L1: ${place} is left of ${whose} at ${ms(end.timeNs)}${by}`);
   }
 
-  /** Whether what is at a place was there before `end`: a node without children that nobody has written since. Others may have
+  /** Whether what is at a place was there before it was removed: a node without children that nobody has written since. Others may have
    *  come to be with their children. */
-  #isToolstacks(place: string, end: ToolstackRecord): boolean {
+  #isToolstacks(place: string, sinceSeq: number): boolean {
     for (const path of this.#nodes.keys()) {
       if (!isAtOrBelow(path, place) || this.#parents.has(path)) continue;
       const written = this.#written.get(path);
-      if (written !== undefined && written.seq < end.seq) return true;
+      if (written !== undefined && written.seq < sinceSeq) return true;
     }
     return false;
   }
