@@ -10,8 +10,7 @@ import {
 import type { Actor, Stream } from '../../sim/index.ts';
 import { extentOf } from '../../store/format/model/index.ts';
 import type { History, Verdict } from '../judge/history.ts';
-import { checkHistory, toolstackIntends } from '../judge/invariants/index.ts';
-import { mappings } from '../judge/invariants/mappings.ts';
+import { checkHistory, mappings, toolstackIntends } from '../judge/invariants/index.ts';
 import { Host, type HostOptions, LIFELIKE, STORE_BINARY } from './host.ts';
 import { SETTLE_NS } from './patience.ts';
 import { Progress } from './progress.ts';

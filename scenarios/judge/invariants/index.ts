@@ -14,6 +14,7 @@ import { CLAIM as TRANSACTIONS_CLAIM, SOURCE as TRANSACTIONS_SOURCE, transaction
 import { CLAIM as WATCH_EVENTS_CLAIM, SOURCE as WATCH_EVENTS_SOURCE, watchEvents } from './watch-events.ts';
 
 export { FAMILIES, type Family, Findings } from './finding.ts';
+export { mappings } from './mappings.ts';
 export { toolstackIntends } from './toolstack.ts';
 
 /** One family of checks: what it says holds, and where that is written. */
