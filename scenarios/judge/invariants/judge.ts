@@ -327,8 +327,9 @@ class Judge {
   #updated(at: Moment & { readonly timeNs: number }): void {
     this.#settleRelease();
     checkOpen(this.#model, this.#history, at, this.#updating, this.#evidence);
+    const isForced = this.#updating?.payload.includes('\0-F\0') === true;
     this.#updating = undefined;
-    if (this.#history.transactionPolicy === 'daemon') this.#stale.update(this.#model.peers.values(), at.seq);
+    if (this.#history.transactionPolicy === 'daemon') this.#stale.update(this.#model.peers.values(), at.seq, isForced);
     this.#model.liveUpdate(this.#history.transactionPolicy);
     this.#shutdowns.liveUpdate(at);
     for (const box of this.#boxes) box.liveUpdate(at.timeNs);

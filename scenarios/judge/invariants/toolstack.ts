@@ -1,6 +1,7 @@
 import type { History, HistoryRecord, SnapshotNode, ToolstackRecord, Verdict } from '../history.ts';
 import { textOf } from '../oracles/octets.ts';
 import { Op } from '../oracles/wire.ts';
+import { pathsOfBroken } from './broken-transactions.ts';
 import { Findings } from './finding.ts';
 import {
   type DevicePlace,
@@ -124,6 +125,8 @@ class Scene {
   readonly #written = new Map<string, Written>();
   /** When somebody last asked for the removal of a place, by absolute path. */
   readonly #unmade = new Map<string, number>();
+  /** What a live update kept from being done, by path. */
+  readonly #broken: ReadonlySet<string>;
   /** Domains that exist at the end, by id. */
   readonly #existing = new Map<number, bigint>();
   /** When an id last became free. */
@@ -139,6 +142,7 @@ class Scene {
     this.#snapshot = snapshot;
     this.#work = work;
     this.#findings = findings;
+    this.#broken = pathsOfBroken(history);
     this.#nodes = new Map(snapshot.nodes.map((node) => [node.path, node]));
     for (const path of this.#nodes.keys()) this.#parents.add(path.slice(0, path.lastIndexOf('/')));
     for (const record of history.records) {
@@ -194,6 +198,10 @@ class Scene {
   #gone(place: string, end: ToolstackRecord, whose: string): void {
     this.#findings.count('places that are to be empty');
     if (!this.#nodes.has(place)) return;
+    if (this.#isBroken(place)) {
+      this.#findings.count('places left by a broken transaction');
+      return;
+    }
     let last: Written | undefined;
     for (const [path, written] of this.#written)
       if (isAtOrBelow(path, place) && written.seq > (last?.seq ?? -1)) last = written;
@@ -206,6 +214,16 @@ class Scene {
     }
     const by = last === undefined ? '' : `; last written by ${last.actor} at ${ms(last.timeNs)}`;
     this.#findings.add(this.#snapshot, '', '', `INV-L1: ${place} is left of ${whose} at ${ms(end.timeNs)}${by}`);
+  }
+
+  /** Whether somebody wanted to do something at a place, or below it, in a transaction that a live update broke. */
+  #isBroken(place: string): boolean {
+    for (const path of this.#broken) if (isAtOrBelow(path, place)) return true;
+    return false;
+  }
+
+  #roots({ domid, uuid, backends }: DomainPlace): readonly string[] {
+    return [homeOf(domid), `/libxl/${domid}`, `/vm/${uuid}`, ...backends];
   }
 
   /** Whether what is at a place was there before it was removed: a node without children that nobody has written since. Others may have
@@ -281,7 +299,9 @@ class Scene {
       const strangers = others.filter((entry) => entry.slice(1) !== '0' && entry.slice(1) !== String(domid));
       if (!owner.startsWith('n') || strangers.length > 0) wanted = `nobody but domains 0 and ${domid} to be let in`;
     }
-    if (wanted === undefined) return;
+    // What is written below a place later inherits what the broken transaction would have set there.
+    if (wanted === undefined || this.#roots(domain).some((root) => isAtOrBelow(path, root) && this.#isBroken(root)))
+      return;
     const by = this.#written.get(path)?.actor;
     this.#findings.add(
       this.#snapshot,

@@ -3,7 +3,9 @@ import { hostileGuests } from '../../../scenarios/catalogue/hostile-guests.ts';
 import { liveUpdateMidTraffic } from '../../../scenarios/catalogue/live-update-mid-traffic.ts';
 import { suspendResume } from '../../../scenarios/catalogue/suspend-resume.ts';
 import type { Setting } from '../../../scenarios/engine/settings.ts';
-import { broken } from '../../support/headline.ts';
+import { jsonReport } from '../../../scenarios/report/json.ts';
+import { textReport } from '../../../scenarios/report/text.ts';
+import { broken, headline } from '../../support/headline.ts';
 
 /*
  * Runs with faults in which nothing was wrong and something was told all the same, each for a cause of its own. A cause is an
@@ -47,7 +49,6 @@ const ROWS: readonly (readonly [
     { kind: 'rewrites-requests', faults: 'INJ-R3' },
     'octets that change after the store has copied them',
   ],
-  [hostileGuests, '2', { kind: 'rewrites-requests', faults: 'INJ-R3' }, 'the same'],
   [hostileGuests, '12', { ...SMALL, faults: 'swarm' }, 'no ordinary guest that could make the shared directories'],
   [
     hostileGuests,
@@ -62,6 +63,18 @@ const ROWS: readonly (readonly [
     { requests: 3_000, faults: 'swarm' },
     'a death that the store hears of in the middle of the last reading',
   ],
+  [
+    liveUpdateMidTraffic,
+    '3',
+    { requests: 2_500, policy: 'daemon', force: 1, faults: 'swarm' },
+    'a device whose removal was in a transaction that a forced update broke',
+  ],
+  [
+    liveUpdateMidTraffic,
+    '55',
+    { requests: 2_500, policy: 'daemon', force: 1, faults: 'swarm' },
+    'a home whose permissions were to be set in such a transaction',
+  ],
 ];
 
 describe('what faults allow is no violation', () => {
@@ -74,4 +87,16 @@ describe('what faults allow is no violation', () => {
       expect([result.outcome, result.reason]).toEqual(['pass', '']);
     },
   );
+});
+
+describe('a known defect that a policy has on purpose', () => {
+  it('is told under its label, and the run passes', () => {
+    const result = headline({ seed: '2', set: { policy: 'daemon', force: 1 } });
+    expect([result.outcome, broken(result)]).toEqual(['pass', []]);
+    expect(textReport(result, { colour: false })).toMatch(
+      /known defect INV-T8, [0-9]+ times: .*\n {4}first at .* reached the transaction that .* started under the same id/,
+    );
+    const { checks } = JSON.parse(jsonReport(result)) as { checks: { known?: { label: string }[] }[] };
+    expect(checks.flatMap(({ known = [] }) => known.map(({ label }) => label))).toEqual(['INV-T8']);
+  });
 });
