@@ -8,7 +8,7 @@ type Sent = Extract<HistoryRecord, { readonly kind: 'sent' }>;
  * Absolute paths that programs have asked for in transactions which a live update broke. 1. libxl begins a transaction, and
  * removes a device in it. 2. A forced update breaks it. 3. The commit says ENOENT, or commits what somebody else has begun under
  * that id since (INV-T8). 4. libxl gives up, as with any error but EAGAIN: what was to go stays, and what was to be written is not.
- * Source: guests.md 6.2; libxl_xshelp.c, libxl__xs_transaction_commit.
+ * Source: guests.md 6.1; libxl_xshelp.c, libxl__xs_transaction_commit.
  */
 export function pathsOfBroken({ records, transactionPolicy }: History): ReadonlySet<string> {
   const broken = new Set<string>();
