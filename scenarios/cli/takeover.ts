@@ -30,6 +30,7 @@ export async function takeoverCommand(args: readonly string[], options: Takeover
       log: say,
       onRestored: () => unlinkSync(options.state),
     });
+    process.on('SIGHUP', serving.hangUp);
     say('took over');
     try {
       await Promise.race([ended, serving.failed]);

@@ -92,6 +92,4 @@ export interface Platform {
   fileMode(path: string): 'absent' | 'not-executable' | 'executable';
   /** Open a file for appending, made if it is not there; `undefined`: that cannot be. */
   appendTo(path: string): AppendFile | undefined;
-  /** The daemon's log (trace or syslog); never part of the protocol. */
-  log(line: string): void;
 }

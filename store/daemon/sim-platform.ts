@@ -69,7 +69,6 @@ export class SimPlatform implements Platform {
   /** Others run between any two of the daemon's accesses to a ring, as they do in life; otherwise a move is one step. */
   movesInSteps = false;
   readonly #files: Files;
-  readonly logLines: string[] = [];
 
   constructor(machine: Machine, domain: Domain, files: Files) {
     this.#machine = machine;
@@ -270,9 +269,5 @@ export class SimPlatform implements Platform {
 
   appendTo(path: string): AppendFile | undefined {
     return this.#files.appendTo(path);
-  }
-
-  log(line: string): void {
-    this.logLines.push(line);
   }
 }

@@ -87,7 +87,6 @@ export class FakePlatform implements Platform {
   readonly notified: number[] = [];
   readonly files = new Map<string, 'not-executable' | 'executable'>();
   readonly written = new MemoryFiles(new Map());
-  readonly logLines: string[] = [];
   #nextPort = 20;
   #nextUniqueId = 1n;
 
@@ -161,9 +160,5 @@ export class FakePlatform implements Platform {
 
   appendTo(path: string): AppendFile | undefined {
     return this.written.appendTo(path);
-  }
-
-  log(line: string): void {
-    this.logLines.push(line);
   }
 }
