@@ -34,6 +34,8 @@ export async function sweepCommand(name: string, options: SweepOptions): Promise
   const count = to - from + 1;
   const command = ownCommand();
   const groups = new Map<string, Group>();
+  /** Known defects, with the number of seeds that showed them. */
+  const known = new Map<string, number>();
   const progress = new Progress();
   let done = 0;
   let requests = 0;
@@ -44,6 +46,7 @@ export async function sweepCommand(name: string, options: SweepOptions): Promise
     done++;
     requests += report.requests;
     const { cause, outcome } = report;
+    for (const label of report.known) known.set(label, (known.get(label) ?? 0) + 1);
     if (cause !== undefined) {
       failed++;
       const group = groups.get(cause.key);
@@ -73,6 +76,7 @@ export async function sweepCommand(name: string, options: SweepOptions): Promise
     process.stdout.write(
       `${String(times).padStart(5)} ${outcome.padEnd(9)} as seed ${first.seed}: ${first.cause?.text}\n`,
     );
+  for (const [label, seeds] of known) process.stdout.write(`known defect ${label} in ${seeds} seeds\n`);
   const of = isInterrupted ? ` of ${count}` : '';
   process.stdout.write(`${done}${of} seeds, ${requests} requests, ${failed} failed\n`);
   if (isInterrupted) return INTERRUPTED;

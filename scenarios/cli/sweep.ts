@@ -27,6 +27,8 @@ export interface SeedReport {
   readonly requests: number;
   /** Why it did not pass. */
   readonly cause: Cause | undefined;
+  /** Labels of the known defects that it showed. */
+  readonly known: readonly string[];
   /** What replays it, from `run` on; '' if it passed. */
   readonly replay: string;
 }
@@ -38,7 +40,9 @@ export function runSeed(plan: SweepPlan, lab: StateFormat | undefined, seed: num
   if (scenario === undefined) throw new Error(`assertion: no scenario '${plan.scenario}'`);
   const result = scenario.run({ seed: String(seed), format, lab, settings, checks: true });
   const { outcome, requests } = result;
-  return { seed, outcome, requests, cause: causeOf(result), replay: outcome === 'pass' ? '' : replayArguments(result) };
+  const known = result.verdicts.flatMap((verdict) => verdict.known ?? []).map(({ label }) => label);
+  const replay = outcome === 'pass' ? '' : replayArguments(result);
+  return { seed, outcome, requests, cause: causeOf(result), known, replay };
 }
 
 /** A sweep that goes on until all seeds are done, or until it is told to stop. */
@@ -104,5 +108,5 @@ export function sweep(plan: SweepPlan, seeds: SeedRange, jobs: number, each: (re
 function deadThread({ scenario, format, settings }: SweepPlan, seed: number, error: unknown): SeedReport {
   const text = error instanceof Error ? error.message : String(error);
   const replay = replayArguments({ scenario, format, settings, seed: String(seed) });
-  return { seed, outcome: 'error', requests: 0, cause: { key: `error ${shapeOf(text)}`, text }, replay };
+  return { seed, outcome: 'error', requests: 0, cause: { key: `error ${shapeOf(text)}`, text }, known: [], replay };
 }

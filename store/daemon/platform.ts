@@ -21,8 +21,10 @@ export type PlatformResult<T> =
 export interface RingPage {
   /** Number of the guest's frame, where it is known. */
   readonly gfn?: number;
-  /** All 4096 octets of the frame; shared with the guest, so everything in it can change at any time. */
-  readonly bytes: Uint8Array;
+  /** Copy `count` octets from `offset` of the frame on. The guest shares it: any of them can change at any time. */
+  take(offset: number, into: Uint8Array, at: number, count: number): void;
+  /** Copy `count` octets into the frame, from `offset` on. */
+  put(offset: number, from: Uint8Array, at: number, count: number): void;
   /** One single-copy atomic load of a 32-bit word at a 4-aligned offset; unsigned. */
   load32(offset: number): number;
   /** One single-copy atomic store of a 32-bit word. */

@@ -1,3 +1,4 @@
+import { copyOctets } from '../../sim/index.ts';
 import { MemoryFiles } from '../../store/daemon/memory-files.ts';
 import type {
   AppendFile,
@@ -20,6 +21,14 @@ export class FakePage implements RingPage {
 
   store32(offset: number, value: number): void {
     this.#view.setUint32(offset, value >>> 0, true);
+  }
+
+  take(offset: number, into: Uint8Array, at: number, count: number): void {
+    copyOctets(this.bytes, offset, into, at, count);
+  }
+
+  put(offset: number, from: Uint8Array, at: number, count: number): void {
+    copyOctets(from, at, this.bytes, offset, count);
   }
 
   unmap(): void {

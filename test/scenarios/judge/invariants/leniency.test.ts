@@ -215,6 +215,23 @@ describe('a transaction id that a forced update broke', () => {
     ]);
   });
 
+  it('may do so after an update that was forced, which is a known defect of the daemon and told as that', () => {
+    const b = new HistoryBuilder({ policy: 'daemon', mistake: 'restarts-ids' });
+    b.request(b.dom0, XS.START, '\0', 0, 'xl');
+    b.send(b.dom0, 0, 'live-update\0-s\0-F\0');
+    b.serve(b.dom0);
+    b.liveUpdate();
+    b.request(b.dom0, XS.START, '\0', 0, 'xenopsd');
+    b.request(b.dom0, XS.WRITE, '/tool\0x', 1, 'xl');
+    const history = rewrite(b.finish(), 0, (l) =>
+      l.map((m) => (m.type === XS.ERROR && m.payload === 'ENOSYS\0' ? { ...m, type: 0, payload: 'OK\0' } : m)),
+    );
+    expect(details(history)).toEqual([]);
+    const known = checkHistory(history).flatMap((verdict) => verdict.known ?? []);
+    expect(known.map(({ label }) => label)).toEqual(['INV-T8']);
+    expect(known[0]?.seen[0]?.detail).toContain('reached the transaction that dom0/xenopsd started');
+  });
+
   it('must not do so either before the new owner has heard of it', () => {
     const b = new HistoryBuilder({ policy: 'daemon', mistake: 'restarts-ids' });
     b.request(b.dom0, XS.START, '\0', 0, 'xl');
