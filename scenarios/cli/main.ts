@@ -99,6 +99,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     .option('--actions <n>', 'actions in each script', positive, 300)
     .option('--live-updates', 'with live updates in the scripts')
     .option('--live-update-every <k>', 'on both sides, silently after so many actions', positive, 0)
+    .option('--all', 'with what the daemon is known to break on')
     .action(async (options) => done(await conformCommand(options)));
   program
     .command('matrix')

@@ -22,22 +22,34 @@ export function generateScript(plan: ScriptPlan): readonly Action[] {
   return plan.dialect === 'ocaml' ? actions.map(withBody).filter(isForOcaml) : actions;
 }
 
+type Kind = (script: ScriptState) => void;
+
 /** What is tried how often, in 1,000. */
+const MIX: readonly (readonly [number, Kind])[] = [
+  [560, treeRequest],
+  [130, watchRequest],
+  [140, transactionRequest],
+  [35, domainRequest],
+  [25, oddRequest],
+  [15, controlRequest],
+  [25, raw],
+  [20, hold],
+  [20, lifeAndDeath],
+  [8, burst],
+  [6, breakProtocol],
+  [6, reconnect],
+  [10, liveUpdate],
+];
+
+/** Everything that a script can do next. */
+export const KINDS: readonly Kind[] = MIX.map(([, add]) => add);
+
 function addSome(script: ScriptState): void {
-  const roll = script.draw.below(1000);
-  if (roll < 560) treeRequest(script);
-  else if (roll < 690) watchRequest(script);
-  else if (roll < 830) transactionRequest(script);
-  else if (roll < 865) domainRequest(script);
-  else if (roll < 890) oddRequest(script);
-  else if (roll < 905) controlRequest(script);
-  else if (roll < 930) raw(script);
-  else if (roll < 950) hold(script);
-  else if (roll < 970) lifeAndDeath(script);
-  else if (roll < 978) burst(script);
-  else if (roll < 984) breakProtocol(script);
-  else if (roll < 990) reconnect(script);
-  else if (script.plan.liveUpdates) liveUpdate(script);
+  let roll = script.draw.below(1000);
+  for (const [weight, add] of MIX) {
+    if (roll < weight) return add(script);
+    roll -= weight;
+  }
 }
 
 /** An oxenstored does not see a message without a body until the next one comes. */

@@ -76,6 +76,11 @@ function replyOf(lines: readonly string[]): Reply {
   };
 }
 
+/** The error that an action's lines begin with; '' for a success, or no reply. */
+export function errorOf(lines: readonly string[]): string {
+  return replyOf(lines).error;
+}
+
 function errors(seen: Seen, theirs: string, ours: string): boolean {
   return seen.theirs.error === theirs && seen.ours.error === ours;
 }
@@ -147,8 +152,9 @@ function isMalformedPath(op: string, payload: string): boolean {
   return ONE_PATH.has(op) && payload.indexOf('\0') !== payload.length - 1;
 }
 
-/** Whether octets that a script puts in by hand hold such a request, as far as whole messages are among them. */
-function holdsMalformedPath(action: Action): boolean {
+/** Whether an action is such a request, or octets put in by hand hold one, as far as whole messages are among them. */
+export function holdsMalformedPath(action: Action): boolean {
+  if (action.kind === 'message') return isMalformedPath(opName(action.type), textOf(action.payload));
   if (action.kind !== 'raw') return false;
   const reader = new MessageReader('refused');
   reader.push(action.octets);
@@ -166,7 +172,7 @@ export const C_DAEMONS: readonly KnownDifference[] = [
   {
     name: 'left-over-errno',
     parts: false,
-    is: (d) => holdsMalformedPath(d.action) && d.sameReply && sameButErrors(d),
+    is: (d) => d.action.kind === 'raw' && holdsMalformedPath(d.action) && d.sameReply && sameButErrors(d),
   },
   {
     name: 'left-over-errno',

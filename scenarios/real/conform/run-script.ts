@@ -281,12 +281,28 @@ export class ScriptRunner {
   }
 }
 
-/** The daemon ended in the middle of a script; what it last said is in the message. */
-export class DaemonDied extends Error {}
+/** The daemon ended in the middle of a script. */
+export class DaemonDied extends Error {
+  /** What it gave before, for each action its lines. */
+  readonly output: readonly (readonly string[])[];
+  /** During which it ended. */
+  readonly action: Action;
+  /** What it complained of last, and how it ended. */
+  readonly lastWords: string;
+
+  constructor(output: readonly (readonly string[])[], action: Action, lastWords: string) {
+    super(`${formatAction(action)}: the daemon died: ${lastWords}`);
+    this.output = output;
+    this.action = action;
+    this.lastWords = lastWords;
+  }
+}
+
+const LAST_WORDS_MAX = 400;
 
 /**
- * Run a script on a fresh daemon of its own; returns the output, for each action its lines. Errors: the daemon does not
- * start; `DaemonDied`.
+ * Run a script on a fresh daemon of its own; returns the output, for each action its lines. Errors: `DaemonNotStarted`;
+ * `DaemonDied`.
  */
 export async function runScript(
   options: DaemonOptions,
@@ -297,9 +313,9 @@ export async function runScript(
     const runner = await ScriptRunner.on(daemon);
     const output: (readonly string[])[] = [];
     for (const action of actions) {
-      output.push((await runner.step(action)).map(formatLine));
-      if (!daemon.isAlive)
-        throw new DaemonDied(`${formatAction(action)}: the daemon died: ${daemon.complaints.slice(-400)}`);
+      const lines = (await runner.step(action)).map(formatLine);
+      if (!daemon.isAlive) throw new DaemonDied(output, action, daemon.complaints.slice(-LAST_WORDS_MAX));
+      output.push(lines);
     }
     return output;
   } finally {

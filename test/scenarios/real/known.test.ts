@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { runOurs } from '../../../scenarios/cli/conform.ts';
 import { type Action, parseLine } from '../../../scenarios/drive/script.ts';
 import { conform } from '../../../scenarios/real/conform/conform.ts';
+import { type Death, KNOWN_DEATHS, knownDeath } from '../../../scenarios/real/conform/deaths.ts';
 import { type Disagreement, knownDifference, OXENSTORED } from '../../../scenarios/real/conform/known.ts';
 import { INSTALLED_DAEMONS } from '../../../scenarios/real/conform/standin.ts';
 import { daemonIsMissing } from '../../support/needs.ts';
@@ -18,6 +19,35 @@ function action(line: string): Action {
 
 const read = '{"on": "1", "op": "READ", "payload": "/tool/x\\u0000"}';
 const reply = (error: string) => `{"on": "1", "op": "READ", "reply": "ERROR", "payload": "${error}\\u0000"}`;
+
+describe('known ends of a daemon', () => {
+  const update: Action = { kind: 'liveUpdate', format: 'v1' };
+  const overwrite = action('{"on": "1", "op": "WRITE", "payload": "a\\u0000v"}');
+  const malformed = action('{"on": "1", "op": "READ", "payload": "a"}');
+  const refused = ['{"on": "1", "op": "WRITE", "reply": "ERROR", "payload": "ENOMEM\\u0000"}'];
+  const assertion = "xenstored: core.c: Assertion `conn->in == in' failed.\nSIGABRT\n";
+
+  it('are those of the page', () => {
+    const section = PAGE.split('## What the C daemon does not survive')[1]!.split('\n## ')[0]!;
+    const classes = [...section.matchAll(/^\|[^|]*\|[^|]*\| ([a-z-]+) \|/gm)].map(([, name]) => name);
+    expect(classes.filter((name) => name !== 'class').sort()).toEqual(KNOWN_DEATHS.map(({ name }) => name).sort());
+  });
+
+  it.each<[string, Death, string | undefined]>([
+    [
+      'a record without its domain',
+      { action: update, ours: [], lastWords: 'FATAL: referenced domain not found\nexit 1\n' },
+      'not-introduced-in-image',
+    ],
+    ['a refused overwrite', { action: overwrite, ours: refused, lastWords: assertion }, 'refused-without-errno'],
+    ['an overwrite that was right', { action: overwrite, ours: ['{}'], lastWords: assertion }, undefined],
+    ['no errno yet', { action: malformed, ours: [], lastWords: assertion }, 'no-errno-yet'],
+    ['a sound request', { action: action(read), ours: [], lastWords: assertion }, undefined],
+    ['a signal', { action: malformed, ours: [], lastWords: 'SIGSEGV\n' }, undefined],
+  ])('%s', (_why, death, name) => {
+    expect(knownDeath(death)?.name).toBe(name);
+  });
+});
 
 describe('known differences of oxenstored', () => {
   it('are those of the page', () => {

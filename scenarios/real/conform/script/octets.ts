@@ -40,7 +40,7 @@ export function raw(script: ScriptState): void {
 export function hold(script: ScriptState): void {
   const held = [...script.held].sort()[0];
   if (held !== undefined) return script.free(held);
-  const name = script.draw.pick(script.usable());
+  const name = script.anyone();
   script.held.add(name);
   script.push({ kind: 'hold', on: name });
 }
