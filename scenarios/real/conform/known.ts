@@ -51,6 +51,7 @@ export function knownDifference(
   classes: readonly KnownDifference[] = OXENSTORED,
 ): KnownDifference | undefined {
   const { action, daemon, ours } = what;
+  if (classes === OXENSTORED && daemon.includes(BUSY)) return busyOrMore(what);
   const message = action.kind === 'message' ? (action as MessageAction) : undefined;
   const seen: Seen = {
     action,
@@ -63,6 +64,25 @@ export function knownDifference(
     sameRest: daemon.slice(1).join('\n') === ours.slice(1).join('\n'),
   };
   return classes.find((one) => one.is(seen));
+}
+
+/** What an update came to that an oxenstored has refused for as long as it was asked. */
+const BUSY = '{"liveUpdate": "failed", "reason": "BUSY"}';
+/** Ours refuses likewise, and says why; or it does the update, which can make it forget what the daemon still knows. */
+const UPDATE_BUSY: KnownDifference = { name: 'update-busy', parts: false, is: () => true };
+const UPDATE_DONE_HERE: KnownDifference = { name: 'update-done-here', parts: true, is: () => true };
+
+/** An update of the action's own, or one behind it: what else there is is looked at without it. */
+function busyOrMore({ action, daemon, ours }: Disagreement): KnownDifference | undefined {
+  const isUpdate = (line: string) => line.startsWith('{"liveUpdate": ');
+  const others = (lines: readonly string[]) => lines.filter((line) => !isUpdate(line));
+  const isRefusedHere = ours.some((line) => line.startsWith('{"liveUpdate": "failed"'));
+  const busy = isRefusedHere ? UPDATE_BUSY : UPDATE_DONE_HERE;
+  const [theirs, own] = [others(daemon), others(ours)];
+  if (theirs.join('\n') === own.join('\n')) return busy;
+  if (action.kind === 'liveUpdate') return undefined;
+  const known = knownDifference({ action, daemon: theirs, ours: own });
+  return known === undefined ? undefined : { ...known, parts: known.parts || busy.parts };
 }
 
 function replyOf(lines: readonly string[]): Reply {
@@ -135,13 +155,25 @@ function sameButOrder(seen: Seen): boolean {
 
 /** They say all that we say, and more events. */
 function moreEvents(seen: Seen): boolean {
-  const left = [...seen.theirs.rest];
-  for (const line of seen.ours.rest) {
+  const more = added(seen.theirs.rest, seen.ours.rest);
+  return seen.sameReply && more.length > 0 && more.every((line) => line.includes('"event": '));
+}
+
+/** What one says beyond all that the other says; nothing, if it does not say all of that. */
+function added(lines: readonly string[], to: readonly string[]): readonly string[] {
+  const left = [...lines];
+  for (const line of to) {
     const at = left.indexOf(line);
-    if (at < 0) return false;
+    if (at < 0) return [];
     left.splice(at, 1);
   }
-  return seen.sameReply && left.length > 0 && left.every((line) => line.includes('"event": '));
+  return left;
+}
+
+/** We tell of the end of a domain once more, and nothing else differs. */
+function toldAgain(seen: Seen): boolean {
+  const more = added(seen.ours.rest, seen.theirs.rest);
+  return seen.sameReply && more.length > 0 && more.every((line) => line.includes('"event": "@releaseDomain\\u0000'));
 }
 
 /** Requests that have one path and nothing else. */
@@ -182,6 +214,9 @@ export const C_DAEMONS: readonly KnownDifference[] = [
       (d.op === 'WRITE' || d.op === 'SET_PERMS') && d.ours.error === 'ENOMEM' && d.sameRest && d.theirs.error !== '',
   },
 ];
+
+/** Classes that are told by the daemon's BUSY, whatever else there is. */
+export const OXENSTORED_BUSY: readonly KnownDifference[] = [UPDATE_BUSY, UPDATE_DONE_HERE];
 
 /** What oxenstored does otherwise; the order matters: the first that fits names the difference. */
 export const OXENSTORED: readonly KnownDifference[] = [
@@ -253,6 +288,12 @@ export const OXENSTORED: readonly KnownDifference[] = [
     parts: false,
     // A connection that consumed nothing meanwhile sees it only when it is freed.
     is: (d) => /^(destroy|free)$/.test(d.action.kind) && moreEvents({ ...d, theirs: d.ours, ours: d.theirs }),
+  },
+  {
+    name: 'shutdown-told-again',
+    parts: false,
+    // Behind an update, which may be a silent one between two actions.
+    is: toldAgain,
   },
   {
     name: 'protocol-break',

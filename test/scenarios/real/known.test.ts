@@ -5,7 +5,12 @@ import { runOurs } from '../../../scenarios/cli/conform.ts';
 import { type Action, parseLine } from '../../../scenarios/drive/script.ts';
 import { conform } from '../../../scenarios/real/conform/conform.ts';
 import { type Death, KNOWN_DEATHS, knownDeath } from '../../../scenarios/real/conform/deaths.ts';
-import { type Disagreement, knownDifference, OXENSTORED } from '../../../scenarios/real/conform/known.ts';
+import {
+  type Disagreement,
+  knownDifference,
+  OXENSTORED,
+  OXENSTORED_BUSY,
+} from '../../../scenarios/real/conform/known.ts';
 import { INSTALLED_DAEMONS } from '../../../scenarios/real/conform/standin.ts';
 import { daemonIsMissing } from '../../support/needs.ts';
 
@@ -18,10 +23,12 @@ function action(line: string): Action {
 }
 
 const read = '{"on": "1", "op": "READ", "payload": "/tool/x\\u0000"}';
+const update: Action = { kind: 'liveUpdate', format: 'v1' };
+const busy = '{"liveUpdate": "failed", "reason": "BUSY"}';
+const done = '{"liveUpdate": "ok"}';
 const reply = (error: string) => `{"on": "1", "op": "READ", "reply": "ERROR", "payload": "${error}\\u0000"}`;
 
 describe('known ends of a daemon', () => {
-  const update: Action = { kind: 'liveUpdate', format: 'v1' };
   const overwrite = action('{"on": "1", "op": "WRITE", "payload": "a\\u0000v"}');
   const malformed = action('{"on": "1", "op": "READ", "payload": "a"}');
   const refused = ['{"on": "1", "op": "WRITE", "reply": "ERROR", "payload": "ENOMEM\\u0000"}'];
@@ -55,7 +62,7 @@ describe('known differences of oxenstored', () => {
       name,
       parts !== undefined,
     ]);
-    const classes = new Map(OXENSTORED.map(({ name, parts }) => [name, parts]));
+    const classes = new Map([...OXENSTORED, ...OXENSTORED_BUSY].map(({ name, parts }) => [name, parts]));
     expect(new Map(rows as [string, boolean][])).toEqual(classes);
   });
 
@@ -80,6 +87,33 @@ describe('known differences of oxenstored', () => {
       },
       undefined,
     ],
+    [
+      'an update that both refuse',
+      { action: update, daemon: [busy], ours: ['{"liveUpdate": "failed", "reason": "Domains with"}'] },
+      'update-busy',
+    ],
+    ['an update that is done here', { action: update, daemon: [busy], ours: [done] }, 'update-done-here'],
+    ['an update that is done there', { action: update, daemon: [done], ours: [busy] }, undefined],
+    [
+      'a known errno, and a silent update that is refused',
+      { action: action(read), daemon: [reply('ENOENT'), busy], ours: [reply('EACCES'), busy] },
+      'missing-shown',
+    ],
+    [
+      'an unknown errno, and a silent update that is refused',
+      { action: action(read), daemon: [reply('EINVAL'), busy], ours: [reply('EACCES'), busy] },
+      undefined,
+    ],
+    [
+      'the end of a domain, told again behind an update',
+      { action: update, daemon: [done], ours: [done, '{"on": "b", "event": "@releaseDomain\\u0000t\\u0000"}'] },
+      'shutdown-told-again',
+    ],
+    [
+      'another event behind an update',
+      { action: update, daemon: [done], ours: [done, '{"on": "b", "event": "/a\\u0000t\\u0000"}'] },
+      undefined,
+    ],
   ])('%s', (_what, disagreement, name) => {
     expect(knownDifference(disagreement)?.name).toBe(name);
   });
@@ -87,14 +121,14 @@ describe('known differences of oxenstored', () => {
 
 const isMissing = await daemonIsMissing('scripts on a real oxenstored', INSTALLED_DAEMONS.oxenstored);
 describe.skipIf(isMissing)('a real oxenstored', () => {
-  it('differs in known ways only', { timeout: 120_000 }, async () => {
+  it.each([0, 10])('differs in known ways only, with an update after every %i', { timeout: 120_000 }, async (every) => {
     const outcomes = await conform({
       daemon: INSTALLED_DAEMONS.oxenstored,
       compat: '4.17',
       seeds: Array.from({ length: 12 }, (_, i) => String(i + 1)),
       count: 200,
       liveUpdates: false,
-      liveUpdateEvery: 0,
+      liveUpdateEvery: every,
       known: OXENSTORED,
       runOurs: runOurs('4.17'),
     });
