@@ -80,6 +80,8 @@ function busyOrMore({ action, daemon, ours }: Disagreement): KnownDifference | u
   const busy = isRefusedHere ? UPDATE_BUSY : UPDATE_DONE_HERE;
   const [theirs, own] = [others(daemon), others(ours)];
   if (theirs.join('\n') === own.join('\n')) return busy;
+  const more = added(own, theirs);
+  if (!isRefusedHere && more.length > 0 && more.every((line) => line.includes('"event": '))) return busy; // the update's
   if (action.kind === 'liveUpdate') return undefined;
   const known = knownDifference({ action, daemon: theirs, ours: own });
   return known === undefined ? undefined : { ...known, parts: known.parts || busy.parts };
