@@ -78,6 +78,7 @@ async function conformSeed(options: ConformOptions, seed: string): Promise<Outco
     compat,
     dialect,
     liveUpdates: liveUpdates || liveUpdateEvery > 0,
+    silentUpdates: liveUpdateEvery > 0,
     all: all === true,
   });
   const seen = new Map<string, number>();

@@ -22,6 +22,7 @@ export const KNOWN_DEATHS: readonly KnownDeath[] = [
     name: 'owner-not-introduced-in-image',
     is: (d) => isUpdate(d) && d.lastWords.includes('write node error restoring node'),
   },
+  { name: 'watch-over-path-max', is: (d) => isUpdate(d) && d.lastWords.includes('allocation error for read watch') },
   { name: 'refused-without-errno', is: (d) => isAssertion(d) && isOverwrite(d.action) && errorOf(d.ours) === 'ENOMEM' },
   { name: 'no-errno-yet', is: (d) => isAssertion(d) && holdsMalformedPath(d.action) },
 ];
@@ -38,8 +39,10 @@ export function causeOf(death: Death): string {
   return `${death.action.kind} ${words.slice(-2).join(' ').replace(/\d+/g, 'N')}`;
 }
 
+/** By hand it is a request for it, or the end of the last transaction that it has waited for: the words tell. */
 function isUpdate({ action }: Death): boolean {
-  return action.kind === 'liveUpdate' || (action.kind === 'message' && action.op === 'CONTROL');
+  if (action.kind === 'message') return action.op === 'CONTROL' || action.op === 'TRANSACTION_END';
+  return action.kind !== 'domain' && action.kind !== 'socket';
 }
 
 function isAssertion({ lastWords }: Death): boolean {

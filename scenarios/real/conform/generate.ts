@@ -1,12 +1,14 @@
 import type { Action } from '../../drive/script.ts';
 import { burst } from './script/bursts.ts';
-import { domainRequest } from './script/domains.ts';
+import { domainRequest, featureBeforehand } from './script/domains.ts';
+import { globalQuota, pipeline } from './script/limits.ts';
 import { lifeAndDeath, liveUpdate, reconnect } from './script/lives.ts';
 import { breakProtocol, hold, raw } from './script/octets.ts';
 import { controlRequest, oddRequest } from './script/odd.ts';
 import { DOMIDS, type ScriptPlan, ScriptState, SOCKETS } from './script/state.ts';
 import { transactionRequest } from './script/transactions.ts';
 import { treeRequest } from './script/tree.ts';
+import { updateByHand } from './script/updates.ts';
 import { watchRequest } from './script/watches.ts';
 
 /**
@@ -26,9 +28,9 @@ type Kind = (script: ScriptState) => void;
 
 /** What is tried how often, in 1,000. */
 const MIX: readonly (readonly [number, Kind])[] = [
-  [560, treeRequest],
+  [530, treeRequest],
   [130, watchRequest],
-  [140, transactionRequest],
+  [135, transactionRequest],
   [35, domainRequest],
   [25, oddRequest],
   [15, controlRequest],
@@ -38,7 +40,11 @@ const MIX: readonly (readonly [number, Kind])[] = [
   [8, burst],
   [6, breakProtocol],
   [6, reconnect],
-  [10, liveUpdate],
+  [10, globalQuota],
+  [10, pipeline],
+  [5, featureBeforehand],
+  [5, liveUpdate],
+  [5, updateByHand],
 ];
 
 /** Everything that a script can do next. */

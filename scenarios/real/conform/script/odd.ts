@@ -23,6 +23,8 @@ export function oddRequest(script: ScriptState): void {
     });
   if (script.plan.compat === '4.17' && oneIn(3))
     return script.send(on, pick([23, 24, 25, 26]), pick(['', '1\0', '1\x002\0']));
+  if (script.all && oneIn(4))
+    return script.send(on, pick(['READ', 'DIRECTORY', 'GET_PERMS', 'MKDIR', 'RM']), pick(['', 'a', 'a\0b', '/\0\0']));
   // One-path requests stay well-formed: 4.17 answers others with a left-over errno, or aborts.
   const path = pick(['', 'a b', 'a.b', '/a//b', '/a/', '//', '@releaseDomain', '/caf\xe9', 'x/', '/\x7f', '@']);
   script.send(on, pick(['READ', 'DIRECTORY', 'MKDIR', 'RM', 'WRITE']), `${path}\0`);

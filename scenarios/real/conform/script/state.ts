@@ -11,6 +11,8 @@ export interface ScriptPlan {
   readonly compat: '4.17' | '4.22';
   /** Whether the store live-updates itself now and then. */
   readonly liveUpdates: boolean;
+  /** Whether it does so unasked between any two actions. */
+  readonly silentUpdates?: boolean;
   /** Which daemon judges; of an oxenstored, what it is known to do otherwise at once is left out. */
   readonly dialect?: 'c' | 'ocaml';
   /** Let in what that daemon is known to break on. */
