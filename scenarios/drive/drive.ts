@@ -57,7 +57,10 @@ export class Driver {
   #act(action: Action): OutputLine {
     switch (action.kind) {
       case 'domain':
-        return { kind: 'domain', domid: action.domid, introduced: this.#createDomain(action.domid) };
+        if (action.introduce !== false)
+          return { kind: 'domain', domid: action.domid, introduced: this.#createDomain(action.domid) };
+        this.#nameRing(action.domid, this.#made(action.domid));
+        return { kind: 'domain', domid: action.domid };
       case 'socket': {
         this.#connections.get(action.name)?.link.close(); // the name now stands for the new one
         this.#connections.add(action.name, new SocketEnd(this.#host.listener.connect()));
@@ -124,25 +127,35 @@ export class Driver {
     return isGone ? { kind: 'gone', on: String(domid) } : then(made.domain);
   }
 
-  /** Create a domain with its ring page, grant 1 and port 7, and have it introduced (traffic-script, `domain`). */
-  #createDomain(domid: number): boolean {
+  /** The script's domain of that id, created with its ring page, grant 1 and port 7 if it is not there. */
+  #made(domid: number): { readonly domain: Domain; readonly link: RingEnd } | undefined {
     const { machine, dom0 } = this.#host;
-    let made = this.#domains.get(domid);
-    if (made === undefined && machine.domain(domid) === undefined) {
-      const built = buildDomain(dom0.os, domid, `d${domid}`, 0, RING_PORT);
-      if (built === undefined) return false;
-      machine.unpause(built.domain);
-      made = { domain: built.domain, link: new RingEnd(machine, built.domain, built.ring, built.port) };
-      this.#domains.set(domid, made);
-    }
+    const there = this.#domains.get(domid);
+    if (there !== undefined || machine.domain(domid) !== undefined) return there;
+    const built = buildDomain(dom0.os, domid, `d${domid}`, 0, RING_PORT);
+    if (built === undefined) return undefined;
+    machine.unpause(built.domain);
+    const made = { domain: built.domain, link: new RingEnd(machine, built.domain, built.ring, built.port) };
+    this.#domains.set(domid, made);
+    return made;
+  }
+
+  #nameRing(domid: number, made: { readonly link: RingEnd } | undefined): void {
+    const name = String(domid);
+    if (made !== undefined && !this.#connections.has(name)) this.#connections.add(name, made.link);
+  }
+
+  /** Create a domain and have it introduced (traffic-script, `domain`). */
+  #createDomain(domid: number): boolean {
+    const made = this.#made(domid);
+    if (made === undefined && this.#host.machine.domain(domid) === undefined) return false;
     const { hidden } = this.#connections;
     const ask = (type: number, ...words: readonly string[]) =>
       this.#connections.ask(hidden, type, strings(...words), 0);
     const introduced = ask(XS.INTRODUCE, String(domid), String(RING_GFN), String(RING_PORT));
     ask(XS.MKDIR, `/local/domain/${domid}`);
     ask(XS.SET_PERMS, `/local/domain/${domid}`, `n${domid}`);
-    const name = String(domid);
-    if (made !== undefined && !this.#connections.has(name)) this.#connections.add(name, made.link);
+    this.#nameRing(domid, made);
     hidden.inbox.length = 0;
     return introduced?.type === XS.INTRODUCE;
   }

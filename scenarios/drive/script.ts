@@ -37,7 +37,8 @@ export interface MessageAction {
 
 /** One line of a script. Domids are 0 to 32751. */
 export type Action =
-  | { readonly kind: 'domain'; readonly domid: number }
+  /** `introduce: false`: nobody tells the store of it. */
+  | { readonly kind: 'domain'; readonly domid: number; readonly introduce?: false }
   | { readonly kind: 'socket'; readonly name: string }
   | { readonly kind: 'close'; readonly name: string }
   | MessageAction
@@ -93,7 +94,7 @@ export function* parseScript(text: string): Generator<ParsedLine & { readonly li
 
 /** The field that says which action a line is, and the fields that may stand beside it. */
 const SHAPES: readonly (readonly [string, readonly string[]])[] = [
-  ['domain', []],
+  ['domain', ['introduce']],
   ['socket', []],
   ['close', []],
   ['hold', []],
@@ -114,7 +115,7 @@ function actionOf(fields: Fields): Action {
   }
   switch (key) {
     case 'domain':
-      return { kind: 'domain', domid: domidIn(fields, 'domain') };
+      return domainOf(fields);
     case 'destroy':
       return { kind: 'destroy', domid: domidIn(fields, 'destroy') };
     case 'shutdown':
@@ -134,6 +135,13 @@ function actionOf(fields: Fields): Action {
     default:
       return messageOf(fields);
   }
+}
+
+function domainOf(fields: Fields): Action {
+  const base = { kind: 'domain', domid: domidIn(fields, 'domain') } as const;
+  if (fields.introduce === undefined || fields.introduce === true) return base;
+  if (fields.introduce !== false) notUnderstood(`introduce: must be true or false, not ${shown(fields.introduce)}`);
+  return { ...base, introduce: false };
 }
 
 function messageOf(fields: Fields): MessageAction {
@@ -205,7 +213,8 @@ export function txIdOf(tx: number | string, names: ReadonlyMap<string, number>):
 
 /** One line of output. `gone` answers every action on a name that is gone. */
 export type OutputLine =
-  | { readonly kind: 'domain'; readonly domid: number; readonly introduced: boolean }
+  /** Without `introduced`: nobody has tried. */
+  | { readonly kind: 'domain'; readonly domid: number; readonly introduced?: boolean }
   | { readonly kind: 'socket' | 'close' | 'hold' | 'free'; readonly name: string }
   | {
       readonly kind: 'reply';
@@ -235,6 +244,7 @@ export type OutputLine =
 export function formatLine(line: OutputLine): string {
   switch (line.kind) {
     case 'domain':
+      if (line.introduced === undefined) return `{"domain": ${line.domid}}`;
       return `{"domain": ${line.domid}, "reply": "${line.introduced ? 'INTRODUCE' : 'ERROR'}"}`;
     case 'socket':
     case 'close':
@@ -272,6 +282,7 @@ export function formatLine(line: OutputLine): string {
 export function formatAction(action: Action): string {
   switch (action.kind) {
     case 'domain':
+      return `{"domain": ${action.domid}${action.introduce === false ? ', "introduce": false' : ''}}`;
     case 'destroy':
       return `{"${action.kind}": ${action.domid}}`;
     case 'shutdown':

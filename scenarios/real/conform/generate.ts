@@ -6,6 +6,7 @@ import { lifeAndDeath, liveUpdate, reconnect } from './script/lives.ts';
 import { breakProtocol, hold, raw } from './script/octets.ts';
 import { controlRequest, oddRequest } from './script/odd.ts';
 import { DOMIDS, type ScriptPlan, ScriptState, SOCKETS } from './script/state.ts';
+import { stranger } from './script/strangers.ts';
 import { transactionRequest } from './script/transactions.ts';
 import { treeRequest } from './script/tree.ts';
 import { updateByHand } from './script/updates.ts';
@@ -28,7 +29,7 @@ type Kind = (script: ScriptState) => void;
 
 /** What is tried how often, in 1,000. */
 const MIX: readonly (readonly [number, Kind])[] = [
-  [530, treeRequest],
+  [522, treeRequest],
   [130, watchRequest],
   [135, transactionRequest],
   [35, domainRequest],
@@ -43,6 +44,7 @@ const MIX: readonly (readonly [number, Kind])[] = [
   [10, globalQuota],
   [10, pipeline],
   [5, featureBeforehand],
+  [8, stranger],
   [5, liveUpdate],
   [5, updateByHand],
 ];
@@ -66,6 +68,7 @@ function withBody(action: Action): Action {
 
 /** Leaves out what would part an oxenstored from ours in the first lines already (docs/daemons.md). */
 function isForOcaml(action: Action): boolean {
+  if (action.kind === 'domain') return action.introduce !== false;
   if (action.kind !== 'message') return true;
   const { op, payload } = action;
   if (typeof op === 'number' || op === 'DIRECTORY_PART' || op === 'CONTROL' || op === 'SET_TARGET') return false;

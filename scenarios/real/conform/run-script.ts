@@ -139,7 +139,7 @@ export class ScriptRunner {
   async #perform(action: Action): Promise<OutputLine> {
     switch (action.kind) {
       case 'domain':
-        return this.#createDomain(action.domid);
+        return this.#createDomain(action.domid, action.introduce !== false);
       case 'socket': {
         this.#clients.get(action.name)?.close();
         this.#clients.set(action.name, new Client(this.#daemon, { socket: await this.#daemon.openSocket() }));
@@ -187,10 +187,11 @@ export class ScriptRunner {
     this.#clients.delete(name);
   }
 
-  async #createDomain(domid: number): Promise<OutputLine> {
+  async #createDomain(domid: number, isTold: boolean): Promise<OutputLine> {
     const ring = await this.#daemon.createDomain(domid);
     this.#clients.get(String(domid))?.close();
     this.#clients.set(String(domid), new Client(this.#daemon, { ring, domid }));
+    if (!isTold) return { kind: 'domain', domid };
     const home = `/local/domain/${domid}`;
     const introduce = strings(String(domid), String(RING_GFN), String(RING_PORT));
     const reply = await this.#ask(this.#hidden, { type: XS.INTRODUCE, txId: 0, payload: introduce });
