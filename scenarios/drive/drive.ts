@@ -5,7 +5,16 @@ import type { CompatName } from '../../store/index.ts';
 import { Host, STORE_BINARY } from '../engine/host.ts';
 import { type Connection, Connections } from './connections.ts';
 import { RingEnd, SocketEnd } from './link.ts';
-import { type Action, formatLine, type MessageAction, type OutputLine, RING_GFN, RING_PORT, txIdOf } from './script.ts';
+import {
+  type Action,
+  formatLine,
+  type MessageAction,
+  type OutputLine,
+  RING_GFN,
+  RING_PORT,
+  txIdOf,
+  WORDS,
+} from './script.ts';
 
 export interface DriveOptions {
   readonly compat: CompatName;
@@ -91,6 +100,14 @@ export class Driver {
           const taken = c.link.send(action.octets.subarray(0, limit), 0);
           this.#connections.settle();
           return { kind: 'raw', on: c.name, taken };
+        });
+      case 'word':
+        return this.#on(action.on, (c) => {
+          const { word } = action;
+          if (!(c.link instanceof RingEnd)) return { kind: 'word', on: c.name, word, words: [] };
+          c.link.setWord(WORDS[word], action.value);
+          this.#connections.settle();
+          return { kind: 'word', on: c.name, word, words: Object.values(WORDS).map(c.link.wordAt) };
         });
       case 'message':
         return this.#on(action.on, (c) => this.#message(c, action));

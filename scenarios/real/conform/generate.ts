@@ -3,7 +3,7 @@ import { burst } from './script/bursts.ts';
 import { domainRequest, featureBeforehand } from './script/domains.ts';
 import { globalQuota, pipeline } from './script/limits.ts';
 import { lifeAndDeath, liveUpdate, reconnect } from './script/lives.ts';
-import { breakProtocol, hold, raw } from './script/octets.ts';
+import { breakProtocol, corruptPage, hold, raw } from './script/octets.ts';
 import { controlRequest, oddRequest } from './script/odd.ts';
 import { DOMIDS, type ScriptPlan, ScriptState, SOCKETS } from './script/state.ts';
 import { stranger } from './script/strangers.ts';
@@ -29,7 +29,7 @@ type Kind = (script: ScriptState) => void;
 
 /** What is tried how often, in 1,000. */
 const MIX: readonly (readonly [number, Kind])[] = [
-  [522, treeRequest],
+  [516, treeRequest],
   [130, watchRequest],
   [135, transactionRequest],
   [35, domainRequest],
@@ -45,6 +45,7 @@ const MIX: readonly (readonly [number, Kind])[] = [
   [10, pipeline],
   [5, featureBeforehand],
   [8, stranger],
+  [6, corruptPage],
   [5, liveUpdate],
   [5, updateByHand],
 ];

@@ -11,6 +11,7 @@ import {
   RING_GFN,
   RING_PORT,
   txIdOf,
+  WORDS,
 } from '../../drive/script.ts';
 import { type Daemon, type DaemonOptions, startDaemon } from './daemon.ts';
 import type { RingPage } from './ring-page.ts';
@@ -57,6 +58,18 @@ class Client {
     const count = this.#end.ring.put(octets);
     this.#daemon.kick(this.#end.domid);
     return count;
+  }
+
+  /** Write a word of a ring's page; a socket has none. */
+  setWord(at: number, value: number): void {
+    if (!('ring' in this.#end)) return;
+    this.#end.ring.write32(at, value);
+    this.#daemon.kick(this.#end.domid);
+  }
+
+  words(offsets: readonly number[]): readonly number[] {
+    const end = this.#end;
+    return 'ring' in end ? offsets.map((at) => end.ring.read32(at)) : [];
   }
 
   /** Consume what is there; true if it was anything. */
@@ -177,6 +190,12 @@ export class ScriptRunner {
         return { kind: 'shutdown', domid: action.domid };
       case 'raw':
         return { kind: 'raw', on: name, taken: client.put(action.octets) };
+      case 'word': {
+        const { word } = action;
+        client.setWord(WORDS[word], action.value);
+        await this.#settle();
+        return { kind: 'word', on: name, word, words: client.words(Object.values(WORDS)) };
+      }
       case 'message':
         return this.#exchange(client, action);
     }

@@ -16,6 +16,11 @@ const octets = (text: string) => Uint8Array.from(text, (c) => c.charCodeAt(0));
 const PARSED: readonly (readonly [why: string, line: string, action: Action])[] = [
   ['a domain', '{"domain": 3}', { kind: 'domain', domid: 3 }],
   [
+    'a word of a ring page',
+    '{"on": "1", "word": "rsp_prod", "value": 5000}',
+    { kind: 'word', on: '1', word: 'rsp_prod', value: 5000 },
+  ],
+  [
     'a domain of which nobody tells',
     '{"domain": 3, "introduce": false}',
     { kind: 'domain', domid: 3, introduce: false },

@@ -2,8 +2,7 @@ import { DOMIDS, NOBODY, type ScriptState } from './state.ts';
 import { somePath, someValue } from './words.ts';
 
 /** Something about nodes. */
-export function treeRequest(script: ScriptState): void {
-  const on = script.anyone();
+export function treeRequest(script: ScriptState, on = script.anyone()): void {
   const tx = script.someTx(on);
   const path = somePath(script, on);
   switch (script.draw.below(16)) {
