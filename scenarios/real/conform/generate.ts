@@ -70,6 +70,7 @@ function withBody(action: Action): Action {
 /** Leaves out what would part an oxenstored from ours in the first lines already (docs/daemons.md). */
 function isForOcaml(action: Action): boolean {
   if (action.kind === 'domain') return action.introduce !== false;
+  if (action.kind === 'word') return false;
   if (action.kind !== 'message') return true;
   const { op, payload } = action;
   if (typeof op === 'number' || op === 'DIRECTORY_PART' || op === 'CONTROL' || op === 'SET_TARGET') return false;

@@ -8,6 +8,8 @@ export interface Disagreement {
   readonly action: Action;
   readonly daemon: readonly string[];
   readonly ours: readonly string[];
+  /** All actions before it, updates among them; nothing where that does not matter. */
+  readonly before?: readonly Action[];
 }
 
 /** A class of differences between a daemon and ours, which follows the C daemon. docs/daemons.md tells of each. */
@@ -21,6 +23,7 @@ export interface KnownDifference {
 /** A disagreement taken apart. Replies are those of the action itself, events all the rest. */
 interface Seen {
   readonly action: Action;
+  readonly before: readonly Action[];
   /** Of a message; '' for other actions. */
   readonly op: string;
   readonly payload: string;
@@ -55,6 +58,7 @@ export function knownDifference(
   const message = action.kind === 'message' ? (action as MessageAction) : undefined;
   const seen: Seen = {
     action,
+    before: what.before ?? [],
     op: message === undefined ? '' : String(message.op),
     payload: message === undefined ? '' : String.fromCharCode(...message.payload),
     inTransaction: message !== undefined && message.tx !== 0 && txIdOf(message.tx, NO_TRANSACTIONS) !== 0,
@@ -183,7 +187,7 @@ const ONE_PATH = new Set(['READ', 'DIRECTORY', 'GET_PERMS', 'MKDIR', 'RM']);
 
 /** Not one string with its NUL at the end. */
 function isMalformedPath(op: string, payload: string): boolean {
-  return ONE_PATH.has(op) && payload.indexOf('\0') !== payload.length - 1;
+  return ONE_PATH.has(op) && (payload === '' || payload.indexOf('\0') !== payload.length - 1);
 }
 
 /** Whether an action is such a request, or octets put in by hand hold one, as far as whole messages are among them. */
@@ -197,6 +201,27 @@ export function holdsMalformedPath(action: Action): boolean {
   return false;
 }
 
+/** Whether a watch has a depth. */
+export function watchesToDepth(actions: readonly Action[]): boolean {
+  return actions.some(
+    (action) =>
+      action.kind === 'message' && action.op === 'WATCH' && (textOf(action.payload).match(/\0/g)?.length ?? 0) >= 3,
+  );
+}
+
+function isUpdate(action: Action): boolean {
+  return (
+    action.kind === 'liveUpdate' ||
+    (action.kind === 'message' && action.op === 'CONTROL' && textOf(action.payload).startsWith('live-update\0-s'))
+  );
+}
+
+/** An update came after a watch with a depth, or is what the two disagree about. */
+function isBehindDepth({ action, before }: Seen): boolean {
+  const all = [...before, action];
+  return all.some((one, at) => isUpdate(one) && watchesToDepth(all.slice(0, at)));
+}
+
 /**
  * Where a C daemon answers with whatever errno came last, so that nobody can say with which (docs/daemons.md): both refuse, and
  * the two go on alike.
@@ -208,6 +233,13 @@ export const C_DAEMONS: readonly KnownDifference[] = [
     parts: false,
     is: (d) => d.action.kind === 'raw' && holdsMalformedPath(d.action) && d.sameReply && sameButErrors(d),
   },
+  {
+    name: 'left-over-errno',
+    parts: false,
+    // Whether it may is asked of a node that nobody has looked up (4.17).
+    is: (d) => d.op === 'SET_PERMS' && d.payload.startsWith('@') && d.sameRest && bothRefuse(d),
+  },
+  { name: 'depth-over-update', parts: true, is: isBehindDepth },
   {
     name: 'left-over-errno',
     parts: false,

@@ -31,6 +31,10 @@ const reply = (error: string) => `{"on": "1", "op": "READ", "reply": "ERROR", "p
 describe('known ends of a daemon', () => {
   const overwrite = action('{"on": "1", "op": "WRITE", "payload": "a\\u0000v"}');
   const malformed = action('{"on": "1", "op": "READ", "payload": "a"}');
+  const depth = action('{"on": "1", "op": "WATCH", "payload": "a\\u0000t\\u00002\\u0000"}');
+  const special = action('{"on": "a", "op": "SET_PERMS", "payload": "@releaseDomain\\u0000n1\\u0000"}');
+  const target = action('{"on": "a", "op": "SET_TARGET", "payload": "3\\u00001\\u0000"}');
+  const release = action('{"on": "a", "op": "RELEASE", "payload": "1\\u0000"}');
   const refused = ['{"on": "1", "op": "WRITE", "reply": "ERROR", "payload": "ENOMEM\\u0000"}'];
   const assertion = "xenstored: core.c: Assertion `conn->in == in' failed.\nSIGABRT\n";
 
@@ -40,7 +44,7 @@ describe('known ends of a daemon', () => {
     expect(classes.filter((name) => name !== 'class').sort()).toEqual(KNOWN_DEATHS.map(({ name }) => name).sort());
   });
 
-  it.each<[string, Death, string | undefined]>([
+  it.each<[string, Omit<Death, 'before'> & { before?: readonly Action[] }, string | undefined]>([
     [
       'a record without its domain',
       { action: update, ours: [], lastWords: 'FATAL: referenced domain not found\nexit 1\n' },
@@ -50,9 +54,30 @@ describe('known ends of a daemon', () => {
     ['an overwrite that was right', { action: overwrite, ours: ['{}'], lastWords: assertion }, undefined],
     ['no errno yet', { action: malformed, ours: [], lastWords: assertion }, 'no-errno-yet'],
     ['a sound request', { action: action(read), ours: [], lastWords: assertion }, undefined],
+    [
+      'a watch with a depth, and an update',
+      { before: [depth], action: update, ours: [], lastWords: 'FATAL: Inconsistent state data\nexit 1\n' },
+      'depth-over-update',
+    ],
+    [
+      'a watch without one',
+      { before: [], action: update, ours: [], lastWords: 'FATAL: Inconsistent state data\nexit 1\n' },
+      undefined,
+    ],
+    [
+      'the end of the owner of a special node',
+      { before: [special], action: release, ours: [], lastWords: 'SIGSEGV\n' },
+      'special-owner-gone',
+    ],
+    ['the end of somebody else', { before: [], action: release, ours: [], lastWords: 'SIGSEGV\n' }, undefined],
+    [
+      'the end of a target',
+      { before: [target, release], action: action(read), ours: [], lastWords: 'SIGSEGV\n' },
+      'target-gone',
+    ],
     ['a signal', { action: malformed, ours: [], lastWords: 'SIGSEGV\n' }, undefined],
   ])('%s', (_why, death, name) => {
-    expect(knownDeath(death)?.name).toBe(name);
+    expect(knownDeath({ before: [], ...death })?.name).toBe(name);
   });
 });
 

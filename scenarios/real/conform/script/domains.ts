@@ -1,4 +1,5 @@
 import { RING_GFN, RING_PORT } from '../../../drive/script.ts';
+import { isPathMaxFatal } from './limits.ts';
 import { NOBODY, type ScriptState } from './state.ts';
 
 const QUOTAS_422 = [
@@ -50,7 +51,8 @@ function featureOrQuota(script: ScriptState): void {
   const { pick, oneIn, below } = script.draw;
   const on = oneIn(4) ? script.anyone() : script.privileged();
   const domid = oneIn(8) ? pick(['x', '', '-1', '65536', ' 1', '32752', '32757']) : pick(script.nameable());
-  const name = pick([...QUOTAS_422, 'soft-memory', 'soft-nodes', 'permissions', '']);
+  const quotas = QUOTAS_422.filter((name) => name !== 'path-max' || !isPathMaxFatal(script));
+  const name = pick([...quotas, 'soft-memory', 'soft-nodes', 'permissions', '']);
   const value = pick(['1000', '200', '60', '0', '-5', 'abc', '-1', '4294967295', '4294967296', ' 30', '30x', '']);
   const tail = oneIn(12) ? pick(['tail', 'more\0']) : '';
   switch (below(5)) {

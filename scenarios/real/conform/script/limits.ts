@@ -33,7 +33,8 @@ const NAMES = Object.keys(TIGHT) as (keyof typeof TIGHT)[];
 export function globalQuota(script: ScriptState): void {
   const { pick, oneIn, below } = script.draw;
   const privileged = script.privileged();
-  const name = oneIn(2) ? pick(['memory', 'outstanding'] as const) : pick(NAMES);
+  const some = isPathMaxFatal(script) ? NAMES.filter((name) => name !== 'path-max') : NAMES;
+  const name = oneIn(2) ? pick(['memory', 'outstanding'] as const) : pick(some);
   const set = (value: string) => script.send(privileged, 'CONTROL', `quota\0set\0${name}\0${value}\0`);
   if (oneIn(6))
     return script.send(privileged, 'CONTROL', `quota-soft\0set\0memory\0${pick(['0', '3000', '2097152'])}\0`);
@@ -44,6 +45,11 @@ export function globalQuota(script: ScriptState): void {
   script.send(privileged, 'CONTROL', `quota\0${oneIn(3) ? '0' : ring}\0`);
   if (oneIn(3)) script.send(privileged, 'CONTROL', oneIn(3) ? 'quota\0max\0-r\0' : 'quota\0max\0');
   if (!oneIn(12)) set(USUAL[name]);
+}
+
+/** A 4.22 does not come back from an update with a watch whose path is longer than that. */
+export function isPathMaxFatal(script: ScriptState): boolean {
+  return script.is422 && script.plan.liveUpdates && !script.all;
 }
 
 function attempt(script: ScriptState, ring: string, name: keyof typeof TIGHT): void {

@@ -1,3 +1,4 @@
+import { isPathMaxFatal } from './limits.ts';
 import type { ScriptState } from './state.ts';
 
 const CONTROLS_422 = [
@@ -35,7 +36,8 @@ export function controlRequest(script: ScriptState): void {
   const { pick, oneIn } = script.draw;
   const on = script.privileged();
   if (oneIn(4)) {
-    const name = pick(['nodes', 'watches', 'transactions', 'node-size', 'path-max', 'transaction-nodes', 'nonsense']);
+    const paths = isPathMaxFatal(script) ? [] : ['path-max'];
+    const name = pick(['nodes', 'watches', 'transactions', 'node-size', ...paths, 'transaction-nodes', 'nonsense']);
     return script.send(on, 'CONTROL', `quota\0set\0${name}\0${pick(['1000', '200', '60', '30', '0', '-1'])}\0`);
   }
   const words = [

@@ -38,7 +38,7 @@ export function treeRequest(script: ScriptState, on = script.anyone()): void {
 function setPerms(script: ScriptState, on: string, path: string, tx: number | string): void {
   const { below, pick, oneIn } = script.draw;
   if (oneIn(12) && script.is422) return setSpecialPerms(script);
-  if (oneIn(12)) {
+  if (!script.is422 && oneIn(12)) {
     // 4.17 answers a refused SET_PERMS of a special path with a left-over errno: privileged and well-formed only.
     const who = script.all ? script.anyone() : script.privileged();
     const entries = pick(['n0', 'n0\0r1', 'n0\0r1\0b2', 'r0', 'b0\0n3']);
