@@ -33,7 +33,7 @@ export const KNOWN_DEATHS: readonly KnownDeath[] = [
   },
   { name: 'watch-over-path-max', is: (d) => isUpdate(d) && d.lastWords.includes('allocation error for read watch') },
   { name: 'refused-without-errno', is: (d) => isAssertion(d) && isOverwrite(d.action) && errorOf(d.ours) === 'ENOMEM' },
-  { name: 'no-errno-yet', is: (d) => isAssertion(d) && holdsMalformedPath(d.action) },
+  { name: 'no-errno-yet', is: (d) => isAssertion(d) && (holdsMalformedPath(d.action) || isSpecialPerms(d.action)) },
 ];
 
 export function knownDeath(death: Death): KnownDeath | undefined {
@@ -86,6 +86,10 @@ function ownsSpecial(before: readonly Action[]): boolean {
 
 function isAssertion({ lastWords }: Death): boolean {
   return /Assertion .* failed/.test(lastWords);
+}
+
+function isSpecialPerms(action: Action): boolean {
+  return action.kind === 'message' && action.op === 'SET_PERMS' && textOf(action.payload).startsWith('@');
 }
 
 function isOverwrite(action: Action): boolean {

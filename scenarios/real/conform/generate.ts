@@ -14,7 +14,7 @@ import { watchRequest } from './script/watches.ts';
 
 /**
  * Random traffic scripts that a real daemon survives. What makes one crash, read freed memory or answer with a left-over
- * errno is kept out: the comment at each such place says what. The same seed gives the same script for ever.
+ * errno is kept out: the comment at each such place says what. The same seed gives the same script until this mix changes.
  */
 export function generateScript(plan: ScriptPlan): readonly Action[] {
   const script = new ScriptState(plan);

@@ -66,6 +66,8 @@ export function corruptPage(script: ScriptState): void {
   }
   // A page that is to be taken for a new one says so.
   if (oneIn(2)) write('connection', XENSTORE_RECONNECT);
+  // A ring that was given up stays so, introduced again or not, until its connection goes.
+  if (oneIn(2)) script.send(script.privileged(), 'RELEASE', `${ring}\0`);
   introduce();
   write('error', 0);
 }
