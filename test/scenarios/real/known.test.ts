@@ -81,6 +81,38 @@ describe('known ends of a daemon', () => {
   });
 });
 
+describe('known differences of a C daemon', () => {
+  const quota = action('{"on": "a", "op": "CONTROL", "payload": "quota\\u00001\\u0000"}');
+  const told = (now: number, max: number) =>
+    `{"on": "a", "op": "CONTROL", "reply": "CONTROL", "payload": "Domain 1:\\nnodes : 1 (max 1)\\noutstanding : ${now} (max ${max})\\nmemory : 9 (max 9)\\u0000"}`;
+  const special = action('{"on": "1", "op": "SET_PERMS", "payload": "@releaseDomain\\u0000n0\\u0000"}');
+  const empty = action('{"on": "1", "op": "READ", "payload": ""}');
+  const depth = action('{"on": "1", "op": "WATCH", "payload": "a\\u0000t\\u00002\\u0000"}');
+
+  it.each<[string, Disagreement, string | undefined]>([
+    ['a maximum', { action: quota, daemon: [told(0, 2)], ours: [told(0, 1)] }, 'throttled-maximum'],
+    ['what is outstanding now', { action: quota, daemon: [told(1, 2)], ours: [told(0, 2)] }, undefined],
+    [
+      'a refused special path',
+      { action: special, daemon: [reply('ENOENT')], ours: [reply('EACCES')] },
+      'left-over-errno',
+    ],
+    ['no path at all', { action: empty, daemon: [reply('ENOENT')], ours: [reply('EINVAL')] }, 'left-over-errno'],
+    [
+      'a watch with a depth that an update has lost',
+      { action: action(read), daemon: [reply('EACCES')], ours: [reply('ENOENT')], before: [depth, update] },
+      'depth-over-update',
+    ],
+    [
+      'one that no update has seen',
+      { action: action(read), daemon: [reply('EACCES')], ours: [reply('ENOENT')], before: [update, depth] },
+      undefined,
+    ],
+  ])('%s', (_what, disagreement, name) => {
+    expect(knownDifference(disagreement, C_DAEMONS)?.name).toBe(name);
+  });
+});
+
 describe('known differences of oxenstored', () => {
   it('are those of the page', () => {
     const rows = [...PAGE.matchAll(/^\| `([a-z-]+)` \|.*\|( yes)? \|$/gm)].map(([, name, parts]) => [
