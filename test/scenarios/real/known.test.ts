@@ -6,6 +6,7 @@ import { type Action, parseLine } from '../../../scenarios/drive/script.ts';
 import { conform } from '../../../scenarios/real/conform/conform.ts';
 import { type Death, KNOWN_DEATHS, knownDeath } from '../../../scenarios/real/conform/deaths.ts';
 import {
+  C_DAEMONS,
   type Disagreement,
   knownDifference,
   OXENSTORED,
