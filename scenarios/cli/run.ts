@@ -6,9 +6,10 @@ import { FAULT_RULES } from '../faults/catalogue.ts';
 import { jsonReport } from '../report/json.ts';
 import { planText, textReport } from '../report/text.ts';
 import { ownCommand } from './command.ts';
-import { meant, reasonOf, Unusable } from './image/io.ts';
+import { meant, Unusable } from './image/io.ts';
 import { labOf } from './lab-of.ts';
 import { Progress } from './progress.ts';
+import { reasonOf } from './terminal/output.ts';
 
 /** Exit codes of a run. */
 export const EXIT_OF: Readonly<Record<RunOutcome, number>> = { pass: 0, violation: 1, error: 2, stuck: 3, unknown: 3 };
