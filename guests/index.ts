@@ -25,6 +25,7 @@ export {
   quiesce,
   readTree,
   type SeenNode,
+  type ToolstackPlan,
   Traffic,
   toolstack,
   worker,

@@ -8,6 +8,8 @@ export class SharedFiles {
   readonly history: DomidHistory;
   /** The run of a script that has the scripts' lock named `block`; that of `iptables` is never held across an access. */
   blockLock: object | undefined = undefined;
+  /** The id that went last: whoever makes a domain may get it at once. */
+  lastGone: number | undefined = undefined;
   readonly #handles = new Map<bigint, string>();
   readonly #userdata = new Map<number, Lock>();
 

@@ -42,7 +42,7 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
   const isStorming = () => builders.length === 0 || builders.some(isWorking);
   const run = openStorm(request, isStorming);
   const { host } = run;
-  const { machine, traffic, dom0, faults } = host;
+  const { machine, traffic, dom0 } = host;
   const backends = new Backends(host);
   const tools = new Dom0Tools(host, backends.bridge);
   new Xenconsoled(dom0.os, host.connect('xenconsoled'), new Devpts()).start();
@@ -72,8 +72,6 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
       const nics = [vif({ mac: macOf(slot) })];
       const plan = { name: `domU${slot}`, vcpus: 1 + (slot % 2), disks, nics, console: 'attended' } as const;
       const created = yield* createDomain(me, tools.process(`xl-create-${slot}`), plan, {
-        dies: () => faults.toolstackDies(),
-        beforeIntroduce: (made) => faults.beforeIntroduce(made),
         boot: (built) => booted.push(new StormGuest(guestPlan, built)),
       });
       traffic.commits += created.commits;

@@ -7,17 +7,14 @@ import {
   type Netfront,
   netLoad,
 } from '../../guests/devices/index.ts';
-import { type BuiltDomain, LINUX_HABITS, type Thread, Traffic, toolstack, worker } from '../../guests/index.ts';
+import { type BuiltDomain, LINUX_HABITS, type Thread, Traffic, worker } from '../../guests/index.ts';
 import {
   addDevice,
   type Device,
-  DomidHistory,
   type HotplugScripts,
-  Libxl,
-  type LibxlOptions,
+  type Libxl,
   majorMinor,
   removeDevice,
-  SharedFiles,
   vbd,
   vif,
 } from '../../guests/libxl/index.ts';
@@ -94,7 +91,7 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
     isOver: () => io.stopping,
   });
   const { host } = run;
-  const { machine, traffic, dom0, faults } = host;
+  const { machine, traffic, dom0 } = host;
   const asked = (kind: Traffic) => () => {
     kind.sent();
     io.sent();
@@ -121,12 +118,7 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
     workNs: [20_000, 100_000],
     processNs: [1_000, 5_000],
   };
-  const libxl: LibxlOptions = {
-    hasBackends: true,
-    hotplug: scripts,
-    shared: new SharedFiles(new DomidHistory(0)),
-    observer: host.recorder?.toolstack,
-  };
+  const libxl = { hasBackends: true, hotplug: scripts };
 
   /** Those who change something: the run is at rest when they have ended. */
   const writers: Thread[] = [];
@@ -137,7 +129,7 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
   const hasDepth = keepsDepth(request);
   writers.push(
     dom0.os.start('xl', (me) =>
-      toolstack(me, dom0.os, dom0.client, traffic, {
+      host.toolstack(me, dom0.client, {
         domains: slots,
         lifeNsMin: 20_000_000,
         lifeNsMax: settings.churn === 1 ? 40_000_000 : 0,
@@ -147,7 +139,6 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
           nics: [vif({ mac: macOf(slot) })],
         }),
         libxl,
-        mishaps: faults,
         boot: (built, slot) => {
           created++;
           const guest = bootGuest(host, backends, built, slot);
@@ -175,7 +166,7 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
     ),
   );
   if (settings.hotplug === 1) {
-    const xl = new Libxl(dom0.os, dom0.client, { ...libxl, tokenPrefix: 'hotplug:' });
+    const xl = host.libxl(dom0.client, { ...libxl, tokenPrefix: 'hotplug:' });
     writers.push(dom0.os.start('xl-hotplug', (me) => hotplug(me, xl, guests, isOpen, io)));
     dom0.os.start('lvextend', (me) => grow(me, backends.disks, isOpen, () => io.stopping));
   }
@@ -249,10 +240,11 @@ interface DeviceGuest extends Guest {
 
 /** Start a domain's kernel with both kinds of frontends. */
 function bootGuest(host: Host, backends: Backends, built: BuiltDomain, slot: number): DeviceGuest {
-  const booted = host.boot(
-    built,
-    host.faults.habits({ ...LINUX_HABITS, notify: slot % 2 === 0 ? 'edge' : 'always', maxInFlight: 8 }),
-  );
+  const booted = host.boot(built, {
+    ...LINUX_HABITS,
+    notify: slot % 2 === 0 ? 'edge' : 'always',
+    maxInFlight: 8,
+  });
   const guest: DeviceGuest = {
     ...booted,
     slot,

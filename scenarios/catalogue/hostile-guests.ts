@@ -1,16 +1,5 @@
 import { Attacker, HOSTILE_KINDS, type HostileKind } from '../../guests/hostile/index.ts';
-import {
-  buildDomain,
-  GuestOs,
-  LINUX_HABITS,
-  strings,
-  type Thread,
-  text,
-  toolstack,
-  worker,
-  XS,
-  Xs,
-} from '../../guests/index.ts';
+import { buildDomain, GuestOs, LINUX_HABITS, strings, type Thread, text, worker, XS, Xs } from '../../guests/index.ts';
 import { type Actor, DOMID_ANY } from '../../sim/index.ts';
 import { DEFAULT_QUOTAS, MESSAGE_NS, PASS_NS, WRITE_CREDIT_NS, WRITE_NS } from '../../store/index.ts';
 import { HEADER_BYTES, PAYLOAD_MAX } from '../../store/protocol/wire.ts';
@@ -93,23 +82,18 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
   writers.push(
     dom0.os.start('xl', function* (me): Actor {
       yield* host.initStore(me);
-      yield* toolstack(me, dom0.os, dom0.client, traffic, {
+      yield* host.toolstack(me, dom0.client, {
         domains: settings.domains,
         lifeNsMin: 0,
         lifeNsMax: 0,
-        mishaps: faults,
-        libxl: { observer: host.recorder?.toolstack },
         livesForEver: () => true,
         boot: (built, slot) => {
           booted++;
-          const { os, client } = host.boot(
-            built,
-            faults.habits({
-              ...LINUX_HABITS,
-              notify: slot % 2 === 0 ? 'edge' : 'always',
-              maxInFlight: 4,
-            }),
-          );
+          const { os, client } = host.boot(built, {
+            ...LINUX_HABITS,
+            notify: slot % 2 === 0 ? 'edge' : 'always',
+            maxInFlight: 4,
+          });
           const { domid } = built.domain;
           writers.push(
             os.start('worker', (own) =>

@@ -87,7 +87,7 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
   const isStorming = () => workers.length === 0 || workers.some(isWorking);
   const run = openStorm(request, isStorming);
   const { host } = run;
-  const { machine, traffic, dom0, faults } = host;
+  const { machine, traffic, dom0 } = host;
   const backends = new Backends(host, settings.scripts === 'udev' ? { loadNsMax: LOAD_NS_MAX } : {});
   const scripts = machine.streams.for('scenario/scripts');
   const tools = new Dom0Tools(host, backends.bridge, {
@@ -120,7 +120,6 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
       xl,
       { name: `domU${slot.number}-${++created}`, ...devices, console: 'attended' },
       {
-        beforeIntroduce: (made) => faults.beforeIntroduce(made),
         boot: (built) => {
           slot.domid = built.domain.domid;
           slot.guest = new StormGuest(guestPlan, built);

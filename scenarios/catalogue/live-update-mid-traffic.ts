@@ -1,12 +1,4 @@
-import {
-  type ClientHabits,
-  LINUX_HABITS,
-  monitor,
-  type Thread,
-  toolstack,
-  worker,
-  xenstoreScripts,
-} from '../../guests/index.ts';
+import { type ClientHabits, LINUX_HABITS, monitor, type Thread, worker, xenstoreScripts } from '../../guests/index.ts';
 import type { Actor } from '../../sim/index.ts';
 import { keepsDepth, mayGoOn, moments, openRun, runAndJudge, startOperator } from '../engine/run.ts';
 import { type RunRequest, type RunResult, type Scenario, scenario } from '../engine/scenario.ts';
@@ -42,7 +34,7 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
     limitsWrites: settings.limit === 1,
   });
   const { host } = run;
-  const { machine, traffic, dom0, faults } = host;
+  const { machine, traffic, dom0 } = host;
 
   const plan = machine.streams.for('scenario');
   const { domains } = settings;
@@ -59,12 +51,10 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
   const writers: Thread[] = [];
   const xl = dom0.os.start('xl', function* (me): Actor {
     yield* host.initStore(me);
-    yield* toolstack(me, dom0.os, dom0.client, traffic, {
+    yield* host.toolstack(me, dom0.client, {
       domains,
       lifeNsMin: 8_000_000,
       lifeNsMax: settings.churn === 1 ? 30_000_000 : 0,
-      mishaps: faults,
-      libxl: { observer: host.recorder?.toolstack },
       livesForEver: (slot) => slot % 3 !== 1,
       boot: (built, slot) => {
         created++;
@@ -77,7 +67,7 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
           slowReadNsMax: slow.has(slot) ? 150_000 : 0,
           maxInFlight: 1 + (slot % 8) * 2,
         };
-        const { os, client } = host.boot(built, faults.habits(habits));
+        const { os, client } = host.boot(built, habits);
         const { domid } = built.domain;
         for (let w = 0; w < settings.workers; w++)
           writers.push(

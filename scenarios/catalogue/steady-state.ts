@@ -5,7 +5,6 @@ import {
   LINUX_HABITS,
   operator,
   type Thread,
-  toolstack,
   Xenconsoled,
   Xs,
 } from '../../guests/index.ts';
@@ -71,7 +70,7 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
     limitsWrites: true,
   });
   const { host } = run;
-  const { machine, traffic, dom0, faults } = host;
+  const { machine, traffic, dom0 } = host;
   const endNs = paced(pace, 60 * settings.minutes);
   machine.scheduler.at(endNs, () => {
     traffic.stopping = true;
@@ -113,13 +112,11 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
   writers.push(
     dom0.os.start('xl', function* (me): Actor {
       yield* host.initStore(me);
-      yield* toolstack(me, dom0.os, host.connect('xl'), traffic, {
+      yield* host.toolstack(me, host.connect('xl'), {
         domains: settings.domains,
         lifeNsMin: lifeNs,
         lifeNsMax: 2 * lifeNs,
         livesForEver: (slot) => !isMortal(slot),
-        mishaps: faults,
-        libxl: { observer: host.recorder?.toolstack },
         domain: (slot) => ({
           disks: [vbd()],
           nics: [vif()],
@@ -129,10 +126,7 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
         }),
         boot: (built, slot) => {
           const { domid, name } = built.domain;
-          const { os, client } = host.boot(
-            built,
-            faults.habits({ ...LINUX_HABITS, notify: slot % 3 === 2 ? 'always' : 'edge' }),
-          );
+          const { os, client } = host.boot(built, { ...LINUX_HABITS, notify: slot % 3 === 2 ? 'always' : 'edge' });
           const page = built.console;
           if (page === undefined) throw new Error('assertion: a domain without a console');
           const console = new GuestConsole(os, page, {

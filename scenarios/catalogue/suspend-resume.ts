@@ -10,7 +10,6 @@ import {
   monitor,
   restoreGuest,
   resumeGuest,
-  strings,
   suspender,
   suspendGuest,
   type Thread,
@@ -19,7 +18,7 @@ import {
   XS,
   Xs,
 } from '../../guests/index.ts';
-import { DomidHistory, destroyDomain, initDom0, Libxl, SharedFiles, writeDomain } from '../../guests/libxl/index.ts';
+import { destroyDomain, initDom0, introduceDomain, type Libxl, writeDomain } from '../../guests/libxl/index.ts';
 import { type Actor, DOMID_ANY, type Domain } from '../../sim/index.ts';
 import type { Guest, Host } from '../engine/host.ts';
 import { keepsDepth, mayGoOn, moments, openRun, runAndJudge, startOperator } from '../engine/run.ts';
@@ -106,11 +105,7 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
     surprises: [],
   };
   const writers: Thread[] = [];
-  const xl = new Libxl(dom0.os, dom0.client, {
-    hasBackends: false,
-    shared: new SharedFiles(new DomidHistory(0)),
-    observer: host.recorder?.toolstack,
-  });
+  const xl = host.libxl(dom0.client, { hasBackends: false });
   const workers: Thread[] = [];
   const stage: Stage = { host, xl, tally, writers, workers, hasDepth, restoresOf100: settings.restores };
 
@@ -164,14 +159,14 @@ interface Stage {
 /** Build a guest, start its programs, and the one in dom0 that suspends it now and then. */
 function* raise(stage: Stage, xs: Xs, slot: number): Actor {
   const { host, writers, workers, hasDepth } = stage;
-  const { dom0, traffic, faults } = host;
+  const { dom0, traffic } = host;
   const kind = KINDS[slot % KINDS.length] as Kind;
   const built = yield* build(stage, xs, `${kind.name}${slot}`);
   if (built === undefined) return;
   // Every other one reads slowly, so that suspends meet messages of which a part was taken.
   const slowReadNsMax = slot % 8 < 4 ? 60_000 : 0;
   const habits: ClientHabits = { ...kind.habits, tornOneIn: 3, tornNsMax: 20_000, slowReadNsMax };
-  const guest = host.boot(built, faults.habits(habits));
+  const guest = host.boot(built, habits);
   const { os, client } = guest;
   const { domid } = built.domain;
   os.start('suspend', (me) => suspender(me, os, client, { hasChannel: kind.hasChannel }));
@@ -238,6 +233,7 @@ function* cycle(stage: Stage, me: Thread, guest: Guest, kind: Kind): Actor {
         storeDomid: host.storeDomid,
         storePage: kind.storePage,
         writeTree: (domain, { gfn, port }) => tree(stage, me, { domain, gfn, port }, `${domain.name}--incoming`),
+        introduce: (heir) => introduceDomain(me, stage.xl, heir),
         destroy: (domid) => destroyDomain(me, stage.xl, domid),
       });
       if (heir !== undefined) {
@@ -294,10 +290,9 @@ function* build(stage: Stage, xs: Xs, name: string): Actor<BuiltDomain | undefin
   const { domain, ring, port } = built;
   yield* tree(stage, xs.me, { domain, gfn: ring.gfn, port }, name);
   const { domid } = domain;
-  stage.host.faults.beforeIntroduce(built);
-  const reply = yield* xs.call(XS.INTRODUCE, strings(String(domid), String(built.ring.gfn), String(built.port)));
-  if (reply.error === undefined) return built;
-  stage.host.traffic.refused(`${reply.error} at INTRODUCE`);
+  const error = yield* introduceDomain(xs.me, stage.xl, built);
+  if (error === undefined) return built;
+  stage.host.traffic.refused(`${error} at INTRODUCE`);
   yield* destroyDomain(xs.me, stage.xl, domid);
   return undefined;
 }

@@ -7,14 +7,17 @@ import {
   LINUX_HABITS,
   type SocketHabits,
   type Thread,
+  type ToolstackPlan,
   Traffic,
+  toolstack,
   XS,
   XsClient,
   XsDevice,
+  type XsLink,
   type XsProgram,
   XsSocket,
 } from '../../guests/index.ts';
-import { initXenstoreDomain } from '../../guests/libxl/index.ts';
+import { DomidHistory, initXenstoreDomain, Libxl, type LibxlOptions, SharedFiles } from '../../guests/libxl/index.ts';
 import {
   type Actor,
   DOMID_ANY,
@@ -143,6 +146,8 @@ export class Host implements FaultHost {
   readonly stubdom: Guest | undefined;
   /** In a run that is checked. */
   readonly witness: Witness | undefined;
+  /** What processes of its toolstack share; an id may be used again at once. */
+  readonly #files = new SharedFiles(new DomidHistory(0));
   readonly #sockets: XsSocket[] = [];
   /** Programs of dom0 that have a connection to the store open. */
   #programs: XsProgram[] = [];
@@ -187,11 +192,25 @@ export class Host implements FaultHost {
       this.stubdom = this.#guest(new GuestOs(this.machine, home), { domain: home, ...own }, LINUX_HABITS);
   }
 
-  /** Start the kernel of a built domain: its client, observed. The domain must have been introduced. */
+  /** Start the kernel of a built domain: its client, observed. The domain must have been introduced. Faults may change its habits. */
   boot(built: BuiltDomain, habits: ClientHabits): Guest {
-    const guest = this.#guest(new GuestOs(this.machine, built.domain), built, habits);
+    const guest = this.#guest(new GuestOs(this.machine, built.domain), built, this.faults.habits(habits));
     this.guests.push(guest);
     return guest;
+  }
+
+  /** A process of dom0 that uses libxl over this connection. What it does is told to the history, and faults come between. */
+  libxl(link: XsLink, options: Partial<Omit<LibxlOptions, 'mishaps'>> = {}): Libxl {
+    return new Libxl(this.dom0.os, link, { ...this.#ofLibxl(), ...options });
+  }
+
+  /** dom0's hand, as `toolstack` is; made and destroyed as `libxl` does it. */
+  toolstack(me: Thread, link: XsLink, plan: ToolstackPlan): Actor {
+    return toolstack(me, this.dom0.os, link, this.traffic, { ...plan, libxl: { ...this.#ofLibxl(), ...plan.libxl } });
+  }
+
+  #ofLibxl(): LibxlOptions {
+    return { shared: this.#files, observer: this.recorder?.toolstack, mishaps: this.faults };
   }
 
   /** A program of dom0 opens the daemon's socket, or, where the store has a domain of its own, its kernel's device (LS-1).

@@ -1,6 +1,6 @@
 import { GNTMAP_host_map, GNTST, GNTTAB_RESERVED_XENSTORE } from '../../sim/index.ts';
 import type { FaultRule } from './rule.ts';
-import { befallsGuests, pickVictim } from './victims.ts';
+import { befallsGuests, pickRunning } from './victims.ts';
 
 /** Faults of domains and of their grants: they may come between any two steps of anybody. */
 export const LIFE_RULES: readonly FaultRule[] = [
@@ -49,7 +49,7 @@ export const LIFE_RULES: readonly FaultRule[] = [
       now: {
         everyNs: [200_000, 3_000_000],
         act: () => {
-          const victim = pickVictim(armed);
+          const victim = pickRunning(armed);
           if (victim === undefined) return;
           const { machine } = armed.host;
           const { scheduler } = machine;
@@ -68,11 +68,7 @@ export const LIFE_RULES: readonly FaultRule[] = [
     mustHold: 'nothing of the old one is taken for the new one',
     oneIn: [1, 2],
     arm: ({ strikes, injected }) => ({
-      reusesDomid: () => {
-        if (!strikes()) return false;
-        injected('');
-        return true;
-      },
+      reusesDomid: () => (strikes() ? (domid) => injected(`domain ${domid}`) : undefined),
     }),
   },
   {

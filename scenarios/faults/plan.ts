@@ -1,4 +1,5 @@
 import type { BuiltDomain, ClientHabits } from '../../guests/index.ts';
+import type { Mishaps } from '../../guests/libxl/index.ts';
 import type { Actor, Domain, EdgeVerdict, Machine, Port } from '../../sim/index.ts';
 import type { StorePolicy } from '../../store/index.ts';
 import { COMMON_RULES, FAULT_RULES } from './catalogue.ts';
@@ -15,7 +16,7 @@ interface Chosen {
 }
 
 /** The faults of one run: drawn when it is made, from a stream of their own, so that it can be printed before the run. */
-export class FaultPlan {
+export class FaultPlan implements Mishaps {
   readonly #chosen: readonly Chosen[];
   readonly #hooks: Hooks[] = [];
 
@@ -91,8 +92,12 @@ export class FaultPlan {
     return this.#having('toolstackDies').some((rule) => rule());
   }
 
-  reusesDomid(): boolean {
-    return this.#having('reusesDomid').some((rule) => rule());
+  reusesDomid(): ((domid: number) => void) | undefined {
+    for (const rule of this.#having('reusesDomid')) {
+      const used = rule();
+      if (used !== undefined) return used;
+    }
+    return undefined;
   }
 
   passImage(image: Uint8Array): Uint8Array {

@@ -65,8 +65,8 @@ export interface Hooks {
   readonly beforeDestroy?: (domain: Domain) => void;
   /** The toolstack's process dies here. */
   readonly toolstackDies?: () => boolean;
-  /** The next domain takes the id of the one that has just gone. */
-  readonly reusesDomid?: () => boolean;
+  /** Whether the next domain is to take the id of the one that went last; told of it when it has. */
+  readonly reusesDomid?: () => ((domid: number) => void) | undefined;
   /** The image of a live update on its way to the successor. */
   readonly passImage?: (image: Uint8Array) => Uint8Array;
   /** exec(2) of the successor fails, when the VIRQ was let go of already. */
