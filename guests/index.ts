@@ -28,6 +28,7 @@ export {
   type ToolstackPlan,
   Traffic,
   toolstack,
+  type UpdateWay,
   worker,
   xenstoreScripts,
 } from './load/index.ts';

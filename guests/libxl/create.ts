@@ -114,6 +114,7 @@ function* phases(call: Call, plan: DomainPlan, hooks: CreateHooks, progress: Pro
     strings(String(domid), String(built.ring.gfn), String(built.port)),
   );
   progress.introduced = introduced.error ?? 'OK'; // C8: libxl does not look at it
+  if (introduced.error === undefined) xl.shared.taken.add(domid);
   progress.phase = 'C9';
   for (const [name, value] of plan.quota ?? []) {
     const set = yield* call.xs.call(XS.SET_QUOTA, strings(String(domid), name, value));
@@ -213,7 +214,10 @@ function* domidAgain({
   const used = domid === undefined ? undefined : xl.mishaps?.reusesDomid();
   if (domid === undefined || used === undefined) return undefined;
   const isFree = yield* untilFree(xl.os, domid, REUSE_PATIENCE_NS);
-  return isFree && xl.shared.lastGone === domid ? { domid, used } : undefined;
+  if (!isFree || xl.shared.lastGone !== domid) return undefined;
+  // Once: whoever made it may still believe in it when a fault has taken it away.
+  xl.shared.lastGone = undefined;
+  return { domid, used };
 }
 
 /** Source: store_libxl_entry; also PV and PVH domains have it. */

@@ -46,7 +46,7 @@ export function* domainDestroy(call: Call, domid: number, hooks: DestroyHooks = 
   } else {
     xl.shared.history.mark(domid, call.nowNs);
     isDone = (yield* hyper.domctl.destroyInSteps(domid)).ok;
-    if (isDone) xl.shared.lastGone = domid;
+    if (isDone && xl.shared.taken.delete(domid)) xl.shared.lastGone = domid;
   }
   yield* call.enter();
   if (isDone && hooks.isSoftReset !== true && domain !== undefined)

@@ -21,8 +21,9 @@ import {
 import type { Actor } from '../../sim/index.ts';
 import type { Guest, Host } from '../engine/host.ts';
 import { keepsDepth, mayGoOn, openRun, runAndJudge, startOperator } from '../engine/run.ts';
-import { type RunRequest, type RunResult, type Scenario, scenario } from '../engine/scenario.ts';
+import { marks, type RunRequest, type RunResult, type Scenario, scenario } from '../engine/scenario.ts';
 import { count, FAULTS_SETTING, flag, type SettingsOf, word } from '../engine/settings.ts';
+import { doings } from '../faults/doings.ts';
 import { devices } from '../judge/invariants/devices.ts';
 import { Backends, type GuestDevices } from './storms/backends.ts';
 import { macOf } from './storms/guest.ts';
@@ -59,7 +60,11 @@ const SETTINGS = {
     'packets, data and acknowledgements, after which no data is sent any more',
   ),
   updates: count(4, { min: 0, max: 1_000 }, 'live updates, spread over the I/O'),
-  policy: word('carry', ['carry', 'daemon'], 'what happens to open transactions'),
+  policy: word(
+    'carry',
+    ['carry', 'daemon'],
+    'what happens to open transactions; under daemon an update waits for them, and is refused, forced or given up now and then',
+  ),
   reconnects: flag(1, '1: guests close their devices now and then and connect anew'),
   churn: flag(1, '1: one domain is destroyed and made anew now and then'),
   hotplug: flag(1, '1: a second disk is attached and detached again and again, and disks grow'),
@@ -72,6 +77,33 @@ export const deviceIo: Scenario = scenario({
   story:
     'A handful of domains, each with a disk and a network interface, do I/O with checksums from end to end while xenstored live-updates itself and devices come, go, grow and reconnect.',
   settings: SETTINGS,
+  does: ({ domains, updates, churn, workers }) =>
+    doings({
+      creates: true,
+      builds: true,
+      destroys: churn === 1,
+      remakes: churn === 1,
+      spares: domains > 4,
+      updates: updates > 0,
+      transacts: workers > 0,
+      sockets: true,
+    }),
+  marks: ({ updates, policy, block, net, churn, hotplug }) =>
+    marks({
+      run: {
+        update: updates > 0 && policy === 'carry',
+        connect: block + net > 0,
+        block: block > 0,
+        packet: net > 0,
+      },
+      sweep: {
+        update: updates > 0,
+        'io-over-update': updates > 0 && block + net > 0,
+        'handshake-over-update': updates > 0,
+        'domain-gone': churn === 1,
+        detach: hotplug === 1 && block + net > 0,
+      },
+    }),
   run,
 });
 
@@ -192,7 +224,7 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
   };
 
   const plan = machine.streams.for('scenario');
-  const { me: lu, answers } = startOperator(run, {
+  const { me: lu } = startOperator(run, {
     atRequests: spread(settings.updates, io.requestsMax, plan),
     link: () => dom0.client,
     traffic: io,
@@ -208,7 +240,6 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
     horizonNs: HORIZON_NS,
     finish: () => backends.noteDisks(),
     created: () => created,
-    answers,
     verdicts: (history) => [devices(history)],
     devices: () => [
       ['block requests', block.requests],

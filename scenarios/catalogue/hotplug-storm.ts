@@ -15,8 +15,9 @@ import {
 } from '../../guests/libxl/index.ts';
 import { type Actor, Devpts, type Stream } from '../../sim/index.ts';
 import { isWorking } from '../engine/run.ts';
-import { type RunRequest, type RunResult, type Scenario, scenario } from '../engine/scenario.ts';
+import { marks, type RunRequest, type RunResult, type Scenario, scenario } from '../engine/scenario.ts';
 import { count, FAULTS_SETTING, type SettingsOf, STORE_SETTING, word } from '../engine/settings.ts';
+import { doings } from '../faults/doings.ts';
 import { Backends } from './storms/backends.ts';
 import { Dom0Tools, startXenopsd } from './storms/dom0.ts';
 import { macOf, StormGuest } from './storms/guest.ts';
@@ -65,6 +66,32 @@ export const hotplugStorm: Scenario = scenario({
   story:
     'Administrators attach and detach disks and network interfaces of running domains, several at a time, while domains are restarted and xenstored live-updates itself; what stays works, and of what went nothing is left.',
   settings: SETTINGS,
+  does: ({ domains, restarts, updates, store }) =>
+    doings({
+      creates: true,
+      builds: true,
+      destroys: restarts > 0,
+      remakes: restarts > 0,
+      spares: domains > 4,
+      updates: updates > 0,
+      sockets: store === 'dom0',
+    }),
+  marks: ({ updates, io, devices, restarts, checkpoints }) =>
+    marks({
+      run: {
+        update: updates > 0,
+        connect: true,
+        block: io > 0,
+        attach: true,
+        detach: devices > 0,
+      },
+      sweep: {
+        'handshake-over-update': updates > 0,
+        'transaction-carried': updates > 0,
+        'domain-gone': restarts > 0,
+        resume: checkpoints > 0,
+      },
+    }),
   run,
 });
 

@@ -22,8 +22,9 @@ import { destroyDomain, initDom0, introduceDomain, type Libxl, writeDomain } fro
 import { type Actor, DOMID_ANY, type Domain } from '../../sim/index.ts';
 import type { Guest, Host } from '../engine/host.ts';
 import { keepsDepth, mayGoOn, moments, openRun, runAndJudge, startOperator } from '../engine/run.ts';
-import { type RunRequest, type RunResult, type Scenario, scenario } from '../engine/scenario.ts';
+import { marks, type RunRequest, type RunResult, type Scenario, scenario } from '../engine/scenario.ts';
 import { count, FAULTS_SETTING, type SettingsOf, STORE_SETTING } from '../engine/settings.ts';
+import { doings } from '../faults/doings.ts';
 import type { Verdict, Violation } from '../judge/history.ts';
 import { livesGoOn } from '../judge/invariants/lives.ts';
 
@@ -52,7 +53,11 @@ type Kind = (typeof KINDS)[number];
 const SETTINGS = {
   domains: count(8, { min: 1, max: 100 }, 'guest domains; Linux, old Linux, Windows and mini-os in turn'),
   bad: count(3, { min: 0, max: 50 }, 'guests that do not suspend as they should'),
-  requests: count(7_000, { min: 0, max: 200_000 }, 'requests after which the agents stop'),
+  requests: count(
+    7_000,
+    { min: 0, max: 200_000 },
+    'requests of everybody, the toolstack among them, after which the agents stop. All domains are made all the same, and the last reading of the tree comes on top',
+  ),
   updates: count(4, { min: 0, max: 1_000 }, 'live updates, spread over the traffic'),
   store: STORE_SETTING,
   faults: FAULTS_SETTING,
@@ -64,6 +69,34 @@ export const suspendResume: Scenario = scenario({
   story:
     'Guests with four kinds of clients are suspended amid their traffic, again and again: some go on where they were, others in new domains with their memory; the store live-updates itself all the while.',
   settings: SETTINGS,
+  does: ({ domains, restores, updates, store }) =>
+    doings({
+      creates: true,
+      destroys: restores > 0,
+      bare: true,
+      alone: true,
+      spares: domains > 4,
+      updates: updates > 0,
+      transacts: true,
+      sockets: store === 'dom0',
+    }),
+  marks: ({ updates, restores }) =>
+    marks({
+      run: {
+        update: updates > 0,
+        suspend: true,
+        event: true,
+      },
+      sweep: {
+        resume: restores < 100,
+        restore: restores > 0,
+        'request-cut': updates > 0,
+        'reply-queued': updates > 0,
+        'event-queued': updates > 0,
+        'transaction-carried': updates > 0,
+        'end-in-update': updates > 0,
+      },
+    }),
   run,
 });
 
@@ -126,7 +159,7 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
       perEventNsMax: 5_000,
     }),
   );
-  const { me: lu, answers } = startOperator(run, { atRequests, link: () => dom0.client });
+  const { me: lu } = startOperator(run, { atRequests, link: () => dom0.client });
   writers.push(builder, lu);
 
   return runAndJudge(run, {
@@ -138,7 +171,6 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
     },
     horizonNs: HORIZON_NS,
     created: () => tally.created,
-    answers,
     verdicts: (history) => [livesGoOn(history), suspensions(tally, hasFaults)],
   });
 }

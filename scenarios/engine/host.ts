@@ -41,6 +41,7 @@ import {
   type StoreSetup,
   startXenstored,
 } from '../../store/index.ts';
+import type { Doing } from '../faults/doings.ts';
 import { FaultPlan } from '../faults/plan.ts';
 import type { FaultHost, FaultRule } from '../faults/rule.ts';
 import type { History } from '../judge/history.ts';
@@ -86,6 +87,8 @@ export interface HostOptions {
   readonly storeIn?: StoreHome | undefined;
   /** Some of FAULT_WORDS: what is planned to break, once that is armed; left out: nothing. */
   readonly faults?: string | undefined;
+  /** What the run does: rules that need more are never planned; left out: everything. */
+  readonly does?: readonly Doing[] | undefined;
   /** What breaks besides, in every run; left out: nothing. */
   readonly ownFaults?: readonly FaultRule[] | undefined;
   /** Whether the history is recorded. */
@@ -117,7 +120,9 @@ export interface RunSummary
     | 'waits'
     | 'lastFault'
     | 'updates'
+    | 'attempts'
     | 'verdicts'
+    | 'marks'
     | 'history'
     | 'faults'
     | 'devices'
@@ -141,6 +146,7 @@ export class Host implements FaultHost {
   readonly store: StoreProcess;
   /** The domain in which the store runs. */
   readonly storeDomid: number;
+  readonly storeDomain: Domain;
   readonly guests: Guest[] = [];
   /** The kernel of the store's own domain, where there is one: a client as any other. */
   readonly stubdom: Guest | undefined;
@@ -154,7 +160,7 @@ export class Host implements FaultHost {
 
   constructor(options: HostOptions) {
     this.machine = loneMachine({ seed: options.seed, jitter: options.jitter });
-    this.faults = new FaultPlan(this.machine, options.faults ?? 'off', options.ownFaults);
+    this.faults = new FaultPlan(this.machine, options.faults ?? 'off', options.ownFaults, options.does);
     this.listener = new Listener(9, this.machine.trace);
     this.watch =
       options.checkEverySteps === undefined ? undefined : new MachineWatch(this.machine, options.checkEverySteps);
@@ -168,6 +174,7 @@ export class Host implements FaultHost {
     this.machine.unpause(domain);
     const os = new GuestOs(this.machine, domain);
     const home = options.storeIn === 'stubdom' ? this.#makeStubdom(os) : domain;
+    this.storeDomain = home;
     // dom0's kernel offers its own ring page and port to the store: to the daemon both in dom0 (xsd_kva, xsd_port).
     const { ring, port } = offerRing(os, domain, home);
     const own = home === domain ? undefined : offerRing(os, home, home);
