@@ -108,6 +108,7 @@ export {
   REQ_CONS,
   REQ_PROD,
   RING_BYTES,
+  type RingWord,
   RSP_AT,
   RSP_CONS,
   RSP_PROD,

@@ -24,8 +24,6 @@ export class Task {
   order = 0;
   /** When it went to sleep, if it is parked. */
   parkedNs = 0;
-  /** What it waits for when it is parked, in words for a report; set by who knows. */
-  waitsFor: (() => string | undefined) | undefined = undefined;
   /** A wake that came while the task was not parked: its next PARK returns at once. */
   wakeups = 0;
   readonly #timeline: Timeline;

@@ -1,5 +1,6 @@
 import type { Actor, Domid } from '../../sim/index.ts';
 import { textOf as text } from '../../store/protocol/octets.ts';
+import type { Waiting } from '../kernel/index.ts';
 import type { KeyValues, Xs } from '../xenstore/index.ts';
 import type { DeviceKernel } from './kernel.ts';
 import type { DeviceName, DeviceNews, Side } from './observer.ts';
@@ -96,17 +97,18 @@ export class XenbusDevice {
   }
 
   /** What it waits for; `undefined`: it is connected, or closed and done with. */
-  #story(): string | undefined {
+  #story(): Waiting | undefined {
     const [seen, failure] = [this.#seen, this.#failure];
     const wanted = this.waits() ?? waitedFor(this.kind, this.side, this.state, seen?.state);
     if (wanted === undefined && failure === undefined) return undefined;
     const other = this.side === 'front' ? 'backend' : 'frontend';
-    return [
-      `in state ${this.state} since ${ms(this.#stateNs)}`,
-      wanted === undefined ? 'waits for nobody' : `waits for ${wanted}`,
+    const what = [
+      wanted === undefined ? 'nobody' : wanted,
+      `in state ${this.state}`,
       seen === undefined ? `has not seen its ${other}` : `saw its ${other} in state ${seen.state} at ${ms(seen.atNs)}`,
       ...(failure === undefined ? [] : [`gave up at ${ms(failure.atNs)}: ${failure.why}`]),
-    ].join(', ');
+    ].join('; ');
+    return { what, sinceNs: this.#stateNs };
   }
 
   note(news: DeviceNews): void {
@@ -199,7 +201,7 @@ function waitedFor(kind: string, side: Side, own: XenbusState, other: XenbusStat
     case XenbusState.Connected:
       if (other === XenbusState.Connected || (!isFront && other === XenbusState.Initialised)) return undefined;
       if (other === XenbusState.Closing || other === XenbusState.Closed)
-        return `nobody: state ${other} is for it to answer`;
+        return `nobody: state ${other} of its ${isFront ? 'backend' : 'frontend'} is for it to answer`;
       return `${isFront ? 'backend' : 'frontend'} state 4`;
     case XenbusState.Closing:
       return isFront ? 'backend state 5 or 6, or its users' : 'frontend state 6';

@@ -52,6 +52,11 @@ export class Xenbus implements DeviceBus {
     return this.#devices.size;
   }
 
+  /** Whether there is a device in a directory, relative as the bus names it. */
+  knows(nodename: string): boolean {
+    return this.#devices.has(nodename);
+  }
+
   *watch(device: XenbusDevice, path: string, run: () => Actor): Actor<string | undefined> {
     const token = `${this.#side}${++this.#tokens}`;
     const { root } = BUSES[this.#side];

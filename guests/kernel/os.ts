@@ -24,16 +24,16 @@ export class Thread {
   wake(): void {
     this.task?.wake();
   }
-
-  /** Say what it waits for from now on whenever it sleeps, in words for a report of a run that does not end ("backend state 4
-   *  of vif/6/0"). Asked only then; `undefined`: for nothing that anybody has to bring about. */
-  waitsFor(words: (() => string | undefined) | undefined): void {
-    if (this.task !== undefined) this.task.waitsFor = words;
-  }
 }
 
-/** Says in words what somebody waits for; `undefined`: for nothing. Asked only when it has to be told why nothing goes on. */
-export type Waits = () => string | undefined;
+/** What somebody waits for, in words, and since when in virtual time. */
+export interface Waiting {
+  readonly what: string;
+  readonly sinceNs: number;
+}
+
+/** Says what somebody waits for; `undefined`: for nothing. Asked only when it has to be told why nothing goes on. */
+export type Waits = () => Waiting | undefined;
 
 const SUSPEND = SHUTDOWN_REASONS.indexOf('suspend');
 const HYPERCALL_NS = 300;
@@ -88,11 +88,11 @@ export class GuestOs {
     else this.#waits.set(who, waits);
   }
 
-  /** Who waits for what in this kernel now: one line each. */
-  get waits(): readonly string[] {
+  /** Who waits for what in this kernel now. */
+  get waits(): readonly (Waiting & { readonly who: string })[] {
     return [...this.#waits].flatMap(([who, waits]) => {
-      const what = waits();
-      return what === undefined ? [] : [`${who}: ${what}`];
+      const waiting = waits();
+      return waiting === undefined ? [] : [{ who, ...waiting }];
     });
   }
 

@@ -2,7 +2,7 @@ import type { Actor } from '../../sim/index.ts';
 import { textOf as text } from '../../store/protocol/octets.ts';
 import { XS } from '../../store/protocol/wire.ts';
 import type { GuestOs, Thread } from '../kernel/index.ts';
-import { strings, Xs, type XsLink, type XsProgram } from '../xenstore/index.ts';
+import { type Reply, strings, Xs, type XsLink, type XsProgram } from '../xenstore/index.ts';
 import type { Traffic } from './traffic.ts';
 
 /** How one update is asked for. */
@@ -112,7 +112,10 @@ export interface SeenNode {
   readonly perms: readonly string[];
 }
 
-/** Read the whole tree over the ring, depth first, children in the store's order; then the special nodes' permissions. */
+/**
+ * Read the whole tree over the ring, depth first, children in the store's order; then the special nodes' permissions. A list that
+ * is too long for one message is read in parts; a node of which the store will not tell everything is not among those seen.
+ */
 export function* readTree(me: Thread, client: XsLink, into: SeenNode[]): Actor {
   const xs = new Xs(client, me);
   const todo = ['/'];
@@ -122,19 +125,26 @@ export function* readTree(me: Thread, client: XsLink, into: SeenNode[]): Actor {
       xs.submit(XS.GET_PERMS, strings(path)),
       xs.submit(XS.DIRECTORY, strings(path)),
     ];
-    const seen = {
-      path,
-      value: (yield* client.answer(value)).payload,
-      perms: terms((yield* client.answer(perms)).payload),
-    };
-    into.push(seen);
-    const names = terms((yield* client.answer(children)).payload);
+    const [read, permitted, listed] = [
+      yield* client.answer(value),
+      yield* client.answer(perms),
+      yield* client.answer(children),
+    ];
+    if (read.error === undefined && permitted.error === undefined)
+      into.push({ path, value: read.payload, perms: terms(permitted.payload) });
+    const names = yield* whole(xs, path, listed);
     for (const name of names.reverse()) todo.push(path === '/' ? `/${name}` : `${path}/${name}`);
   }
   for (const path of ['@releaseDomain', '@introduceDomain']) {
     const reply = yield* xs.getPerms(path);
     if (reply.error === undefined) into.push({ path, value: new Uint8Array(0), perms: terms(reply.payload) });
   }
+}
+
+function* whole(xs: Xs, path: string, listed: Reply): Actor<string[]> {
+  if (listed.error === undefined) return terms(listed.payload);
+  const parts = listed.error === 'E2BIG' ? yield* xs.names(path) : listed;
+  return 'names' in parts ? [...parts.names] : [];
 }
 
 function terms(payload: Uint8Array): string[] {

@@ -6,6 +6,7 @@ import {
   Disk,
   type Netfront,
   netLoad,
+  type Xenbus,
 } from '../../guests/devices/index.ts';
 import { type BuiltDomain, LINUX_HABITS, type Thread, Traffic, worker } from '../../guests/index.ts';
 import {
@@ -25,6 +26,7 @@ import { marks, type RunRequest, type RunResult, type Scenario, scenario } from 
 import { count, FAULTS_SETTING, flag, type SettingsOf, word } from '../engine/settings.ts';
 import { doings } from '../faults/doings.ts';
 import { devices } from '../judge/invariants/devices.ts';
+import type { Refused } from '../judge/invariants/devices-evidence.ts';
 import { Backends, type GuestDevices } from './storms/backends.ts';
 import { macOf } from './storms/guest.ts';
 
@@ -40,6 +42,8 @@ const GROWTH = 512;
 const RX_BUFFERS = 128;
 /** Of the second disk that comes and goes. */
 const XVDB = (202 << 8) | 16;
+/** Whose domain is made anew now and then. */
+const CHURNED = 1;
 /** What each domain has from its beginning; addresses and ids are its own. */
 const [DISK, NIC] = [vbd(), vif()];
 /** When there was no I/O for so long, what goes on beside it ends: a run that is stuck should be so in silence. */
@@ -165,7 +169,7 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
         domains: slots,
         lifeNsMin: 20_000_000,
         lifeNsMax: settings.churn === 1 ? 40_000_000 : 0,
-        livesForEver: (slot) => slot !== 1,
+        livesForEver: (slot) => slot !== CHURNED,
         domain: (slot) => ({
           disks: [vbd()],
           nics: [vif({ mac: macOf(slot) })],
@@ -175,7 +179,7 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
           created++;
           const guest = bootGuest(host, backends, built, slot);
           guests.push(guest);
-          const use = { host, guest, slot, slots, isOpen, writers };
+          const use = { host, guest, slot, slots, isOpen };
           guest.onDisk = (disk) => useDisk(use, disk, { goesOn: () => !block.stopping, asked: asked(block) });
           guest.onNic = (nic) => useNic(use, nic, { goesOn: () => !net.stopping, asked: asked(net) });
           if (settings.reconnects === 1) guest.os.start('reconnects', (me) => reconnects(me, guest, isOpen, io));
@@ -203,18 +207,23 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
     dom0.os.start('lvextend', (me) => grow(me, backends.disks, isOpen, () => io.stopping));
   }
 
-  const kinds = [
-    { kind: block, isUsable: () => guests.some((guest) => hasDevice(guest, DISK)), lastNs: 0 },
-    { kind: net, isUsable: () => guests.some((guest) => peersOf(guest, guests, slots).length > 0), lastNs: 0 },
-  ];
   let seen = -1;
   let seenNs = 0;
+  const isAtRest = () => machine.nowNs - seenNs > REST_NS;
+  const kinds = [
+    { kind: block, isUsable: () => guests.some((guest) => hasDevice(guest, DISK, isAtRest())), lastNs: 0 },
+    {
+      kind: net,
+      isUsable: () => guests.some((guest) => peersOf(guest, guests, slots, isAtRest()).length > 0),
+      lastNs: 0,
+    },
+  ];
   /** What faults have left may be too little for a target: a disk that is there, two guests that talk to one another. */
   const endUnreachable = () => {
     if (io.requests !== seen) {
       seen = io.requests;
       seenNs = machine.nowNs;
-    } else if (machine.nowNs - seenNs > REST_NS) traffic.stopping = true;
+    } else if (isAtRest()) traffic.stopping = true;
     for (const each of kinds) {
       if (each.kind.requestsMax === 0) ended(each.kind);
       if (each.kind.stopping) continue;
@@ -235,7 +244,8 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
     scenario: deviceIo.name,
     isBusy: () => {
       endUnreachable();
-      return !io.stopping || writers.some(mayGoOn) || guests.some(isUsing) || host.inFlight > 0;
+      const isUsed = (guest: DeviceGuest) => unfinished(guest, isAtRest()).length > 0;
+      return !io.stopping || writers.some(mayGoOn) || guests.some(isUsed) || host.inFlight > 0;
     },
     horizonNs: HORIZON_NS,
     finish: () => backends.noteDisks(),
@@ -248,10 +258,11 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
     missing: () =>
       [
         ...writers.filter(mayGoOn).map(({ name }) => `${name} is at work`),
-        ...guests.filter(isUsing).map((guest) => `${guest.os.domain.name} uses ${unfinished(guest).join(', ')}`),
+        ...guests.flatMap((guest) => {
+          const names = unfinished(guest, isAtRest());
+          return names.length === 0 ? [] : [`${guest.os.domain.name} uses ${names.join(', ')}`];
+        }),
         `${block.requests} block requests, ${net.requests} packets, ${host.inFlight} requests to the store unanswered`,
-        ...dom0.os.waits,
-        ...guests.filter(isThere).flatMap(({ os }) => os.waits),
       ].join('; '),
   });
 }
@@ -259,10 +270,16 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
 /** A guest with its frontends. */
 interface DeviceGuest extends Guest {
   readonly slot: number;
+  /** Of its frontends. */
+  readonly bus: Xenbus;
   readonly disks: Blkfront[];
   readonly nics: Netfront[];
   /** Devices that their backend has given up, or that are taken away. */
   readonly closing: Set<DeviceName>;
+  /** Devices whose driver was refused something by the store: it may not know what it would have to do. */
+  readonly refused: Set<Refused>;
+  /** Programs that use a disk. */
+  readonly programs: { readonly disk: Blkfront; readonly thread: Thread }[];
   /** Network programs that still send. */
   sending: number;
   onDisk: (disk: Blkfront) => void;
@@ -276,16 +293,6 @@ function bootGuest(host: Host, backends: Backends, built: BuiltDomain, slot: num
     notify: slot % 2 === 0 ? 'edge' : 'always',
     maxInFlight: 8,
   });
-  const guest: DeviceGuest = {
-    ...booted,
-    slot,
-    disks: [],
-    nics: [],
-    closing: new Set(),
-    sending: 0,
-    onDisk: () => {},
-    onNic: () => {},
-  };
   const online: GuestDevices = {
     disk: (disk) => {
       guest.closing.delete(disk.name);
@@ -297,8 +304,22 @@ function bootGuest(host: Host, backends: Backends, built: BuiltDomain, slot: num
       guest.onNic(nic);
     },
     closing: (name) => guest.closing.add(name),
+    refused: (what) => guest.refused.add(what),
   };
-  backends.plug(booted, online, { hasPersistentGrants: slot % 2 === 0, cutsPackets: true });
+  const bus = backends.plug(booted, online, { hasPersistentGrants: slot % 2 === 0, cutsPackets: true });
+  const guest: DeviceGuest = {
+    ...booted,
+    bus,
+    slot,
+    disks: [],
+    nics: [],
+    closing: new Set(),
+    refused: new Set(),
+    programs: [],
+    sending: 0,
+    onDisk: () => {},
+    onNic: () => {},
+  };
   return guest;
 }
 
@@ -309,7 +330,6 @@ interface Use {
   readonly slot: number;
   readonly slots: number;
   readonly isOpen: () => boolean;
-  readonly writers: Thread[];
 }
 
 interface Share {
@@ -318,15 +338,16 @@ interface Share {
 }
 
 /** Two programs, each on a half of the disk; the second's half grows with it. */
-function useDisk({ guest, isOpen, writers }: Use, disk: Blkfront, share: Share): void {
+function useDisk({ guest, isOpen }: Use, disk: Blkfront, share: Share): void {
   const half = SECTORS / 2;
   for (const [i, region] of [{ first: 0, end: half }, { first: half }].entries())
-    writers.push(
-      guest.os.start(`dd-${disk.name}-${i}`, function* (me): Actor {
+    guest.programs.push({
+      disk,
+      thread: guest.os.start(`dd-${disk.name}-${i}`, function* (me): Actor {
         while (!isOpen()) yield 100_000;
         yield* blkLoad(me, disk, { ...region, ...share, inFlightMax: 6, thinkNsMax: 120_000 });
       }),
-    );
+    });
 }
 
 /** A program that talks to the next two slots' guests. */
@@ -351,10 +372,10 @@ function peerSlots(slot: number, slots: number): number[] {
 }
 
 /** Guests that this one talks to, or will, both being there and having an interface. */
-function peersOf(guest: DeviceGuest, guests: readonly DeviceGuest[], slots: number): DeviceGuest[] {
-  if (!hasDevice(guest, NIC)) return [];
+function peersOf(guest: DeviceGuest, guests: readonly DeviceGuest[], slots: number, isAtRest: boolean): DeviceGuest[] {
+  if (!hasDevice(guest, NIC, isAtRest)) return [];
   const peers = peerSlots(guest.slot, slots);
-  return guests.filter((other) => peers.includes(other.slot) && hasDevice(other, NIC));
+  return guests.filter((other) => peers.includes(other.slot) && hasDevice(other, NIC, isAtRest));
 }
 
 /** Now and then one of the guest's devices is closed and connected anew. */
@@ -386,15 +407,21 @@ function* hotplug(me: Thread, xl: Libxl, guests: readonly DeviceGuest[], isOpen:
       continue;
     }
     seen = io.requests;
-    const running = guests.filter(({ os, slot }) => os.domain.isRunning && slot !== 1);
+    const running = guests.filter(({ os, slot }) => os.domain.isRunning && slot !== CHURNED);
     if (running.length === 0) return;
-    const { domid } = me.draws.pick(running).os.domain;
-    const guest = running.find(({ os }) => os.domain.domid === domid);
+    // 1. A device is detached, and its directory goes. 2. The guest, which is slow, is yet to be told. 3. It is attached again:
+    // the guest finds the directory there, and knows the device, closed as it is (xenbus_dev_changed): nothing comes of it. So
+    // nobody has it again who has not forgotten it.
+    const ready = running.filter(({ bus }) => !bus.knows(`device/vbd/${XVDB}`));
+    if (ready.length === 0) continue;
+    const { domid } = me.draws.pick(ready).os.domain;
+    const guest = ready.find(({ os }) => os.domain.domid === domid);
     const isEarly = me.draws.oneIn(2);
     if (guest !== undefined) guest.closing.delete(nameOf(guest, device));
     const added = yield* addDevice(me, xl, domid, isEarly ? withNumber(device) : device);
     // It is there to be used: who attached it waits until it can be, or until its backend gives it up.
-    while (added.rc === 0 && guest !== undefined && isThere(guest) && !isSettled(guest, device)) yield LOOK_NS;
+    const isComing = (to: DeviceGuest) => isThere(to) && !isSettled(to, device) && !isRefused(to, nameOf(to, device));
+    while (added.rc === 0 && guest !== undefined && isComing(guest)) yield LOOK_NS;
     yield me.draws.between(1_000_000, 8_000_000);
     yield* removeDevice(me, xl, domid, device);
   }
@@ -419,9 +446,26 @@ function isThere({ os: { domain } }: DeviceGuest): boolean {
   return domain.dying === 'alive' && !domain.shutdown;
 }
 
-/** Whether a guest has, or will have, a device: nobody has given it up. */
-function hasDevice(guest: DeviceGuest, device: Device): boolean {
-  return isThere(guest) && !guest.closing.has(nameOf(guest, device));
+/** Whether a guest has, or will have, a device: nobody has given it up. Who does not live long has it when it is connected: others
+ *  would wait for one life after the other in which faults keep it from that. */
+function hasDevice(guest: DeviceGuest, device: Device, isAtRest: boolean): boolean {
+  const name = nameOf(guest, device);
+  if (!isThere(guest) || guest.closing.has(name) || isLost(guest, name, isAtRest)) return false;
+  return guest.slot !== CHURNED || isSettled(guest, device);
+}
+
+/** INJ-T10: whether the store had no memory for something that a device's driver asked for. */
+function isRefused({ os, refused }: DeviceGuest, name: DeviceName): boolean {
+  return refused.has(name) || refused.has(`*/${os.domain.domid}`);
+}
+
+/**
+ * Whether a device is waited for no more. 1. A driver reads a key, or its backend's state, and the store has no memory for
+ * that. 2. A device is not probed, a state is not seen (xenbus_read_driver_state makes it Unknown). 3. No driver of Linux asks
+ * again, and who uses the device hangs. It may have been of no consequence: only where all is at rest nothing comes of it.
+ */
+function isLost(guest: DeviceGuest, name: DeviceName, isAtRest: boolean): boolean {
+  return isAtRest && isRefused(guest, name);
 }
 
 function nameOf({ os }: DeviceGuest, { kind, devid }: Device): DeviceName {
@@ -438,18 +482,24 @@ function isSettled(guest: DeviceGuest, device: Device): boolean {
   );
 }
 
-function isUsing(guest: DeviceGuest): boolean {
-  const { sending, disks, nics } = guest;
-  if (!isThere(guest)) return false;
-  if (![DISK, NIC].every((device) => isSettled(guest, device))) return true;
-  return sending > 0 || [...disks, ...nics].some(({ inFlight, isClosing }) => inFlight > 0 && !isClosing);
-}
-
-/** Devices of a guest that are not at rest. */
-function unfinished(guest: DeviceGuest): DeviceName[] {
-  const names = [DISK, NIC].flatMap((device) => (isSettled(guest, device) ? [] : [nameOf(guest, device)]));
-  for (const { name, inFlight } of [...guest.disks, ...guest.nics]) if (inFlight > 0) names.push(name);
-  return guest.sending > 0 ? [...names, 'its network'] : names;
+/** What a guest uses, or is to: devices that are not at rest, and the programs of those that are. */
+function unfinished(guest: DeviceGuest, isAtRest: boolean): string[] {
+  const { sending, disks, nics, programs } = guest;
+  const nic = nameOf(guest, NIC);
+  const isWaitedFor = (name: DeviceName) => !isLost(guest, name, isAtRest);
+  const atWork = programs.flatMap(({ disk, thread }) =>
+    mayGoOn(thread) && isWaitedFor(disk.name) ? [thread.name] : [],
+  );
+  if (!isThere(guest)) return atWork;
+  const coming = [DISK, NIC].flatMap((device) => (isSettled(guest, device) ? [] : [nameOf(guest, device)]));
+  const busy = [...disks, ...nics].flatMap(({ inFlight, isClosing, name }) =>
+    inFlight > 0 && !isClosing ? [name] : [],
+  );
+  return [
+    ...[...coming, ...busy].filter(isWaitedFor),
+    ...atWork,
+    ...(sending > 0 && isWaitedFor(nic) ? ['its network'] : []),
+  ];
 }
 
 /** Moments of updates, in requests of the devices, drawn within each share of them. */

@@ -106,53 +106,58 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
   const atRequests = moments(settings.updates, Math.floor(requestsMax / 10), share, plan);
 
   const writers: Thread[] = [];
+  /** Those among them who make the traffic. */
+  const workers: Thread[] = [];
   let booted = 0;
-  writers.push(
-    dom0.os.start('xl', function* (me): Actor {
-      yield* host.initStore(me);
-      yield* host.toolstack(me, dom0.client, {
-        domains: settings.domains,
-        lifeNsMin: 0,
-        lifeNsMax: 0,
-        livesForEver: () => true,
-        boot: (built, slot) => {
-          booted++;
-          const { os, client } = host.boot(built, {
-            ...LINUX_HABITS,
-            notify: slot % 2 === 0 ? 'edge' : 'always',
-            maxInFlight: 4,
-          });
-          const { domid } = built.domain;
-          writers.push(
-            os.start('worker', (own) =>
-              worker(own, client, traffic, {
-                domid,
-                sharedNodes: 3,
-                thinkNsMax: 40_000,
-                txThinkNsMax: 60_000,
-                hasDepth: keepsDepth(request),
-                peers: [domid + 1],
-              }),
-            ),
-          );
-        },
-      });
-    }),
-  );
+  const xl = dom0.os.start('xl', function* (me): Actor {
+    yield* host.initStore(me);
+    yield* host.toolstack(me, dom0.client, {
+      domains: settings.domains,
+      lifeNsMin: 0,
+      lifeNsMax: 0,
+      livesForEver: () => true,
+      boot: (built, slot) => {
+        booted++;
+        const { os, client } = host.boot(built, {
+          ...LINUX_HABITS,
+          notify: slot % 2 === 0 ? 'edge' : 'always',
+          maxInFlight: 4,
+        });
+        const { domid } = built.domain;
+        workers.push(
+          os.start('worker', (own) =>
+            worker(own, client, traffic, {
+              domid,
+              sharedNodes: 3,
+              thinkNsMax: 40_000,
+              txThinkNsMax: 60_000,
+              hasDepth: keepsDepth(request),
+              peers: [domid + 1],
+            }),
+          ),
+        );
+      },
+    });
+  });
   const bad: Bad[] = [];
   const builder = dom0.os.start('xl-bad', function* (me): Actor {
     const xs = new Xs(dom0.client, me);
-    while (booted === 0) yield 50_000; // the shared directories are there
+    // With the first guest the shared directories are there; or faults have let none of them come to be.
+    while (booted === 0 && mayGoOn(xl)) yield 50_000;
     for (const [i, kind] of kinds.entries()) bad.push(yield* raise(host, xs, kind, `bad${i}-${kind.name}`, hasFaults));
   });
-  writers.push(builder);
   const { me: lu } = startOperator(run, { atRequests, link: () => dom0.client });
-  writers.push(lu);
+  writers.push(xl, builder, lu);
 
   const accounts = new Map<number, string>();
   return runAndJudge(run, {
     scenario: hostileGuests.name,
-    isBusy: () => writers.some(mayGoOn) || bad.some((b) => b.me !== undefined && isWorking(b.me)) || host.inFlight > 0,
+    isBusy: () => {
+      // With nobody left to make traffic the moments of further updates never come, and attackers go on for ever.
+      if (!mayGoOn(xl) && !mayGoOn(builder) && !workers.some(mayGoOn)) traffic.stopping = true;
+      const isAttacked = bad.some((b) => b.me !== undefined && isWorking(b.me));
+      return [...writers, ...workers].some(mayGoOn) || isAttacked || host.inFlight > 0;
+    },
     horizonNs: HORIZON_NS,
     *before(own) {
       const xs = new Xs(dom0.client, own);

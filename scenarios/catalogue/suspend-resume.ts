@@ -34,6 +34,8 @@ const VALUE_MAX = 800;
 /** How long the toolstack waits for a guest, and for the bad ones: nobody wants to see 60 s of nothing. */
 const PATIENCE_NS = 1_000_000_000;
 const BAD_PATIENCE_NS = 4_000_000;
+/** How often it looks after one that may suspend late. */
+const LOOK_NS = 1_000_000;
 
 /** The kinds of clients, by slot. */
 const KINDS = [
@@ -202,21 +204,20 @@ function* raise(stage: Stage, xs: Xs, slot: number): Actor {
   const { os, client } = guest;
   const { domid } = built.domain;
   os.start('suspend', (me) => suspender(me, os, client, { hasChannel: kind.hasChannel }));
-  workers.push(
-    os.start('worker', (me) =>
-      worker(me, client, traffic, {
-        domid,
-        sharedNodes: 3,
-        thinkNsMax: 20_000,
-        txThinkNsMax: 40_000,
-        hasDepth,
-        peers: [domid + 1, domid + 2],
-        avoids: kind.avoids,
-        valueMax: VALUE_MAX,
-        sparesKernel: true,
-      }),
-    ),
+  const busy = os.start('worker', (me) =>
+    worker(me, client, traffic, {
+      domid,
+      sharedNodes: 3,
+      thinkNsMax: 20_000,
+      txThinkNsMax: 40_000,
+      hasDepth,
+      peers: [domid + 1, domid + 2],
+      avoids: kind.avoids,
+      valueMax: VALUE_MAX,
+      sparesKernel: true,
+    }),
   );
+  workers.push(busy);
   os.start('agent', (me) =>
     monitor(me, client, traffic, {
       watches: [{ path: 'data' }, { path: '/shared' }, { path: 'memory/target' }],
@@ -225,11 +226,15 @@ function* raise(stage: Stage, xs: Xs, slot: number): Actor {
     }),
   );
   dom0.os.hyper.unpause(domid);
-  writers.push(dom0.os.start(`xl-${slot}`, (me) => cycle(stage, me, guest, kind)));
+  writers.push(dom0.os.start(`xl-${slot}`, (me) => cycle(stage, me, { guest, worker: busy, kind })));
 }
 
 /** Suspend and let go on, over and over. */
-function* cycle(stage: Stage, me: Thread, guest: Guest, kind: Kind): Actor {
+function* cycle(
+  stage: Stage,
+  me: Thread,
+  { guest, worker, kind }: { readonly guest: Guest; readonly worker: Thread; readonly kind: Kind },
+): Actor {
   const { host, tally, restoresOf100 } = stage;
   const { dom0, traffic, machine } = host;
   const xs = new Xs(dom0.client, me);
@@ -237,7 +242,7 @@ function* cycle(stage: Stage, me: Thread, guest: Guest, kind: Kind): Actor {
   let isStoreTold = true;
   for (;;) {
     yield draws.between(1_000_000, 6_000_000);
-    if (traffic.stopping) return;
+    if (traffic.stopping) return host.faults.faults.length === 0 ? undefined : yield* letGoOn(host, xs, guest, worker);
     const from = guest.os.domain;
     const outcome = yield* suspendGuest(xs, dom0.os, { domid: from.domid, patienceNs: PATIENCE_NS });
     tally.suspends++;
@@ -282,6 +287,19 @@ function* cycle(stage: Stage, me: Thread, guest: Guest, kind: Kind): Actor {
     isStoreTold = tellsStore;
     if (!tellsStore) tally.withoutWord++;
     yield* resumeGuest(xs, dom0.os, { domid: from.domid, how: 'fast', tellsStore });
+  }
+}
+
+/**
+ * 1. A guest is asked to suspend; a fault keeps it busy, or parks it for an instant (INJ-D9). 2. The toolstack takes the one for a
+ * refusal, the other for the answer, and ends. 3. The guest hears of the request, and parks for ever. Whoever asked looks after
+ * it until its work is done.
+ */
+function* letGoOn({ dom0 }: Host, xs: Xs, { os }: Guest, worker: Thread): Actor {
+  while (mayGoOn(worker)) {
+    const { domid, shutdown } = os.domain;
+    if (shutdown === 'suspend') yield* resumeGuest(xs, dom0.os, { domid, how: 'fast' });
+    yield LOOK_NS;
   }
 }
 

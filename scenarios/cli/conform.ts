@@ -4,6 +4,7 @@ import { formatAction } from '../drive/script.ts';
 import { conform, type Outcome, type RunScript } from '../real/conform/conform.ts';
 import { OXENSTORED } from '../real/conform/known.ts';
 import { isOcaml, whyNot } from '../real/conform/standin.ts';
+import { print, say } from './output.ts';
 import { Progress } from './progress.ts';
 
 interface ConformOptions {
@@ -20,7 +21,7 @@ export async function conformCommand(options: ConformOptions): Promise<number> {
   const { daemon, compat, actions, seeds, liveUpdateEvery } = options;
   const reason = existsSync(daemon) ? await whyNot(daemon) : `${daemon}: no such file`;
   if (reason !== undefined) {
-    process.stderr.write(`xenarium: ${reason}\n`);
+    say(reason);
     return 2;
   }
   const progress = new Progress();
@@ -40,7 +41,7 @@ export async function conformCommand(options: ConformOptions): Promise<number> {
       const text = outcomeText(seed, outcome);
       if (text !== '') {
         progress.clear();
-        process.stdout.write(text);
+        print(text);
       }
       progress.at(() => `${compared}/${all} scripts`);
     },
@@ -53,10 +54,8 @@ export async function conformCommand(options: ConformOptions): Promise<number> {
     if (one.kind === 'same')
       for (const [name, times] of one.known ?? []) known.set(name, (known.get(name) ?? 0) + times);
   for (const [name, times] of [...known].sort((a, b) => b[1] - a[1]))
-    process.stdout.write(`known (docs/daemons.md): ${name} ${times}\n`);
-  process.stdout.write(
-    `seeds ${seeds.from}..${seeds.to}, ${actions} actions each: ${count('different')} differ${died}\n`,
-  );
+    print(`known (docs/daemons.md): ${name} ${times}\n`);
+  print(`seeds ${seeds.from}..${seeds.to}, ${actions} actions each: ${count('different')} differ${died}\n`);
   return count('same') === outcomes.length ? 0 : 1;
 }
 

@@ -6,6 +6,7 @@ import { driveCommand } from './drive.ts';
 import { addImageCommands } from './image/commands.ts';
 import { orUnusable } from './image/io.ts';
 import { matrixCommand } from './matrix.ts';
+import { say } from './output.ts';
 import { listCommand, runCommand } from './run.ts';
 import { serveCommand } from './serve.ts';
 import { sweepCommand } from './sweep-command.ts';
@@ -65,8 +66,13 @@ export async function main(argv: readonly string[]): Promise<number> {
     .action(async (name, options) => done(await orUnusable(() => sweepCommand(name, options))));
   program
     .command('serve')
-    .description('serve the store on a unix socket; SIGTERM or SIGINT ends it')
+    .description('serve the store on a unix socket; SIGTERM or SIGINT ends it, SIGHUP opens its log file anew')
     .requiredOption('--socket <path>', 'path of the socket')
+    .addOption(
+      new Option('--mode <octal>', "permissions of the socket's file: whoever connects is privileged")
+        .argParser(fileMode)
+        .default(0o600, '600'),
+    )
     .option('--compat <version>', 'whose behaviour', oneOf(['4.22', '4.17']), '4.22')
     .action(async (options) => done(await serveCommand(options)));
   program
@@ -114,7 +120,7 @@ export async function main(argv: readonly string[]): Promise<number> {
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.pass : EXIT.error;
     const { message, stack = message } = error instanceof Error ? error : new Error(String(error));
-    process.stderr.write(`xenarium: ${hasStack() ? stack : `${message} (--stack tells where)`}\n`);
+    say(`${hasStack() ? stack : `${message} (--stack tells where)`}`);
     return EXIT.error;
   }
   return code;
@@ -132,6 +138,11 @@ function version(): string {
 function digits(value: string): string {
   if (!/^(0|[1-9][0-9]{0,17})$/.test(value)) throw new InvalidArgumentError('decimal digits without a leading zero.');
   return value;
+}
+
+function fileMode(value: string): number {
+  if (!/^0?[0-7]{3}$/.test(value)) throw new InvalidArgumentError('three octal digits.');
+  return Number.parseInt(value, 8);
 }
 
 function positive(value: string): number {

@@ -6,6 +6,7 @@ import { matrixPage, surpriseLines, trialLines } from '../lab/page.ts';
 import { type Trial, tryFormat } from '../lab/verdict.ts';
 import { tell, writeOctets } from './image/io.ts';
 import { namedFormat } from './image/named.ts';
+import { print } from './output.ts';
 import { Progress } from './progress.ts';
 
 export interface MatrixOptions {
@@ -36,7 +37,7 @@ export async function matrixCommand({ format: asked, out, json }: MatrixOptions)
   const columns = measured.map(({ column }) => column);
   const trials = measured.map(({ trial }) => trial);
   const page = matrixPage(columns, trials);
-  process.stdout.write(json ? `${JSON.stringify({ formats: columns, trials })}\n` : page);
+  print(json ? `${JSON.stringify({ formats: columns, trials })}\n` : page);
   if (out !== undefined) writeOctets(out, new TextEncoder().encode(page));
   const wrong = [...columns.flatMap(surpriseLines), ...trials.flatMap(trialLines)];
   return wrong.length === 0 ? 0 : tell(wrong);

@@ -9,3 +9,27 @@ export function endWithoutOutput(error: NodeJS.ErrnoException): never {
   process.stderr.write(`xenarium: the output cannot be written: ${reasonOf(error)}\n`);
   process.exit(2);
 }
+
+/**
+ * Text as it may reach a terminal: what could steer one (C0 but tab and line feed, DEL, C1) is three octal digits, as in the
+ * dumps. Names and values in images are a stranger's, wherever a message quotes them.
+ */
+export function shown(text: string): string {
+  return text.replace(/[\0-\x08\x0b-\x1f\x7f-\x9f]/g, (c) => `\\${c.charCodeAt(0).toString(8).padStart(3, '0')}`);
+}
+
+/** Write to stdout what quotes a stranger's octets. */
+export function print(text: string): void {
+  process.stdout.write(shown(text));
+}
+
+/** Write to stdout for a program; C1 and DEL, which JSON leaves as they are, are escaped too. */
+export function printJson(value: unknown): void {
+  const text = JSON.stringify(value, null, 2);
+  process.stdout.write(`${text.replace(/[\x7f-\x9f]/g, (c) => `\\u00${c.charCodeAt(0).toString(16)}`)}\n`);
+}
+
+/** Say something on stderr, a line of it. */
+export function say(message: string): void {
+  process.stderr.write(`xenarium: ${shown(message)}\n`);
+}

@@ -37,6 +37,8 @@ export async function sweepCommand(name: string, options: SweepOptions): Promise
   const command = ownCommand();
   const groups = new Map<string, Group>();
   const tally = new MarkTally(scenario.marks(settings));
+  /** Known defects, with the number of seeds that showed them. */
+  const known = new Map<string, number>();
   const progress = new Progress();
   let done = 0;
   let requests = 0;
@@ -48,6 +50,7 @@ export async function sweepCommand(name: string, options: SweepOptions): Promise
     requests += report.requests;
     if (report.marks !== undefined) tally.add(report.marks.counts);
     const { cause, outcome } = report;
+    for (const label of report.known) known.set(label, (known.get(label) ?? 0) + 1);
     if (cause !== undefined) {
       failed++;
       const group = groups.get(cause.key);
@@ -78,6 +81,7 @@ export async function sweepCommand(name: string, options: SweepOptions): Promise
       `${String(times).padStart(5)} ${outcome.padEnd(9)} as seed ${first.seed}: ${first.cause?.text}\n`,
     );
   for (const line of tally.lines()) process.stdout.write(`${line}\n`);
+  for (const [label, seeds] of known) process.stdout.write(`known defect ${label} in ${seeds} seeds\n`);
   const of = isInterrupted ? ` of ${count}` : '';
   process.stdout.write(`${done}${of} seeds, ${requests} requests, ${failed} failed\n`);
   if (isInterrupted) return INTERRUPTED;

@@ -29,6 +29,8 @@ export interface SeedReport {
   readonly marks: MarksSeen | undefined;
   /** Why it did not pass. */
   readonly cause: Cause | undefined;
+  /** Labels of the known defects that it showed. */
+  readonly known: readonly string[];
   /** What replays it, from `run` on; '' if it passed. */
   readonly replay: string;
 }
@@ -40,14 +42,9 @@ export function runSeed(plan: SweepPlan, lab: StateFormat | undefined, seed: num
   if (scenario === undefined) throw new Error(`assertion: no scenario '${plan.scenario}'`);
   const result = scenario.run({ seed: String(seed), format, lab, settings, checks: true });
   const { outcome, requests, marks } = result;
-  return {
-    seed,
-    outcome,
-    requests,
-    marks,
-    cause: causeOf(result),
-    replay: outcome === 'pass' ? '' : replayArguments(result),
-  };
+  const known = result.verdicts.flatMap((verdict) => verdict.known ?? []).map(({ label }) => label);
+  const replay = outcome === 'pass' ? '' : replayArguments(result);
+  return { seed, outcome, requests, marks, cause: causeOf(result), known, replay };
 }
 
 /** A sweep that goes on until all seeds are done, or until it is told to stop. */
@@ -119,6 +116,7 @@ function deadThread({ scenario, format, settings }: SweepPlan, seed: number, err
     requests: 0,
     marks: undefined,
     cause: { key: `error ${shapeOf(text)}`, text },
+    known: [],
     replay,
   };
 }

@@ -325,6 +325,7 @@ export class Host implements FaultHost {
       machine,
       store,
       witness,
+      kernels: [...guests, ...this.guests].map(({ os }) => os),
       rings: [...guests, ...this.guests].map(({ os, client }) => ({ domain: os.domain, client })),
       devices: this.recorder?.history().devices ?? [],
       sockets: this.#sockets.filter(({ isOpen }) => isOpen),

@@ -25,6 +25,11 @@ import { earlyFailure, type Failure } from './witness.ts';
 const HORIZON_NS = 120_000_000_000;
 /** How often a run is asked whether it has ended, virtual ns. */
 const SLICE_NS = 1_000_000;
+/** How long a store may take to hear of a change in Xen's list of domains, how often that is looked at, and how long what
+ *  comes of it takes, virtual ns. */
+const NOTICE_NS = 20_000_000;
+const LOOK_NS = 50_000;
+const EVENTS_NS = 2_000_000;
 /** The machine checks itself so often: a few dozen times in the headline's run. */
 const CHECK_EVERY_STEPS = 20_000;
 
@@ -285,6 +290,7 @@ function runToEnd({ host, request }: Run, end: WholeEnd): Ended {
   try {
     dom0.os.start('verifier', (me) =>
       quiesce(me, end.isBusy, function* (own): Actor {
+        yield* untilNoticed(host);
         if (end.before !== undefined) yield* end.before(own);
         yield* readTree(own, dom0.client, nodes);
         finished = true;
@@ -312,6 +318,18 @@ function runToEnd({ host, request }: Run, end: WholeEnd): Ended {
   } catch (thrown) {
     return { kind: 'failed', failure: host.witness?.failure(thrown) ?? earlyFailure(thrown) };
   }
+}
+
+/**
+ * INJ-E12. 1. A domain dies, and its VIRQ is dropped. 2. The traffic ends. 3. The tree is read. 4. Another VIRQ: what the domain
+ * owned goes in the middle of the reading, which is then of no one moment. A store that never looks is not waited for.
+ */
+function* untilNoticed({ machine }: Host): Actor {
+  // Of one that was made Xen tells nobody by itself.
+  const hasEnded = (domid: number) => machine.domain(domid)?.dying !== 'alive';
+  let waitedNs = 0;
+  for (; machine.lives.changed.some(hasEnded) && waitedNs < NOTICE_NS; waitedNs += LOOK_NS) yield LOOK_NS;
+  if (waitedNs > 0) yield EVENTS_NS;
 }
 
 function progressOf({ machine, witness, traffic, recorder }: Host, { devices }: WholeEnd): Progress | undefined {

@@ -1,4 +1,4 @@
-import type { InFlight, XsClient, XsSocket } from '../../guests/index.ts';
+import type { GuestOs, InFlight, XsClient, XsSocket } from '../../guests/index.ts';
 import {
   type Domain,
   ERROR,
@@ -22,6 +22,7 @@ export interface WaitPlace {
   readonly machine: Machine;
   readonly witness: Witness;
   readonly store: { readonly ended: string | undefined; readonly waitsForCredit: boolean };
+  readonly kernels: readonly Pick<GuestOs, 'domain' | 'waits'>[];
   readonly rings: readonly { readonly domain: Domain; readonly client: XsClient }[];
   readonly sockets: readonly XsSocket[];
   readonly devices: readonly DeviceRecord[];
@@ -30,7 +31,8 @@ export interface WaitPlace {
 /** Tasks without a word that are named; the rest is counted. */
 const ASLEEP_MAX = 8;
 
-/** Who waits for what since when: the store, requests, domains that do not go, and who sleeps; in each the oldest first. */
+/** Who waits for what since when: the store, requests, drivers, devices' payload, domains that do not go, and who sleeps; in each
+ *  the oldest first. */
 export function waitsOf(place: WaitPlace): Wait[] {
   const { store } = place;
   const waits: Wait[] = [];
@@ -40,7 +42,7 @@ export function waitsOf(place: WaitPlace): Wait[] {
     const domain = place.machine.domain(domid);
     return domain?.dying === 'alive' ? domain.name : undefined;
   };
-  waits.push(...byAge(requests(place)), ...byAge(programs(place)), ...byAge(deviceWaits(place.devices, ownerOf)));
+  waits.push(...byAge(requests(place)), ...byAge(drivers(place)), ...byAge(deviceWaits(place.devices, ownerOf)));
   waits.push(...byAge(domains(place)), ...asleep(place));
   return waits;
 }
@@ -57,7 +59,7 @@ function requests(place: WaitPlace): Wait[] {
   const update = all.find(({ type, payload }) => type === XS.CONTROL && showOctets(payload).startsWith('live-update'));
   const waits: Wait[] = [];
   for (const { domain, client } of rings) {
-    if (domain.dying !== 'alive') continue;
+    if (!domain.isRunning) continue; // it is told with the domains
     for (const request of client.requestsInFlight())
       waits.push(waitOf(request, `${ringTurn(place, domain, client, request)}${aside(request, update)}`));
   }
@@ -83,7 +85,6 @@ function ringTurn({ machine, store }: WaitPlace, domain: Domain, client: XsClien
   const { frame, port } = client.ring;
   const error = frame.load32(ERROR);
   if (error !== 0) return `the store ignores this ring, error word ${error}`;
-  if (!domain.isRunning) return `${domain.name} does not run (${whyNot(domain)})`;
   const channel = domain.ports.get(port);
   if (channel?.state !== 'interdomain')
     return `port ${port} is ${channel?.state ?? 'closed'}: the store has no ring here`;
@@ -145,6 +146,11 @@ function domains({ machine, witness }: WaitPlace): Wait[] {
   });
 }
 
+/** Those who say what they wait for, in kernels that run. */
+function drivers({ kernels }: WaitPlace): Wait[] {
+  return kernels.flatMap(({ domain, waits }) => (domain.isRunning ? waits : []));
+}
+
 // Programs --------------------------------------------------------------------------------------------------------------
 
 function livingTasks({ machine }: WaitPlace) {
@@ -154,19 +160,11 @@ function livingTasks({ machine }: WaitPlace) {
     .flatMap((domain) => machine.scheduler.tasksOf(domain).filter(({ state }) => state === 'parked'));
 }
 
-/** Those who say what they wait for. */
-function programs(place: WaitPlace): Wait[] {
-  return livingTasks(place).flatMap((task) => {
-    const what = task.waitsFor?.();
-    return what === undefined ? [] : [{ who: task.name, what, sinceNs: task.parkedNs }];
-  });
-}
-
 /** Those who sleep and say nothing: whoever fell asleep last is nearest to the cause. */
 function asleep(place: WaitPlace): Wait[] {
   const waiting = new Set(requests(place).map(({ who }) => who));
   const tasks = livingTasks(place)
-    .filter((task) => task.waitsFor?.() === undefined && !waiting.has(task.name))
+    .filter((task) => !waiting.has(task.name))
     .toSorted((a, b) => b.parkedNs - a.parkedNs || a.id - b.id);
   const waits = tasks.slice(0, ASLEEP_MAX).map((task): Wait => ({ who: task.name, what: '', sinceNs: task.parkedNs }));
   const left = tasks.length - waits.length;

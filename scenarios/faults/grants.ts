@@ -91,6 +91,7 @@ export const GRANT_RULES: readonly FaultRule[] = [
       const { maptrack } = storeDomain;
       const { limit } = maptrack;
       let untilNs = 0;
+      let isUpdating = false;
       const restore = () => {
         if (untilNs === 0) return;
         untilNs = 0;
@@ -98,11 +99,15 @@ export const GRANT_RULES: readonly FaultRule[] = [
         over();
       };
       machine.trace.observe((event) => {
-        if (event.kind === 'store' && event.phase === 'dump') restore(); // the rings are to be mapped again
+        if (event.kind !== 'store') return;
+        if (event.phase === 'dump') {
+          isUpdating = true;
+          restore(); // the rings are to be mapped again
+        } else if (event.phase === 'up' || event.phase === 'failed' || event.phase === 'ended') isUpdating = false;
       });
       return {
         beforeIntroduce: ({ domain: { domid } }) => {
-          if (!strikes()) return;
+          if (!strikes() || isUpdating) return; // what is mapped now is not what is in use
           maptrack.limit = maptrack.handles().length;
           untilNs = machine.nowNs + INTRODUCE_NS;
           machine.scheduler.at(untilNs, () => {

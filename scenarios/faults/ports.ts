@@ -1,5 +1,5 @@
 import type { Domain, Port } from '../../sim/index.ts';
-import type { FaultRule } from './rule.ts';
+import type { Armed, FaultRule } from './rule.ts';
 import { crashLater, duringUpdates, pickRunning, pickVictim } from './victims.ts';
 
 /** A lost event is made good for at the latest after so long, ns: by another one, or by a kick. */
@@ -86,11 +86,10 @@ export const PORT_RULES: readonly FaultRule[] = [
         everyNs: [1_000_000, 8_000_000],
         act: () => {
           const victim = pickVictim(armed);
-          if (victim === undefined) return;
-          for (const port of victim.ports.ports()) {
-            armed.host.machine.closePort(victim, port);
-            armed.injected(`domain ${victim.domid} port ${port}`);
-          }
+          const port = victim === undefined ? undefined : storePort(armed, victim);
+          if (victim === undefined || port === undefined) return;
+          armed.host.machine.closePort(victim, port);
+          armed.injected(`domain ${victim.domid} port ${port}`);
           crashLater(armed, victim, [0, 4_000_000]);
         },
       },
@@ -226,3 +225,12 @@ export const PORT_RULES: readonly FaultRule[] = [
     },
   },
 ];
+
+/** A guest's port to the store, where the store has bound it: its drivers have others. */
+function storePort({ host }: Armed, { ports }: Domain): Port | undefined {
+  return ports.ports().find((port) => {
+    const channel = ports.get(port);
+    if (channel?.state !== 'interdomain' || channel.remote.domain.domid !== host.storeDomid) return false;
+    return host.store.ports.includes(channel.remotePort);
+  });
+}

@@ -158,6 +158,14 @@ export interface Violation {
   readonly detail: string;
 }
 
+/** A defect of the real daemon that the run was asked to have, and what of it was seen: no discovery, and no reason to fail. */
+export interface KnownDefect {
+  /** The rule that it breaks. */
+  readonly label: string;
+  readonly what: string;
+  readonly seen: readonly Violation[];
+}
+
 /** What one check says of a whole history: it holds if there are no violations. */
 export interface Verdict {
   readonly invariant: string;
@@ -168,4 +176,6 @@ export interface Verdict {
   /** How much was checked, as counted things: `[['octets', 81231], ['requests', 5120]]`. */
   readonly checked: readonly (readonly [what: string, count: number])[];
   readonly violations: readonly Violation[];
+  /** Left out: none was seen. */
+  readonly known?: readonly KnownDefect[];
 }

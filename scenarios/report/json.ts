@@ -36,6 +36,7 @@ export function jsonReport(result: RunResult, command?: string): string {
       source: v.source,
       checked: Object.fromEntries(v.checked),
       violations: v.violations,
+      ...(v.known === undefined ? {} : { known: v.known }),
     })),
     replay: replayLine(result, command),
   };

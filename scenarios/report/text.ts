@@ -5,8 +5,10 @@ import { showOctets } from '../engine/show.ts';
 import type { Wait } from '../engine/wait.ts';
 import type { Failure } from '../engine/witness.ts';
 import type { PlannedFault } from '../faults/rule.ts';
-import type { HistoryRecord, Violation } from '../judge/history.ts';
+
+import type { HistoryRecord, KnownDefect, Violation } from '../judge/history.ts';
 import { MARKS, type MarkName } from '../judge/marks.ts';
+
 import { type Alike, alike, causedAt } from './cause.ts';
 import { eventText } from './events.ts';
 
@@ -68,6 +70,7 @@ export function textReport(result: RunResult, dress: Dress): string {
   for (const verdict of result.verdicts)
     for (const one of alike(verdict.violations).slice(0, SHOWN_MAX))
       lines.push(...violationText(result, one, paint), '');
+  for (const { known = [] } of result.verdicts) for (const defect of known) lines.push(...knownText(defect, paint), '');
   if (result.failure !== undefined) lines.push(...failureText(result.failure, dress, paint), '');
   if (result.waits !== undefined) lines.push(...waitsText(result, result.waits, paint), '');
   const { lastFault } = result;
@@ -228,6 +231,14 @@ function violationText(
     const mark = record.seq === shown ? '>' : ' ';
     lines.push(paint('dim', `    ${mark} ${String(record.seq).padStart(7)}  ${recordText(result, record)}`));
   }
+  return lines;
+}
+
+/** A defect that the run was asked to have: that it was seen, and where first. */
+function knownText({ label, what, seen }: KnownDefect, paint: (style: Style, s: string) => string): string[] {
+  const lines = [`  ${paint('yellow', `known defect ${label}`)}, ${n(seen.length)} times: ${what}`];
+  const [first] = seen;
+  if (first !== undefined) lines.push(`    first at ${ms(first.timeNs)} virtual ms, ${first.actor}: ${first.detail}`);
   return lines;
 }
 

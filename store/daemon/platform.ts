@@ -21,8 +21,10 @@ export type PlatformResult<T> =
 export interface RingPage {
   /** Number of the guest's frame, where it is known. */
   readonly gfn?: number;
-  /** All 4096 octets of the frame; shared with the guest, so everything in it can change at any time. */
-  readonly bytes: Uint8Array;
+  /** Copy `count` octets from `offset` of the frame on. The guest shares it: any of them can change at any time. */
+  take(offset: number, into: Uint8Array, at: number, count: number): void;
+  /** Copy `count` octets into the frame, from `offset` on. */
+  put(offset: number, from: Uint8Array, at: number, count: number): void;
   /** One single-copy atomic load of a 32-bit word at a 4-aligned offset; unsigned. */
   load32(offset: number): number;
   /** One single-copy atomic store of a 32-bit word. */
@@ -90,6 +92,4 @@ export interface Platform {
   fileMode(path: string): 'absent' | 'not-executable' | 'executable';
   /** Open a file for appending, made if it is not there; `undefined`: that cannot be. */
   appendTo(path: string): AppendFile | undefined;
-  /** The daemon's log (trace or syslog); never part of the protocol. */
-  log(line: string): void;
 }

@@ -90,6 +90,11 @@ export class TraceFile {
     this.#told('DESTROY', thing, id);
   }
 
+  /** What a daemon that has no terminal prints, as it stands, with no end of line of its own. Source: core.c, xprintf. */
+  printed(text: string): void {
+    this.#state.trace.file?.write(text);
+  }
+
   ignored(conn: Connection, word: number): void {
     this.#state.trace.file?.write(`CONN ${pointer(conn.serial)} ignored, reason ${word}\n`);
   }

@@ -98,6 +98,10 @@ export class XenstoredProcess implements StoreProcess {
     this.#platform.jumpWallClock(seconds);
   }
 
+  hangUp(): void {
+    if (this.#ended === undefined) this.#daemon.daemon.trace.reopen();
+  }
+
   end(): void {
     if (this.#ended !== undefined) return;
     this.#task.actor.return();

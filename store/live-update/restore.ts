@@ -25,7 +25,7 @@ import { baseOf, childOf, parentOf } from '../protocol/path.ts';
 import type { Perm } from '../protocol/perms.ts';
 import { HEADER_BYTES, messageEnd, messageType, PAYLOAD_MAX, payloadLength, XS } from '../protocol/wire.ts';
 import { type Node, nodeSize, ownerOf } from '../tree/node.ts';
-import { PersistentMap } from '../tree/persistent-map.ts';
+import { GrowingMap, PersistentMap } from '../tree/persistent-map.ts';
 import { newTransaction, type Transaction } from '../tree/transaction.ts';
 
 const RIGHTS = { n: 0, r: 1, w: 2, b: 3 } as const;
@@ -256,13 +256,23 @@ interface GrowingNode extends Omit<Node, 'children' | 'childOctets'> {
   childOctets: number;
 }
 
+/** What a domain has of the restored tree. */
+interface Owner {
+  readonly domid: number;
+  nodes: number;
+  octets: number;
+}
+
 /** Most nodes have none, and need no list of their own. */
 const NO_CHILDREN: string[] = [];
 
 /** The tree from its records: parents come before their children, whose order is the order of the records. */
 class TreeBuilder {
   readonly #daemon: Daemon;
-  readonly #nodes = new Map<string, GrowingNode>();
+  readonly #nodes = new GrowingMap<GrowingNode>();
+  /** Owners by domid; and the one asked for last. */
+  readonly #owners = new Map<number, Owner>();
+  #owner: Owner | undefined = undefined;
   /** The entries restored last, and what they were: most nodes have the same as their neighbours. */
   #perms: readonly Perm[] = [];
   #imagePerms: readonly ImagePerm[] = [];
@@ -294,10 +304,15 @@ class TreeBuilder {
       if (parent.childOctets === 0) parent.children = [base];
       else parent.children.push(base);
       parent.childOctets += base.length + 1; // the parent keeps its generation: only its list grows
+      this.#ownerOf(ownerOf(parent)).octets += base.length + 1;
     }
     const { value } = record;
     const generation = ++state.generation;
-    this.#nodes.set(path, { path, value, perms, children: NO_CHILDREN, childOctets: 0, generation });
+    const node: GrowingNode = { path, value, perms, children: NO_CHILDREN, childOctets: 0, generation };
+    this.#nodes.put(path, node);
+    const has = this.#ownerOf(owner);
+    has.nodes++;
+    has.octets += nodeSize(node, state.compat) + path.length;
     return undefined;
   }
 
@@ -321,11 +336,20 @@ class TreeBuilder {
   finish(): void {
     const { accounting, state } = this.#daemon;
     accounting.charge(state.options.privDomid, state.compat.restoredRootBytes);
-    for (const node of this.#nodes.values()) {
-      accounting.charge(ownerOf(node), nodeSize(node, state.compat) + node.path.length);
-      accounting.countNodes(ownerOf(node), 1);
+    state.tree = PersistentMap.grown<Node>(this.#nodes);
+    // What an owner holds only grows here: the sum reaches the same maxima as one node after the other.
+    for (const { domid, nodes, octets } of this.#owners.values()) {
+      accounting.charge(domid, octets);
+      accounting.countNodes(domid, nodes);
     }
-    state.tree = PersistentMap.of<Node>(this.#nodes.values(), (node) => node.path);
+  }
+
+  #ownerOf(domid: number): Owner {
+    if (this.#owner?.domid === domid) return this.#owner;
+    const owner = this.#owners.get(domid) ?? { domid, nodes: 0, octets: 0 };
+    this.#owners.set(domid, owner);
+    this.#owner = owner;
+    return owner;
   }
 }
 

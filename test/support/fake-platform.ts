@@ -1,3 +1,4 @@
+import { copyOctets } from '../../sim/index.ts';
 import { MemoryFiles } from '../../store/daemon/memory-files.ts';
 import type {
   AppendFile,
@@ -20,6 +21,14 @@ export class FakePage implements RingPage {
 
   store32(offset: number, value: number): void {
     this.#view.setUint32(offset, value >>> 0, true);
+  }
+
+  take(offset: number, into: Uint8Array, at: number, count: number): void {
+    copyOctets(this.bytes, offset, into, at, count);
+  }
+
+  put(offset: number, from: Uint8Array, at: number, count: number): void {
+    copyOctets(from, at, this.bytes, offset, count);
   }
 
   unmap(): void {
@@ -78,7 +87,6 @@ export class FakePlatform implements Platform {
   readonly notified: number[] = [];
   readonly files = new Map<string, 'not-executable' | 'executable'>();
   readonly written = new MemoryFiles(new Map());
-  readonly logLines: string[] = [];
   #nextPort = 20;
   #nextUniqueId = 1n;
 
@@ -152,9 +160,5 @@ export class FakePlatform implements Platform {
 
   appendTo(path: string): AppendFile | undefined {
     return this.written.appendTo(path);
-  }
-
-  log(line: string): void {
-    this.logLines.push(line);
   }
 }

@@ -12,7 +12,10 @@ import {
   NetfrontDriver,
   Xenbus,
 } from '../../../guests/devices/index.ts';
+import type { XsLink } from '../../../guests/index.ts';
 import type { Guest, Host } from '../../engine/host.ts';
+import type { Refused } from '../../judge/invariants/devices-evidence.ts';
+import { RefusalsLink } from './refusals.ts';
 
 /** What the drivers of a host are like; left out: as most are. */
 export interface DevicePlan {
@@ -41,6 +44,8 @@ export interface GuestDevices {
   readonly nic?: (nic: Netfront) => void;
   /** A device is closing: its backend has given it up, or it is taken away. */
   readonly closing?: (name: DeviceName) => void;
+  /** The store had no memory for a request about a device. */
+  readonly refused?: (what: Refused) => void;
 }
 
 /** The drivers on both sides of a host: blkback, netback and a bridge in dom0, blkfront and netfront in guests. */
@@ -66,7 +71,9 @@ export class Backends {
 
   /** Start a guest's frontends. `online` is called with each device once it can be used. */
   plug(guest: Guest, online: GuestDevices = {}, traits = traitsOf(guest.os.domain.domid)): Xenbus {
-    const bus = new Xenbus(this.#kernel(guest), 'front', {
+    const { domid } = guest.os.domain;
+    const link = new RefusalsLink(guest.client, domid, (what) => online.refused?.(what));
+    const bus = new Xenbus(this.#kernel(guest, link), 'front', {
       vbd: new BlkfrontDriver({
         isPersistent: traits.hasPersistentGrants,
         online: (disk) => online.disk?.(disk),
@@ -89,8 +96,8 @@ export class Backends {
       this.#host.recorder?.devices.note(disk.openedBy, { what: 'disk', sums: disk.sums() });
   }
 
-  #kernel({ os, client }: Guest): DeviceKernel {
-    const kernel = new DeviceKernel(os, client);
+  #kernel({ os, client }: Guest, link: XsLink = client): DeviceKernel {
+    const kernel = new DeviceKernel(os, link);
     kernel.observer = this.#host.recorder?.devices;
     return kernel;
   }

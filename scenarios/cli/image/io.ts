@@ -1,4 +1,5 @@
 import { readFileSync, writeFileSync } from 'node:fs';
+import { say } from '../output.ts';
 
 /** Why a command cannot begin or end: exit 2. Whoever runs it has to change something. */
 export class Unusable extends Error {}
@@ -45,7 +46,7 @@ export async function orUnusable(run: () => Promise<number>): Promise<number> {
 }
 
 export function complain(message: string): number {
-  process.stderr.write(`xenarium: ${message}\n`);
+  say(message);
   return 2;
 }
 
@@ -82,6 +83,6 @@ function distance(a: string, b: string): number {
 
 /** A message for each; exit 1. */
 export function tell(messages: readonly string[]): number {
-  for (const message of messages) process.stderr.write(`xenarium: ${message}\n`);
+  for (const message of messages) say(message);
   return 1;
 }

@@ -13,11 +13,29 @@ export interface DeviceCheck {
   finish(): void;
 }
 
+/** XenbusStateClosing; Closed is more. Source: xen/include/public/io/xenbus.h. */
+const CLOSING = 5;
+
 /** The thread of a bus of frontends, on behalf of all its devices. */
 const BUS = '/xenwatch-front';
 
-function domidOf(dev: string): number {
+/** A device, by its name, or all devices of a domain: `*` and its id. */
+export type Refused = string;
+
+function domidOf(dev: Refused): number {
   return Number(dev.split('/')[1]);
+}
+
+/** Which device of a domain is concerned where a request of its bus is refused, and which cannot be told from others. */
+export function refusedDevice(domid: number, payload: Uint8Array): Refused {
+  const path = pathOf(payload);
+  const own = /^(?:error\/)?device\/([^/]+)\/(\d+)/.exec(path) ?? /\/backend\/([^/]+)\/\d+\/(\d+)/.exec(path);
+  return own === null ? `*/${domid}` : `${own[1]}/${domid}/${own[2]}`;
+}
+
+function pathOf(payload: Uint8Array): string {
+  const end = payload.indexOf(0);
+  return textOf(end < 0 ? payload : payload.subarray(0, end));
 }
 
 /** What checks of devices share: whose domain runs at the moment of the last record, and what was found so far. */
@@ -30,6 +48,8 @@ export class DeviceEvidence {
   readonly #faults = new Set<string>();
   /** Devices whose frontend was refused a request for want of memory, and domains of which any may be. */
   readonly #refused = new Set<string>();
+  /** Devices whose frontend saw its backend closing, closed or gone when it looked last. */
+  readonly #abandoned = new Set<string>();
   /** Requests of buses without an answer, by connection and req_id. */
   readonly #asked = new Map<string, Extract<HistoryRecord, { kind: 'sent' }>>();
   #at = 0;
@@ -52,7 +72,9 @@ export class DeviceEvidence {
       else if (record?.kind === 'got' && record.type !== Op.WATCH_EVENT) this.#answered(record);
       if (record?.kind !== 'life') continue;
       const { what, domid } = record;
-      if (what === 'created') for (const dev of this.#refused) if (domidOf(dev) === domid) this.#refused.delete(dev);
+      if (what === 'created')
+        for (const devices of [this.#refused, this.#abandoned])
+          for (const dev of devices) if (domidOf(dev) === domid) devices.delete(dev);
       if (what === 'created' || what === 'resumed') this.#stopped.delete(domid);
       else if (what === 'shutdown' || what === 'dying') this.#stopped.add(domid);
     }
@@ -63,11 +85,14 @@ export class DeviceEvidence {
     const asked = this.#asked.get(key);
     if (asked === undefined) return;
     this.#asked.delete(key);
-    if (type !== Op.ERROR || textOf(payload) !== 'ENOMEM\0') return;
     const domid = this.#epochs[conn]?.domid ?? 0;
-    const path = textOf(asked.payload.subarray(0, asked.payload.indexOf(0)));
-    const own = /^(?:error\/)?device\/([^/]+)\/(\d+)/.exec(path) ?? /\/backend\/([^/]+)\/\d+\/(\d+)/.exec(path);
-    this.#refused.add(own === null ? `*/${domid}` : `${own[1]}/${domid}/${own[2]}`);
+    const backend = /\/backend\/([^/]+)\/(\d+)\/(\d+)\/state$/.exec(pathOf(asked.payload));
+    if (asked.type === Op.READ && backend !== null) {
+      const dev = `${backend[1]}/${backend[2]}/${backend[3]}`;
+      if (type === Op.ERROR || Number(textOf(payload)) >= CLOSING) this.#abandoned.add(dev);
+      else this.#abandoned.delete(dev);
+    }
+    if (type === Op.ERROR && textOf(payload) === 'ENOMEM\0') this.#refused.add(refusedDevice(domid, asked.payload));
   }
 
   /**
@@ -77,6 +102,11 @@ export class DeviceEvidence {
    */
   isRefused(dev: string): boolean {
     return this.#refused.has(dev) || this.#refused.has(`*/${domidOf(dev)}`);
+  }
+
+  /** Whether the frontend, when it looked last, saw its backend closing, closed or gone. */
+  isBackendGone(dev: string): boolean {
+    return this.#abandoned.has(dev);
   }
 
   /** Whether the frontend's domain runs: not from its shutdown or the beginning of its death on. */

@@ -113,9 +113,11 @@ class Judge {
         this.#unnoticed.notice(r);
         checkSnapshot(r, this.#readingSince, this.#model, this.#evidence);
         break;
+      case 'fault':
+        this.#deaths.struck(r);
+        break;
       case 'close': // what the store has not read it never will: nothing changes before it closes its own end
       case 'noMemory':
-      case 'fault':
       case 'stale':
       case 'sent':
       case 'got':
@@ -247,8 +249,10 @@ class Judge {
     if (type !== Op.RELEASE && type !== Op.RESUME && type !== Op.INTRODUCE) return;
     const domid = domidOf(type === Op.INTRODUCE ? stringsOf(payload)[0] : oneString(payload), this.#model.compat);
     if (domid === undefined) return;
-    if (type === Op.RELEASE) this.#releasing = { request, domid, isNeighbour: this.#isNeighbour(peer, domid) };
-    else if (type === Op.RESUME) this.#shutdowns.resume(domid, request);
+    if (type === Op.RELEASE) {
+      this.#releasing = { request, domid, isNeighbour: this.#isNeighbour(peer, domid) };
+      this.#deaths.released(domid);
+    } else if (type === Op.RESUME) this.#shutdowns.resume(domid, request);
     else if (this.#model.introduced(domid) !== undefined) this.#introducing = domid;
   }
 
@@ -284,6 +288,7 @@ class Judge {
     const older = this.#model.introduced(epoch.domid);
     if (older !== undefined) this.#close(older.conn, at);
     this.#introducing = undefined;
+    this.#deaths.introduced(epoch.domid);
     this.#model.open(conn, epoch.domid, epoch.name);
     this.#unnoticed.delete(epoch.domid);
   }
@@ -311,6 +316,7 @@ class Judge {
       return;
     }
     const releasing = this.#releasing?.domid === domid ? this.#releasing : undefined;
+    this.#deaths.checkLetGo(at, this.#connections[conn]!);
     detach(this.#model, conn, at.seq);
     this.#shutdowns.detached(domid);
     this.#deliver(at, releasing?.request);
@@ -320,15 +326,16 @@ class Judge {
   #lived(r: Extract<HistoryRecord, { readonly kind: 'life' }>): void {
     if (noteLife(this.#model, r.domid, r.what)) this.#unnoticed.add(r.domid);
     if (r.what === 'shutdown' && this.#model.introduced(r.domid) !== undefined) this.#shutdowns.shutdown(r.domid, r);
-    if (r.what === 'dead') this.#deaths.note(r);
+    this.#deaths.note(r);
     if (r.what === 'resumed' || r.what === 'dying' || r.what === 'dead') this.#shutdowns.over(r.domid);
   }
 
   #updated(at: Moment & { readonly timeNs: number }): void {
     this.#settleRelease();
     checkOpen(this.#model, this.#history, at, this.#updating, this.#evidence);
+    const isForced = this.#updating?.payload.includes('\0-F\0') === true;
     this.#updating = undefined;
-    if (this.#history.transactionPolicy === 'daemon') this.#stale.update(this.#model.peers.values(), at.seq);
+    if (this.#history.transactionPolicy === 'daemon') this.#stale.update(this.#model.peers.values(), at.seq, isForced);
     this.#model.liveUpdate(this.#history.transactionPolicy);
     this.#shutdowns.liveUpdate(at);
     for (const box of this.#boxes) box.liveUpdate(at.timeNs);

@@ -1,6 +1,7 @@
 import type { History, HistoryRecord, SnapshotNode, ToolstackRecord, Verdict } from '../history.ts';
 import { textOf } from '../oracles/octets.ts';
 import { Op } from '../oracles/wire.ts';
+import { pathsOfBroken } from './broken-transactions.ts';
 import { Findings } from './finding.ts';
 import {
   type DevicePlace,
@@ -122,8 +123,14 @@ class Scene {
   readonly #nodes: ReadonlyMap<string, SnapshotNode>;
   readonly #parents = new Set<string>();
   readonly #written = new Map<string, Written>();
+  /** When somebody last asked for the removal of a place, by absolute path. */
+  readonly #unmade = new Map<string, number>();
+  /** What a live update kept from being done, by path. */
+  readonly #broken: ReadonlySet<string>;
   /** Domains that exist at the end, by id. */
   readonly #existing = new Map<number, bigint>();
+  /** When a domain with an id began to die last. */
+  readonly #dyingSeq = new Map<number, number>();
   /** When an id last became free. */
   readonly #goneSeq = new Map<number, number>();
 
@@ -137,12 +144,16 @@ class Scene {
     this.#snapshot = snapshot;
     this.#work = work;
     this.#findings = findings;
+    this.#broken = pathsOfBroken(history);
     this.#nodes = new Map(snapshot.nodes.map((node) => [node.path, node]));
     for (const path of this.#nodes.keys()) this.#parents.add(path.slice(0, path.lastIndexOf('/')));
     for (const record of history.records) {
       if (record.kind === 'sent' && (record.type === Op.WRITE || record.type === Op.MKDIR)) this.#note(record);
+      else if (record.kind === 'sent' && record.type === Op.RM)
+        this.#unmade.set(textOf(record.payload).slice(0, -1), record.seq);
       else if (record.kind === 'life') {
         if (record.what === 'created') this.#existing.set(record.domid, record.uniqueId);
+        else if (record.what === 'dying') this.#dyingSeq.set(record.domid, record.seq);
         else if (record.what === 'gone') {
           this.#existing.delete(record.domid);
           this.#goneSeq.set(record.domid, record.seq);
@@ -181,7 +192,12 @@ class Scene {
       for (const path of Object.values(placesOf(domid, place))) this.#gone(path, last, whose);
       for (const path of parentsOf(domid, place)) {
         const isEmpty = this.#nodes.get(path)?.value.length === 0 && !this.#parents.has(path);
-        if (isEmpty) this.#gone(path, last, `${whose}: an empty parent`);
+        // 1. A device is removed, and another of its kind is there: the parent stays. 2. The domain dies otherwise than by its
+        // toolstack. 3. The store takes away what the domain owned (INV-N4), the other device's directory with it: the parent,
+        // which is dom0's, is empty since then, and nobody looks for that.
+        const isOfDead = last.what === 'detached' && (this.#dyingSeq.get(domid) ?? -1) > last.seq;
+        if (isEmpty && !(isOfDead && isAtOrBelow(path, homeOf(domid))))
+          this.#gone(path, last, `${whose}: an empty parent`);
       }
     }
   }
@@ -190,12 +206,17 @@ class Scene {
   #gone(place: string, end: ToolstackRecord, whose: string): void {
     this.#findings.count('places that are to be empty');
     if (!this.#nodes.has(place)) return;
+    if (this.#isBroken(place)) {
+      this.#findings.count('places left by a broken transaction');
+      return;
+    }
     let last: Written | undefined;
     for (const [path, written] of this.#written)
       if (isAtOrBelow(path, place) && written.seq > (last?.seq ?? -1)) last = written;
     // 1. It is removed. 2. Somebody writes there who does not know yet, a monitor for instance, and the store makes what is
-    // missing on the way. That is not the toolstack's doing, and in life is left, too.
-    if (last !== undefined && last.seq > end.seq && !this.#isToolstacks(place, end)) {
+    // missing on the way. 3. The toolstack is told that its removal is done. That is not its doing, and in life is left, too.
+    const sinceSeq = Math.min(end.seq, this.#unmade.get(place) ?? end.seq);
+    if (last !== undefined && last.seq > sinceSeq && !this.#isToolstacks(place, sinceSeq)) {
       this.#findings.count('places written after that');
       return;
     }
@@ -203,13 +224,23 @@ class Scene {
     this.#findings.add(this.#snapshot, '', '', `INV-L1: ${place} is left of ${whose} at ${ms(end.timeNs)}${by}`);
   }
 
-  /** Whether what is at a place was there before `end`: a node without children that nobody has written since. Others may have
+  /** Whether somebody wanted to do something at a place, or below it, in a transaction that a live update broke. */
+  #isBroken(place: string): boolean {
+    for (const path of this.#broken) if (isAtOrBelow(path, place)) return true;
+    return false;
+  }
+
+  #roots({ domid, uuid, backends }: DomainPlace): readonly string[] {
+    return [homeOf(domid), `/libxl/${domid}`, `/vm/${uuid}`, ...backends];
+  }
+
+  /** Whether what is at a place was there before it was removed: a node without children that nobody has written since. Others may have
    *  come to be with their children. */
-  #isToolstacks(place: string, end: ToolstackRecord): boolean {
+  #isToolstacks(place: string, sinceSeq: number): boolean {
     for (const path of this.#nodes.keys()) {
       if (!isAtOrBelow(path, place) || this.#parents.has(path)) continue;
       const written = this.#written.get(path);
-      if (written !== undefined && written.seq < end.seq) return true;
+      if (written !== undefined && written.seq < sinceSeq) return true;
     }
     return false;
   }
@@ -276,7 +307,9 @@ class Scene {
       const strangers = others.filter((entry) => entry.slice(1) !== '0' && entry.slice(1) !== String(domid));
       if (!owner.startsWith('n') || strangers.length > 0) wanted = `nobody but domains 0 and ${domid} to be let in`;
     }
-    if (wanted === undefined) return;
+    // What is written below a place later inherits what the broken transaction would have set there.
+    if (wanted === undefined || this.#roots(domain).some((root) => isAtOrBelow(path, root) && this.#isBroken(root)))
+      return;
     const by = this.#written.get(path)?.actor;
     this.#findings.add(
       this.#snapshot,

@@ -64,14 +64,17 @@ export function doubtOwned(model: XenstoreModel, domid: number): void {
   }
 }
 
-/** The events of purge() alone: the domain's nodes may be gone already, or not yet. */
+/** The events of purge() alone: the domain's nodes may be gone already, or not yet. Who removes them from now on may find nothing
+ *  there, and then tells nobody. */
 export function foreseePurge(model: XenstoreModel, domid: number): void {
   const walk = (name: string): void => {
     const node = model.tree.read(name);
     if (node === undefined) return;
     if (node.perms[0]!.domid === domid)
-      for (const gone of postOrder(model.tree, name))
+      for (const gone of postOrder(model.tree, name)) {
         model.fire(gone.name, gone.name === name ? 'subtree' : 'exact', gone.node, undefined);
+        model.doubtful.add(gone.name);
+      }
     else for (const leaf of node.children) walk(childOf(name, leaf));
   };
   walk('/');

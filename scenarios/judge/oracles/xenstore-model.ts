@@ -172,6 +172,11 @@ export class XenstoreModel {
     return this.introduced(domid) === undefined ? this.domains.existence(domid) : 'yes';
   }
 
+  /** Whether the store keeps an account of a domain: it has a ring, or something has named it. `unsure`: as in existence(). */
+  hasAccount(domid: number): 'yes' | 'no' | 'unsure' {
+    return this.introduced(domid) === undefined ? this.domains.hasRecord(domid) : 'yes';
+  }
+
   printed(perms: readonly Perm[]): string {
     return perms.map((p) => `${formatPerm(p)}\0`).join('');
   }

@@ -7,7 +7,7 @@ import { handOver } from './hand-over.ts';
 import { HOST_FILES } from './host-files.ts';
 import { closing, listening, newFailure, type ServeOptions, type Serving } from './serve.ts';
 
-export interface TakeoverOptions extends Omit<ServeOptions, 'path' | 'compat'> {
+export interface TakeoverOptions extends Omit<ServeOptions, 'path' | 'mode' | 'compat'> {
   /** What the predecessor has written; the descriptors that it names are open in this process. */
   readonly image: Uint8Array;
   /** As the image's version suggests, where left out. */
@@ -88,7 +88,7 @@ export async function takeOver(options: TakeoverOptions): Promise<Serving> {
   await listening(server, { fd: globals.socketFd });
   options.onRestored();
   front.run();
-  return { close: () => closing(server, front), failed: failure.failed };
+  return { close: () => closing(server, front), hangUp: () => store.hangUp(), failed: failure.failed };
 }
 
 /** Domains that have a connection, own a node, or have a right that is not stale. */

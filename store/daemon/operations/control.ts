@@ -88,9 +88,9 @@ function memReport({ state, trace }: Daemon, _conn: Connection, args: readonly s
   return undefined;
 }
 
-function print({ platform }: Daemon, _conn: Connection, args: readonly string[]): Answer {
+function print({ trace }: Daemon, _conn: Connection, args: readonly string[]): Answer {
   if (args.length !== 1) refuse('EINVAL');
-  platform.log(`control: ${args[0]}`);
+  trace.printed(`control: ${args[0]}`);
   return undefined;
 }
 

@@ -1,7 +1,8 @@
 import type { Place } from '../schema/rules.ts';
 import type { FormatRecord } from './format.ts';
 import type { Known } from './places.ts';
-import type { Broken, Check, Group, Rules } from './rules.ts';
+import type { Found } from './rule-code.ts';
+import type { Rules } from './rules.ts';
 
 /** A breach of one rule by one record. */
 export interface Breach {
@@ -10,9 +11,6 @@ export interface Breach {
   readonly reason: string;
   readonly severity: 'error' | 'note';
 }
-
-/** A check that failed, where and why. */
-type Found = readonly [check: Check, path: string, reason: string];
 
 const NONE: readonly Breach[] = [];
 
@@ -30,35 +28,13 @@ export class RuleCheck {
 
   /** The next record: what it breaks. What comes later may depend on it. */
   take(record: FormatRecord): readonly Breach[] {
-    const known = this.#known;
-    const groups = this.#rules.groups.get(record.kind) ?? [];
-    let found = this.#broken(groups, record);
-    if (this.#rules.isLastAsked) known.last.set(record.kind, record);
-    for (const { where, memories } of groups) {
-      if (memories.length === 0 || (where !== undefined && !where.holds(record, known))) continue;
-      for (const memory of memories) {
-        const seen = known.seen[memory.seen] as Set<string | number>;
-        const { size } = seen;
-        seen.add(memory.key.key(record, known));
-        if (seen.size > size) continue;
-        for (const { check, show } of memory.uniques) found = added(found, check, show(record, known));
-      }
-    }
+    const found = this.#rules.take(record.kind)(record, this.#known);
     return found === undefined ? NONE : breachesOf(found);
   }
 
   /** What a record would break if it came next; changes nothing. */
   breaches(record: FormatRecord): readonly Breach[] {
-    const known = this.#known;
-    const groups = this.#rules.groups.get(record.kind) ?? [];
-    let found = this.#broken(groups, record);
-    for (const { where, memories } of groups) {
-      if (where !== undefined && !where.holds(record, known)) continue;
-      for (const { key, seen, uniques } of memories) {
-        if (uniques.length === 0 || known.seen[seen]?.has(key.key(record, known)) !== true) continue;
-        for (const { check, show } of uniques) found = added(found, check, show(record, known));
-      }
-    }
+    const found = this.#rules.look(record.kind)(record, this.#known);
     return found === undefined ? NONE : breachesOf(found);
   }
 
@@ -66,26 +42,6 @@ export class RuleCheck {
   text(record: FormatRecord, place: Place): string {
     return this.#rules.place(place).text(record, this.#known);
   }
-
-  #broken(groups: readonly Group[], record: FormatRecord): Found[] | undefined {
-    const known = this.#known;
-    let found: Found[] | undefined;
-    for (const { where, checks } of groups) {
-      if (where !== undefined && !where.holds(record, known)) continue;
-      for (const { check, look } of checks) {
-        const broken = look(record, known);
-        if (broken !== undefined) found = added(found, check, broken);
-      }
-    }
-    return found;
-  }
-}
-
-function added(found: Found[] | undefined, check: Check, [path, reason]: Broken): Found[] {
-  const one: Found = [check, path, reason];
-  if (found === undefined) return [one];
-  found.push(one);
-  return found;
 }
 
 /** Breaches in the order of the rules. What is not known is told once, and not again for what would follow from it. */

@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import { XenbusDevice } from '../../../guests/devices/index.ts';
 import { CONTROL_TIMEOUT_NS } from '../../../guests/libxl/power.ts';
 import { DESTROY_TIMEOUT_NS, HOTPLUG_TIMEOUT_NS, INIT_TIMEOUT_NS } from '../../../guests/libxl/process.ts';
 import { PATIENCE_NS } from '../../../guests/libxl/suspend.ts';
@@ -10,12 +11,16 @@ import { causeOf } from '../../../scenarios/report/cause.ts';
 import { jsonReport } from '../../../scenarios/report/json.ts';
 import { textReport } from '../../../scenarios/report/text.ts';
 import type { Machine } from '../../../sim/index.ts';
+import { FrontRing } from '../../../sim/io-ring.ts';
 import { SimPlatform } from '../../../store/daemon/sim-platform.ts';
 import { type StoreProcess, startXenstored } from '../../../store/index.ts';
 import { MessageReader } from '../../../store/protocol/message-reader.ts';
 import { textOf } from '../../../store/protocol/octets.ts';
 import { XS } from '../../../store/protocol/wire.ts';
 import { broken } from '../../support/headline.ts';
+
+/** Slots of either ring of an interface. */
+const NET_SLOTS = 256;
 
 afterEach(() => vi.restoreAllMocks());
 
@@ -138,17 +143,34 @@ describe('a run that does not come to rest is stuck', () => {
     );
   });
 
-  it('when devices are, though guests go on asking the store; and names the device', () => {
-    const result = deviceIo.run({
-      seed: '500002',
-      format: 'v2',
-      settings: { block: 800, net: 800, faults: 'INJ-E8' },
-      checks: true,
+  it('when devices are, though guests go on asking the store; and names the device, and what its drivers say', () => {
+    const tells = FrontRing.prototype.shouldNotify;
+    let told = 0;
+    vi.spyOn(FrontRing.prototype, 'shouldNotify').mockImplementation(function (this: FrontRing, before) {
+      const isMute = this.slots === NET_SLOTS && ++told > 100; // from here on netback hears nothing
+      return !isMute && tells.call(this, before);
     });
-    if (result.outcome === 'pass') return; // the driver has been mended
+    const settings = { block: 800, net: 800, reconnects: 0, churn: 0, hotplug: 0 };
+    const result = deviceIo.run({ seed: '1', format: 'v2', settings, checks: true });
     expect(result.outcome).toBe('stuck');
     expect(broken(result)).toEqual([]);
-    expect(result.waits?.some(({ who, what }) => who.startsWith('vif/') && /packets: netback/.test(what))).toBe(true);
+    expect(result.reason).toMatch(/domU\d uses vif\/\d\/0/);
+    const [silent] = result.waits?.filter(({ what }) => /packets: netback has not taken them/.test(what)) ?? [];
+    expect(silent?.who).toMatch(/^vif\/\d\/0 \(domU\d\)$/);
+    expect(isForgotten(result)).toContain(`${silent?.who} since `);
+  });
+
+  it('when a driver waits for another end, which says so itself', () => {
+    const reads = XenbusDevice.prototype.read;
+    vi.spyOn(XenbusDevice.prototype, 'read').mockImplementation(function* (this: XenbusDevice, key) {
+      return key === 'hotplug-status' ? undefined : yield* reads.call(this, key);
+    });
+    const settings = { block: 100, net: 100 };
+    const result = deviceIo.run({ seed: '1', format: 'v2', settings, checks: true });
+    expect(result.outcome).toBe('stuck');
+    expect(isForgotten(result)).toMatch(
+      /vif\/1\/0 backend since [\d.,]+ ms: hotplug-status connected, of the hotplug script.*; in state 2; saw its frontend in state 4/,
+    );
   });
 
   it('but not when it waits for as long as its programs may', () => {

@@ -49,6 +49,7 @@ function standIn(used: Used): StartStore {
         note('allocationFails').allocationFails = fails;
       },
       jumpWallClock: (seconds) => note('jumpWallClock').jumpWallClock(seconds),
+      hangUp: () => note('hangUp').hangUp(),
       end: () => note('end').end(),
     };
   };

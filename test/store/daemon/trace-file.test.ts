@@ -52,6 +52,16 @@ describe('CONTROL logfile and log', () => {
     expect(lines(bench).filter((line) => line.includes('READ'))).toEqual([]);
   });
 
+  it('take what `print` prints, without an end of line; where there is no file it goes nowhere', () => {
+    const bench = new Bench('4.22');
+    expect(bench.s.ask('CONTROL', 'print^lost^')).toBe('OK^');
+    bench.s.ask('CONTROL', `logfile^${LOG}^`);
+    bench.s.ask('CONTROL', 'log^-io^');
+    bench.s.ask('CONTROL', 'print^here^');
+    bench.s.ask('CONTROL', 'print^too^');
+    expect(lines(bench).at(-1)).toBe('control: herecontrol: too');
+  });
+
   it('`log on` does nothing while nobody has said where', () => {
     expect(new Bench().s.ask('CONTROL', 'log^on^')).toBe('OK^');
   });

@@ -71,7 +71,11 @@ describe('the device verdict', () => {
       /acknowledged and not done/,
     ],
     ['INV-H7: a write that was done twice', at('executed', twice, isWrite), /done twice/],
-    ['INV-H7: an answer that never came', at('completed', drop), /never answered/],
+    [
+      'INV-H7: an answer that never came',
+      at('completed', drop, (r) => r.dev === 'vbd/1/51712'), // one that stays to the end
+      /never answered/,
+    ],
     ['INV-H7: an answer that came twice', at('completed', twice), /answered twice/],
     ['a request that the backend never took', at('taken', drop), /was taken off the ring where/],
     ['a request that the backend took twice', at('taken', twice), /was taken off the ring where/],
@@ -236,5 +240,64 @@ describe('a frontend that was refused what it asked for', () => {
     ['what another program asked', backend, 'ENOMEM\0', 'domU1/worker0', 1],
   ])('%s', (_, path, answer, actor, violations) => {
     expect(devices(told(path, answer, actor)).violations).toHaveLength(violations);
+  });
+});
+
+/*
+ * An answer that is lost with its ring. 1. A write is done. 2. The frontend takes its ring back before it has seen the answer. 3. The
+ * disk is taken away while the backend waits for the new ring. 4. The write's user gets an error, and cannot know that it was done.
+ */
+describe('a request that was done, and whose answer was lost with its ring', () => {
+  const octets = (text: string) => Uint8Array.from(text, (c) => c.charCodeAt(0));
+  const path = '/local/domain/0/backend/vbd/1/51712/state\0';
+  type Event = Parameters<typeof event>[0];
+  const event = (news: Omit<DeviceRecord, 'seq' | 'timeNs' | 'dev'>): DeviceRecord =>
+    ({ seq: 2, timeNs: 0, dev: 'vbd/1/51712', ...news }) as DeviceRecord;
+  /** @param seen what the frontend reads of its backend's state. */
+  const told = (seen: string, events: readonly Event[]): string[] =>
+    devices({
+      epochs: [{ conn: 0, domid: 1, uniqueId: 1n, name: 'domU1' }],
+      records: [
+        {
+          ...{ seq: 0, timeNs: 0, kind: 'sent', conn: 0, actor: 'domU1/xenwatch-front', end: 9 },
+          ...{ type: 2, reqId: 7, txId: 0, payload: octets(path) },
+        } as HistoryRecord,
+        { seq: 1, timeNs: 0, kind: 'got', conn: 0, end: 9, type: 2, reqId: 7, txId: 0, payload: octets(seen) },
+        { seq: 2, timeNs: 0, kind: 'snapshot', nodes: [] },
+      ],
+      devices: events.map(event),
+      transactionPolicy: 'carry',
+      compat: '4.22',
+    }).violations.map((v) => v.detail);
+  const sectors = { op: 'write', sector: 3, sectors: 1 } as const;
+  const written = (id: number, sum: number): Event[] => [
+    { what: 'submitted', id, ...sectors, sums: [sum] } as Event,
+    { what: 'taken', id } as Event,
+    { what: 'executed', id, ok: true, ...sectors, sums: [sum] } as Event,
+  ];
+  const answered = (id: number, ok: boolean) => ({ what: 'completed', id, ok, sums: [] }) as Event;
+  const withdrawn = { what: 'withdrawn' } as Event;
+  const disk = (sum: number) => ({ what: 'disk', sums: [0, 0, 0, sum] }) as Event;
+  const lost = [...written(1, 11), answered(1, true), ...written(2, 22), withdrawn, answered(2, false)];
+
+  it('may fail where the backend closes, and be on the disk', () => {
+    expect(told('5', [...lost, disk(22)])).toEqual([]);
+    expect(told('6', [...lost, disk(22)])).toEqual([]);
+  });
+
+  it('leaves on the disk what the backend did, and nothing else', () => {
+    expect(told('5', [...lost, disk(11)])).toEqual(['sector 3 of the disk is not as it was written']);
+  });
+
+  it('does not fail where a backend is there to be asked again', () => {
+    expect(told('4', [...lost, disk(22)])).toEqual(['was given up while a backend was there to be asked again']);
+  });
+
+  it('is not acknowledged without being done once more', () => {
+    expect(told('4', [...written(2, 22), withdrawn, answered(2, true)])).toEqual(['was acknowledged and not done']);
+  });
+
+  it('does not fail while its ring stands', () => {
+    expect(told('5', [...written(2, 22), answered(2, false)])).toEqual(['was done, and answered with an error']);
   });
 });
