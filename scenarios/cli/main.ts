@@ -62,6 +62,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     .option('--format <name>', FORMAT, 'v2')
     .option('--set <key=value>', 'change a setting (repeatable)', collect, [])
     .option('--jobs <n>', 'threads (default: one for each core)', positive)
+    .option('--require-marks', 'exit code 3 if anything that the scenario promises never happened')
     .action(async (name, options) => done(await orUnusable(() => sweepCommand(name, options))));
   program
     .command('serve')
