@@ -6,8 +6,8 @@ import { DaemonNotStarted } from '../real/conform/daemon.ts';
 import { deathText } from '../real/conform/deaths.ts';
 import { OXENSTORED } from '../real/conform/known.ts';
 import { isOcaml, whyNot } from '../real/conform/standin.ts';
-import { print, say } from './output.ts';
 import { Progress } from './progress.ts';
+import { print, say } from './terminal/output.ts';
 
 interface ConformOptions {
   readonly daemon: string;
