@@ -102,6 +102,6 @@ export function pipelined(script: ScriptState, on: string): void {
 
 /** Requests at once of anybody, also of one that consumes nothing. */
 export function pipeline(script: ScriptState): void {
-  const held = [...script.held].sort()[0];
+  const [held] = script.held;
   pipelined(script, held !== undefined && script.draw.oneIn(2) ? held : script.anyone());
 }
