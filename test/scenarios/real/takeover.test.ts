@@ -293,7 +293,10 @@ describe('xenarium takeover', () => {
     return got;
   }
 
-  it('goes on as a 4.22 did whose state is of version 2, and hands over all of it', async () => {
+  it.each([
+    { version: 2, identities: ['0 1', '1 2', '2 3'], depths: [0, 1], plain: 1, hasQuotas: true },
+    { version: 1, identities: ['0 undefined', '1 undefined', '2 undefined'], depths: [], plain: 3, hasQuotas: false },
+  ])('goes on as a 4.22 did whose state is of version 2, and hands over all that version $version has', async (as) => {
     const recorded = decodeImage(new Uint8Array(readFileSync(join(VECTORS, 'c-4.22-nodes.bin'))));
     if (!recorded.ok) throw new Error(recorded.failure.reason);
     const { records } = recorded.value;
@@ -316,9 +319,9 @@ describe('xenarium takeover', () => {
     const all = [...records.slice(0, first), deep, held, ends, ...records.slice(first)];
     const encoded = encodeImage({ ...recorded.value, records: all }, v2);
     if (!encoded.ok) throw new Error(encoded.failure.reason);
-    const state = join(dir, 'version-2');
+    const state = join(dir, `as-version-${as.version}`);
     writeFileSync(state, encoded.value);
-    const next = join(dir, 'next');
+    const next = join(dir, `next-${as.version}`);
     writeFileSync(next, `#!/bin/sh\ncp ${state} ${state}.next\nrm ${state}\n`, { mode: 0o700 });
 
     const { child, client } = await successor(state);
@@ -341,22 +344,22 @@ describe('xenarium takeover', () => {
       'MKDIR OK\0',
     ]);
     ask(XS.CONTROL, 'live-update', '-f', next);
-    ask(XS.CONTROL, 'live-update', '-s');
+    ask(XS.CONTROL, 'live-update', '-s', '-v', String(as.version));
     await once(child.process, 'exit');
     const handed = decodeImage(new Uint8Array(readFileSync(`${state}.next`)));
     if (!handed.ok) throw new Error(handed.failure.reason);
-    expect(handed.value.version).toBe(2);
+    expect(handed.value.version).toBe(as.version);
     const of = (kind: StateRecord['kind'], from: readonly StateRecord[]) => from.filter((one) => one.kind === kind);
     const whose = (from: readonly StateRecord[]) =>
       of('CONNECTION_DATA', from).flatMap((one) =>
         one.kind === 'CONNECTION_DATA' && one.conn.kind === 'ring' ? [`${one.conn.domid} ${one.uniqueId}`] : [],
       );
-    expect(whose(handed.value.records)).toEqual(['0 1', '1 2', '2 3']);
+    expect(whose(handed.value.records)).toEqual(as.identities);
     for (const kind of ['GLOBAL_QUOTA_DATA', 'DOMAIN_DATA'] as const)
-      expect(sorted(of(kind, handed.value.records))).toEqual(sorted(of(kind, records)));
+      expect(sorted(of(kind, handed.value.records))).toEqual(as.hasQuotas ? sorted(of(kind, records)) : []);
     const depths = of('WATCH_DATA_EXTENDED', handed.value.records).map((one) => 'depth' in one && one.depth);
-    expect(depths.sort()).toEqual([0, 1]);
-    expect(of('WATCH_DATA', handed.value.records)).toHaveLength(1);
+    expect(depths.sort()).toEqual(as.depths);
+    expect(of('WATCH_DATA', handed.value.records)).toHaveLength(as.plain);
     const paths = (from: readonly StateRecord[]) =>
       from.flatMap((one) => (one.kind === 'NODE_DATA' ? [text(one.path)] : []));
     expect(paths(handed.value.records).sort()).toEqual([...paths(records), '/tool/x', '/tool/x/too-deep'].sort());
