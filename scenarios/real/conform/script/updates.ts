@@ -7,7 +7,7 @@ const START = 'live-update\0-s';
 
 /** A live update's session, driven by hand: begun, given an argument, started, forced or aborted, in order and out of it. */
 export function updateByHand(script: ScriptState): void {
-  if (!script.plan.liveUpdates) return;
+  if (!script.plan.liveUpdates || script.plan.dialect === 'ocaml') return;
   const { pick, oneIn, below } = script.draw;
   const on = script.privileged();
   const control = (words: string) => script.send(on, 'CONTROL', `${words}\0`);
