@@ -335,6 +335,15 @@ export const OXENSTORED: readonly KnownDifference[] = [
     is: (d) => d.op === 'GET_PERMS' && d.theirs.error === '' && d.ours.error === '',
   },
   {
+    name: 'inherited-owner',
+    parts: true,
+    // It shows late, too: who has made a node may not see it there, and is not told of it.
+    is: (d) =>
+      (d.op === 'WRITE' || d.op === 'MKDIR') &&
+      d.theirs.error === '' &&
+      moreEvents({ ...d, theirs: d.ours, ours: d.theirs }),
+  },
+  {
     name: 'orphan-events',
     parts: false,
     // A connection that consumed nothing meanwhile sees it only when it is freed.

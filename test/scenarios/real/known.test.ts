@@ -25,6 +25,8 @@ function action(line: string): Action {
 
 const read = '{"on": "1", "op": "READ", "payload": "/tool/x\\u0000"}';
 const update: Action = { kind: 'liveUpdate', format: 'v1' };
+const made = '{"on": "1", "op": "WRITE", "payload": "a\\u0000v"}';
+const written = '{"on": "1", "op": "WRITE", "reply": "WRITE", "payload": "OK\\u0000"}';
 const busy = '{"liveUpdate": "failed", "reason": "BUSY"}';
 const done = '{"liveUpdate": "ok"}';
 const reply = (error: string) => `{"on": "1", "op": "READ", "reply": "ERROR", "payload": "${error}\\u0000"}`;
@@ -166,6 +168,11 @@ describe('known differences of oxenstored', () => {
       'the end of a domain, told again behind an update',
       { action: update, daemon: [done], ours: [done, '{"on": "b", "event": "@releaseDomain\\u0000t\\u0000"}'] },
       'shutdown-told-again',
+    ],
+    [
+      'an event of a node that its maker may not see there',
+      { action: action(made), daemon: [written], ours: [written, '{"on": "1", "event": "a\\u0000t\\u0000"}'] },
+      'inherited-owner',
     ],
     [
       'another event behind an update',
