@@ -17,6 +17,7 @@ import type {
 } from '../format/model/state.ts';
 import { octetsOf, textOf } from '../protocol/octets.ts';
 import { parentOf } from '../protocol/path.ts';
+import { listOf } from '../tree/names.ts';
 import { type Node, ownerOf } from '../tree/node.ts';
 import { PersistentMap } from '../tree/persistent-map.ts';
 import type { Access, Transaction } from '../tree/transaction.ts';
@@ -206,7 +207,7 @@ function owesEvent(
 ): boolean {
   if (events !== undefined) return events.includes(path);
   // With other children and all else as it was, it is the children that changed.
-  const sameList = node?.children.join('/') === was?.children.join('/');
+  const sameList = listOf(node?.children ?? []).join('/') === listOf(was?.children ?? []).join('/');
   return sameList || node === undefined || was === undefined || contentKey(node) !== contentKey(was);
 }
 

@@ -24,6 +24,7 @@ import { textOf } from '../protocol/octets.ts';
 import { baseOf, childOf, parentOf } from '../protocol/path.ts';
 import type { Perm } from '../protocol/perms.ts';
 import { HEADER_BYTES, messageEnd, messageType, PAYLOAD_MAX, payloadLength, XS } from '../protocol/wire.ts';
+import { listOf } from '../tree/names.ts';
 import { type Node, nodeSize, ownerOf } from '../tree/node.ts';
 import { GrowingMap, PersistentMap } from '../tree/persistent-map.ts';
 import { newTransaction, type Transaction } from '../tree/transaction.ts';
@@ -357,16 +358,21 @@ class TreeBuilder {
 function restoreView(daemon: Daemon, tx: Transaction, nodes: readonly NodeData[]): void {
   const { state } = daemon;
   const seen = new Map<string, NodeData>(nodes.map((n) => [textOf(n.path), n]));
+  const below = new Map<string, string[]>();
+  for (const [path, { perms }] of seen) {
+    if (perms.length === 0 || path === '/') continue;
+    const bases = below.get(parentOf(path));
+    if (bases === undefined) below.set(parentOf(path), [baseOf(path)]);
+    else bases.push(baseOf(path));
+  }
   for (const [path, record] of seen) {
     const live = state.tree.get(path);
     const isAbsent = record.perms.length === 0;
     const modified = isAbsent || (record.access & NODE_WRITTEN) !== 0;
     let node: Node | undefined;
     if (!isAbsent) {
-      const names = (live?.children ?? []).filter((base) => seen.get(childOf(path, base))?.perms.length !== 0);
-      for (const [other, { perms }] of seen)
-        if (perms.length > 0 && other !== '/' && parentOf(other) === path && !names.includes(baseOf(other)))
-          names.push(baseOf(other));
+      const known = listOf(live?.children ?? []).filter((base) => seen.get(childOf(path, base))?.perms.length !== 0);
+      const names = [...new Set([...known, ...(below.get(path) ?? [])])];
       node = {
         path,
         value: record.value,
