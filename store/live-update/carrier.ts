@@ -135,6 +135,8 @@ function readFiles(
   for (const { octets, domid } of files) {
     const read = format.read(octets, domid === undefined ? {} : { domid });
     if (!read.ok) return { ok: false, reason: formatFailure(read.failure) };
+    const [fault] = format.skipsFaults ? [] : read.value.warnings;
+    if (fault !== undefined) return { ok: false, reason: formatFailure(fault) };
     shares.push({ state: read.value.state });
   }
   const [first, ...others] = shares;

@@ -23,7 +23,7 @@ import { MessageReader } from '../protocol/message-reader.ts';
 import { textOf } from '../protocol/octets.ts';
 import { baseOf, childOf, parentOf } from '../protocol/path.ts';
 import type { Perm } from '../protocol/perms.ts';
-import { HEADER_BYTES, messageEnd, messageType, PAYLOAD_MAX, payloadLength, XS } from '../protocol/wire.ts';
+import { HEADER_BYTES, messageEnd, messageType, payloadLength, XS } from '../protocol/wire.ts';
 import { listOf } from '../tree/names.ts';
 import { type Node, nodeSize, ownerOf } from '../tree/node.ts';
 import { GrowingMap, PersistentMap } from '../tree/persistent-map.ts';
@@ -76,7 +76,7 @@ export function restoreState(
     };
   if (finding !== undefined) return { ok: false, reason: formatFailure(finding) };
   if (failed !== undefined) return { ok: false, reason: failed };
-  return { ok: true, state: restoring.finish() };
+  return restoring.finish();
 }
 
 /** A state that grows record by record, in the order of an image that was found sound so far. */
@@ -151,10 +151,13 @@ export class Restoring {
     return this.#conns.get(connId);
   }
 
-  finish(): DaemonState {
+  /** Errors: why nobody could begin with what was restored. */
+  finish(): Restored {
     this.#tree.finish();
+    if (this.daemon.state.tree.get('/') === undefined)
+      return { ok: false, reason: 'NODE_DATA path: no record tells of /' };
     for (const { tx, nodes } of this.#pending.values()) restoreView(this.daemon, tx, nodes);
-    return this.daemon.state;
+    return { ok: true, state: this.daemon.state };
   }
 }
 
@@ -190,7 +193,7 @@ function restoreConnection(
 
 /** Whole messages were put aside; at most one partial one is being read. */
 function restoreInput({ delayed }: Daemon, conn: Connection, data: Uint8Array): void {
-  const reader = new MessageReader('refused'); // as the daemon does when it comes to that message
+  const reader = new MessageReader('refused'); // none is so long: the rules of the format see to it
   reader.push(data);
   for (let message = reader.shift(); message !== undefined; message = reader.shift())
     delayed.add(conn, { message, kind: 'restored' });
@@ -198,7 +201,7 @@ function restoreInput({ delayed }: Daemon, conn: Connection, data: Uint8Array): 
   conn.headerUsed = Math.min(rest.length, HEADER_BYTES);
   conn.header.set(rest.subarray(0, conn.headerUsed));
   if (conn.headerUsed < HEADER_BYTES) return;
-  conn.body = new Uint8Array(Math.min(PAYLOAD_MAX, payloadLength(rest)));
+  conn.body = new Uint8Array(payloadLength(rest));
   conn.bodyUsed = rest.length - HEADER_BYTES;
   conn.body.set(rest.subarray(HEADER_BYTES));
 }

@@ -23,7 +23,7 @@ export class RuleCheck {
   constructor(rules: Rules, paths: readonly string[] = []) {
     this.#rules = rules;
     const seen = Array.from({ length: rules.seenCount }, () => new Set<string | number>());
-    this.#known = { last: new Map(), seen, paths, parent: '', texts: [], textsOf: [] };
+    this.#known = { last: new Map(), seen, paths, isBigEndian: false, parent: '', texts: [], textsOf: [] };
   }
 
   /** The next record: what it breaks. What comes later may depend on it. */
@@ -36,6 +36,11 @@ export class RuleCheck {
   breaches(record: FormatRecord): readonly Breach[] {
     const found = this.#rules.look(record.kind)(record, this.#known);
     return found === undefined ? NONE : breachesOf(found);
+  }
+
+  /** Of the machine that wrote the file: little endian unless told. */
+  set byteOrder(order: 'little' | 'big' | undefined) {
+    this.#known.isBigEndian = order === 'big';
   }
 
   /** The octets at a place as text, which is not made anew when a rule has looked at them. */
