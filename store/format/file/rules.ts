@@ -213,12 +213,11 @@ class Making {
       case 'be-short': {
         const fields = rule.fields.map(this.#place);
         const field = rule.fields.at(-1) ?? '';
+        const together = rule.fields.length === 1 ? 'has' : `and ${rule.fields.slice(0, -1).join(', ')} have`;
         return (record, known) => {
           let bytes = 0;
           for (const one of fields) bytes += sizeOf(one.value(record, known));
-          return bytes > rule.bytesMax
-            ? [field, `${rule.fields.join(' and ')} have ${bytes} octets, more than ${rule.bytesMax}`]
-            : undefined;
+          return bytes > rule.bytesMax ? [field, `${together} ${bytes} octets, more than ${rule.bytesMax}`] : undefined;
         };
       }
       case 'be-messages': {
