@@ -1,5 +1,7 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import { Output } from '../../../store/daemon/output.ts';
 import { WriteRate } from '../../../store/daemon/rate.ts';
+import { SimPlatform } from '../../../store/daemon/sim-platform.ts';
 import { broken, headline } from '../../support/headline.ts';
 
 /*
@@ -40,5 +42,25 @@ describe('a daemon whose write rate limit is void', () => {
     expect(said(limited)).toMatch(
       /domU\d+: (?:WRITE|SET_PERMS) req_id \d+ tx 0 is write \d+ of this instance while a transaction was open, and the write rate limit allows \d+/,
     );
+  });
+});
+
+describe('a daemon that loses one event in so many', () => {
+  it('of those that watches are owed', () => {
+    const event = Output.prototype.event;
+    let count = 0;
+    vi.spyOn(Output.prototype, 'event').mockImplementation(function (this: Output, ...args) {
+      if (++count % 5_003 !== 0) event.apply(this, args);
+    });
+    expect(said()).toMatch(/dom\S+: event ".+" never came; caused by \S+ [A-Z_]+ req_id \d+/);
+  });
+
+  it('of those that ports are: whoever does not wake up is named, with what it waits for', () => {
+    const notify = SimPlatform.prototype.notify;
+    let count = 0;
+    vi.spyOn(SimPlatform.prototype, 'notify').mockImplementation(function (this: SimPlatform, port) {
+      if (++count % 151 !== 0) notify.call(this, port);
+    });
+    expect(said()).toMatch(/does not come to rest.*"who":"dom[^"]+","what":"the answer to [A-Z_]+ /s);
   });
 });
