@@ -25,8 +25,10 @@ export {
   quiesce,
   readTree,
   type SeenNode,
+  type ToolstackPlan,
   Traffic,
   toolstack,
+  type UpdateWay,
   worker,
   xenstoreScripts,
 } from './load/index.ts';

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { main } from './cli/main.ts';
-import { endWithoutOutput } from './cli/output.ts';
+import { endWithoutOutput } from './cli/terminal/output.ts';
 
 process.stdout.on('error', endWithoutOutput);
 

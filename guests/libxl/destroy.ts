@@ -34,7 +34,10 @@ export function* domainDestroy(call: Call, domid: number, hooks: DestroyHooks = 
   yield* destroyDevices(call, domid);
   yield* removeTrees(call, domid);
 
-  if (domain !== undefined) hooks.beforeDestroy?.(domain);
+  if (domain !== undefined) {
+    hooks.beforeDestroy?.(domain);
+    xl.mishaps?.beforeDestroy(domain);
+  }
   // A child of the process makes the hypercalls: the others go on meanwhile.
   call.leave();
   let isDone: boolean;
@@ -43,6 +46,7 @@ export function* domainDestroy(call: Call, domid: number, hooks: DestroyHooks = 
   } else {
     xl.shared.history.mark(domid, call.nowNs);
     isDone = (yield* hyper.domctl.destroyInSteps(domid)).ok;
+    if (isDone && xl.shared.taken.delete(domid)) xl.shared.lastGone = domid;
   }
   yield* call.enter();
   if (isDone && hooks.isSoftReset !== true && domain !== undefined)

@@ -3,6 +3,7 @@ export {
   controlDomain,
   createDomain,
   destroyDomain,
+  introduceDomain,
   type Outcome,
   operation,
   removeDevice,
@@ -43,6 +44,7 @@ export {
 } from './hotplug-script.ts';
 export { initDom0 } from './init-dom0.ts';
 export { initXenstoreDomain } from './init-xenstore-domain.ts';
+export type { Mishaps } from './mishaps.ts';
 export type { LibxlNews, LibxlObserver } from './observer.ts';
 export { Libxl, type LibxlOptions, type Rc } from './process.ts';
 export { type Destroy, handOver, type RestorePlan, restoreGuest } from './restore.ts';

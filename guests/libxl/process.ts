@@ -2,6 +2,7 @@ import type { GuestOs, Thread } from '../kernel/index.ts';
 import type { XsLink } from '../xenstore/index.ts';
 import type { HotplugScripts } from './hotplug-script.ts';
 import { Lock } from './lock.ts';
+import type { Mishaps } from './mishaps.ts';
 import type { LibxlObserver } from './observer.ts';
 import type { SharedFiles } from './shared-files.ts';
 import { WatchSlots } from './watch-slots.ts';
@@ -37,6 +38,8 @@ export interface LibxlOptions {
   readonly shared: SharedFiles;
   /** Told what is done; left out: nobody. */
   readonly observer?: LibxlObserver | undefined;
+  /** What comes between its steps; left out: nothing. */
+  readonly mishaps?: Mishaps | undefined;
 }
 
 /**
@@ -53,6 +56,7 @@ export class Libxl {
   readonly hotplug: HotplugScripts | undefined;
   readonly shared: SharedFiles;
   readonly observer: LibxlObserver | undefined;
+  readonly mishaps: Mishaps | undefined;
   #actors = 0;
 
   constructor(os: GuestOs, link: XsLink, options: LibxlOptions) {
@@ -63,6 +67,7 @@ export class Libxl {
     this.hotplug = options.hotplug;
     this.shared = options.shared;
     this.observer = options.observer;
+    this.mishaps = options.mishaps;
     this.roundsMax = options.roundsMax ?? Number.POSITIVE_INFINITY;
   }
 

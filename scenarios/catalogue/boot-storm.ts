@@ -2,8 +2,9 @@ import { type Thread, Xenconsoled } from '../../guests/index.ts';
 import { createDomain, initDom0, vbd, vif } from '../../guests/libxl/index.ts';
 import { type Actor, Devpts } from '../../sim/index.ts';
 import { isWorking } from '../engine/run.ts';
-import { type RunRequest, type RunResult, type Scenario, scenario } from '../engine/scenario.ts';
+import { marks, type RunRequest, type RunResult, type Scenario, scenario } from '../engine/scenario.ts';
 import { count, FAULTS_SETTING, type SettingsOf, STORE_SETTING, word } from '../engine/settings.ts';
+import { doings } from '../faults/doings.ts';
 import { Backends } from './storms/backends.ts';
 import { Dom0Tools, startXenopsd } from './storms/dom0.ts';
 import { macOf, StormGuest } from './storms/guest.ts';
@@ -32,6 +33,28 @@ export const bootStorm: Scenario = scenario({
   story:
     'A host starts all its domains at once, each with a disk, a network interface and a console, while xenstored live-updates itself; every device gets connected and works.',
   settings: SETTINGS,
+  does: ({ domains, updates, store }) =>
+    doings({
+      creates: true,
+      builds: true,
+      spares: domains > 4,
+      updates: updates > 0,
+      sockets: store === 'dom0',
+    }),
+  marks: ({ updates, io }) =>
+    marks({
+      run: {
+        update: updates > 0,
+        'domain-made': true,
+        connect: true,
+        block: io > 0,
+        packet: io > 0,
+      },
+      sweep: {
+        'handshake-over-update': updates > 0,
+        'transaction-carried': updates > 0,
+      },
+    }),
   run,
 });
 
@@ -42,7 +65,7 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
   const isStorming = () => builders.length === 0 || builders.some(isWorking);
   const run = openStorm(request, isStorming);
   const { host } = run;
-  const { machine, traffic, dom0, faults } = host;
+  const { machine, traffic, dom0 } = host;
   const backends = new Backends(host);
   const tools = new Dom0Tools(host, backends.bridge);
   new Xenconsoled(dom0.os, host.connect('xenconsoled'), new Devpts()).start();
@@ -72,8 +95,6 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
       const nics = [vif({ mac: macOf(slot) })];
       const plan = { name: `domU${slot}`, vcpus: 1 + (slot % 2), disks, nics, console: 'attended' } as const;
       const created = yield* createDomain(me, tools.process(`xl-create-${slot}`), plan, {
-        dies: () => faults.toolstackDies(),
-        beforeIntroduce: (made) => faults.beforeIntroduce(made),
         boot: (built) => booted.push(new StormGuest(guestPlan, built)),
       });
       traffic.commits += created.commits;

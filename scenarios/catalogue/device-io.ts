@@ -8,25 +8,23 @@ import {
   netLoad,
   type Xenbus,
 } from '../../guests/devices/index.ts';
-import { type BuiltDomain, LINUX_HABITS, type Thread, Traffic, toolstack, worker } from '../../guests/index.ts';
+import { type BuiltDomain, LINUX_HABITS, type Thread, Traffic, worker } from '../../guests/index.ts';
 import {
   addDevice,
   type Device,
-  DomidHistory,
   type HotplugScripts,
-  Libxl,
-  type LibxlOptions,
+  type Libxl,
   majorMinor,
   removeDevice,
-  SharedFiles,
   vbd,
   vif,
 } from '../../guests/libxl/index.ts';
 import type { Actor } from '../../sim/index.ts';
 import type { Guest, Host } from '../engine/host.ts';
 import { keepsDepth, mayGoOn, openRun, runAndJudge, startOperator } from '../engine/run.ts';
-import { type RunRequest, type RunResult, type Scenario, scenario } from '../engine/scenario.ts';
+import { marks, type RunRequest, type RunResult, type Scenario, scenario } from '../engine/scenario.ts';
 import { count, FAULTS_SETTING, flag, type SettingsOf, word } from '../engine/settings.ts';
+import { doings } from '../faults/doings.ts';
 import { devices } from '../judge/invariants/devices.ts';
 import type { Refused } from '../judge/invariants/devices-evidence.ts';
 import { Backends, type GuestDevices } from './storms/backends.ts';
@@ -66,7 +64,11 @@ const SETTINGS = {
     'packets, data and acknowledgements, after which no data is sent any more',
   ),
   updates: count(4, { min: 0, max: 1_000 }, 'live updates, spread over the I/O'),
-  policy: word('carry', ['carry', 'daemon'], 'what happens to open transactions'),
+  policy: word(
+    'carry',
+    ['carry', 'daemon'],
+    'what happens to open transactions; under daemon an update waits for them, and is refused, forced or given up now and then',
+  ),
   reconnects: flag(1, '1: guests close their devices now and then and connect anew'),
   churn: flag(1, '1: one domain is destroyed and made anew now and then'),
   hotplug: flag(1, '1: a second disk is attached and detached again and again, and disks grow'),
@@ -79,6 +81,33 @@ export const deviceIo: Scenario = scenario({
   story:
     'A handful of domains, each with a disk and a network interface, do I/O with checksums from end to end while xenstored live-updates itself and devices come, go, grow and reconnect.',
   settings: SETTINGS,
+  does: ({ domains, updates, churn, workers }) =>
+    doings({
+      creates: true,
+      builds: true,
+      destroys: churn === 1,
+      remakes: churn === 1,
+      spares: domains > 4,
+      updates: updates > 0,
+      transacts: workers > 0,
+      sockets: true,
+    }),
+  marks: ({ updates, policy, block, net, churn, hotplug }) =>
+    marks({
+      run: {
+        update: updates > 0 && policy === 'carry',
+        connect: block + net > 0,
+        block: block > 0,
+        packet: net > 0,
+      },
+      sweep: {
+        update: updates > 0,
+        'io-over-update': updates > 0 && block + net > 0,
+        'handshake-over-update': updates > 0,
+        'domain-gone': churn === 1,
+        detach: hotplug === 1 && block + net > 0,
+      },
+    }),
   run,
 });
 
@@ -98,7 +127,7 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
     isOver: () => io.stopping,
   });
   const { host } = run;
-  const { machine, traffic, dom0, faults } = host;
+  const { machine, traffic, dom0 } = host;
   const asked = (kind: Traffic) => () => {
     kind.sent();
     io.sent();
@@ -125,12 +154,7 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
     workNs: [20_000, 100_000],
     processNs: [1_000, 5_000],
   };
-  const libxl: LibxlOptions = {
-    hasBackends: true,
-    hotplug: scripts,
-    shared: new SharedFiles(new DomidHistory(0)),
-    observer: host.recorder?.toolstack,
-  };
+  const libxl = { hasBackends: true, hotplug: scripts };
 
   /** Those who change something: the run is at rest when they have ended. */
   const writers: Thread[] = [];
@@ -141,7 +165,7 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
   const hasDepth = keepsDepth(request);
   writers.push(
     dom0.os.start('xl', (me) =>
-      toolstack(me, dom0.os, dom0.client, traffic, {
+      host.toolstack(me, dom0.client, {
         domains: slots,
         lifeNsMin: 20_000_000,
         lifeNsMax: settings.churn === 1 ? 40_000_000 : 0,
@@ -151,7 +175,6 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
           nics: [vif({ mac: macOf(slot) })],
         }),
         libxl,
-        mishaps: faults,
         boot: (built, slot) => {
           created++;
           const guest = bootGuest(host, backends, built, slot);
@@ -179,7 +202,7 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
     ),
   );
   if (settings.hotplug === 1) {
-    const xl = new Libxl(dom0.os, dom0.client, { ...libxl, tokenPrefix: 'hotplug:' });
+    const xl = host.libxl(dom0.client, { ...libxl, tokenPrefix: 'hotplug:' });
     writers.push(dom0.os.start('xl-hotplug', (me) => hotplug(me, xl, guests, isOpen, io)));
     dom0.os.start('lvextend', (me) => grow(me, backends.disks, isOpen, () => io.stopping));
   }
@@ -210,7 +233,7 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
   };
 
   const plan = machine.streams.for('scenario');
-  const { me: lu, answers } = startOperator(run, {
+  const { me: lu } = startOperator(run, {
     atRequests: spread(settings.updates, io.requestsMax, plan),
     link: () => dom0.client,
     traffic: io,
@@ -227,7 +250,6 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
     horizonNs: HORIZON_NS,
     finish: () => backends.noteDisks(),
     created: () => created,
-    answers,
     verdicts: (history) => [devices(history)],
     devices: () => [
       ['block requests', block.requests],
@@ -266,10 +288,11 @@ interface DeviceGuest extends Guest {
 
 /** Start a domain's kernel with both kinds of frontends. */
 function bootGuest(host: Host, backends: Backends, built: BuiltDomain, slot: number): DeviceGuest {
-  const booted = host.boot(
-    built,
-    host.faults.habits({ ...LINUX_HABITS, notify: slot % 2 === 0 ? 'edge' : 'always', maxInFlight: 8 }),
-  );
+  const booted = host.boot(built, {
+    ...LINUX_HABITS,
+    notify: slot % 2 === 0 ? 'edge' : 'always',
+    maxInFlight: 8,
+  });
   const online: GuestDevices = {
     disk: (disk) => {
       guest.closing.delete(disk.name);

@@ -1,23 +1,13 @@
 import { Attacker, HOSTILE_KINDS, type HostileKind } from '../../guests/hostile/index.ts';
-import {
-  buildDomain,
-  GuestOs,
-  LINUX_HABITS,
-  strings,
-  type Thread,
-  text,
-  toolstack,
-  worker,
-  XS,
-  Xs,
-} from '../../guests/index.ts';
+import { buildDomain, GuestOs, LINUX_HABITS, strings, type Thread, text, worker, XS, Xs } from '../../guests/index.ts';
 import { type Actor, DOMID_ANY } from '../../sim/index.ts';
 import { DEFAULT_QUOTAS, MESSAGE_NS, PASS_NS, WRITE_CREDIT_NS, WRITE_NS } from '../../store/index.ts';
 import { HEADER_BYTES, PAYLOAD_MAX } from '../../store/protocol/wire.ts';
 import { type Host, LIFELIKE } from '../engine/host.ts';
 import { isWorking, keepsDepth, mayGoOn, moments, openRun, runAndJudge, startOperator } from '../engine/run.ts';
-import { type RunRequest, type RunResult, type Scenario, scenario } from '../engine/scenario.ts';
+import { marks, type RunRequest, type RunResult, type Scenario, scenario } from '../engine/scenario.ts';
 import { count, FAULTS_SETTING, flag, type SettingsOf, STORE_SETTING, word } from '../engine/settings.ts';
+import { doings } from '../faults/doings.ts';
 import type { Verdict, Violation } from '../judge/history.ts';
 import { fairService } from '../judge/invariants/fair-service.ts';
 
@@ -40,7 +30,7 @@ const SETTINGS = {
   requests: count(
     2_500,
     { min: 100, max: 200_000 },
-    'requests of dom0 and the ordinary guests after which the agents stop',
+    'requests of dom0 and the ordinary guests after which the agents stop. All domains are made all the same, and the last reading of the tree comes on top',
   ),
   faults: FAULTS_SETTING,
   store: STORE_SETTING,
@@ -53,6 +43,33 @@ export const hostileGuests: Scenario = scenario({
   story:
     'Eight ordinary guests share the store with a dozen that break every rule, while it live-updates itself; each bad one gets what is due, and nobody else notices.',
   settings: SETTINGS,
+  does: ({ domains, updates, store }) =>
+    doings({
+      creates: true,
+      builds: true,
+      bare: true,
+      alone: true,
+      spares: domains > 4,
+      updates: updates > 0,
+      transacts: true,
+      sockets: store === 'dom0',
+    }),
+  marks: ({ updates, hostile }) =>
+    marks({
+      run: {
+        update: updates > 0,
+        commit: true,
+        hostile: hostile > 0,
+      },
+      sweep: {
+        'request-cut': updates > 0,
+        'reply-cut': updates > 0,
+        'reply-queued': updates > 0,
+        'event-queued': updates > 0,
+        'transaction-carried': updates > 0,
+        conflict: true,
+      },
+    }),
   run,
 });
 
@@ -94,23 +111,18 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
   let booted = 0;
   const xl = dom0.os.start('xl', function* (me): Actor {
     yield* host.initStore(me);
-    yield* toolstack(me, dom0.os, dom0.client, traffic, {
+    yield* host.toolstack(me, dom0.client, {
       domains: settings.domains,
       lifeNsMin: 0,
       lifeNsMax: 0,
-      mishaps: faults,
-      libxl: { observer: host.recorder?.toolstack },
       livesForEver: () => true,
       boot: (built, slot) => {
         booted++;
-        const { os, client } = host.boot(
-          built,
-          faults.habits({
-            ...LINUX_HABITS,
-            notify: slot % 2 === 0 ? 'edge' : 'always',
-            maxInFlight: 4,
-          }),
-        );
+        const { os, client } = host.boot(built, {
+          ...LINUX_HABITS,
+          notify: slot % 2 === 0 ? 'edge' : 'always',
+          maxInFlight: 4,
+        });
         const { domid } = built.domain;
         workers.push(
           os.start('worker', (own) =>
@@ -134,7 +146,7 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
     while (booted === 0 && mayGoOn(xl)) yield 50_000;
     for (const [i, kind] of kinds.entries()) bad.push(yield* raise(host, xs, kind, `bad${i}-${kind.name}`, hasFaults));
   });
-  const { me: lu, answers } = startOperator(run, { atRequests, link: () => dom0.client });
+  const { me: lu } = startOperator(run, { atRequests, link: () => dom0.client });
   writers.push(xl, builder, lu);
 
   const accounts = new Map<number, string>();
@@ -155,7 +167,6 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
       }
     },
     created: () => booted + bad.length,
-    answers,
     verdicts: (history) => [
       // A paused or slow guest keeps itself and others waiting: with faults there is no bound to wait for.
       ...(hasFaults ? [] : [fairService(history, { ...SERVICE, creditNs: settings.limit * CREDIT_NS })]),

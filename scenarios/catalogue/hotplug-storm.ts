@@ -15,8 +15,9 @@ import {
 } from '../../guests/libxl/index.ts';
 import { type Actor, Devpts, type Stream } from '../../sim/index.ts';
 import { isWorking } from '../engine/run.ts';
-import { type RunRequest, type RunResult, type Scenario, scenario } from '../engine/scenario.ts';
+import { marks, type RunRequest, type RunResult, type Scenario, scenario } from '../engine/scenario.ts';
 import { count, FAULTS_SETTING, type SettingsOf, STORE_SETTING, word } from '../engine/settings.ts';
+import { doings } from '../faults/doings.ts';
 import { Backends } from './storms/backends.ts';
 import { Dom0Tools, startXenopsd } from './storms/dom0.ts';
 import { macOf, StormGuest } from './storms/guest.ts';
@@ -65,6 +66,32 @@ export const hotplugStorm: Scenario = scenario({
   story:
     'Administrators attach and detach disks and network interfaces of running domains, several at a time, while domains are restarted and xenstored live-updates itself; what stays works, and of what went nothing is left.',
   settings: SETTINGS,
+  does: ({ domains, restarts, updates, store }) =>
+    doings({
+      creates: true,
+      builds: true,
+      destroys: restarts > 0,
+      remakes: restarts > 0,
+      spares: domains > 4,
+      updates: updates > 0,
+      sockets: store === 'dom0',
+    }),
+  marks: ({ updates, io, devices, restarts, checkpoints }) =>
+    marks({
+      run: {
+        update: updates > 0,
+        connect: true,
+        block: io > 0,
+        attach: true,
+        detach: devices > 0,
+      },
+      sweep: {
+        'handshake-over-update': updates > 0,
+        'transaction-carried': updates > 0,
+        'domain-gone': restarts > 0,
+        resume: checkpoints > 0,
+      },
+    }),
   run,
 });
 
@@ -87,7 +114,7 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
   const isStorming = () => workers.length === 0 || workers.some(isWorking);
   const run = openStorm(request, isStorming);
   const { host } = run;
-  const { machine, traffic, dom0, faults } = host;
+  const { machine, traffic, dom0 } = host;
   const backends = new Backends(host, settings.scripts === 'udev' ? { loadNsMax: LOAD_NS_MAX } : {});
   const scripts = machine.streams.for('scenario/scripts');
   const tools = new Dom0Tools(host, backends.bridge, {
@@ -120,7 +147,6 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
       xl,
       { name: `domU${slot.number}-${++created}`, ...devices, console: 'attended' },
       {
-        beforeIntroduce: (made) => faults.beforeIntroduce(made),
         boot: (built) => {
           slot.domid = built.domain.domid;
           slot.guest = new StormGuest(guestPlan, built);

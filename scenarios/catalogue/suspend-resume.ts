@@ -10,7 +10,6 @@ import {
   monitor,
   restoreGuest,
   resumeGuest,
-  strings,
   suspender,
   suspendGuest,
   type Thread,
@@ -19,12 +18,13 @@ import {
   XS,
   Xs,
 } from '../../guests/index.ts';
-import { DomidHistory, destroyDomain, initDom0, Libxl, SharedFiles, writeDomain } from '../../guests/libxl/index.ts';
+import { destroyDomain, initDom0, introduceDomain, type Libxl, writeDomain } from '../../guests/libxl/index.ts';
 import { type Actor, DOMID_ANY, type Domain } from '../../sim/index.ts';
 import type { Guest, Host } from '../engine/host.ts';
 import { keepsDepth, mayGoOn, moments, openRun, runAndJudge, startOperator } from '../engine/run.ts';
-import { type RunRequest, type RunResult, type Scenario, scenario } from '../engine/scenario.ts';
+import { marks, type RunRequest, type RunResult, type Scenario, scenario } from '../engine/scenario.ts';
 import { count, FAULTS_SETTING, type SettingsOf, STORE_SETTING } from '../engine/settings.ts';
+import { doings } from '../faults/doings.ts';
 import type { Verdict, Violation } from '../judge/history.ts';
 import { livesGoOn } from '../judge/invariants/lives.ts';
 
@@ -55,7 +55,11 @@ type Kind = (typeof KINDS)[number];
 const SETTINGS = {
   domains: count(8, { min: 1, max: 100 }, 'guest domains; Linux, old Linux, Windows and mini-os in turn'),
   bad: count(3, { min: 0, max: 50 }, 'guests that do not suspend as they should'),
-  requests: count(7_000, { min: 0, max: 200_000 }, 'requests after which the agents stop'),
+  requests: count(
+    7_000,
+    { min: 0, max: 200_000 },
+    'requests of everybody, the toolstack among them, after which the agents stop. All domains are made all the same, and the last reading of the tree comes on top',
+  ),
   updates: count(4, { min: 0, max: 1_000 }, 'live updates, spread over the traffic'),
   store: STORE_SETTING,
   faults: FAULTS_SETTING,
@@ -67,6 +71,34 @@ export const suspendResume: Scenario = scenario({
   story:
     'Guests with four kinds of clients are suspended amid their traffic, again and again: some go on where they were, others in new domains with their memory; the store live-updates itself all the while.',
   settings: SETTINGS,
+  does: ({ domains, restores, updates, store }) =>
+    doings({
+      creates: true,
+      destroys: restores > 0,
+      bare: true,
+      alone: true,
+      spares: domains > 4,
+      updates: updates > 0,
+      transacts: true,
+      sockets: store === 'dom0',
+    }),
+  marks: ({ updates, restores }) =>
+    marks({
+      run: {
+        update: updates > 0,
+        suspend: true,
+        event: true,
+      },
+      sweep: {
+        resume: restores < 100,
+        restore: restores > 0,
+        'request-cut': updates > 0,
+        'reply-queued': updates > 0,
+        'event-queued': updates > 0,
+        'transaction-carried': updates > 0,
+        'end-in-update': updates > 0,
+      },
+    }),
   run,
 });
 
@@ -108,11 +140,7 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
     surprises: [],
   };
   const writers: Thread[] = [];
-  const xl = new Libxl(dom0.os, dom0.client, {
-    hasBackends: false,
-    shared: new SharedFiles(new DomidHistory(0)),
-    observer: host.recorder?.toolstack,
-  });
+  const xl = host.libxl(dom0.client, { hasBackends: false });
   const workers: Thread[] = [];
   const stage: Stage = { host, xl, tally, writers, workers, hasDepth, restoresOf100: settings.restores };
 
@@ -133,7 +161,7 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
       perEventNsMax: 5_000,
     }),
   );
-  const { me: lu, answers } = startOperator(run, { atRequests, link: () => dom0.client });
+  const { me: lu } = startOperator(run, { atRequests, link: () => dom0.client });
   writers.push(builder, lu);
 
   return runAndJudge(run, {
@@ -145,7 +173,6 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
     },
     horizonNs: HORIZON_NS,
     created: () => tally.created,
-    answers,
     verdicts: (history) => [livesGoOn(history), suspensions(tally, hasFaults)],
   });
 }
@@ -166,14 +193,14 @@ interface Stage {
 /** Build a guest, start its programs, and the one in dom0 that suspends it now and then. */
 function* raise(stage: Stage, xs: Xs, slot: number): Actor {
   const { host, writers, workers, hasDepth } = stage;
-  const { dom0, traffic, faults } = host;
+  const { dom0, traffic } = host;
   const kind = KINDS[slot % KINDS.length] as Kind;
   const built = yield* build(stage, xs, `${kind.name}${slot}`);
   if (built === undefined) return;
   // Every other one reads slowly, so that suspends meet messages of which a part was taken.
   const slowReadNsMax = slot % 8 < 4 ? 60_000 : 0;
   const habits: ClientHabits = { ...kind.habits, tornOneIn: 3, tornNsMax: 20_000, slowReadNsMax };
-  const guest = host.boot(built, faults.habits(habits));
+  const guest = host.boot(built, habits);
   const { os, client } = guest;
   const { domid } = built.domain;
   os.start('suspend', (me) => suspender(me, os, client, { hasChannel: kind.hasChannel }));
@@ -243,6 +270,7 @@ function* cycle(
         storeDomid: host.storeDomid,
         storePage: kind.storePage,
         writeTree: (domain, { gfn, port }) => tree(stage, me, { domain, gfn, port }, `${domain.name}--incoming`),
+        introduce: (heir) => introduceDomain(me, stage.xl, heir),
         destroy: (domid) => destroyDomain(me, stage.xl, domid),
       });
       if (heir !== undefined) {
@@ -312,10 +340,9 @@ function* build(stage: Stage, xs: Xs, name: string): Actor<BuiltDomain | undefin
   const { domain, ring, port } = built;
   yield* tree(stage, xs.me, { domain, gfn: ring.gfn, port }, name);
   const { domid } = domain;
-  stage.host.faults.beforeIntroduce(built);
-  const reply = yield* xs.call(XS.INTRODUCE, strings(String(domid), String(built.ring.gfn), String(built.port)));
-  if (reply.error === undefined) return built;
-  stage.host.traffic.refused(`${reply.error} at INTRODUCE`);
+  const error = yield* introduceDomain(xs.me, stage.xl, built);
+  if (error === undefined) return built;
+  stage.host.traffic.refused(`${error} at INTRODUCE`);
   yield* destroyDomain(xs.me, stage.xl, domid);
   return undefined;
 }

@@ -4,8 +4,8 @@ import { formatAction } from '../drive/script.ts';
 import { conform, type Outcome, type RunScript } from '../real/conform/conform.ts';
 import { OXENSTORED } from '../real/conform/known.ts';
 import { isOcaml, whyNot } from '../real/conform/standin.ts';
-import { print, say } from './output.ts';
 import { Progress } from './progress.ts';
+import { print, say } from './terminal/output.ts';
 
 interface ConformOptions {
   readonly daemon: string;

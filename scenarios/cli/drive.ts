@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { Driver } from '../drive/drive.ts';
 import { parseScript } from '../drive/script.ts';
 import { labOf } from './lab-of.ts';
-import { say } from './output.ts';
+import { say } from './terminal/output.ts';
 
 interface DriveOptions {
   readonly compat: '4.22' | '4.17';

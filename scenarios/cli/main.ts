@@ -6,11 +6,11 @@ import { driveCommand } from './drive.ts';
 import { addImageCommands } from './image/commands.ts';
 import { orUnusable } from './image/io.ts';
 import { matrixCommand } from './matrix.ts';
-import { say } from './output.ts';
 import { listCommand, runCommand } from './run.ts';
 import { serveCommand } from './serve.ts';
 import { sweepCommand } from './sweep-command.ts';
 import { stateFile, takeoverCommand } from './takeover.ts';
+import { say } from './terminal/output.ts';
 
 /** Exit codes: 0 pass, 1 violation, 2 error or bad usage, 3 stuck or unknown. */
 export const EXIT = { pass: 0, violation: 1, error: 2, unknown: 3 } as const;
@@ -62,6 +62,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     .option('--format <name>', FORMAT, 'v2')
     .option('--set <key=value>', 'change a setting (repeatable)', collect, [])
     .option('--jobs <n>', 'threads (default: one for each core)', positive)
+    .option('--require-marks', 'exit code 3 if anything that the scenario promises never happened')
     .action(async (name, options) => done(await orUnusable(() => sweepCommand(name, options))));
   program
     .command('serve')

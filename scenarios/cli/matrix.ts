@@ -6,8 +6,8 @@ import { matrixPage, surpriseLines, trialLines } from '../lab/page.ts';
 import { type Trial, tryFormat } from '../lab/verdict.ts';
 import { tell, writeOctets } from './image/io.ts';
 import { namedFormat } from './image/named.ts';
-import { print } from './output.ts';
 import { Progress } from './progress.ts';
+import { print } from './terminal/output.ts';
 
 export interface MatrixOptions {
   /** Names, or paths of modules; none: every format of the lab. */

@@ -1,14 +1,16 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { SCENARIOS } from '../catalogue/index.ts';
-import type { RunOutcome, Scenario } from '../engine/scenario.ts';
+import { type RunOutcome, type Scenario, unhosted } from '../engine/scenario.ts';
 import { parseSettings, type SettingSpecs, type Settings } from '../engine/settings.ts';
 import { FAULT_RULES } from '../faults/catalogue.ts';
+import { DOINGS } from '../faults/doings.ts';
 import { jsonReport } from '../report/json.ts';
 import { planText, textReport } from '../report/text.ts';
 import { ownCommand } from './command.ts';
-import { meant, reasonOf, Unusable } from './image/io.ts';
+import { meant, Unusable } from './image/io.ts';
 import { labOf } from './lab-of.ts';
 import { Progress } from './progress.ts';
+import { reasonOf } from './terminal/output.ts';
 
 /** Exit codes of a run. */
 export const EXIT_OF: Readonly<Record<RunOutcome, number>> = { pass: 0, violation: 1, error: 2, stuck: 3, unknown: 3 };
@@ -16,34 +18,42 @@ export const EXIT_OF: Readonly<Record<RunOutcome, number>> = { pass: 0, violatio
 export function listCommand(options: { readonly json?: true; readonly faults?: true }): number {
   if (options.faults) return listFaults(options.json === true);
   if (options.json) {
-    const listed = SCENARIOS.map(({ name, story, settings }) => ({ name, story, settings: withoutRanges(settings) }));
+    const listed = SCENARIOS.map(({ name, story, settings }) => ({ name, story, settings: rangesOf(settings) }));
     process.stdout.write(`${JSON.stringify(listed, null, 2)}\n`);
     return 0;
   }
   for (const { name, story, settings } of SCENARIOS) {
     process.stdout.write(`${name}\n  ${story}\n`);
     for (const [key, spec] of Object.entries(settings)) {
-      const words = 'words' in spec ? ` (${spec.words.join(', ')})` : 'told' in spec ? ` (${spec.told})` : '';
-      process.stdout.write(`    ${`${key}=${spec.default}`.padEnd(18)} ${spec.meaning}${words}\n`);
+      const words = 'told' in spec ? spec.told : 'words' in spec ? spec.words.join(', ') : `${spec.min} to ${spec.max}`;
+      process.stdout.write(`    ${`${key}=${spec.default}`.padEnd(18)} ${spec.meaning} (${words})\n`);
     }
   }
   return 0;
 }
 
+/** Scenarios in which a rule can strike, with their default settings. */
+function hostsOf(id: string): string[] {
+  return SCENARIOS.filter((each) => unhosted(each.does({}), { faults: id }).length === 0).map((each) => each.name);
+}
+
 function listFaults(isJson: boolean): number {
-  const faults = FAULT_RULES.map(({ id, what, mustHold }) => ({ id, what, mustHold }));
+  const faults = FAULT_RULES.map(({ id, what, mustHold }) => ({ id, what, mustHold, scenarios: hostsOf(id) }));
   if (isJson) process.stdout.write(`${JSON.stringify(faults, null, 2)}\n`);
   else
-    for (const { id, what, mustHold } of faults) process.stdout.write(`${id.padEnd(8)} ${what}; holds: ${mustHold}\n`);
+    for (const { id, what, mustHold, scenarios } of faults)
+      process.stdout.write(
+        `${id.padEnd(8)} ${what}; holds: ${mustHold}; in ${scenarios.length === SCENARIOS.length ? 'every scenario' : scenarios.join(', ')}\n`,
+      );
   return 0;
 }
 
-/** The record has no word for ranges. */
-function withoutRanges(settings: SettingSpecs): object {
+function rangesOf(settings: SettingSpecs): object {
   const entries = Object.entries(settings).map(([key, spec]) => {
     const { default: initial, meaning } = spec;
-    const words = 'words' in spec ? { words: spec.words } : 'items' in spec ? { words: spec.items } : {};
-    return [key, { default: initial, meaning, ...words }];
+    if ('items' in spec) return [key, { default: initial, meaning, words: spec.items }];
+    if ('words' in spec) return [key, { default: initial, meaning, words: spec.words }];
+    return [key, { default: initial, meaning, min: spec.min, max: spec.max }];
   });
   return Object.fromEntries(entries);
 }
@@ -96,6 +106,14 @@ export function prepare(
   }
   const parsed = parseSettings(name, scenario.settings, set);
   if (!parsed.ok) throw new Unusable(`--set ${parsed.reason}${meant(parsed.given, parsed.known)}`);
+  const [strange] = unhosted(scenario.does(parsed.settings), parsed.settings);
+  if (strange !== undefined) {
+    const needs = strange.lacks.map((doing) => DOINGS[doing]).join('; ');
+    const others = hostsOf(strange.id).join(', ');
+    throw new Unusable(
+      `--set faults=${parsed.settings.faults}: ${strange.id} never strikes in ${name} with these settings. It needs ${needs}; with their defaults, ${others} have that`,
+    );
+  }
   return { scenario, settings: parsed.settings };
 }
 

@@ -2,7 +2,7 @@ import { statSync, unlinkSync } from 'node:fs';
 import { connect } from 'node:net';
 import { dirname } from 'node:path';
 import { serve } from '../real/serve/serve.ts';
-import { print, say } from './output.ts';
+import { print, say } from './terminal/output.ts';
 
 interface ServeOptions {
   readonly socket: string;

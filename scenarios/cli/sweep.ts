@@ -1,7 +1,7 @@
 import { Worker } from 'node:worker_threads';
 import type { StateFormat } from '../../store/format/model/index.ts';
 import { SCENARIOS } from '../catalogue/index.ts';
-import type { RunOutcome } from '../engine/scenario.ts';
+import type { MarksSeen, RunOutcome } from '../engine/scenario.ts';
 import type { Settings } from '../engine/settings.ts';
 import { type Cause, causeOf, shapeOf } from '../report/cause.ts';
 import { replayArguments } from '../report/text.ts';
@@ -25,6 +25,8 @@ export interface SeedReport {
   readonly seed: number;
   readonly outcome: RunOutcome;
   readonly requests: number;
+  /** What happened; `undefined`: it was not judged. */
+  readonly marks: MarksSeen | undefined;
   /** Why it did not pass. */
   readonly cause: Cause | undefined;
   /** Labels of the known defects that it showed. */
@@ -39,10 +41,10 @@ export function runSeed(plan: SweepPlan, lab: StateFormat | undefined, seed: num
   const scenario = SCENARIOS.find((s) => s.name === plan.scenario);
   if (scenario === undefined) throw new Error(`assertion: no scenario '${plan.scenario}'`);
   const result = scenario.run({ seed: String(seed), format, lab, settings, checks: true });
-  const { outcome, requests } = result;
+  const { outcome, requests, marks } = result;
   const known = result.verdicts.flatMap((verdict) => verdict.known ?? []).map(({ label }) => label);
   const replay = outcome === 'pass' ? '' : replayArguments(result);
-  return { seed, outcome, requests, cause: causeOf(result), known, replay };
+  return { seed, outcome, requests, marks, cause: causeOf(result), known, replay };
 }
 
 /** A sweep that goes on until all seeds are done, or until it is told to stop. */
@@ -108,5 +110,13 @@ export function sweep(plan: SweepPlan, seeds: SeedRange, jobs: number, each: (re
 function deadThread({ scenario, format, settings }: SweepPlan, seed: number, error: unknown): SeedReport {
   const text = error instanceof Error ? error.message : String(error);
   const replay = replayArguments({ scenario, format, settings, seed: String(seed) });
-  return { seed, outcome: 'error', requests: 0, cause: { key: `error ${shapeOf(text)}`, text }, known: [], replay };
+  return {
+    seed,
+    outcome: 'error',
+    requests: 0,
+    marks: undefined,
+    cause: { key: `error ${shapeOf(text)}`, text },
+    known: [],
+    replay,
+  };
 }

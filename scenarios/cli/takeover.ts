@@ -1,6 +1,6 @@
 import { readFileSync, unlinkSync } from 'node:fs';
 import { takeOver } from '../real/serve/takeover.ts';
-import { say } from './output.ts';
+import { say } from './terminal/output.ts';
 
 interface TakeoverOptions {
   readonly state: string;

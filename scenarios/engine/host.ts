@@ -7,14 +7,17 @@ import {
   LINUX_HABITS,
   type SocketHabits,
   type Thread,
+  type ToolstackPlan,
   Traffic,
+  toolstack,
   XS,
   XsClient,
   XsDevice,
+  type XsLink,
   type XsProgram,
   XsSocket,
 } from '../../guests/index.ts';
-import { initXenstoreDomain } from '../../guests/libxl/index.ts';
+import { DomidHistory, initXenstoreDomain, Libxl, type LibxlOptions, SharedFiles } from '../../guests/libxl/index.ts';
 import {
   type Actor,
   DOMID_ANY,
@@ -38,6 +41,7 @@ import {
   type StoreSetup,
   startXenstored,
 } from '../../store/index.ts';
+import type { Doing } from '../faults/doings.ts';
 import { FaultPlan } from '../faults/plan.ts';
 import type { FaultHost, FaultRule } from '../faults/rule.ts';
 import type { History } from '../judge/history.ts';
@@ -83,6 +87,8 @@ export interface HostOptions {
   readonly storeIn?: StoreHome | undefined;
   /** Some of FAULT_WORDS: what is planned to break, once that is armed; left out: nothing. */
   readonly faults?: string | undefined;
+  /** What the run does: rules that need more are never planned; left out: everything. */
+  readonly does?: readonly Doing[] | undefined;
   /** What breaks besides, in every run; left out: nothing. */
   readonly ownFaults?: readonly FaultRule[] | undefined;
   /** Whether the history is recorded. */
@@ -114,7 +120,9 @@ export interface RunSummary
     | 'waits'
     | 'lastFault'
     | 'updates'
+    | 'attempts'
     | 'verdicts'
+    | 'marks'
     | 'history'
     | 'faults'
     | 'devices'
@@ -138,18 +146,21 @@ export class Host implements FaultHost {
   readonly store: StoreProcess;
   /** The domain in which the store runs. */
   readonly storeDomid: number;
+  readonly storeDomain: Domain;
   readonly guests: Guest[] = [];
   /** The kernel of the store's own domain, where there is one: a client as any other. */
   readonly stubdom: Guest | undefined;
   /** In a run that is checked. */
   readonly witness: Witness | undefined;
+  /** What processes of its toolstack share; an id may be used again at once. */
+  readonly #files = new SharedFiles(new DomidHistory(0));
   readonly #sockets: XsSocket[] = [];
   /** Programs of dom0 that have a connection to the store open. */
   #programs: XsProgram[] = [];
 
   constructor(options: HostOptions) {
     this.machine = loneMachine({ seed: options.seed, jitter: options.jitter });
-    this.faults = new FaultPlan(this.machine, options.faults ?? 'off', options.ownFaults);
+    this.faults = new FaultPlan(this.machine, options.faults ?? 'off', options.ownFaults, options.does);
     this.listener = new Listener(9, this.machine.trace);
     this.watch =
       options.checkEverySteps === undefined ? undefined : new MachineWatch(this.machine, options.checkEverySteps);
@@ -163,6 +174,7 @@ export class Host implements FaultHost {
     this.machine.unpause(domain);
     const os = new GuestOs(this.machine, domain);
     const home = options.storeIn === 'stubdom' ? this.#makeStubdom(os) : domain;
+    this.storeDomain = home;
     // dom0's kernel offers its own ring page and port to the store: to the daemon both in dom0 (xsd_kva, xsd_port).
     const { ring, port } = offerRing(os, domain, home);
     const own = home === domain ? undefined : offerRing(os, home, home);
@@ -187,11 +199,25 @@ export class Host implements FaultHost {
       this.stubdom = this.#guest(new GuestOs(this.machine, home), { domain: home, ...own }, LINUX_HABITS);
   }
 
-  /** Start the kernel of a built domain: its client, observed. The domain must have been introduced. */
+  /** Start the kernel of a built domain: its client, observed. The domain must have been introduced. Faults may change its habits. */
   boot(built: BuiltDomain, habits: ClientHabits): Guest {
-    const guest = this.#guest(new GuestOs(this.machine, built.domain), built, habits);
+    const guest = this.#guest(new GuestOs(this.machine, built.domain), built, this.faults.habits(habits));
     this.guests.push(guest);
     return guest;
+  }
+
+  /** A process of dom0 that uses libxl over this connection. What it does is told to the history, and faults come between. */
+  libxl(link: XsLink, options: Partial<Omit<LibxlOptions, 'mishaps'>> = {}): Libxl {
+    return new Libxl(this.dom0.os, link, { ...this.#ofLibxl(), ...options });
+  }
+
+  /** dom0's hand, as `toolstack` is; made and destroyed as `libxl` does it. */
+  toolstack(me: Thread, link: XsLink, plan: ToolstackPlan): Actor {
+    return toolstack(me, this.dom0.os, link, this.traffic, { ...plan, libxl: { ...this.#ofLibxl(), ...plan.libxl } });
+  }
+
+  #ofLibxl(): LibxlOptions {
+    return { shared: this.#files, observer: this.recorder?.toolstack, mishaps: this.faults };
   }
 
   /** A program of dom0 opens the daemon's socket, or, where the store has a domain of its own, its kernel's device (LS-1).

@@ -5,16 +5,19 @@ import {
   type SeenNode,
   type Thread,
   type Traffic,
+  type UpdateWay,
   type XsLink,
 } from '../../guests/index.ts';
 import type { Actor, Stream } from '../../sim/index.ts';
 import { extentOf } from '../../store/format/model/index.ts';
+import type { StorePolicy } from '../../store/index.ts';
 import type { History, Verdict } from '../judge/history.ts';
-import { checkHistory, mappings, toolstackIntends } from '../judge/invariants/index.ts';
+import { judgeHistory, mappings, toolstackIntends } from '../judge/invariants/index.ts';
+import { countMarks, MARKS, type MarkName, type Traces } from '../judge/marks.ts';
 import { Host, type HostOptions, LIFELIKE, STORE_BINARY } from './host.ts';
 import { SETTLE_NS } from './patience.ts';
 import { Progress } from './progress.ts';
-import type { RunRequest, RunResult, UpdateReport } from './scenario.ts';
+import type { MarksSeen, RunRequest, RunResult, UpdateAttempt, UpdateReport } from './scenario.ts';
 import type { Settings, StoreHome } from './settings.ts';
 import { earlyFailure, type Failure } from './witness.ts';
 
@@ -53,8 +56,9 @@ export interface Run {
   /** Those who change something: unless the scenario says otherwise, traffic stops when they have ended. */
   readonly writers: Thread[];
   readonly operators: Thread[];
-  /** What the operator was told of each update, in their order. */
-  readonly answers: string[];
+  /** What was asked of the store's updates, and answered, in their order. */
+  readonly attempts: UpdateAttempt[];
+  readonly policy: StorePolicy;
 }
 
 /**
@@ -79,6 +83,7 @@ export function openRun(request: RunRequest<HostSettings>, plan: RunPlan = {}): 
     lab,
     faults: settings.faults,
     ownFaults,
+    does: request.does,
     passImage: request.passImage,
     execFails: request.execFails,
     startStore: request.startStore,
@@ -88,7 +93,7 @@ export function openRun(request: RunRequest<HostSettings>, plan: RunPlan = {}): 
   if (faults.faults.length > 0) request.planned?.(faults.faults);
   faults.arm(host, () => isOver(host));
   host.store.movesInSteps = faults.storeMovesInSteps();
-  return { request, host, writers: [], operators: [], answers: [] };
+  return { request, host, writers: [], operators: [], attempts: [], policy };
 }
 
 /** Whether guests may ask for watches with a depth: images of version 1, and formats that say so, lose it. */
@@ -115,41 +120,95 @@ export function moments(updates: number, first: number, share: number, draws: St
 
 export interface UpdatePlan {
   /** In requests of `traffic`, ascending; those that are not reached come when traffic stops. */
-  readonly atRequests: readonly number[];
+  readonly atRequests?: readonly number[];
+  /** In virtual ns, ascending; in place of `atRequests`. */
+  readonly atNs?: readonly number[];
   /** Opened by the operator when it starts; left out: a program of dom0. */
   readonly link?: () => XsLink;
   /** Left out: all traffic of the host. */
   readonly traffic?: Traffic;
+  /** All are forced (-F); left out: as drawn. */
   readonly force?: boolean;
   readonly lookNs?: readonly [least: number, more: number];
 }
 
 export interface Operator {
   readonly me: Thread;
-  readonly answers: readonly string[];
 }
 
 /**
  * dom0's administrator, who live-updates the store at those moments, in the format that the request names.
- * What each update interrupted and was answered is in the result. Errors: none; an update that fails is answered so.
+ * What each attempt was answered, and what each update interrupted, is in the result. Errors: none; an update that fails is
+ * answered so.
  */
-export function startOperator({ host, request, operators, answers }: Run, plan: UpdatePlan): Operator {
-  const atRequests = host.faults.updates(plan.atRequests);
+export function startOperator(run: Run, plan: UpdatePlan): Operator {
+  const { host, request, operators, attempts } = run;
+  const { machine, store } = host;
+  const { atNs, atRequests = [] } = plan;
+  const moments = host.faults.updates(atNs ?? atRequests);
+  const way = waysOf(run, plan.force === true);
+  /** Updates so far, when each was asked for. */
+  const before: number[] = [];
   const me = host.dom0.os.start('operator', (own) =>
     operator(own, plan.link?.() ?? host.connect('operator'), plan.traffic ?? host.traffic, {
-      atRequests,
+      moments,
+      ...(atNs === undefined ? {} : { progress: () => machine.nowNs }),
       file: STORE_BINARY,
       version: request.format === 'v1' ? 1 : 2,
-      force: plan.force === true,
-      timeoutSeconds: 0,
+      way,
+      connect: (n) => host.connect(`holder-${n}`),
+      os: host.dom0.os,
       ...(plan.lookNs === undefined ? {} : { lookNs: plan.lookNs }),
+      asked: (n, command) => {
+        const { timeNs } = attempts[n - 1] ?? { timeNs: machine.nowNs };
+        attempts[n - 1] = { n, timeNs, command, answer: '', update: undefined };
+        before[n - 1] = store.updates.length;
+      },
       answered: (n, answer) => {
-        answers[n - 1] = answer;
+        // An update is over before anybody is told of it.
+        const update = store.updates[before[n - 1] as number]?.n;
+        attempts[n - 1] = { ...(attempts[n - 1] as UpdateAttempt), answer, update };
       },
     }),
   );
   operators.push(me);
-  return { me, answers };
+  return { me };
+}
+
+/** A time that is over within a second of virtual time, or within two. */
+const SHORT_SECONDS = [1, 2] as const;
+/** Long enough for every transaction of a guest to end meanwhile: no wall clock second is over sooner. */
+const LONG_SECONDS = [2, 3] as const;
+/** How long a session is open that comes to nothing, ns. */
+const ABORT_NS_MAX = 3_000_000;
+
+/**
+ * How updates are asked for. A store that carries transactions never waits for them. The daemon waits for them, and puts those
+ * aside that begin meanwhile: the operator lets it wait, or does not; now and then a program holds it up until the time is over, and
+ * it is refused, or forced; now and then it is given up.
+ */
+function waysOf({ host, policy }: Run, force: boolean): (n: number) => UpdateWay {
+  const draws = host.machine.streams.for('operator/ways');
+  const atOnce = { timeoutSeconds: 0, force };
+  if (policy === 'carry') return () => atOnce;
+  return () => {
+    const [short, long, abortAfterNs] = [
+      draws.between(...SHORT_SECONDS),
+      draws.between(...LONG_SECONDS),
+      draws.below(ABORT_NS_MAX),
+    ];
+    const waits = { timeoutSeconds: long, force };
+    const kinds: readonly UpdateWay[] = [
+      waits,
+      waits,
+      waits,
+      atOnce,
+      { timeoutSeconds: short, force, isHeldUp: true },
+      { timeoutSeconds: long, force: true, isHeldUp: true },
+      { ...waits, abortAfterNs },
+    ];
+    return draws.pick(kinds);
+  };
 }
 
 /** When a run is at its end, and what is done then. */
@@ -167,8 +226,6 @@ export interface RunEnd {
   readonly finish?: () => void;
   /** Domains that were created, for the report; left out: the guests that were booted. */
   readonly created?: () => number;
-  /** Left out: the run's. */
-  readonly answers?: readonly string[];
   /** Beside the families that judge every history. */
   readonly verdicts?: (history: History, isFinished: boolean) => readonly Verdict[];
   /** What devices did, for the report. */
@@ -193,7 +250,7 @@ type WholeEnd = RunEnd & Required<Pick<RunEnd, 'isBusy' | 'horizonNs' | 'sliceNs
  */
 export function runAndJudge(run: Run, given: RunEnd): RunResult {
   const { host, request } = run;
-  const { horizonNs = request.horizonNs ?? HORIZON_NS, sliceNs = SLICE_NS, answers = run.answers } = given;
+  const { horizonNs = request.horizonNs ?? HORIZON_NS, sliceNs = SLICE_NS } = given;
   const end: WholeEnd = { ...given, isBusy: given.isBusy ?? (() => isRunBusy(run)), horizonNs, sliceNs };
   const ended = runToEnd(run, end);
   const history = host.recorder?.history();
@@ -208,10 +265,15 @@ export function runAndJudge(run: Run, given: RunEnd): RunResult {
     created: end.created?.() ?? host.guests.length,
     ...(planned.length === 0 ? {} : { faults: planned }),
     ...(end.devices === undefined ? {} : { devices: end.devices() }),
-    updates: host.store.updates.map((u, i): UpdateReport => ({ ...u, answer: answers[i] ?? '' })),
+    attempts: run.attempts,
+    updates: host.store.updates.map((u): UpdateReport => ({ ...u, answer: answerTo(run.attempts, u.n) })),
     verdicts,
     history,
   });
+}
+
+function answerTo(attempts: readonly UpdateAttempt[], update: number): string {
+  return attempts.find((each) => each.update === update)?.answer ?? '';
 }
 
 /** How a run ended: at its end, in a mistake of ours, nowhere, or in the middle when its time was over. */
@@ -301,31 +363,39 @@ function soFar({ machine, witness }: Host, all: readonly Verdict[], history: His
 
 /** What a run came to, and why. What compares the end is left out where there was none. */
 function judged(
-  { host, request }: Run,
+  run: Run,
   end: WholeEnd,
   ended: Ended,
   history: History | undefined,
-): Pick<RunResult, 'outcome' | 'reason' | 'failure' | 'waits' | 'verdicts'> {
+): Pick<RunResult, 'outcome' | 'reason' | 'failure' | 'waits' | 'verdicts' | 'marks'> {
+  const { host, request } = run;
   if (ended.kind === 'failed') return { outcome: 'error', reason: '', failure: ended.failure, verdicts: [] };
   const isFinished = ended.kind === 'finished';
   let verdicts: readonly Verdict[];
+  let marks: MarksSeen | undefined;
   try {
+    const judgement = history === undefined ? undefined : judgeHistory(history);
     const all =
-      history === undefined
+      history === undefined || judgement === undefined
         ? []
         : [
-            ...checkHistory(history),
+            ...judgement.verdicts,
             mappings(history),
             ...(history.toolstack === undefined ? [] : [toolstackIntends(history)]),
             ...(end.verdicts?.(history, isFinished) ?? []),
           ];
     verdicts = isFinished || request.judgesUnfinished === true ? all : soFar(host, all, history);
+    if (history !== undefined && judgement !== undefined)
+      marks = marksOf(run, { history, connections: judgement.connections, verdicts: all });
   } catch (thrown) {
     const failure = { ...earlyFailure(thrown), actor: 'the judge', timeNs: host.machine.nowNs };
     return { outcome: 'error', reason: '', failure, verdicts: [] };
   }
   const violated = verdicts.some((v) => v.violations.length > 0);
-  if (isFinished) return { outcome: violated ? 'violation' : 'pass', reason: '', verdicts };
+  const seen = marks === undefined ? {} : { marks };
+  if (isFinished && !violated && marks !== undefined && marks.missing.length > 0)
+    return { outcome: 'unknown', reason: `not reached: ${namesOf(marks.missing)}`, verdicts, ...seen };
+  if (isFinished) return { outcome: violated ? 'violation' : 'pass', reason: '', verdicts, ...seen };
   const missing = end.missing?.() ?? `${host.inFlight} requests unanswered`;
   const waits = host.waits();
   if (ended.kind === 'stuck')
@@ -334,11 +404,29 @@ function judged(
       reason: `the run does not come to rest, and nothing has moved since ${ended.sinceNs} ns: ${missing}`,
       waits,
       verdicts,
+      ...seen,
     };
   return {
     outcome: violated ? 'violation' : 'unknown',
     reason: `the run was not at its end after ${end.horizonNs} ns, and still moved: ${missing}`,
     waits,
     verdicts,
+    ...seen,
   };
+}
+
+function marksOf(
+  { host, request, attempts }: Run,
+  judged: Pick<Traces, 'history' | 'connections' | 'verdicts'>,
+): MarksSeen {
+  const { faults, store } = host;
+  const strikes = faults.asked.reduce((sum, { injected }) => sum + injected, 0);
+  const counts = countMarks({ ...judged, updates: store.updates, attempts, strikes });
+  const { run: ofRun, sweep: ofSweep } = request.marks ?? { run: [], sweep: [] };
+  return { counts, ofRun, ofSweep, missing: ofRun.filter((name) => counts[name] === 0) };
+}
+
+/** Marks with what they mean. */
+function namesOf(names: readonly MarkName[]): string {
+  return names.map((name) => `${name} (${MARKS[name].what})`).join(', ');
 }

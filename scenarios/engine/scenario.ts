@@ -1,7 +1,11 @@
 import type { StateFormat } from '../../store/format/model/index.ts';
 import type { StartStore, UpdateRecord } from '../../store/index.ts';
+import { FAULT_RULES } from '../faults/catalogue.ts';
+import { namedIn } from '../faults/choice.ts';
+import { type Doing, EVERYTHING, lacking } from '../faults/doings.ts';
 import type { PlannedFault } from '../faults/rule.ts';
 import type { History, Verdict } from '../judge/history.ts';
+import { MARKS, type MarkCounts, type MarkName } from '../judge/marks.ts';
 import { completeSettings, type SettingSpecs, type Settings, type SettingsOf } from './settings.ts';
 import type { Wait } from './wait.ts';
 import { earlyFailure, type Failure } from './witness.ts';
@@ -11,9 +15,39 @@ export interface Scenario {
   readonly name: string;
   readonly story: string;
   readonly settings: SettingSpecs;
+  /** What it does with these settings: faults that need more are not offered. */
+  readonly does: (settings: Settings) => readonly Doing[];
+  /** What must have happened with these settings. */
+  readonly marks: (settings: Settings) => MarkPlan;
   /** Run to the end of virtual time or traffic. Settings that are not given have their defaults. What is thrown on the way is
    *  an outcome. Throws only for settings that it does not have and values that they may not have. */
   readonly run: (request: RunRequest) => RunResult;
+}
+
+const MARK_NAMES = Object.keys(MARKS) as MarkName[];
+
+/** What must have happened for a verdict to mean something. */
+export interface MarkPlan {
+  /** In each run without faults: one that lacks any of them is `unknown`. */
+  readonly run: readonly MarkName[];
+  /** In a sweep, where single runs may lack it. */
+  readonly sweep: readonly MarkName[];
+}
+
+/** A plan from marks that are wanted if something is so. */
+export function marks(plan: Readonly<Record<keyof MarkPlan, Readonly<Partial<Record<MarkName, boolean>>>>>): MarkPlan {
+  const wanted = (of: Readonly<Partial<Record<MarkName, boolean>>>) => MARK_NAMES.filter((name) => of[name] === true);
+  return { run: wanted(plan.run), sweep: wanted(plan.sweep) };
+}
+
+/** Marks of a run that was judged. */
+export interface MarksSeen {
+  readonly counts: MarkCounts;
+  /** Those that this run had to reach, and those that a sweep of such runs has to. */
+  readonly ofRun: readonly MarkName[];
+  readonly ofSweep: readonly MarkName[];
+  /** Of those of the run. */
+  readonly missing: readonly MarkName[];
 }
 
 /**
@@ -21,16 +55,37 @@ export interface Scenario {
  * startGuests, startOperator, runAndJudge. Errors: none; those of a run are told at Scenario.
  */
 export function scenario<const S extends SettingSpecs>(
-  definition: Omit<Scenario, 'settings' | 'run'> & {
+  definition: Omit<Scenario, 'settings' | 'does' | 'marks' | 'run'> & {
     readonly settings: S;
+    /** What goes on in it; left out: everything, and a run tells what did not. */
+    readonly does?: (settings: SettingsOf<S>) => readonly Doing[];
+    /** Left out: none. */
+    readonly marks?: (settings: SettingsOf<S>) => MarkPlan;
     readonly run: (request: RunRequest<SettingsOf<S>>) => RunResult;
   },
 ): Scenario {
   const { settings } = definition;
+  const does = (given: Settings) => definition.does?.(completeSettings(settings, given)) ?? EVERYTHING;
+  const wanted = (given: Settings): MarkPlan => {
+    const complete = completeSettings(settings, given);
+    const { run, sweep } = definition.marks?.(complete) ?? { run: [], sweep: [] };
+    // Faults may keep anything from happening but themselves.
+    const hasFaults = 'faults' in complete && complete.faults !== 'off';
+    return hasFaults ? { run: ['fault'], sweep: ['fault', ...run, ...sweep] } : { run, sweep };
+  };
   return {
     ...definition,
+    does,
+    marks: wanted,
     run: (request) => {
-      const complete = { ...request, settings: completeSettings(settings, request.settings) };
+      const complete = {
+        ...request,
+        settings: completeSettings(settings, request.settings),
+        does: does(request.settings),
+        marks: wanted(request.settings),
+      };
+      const [strange] = unhosted(complete.does, complete.settings);
+      if (strange !== undefined) throw new Error(`assertion: ${definition.name} has no occasion for ${strange.id}`);
       try {
         return definition.run(complete);
       } catch (thrown) {
@@ -38,6 +93,17 @@ export function scenario<const S extends SettingSpecs>(
       }
     },
   };
+}
+
+/** Rules that are asked for by name, and never strike in what is done; what they need for it. */
+export function unhosted(
+  does: readonly Doing[],
+  settings: Settings,
+): { readonly id: string; readonly lacks: readonly Doing[] }[] {
+  const named = namedIn(String(settings.faults ?? 'off'));
+  return FAULT_RULES.filter(({ id }) => named.includes(id))
+    .map(({ id, needs }) => ({ id, lacks: lacking(needs, does) }))
+    .filter(({ lacks }) => lacks.length > 0);
 }
 
 /** The result of a run that threw before its host was there, or after it was judged. */
@@ -63,6 +129,7 @@ function neverBegun(scenario: string, { seed, format, settings }: RunRequest, th
     conflicts: 0,
     refusals: [],
     updates: [],
+    attempts: [],
     verdicts: [],
     history: undefined,
   };
@@ -80,6 +147,10 @@ export interface RunRequest<V = Settings> {
   /** Updates go through the neutral state and files of this format; left out: through the daemon's own images. */
   readonly lab?: StateFormat | undefined;
   readonly settings: V;
+  /** What the scenario does with them; left out: everything. */
+  readonly does?: readonly Doing[];
+  /** What must have happened; left out: nothing. */
+  readonly marks?: MarkPlan;
   /** Guests ask for watches with a depth although the format does not carry it; left out: only where it does. */
   readonly asksForDepth?: boolean;
   /** Virtual time after which a run is not waited for any more; left out: long enough for any run. */
@@ -100,6 +171,19 @@ export interface RunRequest<V = Settings> {
   readonly startStore?: StartStore | undefined;
   /** Whether the history is recorded and judged; without, only the traffic runs (benchmarks). */
   readonly checks: boolean;
+}
+
+/** One try to update the store: what was asked of it in the end, and what it said. */
+export interface UpdateAttempt {
+  /** Counts from 1. */
+  readonly n: number;
+  readonly timeNs: number;
+  /** The arguments of CONTROL live-update, with spaces between. */
+  readonly command: string;
+  /** '': none so far. */
+  readonly answer: string;
+  /** Number of the update that came of it; `undefined`: it was refused, or given up. */
+  readonly update: number | undefined;
 }
 
 /** What one live update interrupted, and what its requester was told. */
@@ -142,10 +226,14 @@ export interface RunResult {
   readonly conflicts: number;
   readonly refusals: readonly (readonly [errno: string, count: number])[];
   readonly updates: readonly UpdateReport[];
+  /** In their order; those that came to nothing among them. */
+  readonly attempts: readonly UpdateAttempt[];
   /** What was planned to break, and how often it did; absent in a run without faults. */
   readonly faults?: readonly PlannedFault[];
   /** What the devices did; absent in a run without any. */
   readonly devices?: readonly (readonly [what: string, count: number])[];
   readonly verdicts: readonly Verdict[];
+  /** What happened, counted; absent in a run that was not judged. */
+  readonly marks?: MarksSeen;
   readonly history: History | undefined;
 }

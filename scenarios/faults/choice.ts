@@ -1,6 +1,11 @@
 /** Words that stand for more than one rule, or none. */
 export const CHOICES = ['off', 'swarm', 'all'] as const;
 
+/** The labels that a choice asks for by name. */
+export function namedIn(choice: string): string[] {
+  return choice.split(',').filter((word) => !word.startsWith('-') && !CHOICES.some((each) => each === word));
+}
+
 /**
  * Whether a choice of faults names a rule. `choice`: words and ids with commas between them, from left to right; one with `-`
  * before it takes out (`all,-INJ-G5`). `isInSwarm`: whether this seed's swarm has the rule.

@@ -16,7 +16,7 @@ function withoutOctets(event: TraceEvent): object {
 
 /** A run as programs read it: one JSON object, the same octets for the same run. */
 export function jsonReport(result: RunResult, command?: string): string {
-  const { history: _history, verdicts, refusals, updates, devices, failure, ...rest } = result;
+  const { history: _history, verdicts, refusals, updates, devices, failure, marks, ...rest } = result;
   const record = {
     record: 'xenarium-run',
     version: RECORD_VERSION,
@@ -28,6 +28,7 @@ export function jsonReport(result: RunResult, command?: string): string {
     updates: updates.map(({ losses: _losses, lossCounts, ...update }) =>
       lossCounts.length === 0 ? update : { ...update, losses: Object.fromEntries(lossCounts.slice(0, LOSS_KINDS_MAX)) },
     ),
+    ...(marks === undefined ? {} : { marks }),
     refusals: Object.fromEntries(refusals),
     checks: verdicts.map((v) => ({
       invariant: v.invariant,

@@ -1,11 +1,14 @@
 import { styleText } from 'node:util';
 import { opName } from '../../store/protocol/wire.ts';
-import type { RunResult, UpdateReport } from '../engine/scenario.ts';
+import type { MarksSeen, RunResult, UpdateAttempt, UpdateReport } from '../engine/scenario.ts';
 import { showOctets } from '../engine/show.ts';
 import type { Wait } from '../engine/wait.ts';
 import type { Failure } from '../engine/witness.ts';
 import type { PlannedFault } from '../faults/rule.ts';
+
 import type { HistoryRecord, KnownDefect, Violation } from '../judge/history.ts';
+import { MARKS, type MarkName } from '../judge/marks.ts';
+
 import { type Alike, alike, causedAt } from './cause.ts';
 import { eventText } from './events.ts';
 
@@ -46,10 +49,14 @@ export function textReport(result: RunResult, dress: Dress): string {
   if (result.faults !== undefined)
     lines.push(`  faults: ${result.faults.map((f) => `${f.id} ${n(f.injected)}`).join(', ') || 'none'}`);
   lines.push('');
-  lines.push(...updateTable(result.updates, paint));
+  lines.push(...updateTable(result, paint));
   for (const { n: update, lossCounts } of result.updates)
     if (lossCounts.length > 0) lines.push(`  #${update} lost: ${lossesText(lossCounts)}`);
   lines.push('');
+  if (result.marks !== undefined) {
+    const told = marksText(result.marks);
+    if (told.length > 0) lines.push(paint('bold', '  what happened'), ...told, '');
+  }
   if (result.verdicts.length > 0) {
     lines.push(paint('bold', '  checks, from the history of what guests put in and got out'));
     for (const verdict of result.verdicts) {
@@ -144,28 +151,64 @@ function lossesText(counts: UpdateReport['lossCounts']): string {
   return `${named.join(', ')}${left > 0 ? `, and ${left} kinds more` : ''}`;
 }
 
-function updateTable(updates: readonly UpdateReport[], paint: (style: Style, s: string) => string): string[] {
-  const columns: readonly (readonly [string, (u: UpdateReport) => string])[] = [
-    ['live update', (u) => `#${u.n} ${u.format}`],
-    ['at ms', (u) => ms(u.atNs)],
-    ['requests cut', (u) => n(u.partialRequests)],
-    ['octets unread', (u) => n(u.requestOctetsInRings)],
-    ['replies cut', (u) => n(u.partialReplies)],
-    ['replies queued', (u) => n(u.queuedReplies)],
-    ['events queued', (u) => n(u.queuedEvents)],
-    ['open tx', (u) => n(u.openTransactions)],
-    ['watches', (u) => n(u.watches)],
-    ['nodes', (u) => n(u.nodes)],
-    ['image octets', (u) => n(u.imageBytes)],
-    ['pause us', (u) => n(Math.round(u.pauseNs / 1000))],
-    ['answer', (u) => u.answer],
+/** An update that took place or failed, a try that came to neither, or both. */
+interface UpdateRow {
+  readonly update: UpdateReport | undefined;
+  readonly attempt: UpdateAttempt | undefined;
+}
+
+/** In the order of time: every try, and every update that nobody is known to have asked for. */
+function rowsOf({ updates, attempts }: RunResult): UpdateRow[] {
+  const rows: UpdateRow[] = attempts.map((attempt) => ({
+    attempt,
+    update: updates.find(({ n: update }) => update === attempt.update),
+  }));
+  for (const update of updates)
+    if (!rows.some((row) => row.update === update)) rows.push({ update, attempt: undefined });
+  const atNs = ({ update, attempt }: UpdateRow) => update?.atNs ?? attempt?.timeNs ?? 0;
+  return rows.sort((x, y) => atNs(x) - atNs(y));
+}
+
+function updateTable(result: RunResult, paint: (style: Style, s: string) => string): string[] {
+  const of =
+    (cell: (update: UpdateReport) => string) =>
+    ({ update }: UpdateRow) =>
+      update === undefined ? '-' : cell(update);
+  const columns: readonly (readonly [string, (row: UpdateRow) => string])[] = [
+    ['live update', ({ update }) => (update === undefined ? 'none' : `#${update.n} ${update.format}`)],
+    ['at ms', ({ update, attempt }) => ms(update?.atNs ?? attempt?.timeNs ?? 0)],
+    ['requests cut', of((u) => n(u.partialRequests))],
+    ['octets unread', of((u) => n(u.requestOctetsInRings))],
+    ['replies cut', of((u) => n(u.partialReplies))],
+    ['replies queued', of((u) => n(u.queuedReplies))],
+    ['events queued', of((u) => n(u.queuedEvents))],
+    ['open tx', of((u) => n(u.openTransactions))],
+    ['watches', of((u) => n(u.watches))],
+    ['nodes', of((u) => n(u.nodes))],
+    ['image octets', of((u) => n(u.imageBytes))],
+    ['pause us', of((u) => n(Math.round(u.pauseNs / 1000)))],
+    ['answer', answerText],
   ];
-  const cells = [columns.map(([head]) => head), ...updates.map((u) => columns.map(([, cell]) => cell(u)))];
+  const rows = rowsOf(result);
+  const cells = [columns.map(([head]) => head), ...rows.map((row) => columns.map(([, cell]) => cell(row)))];
   const widths = columns.map((_, i) => Math.max(...cells.map((row) => (row[i] ?? '').length)));
   return cells.map((row, r) => {
     const line = `  ${row.map((cell, i) => (i === 0 || i === row.length - 1 ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0))).join('  ')}`;
     return r === 0 ? paint('bold', line.trimEnd()) : line.trimEnd();
   });
+}
+
+/** What was asked is told where it was more than to go on at once. */
+function answerText({ update, attempt }: UpdateRow): string {
+  const answer = (attempt?.answer ?? update?.answer ?? '').replace(':\n', ': ').replaceAll('\n', ', ');
+  if (attempt === undefined || / -t 0$/.test(attempt.command)) return answer;
+  return `${answer} (${attempt.command})`;
+}
+
+/** Marks that the scenario asks for, each with how often it was reached. */
+function marksText({ counts, ofRun, ofSweep }: MarksSeen): string[] {
+  const line = (name: MarkName) => `    ${name.padEnd(22)} ${n(counts[name]).padStart(7)}  ${MARKS[name].what}`;
+  return [...ofRun, ...ofSweep.filter((name) => !ofRun.includes(name))].map(line);
 }
 
 /** A violation names the invariant, virtual time, actor, request and the updates it straddles, and shows what was around it. */

@@ -13,6 +13,7 @@ import {
   type FormatFailure,
   formatFailure,
   type Perm as ImagePerm,
+  type Keys,
   type NodeData,
   RuleCheck,
   rulesOf,
@@ -53,7 +54,7 @@ export function restoreState(
   // One copy of the whole: values are windows on it, which nobody else can change.
   const reader = new FileReader(v2, new Uint8Array(image));
   const restoring = new Restoring(platform, options, sockets);
-  const check = new RuleCheck(RULES);
+  const check = new RuleCheck(RULES, [], { 'node-unique': restoring.nodes });
   let finding: FormatFailure | undefined;
   let failed: string | undefined;
   // To the end in any case: that it cannot be read is said before what is wrong with it, and that before what could not
@@ -86,13 +87,14 @@ export class Restoring {
   readonly #sockets: ReadonlyMap<number, Stream>;
   readonly #conns = new Map<number, Connection>();
   readonly #pending = new Map<string, { readonly tx: Transaction; readonly nodes: NodeData[] }>();
-  readonly #tree: TreeBuilder;
+  /** What is there of the tree, by path. */
+  readonly nodes: TreeBuilder;
 
   constructor(platform: Platform, options: StoreOptions, sockets: ReadonlyMap<number, Stream>) {
     this.daemon = new Daemon(new DaemonState(options), platform, NOBODY);
     this.daemon.state.generation = 1;
     this.#sockets = sockets;
-    this.#tree = new TreeBuilder(this.daemon);
+    this.nodes = new TreeBuilder(this.daemon);
   }
 
   /**
@@ -133,7 +135,7 @@ export class Restoring {
         return undefined;
       }
       case 'NODE_DATA':
-        if (record.connId === 0) return this.#tree.add(nodePath, record);
+        if (record.connId === 0) return this.nodes.add(nodePath, record);
         this.#pending.get(`${record.connId}/${record.txId}`)?.nodes.push(record);
         return undefined;
       case 'DOMAIN_DATA': {
@@ -153,7 +155,7 @@ export class Restoring {
 
   /** Errors: why nobody could begin with what was restored. */
   finish(): Restored {
-    this.#tree.finish();
+    this.nodes.finish();
     if (this.daemon.state.tree.get('/') === undefined)
       return { ok: false, reason: 'NODE_DATA path: no record tells of /' };
     for (const { tx, nodes } of this.#pending.values()) restoreView(this.daemon, tx, nodes);
@@ -254,10 +256,13 @@ function restorePerms({ records, state }: Daemon, perms: readonly ImagePerm[], i
   });
 }
 
-/** A node whose children are still to come; nobody else has it yet. */
-interface GrowingNode extends Omit<Node, 'children' | 'childOctets'> {
+/** A node that is claimed by its path, and whose children are still to come; nobody else has it yet. */
+interface GrowingNode extends Node {
+  value: Uint8Array;
+  perms: readonly Perm[];
   children: string[];
   childOctets: number;
+  generation: number;
 }
 
 /** What a domain has of the restored tree. */
@@ -269,11 +274,17 @@ interface Owner {
 
 /** Most nodes have none, and need no list of their own. */
 const NO_CHILDREN: string[] = [];
+const NO_VALUE = new Uint8Array(0);
+const NO_PERMS: readonly Perm[] = [];
 
 /** The tree from its records: parents come before their children, whose order is the order of the records. */
-class TreeBuilder {
+class TreeBuilder implements Keys {
   readonly #daemon: Daemon;
   readonly #nodes = new GrowingMap<GrowingNode>();
+  /** Special nodes that are kept beside the tree. */
+  readonly #beside = new Set<string>();
+  /** The node claimed last. */
+  #claimed: GrowingNode | undefined = undefined;
   /** Owners by domid; and the one asked for last. */
   readonly #owners = new Map<number, Owner>();
   #owner: Owner | undefined = undefined;
@@ -287,11 +298,44 @@ class TreeBuilder {
     this.#daemon = daemon;
   }
 
+  get size(): number {
+    return this.#nodes.size + this.#beside.size;
+  }
+
+  has(path: string): boolean {
+    return this.#nodes.get(path) !== undefined || this.#beside.has(path);
+  }
+
+  /** Claim the path of a node that is to be added next: the check's search and the tree's are one. */
+  remember(path: string): boolean {
+    const { size } = this;
+    if (this.#isBeside(path)) this.#beside.add(path);
+    else this.#claim(path);
+    return this.size > size;
+  }
+
+  #isBeside(path: string): boolean {
+    return path.startsWith('@') && !this.#daemon.state.compat.specialNodes;
+  }
+
+  #claim(path: string): GrowingNode {
+    const node: GrowingNode = {
+      path,
+      value: NO_VALUE,
+      perms: NO_PERMS,
+      children: NO_CHILDREN,
+      childOctets: 0,
+      generation: 0,
+    };
+    this.#nodes.put(path, node);
+    this.#claimed = node;
+    return node;
+  }
+
   /** @returns why the node cannot be restored. */
   add(path: string, record: NodeData): string | undefined {
     const { records, state } = this.#daemon;
-    const isSpecial = path.startsWith('@');
-    if (isSpecial && !state.compat.specialNodes) {
+    if (this.#isBeside(path)) {
       state.generation++; // its record counts, although it is kept beside the tree
       if ((SPECIAL_NODES as readonly string[]).includes(path))
         state.specialPerms.set(path, restorePerms(this.#daemon, record.perms, true));
@@ -301,7 +345,7 @@ class TreeBuilder {
     const owner = (perms[0] as Perm).domid;
     if (records.findOrMake(owner) === undefined)
       return `write node error restoring node ${path}: owner domain ${owner} does not exist`;
-    if (!isSpecial && path !== '/') {
+    if (path !== '/' && !path.startsWith('@')) {
       const parent = this.#find(parentOf(path));
       if (parent === undefined) return `read parent error restoring node ${path}`;
       const base = baseOf(path);
@@ -310,10 +354,10 @@ class TreeBuilder {
       parent.childOctets += base.length + 1; // the parent keeps its generation: only its list grows
       this.#ownerOf(ownerOf(parent)).octets += base.length + 1;
     }
-    const { value } = record;
-    const generation = ++state.generation;
-    const node: GrowingNode = { path, value, perms, children: NO_CHILDREN, childOctets: 0, generation };
-    this.#nodes.put(path, node);
+    const node = this.#claimed?.path === path ? this.#claimed : this.#claim(path);
+    node.value = record.value;
+    node.perms = perms;
+    node.generation = ++state.generation;
     const has = this.#ownerOf(owner);
     has.nodes++;
     has.octets += nodeSize(node, state.compat) + path.length;

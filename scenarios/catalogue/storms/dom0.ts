@@ -1,11 +1,5 @@
 import { LIBXENSTORE_HABITS, type XsProgram } from '../../../guests/index.ts';
-import {
-  DomidHistory,
-  type HotplugScripts,
-  Libxl,
-  type ScriptBridge,
-  SharedFiles,
-} from '../../../guests/libxl/index.ts';
+import type { HotplugScripts, Libxl, ScriptBridge } from '../../../guests/libxl/index.ts';
 import { steadyState } from '../../../guests/monitors/index.ts';
 import type { Host } from '../../engine/host.ts';
 
@@ -19,7 +13,6 @@ const PROCESS_NS = [50_000, 300_000] as const;
 /** dom0's toolstack: processes that use libxl, each with a socket of its own, and the scripts that they run (HS-12). */
 export class Dom0Tools {
   readonly #host: Host;
-  readonly #shared = new SharedFiles(new DomidHistory(0));
   readonly #hotplug: HotplugScripts;
   #connections = 0;
 
@@ -51,11 +44,8 @@ export class Dom0Tools {
 
   /** A process: its connection and its libxl. */
   process(name: string): Libxl {
-    return new Libxl(this.#host.dom0.os, this.#host.connect(name, { ...LIBXENSTORE_HABITS, workNs: WORK_NS }), {
-      hotplug: this.#hotplug,
-      shared: this.#shared,
-      observer: this.#host.recorder?.toolstack,
-    });
+    const link = this.#host.connect(name, { ...LIBXENSTORE_HABITS, workNs: WORK_NS });
+    return this.#host.libxl(link, { hotplug: this.#hotplug });
   }
 }
 

@@ -39,7 +39,7 @@ export class StormGuest {
     const { host, backends } = plan;
     const { domid } = built.domain;
     const notify = domid % 4 === 3 ? 'always' : 'edge';
-    this.guest = host.boot(built, host.faults.habits({ ...LINUX_HABITS, notify, tornOneIn: 16 }));
+    this.guest = host.boot(built, { ...LINUX_HABITS, notify, tornOneIn: 16 });
     const { os, client } = this.guest;
     if (built.console !== undefined) {
       const hvc = new GuestConsole(os, built.console);

@@ -74,7 +74,6 @@ export function runStorm(run: Run, storm: Storm): RunResult {
     sliceNs: SLICE_NS,
     finish: () => storm.backends.noteDisks(),
     created: storm.created,
-    answers: storm.operator.answers,
     verdicts: (history, isFinished) => [devices(history), convergence(history, isFinished ? storm.expected() : [])],
   });
 }

@@ -9,7 +9,7 @@ import {
 } from '../../../store/format/compare/index.ts';
 import { orUnusable } from '../image/io.ts';
 import { addKnob } from '../image/knob.ts';
-import { print } from '../output.ts';
+import { print } from '../terminal/output.ts';
 import { comparable } from './named.ts';
 
 const CHOICES = ['backward', 'forward', 'both'] as const;

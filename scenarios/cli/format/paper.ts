@@ -4,7 +4,7 @@ import { headerOf } from '../../../store/format/paper/c-header.ts';
 import { docOf } from '../../../store/format/paper/doc.ts';
 import { orUnusable, writeOctets } from '../image/io.ts';
 import { addKnob, KNOB, KNOB_TEXT } from '../image/knob.ts';
-import { print } from '../output.ts';
+import { print } from '../terminal/output.ts';
 import { recordFormat } from './named.ts';
 
 /** Adds `doc` and `header` to the command `format`. `done` takes the exit code. */

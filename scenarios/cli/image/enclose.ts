@@ -10,7 +10,7 @@ import {
 } from '../../../store/format/enclosing/libxl.ts';
 import { decodeXl, encodeXl, isXl, xlData } from '../../../store/format/enclosing/xl.ts';
 import { type FormatFailure, type FormatResult, formatFailure } from '../../../store/format/index.ts';
-import { print } from '../output.ts';
+import { print } from '../terminal/output.ts';
 import { readOctets, tell, writeOctets } from './io.ts';
 
 export interface EncloseOptions {

@@ -1,5 +1,5 @@
 import { readFileSync, writeFileSync } from 'node:fs';
-import { say } from '../output.ts';
+import { reasonOf, say } from '../terminal/output.ts';
 
 /** Why a command cannot begin or end: exit 2. Whoever runs it has to change something. */
 export class Unusable extends Error {}
@@ -18,21 +18,6 @@ export function writeOctets(file: string, octets: Uint8Array): void {
   } catch (error) {
     throw new Unusable(`${file}: ${reasonOf(error)}`);
   }
-}
-
-const REASONS: Readonly<Record<string, string>> = {
-  EACCES: 'permission denied',
-  EISDIR: 'is a directory',
-  ENOENT: 'no such file or directory',
-  ENOSPC: 'no space left',
-  ENOTDIR: 'a part of the path is no directory',
-  ERR_FS_FILE_TOO_LARGE: 'is larger than 2 GiB',
-};
-
-/** In words, for who has to do something about it. */
-export function reasonOf(error: unknown): string {
-  const { code = '', message } = error instanceof Error ? (error as NodeJS.ErrnoException) : { message: String(error) };
-  return REASONS[code] ?? message;
 }
 
 /** Run a command; exit 2 with the reason when it is unusable. */

@@ -1,7 +1,7 @@
 import { enclosingFormats } from '../../../store/format/enclosing/formats.ts';
 import { KNOBS, type KnobSpec, knobsOf, usefulKnobs } from '../../../store/format/index.ts';
 import { LAB_FORMATS, WISHES } from '../../../store/format/model/index.ts';
-import { print, printJson } from '../output.ts';
+import { print, printJson } from '../terminal/output.ts';
 import { namedFormat } from './named.ts';
 
 /** One choice, as programs get it. */

@@ -1,6 +1,6 @@
 import { escapeOctets, type FileRow, formatFailure, textOf } from '../../../store/format/index.ts';
 import { differencesText, diffStates, type LabFormat } from '../../../store/format/model/index.ts';
-import { print, printJson } from '../output.ts';
+import { print, printJson } from '../terminal/output.ts';
 import { readOctets, tell } from './io.ts';
 import { formatFor, type Reading } from './named.ts';
 

@@ -9,6 +9,8 @@ export interface Request {
   readonly reqId: number;
   readonly txId: number;
   readonly payload: string;
+  /** When its first octet was consumed. */
+  readonly firstSeq: number;
   /** When its last octet was consumed. */
   readonly seq: number;
   readonly timeNs: number;
@@ -18,6 +20,8 @@ export interface Request {
   reply: Framed | undefined;
   /** It was (or may have been) put aside while an update was pending: it took effect when its reply was queued. */
   isPutAside: boolean;
+  /** It was put aside by a daemon that waits for transactions, and answered when the update was over. */
+  isHeldBack: boolean;
   /** A live update lies between its last octet and the first one of its reply. */
   crossedUpdate: boolean;
 }
@@ -146,12 +150,14 @@ function toRequest(connection: Connection, m: Framed, actor: string): Request {
     reqId,
     txId,
     payload,
+    firstSeq: m.first.seq,
     seq,
     timeNs,
     isOverlong,
     actor,
     reply: undefined,
     isPutAside: false,
+    isHeldBack: false,
     crossedUpdate: false,
   };
 }

@@ -12,12 +12,20 @@ function getterOf(steps: readonly string[]): Get {
   return new Function('record', `return record${at.join('')}`) as Get;
 }
 
+/** Keys that records have told. */
+export interface Keys {
+  readonly size: number;
+  has(key: string | number): boolean;
+  /** Add it. False: it was there. */
+  remember(key: string | number): boolean;
+}
+
 /** What is known of the records of one file so far. */
 export interface Known {
   /** The last record of each kind. */
   readonly last: Map<string, FormatRecord>;
   /** What records have told, by the number of what asks for it. */
-  readonly seen: readonly Set<string | number>[];
+  readonly seen: readonly Keys[];
   /** Nodes that are there before the file is read. */
   readonly paths: readonly string[];
   /** The machine that wrote the file puts the high octet first. */

@@ -1,6 +1,6 @@
 import type { Place } from '../schema/rules.ts';
 import type { FormatRecord } from './format.ts';
-import type { Known } from './places.ts';
+import type { Keys, Known } from './places.ts';
 import type { Found } from './rule-code.ts';
 import type { Rules } from './rules.ts';
 
@@ -14,15 +14,39 @@ export interface Breach {
 
 const NONE: readonly Breach[] = [];
 
+class KeySet implements Keys {
+  readonly #keys = new Set<string | number>();
+
+  get size(): number {
+    return this.#keys.size;
+  }
+
+  has(key: string | number): boolean {
+    return this.#keys.has(key);
+  }
+
+  remember(key: string | number): boolean {
+    const { size } = this.#keys;
+    return this.#keys.add(key).size > size; // one search in place of two
+  }
+}
+
 /** Holds the records of one file to rules, one by one. */
 export class RuleCheck {
   readonly #rules: Rules;
   readonly #known: Known;
 
-  /** @param paths nodes that are there before the file is read */
-  constructor(rules: Rules, paths: readonly string[] = []) {
+  /**
+   * @param paths nodes that are there before the file is read
+   * @param kept keys that the caller keeps anyhow, by the name of the rule that makes them unique
+   */
+  constructor(rules: Rules, paths: readonly string[] = [], kept: Readonly<Record<string, Keys>> = {}) {
     this.#rules = rules;
-    const seen = Array.from({ length: rules.seenCount }, () => new Set<string | number>());
+    const seen: Keys[] = Array.from({ length: rules.seenCount }, () => new KeySet());
+    for (const [rule, keys] of Object.entries(kept)) {
+      const number = rules.uniqueBy(rule);
+      if (number !== undefined) seen[number] = keys;
+    }
     this.#known = { last: new Map(), seen, paths, isBigEndian: false, parent: '', texts: [], textsOf: [] };
   }
 

@@ -61,7 +61,7 @@ export function codeOf(groups: readonly Group[], remembers: boolean, keepsLast: 
         const breaks = uniques.map(
           ({ check, show }) => `found = added(found, ${constant(check)}, ${constant(show)}(record, known));`,
         );
-        const isThere = remembers ? `!remember(known.seen[${seen}], key)` : `known.seen[${seen}].has(key)`;
+        const isThere = remembers ? `!known.seen[${seen}].remember(key)` : `known.seen[${seen}].has(key)`;
         return `{ const key = ${constant(key)}(record, known); if (${isThere}) { ${breaks.join(' ')} } }`;
       });
     checks.push(...inGroup(looks));
@@ -77,13 +77,7 @@ export function codeOf(groups: readonly Group[], remembers: boolean, keepsLast: 
     ...memories,
     'return found; }',
   ];
-  return new Function('K', 'added', 'remember', body.join('\n'))(constants, added, remember) as Take;
-}
-
-/** Whether the key is new; one search in place of two. */
-function remember(seen: Set<string | number>, key: string | number): boolean {
-  const { size } = seen;
-  return seen.add(key).size > size;
+  return new Function('K', 'added', body.join('\n'))(constants, added) as Take;
 }
 
 function added(found: Found[] | undefined, check: Check, [path, reason]: Broken): Found[] {

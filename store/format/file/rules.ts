@@ -3,7 +3,7 @@ import type { Place, Rule, Where } from '../schema/rules.ts';
 import type { Format, FormatRecord } from './format.ts';
 import { messagesFault } from './messages.ts';
 import { pathFault } from './paths.ts';
-import { conditionOf, type Known, keyOf, PlaceReader } from './places.ts';
+import { conditionOf, type Keys, type Known, keyOf, PlaceReader } from './places.ts';
 import { type Broken, type Check, codeOf, type Group, type Look, type Memory, type Take } from './rule-code.ts';
 
 /** Records of one kind that make something known. */
@@ -20,8 +20,10 @@ export interface Rules {
   /** What only looks at it. */
   readonly look: (kind: string) => Take;
   readonly place: (place: Place) => PlaceReader;
-  /** Sets that a file needs. */
+  /** How many sets of keys a file needs. */
   readonly seenCount: number;
+  /** The number of the set that a rule `be-unique` of this name fills; `undefined`: there is none. */
+  readonly uniqueBy: (rule: string) => number | undefined;
 }
 
 const rulesOfFormats = new WeakMap<Format, Map<string, Rules>>();
@@ -52,6 +54,7 @@ function feedsOf({ of, where }: Rule, key: readonly Place[]): Feed[] {
 
 class Making {
   readonly #groups = new Map<string, Group[]>();
+  readonly #uniques = new Map<string, number>();
   #seenCount = 0;
   #isLastAsked = false;
   readonly #places = new Map<Place, PlaceReader>();
@@ -66,7 +69,9 @@ class Making {
         key.at(-1) ?? '',
         `${this.#show(record, key, known)} again`,
       ];
-      for (const { uniques } of this.#register(feedsOf(rule, key)).memories) uniques.push({ check, show });
+      const { seen, memories } = this.#register(feedsOf(rule, key));
+      this.#uniques.set(rule.rule, seen);
+      for (const { uniques } of memories) uniques.push({ check, show });
       return;
     }
     const look = this.#look(rule);
@@ -80,7 +85,8 @@ class Making {
       return (kind: string) =>
         made(known, kind, () => codeOf(this.#groups.get(kind) ?? [], remembers, this.#isLastAsked));
     };
-    return { take: codes(true), look: codes(false), place: this.#place, seenCount: this.#seenCount };
+    const uniqueBy = (rule: string) => this.#uniques.get(rule);
+    return { take: codes(true), look: codes(false), place: this.#place, seenCount: this.#seenCount, uniqueBy };
   }
 
   readonly #place = (place: Place): PlaceReader => {
@@ -245,8 +251,8 @@ class Making {
   }
 }
 
-function seenOf(known: Known, number: number): ReadonlySet<string | number> {
-  return known.seen[number] as Set<string | number>;
+function seenOf(known: Known, number: number): Keys {
+  return known.seen[number] as Keys;
 }
 
 function sizeOf(value: unknown): number {

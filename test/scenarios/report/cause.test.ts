@@ -34,6 +34,7 @@ const run = (given: Partial<RunResult>): RunResult => ({
   conflicts: 0,
   refusals: [],
   updates: [],
+  attempts: [],
   verdicts: [],
   history: undefined,
   ...given,

@@ -1,7 +1,20 @@
-import { reasonOf } from './image/io.ts';
-
 /** What a shell sees of a program that writes to a pipe which nobody reads any more: 128 + SIGPIPE. */
 const NOBODY_READS = 141;
+
+const REASONS: Readonly<Record<string, string>> = {
+  EACCES: 'permission denied',
+  EISDIR: 'is a directory',
+  ENOENT: 'no such file or directory',
+  ENOSPC: 'no space left',
+  ENOTDIR: 'a part of the path is no directory',
+  ERR_FS_FILE_TOO_LARGE: 'is larger than 2 GiB',
+};
+
+/** In words, for who has to do something about it. */
+export function reasonOf(error: unknown): string {
+  const { code = '', message } = error instanceof Error ? (error as NodeJS.ErrnoException) : { message: String(error) };
+  return REASONS[code] ?? message;
+}
 
 /** What is to be done when stdout takes nothing any more: end, as a pipe's reader has gone, or as the disk is full (exit 2). */
 export function endWithoutOutput(error: NodeJS.ErrnoException): never {
