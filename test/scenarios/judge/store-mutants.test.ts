@@ -1,8 +1,10 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import { hostileGuests } from '../../../scenarios/catalogue/hostile-guests.ts';
 import { Output } from '../../../store/daemon/output.ts';
 import { WriteRate } from '../../../store/daemon/rate.ts';
 import { SimPlatform } from '../../../store/daemon/sim-platform.ts';
-import { broken, headline } from '../../support/headline.ts';
+import type { StateRecord } from '../../../store/format/index.ts';
+import { broken, headline, tamper } from '../../support/headline.ts';
 
 /*
  * What a daemon forgets while it serves. Each row takes one thing out of it, and within 20 seeds of a stock scenario a check
@@ -62,5 +64,43 @@ describe('a daemon that loses one event in so many', () => {
       if (++count % 151 !== 0) notify.call(this, port);
     });
     expect(said()).toMatch(/does not come to rest.*"who":"dom[^"]+","what":"the answer to [A-Z_]+ /s);
+  });
+});
+
+describe('an update that loses what the store keeps of a domain beside its nodes', () => {
+  /** What the checks of `hostile-guests` say of the first seed that does not pass; '': of none. */
+  const saidOf = (change: (record: StateRecord) => StateRecord, seeds = SEEDS_MAX): string => {
+    for (let seed = 1; seed <= seeds; seed++) {
+      const request = { seed: String(seed), format: 'v2', settings: { hostile: 2 }, checks: true };
+      const result = hostileGuests.run({ ...request, passImage: tamper(change) });
+      const found = result.verdicts.flatMap(({ violations }) => violations.map(({ detail }) => detail));
+      if (found.length > 0) return found.join('\n');
+    }
+    return '';
+  };
+
+  it.each<[string, (record: StateRecord) => StateRecord, RegExp]>([
+    [
+      'that an entry means nobody',
+      (r) => (r.kind === 'NODE_DATA' ? { ...r, perms: r.perms.map((p) => ({ ...p, flags: 0 })) } : r),
+      /domU\d+: READ req_id \d+ tx 0 .*\/tool\/promised/,
+    ],
+    [
+      "a domain's own quotas",
+      (r) => (r.kind === 'DOMAIN_DATA' ? { ...r, quotas: [] } : r),
+      /dom0: GET_QUOTA req_id \d+ .*9/,
+    ],
+    [
+      'whose model a domain is',
+      (r) =>
+        r.kind === 'CONNECTION_DATA' && r.conn.kind === 'ring' ? { ...r, conn: { ...r.conn, targetDomid: 0x7ff4 } } : r,
+      /domU\d+: READ req_id \d+ tx 0 .*\/local\/domain\/\d+\/data.*EACCES/,
+    ],
+  ])('%s', (_, change, detail) => {
+    expect(saidOf(change)).toMatch(detail);
+  });
+
+  it('nothing is said of one that loses nothing', () => {
+    expect(saidOf((record) => record, 3)).toBe('');
   });
 });
