@@ -16,6 +16,7 @@ export {
   headerRule,
   inFormatOrder,
   knobsOf,
+  type Meaning,
   recordsOf,
   type Stage,
 } from './file/format.ts';

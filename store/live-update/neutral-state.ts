@@ -90,7 +90,9 @@ function withBases(known: ConnectionState, conn: Connection): ConnectionState {
       const access = tx.accesses.get(node.path);
       return access === undefined || access.base < 0 ? node : { ...node, base: BigInt(access.base) };
     });
-    const events = [...tx.accesses.values()].flatMap(({ path, fire }) => (fire === undefined ? [] : [path]));
+    const events = [...tx.accesses.values()].flatMap(({ path, fire }) =>
+      fire === undefined ? [] : [{ path, exact: fire === 'exact' }],
+    );
     return { ...one, nodes, base: BigInt(tx.generation), events };
   });
   return { ...known, transactions };
@@ -197,10 +199,12 @@ function restoreBases(state: DaemonState, conn: Connection, { id, base, nodes, e
     const was = state.tree.get(path);
     const first = seen === undefined ? -1 : Number(seen);
     const { node } = access;
-    const modified = node === undefined ? first >= 0 || events?.includes(path) === true : access.modified;
+    const owed = events?.find((event) => event.path === path);
+    const modified = node === undefined ? first >= 0 || owed !== undefined : access.modified;
     const basePerms = first < 0 ? undefined : was?.perms;
     const taken: Access = { path, base: first, basePerms, node, modified, fire: undefined };
-    if (modified && owesEvent(path, events, node, was)) taken.fire = fireMode(view, path, node);
+    if (owed !== undefined) taken.fire = owed.exact ? 'exact' : 'subtree';
+    else if (events === undefined && modified && hasChanged(node, was)) taken.fire = fireMode(view, path, node);
     tx.accesses.set(path, taken);
     if (node !== undefined && first < 0) {
       tx.creates = true;
@@ -215,13 +219,7 @@ function restoreBases(state: DaemonState, conn: Connection, { id, base, nodes, e
 }
 
 /** Where a format does not tell which events are owed: each change has one. */
-function owesEvent(
-  path: string,
-  events: readonly string[] | undefined,
-  node: Node | undefined,
-  was: Node | undefined,
-): boolean {
-  if (events !== undefined) return events.includes(path);
+function hasChanged(node: Node | undefined, was: Node | undefined): boolean {
   // With other children and all else as it was, it is the children that changed.
   const sameList = listOf(node?.children ?? []).join('/') === listOf(was?.children ?? []).join('/');
   return sameList || node === undefined || was === undefined || contentKey(node) !== contentKey(was);
