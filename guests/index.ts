@@ -20,11 +20,14 @@ export {
   suspendGuest,
 } from './libxl/index.ts';
 export {
+  curious,
+  deviceModel,
   monitor,
   operator,
   quiesce,
   readTree,
   type SeenNode,
+  type StandingPlan,
   type ToolstackPlan,
   Traffic,
   toolstack,

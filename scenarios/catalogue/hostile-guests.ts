@@ -1,10 +1,31 @@
 import { Attacker, HOSTILE_KINDS, type HostileKind } from '../../guests/hostile/index.ts';
-import { buildDomain, GuestOs, LINUX_HABITS, strings, type Thread, text, worker, XS, Xs } from '../../guests/index.ts';
+import {
+  buildDomain,
+  curious,
+  deviceModel,
+  GuestOs,
+  LINUX_HABITS,
+  strings,
+  type Thread,
+  text,
+  worker,
+  XS,
+  Xs,
+} from '../../guests/index.ts';
 import { type Actor, DOMID_ANY } from '../../sim/index.ts';
 import { DEFAULT_QUOTAS, MESSAGE_NS, PASS_NS, WRITE_CREDIT_NS, WRITE_NS } from '../../store/index.ts';
 import { HEADER_BYTES, PAYLOAD_MAX } from '../../store/protocol/wire.ts';
-import { type Host, LIFELIKE } from '../engine/host.ts';
-import { isWorking, keepsDepth, mayGoOn, moments, openRun, runAndJudge, startOperator } from '../engine/run.ts';
+import { type Guest, type Host, LIFELIKE } from '../engine/host.ts';
+import {
+  isWorking,
+  keepsDepth,
+  keepsStanding,
+  mayGoOn,
+  moments,
+  openRun,
+  runAndJudge,
+  startOperator,
+} from '../engine/run.ts';
 import { marks, type RunRequest, type RunResult, type Scenario, scenario } from '../engine/scenario.ts';
 import { count, FAULTS_SETTING, flag, type SettingsOf, STORE_SETTING, word } from '../engine/settings.ts';
 import { doings } from '../faults/doings.ts';
@@ -108,6 +129,8 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
   const writers: Thread[] = [];
   /** Those among them who make the traffic. */
   const workers: Thread[] = [];
+  /** The ordinary guests, as they came. */
+  const guests: Guest[] = [];
   let booted = 0;
   const xl = dom0.os.start('xl', function* (me): Actor {
     yield* host.initStore(me);
@@ -124,6 +147,10 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
           maxInFlight: 4,
         });
         const { domid } = built.domain;
+        if (guests.push({ os, client }) > 1 && keepsStanding(request))
+          workers.push(
+            os.start('curious', (own) => curious(own, client, traffic, { path: PROMISED, thinkNsMax: STANDING_NS })),
+          );
         workers.push(
           os.start('worker', (own) =>
             worker(own, client, traffic, {
@@ -146,6 +173,33 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
     while (booted === 0 && mayGoOn(xl)) yield 50_000;
     for (const [i, kind] of kinds.entries()) bad.push(yield* raise(host, xs, kind, `bad${i}-${kind.name}`, hasFaults));
   });
+  if (keepsStanding(request))
+    writers.push(
+      dom0.os.start('xl-dm', function* (me): Actor {
+        const xs = new Xs(dom0.client, me);
+        while (guests.length === 0 && mayGoOn(xl)) yield 50_000;
+        // Nobody is meant who has one of these numbers later.
+        const later = Array.from({ length: 40 }, (_, i) => i + 1).filter(
+          (domid) => machine.domain(domid) === undefined,
+        );
+        yield* xs.write(PROMISED, 'for nobody who is here');
+        yield* xs.setPerms(PROMISED, ['n0', ...later.map((domid) => `r${domid}`)]);
+        while (guests.length < 2 && mayGoOn(xl)) yield 50_000;
+        const [served, model] = guests;
+        if (served === undefined || model === undefined) return;
+        const { domid } = model.os.domain;
+        yield* xs.call(XS.SET_QUOTA, strings(String(domid), ...OWN_QUOTA));
+        const home = served.os.domain.domid;
+        const target = yield* xs.call(XS.SET_TARGET, strings(String(domid), String(home)));
+        if (target.error !== undefined) return;
+        const plan = { path: `/local/domain/${home}/data`, thinkNsMax: STANDING_NS };
+        workers.push(model.os.start('device-model', (own) => deviceModel(own, model.client, traffic, plan)));
+        while (!traffic.stopping) {
+          yield STANDING_NS + me.draws.below(STANDING_NS);
+          yield* xs.call(XS.GET_QUOTA, strings(String(domid), OWN_QUOTA[0]));
+        }
+      }),
+    );
   const { me: lu } = startOperator(run, { atRequests, link: () => dom0.client });
   writers.push(xl, builder, lu);
 
@@ -174,6 +228,13 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
     ],
   });
 }
+
+/** Entries in it name domains before they are born. */
+const PROMISED = '/tool/promised';
+/** Longest pause of those who live on what the store keeps of them, ns. */
+const STANDING_NS = 400_000;
+/** A quota of one domain that is nobody's default, and that it never reaches. */
+const OWN_QUOTA = ['transactions', '9'] as const;
 
 /** What INTRODUCE has to answer. */
 function dueOf(kind: HostileKind): string {

@@ -168,7 +168,7 @@ export class Host implements FaultHost {
     this.traffic = new Traffic(options.requestsMax);
     this.storeDomid = options.storeIn === 'stubdom' ? STUBDOM.domid : 0;
     this.recorder = options.records
-      ? new Recorder(this.machine, this.storeDomid, options.policy, options.compat)
+      ? new Recorder(this.machine, this.storeDomid, options.policy, options.compat, options.limitsWrites ?? true)
       : undefined;
     const domain = this.machine.createDomain(0, 'dom0');
     this.machine.unpause(domain);

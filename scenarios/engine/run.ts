@@ -101,6 +101,14 @@ export function keepsDepth({ lab, format }: Pick<RunRequest, 'lab' | 'format'>):
   return lab === undefined ? format !== 'v1' : extentOf(lab.carriage, 'watchDepth') !== 'none';
 }
 
+/** Whether what the store keeps of domains beside their nodes outlives an update: targets, quotas of their own, stale entries.
+ *  Images of version 1 have no quotas; other formats have what they say. */
+export function keepsStanding({ lab, format }: Pick<RunRequest, 'lab' | 'format'>): boolean {
+  if (lab === undefined) return format !== 'v1';
+  return STANDING_ROWS.every((row) => extentOf(lab.carriage, row) !== 'none');
+}
+const STANDING_ROWS = ['target', 'domainQuotas', 'staleAcl'] as const;
+
 /** Whether an actor has not come to its end, and its domain runs or will go on: who suspends a domain resumes it. A run that did
  *  not wait for those would read its tree while one comes back and writes. */
 export function mayGoOn({ task }: Thread): boolean {

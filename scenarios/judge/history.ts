@@ -137,6 +137,8 @@ export interface History {
   readonly transactionPolicy: 'carry' | 'daemon';
   /** '4.22' or '4.17': which daemon the store imitates. */
   readonly compat: '4.22' | '4.17';
+  /** The store's write rate limit is on; left out: nobody knows. */
+  readonly limitsWrites?: boolean;
   /** Pages that anybody mapped of another domain. */
   readonly mappings?: number;
   /** In a run with devices. */

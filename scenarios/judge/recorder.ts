@@ -42,6 +42,7 @@ export class Recorder {
   readonly #ports = new Map<number, number>();
   readonly #policy: History['transactionPolicy'];
   readonly #compat: History['compat'];
+  readonly #limitsWrites: boolean;
   readonly #hostile = new Set<number>();
   /** Epochs, by domid, whose ports went with the old daemon in a live update. Bound again, they go on. */
   readonly #between = new Map<number, number>();
@@ -53,9 +54,11 @@ export class Recorder {
     storeDomid: number,
     policy: History['transactionPolicy'],
     compat: History['compat'] = '4.22',
+    limitsWrites = false,
   ) {
     this.#machine = machine;
     this.#compat = compat;
+    this.#limitsWrites = limitsWrites;
     this.#storeDomid = storeDomid;
     this.#policy = policy;
     machine.trace.observe((event) => this.#note(event));
@@ -159,6 +162,7 @@ export class Recorder {
       endNs: this.#machine.nowNs,
       transactionPolicy: this.#policy,
       compat: this.#compat,
+      limitsWrites: this.#limitsWrites,
       mappings: this.#mappings,
       ...(this.#devices === undefined ? {} : { devices: this.#devices }),
       ...(this.#toolstack === undefined ? {} : { toolstack: this.#toolstack }),

@@ -24,7 +24,8 @@ import { MessageReader } from '../protocol/message-reader.ts';
 import { textOf } from '../protocol/octets.ts';
 import { baseOf, childOf, parentOf } from '../protocol/path.ts';
 import type { Perm } from '../protocol/perms.ts';
-import { HEADER_BYTES, messageEnd, messageType, PAYLOAD_MAX, payloadLength, XS } from '../protocol/wire.ts';
+import { HEADER_BYTES, messageEnd, messageType, payloadLength, XS } from '../protocol/wire.ts';
+import { listOf } from '../tree/names.ts';
 import { type Node, nodeSize, ownerOf } from '../tree/node.ts';
 import { GrowingMap, PersistentMap } from '../tree/persistent-map.ts';
 import { newTransaction, type Transaction } from '../tree/transaction.ts';
@@ -76,7 +77,7 @@ export function restoreState(
     };
   if (finding !== undefined) return { ok: false, reason: formatFailure(finding) };
   if (failed !== undefined) return { ok: false, reason: failed };
-  return { ok: true, state: restoring.finish() };
+  return restoring.finish();
 }
 
 /** A state that grows record by record, in the order of an image that was found sound so far. */
@@ -152,10 +153,13 @@ export class Restoring {
     return this.#conns.get(connId);
   }
 
-  finish(): DaemonState {
+  /** Errors: why nobody could begin with what was restored. */
+  finish(): Restored {
     this.nodes.finish();
+    if (this.daemon.state.tree.get('/') === undefined)
+      return { ok: false, reason: 'NODE_DATA path: no record tells of /' };
     for (const { tx, nodes } of this.#pending.values()) restoreView(this.daemon, tx, nodes);
-    return this.daemon.state;
+    return { ok: true, state: this.daemon.state };
   }
 }
 
@@ -191,7 +195,7 @@ function restoreConnection(
 
 /** Whole messages were put aside; at most one partial one is being read. */
 function restoreInput({ delayed }: Daemon, conn: Connection, data: Uint8Array): void {
-  const reader = new MessageReader('refused'); // as the daemon does when it comes to that message
+  const reader = new MessageReader('refused'); // none is so long: the rules of the format see to it
   reader.push(data);
   for (let message = reader.shift(); message !== undefined; message = reader.shift())
     delayed.add(conn, { message, kind: 'restored' });
@@ -199,7 +203,7 @@ function restoreInput({ delayed }: Daemon, conn: Connection, data: Uint8Array): 
   conn.headerUsed = Math.min(rest.length, HEADER_BYTES);
   conn.header.set(rest.subarray(0, conn.headerUsed));
   if (conn.headerUsed < HEADER_BYTES) return;
-  conn.body = new Uint8Array(Math.min(PAYLOAD_MAX, payloadLength(rest)));
+  conn.body = new Uint8Array(payloadLength(rest));
   conn.bodyUsed = rest.length - HEADER_BYTES;
   conn.body.set(rest.subarray(HEADER_BYTES));
 }
@@ -401,16 +405,21 @@ class TreeBuilder implements Keys {
 function restoreView(daemon: Daemon, tx: Transaction, nodes: readonly NodeData[]): void {
   const { state } = daemon;
   const seen = new Map<string, NodeData>(nodes.map((n) => [textOf(n.path), n]));
+  const below = new Map<string, string[]>();
+  for (const [path, { perms }] of seen) {
+    if (perms.length === 0 || path === '/') continue;
+    const bases = below.get(parentOf(path));
+    if (bases === undefined) below.set(parentOf(path), [baseOf(path)]);
+    else bases.push(baseOf(path));
+  }
   for (const [path, record] of seen) {
     const live = state.tree.get(path);
     const isAbsent = record.perms.length === 0;
     const modified = isAbsent || (record.access & NODE_WRITTEN) !== 0;
     let node: Node | undefined;
     if (!isAbsent) {
-      const names = (live?.children ?? []).filter((base) => seen.get(childOf(path, base))?.perms.length !== 0);
-      for (const [other, { perms }] of seen)
-        if (perms.length > 0 && other !== '/' && parentOf(other) === path && !names.includes(baseOf(other)))
-          names.push(baseOf(other));
+      const known = listOf(live?.children ?? []).filter((base) => seen.get(childOf(path, base))?.perms.length !== 0);
+      const names = [...new Set([...known, ...(below.get(path) ?? [])])];
       node = {
         path,
         value: record.value,

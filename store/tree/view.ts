@@ -2,6 +2,7 @@ import { baseOf, childOf, parentOf } from '../protocol/path.ts';
 import { ALL_RIGHTS, type Perm, settledPerms } from '../protocol/perms.ts';
 import { refuse } from '../protocol/wire.ts';
 import type { Ground, OldPerms, Requester } from './ground.ts';
+import { listOf } from './names.ts';
 import { type Node, nodeSize, ownerOf, rewritten, withChild, withoutChild, withValue } from './node.ts';
 import { type Access, copyOctets, type FireMode, type Transaction } from './transaction.ts';
 
@@ -322,7 +323,7 @@ export class View<Who extends Requester, Cause> {
 
   #removeBelow(node: Node, isTop: boolean): void {
     let now = node;
-    for (const base of node.children) {
+    for (const base of listOf(node.children)) {
       const child = this.get(childOf(node.path, base));
       if (child === undefined) refuse('EIO'); // the list was read before the child was removed by somebody else
       this.#removeBelow(child, false);

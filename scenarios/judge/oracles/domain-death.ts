@@ -17,6 +17,7 @@ export function detach(model: XenstoreModel, conn: number, seq: number): void {
 export function noteLife(model: XenstoreModel, domid: number, what: string): boolean {
   if (what === 'created') model.domains.alive(domid);
   if (what !== 'gone') return false;
+  if (model.introduced(domid) === undefined) model.quotas.delete(domid);
   const mayDrop = model.domains.gone(domid) && model.introduced(domid) === undefined;
   if (mayDrop) doubtEntriesInTree(model, domid);
   return mayDrop;
@@ -27,6 +28,7 @@ export function noteLife(model: XenstoreModel, domid: number, what: string): boo
 export function purge(model: XenstoreModel, domid: number, seq: number): void {
   const { tree, compat } = model;
   model.domains.forget(domid);
+  model.quotas.delete(domid);
   const by: Writer = { seq, isCommit: false, describe: () => `end of domain ${domid}` };
   const names = (perms: readonly Perm[]) => perms.some((p) => p.domid === domid);
   const walk = (name: string): void => {

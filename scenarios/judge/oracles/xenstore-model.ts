@@ -40,6 +40,8 @@ export class XenstoreModel {
   /** Writes of transactions that came to nothing, to be recognised should they show up: by name. */
   readonly aborted = new Map<string, { value: string; what: string }[]>();
   readonly domains = new KnownDomains();
+  /** Quotas that were set for one domain, by its id and by their name. */
+  readonly quotas = new Map<number, Map<string, string>>();
   /** Names that were committed for an owner of whom the store may have had no record any more: they may be there or not. */
   readonly doubtful = new Set<string>();
   #generations = new Map<string, number>();

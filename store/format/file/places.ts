@@ -28,6 +28,8 @@ export interface Known {
   readonly seen: readonly Keys[];
   /** Nodes that are there before the file is read. */
   readonly paths: readonly string[];
+  /** The machine that wrote the file puts the high octet first. */
+  isBigEndian: boolean;
   /** A path that was found to be there. */
   parent: string;
   /** Texts made of the record at hand, by the number of the place: rules ask for the same again. */

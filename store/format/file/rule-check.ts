@@ -47,7 +47,7 @@ export class RuleCheck {
       const number = rules.uniqueBy(rule);
       if (number !== undefined) seen[number] = keys;
     }
-    this.#known = { last: new Map(), seen, paths, parent: '', texts: [], textsOf: [] };
+    this.#known = { last: new Map(), seen, paths, isBigEndian: false, parent: '', texts: [], textsOf: [] };
   }
 
   /** The next record: what it breaks. What comes later may depend on it. */
@@ -60,6 +60,11 @@ export class RuleCheck {
   breaches(record: FormatRecord): readonly Breach[] {
     const found = this.#rules.look(record.kind)(record, this.#known);
     return found === undefined ? NONE : breachesOf(found);
+  }
+
+  /** Of the machine that wrote the file: little endian unless told. */
+  set byteOrder(order: 'little' | 'big' | undefined) {
+    this.#known.isBigEndian = order === 'big';
   }
 
   /** The octets at a place as text, which is not made anew when a rule has looked at them. */

@@ -1,6 +1,7 @@
 import type { Knobs } from '../schema/knobs.ts';
 import type { Place, Rule, Where } from '../schema/rules.ts';
 import type { Format, FormatRecord } from './format.ts';
+import { messagesFault } from './messages.ts';
 import { pathFault } from './paths.ts';
 import { conditionOf, type Keys, type Known, keyOf, PlaceReader } from './places.ts';
 import { type Broken, type Check, codeOf, type Group, type Look, type Memory, type Take } from './rule-code.ts';
@@ -202,6 +203,39 @@ class Making {
             return [rule.field, `there is no ${parent} yet`];
           known.parent = parent;
           return undefined;
+        };
+      }
+      case 'differ': {
+        const field = this.#place(rule.field);
+        const others = rule.from.map((place) => [place, this.#place(place)] as const);
+        return (record, known) => {
+          const value = field.value(record, known);
+          const same = others.find(([, other]) => other.value(record, known) === value);
+          return value === undefined || same === undefined
+            ? undefined
+            : [rule.field, `is ${value}, as is ${same[0].replace(':', ' ')}`];
+        };
+      }
+      case 'be-short': {
+        const fields = rule.fields.map(this.#place);
+        const field = rule.fields.at(-1) ?? '';
+        const together = rule.fields.length === 1 ? 'has' : `and ${rule.fields.slice(0, -1).join(', ')} have`;
+        return (record, known) => {
+          let bytes = 0;
+          for (const one of fields) bytes += sizeOf(one.value(record, known));
+          return bytes > rule.bytesMax ? [field, `${together} ${bytes} octets, more than ${rule.bytesMax}`] : undefined;
+        };
+      }
+      case 'be-messages': {
+        const { mayEndEarly, after } = rule;
+        const field = this.#place(rule.field);
+        const behind = after === undefined ? undefined : this.#place(after);
+        return (record, known) => {
+          const octets = field.value(record, known);
+          if (!(octets instanceof Uint8Array) || octets.length === 0) return undefined;
+          const from = Number(behind?.value(record, known) ?? 0);
+          const fault = messagesFault(octets, { from, isBigEndian: known.isBigEndian, mayEndEarly });
+          return fault === undefined ? undefined : [rule.field, fault];
         };
       }
       case 'have-no-nul': {
