@@ -1,6 +1,6 @@
 import { escapeOctets, type FileRow, formatFailure, textOf } from '../../../store/format/index.ts';
 import { differencesText, diffStates, type LabFormat } from '../../../store/format/model/index.ts';
-import { print, printJson } from '../terminal/output.ts';
+import { print, printJson, printJsonText } from '../terminal/output.ts';
 import { readOctets, tell } from './io.ts';
 import { formatFor, type Reading } from './named.ts';
 
@@ -24,7 +24,7 @@ export async function annotateCommand(file: string, options: LookOptions): Promi
   const octets = readOctets(file);
   const format = await formatFor(file, octets, options.format, options);
   const rows = format.rows(octets);
-  const out = new Pieces();
+  const out = new Pieces(options.json === true ? printJsonText : print);
   let next = rows.next();
   for (let count = 0; !next.done; next = rows.next(), count++) {
     if (!options.json) out.put(rowText(next.value));
@@ -38,7 +38,12 @@ export async function annotateCommand(file: string, options: LookOptions): Promi
 
 /** Text for standard output, in pieces: a large file is never in memory as text. */
 class Pieces {
+  readonly #print: (text: string) => void;
   #text = '';
+
+  constructor(print: (text: string) => void) {
+    this.#print = print;
+  }
 
   put(text: string): void {
     this.#text += text;
@@ -46,7 +51,7 @@ class Pieces {
   }
 
   end(): void {
-    print(this.#text);
+    this.#print(this.#text);
     this.#text = '';
   }
 }

@@ -36,10 +36,14 @@ export function print(text: string): void {
   process.stdout.write(shown(text));
 }
 
-/** Write to stdout for a program; C1 and DEL, which JSON leaves as they are, are escaped too. */
+/** Write to stdout for a program. */
 export function printJson(value: unknown): void {
-  const text = JSON.stringify(value, null, 2);
-  process.stdout.write(`${text.replace(/[\x7f-\x9f]/g, (c) => `\\u00${c.charCodeAt(0).toString(16)}`)}\n`);
+  printJsonText(`${JSON.stringify(value, null, 2)}\n`);
+}
+
+/** Write a piece of JSON; C1 and DEL, which JSON leaves as they are, are escaped too. */
+export function printJsonText(text: string): void {
+  process.stdout.write(text.replace(/[\x7f-\x9f]/g, (c) => `\\u00${c.charCodeAt(0).toString(16)}`));
 }
 
 /** Say something on stderr, a line of it. */

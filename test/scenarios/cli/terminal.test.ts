@@ -55,6 +55,7 @@ describe('what an image holds does not steer a terminal', () => {
     ['decode', a],
     ['decode', a, '--json'],
     ['annotate', a],
+    ['annotate', a, '--json'],
     ['diff', a, b],
     ['diff', a, b, '--json'],
     ['diff', a, old],
