@@ -48,6 +48,7 @@ export {
   GNTMAP_host_map,
   GNTMAP_readonly,
   GNTST,
+  type GrantStatus,
   GTF_accept_transfer,
   GTF_permit_access,
   GTF_reading,
@@ -58,6 +59,7 @@ export {
   GTF_transitive,
   GTF_writing,
   type MapResult,
+  statusName,
   XENMAPIDX_grant_table_status,
 } from './grants/abi.ts';
 export { checkGrants } from './grants/check.ts';
@@ -71,6 +73,7 @@ export {
   isInUse,
 } from './grants/guest.ts';
 export { loadFlags, loadStatus, storeFlags, type TableBytes } from './grants/layout.ts';
+export type { MappedPage, PageAccess } from './grants/mapped-page.ts';
 export { openTable } from './grants/open-table.ts';
 export { STUBDOM_GRANT_LIMITS } from './grants/table.ts';
 export { Hypercalls } from './hypercall.ts';
@@ -105,6 +108,7 @@ export {
   REQ_CONS,
   REQ_PROD,
   RING_BYTES,
+  type RingWord,
   RSP_AT,
   RSP_CONS,
   RSP_PROD,

@@ -1,3 +1,4 @@
+import type { PageAccess } from './grants/mapped-page.ts';
 import { type Frame, PAGE_BYTES } from './memory.ts';
 
 /**
@@ -29,7 +30,7 @@ export function initIoRing(frame: Frame): void {
 /** What both ends have: their private producer and consumer index, and where each finds its words. */
 class RingEnd {
   readonly slots: number;
-  readonly #frame: Frame;
+  readonly #frame: PageAccess;
   readonly #slotBytes: number;
   readonly #isFront: boolean;
   /** Items filled in, published or not. */
@@ -37,7 +38,7 @@ class RingEnd {
   /** Items of the peer taken. */
   cons: number;
 
-  constructor(frame: Frame, slotBytes: number, isFront: boolean, start: number) {
+  constructor(frame: PageAccess, slotBytes: number, isFront: boolean, start: number) {
     this.#frame = frame;
     this.#slotBytes = slotBytes;
     this.#isFront = isFront;
@@ -74,12 +75,13 @@ class RingEnd {
     return before;
   }
 
-  /** A later step: load the peer's threshold. @returns whether to send an event. */
-  shouldNotify(before: number): boolean {
-    return mustNotify(before, this.prodPvt, this.#frame.load32(this.#isFront ? IO_REQ_EVENT : IO_RSP_EVENT));
+  /** A later step: load the peer's threshold. @param after what was published, where others may have published since.
+   *  @returns whether to send an event. */
+  shouldNotify(before: number, after = this.prodPvt): boolean {
+    return mustNotify(before, after, this.#frame.load32(this.#isFront ? IO_REQ_EVENT : IO_RSP_EVENT));
   }
 
-  /** First step before sleep: ask for an event at the next item (RNG-3). Look for work again afterwards.
+  /** Before sleep: ask for an event at the next item (RNG-3). Look for work once more in a later step.
    *  @param left items that are there, and too few to go on with. */
   arm(left = 0): void {
     this.#frame.store32(this.#isFront ? IO_RSP_EVENT : IO_REQ_EVENT, (this.cons + left + 1) >>> 0, this.#isFront);
@@ -106,12 +108,17 @@ export class FrontRing extends RingEnd {
     const waiting = (this.peerProd() - this.cons) >>> 0;
     return waiting > this.slots ? -1 : waiting;
   }
+
+  /** The look after `arm(left)`: whether anything came since the look before it. */
+  hasMore(left = 0): boolean {
+    return this.pending() !== left;
+  }
 }
 
 /** The backend's end: consumes requests, produces responses. */
 export class BackRing extends RingEnd {
   /** @param start where both indexes stand: 0 on a new ring. */
-  constructor(frame: Frame, slotBytes: number, start = 0) {
+  constructor(frame: PageAccess, slotBytes: number, start = 0) {
     super(frame, slotBytes, false, start);
   }
 
@@ -120,5 +127,10 @@ export class BackRing extends RingEnd {
     const prod = this.peerProd();
     if ((prod - this.prodPvt) >>> 0 > this.slots) return -1;
     return Math.min((prod - this.cons) >>> 0, this.slots - ((this.cons - this.prodPvt) >>> 0));
+  }
+
+  /** The look after `arm(left)`: whether anything came since the look before it. */
+  hasMore(left = 0): boolean {
+    return this.pending() !== left;
   }
 }

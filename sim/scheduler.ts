@@ -68,6 +68,11 @@ export class Scheduler implements Owner {
     return task;
   }
 
+  /** Everything on the timeline that waits for its time, in no order: when it is due, and whose step it is. */
+  eachDue(see: (dueNs: number, task: Task | undefined) => void): void {
+    this.#timeline.eachDue(see);
+  }
+
   /** Call `fire` at `dueNs`; there is no cancelling: let the callback look whether it is still wanted. */
   at(dueNs: number, fire: () => void): void {
     this.#timeline.at(this, dueNs, fire);

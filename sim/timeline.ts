@@ -22,6 +22,8 @@ export class Task {
   state: 'queued' | 'parked' | 'stalled' | 'done' = 'parked';
   dueNs = 0;
   order = 0;
+  /** When it went to sleep, if it is parked. */
+  parkedNs = 0;
   /** A wake that came while the task was not parked: its next PARK returns at once. */
   wakeups = 0;
   readonly #timeline: Timeline;
@@ -134,6 +136,11 @@ export class Timeline {
     return this.#heap[0]?.dueNs;
   }
 
+  /** Everything that waits for its time, in no order. `task` is `undefined` for what a timer does. */
+  eachDue(see: (dueNs: number, task: Task | undefined) => void): void {
+    for (const entry of this.#heap) see(entry.dueNs, entry instanceof Task ? entry : undefined);
+  }
+
   /**
    * Run until `untilNs` is reached or nothing is left.
    * @returns false if it stopped because nothing is left.
@@ -218,6 +225,7 @@ export class Timeline {
       if (delay < 0) {
         if (task.wakeups === 0) {
           task.state = 'parked';
+          task.parkedNs = this.nowNs;
           return;
         }
         task.wakeups = 0;

@@ -26,7 +26,7 @@ export type TraceEvent =
       readonly kind: 'grant';
       readonly host: number;
       readonly timeNs: number;
-      readonly what: 'map' | 'unmap' | 'refused' | 'copy' | 'transfer';
+      readonly what: 'map' | 'unmap' | 'refused' | 'copy' | 'transfer' | 'stale';
       readonly mapper: Domid;
       readonly granter: Domid;
       readonly gref: number;
@@ -167,7 +167,7 @@ export class Trace {
   }
 
   grant(
-    what: 'map' | 'unmap' | 'refused' | 'copy' | 'transfer',
+    what: 'map' | 'unmap' | 'refused' | 'copy' | 'transfer' | 'stale',
     mapper: Domid,
     granter: Domid,
     gref: number,

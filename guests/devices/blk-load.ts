@@ -25,7 +25,7 @@ const SECTORS_MAX = 16;
 const SECTORS_OF_ALL_SEGMENTS = 80;
 
 /** Reads and writes at random places of a region, now and then a flush, a barrier or a discard. Ends when it is to stop and all
- *  are answered, or when the disk goes. */
+ *  are answered, or when the disk goes or is disabled. */
 export function* blkLoad(me: Thread, disk: Blkfront, plan: BlkPlan): Actor {
   const { draws } = me;
   const busy: PendingIo[] = [];
@@ -42,7 +42,7 @@ export function* blkLoad(me: Thread, disk: Blkfront, plan: BlkPlan): Actor {
     busy.push(disk.submit(me, io));
     yield draws.below(plan.thinkNsMax);
   }
-  while (busy.length > 0) {
+  while (busy.length > 0 && !disk.isDisabled) {
     yield PARK;
     settle(busy);
   }

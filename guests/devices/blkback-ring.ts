@@ -1,12 +1,12 @@
 import {
   type Actor,
   BackRing,
-  type Frame,
   GNTMAP_host_map,
   GNTMAP_readonly,
   GNTST,
   type Gref,
   type Handle,
+  type MappedPage,
   PARK,
   type Port,
 } from '../../sim/index.ts';
@@ -28,6 +28,7 @@ import {
   encodeResponse,
 } from './blkif.ts';
 import type { Disk } from './disk.ts';
+import { finalCheck } from './final-check.ts';
 import type { BlkOp } from './observer.ts';
 import { SECTOR_BYTES, sectorSums } from './sums.ts';
 import type { XenbusDevice } from './xenbus-device.ts';
@@ -52,7 +53,7 @@ export const BLK_OPS: Readonly<Record<number, BlkOp>> = {
 
 interface Page {
   readonly handle: Handle;
-  readonly frame: Frame;
+  readonly page: MappedPage;
 }
 
 /** What the ring serves, as it is at the moment of use. */
@@ -63,8 +64,8 @@ export interface BlkService {
 }
 
 /**
- * One frontend's ring and its thread, which alone touches the ring; requests go to the disk from actors of their own, are
- * done in any order, and answered as they are done (RNG-7). Source: linux drivers/block/xen-blkback/blkback.c.
+ * One frontend's ring and its thread, which alone takes requests; they go to the disk from actors of their own, are done in any
+ * order, and answered as they are done (RNG-7). Source: linux drivers/block/xen-blkback/blkback.c.
  */
 export class BlkRing {
   readonly #device: XenbusDevice;
@@ -72,7 +73,6 @@ export class BlkRing {
   readonly #port: Port;
   readonly #service: BlkService;
   readonly #todo: BlkRequest[] = [];
-  readonly #done: BlkResponse[] = [];
   readonly #persistent = new Map<Gref, Page>();
   readonly #workers: Thread[] = [];
   #thread: Thread | undefined;
@@ -84,9 +84,9 @@ export class BlkRing {
   /** The frontend's index was impossible: nothing is served any more (RNG-8). */
   #isBroken = false;
 
-  constructor(device: XenbusDevice, frame: Frame, port: Port, service: BlkService) {
+  constructor(device: XenbusDevice, page: MappedPage, port: Port, service: BlkService) {
     this.#device = device;
-    this.#ring = new BackRing(frame, BLKIF_SLOT_BYTES);
+    this.#ring = new BackRing(page, BLKIF_SLOT_BYTES);
     this.#port = port;
     this.#service = service;
   }
@@ -115,76 +115,68 @@ export class BlkRing {
     this.#persistent.clear();
   }
 
+  /** xen_blkif_schedule: what one look has shown is served, and then the ring is looked at once more. Only the frontend's events
+   *  wake it for that, no answers of its own. */
   *#run(): Actor {
     const { os } = this.#device.kernel;
-    const ring = this.#ring;
     for (;;) {
       os.acknowledge(this.#port);
-      let worked = false;
-      if (this.#done.length > 0) {
-        worked = true;
-        yield* this.#respond();
-      }
-      if (this.#barrier === undefined ? this.#take() : this.#releaseBarrier()) {
-        worked = true;
+      const taken = this.#barrier === undefined ? this.#take() : this.#releaseBarrier();
+      if (taken > 0) {
         for (const worker of this.#workers) worker.wake();
-        yield SLOT_NS;
+        yield SLOT_NS * taken;
       }
-      if (worked) continue;
-      if (this.#isStopping) {
-        if (this.#inFlight === 0) return;
-      } else if (!this.#isBroken && this.#barrier === undefined) {
-        ring.arm();
-        yield STORE_NS;
-        if (ring.pending() > 0 || this.#done.length > 0) continue;
-      }
+      if (this.#isStopping && this.#inFlight === 0) return;
+      if (this.#barrier !== undefined && taken > 0) continue; // it may go at once
+      const mayTake = !this.#isStopping && !this.#isBroken && this.#barrier === undefined;
+      if (mayTake && (yield* finalCheck(this.#ring))) continue;
       yield PARK;
     }
   }
 
-  /** All answers that are due, and one event if the frontend asked for it. */
-  *#respond(): Actor {
+  /** make_response: an answer, and an event if the frontend asked for one. The thread hears of it only if it waits for that. */
+  *#respond(response: BlkResponse): Actor {
     const ring = this.#ring;
-    for (const response of this.#done.splice(0)) {
-      encodeResponse(response, ring.fill());
-      this.#inFlight--;
-    }
-    yield STORE_NS;
+    encodeResponse(response, ring.fill());
     const before = ring.publish();
-    yield LOAD_NS;
-    if (ring.shouldNotify(before)) {
+    const after = ring.prodPvt;
+    yield STORE_NS + LOAD_NS;
+    if (ring.shouldNotify(before, after)) {
       this.#device.kernel.os.hyper.send(this.#port);
       yield SEND_NS;
     }
+    this.#inFlight--;
+    if (this.#barrier !== undefined || this.#isStopping) this.#thread?.wake();
   }
 
-  /** Take requests off the ring: a private copy of each slot, and only that is looked at (MEM-4). @returns whether any came. */
-  #take(): boolean {
+  /** Take requests off the ring: a private copy of each slot, and only that is looked at (MEM-4). @returns how many came. */
+  #take(): number {
     const ring = this.#ring;
-    if (this.#isBroken || this.#isStopping) return false;
+    if (this.#isBroken || this.#isStopping) return 0;
     const waiting = ring.pending();
     if (waiting < 0) {
       this.#isBroken = true;
       this.#device.note({ what: 'stopped', side: 'back', why: 'impossible producer index' });
-      return false;
+      return 0;
     }
-    for (let i = 0; i < waiting && this.#barrier === undefined; i++) {
+    let taken = 0;
+    for (; taken < waiting && this.#barrier === undefined; taken++) {
       const request = decodeRequest(ring.take().slice());
       this.#device.note({ what: 'taken', id: Number(request.id) });
       this.#inFlight++;
       if (request.operation === BLKIF_OP_WRITE_BARRIER) this.#barrier = { request, isReleased: false };
       else this.#todo.push(request);
     }
-    return waiting > 0;
+    return taken;
   }
 
-  /** A barrier goes to the disk when all before it are answered; nothing is taken until it is done. @returns whether it goes. */
-  #releaseBarrier(): boolean {
+  /** A barrier goes to the disk when all before it are answered; nothing is taken until it is done. @returns 1 if it goes. */
+  #releaseBarrier(): number {
     const barrier = this.#barrier;
-    if (barrier === undefined || barrier.isReleased || this.#inFlight > 1) return false;
+    if (barrier === undefined || barrier.isReleased || this.#inFlight > 1) return 0;
     barrier.isReleased = true;
     this.#todo.push(barrier.request);
-    return true;
+    return 1;
   }
 
   *#work(me: Thread): Actor {
@@ -196,8 +188,9 @@ export class BlkRing {
         continue;
       }
       const status = yield* this.#execute(me, request);
-      this.#done.push({ id: request.id, operation: request.operation, status });
-      if (this.#barrier?.request === request) this.#barrier = undefined;
+      yield* this.#respond({ id: request.id, operation: request.operation, status });
+      if (this.#barrier?.request !== request) continue;
+      this.#barrier = undefined;
       this.#thread?.wake();
     }
   }
@@ -247,12 +240,13 @@ export class BlkRing {
         pages.push(kept);
         continue;
       }
-      const { status, handle, frame } = kernel.os.hyper.mapGrant(otherendId, gref, flags);
-      if (status !== GNTST.okay || handle === undefined || frame === undefined) {
+      const { status, handle, page: mapped } = kernel.os.hyper.mapGrant(otherendId, gref, flags);
+      if (status !== GNTST.okay || handle === undefined || mapped === undefined) {
+        this.#device.note({ what: 'unreachable', status });
         kernel.os.hyper.gnttab.unmapGrantRef(this.#passing(pages));
         return undefined;
       }
-      const page = { handle, frame };
+      const page = { handle, page: mapped };
       pages.push(page);
       if (isPersistent) this.#persistent.set(gref, page);
     }
@@ -287,7 +281,7 @@ function move(request: BlkRequest, pages: readonly Page[], window: Uint8Array, i
   let at = 0;
   request.segments.forEach(({ firstSect, lastSect }, i) => {
     const bytes = (lastSect - firstSect + 1) * SECTOR_BYTES;
-    const part = (pages[i] as Page).frame.bytes.subarray(firstSect * SECTOR_BYTES, firstSect * SECTOR_BYTES + bytes);
+    const part = (pages[i] as Page).page.bytes.subarray(firstSect * SECTOR_BYTES, firstSect * SECTOR_BYTES + bytes);
     if (isWrite) window.set(part, at);
     else part.set(window.subarray(at, at + bytes));
     at += bytes;

@@ -1,4 +1,12 @@
-import { type Actor, GNTMAP_host_map, GNTST, type Handle, type Port } from '../../sim/index.ts';
+import {
+  type Actor,
+  GNTMAP_host_map,
+  GNTST,
+  type GrantStatus,
+  type Handle,
+  type Port,
+  statusName,
+} from '../../sim/index.ts';
 import { BlkRing } from './blkback-ring.ts';
 import { BLKIF_PROTOCOL, VDISK_READONLY } from './blkif.ts';
 import type { BlockDevices, Disk } from './disk.ts';
@@ -48,6 +56,8 @@ class Blkback implements DriverInstance {
   constructor(device: XenbusDevice, options: BlkbackOptions) {
     this.#device = device;
     this.#options = options;
+    device.waits = () =>
+      this.#attached !== undefined && this.#disk === undefined ? 'physical-device, of the hotplug script' : undefined;
   }
 
   /** `physical-device` is, or was, written by the hotplug script (backend_changed). */
@@ -116,14 +126,14 @@ class Blkback implements DriverInstance {
           : undefined;
     if (why !== undefined) return yield* this.#refuse(why);
     const mapped = os.hyper.mapGrant(device.otherendId, gref, GNTMAP_host_map);
-    if (mapped.status !== GNTST.okay || mapped.handle === undefined || mapped.frame === undefined)
-      return yield* this.#refuse(`mapping ring-ref ${gref}: status ${mapped.status}`);
+    if (mapped.status !== GNTST.okay || mapped.handle === undefined || mapped.page === undefined)
+      return yield* this.#refuse(`mapping ring-ref ${gref}: ${statusName(mapped.status)}`, mapped.status);
     const bound = os.hyper.bindInterdomain(device.otherendId, remotePort);
     if (!bound.ok) {
       os.hyper.unmapGrant(mapped.handle);
       return yield* this.#refuse(`binding event-channel ${remotePort}: ${bound.errno}`);
     }
-    const ring = new BlkRing(device, mapped.frame, bound.value, {
+    const ring = new BlkRing(device, mapped.page, bound.value, {
       isPersistent,
       disk: () => this.#disk,
       isReadonly: () => this.#isReadonly,
@@ -133,8 +143,8 @@ class Blkback implements DriverInstance {
     return true;
   }
 
-  *#refuse(why: string): Actor<false> {
-    this.#device.note({ what: 'refused', why });
+  *#refuse(why: string, status?: GrantStatus): Actor<false> {
+    this.#device.note({ what: 'refused', why, ...(status === undefined ? {} : { status }) });
     yield* this.#device.fail(why);
     return false;
   }

@@ -65,6 +65,8 @@ export class BlkRequests {
   readonly #queue: PendingIo[] = [];
   readonly #onRing = new Map<number, OnRing>();
   readonly #pages: IoPage[] = [];
+  /** Requests that were on a ring at least once: of others nobody was told, and nobody is told that they failed. */
+  readonly #submitted = new Set<number>();
   #ids = 0;
   #isGone = false;
   /** Pages stay granted between requests. */
@@ -110,9 +112,14 @@ export class BlkRequests {
     this.#freePages();
   }
 
-  /** The device is gone: what is queued fails. */
-  fail(): void {
+  /** The device is gone: what is queued fails, and nobody is told of it. */
+  end(): void {
     this.#isGone = true;
+    this.fail();
+  }
+
+  /** There is no connection, and there will be none: what is queued fails. */
+  fail(): void {
     for (const io of this.#queue.splice(0)) this.#finish(io, -1);
     this.#freePages();
   }
@@ -150,6 +157,7 @@ export class BlkRequests {
         ring.fill(),
       );
       this.#onRing.set(io.id, onRing);
+      this.#submitted.add(io.id);
       const { id, op, sector } = io;
       const sums = op === 'write' || op === 'barrier' ? sectorSums(io.data) : [];
       this.#device.note({ what: 'submitted', id, op, sector, sectors: op === 'flush' ? 0 : io.sectors, sums });
@@ -227,7 +235,8 @@ export class BlkRequests {
     io.status = status;
     const ok = status === BLKIF_RSP_OKAY;
     const sums = io.op === 'read' && ok ? sectorSums(io.data) : [];
-    if (!this.#isGone) this.#device.note({ what: 'completed', id: io.id, ok, sums });
+    const wasSubmitted = this.#submitted.delete(io.id);
+    if (wasSubmitted && !this.#isGone) this.#device.note({ what: 'completed', id: io.id, ok, sums });
     io.me.wake();
   }
 }

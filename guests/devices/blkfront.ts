@@ -2,7 +2,9 @@ import { type Actor, type Frame, FrontRing, type Gref, initIoRing, PARK, type Po
 import type { Thread } from '../kernel/index.ts';
 import { type BlkIo, BlkRequests, type PendingIo } from './blkfront-requests.ts';
 import { BLKIF_PROTOCOL, BLKIF_SLOT_BYTES } from './blkif.ts';
+import { finalCheck } from './final-check.ts';
 import { FrontendStates } from './frontend-states.ts';
+import type { DeviceName } from './observer.ts';
 import { SECTOR_BYTES } from './sums.ts';
 import type { Driver, DriverInstance, XenbusDevice } from './xenbus-device.ts';
 import { XenbusState } from './xenbus-state.ts';
@@ -17,6 +19,8 @@ export interface BlkfrontOptions {
   readonly isPersistent: boolean;
   /** The disk can be used. Called once for each device. */
   readonly online: (disk: Blkfront) => void;
+  /** The backend has given the disk up, or somebody takes it away: it is closing. Called once, with its name, if it is not gone. */
+  readonly closing?: (name: DeviceName) => void;
 }
 
 /** xen-blkfront. Source: linux drivers/block/xen-blkfront.c. */
@@ -77,6 +81,16 @@ export class Blkfront implements DriverInstance {
     return this.#mustClose || this.#isGone || this.#isBroken;
   }
 
+  /** Whether nothing is answered any more, not even what is under way: what the kernel calls disabled for further use. */
+  get isDisabled(): boolean {
+    return this.#isBroken;
+  }
+
+  /** Whether requests go to the backend now. */
+  get isConnected(): boolean {
+    return this.#isConnected;
+  }
+
   /** Answered requests leave here; those that are not are kept over a reconnection. */
   get inFlight(): number {
     return this.#requests.count;
@@ -95,6 +109,7 @@ export class Blkfront implements DriverInstance {
   /** Ask for I/O without waiting; `wait` waits. `io.data`: whole sectors, none for a read, flush or discard. */
   submit(me: Thread, io: BlkIo): PendingIo {
     const pending = this.#requests.add(me, io);
+    if (this.#mustClose && !this.#isConnected) this.#requests.fail();
     this.#thread.wake();
     return pending;
   }
@@ -131,7 +146,7 @@ export class Blkfront implements DriverInstance {
     this.#isGone = true;
     this.#mustClose = true;
     this.#withdraw();
-    this.#requests.fail();
+    this.#requests.end();
     this.#thread.wake();
   }
 
@@ -191,7 +206,10 @@ export class Blkfront implements DriverInstance {
 
   /** blkfront_closing: at once if nobody has the disk open, else when the last one lets go. */
   *#closing(): Actor {
+    if (!this.#mustClose) this.#options.closing?.(this.name);
     this.#mustClose = true;
+    // Of a backend that refused the new rings nobody gets an answer: what waits fails (blkif_queue_rq, where it is not connected).
+    if (!this.#isConnected) this.#requests.fail();
     this.#requests.wakeUsers();
     if (this.#users > 0) return;
     yield* this.#device.switchState(XenbusState.Closed);
@@ -210,24 +228,23 @@ export class Blkfront implements DriverInstance {
     this.#device.note({ what: 'withdrawn' });
   }
 
-  /** The ring's only user: takes answers, puts requests. */
+  /** The ring's only user. An event has it take answers (blkif_interrupt); asked for I/O it puts requests and looks at no answer
+   *  (kick_pending_request_queues): one that was announced by nobody is not found by the next request. */
   *#run(): Actor {
     const { os } = this.#device.kernel;
     while (!this.#isGone) {
       const ring = this.#ring;
-      if (ring === undefined || !this.#isConnected || this.#isBroken) {
+      const isInUse = () => this.#ring === ring && this.#isConnected && !this.#isBroken;
+      if (ring === undefined || !isInUse()) {
         yield PARK;
         continue;
       }
-      os.acknowledge(this.#port);
-      const answers = ring.pending();
-      if (answers < 0) this.#break('impossible response index');
-      for (let i = 0; i < answers && !this.#isBroken; i++) {
-        const sectors = this.#requests.takeAnswer(ring);
-        yield LOAD_NS + sectors * COPY_NS_PER_SECTOR;
-        if (this.#ring !== ring) break;
+      let mayBeAnswered = os.acknowledge(this.#port);
+      while (mayBeAnswered && isInUse()) {
+        yield* this.#takeAnswers(ring, isInUse);
+        mayBeAnswered = isInUse() && (yield* finalCheck(ring, 0, isInUse));
       }
-      if (this.#ring !== ring || this.#isBroken || !this.#isConnected) continue;
+      if (!isInUse()) continue;
       const put = this.#requests.put(ring);
       if (put > 0) {
         yield STORE_NS * put;
@@ -238,18 +255,24 @@ export class Blkfront implements DriverInstance {
           os.hyper.send(this.#port);
           yield SEND_NS;
         }
-        continue;
       }
-      if (answers > 0) continue;
-      ring.arm();
-      yield STORE_NS;
-      if (this.#ring !== ring || ring.pending() !== 0 || (this.#requests.hasQueued && ring.free > 0)) continue;
+      if (this.#ring !== ring || (this.#requests.hasQueued && ring.free > 0)) continue;
       yield PARK;
+    }
+  }
+
+  *#takeAnswers(ring: FrontRing, isInUse: () => boolean): Actor {
+    const answers = ring.pending();
+    if (answers < 0) this.#break('impossible response index');
+    for (let i = 0; i < answers && isInUse(); i++) {
+      const sectors = this.#requests.takeAnswer(ring);
+      yield LOAD_NS + sectors * COPY_NS_PER_SECTOR;
     }
   }
 
   #break(why: string): void {
     this.#isBroken = true;
     this.#device.note({ what: 'stopped', side: 'front', why });
+    this.#requests.wakeUsers();
   }
 }

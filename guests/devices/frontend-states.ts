@@ -28,6 +28,11 @@ export class FrontendStates {
   constructor(device: XenbusDevice, steps: FrontendSteps) {
     this.#device = device;
     this.#steps = steps;
+    device.waits = () => {
+      if (this.#reopening === 'closing')
+        return `backend state ${device.state === XenbusState.Closing ? 5 : 6}, to connect anew`;
+      return this.#reopening === 'waiting' ? 'backend state 2, to connect anew' : undefined;
+    };
   }
 
   get isReopening(): boolean {

@@ -11,8 +11,8 @@ import {
 } from '../../sim/index.ts';
 import type { GuestOs } from '../kernel/index.ts';
 
-/** References of one frame of a table of version 1. */
-const REFS_PER_FRAME = 512;
+/** References of one frame of a table, by its version. */
+const REFS_PER_FRAME = { 1: 512, 2: 256 } as const;
 /** How often references that were busy are tried again, and how many at once (GNT-18). */
 const DEFERRED_NS = 1_000_000_000;
 const DEFERRED_AT_ONCE = 10;
@@ -41,6 +41,8 @@ export class GrantPool {
 
   /** gnttab_grant_foreign_access; `undefined`: the table is full. */
   grant(domid: Domid, frame: Frame, readonly = false): Gref | undefined {
+    const version = this.#os.hyper.gnttab.getVersion(DOMID_SELF);
+    if (version.ok && version.value !== this.#table.version) this.#begin();
     const gref = this.#free.pop() ?? this.#fresh();
     if (gref !== undefined) grantAccess(this.#table, gref, { domid, gfn: frame.gfn, readonly });
     return gref;
@@ -69,6 +71,14 @@ export class GrantPool {
     return false;
   }
 
+  /** The kernel has asked for another version while nothing of it was granted: entries have another size, and all are clear. */
+  #begin(): void {
+    this.#table = openTable(this.#os.hyper.gnttab, this.#os.domain.memory);
+    this.#free.length = 0;
+    this.#next = GNTTAB_NR_RESERVED_ENTRIES;
+    for (const { frame } of this.#deferred.splice(0)) if (frame !== undefined) this.#os.domain.memory.free(frame.gfn);
+  }
+
   *#retry() {
     while (this.#deferred.length > 0) {
       yield DEFERRED_NS;
@@ -85,7 +95,7 @@ export class GrantPool {
 
   /** A reference that was never used; the table grows for it (GNT-19). */
   #fresh(): Gref | undefined {
-    if (this.#next >= this.#table.frames.length * REFS_PER_FRAME) {
+    if (this.#next >= this.#table.frames.length * REFS_PER_FRAME[this.#table.version]) {
       const { gnttab } = this.#os.hyper;
       if (gnttab.setupTable(DOMID_SELF, this.#table.frames.length + 1).frames.length === 0) return undefined;
       this.#table = openTable(gnttab, this.#os.domain.memory);

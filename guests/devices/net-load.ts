@@ -36,8 +36,9 @@ const BODY_MAX = 3 * 4096 - HEAD_BYTES;
 /** How long an acknowledgement is waited for, ns, and how often a packet is sent until the peer counts as gone. */
 const PATIENCE_NS = 3_000_000;
 const TRIES_MAX = 8;
-/** How often an absent peer is asked for, ns. */
+/** How soon an absent peer is asked for again, ns: later each time, until something comes from it. */
 const ASK_NS = 1_000_000;
+const ASK_NS_MAX = 64_000_000;
 
 interface Unacked {
   readonly number: number;
@@ -50,7 +51,9 @@ interface Unacked {
 interface Flow {
   readonly peer: string;
   isThere: boolean;
-  askedNs: number;
+  /** When it may be asked for again, and how long after that. */
+  askNs: number;
+  pauseNs: number;
   readonly unacked: Unacked[];
 }
 
@@ -62,7 +65,7 @@ export function* netLoad(me: Thread, nic: Netfront, clock: Clock, plan: NetPlan)
     inbox.push(packet);
     me.wake();
   };
-  const flows = plan.peers.map((peer): Flow => ({ peer, isThere: false, askedNs: -ASK_NS, unacked: [] }));
+  const flows = plan.peers.map((peer): Flow => ({ peer, isThere: false, askNs: 0, pauseNs: ASK_NS, unacked: [] }));
   let numbers = 0;
   let alarmNs = 0;
   let isFinished = false;
@@ -106,6 +109,10 @@ function serve(nic: Netfront, flows: readonly Flow[], packet: Uint8Array, asked:
   const number = v.getUint32(ETH_HLEN + 4, true);
   const from = hex(packet, 6);
   const flow = flows.find(({ peer }) => peer === from);
+  if (flow !== undefined && !flow.isThere) {
+    flow.askNs = 0; // it is there, though it has not said so yet
+    flow.pauseNs = ASK_NS;
+  }
   if (kind === KIND.whoHas) nic.send(makePacket(from, nic.address, KIND.here, number, 0, 0));
   else if (kind === KIND.data) {
     asked();
@@ -118,8 +125,9 @@ function serve(nic: Netfront, flows: readonly Flow[], packet: Uint8Array, asked:
 }
 
 function ask(nic: Netfront, flow: Flow, nowNs: number): void {
-  if (nowNs - flow.askedNs < ASK_NS || !nic.hasCarrier) return;
-  flow.askedNs = nowNs;
+  if (nowNs < flow.askNs || !nic.hasCarrier) return;
+  flow.askNs = nowNs + flow.pauseNs;
+  flow.pauseNs = Math.min(2 * flow.pauseNs, ASK_NS_MAX);
   nic.send(makePacket(BROADCAST, nic.address, KIND.whoHas, 0, 0, 0));
 }
 

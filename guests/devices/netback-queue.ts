@@ -8,12 +8,15 @@ import {
   GNTMAP_host_map,
   GNTMAP_readonly,
   GNTST,
+  type GrantStatus,
+  type MappedPage,
   PAGE_BYTES,
   PARK,
   type Port,
 } from '../../sim/index.ts';
 import type { Thread } from '../kernel/index.ts';
 import type { Bridge, BridgePort } from './bridge.ts';
+import { finalCheck } from './final-check.ts';
 import {
   decodeRxRequest,
   decodeTxRequest,
@@ -45,13 +48,18 @@ const MAP_NS = 300;
 
 /** What the queue is made of: mapped rings, bound ports (twice the same if they are not split). */
 export interface QueueParts {
-  readonly tx: Frame;
-  readonly rx: Frame;
+  readonly tx: MappedPage;
+  readonly rx: MappedPage;
   readonly txPort: Port;
   readonly rxPort: Port;
   readonly bridge: Bridge;
   /** Whether the frontend takes packets in more than one buffer. */
   readonly hasSg: boolean;
+}
+
+/** The interface in the backend's domain, unless the administrator names it. Source: xenvif_alloc. */
+export function interfaceName({ otherendId, id }: XenbusDevice): string {
+  return `vif${otherendId}.${id}`;
 }
 
 /** The two threads of a vif: one takes packets from the guest, one gives it those of others.
@@ -83,22 +91,25 @@ export class NetQueue implements BridgePort {
   start(): void {
     const { os } = this.#device.kernel;
     const { txPort, rxPort, bridge } = this.#parts;
-    const name = `vif${this.#device.otherendId}.${this.#device.id}`;
+    const name = interfaceName(this.#device);
     const tx = os.start(`${name}-tx`, () => this.#runTx());
     const rx = os.start(`${name}-rx`, () => this.#runRx());
     this.#threads = [tx, rx];
-    if (txPort === rxPort) os.handle(txPort, tx, rx);
+    if (this.#sharesPort) os.handle(txPort, tx, rx);
     else {
       os.handle(txPort, tx);
       os.handle(rxPort, rx);
     }
-    bridge.attach(this);
-    this.#device.note({ what: 'plugged' });
+    bridge.attach(name, this);
+  }
+
+  /** Whether both threads wait for the same port: its upcall acknowledges it and wakes both. */
+  get #sharesPort(): boolean {
+    return this.#parts.txPort === this.#parts.rxPort;
   }
 
   *stop(me: Thread): Actor {
-    this.#parts.bridge.detach(this);
-    this.#device.note({ what: 'unplugged' });
+    this.#parts.bridge.detach(interfaceName(this.#device));
     this.#isStopping = true;
     for (const thread of this.#threads)
       while (thread.task !== undefined && thread.task.state !== 'done') {
@@ -108,6 +119,10 @@ export class NetQueue implements BridgePort {
     this.#waiting.length = 0;
     const { memory } = this.#device.kernel.os.domain;
     for (const page of [this.#scratch, this.#scratchRx]) memory.free(page.gfn);
+  }
+
+  linked(isUp: boolean): void {
+    this.#device.note({ what: isUp ? 'plugged' : 'unplugged' });
   }
 
   /** From the bridge: a packet for the guest. */
@@ -133,46 +148,50 @@ export class NetQueue implements BridgePort {
 
   // From the guest ------------------------------------------------------------------------------------------------
 
+  /** xenvif_tx_action: what one look has shown is sent, and then the ring is looked at once more. */
   *#runTx(): Actor {
     const { os } = this.#device.kernel;
-    const { txPort, bridge } = this.#parts;
+    const { txPort } = this.#parts;
     const ring = this.#tx;
     for (;;) {
-      os.acknowledge(txPort);
+      if (!this.#sharesPort) os.acknowledge(txPort);
+      let shown = this.#isDisabled ? 0 : ring.pending();
+      if (shown < 0) this.#disable('impossible producer index');
+      while (shown > 0 && !this.#isStopping) {
+        const packet = this.#takePacket(shown);
+        if (packet === undefined) break;
+        shown -= packet.length;
+        yield* this.#send(packet);
+      }
       if (this.#isStopping) return;
-      const packet = this.#isDisabled ? undefined : this.#takePacket();
-      if (packet !== undefined) {
-        yield SLOT_NS * packet.length;
-        const octets = yield* this.#fetch(packet);
-        if (octets !== undefined) {
-          this.#device.note({ what: 'carried', ...packetOf(octets) });
-          bridge.input(this, octets);
-        }
-        for (const { id } of packet)
-          encodeTxResponse({ id, status: octets === undefined ? NETIF_RSP_ERROR : NETIF_RSP_OKAY }, ring.fill());
-        yield STORE_NS;
-        yield* this.#push(ring, txPort);
-        continue;
-      }
-      if (!this.#isDisabled) {
-        ring.arm();
-        yield STORE_NS;
-        if (ring.pending() !== 0) continue;
-      }
+      if (!this.#isDisabled && (yield* finalCheck(ring))) continue;
       yield PARK;
     }
   }
 
-  /** The slots of the next packet, copied; `undefined`: there is none. All of them were published with the first. */
-  #takePacket(): readonly NetTxRequest[] | undefined {
+  /** Hand a packet of the guest to the bridge, and answer its slots. */
+  *#send(packet: readonly NetTxRequest[]): Actor {
     const ring = this.#tx;
-    const published = ring.pending();
-    if (published < 0) this.#disable('impossible producer index');
-    if (published <= 0) return undefined;
+    yield SLOT_NS * packet.length;
+    const octets = yield* this.#fetch(packet);
+    if (octets !== undefined) {
+      this.#device.note({ what: 'carried', ...packetOf(octets) });
+      this.#parts.bridge.input(this, octets);
+    }
+    for (const { id } of packet)
+      encodeTxResponse({ id, status: octets === undefined ? NETIF_RSP_ERROR : NETIF_RSP_OKAY }, ring.fill());
+    yield STORE_NS;
+    yield* this.#push(ring, this.#parts.txPort);
+  }
+
+  /** The slots of the next packet, copied, out of `shown` slots; `undefined`: what the frontend does is not allowed. All slots
+   *  of a packet are published with the first. */
+  #takePacket(shown: number): readonly NetTxRequest[] | undefined {
+    const ring = this.#tx;
     const slots: NetTxRequest[] = [];
     let left = 0;
     do {
-      if (slots.length === published) return this.#fatal('a packet without its last slot');
+      if (slots.length === shown) return this.#fatal('a packet without its last slot');
       if (slots.length === NETIF_NR_SLOTS_MIN) return this.#fatal('a packet of too many slots');
       const slot = decodeTxRequest(ring.take().slice());
       if (slot.offset + slot.size > PAGE_BYTES && slots.length > 0) return this.#fatal('a slot that crosses its page');
@@ -202,7 +221,7 @@ export class NetQueue implements BridgePort {
     for (const [i, { gref, offset, size }] of slots.entries()) {
       const copied = i === 0 ? Math.min(size, TX_COPY_LEN) : 0;
       if (copied > 0) {
-        const [status] = hyper.gnttab.copy([
+        const [status = GNTST.general_error] = hyper.gnttab.copy([
           {
             source: { domid: otherendId, gfnOrRef: gref, offset },
             dest: { domid: DOMID_SELF, gfnOrRef: this.#scratch.gfn, offset: 0 },
@@ -210,21 +229,26 @@ export class NetQueue implements BridgePort {
             flags: GNTCOPY_source_gref,
           },
         ]);
-        if (status !== GNTST.okay) return undefined;
+        if (status !== GNTST.okay) return this.#unreachable(status);
         octets.set(this.#scratch.bytes.subarray(0, copied), at);
         yield COPY_NS;
       }
       if (copied < size) {
-        const { status, handle, frame } = hyper.mapGrant(otherendId, gref, GNTMAP_host_map | GNTMAP_readonly);
-        if (status !== GNTST.okay || handle === undefined || frame === undefined) return undefined;
+        const { status, handle, page } = hyper.mapGrant(otherendId, gref, GNTMAP_host_map | GNTMAP_readonly);
+        if (status !== GNTST.okay || handle === undefined || page === undefined) return this.#unreachable(status);
         yield MAP_NS;
-        octets.set(frame.bytes.subarray(offset + copied, offset + size), at + copied);
+        octets.set(page.bytes.subarray(offset + copied, offset + size), at + copied);
         hyper.unmapGrant(handle);
         yield MAP_NS;
       }
       at += size;
     }
     return octets;
+  }
+
+  #unreachable(status: GrantStatus): undefined {
+    this.#device.note({ what: 'unreachable', status });
+    return undefined;
   }
 
   // To the guest --------------------------------------------------------------------------------------------------
@@ -234,7 +258,7 @@ export class NetQueue implements BridgePort {
     const { rxPort } = this.#parts;
     const ring = this.#rx;
     for (;;) {
-      os.acknowledge(rxPort);
+      if (!this.#sharesPort) os.acknowledge(rxPort);
       if (this.#isStopping) return;
       const [packet] = this.#waiting;
       if (packet !== undefined && !this.#isDisabled) {
@@ -251,9 +275,7 @@ export class NetQueue implements BridgePort {
           yield* this.#push(ring, rxPort);
           continue;
         }
-        ring.arm(buffers); // an event with the next buffer, though some are left that do not suffice
-        yield STORE_NS;
-        if (ring.pending() !== buffers) continue;
+        if (yield* finalCheck(ring, buffers)) continue; // some may be left that do not suffice
       }
       yield PARK;
     }

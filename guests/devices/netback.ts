@@ -1,6 +1,15 @@
-import { type Actor, GNTMAP_host_map, GNTST, type Gref, type Handle, type Port } from '../../sim/index.ts';
+import {
+  type Actor,
+  GNTMAP_host_map,
+  GNTST,
+  type GrantStatus,
+  type Handle,
+  type MappedPage,
+  type Port,
+  statusName,
+} from '../../sim/index.ts';
 import type { Bridge } from './bridge.ts';
-import { NetQueue } from './netback-queue.ts';
+import { interfaceName, NetQueue } from './netback-queue.ts';
 import type { Driver, DriverInstance, XenbusDevice } from './xenbus-device.ts';
 import { XenbusState } from './xenbus-state.ts';
 
@@ -67,6 +76,10 @@ class Netback implements DriverInstance {
   constructor(device: XenbusDevice, options: NetbackOptions) {
     this.#device = device;
     this.#options = options;
+    device.waits = () =>
+      this.#hotplug === undefined
+        ? undefined
+        : 'hotplug-status connected, of the hotplug script, to show its own state';
   }
 
   *otherendChanged(state: XenbusState): Actor {
@@ -98,6 +111,7 @@ class Netback implements DriverInstance {
   *removed(): Actor {
     yield* this.#goTo(XenbusState.Closed);
     yield* this.#unwatchHotplug();
+    this.#options.bridge.removeInterface(interfaceName(this.#device)); // it goes with its interface
     yield* this.#device.xs.rm(`${this.#device.nodename}/hotplug-status`);
   }
 
@@ -147,29 +161,31 @@ class Netback implements DriverInstance {
     if (txRef < 0 || rxRef < 0 || remotePorts.includes(-1)) return yield* this.#refuse('reading ring keys');
     if (!isCopying) return yield* this.#refuse('frontend does not ask for rx-copy');
     const handles: Handle[] = [];
-    const frames = [txRef, rxRef].map((gref: Gref) => {
-      const { status, handle, frame } = os.hyper.mapGrant(device.otherendId, gref, GNTMAP_host_map);
-      if (status === GNTST.okay && handle !== undefined) handles.push(handle);
-      return frame;
-    });
+    const pages: MappedPage[] = [];
     const ports: Port[] = [];
+    const undo = () => {
+      for (const port of ports) os.closePort(port);
+      os.hyper.gnttab.unmapGrantRef(handles.map((handle) => ({ handle })));
+    };
+    for (const gref of [txRef, rxRef]) {
+      const { status, handle, page } = os.hyper.mapGrant(device.otherendId, gref, GNTMAP_host_map);
+      if (status !== GNTST.okay || handle === undefined || page === undefined) {
+        undo();
+        return yield* this.#refuse(`mapping ring-ref ${gref}: ${statusName(status)}`, status);
+      }
+      handles.push(handle);
+      pages.push(page);
+    }
     for (const remote of remotePorts) {
       const bound = os.hyper.bindInterdomain(device.otherendId, remote);
-      if (bound.ok) ports.push(bound.value);
+      if (!bound.ok) {
+        undo();
+        return yield* this.#refuse(`binding event-channel ${remote}: ${bound.errno}`);
+      }
+      ports.push(bound.value);
     }
-    const [tx, rx] = frames;
-    const [txPort, rxPort = txPort] = ports;
-    if (
-      tx === undefined ||
-      rx === undefined ||
-      txPort === undefined ||
-      rxPort === undefined ||
-      ports.length < remotePorts.length
-    ) {
-      for (const port of ports) os.hyper.close(port);
-      os.hyper.gnttab.unmapGrantRef(handles.map((handle) => ({ handle })));
-      return yield* this.#refuse('mapping rings and binding ports');
-    }
+    const [tx, rx] = pages as [MappedPage, MappedPage];
+    const [txPort, rxPort = txPort] = ports as [Port, Port?];
     const { bridge } = this.#options;
     const queue = new NetQueue(device, { tx, rx, txPort, rxPort, bridge, hasSg });
     this.#attached = { queue, handles, ports };
@@ -182,8 +198,10 @@ class Netback implements DriverInstance {
     return true;
   }
 
-  *#refuse(why: string): Actor<false> {
-    this.#device.note({ what: 'refused', why });
+  /** xenbus_dev_fatal. Linux then goes on to Connected without a queue (set_backend_state does not ask whether connect() worked);
+   *  here it stays closing, as blkback's does. */
+  *#refuse(why: string, status?: GrantStatus): Actor<false> {
+    this.#device.note({ what: 'refused', why, ...(status === undefined ? {} : { status }) });
     yield* this.#device.fail(why);
     this.#state = XenbusState.Closing;
     return false;

@@ -25,6 +25,8 @@ export class NetRings {
   /** Pages that the backend has let go of, for the next buffers. */
   readonly spare: Frame[] = [];
   isWithdrawn = false;
+  /** An event has come since the last look for packets; at first there are buffers to be put on the ring. */
+  mustLook = true;
 
   private constructor(device: XenbusDevice, pages: NetRings['pages'], txPort: Port, rxPort: Port) {
     this.#device = device;

@@ -39,7 +39,7 @@ export class NetReceive {
   }
 
   /** xennet_poll: whole packets, in the order in which they came. */
-  *takePackets(rings: NetRings): Actor<boolean> {
+  *takePackets(rings: NetRings): Actor {
     const { rx, spare } = rings;
     const answers = rx.pending();
     if (answers < 0) this.#receiver.broken('impossible rx response index');
@@ -60,18 +60,17 @@ export class NetReceive {
       this.#device.note({ what: 'received', ...packetOf(packet) });
       yield LOAD_NS + COPY_NS_PER_64 * (packet.length >> 6);
       this.#receiver.received(packet);
-      if (rings.isWithdrawn) return true;
+      if (rings.isWithdrawn) return;
     }
-    return answers > 0;
   }
 
   /** Keep so many buffers with the backend. */
-  *post(rings: NetRings): Actor<boolean> {
+  *post(rings: NetRings): Actor {
     const { rx, spare } = rings;
     const { grants, os } = this.#device.kernel;
     const wanted = Math.min(this.#wanted, rx.slots) - this.#buffers.size;
     // Not one by one: a batch is worth an event.
-    if (wanted <= 0 || (this.#buffers.size > 0 && wanted < this.#wanted / 8)) return false;
+    if (wanted <= 0 || (this.#buffers.size > 0 && wanted < this.#wanted / 8)) return;
     let posted = 0;
     for (; posted < wanted && rx.free > 0; posted++) {
       const frame = spare.pop() ?? os.allocPage();
@@ -84,10 +83,9 @@ export class NetReceive {
       this.#buffers.set(id, { frame, gref });
       encodeRxRequest({ id, gref }, rx.fill());
     }
-    if (posted === 0) return false;
+    if (posted === 0) return;
     yield STORE_NS * posted;
     if (!rings.isWithdrawn) yield* rings.push(rx, rings.rxPort);
-    return true;
   }
 }
 

@@ -63,7 +63,7 @@ export class NetTransmit {
   }
 
   /** xennet_tx_buf_gc: what the backend has sent, or could not send. */
-  *takeAnswers({ tx, spare }: NetRings): Actor<boolean> {
+  *takeAnswers({ tx, spare }: NetRings): Actor {
     const answers = tx.pending();
     if (answers < 0) this.#broken('impossible tx response index');
     for (let i = 0; i < answers; i++) {
@@ -81,11 +81,10 @@ export class NetTransmit {
       if (--packet.left === 0) this.#device.note({ what: 'acked', n: packet.n, ok: packet.ok });
     }
     if (answers > 0) yield LOAD_NS * answers;
-    return answers > 0;
   }
 
   /** Put packets on the tx ring as long as there is room for the largest, all slots of one at once. */
-  *transmit(me: Thread, rings: NetRings): Actor<boolean> {
+  *transmit(me: Thread, rings: NetRings): Actor {
     const { tx } = rings;
     let bytes = 0;
     let packets = 0;
@@ -107,10 +106,9 @@ export class NetTransmit {
       bytes += packet.length;
       packets++;
     }
-    if (packets === 0) return false;
+    if (packets === 0) return;
     yield STORE_NS * packets + COPY_NS_PER_64 * (bytes >> 6);
     if (!rings.isWithdrawn) yield* rings.push(tx, rings.txPort);
-    return true;
   }
 
   /** Where in how many pages a packet lies. */

@@ -1,13 +1,13 @@
 import { type Actor, PARK } from '../../sim/index.ts';
 import type { Thread } from '../kernel/index.ts';
+import { finalCheck } from './final-check.ts';
 import { FrontendStates } from './frontend-states.ts';
 import { NetRings } from './netfront-rings.ts';
 import { NetReceive } from './netfront-rx.ts';
 import { NetTransmit } from './netfront-tx.ts';
+import type { DeviceName } from './observer.ts';
 import type { Driver, DriverInstance, XenbusDevice } from './xenbus-device.ts';
 import { XenbusState } from './xenbus-state.ts';
-
-const STORE_NS = 15;
 
 export interface NetfrontOptions {
   /** Buffers kept with the backend. */
@@ -16,6 +16,8 @@ export interface NetfrontOptions {
   readonly cutsPackets: boolean;
   /** The interface has a carrier for the first time. */
   readonly online: (nic: Netfront) => void;
+  /** The backend has given the interface up, or somebody takes it away: it is closing. Called once, with its name, if it is not gone. */
+  readonly closing?: (name: DeviceName) => void;
 }
 
 /** xen-netfront. Source: linux drivers/net/xen-netfront.c. */
@@ -124,6 +126,7 @@ export class Netfront implements DriverInstance {
 
   /** xenbus_frontend_closed: at once; whoever sends must have looked at `isClosing`. */
   *#close(): Actor {
+    if (!this.#mustClose) this.#options.closing?.(this.name);
     this.#mustClose = true;
     this.#isConnected = false;
     yield* this.#device.switchState(XenbusState.Closed);
@@ -180,7 +183,8 @@ export class Netfront implements DriverInstance {
     this.#device.note({ what: 'stopped', side: 'front', why });
   }
 
-  /** The rings' only user. */
+  /** The rings' only user. Whatever it is woken for it looks at answers (xennet_start_xmit calls xennet_tx_buf_gc); packets it
+   *  takes when an event has come (xennet_interrupt, xennet_poll). */
   *#run(me: Thread): Actor {
     const { os } = this.#device.kernel;
     while (!this.#isGone) {
@@ -189,20 +193,18 @@ export class Netfront implements DriverInstance {
         yield PARK;
         continue;
       }
-      for (const port of rings.ports) os.acknowledge(port);
-      let worked = false;
+      for (const port of rings.ports) if (os.acknowledge(port)) rings.mustLook = true;
       // Between two of its parts the rings may be withdrawn.
       const isOn = () => !rings.isWithdrawn && !this.#isBroken && !this.#states.isReopening;
-      if (isOn()) worked = yield* this.#tx.takeAnswers(rings);
-      if (isOn()) worked = (yield* this.#rx.takePackets(rings)) || worked;
-      if (isOn()) worked = (yield* this.#rx.post(rings)) || worked;
-      if (isOn() && this.#isConnected) worked = (yield* this.#tx.transmit(me, rings)) || worked;
-      if (worked || rings.isWithdrawn || this.#isBroken) continue;
-      rings.tx.arm();
-      rings.rx.arm();
-      yield STORE_NS;
-      if (rings.isWithdrawn || rings.tx.pending() !== 0 || rings.rx.pending() !== 0) continue;
-      if (this.#isConnected && this.#tx.hasWork(rings)) continue;
+      if (isOn()) yield* this.#tx.takeAnswers(rings);
+      if (isOn() && (yield* finalCheck(rings.tx, 0, isOn))) continue;
+      while (rings.mustLook && isOn()) {
+        yield* this.#rx.takePackets(rings);
+        if (isOn()) yield* this.#rx.post(rings);
+        rings.mustLook = isOn() && (yield* finalCheck(rings.rx, 0, isOn));
+      }
+      if (isOn() && this.#isConnected) yield* this.#tx.transmit(me, rings);
+      if (!isOn() || (this.#isConnected && this.#tx.hasWork(rings))) continue;
       yield PARK;
     }
   }

@@ -1,3 +1,4 @@
+import type { GrantStatus } from '../../sim/index.ts';
 import type { XenbusState } from './xenbus-state.ts';
 
 /** Which end of a device speaks. */
@@ -24,8 +25,10 @@ export type DeviceNews =
   | { readonly what: 'attached'; readonly refs: readonly number[]; readonly ports: readonly number[] }
   /** The backend has nothing of the frontend's mapped any more. */
   | { readonly what: 'detached' }
-  /** The backend could not attach, though the frontend's state said that it could. */
-  | { readonly what: 'refused'; readonly why: string }
+  /** The backend could not attach, though the frontend's state said that it could. `status`: of the map that was refused. */
+  | { readonly what: 'refused'; readonly why: string; readonly status?: GrantStatus }
+  /** The backend could not get at a page of a request or packet, and answers it with an error. */
+  | { readonly what: 'unreachable'; readonly status: GrantStatus }
   /** An end met an impossible index or slot and serves the ring no more (RNG-8). */
   | { readonly what: 'stopped'; readonly side: Side; readonly why: string }
   /** A request was put on the ring. `sums`: one per sector of what is to be written. */

@@ -1,5 +1,6 @@
 import type { Actor, Domid } from '../../sim/index.ts';
 import { textOf as text } from '../../store/protocol/octets.ts';
+import type { Waiting } from '../kernel/index.ts';
 import type { KeyValues, Xs } from '../xenstore/index.ts';
 import type { DeviceKernel } from './kernel.ts';
 import type { DeviceName, DeviceNews, Side } from './observer.ts';
@@ -23,8 +24,9 @@ export interface Driver {
 
 /** What a device asks of its bus. */
 export interface DeviceBus {
-  /** Watch a path on behalf of a device; `run` is called in the bus's thread with each event. @returns the token. */
-  watch(device: XenbusDevice, path: string, run: () => Actor): Actor<string>;
+  /** Watch a path on behalf of a device; `run` is called in the bus's thread with each event. @returns the token; `undefined`:
+   *  the store refused. */
+  watch(device: XenbusDevice, path: string, run: () => Actor): Actor<string | undefined>;
   unwatch(path: string, token: string): Actor;
   /** Have something done in the bus's thread; anybody may ask. */
   post(device: XenbusDevice, run: () => Actor): void;
@@ -47,6 +49,14 @@ export class XenbusDevice {
   readonly otherendId: Domid;
   /** Own state as last written. */
   state: XenbusState = XenbusState.Initialising;
+  /** When that was. */
+  #stateNs: number;
+  /** The other end's state as it was looked at last, and when. */
+  #seen: { readonly state: XenbusState; readonly atNs: number } | undefined;
+  /** Why it was given up last, and when. */
+  #failure: { readonly why: string; readonly atNs: number } | undefined;
+  /** What the driver waits for beside the other end's state. */
+  waits: () => string | undefined = () => undefined;
   /** The driver wants the device unregistered. */
   isUnregistered = false;
 
@@ -73,6 +83,32 @@ export class XenbusDevice {
     this.id = Number(parts[parts.length - 1]);
     const domid = node.side === 'front' ? kernel.os.domain.domid : node.otherendId;
     this.name = `${this.kind}/${domid}/${this.id}`;
+    this.#stateNs = kernel.os.machine.nowNs;
+    kernel.os.waitsFor(this.#who, () => this.#story());
+  }
+
+  /** The device is no more: it waits for nothing. */
+  forget(): void {
+    this.kernel.os.waitsFor(this.#who);
+  }
+
+  get #who(): string {
+    return `${this.name} ${this.side}end`;
+  }
+
+  /** What it waits for; `undefined`: it is connected, or closed and done with. */
+  #story(): Waiting | undefined {
+    const [seen, failure] = [this.#seen, this.#failure];
+    const wanted = this.waits() ?? waitedFor(this.kind, this.side, this.state, seen?.state);
+    if (wanted === undefined && failure === undefined) return undefined;
+    const other = this.side === 'front' ? 'backend' : 'frontend';
+    const what = [
+      wanted === undefined ? 'nobody' : wanted,
+      `in state ${this.state}`,
+      seen === undefined ? `has not seen its ${other}` : `saw its ${other} in state ${seen.state} at ${ms(seen.atNs)}`,
+      ...(failure === undefined ? [] : [`gave up at ${ms(failure.atNs)}: ${failure.why}`]),
+    ].join('; ');
+    return { what, sinceNs: this.#stateNs };
   }
 
   note(news: DeviceNews): void {
@@ -128,11 +164,14 @@ export class XenbusDevice {
       return reply.error === undefined ? true : undefined;
     }, ROUNDS_MAX);
     this.state = state;
+    this.#stateNs = this.kernel.os.machine.nowNs;
+    if (state === XenbusState.Connected) this.#failure = undefined;
     if ('value' in done) this.note({ what: 'state', side: this.side, state });
   }
 
   /** xenbus_dev_fatal (HS-4): say why in the own tree, and close. */
   *fail(why: string): Actor {
+    this.#failure = { why, atNs: this.kernel.os.machine.nowNs };
     yield* this.xs.write(`error/${this.nodename}/error`, why);
     yield* this.switchState(XenbusState.Closing);
   }
@@ -143,8 +182,36 @@ export class XenbusDevice {
   }
 
   *otherendState(): Actor<XenbusState> {
-    return parseState(yield* this.readOther('state'));
+    const state = parseState(yield* this.readOther('state'));
+    this.#seen = { state, atNs: this.kernel.os.machine.nowNs };
+    return state;
   }
+}
+
+/** Which state of the other end lets a state machine go on; `undefined`: it is where it can stay. */
+function waitedFor(kind: string, side: Side, own: XenbusState, other: XenbusState | undefined): string | undefined {
+  const isFront = side === 'front';
+  switch (own) {
+    case XenbusState.Initialising:
+      return isFront ? 'backend state 2' : undefined;
+    case XenbusState.InitWait:
+      return `frontend state ${kind === 'vbd' ? 3 : 4}`;
+    case XenbusState.Initialised:
+      return 'backend state 4';
+    case XenbusState.Connected:
+      if (other === XenbusState.Connected || (!isFront && other === XenbusState.Initialised)) return undefined;
+      if (other === XenbusState.Closing || other === XenbusState.Closed)
+        return `nobody: state ${other} of its ${isFront ? 'backend' : 'frontend'} is for it to answer`;
+      return `${isFront ? 'backend' : 'frontend'} state 4`;
+    case XenbusState.Closing:
+      return isFront ? 'backend state 5 or 6, or its users' : 'frontend state 6';
+    default:
+      return undefined;
+  }
+}
+
+function ms(ns: number): string {
+  return `${(ns / 1_000_000).toFixed(3)} ms`;
 }
 
 /** A node's value as text; `undefined` where there is none to be read. */

@@ -27,16 +27,19 @@ export class Xenbus implements DeviceBus {
   readonly #kernel: DeviceKernel;
   readonly #side: Side;
   readonly #drivers: Readonly<Record<string, Driver>>;
+  readonly #loadNsMax: number;
   readonly #devices = new Map<string, Registered>();
   readonly #handlers = new Map<string, (path: string) => Actor>();
   readonly #jobs: { readonly device: XenbusDevice; readonly run: () => Actor }[] = [];
   #queue: EventQueue | undefined;
   #tokens = 0;
 
-  constructor(kernel: DeviceKernel, side: Side, drivers: Readonly<Record<string, Driver>>) {
+  /** @param loadNsMax longest time from a device's coming to its driver's probe, ns: its module is loaded. Left out: it is there. */
+  constructor(kernel: DeviceKernel, side: Side, drivers: Readonly<Record<string, Driver>>, loadNsMax = 0) {
     this.#kernel = kernel;
     this.#side = side;
     this.#drivers = drivers;
+    this.#loadNsMax = loadNsMax;
   }
 
   /** Start the bus's thread. */
@@ -49,14 +52,22 @@ export class Xenbus implements DeviceBus {
     return this.#devices.size;
   }
 
-  *watch(device: XenbusDevice, path: string, run: () => Actor): Actor<string> {
+  /** Whether there is a device in a directory, relative as the bus names it. */
+  knows(nodename: string): boolean {
+    return this.#devices.has(nodename);
+  }
+
+  *watch(device: XenbusDevice, path: string, run: () => Actor): Actor<string | undefined> {
     const token = `${this.#side}${++this.#tokens}`;
     const { root } = BUSES[this.#side];
     this.#devices.get(device.nodename)?.watches.set(token, path);
     this.#handlers.set(token, run);
     if (this.#queue === undefined) throw new Error(`assertion: bus of ${root} is not started`);
-    yield* this.#kernel.link.watch(this.#queue, path, token);
-    return token;
+    const reply = yield* this.#kernel.link.watch(this.#queue, path, token);
+    if (reply.error === undefined) return token;
+    this.#devices.get(device.nodename)?.watches.delete(token);
+    this.#handlers.delete(token);
+    return undefined;
   }
 
   *unwatch(path: string, token: string): Actor {
@@ -136,15 +147,21 @@ export class Xenbus implements DeviceBus {
     const registered: Registered = { device, driver: undefined, watches: new Map() };
     this.#devices.set(nodename, registered);
     device.note({ what: 'probed', side: this.#side });
+    if (this.#loadNsMax > 0) yield xs.me.draws.below(this.#loadNsMax);
     const instance = yield* driver.probe(device);
     if (instance === undefined) {
       yield* this.#remove(registered);
       return;
     }
     registered.driver = instance;
-    yield* this.watch(device, `${otherend}/state`, function* () {
+    const token = yield* this.watch(device, `${otherend}/state`, function* () {
       yield* instance.otherendChanged(yield* device.otherendState());
     });
+    if (token !== undefined) return;
+    // xenbus_dev_probe: the driver is taken off the device, which stays as it is.
+    yield* device.fail(`adding watch on ${otherend}/state`);
+    yield* instance.removed();
+    registered.driver = undefined;
   }
 
   *#remove(registered: Registered): Actor {
@@ -153,6 +170,7 @@ export class Xenbus implements DeviceBus {
     for (const [token, path] of [...watches]) yield* this.unwatch(path, token);
     if (driver !== undefined) yield* driver.removed();
     this.#devices.delete(device.nodename);
+    device.forget();
     device.note({ what: 'removed', side: this.#side });
   }
 }

@@ -1,1 +1,1 @@
-export { GuestOs, Thread } from './os.ts';
+export { GuestOs, Thread, type Waiting, type Waits } from './os.ts';

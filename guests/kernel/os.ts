@@ -26,6 +26,15 @@ export class Thread {
   }
 }
 
+/** What somebody waits for, in words, and since when in virtual time. */
+export interface Waiting {
+  readonly what: string;
+  readonly sinceNs: number;
+}
+
+/** Says what somebody waits for; `undefined`: for nothing. Asked only when it has to be told why nothing goes on. */
+export type Waits = () => Waiting | undefined;
+
 const SUSPEND = SHUTDOWN_REASONS.indexOf('suspend');
 const HYPERCALL_NS = 300;
 /** From the port's upcall to the first step of the handler's task, in ns. */
@@ -37,6 +46,9 @@ export class GuestOs {
   /** Another one after a restore. */
   domain: Domain;
   hyper: Hypercalls;
+  /** Ports of which an event is itself the message: there is nothing else to look at. */
+  readonly messagePorts = new Set<Port>();
+  readonly #waits = new Map<string, Waits>();
 
   constructor(machine: Machine, domain: Domain) {
     this.machine = machine;
@@ -70,24 +82,51 @@ export class GuestOs {
     return returned;
   }
 
+  /** From now on `who` can be asked what it waits for; without `waits` no more. */
+  waitsFor(who: string, waits?: Waits): void {
+    if (waits === undefined) this.#waits.delete(who);
+    else this.#waits.set(who, waits);
+  }
+
+  /** Who waits for what in this kernel now. */
+  get waits(): readonly (Waiting & { readonly who: string })[] {
+    return [...this.#waits].flatMap(([who, waits]) => {
+      const waiting = waits();
+      return waiting === undefined ? [] : [{ who, ...waiting }];
+    });
+  }
+
   allocPage(): Frame {
     return this.domain.memory.alloc();
   }
 
-  /** Upcalls of `port` wake these actors; each clears the pending bit itself, before it looks at its ring (EVT-19). */
+  /**
+   * Upcalls of `port` wake these actors, and the port is enabled: its number may have been used before, and Xen leaves its mask
+   * bit as the last owner did (EVT-6). One actor clears the pending bit itself, before it looks at its ring (EVT-19). Of
+   * several none may: it would take the others' event. Their upcall clears the bit, and wakes all of them.
+   * Source: linux drivers/xen/events/events_base.c, bind_evtchn_to_irqhandler (request_irq starts up: enable_dynirq);
+   * drivers/net/xen-netback/interface.c, xenvif_interrupt.
+   */
   handle(port: Port, ...by: readonly Thread[]): void {
-    this.domain.ports.handle(port, () => {
+    const { ports } = this.domain;
+    const wake = () => {
       for (const me of by) me.task?.wake(UPCALL_NS);
-    });
+    };
+    ports.handle(port, wake, by.length === 1 ? 'later' : 'edge');
+    ports.unmaskHypercall(port);
   }
 
-  /** Close a port and forget who handled it. */
+  /** Close a port and forget who handled it. As Linux does it the port is disabled first, and its mask bit stays.
+   *  Source: linux drivers/xen/events/events_base.c, unbind_from_irqhandler (free_irq shuts down: disable_dynirq). */
   closePort(port: Port): void {
-    this.domain.ports.handle(port, undefined);
+    const { ports } = this.domain;
+    ports.mask(port);
+    ports.handle(port, undefined);
+    this.messagePorts.delete(port);
     this.hyper.close(port);
   }
 
-  /** Clear the pending bit of a port; true if it was set. */
+  /** Clear the pending bit of a port that the caller alone handles; true if it was set. */
   acknowledge(port: Port): boolean {
     return this.domain.ports.clear(port);
   }

@@ -1,5 +1,8 @@
 import type { Actor, Domain, Gfn, Port } from '../../sim/index.ts';
+import { XS } from '../../store/protocol/wire.ts';
 import type { Thread } from '../kernel/index.ts';
+import { strings, Xs } from '../xenstore/index.ts';
+import type { BuiltDomain } from './build.ts';
 import { Call } from './call.ts';
 import type { Tally } from './counted-link.ts';
 import { type Created, type CreateHooks, domainCreate, domainUnpause } from './create.ts';
@@ -88,6 +91,14 @@ export function* operation(me: Thread, xl: Libxl, body: (call: Call) => Actor<Rc
   const call = new Call(xl, me);
   const rc = yield* call.locked(() => body(call));
   return { rc, ...call.tally };
+}
+
+/** INTRODUCE of a domain that is built otherwise; the errno, if the store does not take it. */
+export function* introduceDomain(me: Thread, xl: Libxl, built: BuiltDomain): Actor<string | undefined> {
+  const { domain, ring, port } = built;
+  xl.mishaps?.beforeIntroduce(built);
+  const asked = strings(String(domain.domid), String(ring.gfn), String(port));
+  return (yield* new Xs(xl.link, me).call(XS.INTRODUCE, asked)).error;
 }
 
 /** The create flow's part in the store before INTRODUCE, transactions A and B, of a domain that is built otherwise. */

@@ -4,7 +4,7 @@ import { XS } from '../../store/protocol/wire.ts';
 import { strings } from '../xenstore/index.ts';
 import { allocPorts, type BuiltDomain, seedRings } from './build.ts';
 import type { Call } from './call.ts';
-import { domainDestroy } from './destroy.ts';
+import { domainDestroy, untilFree } from './destroy.ts';
 import { consoleAdd, deviceAdd, domainType } from './device-add.ts';
 import { console0, consoleN, type Device } from './device-kinds.ts';
 import type { DomainPlan } from './domain-config.ts';
@@ -61,17 +61,22 @@ export function* domainCreate(call: Call, plan: DomainPlan, hooks: CreateHooks =
   };
   const rc = yield* phases(call, plan, hooks, progress);
   const { phase, domain, built, introduced, uuid } = progress;
-  if (rc !== 0 && rc !== 'died' && domain !== undefined) yield* domainDestroy(call, domain.domid);
+  if (rc !== 0 && domain !== undefined) {
+    const { domid } = domain;
+    if (rc === 'died') call.xl.observer?.note({ what: 'abandoned', domid });
+    else yield* domainDestroy(call, domid);
+  }
   return { rc, failedIn: rc === 0 ? undefined : phase, built, introduced, uuid };
 }
 
 function* phases(call: Call, plan: DomainPlan, hooks: CreateHooks, progress: Progress): Actor<Rc | 'died'> {
   const { xl } = call;
   const { hyper } = xl.os;
-  const dies = () => hooks.dies?.() === true;
+  const dies = () => hooks.dies?.() === true || xl.mishaps?.toolstackDies() === true;
 
   const { softReset } = hooks;
-  const created = softReset === undefined ? newDomain(call, plan) : { domain: softReset.domain, isRecent: false };
+  const created =
+    softReset === undefined ? yield* newDomain(call, plan) : { domain: softReset.domain, isRecent: false };
   if (created === undefined) return 'ERROR_FAIL';
   const { domain } = created;
   const { domid } = domain;
@@ -103,11 +108,13 @@ function* phases(call: Call, plan: DomainPlan, hooks: CreateHooks, progress: Pro
   yield* writeBuilt(call, { domain, gfn: ring.gfn, port }, plan); // C6
   if (!(yield* setFeatures(call, domid, plan))) return 'ERROR_FAIL'; // C7
   hooks.beforeIntroduce?.(built);
+  xl.mishaps?.beforeIntroduce(built);
   const introduced = yield* call.xs.call(
     XS.INTRODUCE,
     strings(String(domid), String(built.ring.gfn), String(built.port)),
   );
   progress.introduced = introduced.error ?? 'OK'; // C8: libxl does not look at it
+  if (introduced.error === undefined) xl.shared.taken.add(domid);
   progress.phase = 'C9';
   for (const [name, value] of plan.quota ?? []) {
     const set = yield* call.xs.call(XS.SET_QUOTA, strings(String(domid), name, value));
@@ -165,10 +172,14 @@ function* addAll(call: Call, domid: number, devices: readonly Device[]): Actor<R
  * C1: a domain whose id was not in use of late (DOM-5); others are destroyed again. Source: libxl__domain_make.
  * @returns `undefined`: the hypervisor refused.
  */
-function newDomain(call: Call, plan: DomainPlan): { readonly domain: Domain; readonly isRecent: boolean } | undefined {
+function* newDomain(
+  call: Call,
+  plan: DomainPlan,
+): Actor<{ readonly domain: Domain; readonly isRecent: boolean } | undefined> {
   const { os, shared } = call.xl;
+  let again = plan.domid === undefined ? yield* domidAgain(call) : undefined;
   for (;;) {
-    let wanted = plan.domid ?? DOMID_ANY;
+    let wanted = plan.domid ?? again?.domid ?? DOMID_ANY;
     if (wanted === 'random') {
       wanted = call.me.draws.below(DOMID_FIRST_RESERVED);
       if (wanted === 0) continue;
@@ -178,14 +189,35 @@ function newDomain(call: Call, plan: DomainPlan): { readonly domain: Domain; rea
       maxVcpus: plan.vcpus ?? 1,
     });
     if (!created.ok) {
-      if (created.errno === 'EEXIST' && plan.domid === 'random') continue;
+      const isAgain = again !== undefined;
+      again = undefined; // somebody else was quicker
+      if (created.errno === 'EEXIST' && (isAgain || plan.domid === 'random')) continue;
       return undefined;
     }
     const domain = created.value;
     const isRecent = shared.history.isRecent(domain.domid, call.nowNs);
+    if (!isRecent && domain.domid === again?.domid) again.used(again.domid);
+    again = undefined;
     if (!isRecent || typeof plan.domid === 'number') return { domain, isRecent };
     if (!os.hyper.destroyDomain(domain.domid).ok) return undefined;
   }
+}
+
+/** How long somebody who wants an id again waits for it, ns: a dead domain may stay a zombie for long (DOM-8). */
+const REUSE_PATIENCE_NS = 100_000_000;
+
+/** The id that went last, if this domain is to have it and it is free; somebody else may be quicker. */
+function* domidAgain({
+  xl,
+}: Call): Actor<{ readonly domid: number; readonly used: (domid: number) => void } | undefined> {
+  const domid = xl.shared.lastGone;
+  const used = domid === undefined ? undefined : xl.mishaps?.reusesDomid();
+  if (domid === undefined || used === undefined) return undefined;
+  const isFree = yield* untilFree(xl.os, domid, REUSE_PATIENCE_NS);
+  if (!isFree || xl.shared.lastGone !== domid) return undefined;
+  // Once: whoever made it may still believe in it when a fault has taken it away.
+  xl.shared.lastGone = undefined;
+  return { domid, used };
 }
 
 /** Source: store_libxl_entry; also PV and PVH domains have it. */

@@ -34,7 +34,10 @@ export function* domainDestroy(call: Call, domid: number, hooks: DestroyHooks = 
   yield* destroyDevices(call, domid);
   yield* removeTrees(call, domid);
 
-  if (domain !== undefined) hooks.beforeDestroy?.(domain);
+  if (domain !== undefined) {
+    hooks.beforeDestroy?.(domain);
+    xl.mishaps?.beforeDestroy(domain);
+  }
   // A child of the process makes the hypercalls: the others go on meanwhile.
   call.leave();
   let isDone: boolean;
@@ -43,14 +46,25 @@ export function* domainDestroy(call: Call, domid: number, hooks: DestroyHooks = 
   } else {
     xl.shared.history.mark(domid, call.nowNs);
     isDone = (yield* hyper.domctl.destroyInSteps(domid)).ok;
+    if (isDone && xl.shared.taken.delete(domid)) xl.shared.lastGone = domid;
   }
   yield* call.enter();
+  if (isDone && hooks.isSoftReset !== true && domain !== undefined)
+    xl.observer?.note({ what: 'destroyed', domid, uniqueId: domain.uniqueId });
   return isDone ? 0 : 'ERROR_FAIL';
 }
 
-/** Until the id of a destroyed domain is free: a zombie keeps it (DOM-4). libxl does not wait for that. */
-export function* untilGone(os: GuestOs, domid: number): Actor {
-  while (os.hyper.domainState(domid) !== undefined) yield AGAIN_NS;
+/**
+ * Until the id of a destroyed domain is free, or the time is up: a zombie keeps it (DOM-4), for as long as somebody has a page
+ * of it mapped. libxl never waits for that; it is for those who want that very id. @returns whether it is free.
+ */
+export function* untilFree(os: GuestOs, domid: number, patienceNs: number): Actor<boolean> {
+  const untilNs = os.machine.nowNs + patienceNs;
+  while (os.hyper.domainState(domid) !== undefined) {
+    if (os.machine.nowNs >= untilNs) return false;
+    yield AGAIN_NS;
+  }
+  return true;
 }
 
 /** Source: libxl_get_stubdom_id in libxl_utils.c. */

@@ -1,6 +1,6 @@
 import { type Actor, XEN_DOMINF_hvm_guest } from '../../sim/index.ts';
 import type { Call } from './call.ts';
-import { deviceHotplug } from './device-hotplug.ts';
+import { deviceHotplug, uevent } from './device-hotplug.ts';
 import { type Device, devicePaths } from './device-kinds.ts';
 import { INIT_TIMEOUT_NS, type Rc } from './process.ts';
 
@@ -19,6 +19,8 @@ export function* deviceAdd(call: Call, domid: number, device: Device, updatesCon
   const write = () => writeNodes(call, domid, device);
   const rc = updatesConfig ? yield* call.withUserdata(domid, write) : yield* write();
   if (rc !== 0) return rc;
+  noteAttached(call, domid, device);
+  uevent(call, domid, device);
   yield* call.dompath(device.backendDomid);
   if (device.backendType === 'kernel') {
     if (!call.xl.hasBackends) return 0;
@@ -44,9 +46,15 @@ function* writeNodes(call: Call, domid: number, device: Device): Actor<Rc> {
 
 /** A console's nodes, of which nobody looks whether they are there, and which no script is for. Source: libxl__device_console_add. */
 export function* consoleAdd(call: Call, domid: number, device: Device): Actor<Rc> {
-  return yield* call.transaction(function* (tx) {
+  const rc = yield* call.transaction(function* (tx) {
     return yield* genericAdd(call, domid, device, tx);
   });
+  if (rc === 0) noteAttached(call, domid, device);
+  return rc;
+}
+
+function noteAttached(call: Call, domid: number, { kind, devid, backendDomid }: Device): void {
+  call.xl.observer?.note({ what: 'attached', domid, device: { kind, devid, backendDomid } });
 }
 
 /** Of HVM and PVH guests the store knows more than Xen. Source: libxl__domain_type in libxl_dom.c. */

@@ -22,7 +22,8 @@ export function* deviceHotplug(call: Call, domid: number, device: DeviceName, ac
       );
       return waited.rc;
     }
-    const script = yield* scriptOf(call, domid, device, runs);
+    const isUdevs = action === 'add' && call.xl.hotplug?.byUdev === true;
+    const script = yield* scriptOf(call, domid, device, runs, isUdevs);
     if (script !== 'run') return script;
     const rc = yield* execute(call, domid, device, action);
     if (rc !== 0 && action === 'add') return rc; // at a removal the rest is done all the same
@@ -30,9 +31,9 @@ export function* deviceHotplug(call: Call, domid: number, device: DeviceName, ac
 }
 
 /** Whether there is (another) script to run; 0: no. */
-function* scriptOf(call: Call, domid: number, device: DeviceName, runs: number): Actor<Rc | 'run'> {
+function* scriptOf(call: Call, domid: number, device: DeviceName, runs: number, isUdevs: boolean): Actor<Rc | 'run'> {
   const { backend } = devicePaths(domid, device);
-  if (call.xl.hotplug === undefined) return 0;
+  if (call.xl.hotplug === undefined || isUdevs) return 0;
   if (device.kind === 'vif') {
     if (runs > 1) return 0;
     const home = yield* call.dompath(domid);
@@ -56,6 +57,14 @@ function* scriptOf(call: Call, domid: number, device: DeviceName, runs: number):
 function* nicType(call: Call, backend: string, device: DeviceName): Actor<boolean> {
   yield* call.dompath(device.backendDomid);
   return (yield* call.read(`${backend}/type`)) !== undefined;
+}
+
+/** A device has come to be: where udev runs the scripts it starts that of this one, and nobody waits for its end. */
+export function uevent(call: Call, domid: number, device: DeviceName): void {
+  const { hotplug, shared, os } = call.xl;
+  if (hotplug?.byUdev !== true) return;
+  const name = call.xl.actorName(call.me, `udev-${device.kind}`);
+  startScript(os, shared, hotplug, { name, domid, device, action: 'add', waiter: call.me });
 }
 
 function* execute(call: Call, domid: number, device: DeviceName, action: ScriptAction): Actor<Rc> {

@@ -67,12 +67,15 @@ export function* deviceDestroy(call: Call, domid: number, device: DeviceName): A
   const own = yield* call.ownDomid();
   if (own === undefined) return 'ERROR_FAIL';
   const { frontend, backend, libxl } = devicePaths(domid, device);
-  return yield* call.transaction(function* (tx) {
+  const rc = yield* call.transaction(function* (tx) {
     const isToolstack = own === TOOLSTACK_DOMID;
     if (isToolstack) for (const path of [frontend, libxl]) yield* pathCleanup(call, path, tx);
     if (isToolstack || device.backendDomid === own) yield* pathCleanup(call, backend, tx);
     return 0;
   });
+  const { kind, devid, backendDomid } = device;
+  if (rc === 0) call.xl.observer?.note({ what: 'detached', domid, device: { kind, devid, backendDomid } });
+  return rc;
 }
 
 /**

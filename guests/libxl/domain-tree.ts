@@ -18,7 +18,7 @@ export function* writeTree(call: Call, domid: number, uuid: string, plan: Domain
   const rw = [`n${domid}`];
   const nodes = (names: readonly string[], perms: readonly string[], tx: number) =>
     mknods(call, home, names, perms, tx);
-  return yield* call.transaction(
+  const rc = yield* call.transaction(
     function* (tx) {
       for (const [path, perms] of [
         [home, ro],
@@ -51,6 +51,10 @@ export function* writeTree(call: Call, domid: number, uuid: string, plan: Domain
     },
     { startsUnchecked: true },
   );
+  const uniqueId = call.xl.os.machine.domain(domid)?.uniqueId;
+  if (rc === 0 && uniqueId !== undefined)
+    call.xl.observer?.note({ what: 'made', domid, uniqueId, name: plan.name, uuid });
+  return rc;
 }
 
 function* mknods(call: Call, home: string, names: readonly string[], perms: readonly string[], tx: number): Actor {

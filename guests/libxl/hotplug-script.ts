@@ -10,6 +10,12 @@ export type ScriptAction = 'add' | 'remove';
 /** How a script's run goes. `silent` ends well and says nothing (INJ-T7); `hangs` never ends. */
 export type ScriptFate = 'works' | 'error' | 'busy' | 'silent' | 'hangs';
 
+/** A bridge as `ip link` sees it. */
+export interface ScriptBridge {
+  addInterface(name: string): void;
+  removeInterface(name: string): void;
+}
+
 /** The hotplug scripts of a host. */
 export interface HotplugScripts {
   /** A short connection for one access of a script: each `xenstore-read` is a process (HS-12). */
@@ -19,8 +25,13 @@ export interface HotplugScripts {
   readonly workNs: readonly [min: number, max: number];
   /** Virtual time of one process of a script, from its start to its first request, ns. */
   readonly processNs: readonly [min: number, max: number];
+  /** The bridge that vif-bridge puts interfaces on; left out: none that anybody looks at. */
+  readonly bridge?: ScriptBridge;
   /** Left out: all work. */
   readonly fate?: (device: DeviceName, domid: number, action: ScriptAction) => ScriptFate;
+  /** HS-15: whether udev runs the scripts of additions, as soon as a device is there, and libxl does not: run_hotplug_scripts=0 in
+   *  xl.conf. Left out: libxl does. */
+  readonly byUdev?: boolean;
   /** Called with each access. */
   readonly accessed?: () => void;
 }
@@ -83,6 +94,10 @@ class Script {
     this.me = me;
     this.#plan = plan;
     this.#run = run;
+  }
+
+  get bridge(): ScriptBridge | undefined {
+    return this.#plan.bridge;
   }
 
   *work(): Actor {
@@ -154,15 +169,20 @@ function* vifBridge(
   fate: ScriptFate,
 ): Actor<number> {
   const base = xenbusPath(device, domid);
+  const vif = `vif${domid}.${device.devid}`; // by another name, if it is given one, it is the same interface
   yield* script.read(`${base}/vifname`);
   yield* script.read(`${base}/ip`);
   const bridge = yield* script.read(`${base}/bridge`);
   yield* script.work();
   if (fate === 'error' || fate === 'busy')
     return yield* fail(script, base, fate, `Could not find bridge device ${bridge ?? ''}`);
-  if (action === 'remove') return 0;
+  if (action === 'remove') {
+    script.bridge?.removeInterface(vif);
+    return 0;
+  }
   const mtu = yield* script.read(`${base}/mtu`);
   yield* script.write([`/local/domain/${domid}/device/vif/${device.devid}/mtu`, mtu ?? BRIDGE_MTU]);
+  script.bridge?.addInterface(vif); // HS-14: before it says so
   if (fate === 'silent') return 0;
   return (yield* script.write([`${base}/hotplug-status`, 'connected'])) ? 0 : 1;
 }
@@ -207,7 +227,7 @@ function* block(
 }
 
 /** `stat -c %t:%T`: both in hex. Each disk of the host has one of its own, as logical volumes have. */
-function majorMinor(domid: number, devid: number): string {
+export function majorMinor(domid: number, devid: number): string {
   const DEVICE_MAPPER = 0xfd;
   return `${DEVICE_MAPPER.toString(16)}:${((domid << 8) | ((devid >> 4) & 0xff)).toString(16)}`;
 }

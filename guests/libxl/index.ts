@@ -3,6 +3,7 @@ export {
   controlDomain,
   createDomain,
   destroyDomain,
+  introduceDomain,
   type Outcome,
   operation,
   removeDevice,
@@ -16,7 +17,7 @@ export { type BuiltDomain, buildDomain, type ReservedRing } from './build.ts';
 export { Call } from './call.ts';
 export type { Created, CreateHooks, Phase } from './create.ts';
 export { DomainDeathCheck, DomainDeaths, type DomainEvent } from './deaths.ts';
-export { type DestroyHooks, untilGone } from './destroy.ts';
+export { type DestroyHooks, untilFree } from './destroy.ts';
 export {
   type ConsoleNOptions,
   type ConsoleOptions,
@@ -34,11 +35,19 @@ export {
 export type { Force } from './device-remove.ts';
 export { type DomainPlan, type DomainType, MEMORY_KB } from './domain-config.ts';
 export { DomidHistory } from './domid-history.ts';
-export type { HotplugScripts, ScriptAction, ScriptFate } from './hotplug-script.ts';
+export {
+  type HotplugScripts,
+  majorMinor,
+  type ScriptAction,
+  type ScriptBridge,
+  type ScriptFate,
+} from './hotplug-script.ts';
 export { initDom0 } from './init-dom0.ts';
 export { initXenstoreDomain } from './init-xenstore-domain.ts';
+export type { Mishaps } from './mishaps.ts';
+export type { LibxlNews, LibxlObserver } from './observer.ts';
 export { Libxl, type LibxlOptions, type Rc } from './process.ts';
-export { handOver, type RestorePlan, removeDomain, restoreGuest } from './restore.ts';
+export { type Destroy, handOver, type RestorePlan, restoreGuest } from './restore.ts';
 export { SharedFiles } from './shared-files.ts';
 export {
   PATIENCE_NS,

@@ -4,7 +4,7 @@ import { domainType } from './device-add.ts';
 import type { Rc } from './process.ts';
 
 /** How long a guest may take to take a command. Source: libxl__domain_pvcontrol in tools/libs/light/libxl_domain.c. */
-const CONTROL_TIMEOUT_NS = 60_000_000_000;
+export const CONTROL_TIMEOUT_NS = 60_000_000_000;
 
 /**
  * Ask a guest to power off or to reboot: it has taken the command when the node is empty, or gone (2.7). ERROR_TIMEDOUT: it has

@@ -2,6 +2,8 @@ import type { GuestOs, Thread } from '../kernel/index.ts';
 import type { XsLink } from '../xenstore/index.ts';
 import type { HotplugScripts } from './hotplug-script.ts';
 import { Lock } from './lock.ts';
+import type { Mishaps } from './mishaps.ts';
+import type { LibxlObserver } from './observer.ts';
 import type { SharedFiles } from './shared-files.ts';
 import { WatchSlots } from './watch-slots.ts';
 
@@ -34,6 +36,10 @@ export interface LibxlOptions {
   readonly hotplug?: HotplugScripts;
   /** What the processes of one host share. */
   readonly shared: SharedFiles;
+  /** Told what is done; left out: nobody. */
+  readonly observer?: LibxlObserver | undefined;
+  /** What comes between its steps; left out: nothing. */
+  readonly mishaps?: Mishaps | undefined;
 }
 
 /**
@@ -49,6 +55,8 @@ export class Libxl {
   readonly hasBackends: boolean;
   readonly hotplug: HotplugScripts | undefined;
   readonly shared: SharedFiles;
+  readonly observer: LibxlObserver | undefined;
+  readonly mishaps: Mishaps | undefined;
   #actors = 0;
 
   constructor(os: GuestOs, link: XsLink, options: LibxlOptions) {
@@ -58,6 +66,8 @@ export class Libxl {
     this.hasBackends = options.hasBackends ?? true;
     this.hotplug = options.hotplug;
     this.shared = options.shared;
+    this.observer = options.observer;
+    this.mishaps = options.mishaps;
     this.roundsMax = options.roundsMax ?? Number.POSITIVE_INFINITY;
   }
 

@@ -2,10 +2,10 @@ import { type Actor, DOMID_ANY, type Domain, GNTTAB_RESERVED_XENSTORE, type Port
 import { XS } from '../../store/protocol/wire.ts';
 import type { GuestOs } from '../kernel/index.ts';
 import { strings, type Xs } from '../xenstore/index.ts';
+import type { BuiltDomain } from './build.ts';
 
-/** Virtual time for one page on its way, and between two looks whether a domain is gone. */
+/** Virtual time for one page on its way. */
 const PAGE_NS = 1_000;
-const LOOK_NS = 20_000;
 
 export interface RestorePlan {
   readonly from: Domain;
@@ -15,7 +15,13 @@ export interface RestorePlan {
   readonly storePage: 'zeroed' | 'copied';
   /** The create flow's part in the store, before INTRODUCE; false: it could not be written. */
   readonly writeTree: (heir: Domain, ring: { readonly gfn: number; readonly port: Port }) => Actor<boolean>;
+  /** INTRODUCE; the errno of a store that does not take it. Left out: as libxl does it, and nothing comes between. */
+  readonly introduce?: (heir: BuiltDomain) => Actor<string | undefined>;
+  readonly destroy: Destroy;
 }
+
+/** Destroy a domain with all that it has in the store. */
+export type Destroy = (domid: number) => Actor<unknown>;
 
 /**
  * A suspended guest goes on in a new domain with a copy of its memory; the old one is for the caller to destroy. The heir is
@@ -23,7 +29,7 @@ export interface RestorePlan {
  * Source: hypervisor.md 5.2, 5.3, D1; xg_sr_restore.c; libxl_create.c.
  */
 export function* restoreGuest(xs: Xs, os: GuestOs, plan: RestorePlan): Actor<Domain | undefined> {
-  const { from, name, storeDomid, storePage, writeTree } = plan;
+  const { from, name, storeDomid, storePage, writeTree, introduce = (heir) => introduced(xs, heir) } = plan;
   const created = os.hyper.createDomain(DOMID_ANY, name, { type: from.memory.translated ? 'hvm' : 'pv' });
   if (!created.ok) return undefined;
   const heir = created.value;
@@ -42,27 +48,22 @@ export function* restoreGuest(xs: Xs, os: GuestOs, plan: RestorePlan): Actor<Dom
     os.hyper.seedGrant(domid, GNTTAB_RESERVED_XENSTORE, storeDomid, ring);
     heir.startInfo = { storeGfn, storePort: port.value };
     const isWritten = yield* writeTree(heir, { gfn: storeGfn, port: port.value });
-    const asked = strings(String(domid), String(storeGfn), String(port.value));
-    if (isWritten && (yield* xs.call(XS.INTRODUCE, asked)).error === undefined) {
+    if (isWritten && (yield* introduce({ domain: heir, ring, port: port.value })) === undefined) {
       if (os.hyper.domctl.moveContext(from.domid, domid).ok) return heir;
     }
   }
-  yield* removeDomain(xs, os, domid);
+  yield* plan.destroy(domid);
   return undefined;
 }
 
+function* introduced(xs: Xs, { domain, ring, port }: BuiltDomain): Actor<string | undefined> {
+  return (yield* xs.call(XS.INTRODUCE, strings(String(domain.domid), String(ring.gfn), String(port)))).error;
+}
+
 /** M7: the old one goes, and the guest runs in its heir. Source: xl_migrate.c, xl_saverestore.c. */
-export function* handOver(xs: Xs, os: GuestOs, from: Domain, heir: Domain): Actor {
+export function* handOver(xs: Xs, os: GuestOs, from: Domain, heir: Domain, destroy: Destroy): Actor {
   yield* xs.write(`/local/domain/${from.domid}/name`, `${from.name}--migratedaway`);
   yield* xs.write(`/local/domain/${heir.domid}/name`, from.name);
   os.hyper.unpause(heir.domid);
-  yield* removeDomain(xs, os, from.domid);
-}
-
-/** Nodes first, then the domain (TS-11); ends when its id is free. */
-export function* removeDomain(xs: Xs, os: GuestOs, domid: number): Actor {
-  os.hyper.pause(domid);
-  for (const path of [`/local/domain/${domid}`, `/libxl/${domid}`]) yield* xs.rm(path);
-  os.hyper.destroyDomain(domid);
-  while (os.hyper.domainState(domid) !== undefined) yield LOOK_NS;
+  yield* destroy(from.domid);
 }

@@ -8,6 +8,10 @@ export class SharedFiles {
   readonly history: DomidHistory;
   /** The run of a script that has the scripts' lock named `block`; that of `iptables` is never held across an access. */
   blockLock: object | undefined = undefined;
+  /** The id that went last, of a domain that the store had taken: whoever makes a domain may get it at once. */
+  lastGone: number | undefined = undefined;
+  /** Ids of domains that the store has taken. */
+  readonly taken = new Set<number>();
   readonly #handles = new Map<bigint, string>();
   readonly #userdata = new Map<number, Lock>();
 

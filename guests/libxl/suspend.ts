@@ -151,9 +151,10 @@ export interface ResumeRequest {
   readonly tellsStore?: boolean;
 }
 
-/** Let a suspended guest go on where it is. @returns the errno of XS_RESUME, which libxl only logs (TS-17). Source: libxl_domain.c. */
+/** Let a suspended guest go on where it is; of one that is not suspended nothing happens. @returns the errno of XS_RESUME, which libxl only logs (TS-17). Source: libxl_domain.c. */
 export function* resumeGuest(xs: Xs, os: GuestOs, request: ResumeRequest): Actor<string | undefined> {
   const { domid, how, tellsStore = true } = request;
+  if (look(os, domid)?.kind !== 'suspended') return undefined; // xc_domain_resume fails, and that ends it
   if (how === 'fast') os.hyper.domctl.setReturnRegister(domid, 1);
   os.hyper.resume(domid);
   if (!tellsStore) return undefined;

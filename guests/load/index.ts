@@ -1,5 +1,6 @@
-export { type OperatorPlan, operator, quiesce, readTree, type SeenNode } from './operator.ts';
-export { type Mishaps, type ToolstackPlan, toolstack } from './toolstack.ts';
+export { type OperatorPlan, operator, quiesce, readTree, type SeenNode, type UpdateWay } from './operator.ts';
+export { curious, deviceModel, type StandingPlan } from './standing.ts';
+export { type ToolstackPlan, toolstack } from './toolstack.ts';
 export { Traffic } from './traffic.ts';
 export { type MonitorPlan, monitor, type WorkerPlan, worker } from './worker.ts';
 export { type XenstoreScriptsPlan, xenstoreScripts } from './xenstore-scripts.ts';

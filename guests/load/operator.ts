@@ -1,42 +1,108 @@
 import type { Actor } from '../../sim/index.ts';
 import { textOf as text } from '../../store/protocol/octets.ts';
 import { XS } from '../../store/protocol/wire.ts';
-import type { Thread } from '../kernel/index.ts';
-import { strings, Xs, type XsLink } from '../xenstore/index.ts';
+import type { GuestOs, Thread } from '../kernel/index.ts';
+import { type Reply, strings, Xs, type XsLink, type XsProgram } from '../xenstore/index.ts';
 import type { Traffic } from './traffic.ts';
 
+/** How one update is asked for. */
+export interface UpdateWay {
+  /** `-t`: how long the store may wait for transactions to end. */
+  readonly timeoutSeconds: number;
+  /** `-F`: then they are broken. */
+  readonly force: boolean;
+  /** Given up (`-a`) so long after `-f`, ns, and never started; left out: it is started. */
+  readonly abortAfterNs?: number;
+  /** A program keeps a transaction open from before until the answer. */
+  readonly isHeldUp?: true;
+}
+
 export interface OperatorPlan {
-  /** When each update is asked for, in requests of all traffic so far; ascending. */
-  readonly atRequests: readonly number[];
+  /** When each update is asked for, in units of `progress`; ascending. Those that are not reached come when traffic stops. */
+  readonly moments: readonly number[];
+  /** How far the run is; left out: requests of all traffic so far. */
+  readonly progress?: () => number;
   readonly file: string;
   /** Stream version to ask for, as `-v` of CONTROL live-update. */
   readonly version: number;
-  readonly force: boolean;
-  readonly timeoutSeconds: number;
+  readonly way: (n: number) => UpdateWay;
+  /** Another program's connection, for a transaction that holds an update up. */
+  readonly connect: (n: number) => XsProgram;
+  readonly os: GuestOs;
   /** How often the operator looks how far the traffic is, ns: at least, and up to so much more. Left out: often. */
   readonly lookNs?: readonly [least: number, more: number];
-  /** Called with each answer to `-s`. */
+  /** Called with what is asked for in the end: the arguments of live-update. */
+  readonly asked: (n: number, command: string) => void;
+  /** Called with the answer to that. */
   readonly answered: (n: number, answer: string) => void;
 }
 
-/** dom0's administrator: `xenstore-control live-update`, in its three messages (store.md 9.2). */
+/** dom0's administrator: `xenstore-control live-update`, in its messages (store.md 9.2). */
 export function* operator(me: Thread, client: XsLink, traffic: Traffic, plan: OperatorPlan): Actor {
   const xs = new Xs(client, me);
+  const { progress = () => traffic.requests } = plan;
   const [least, more] = plan.lookNs ?? [3_000, 4_000];
   let n = 0;
-  for (const at of plan.atRequests) {
-    while (traffic.requests < at && !traffic.stopping) yield least + me.draws.below(more);
+  for (const at of plan.moments) {
+    while (progress() < at && !traffic.stopping) yield least + me.draws.below(more);
     n++;
     yield me.draws.below(20_000);
-    const armed = yield* xs.call(XS.CONTROL, strings('live-update', '-f', plan.file));
-    if (text(armed.payload) !== 'OK\0') {
-      plan.answered(n, text(armed.payload).replace(/\0$/, ''));
-      continue;
+    const way = plan.way(n);
+    let isAnswered = false;
+    if (way.isHeldUp === true) {
+      let isHeld = false;
+      const holder = plan.os.start(`holder-${n}`, (own) =>
+        hold(
+          own,
+          plan.connect(n),
+          () => isAnswered,
+          () => {
+            isHeld = true;
+          },
+        ),
+      );
+      while (!isHeld && holder.task?.state !== 'done') yield HOLD_LOOK_NS;
     }
-    const flags = ['-v', String(plan.version), '-t', String(plan.timeoutSeconds), ...(plan.force ? ['-F'] : [])];
-    const started = yield* xs.call(XS.CONTROL, strings('live-update', '-s', ...flags));
-    plan.answered(n, text(started.payload).replace(/\0$/, ''));
+    yield* ask(xs, plan, n, way);
+    isAnswered = true;
   }
+}
+
+const SECOND_NS = 1_000_000_000;
+/** How often it is looked whether a transaction is open, or has been open for long enough, ns. */
+const HOLD_LOOK_NS = 50_000;
+
+function* ask(xs: Xs, plan: OperatorPlan, n: number, way: UpdateWay): Actor {
+  function* tell(...words: string[]): Actor<string> {
+    plan.asked(n, words.join(' '));
+    const reply = yield* xs.call(XS.CONTROL, strings('live-update', ...words));
+    return text(reply.payload).replace(/\0$/, '');
+  }
+  const armed = yield* tell('-f', plan.file);
+  if (armed !== 'OK') return plan.answered(n, armed);
+  const { timeoutSeconds, force, abortAfterNs } = way;
+  if (abortAfterNs !== undefined) {
+    yield abortAfterNs;
+    return plan.answered(n, yield* tell('-a'));
+  }
+  const { scheduler } = plan.os.machine;
+  // Whoever looks whether anything goes on sees that somebody waits, and until when.
+  if (timeoutSeconds > 0) scheduler.at(scheduler.nowNs + timeoutSeconds * SECOND_NS, () => xs.me.wake());
+  const flags = ['-v', String(plan.version), '-t', String(timeoutSeconds), ...(force ? ['-F'] : [])];
+  plan.answered(n, yield* tell('-s', ...flags));
+}
+
+/** A program that has a transaction open until `isOver`, and gives it up. */
+function* hold(me: Thread, link: XsProgram, isOver: () => boolean, held: () => void): Actor {
+  const xs = new Xs(link, me);
+  const begun = yield* xs.begin();
+  if (!('error' in begun)) {
+    yield* xs.directory('/', begun.txId);
+    held();
+    while (!isOver()) yield HOLD_LOOK_NS;
+    yield* xs.end(begun.txId, false);
+  }
+  link.close();
 }
 
 /** One node as a client sees it. */
@@ -46,7 +112,10 @@ export interface SeenNode {
   readonly perms: readonly string[];
 }
 
-/** Read the whole tree over the ring, depth first, children in the store's order; then the special nodes' permissions. */
+/**
+ * Read the whole tree over the ring, depth first, children in the store's order; then the special nodes' permissions. A list that
+ * is too long for one message is read in parts; a node of which the store will not tell everything is not among those seen.
+ */
 export function* readTree(me: Thread, client: XsLink, into: SeenNode[]): Actor {
   const xs = new Xs(client, me);
   const todo = ['/'];
@@ -56,19 +125,26 @@ export function* readTree(me: Thread, client: XsLink, into: SeenNode[]): Actor {
       xs.submit(XS.GET_PERMS, strings(path)),
       xs.submit(XS.DIRECTORY, strings(path)),
     ];
-    const seen = {
-      path,
-      value: (yield* client.answer(value)).payload,
-      perms: terms((yield* client.answer(perms)).payload),
-    };
-    into.push(seen);
-    const names = terms((yield* client.answer(children)).payload);
+    const [read, permitted, listed] = [
+      yield* client.answer(value),
+      yield* client.answer(perms),
+      yield* client.answer(children),
+    ];
+    if (read.error === undefined && permitted.error === undefined)
+      into.push({ path, value: read.payload, perms: terms(permitted.payload) });
+    const names = yield* whole(xs, path, listed);
     for (const name of names.reverse()) todo.push(path === '/' ? `/${name}` : `${path}/${name}`);
   }
   for (const path of ['@releaseDomain', '@introduceDomain']) {
     const reply = yield* xs.getPerms(path);
     if (reply.error === undefined) into.push({ path, value: new Uint8Array(0), perms: terms(reply.payload) });
   }
+}
+
+function* whole(xs: Xs, path: string, listed: Reply): Actor<string[]> {
+  if (listed.error === undefined) return terms(listed.payload);
+  const parts = listed.error === 'E2BIG' ? yield* xs.names(path) : listed;
+  return 'names' in parts ? [...parts.names] : [];
 }
 
 function terms(payload: Uint8Array): string[] {

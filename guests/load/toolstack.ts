@@ -1,4 +1,4 @@
-import { type Actor, DOMID_ANY, type Domain } from '../../sim/index.ts';
+import type { Actor } from '../../sim/index.ts';
 import { textOf as text } from '../../store/protocol/octets.ts';
 import { XS } from '../../store/protocol/wire.ts';
 import type { GuestOs, Thread } from '../kernel/index.ts';
@@ -13,22 +13,11 @@ import {
   type LibxlOptions,
   SharedFiles,
   unpauseDomain,
-  untilGone,
   vbd,
   vif,
 } from '../libxl/index.ts';
 import { strings, Xs, type XsLink } from '../xenstore/index.ts';
 import type { Traffic } from './traffic.ts';
-
-/** What can happen to a toolstack, and to domains in its hands. */
-export interface Mishaps {
-  /** Asked between two operations: whether the process that builds this domain dies here. */
-  toolstackDies(): boolean;
-  /** Whether the next domain gets the id of the one that has just gone. */
-  reusesDomid(): boolean;
-  beforeIntroduce(built: BuiltDomain): void;
-  beforeDestroy(domain: Domain): void;
-}
 
 export interface ToolstackPlan {
   /** Domains that live at the same time. */
@@ -40,10 +29,8 @@ export interface ToolstackPlan {
   readonly livesForEver: (slot: number) => boolean;
   /** Left out: a disk and a nic, and no console. */
   readonly domain?: (slot: number) => Omit<DomainPlan, 'name' | 'domid'>;
-  /** Left out: there are no backends to wait for, no scripts, and ids may be used again at once. */
+  /** Left out: there are no backends to wait for, no scripts, and ids may be used again at once; nobody is told. */
   readonly libxl?: Partial<LibxlOptions>;
-  /** What comes between the steps; see the faults of scenarios. */
-  readonly mishaps?: Mishaps;
   /** Load the kernel: start the guest's actors. Called while the domain is paused, after INTRODUCE. */
   readonly boot: (built: BuiltDomain, slot: number) => void;
 }
@@ -90,23 +77,17 @@ function* slotActor(
   gate: Gate,
   shared: SharedFiles,
 ): Actor {
-  const { mishaps } = plan;
   const xl = new Libxl(os, link, {
     tokenPrefix: `${me.name}:`,
     hasBackends: false,
     shared,
     ...plan.libxl,
   });
-  let domid = DOMID_ANY;
   for (let life = 0; !traffic.stopping; life++) {
     while (gate.building >= BUILDERS_MAX) yield 10_000 + me.draws.below(5_000);
     gate.building++;
-    const config = { ...(plan.domain?.(slot) ?? ORDINARY), name: `domU${slot}${life === 0 ? '' : `.${life}`}`, domid };
-    const created = yield* createDomain(me, xl, config, {
-      dies: () => mishaps?.toolstackDies() === true,
-      beforeIntroduce: (built) => mishaps?.beforeIntroduce(built),
-      staysPaused: true,
-    });
+    const config = { ...(plan.domain?.(slot) ?? ORDINARY), name: `domU${slot}${life === 0 ? '' : `.${life}`}` };
+    const created = yield* createDomain(me, xl, config, { staysPaused: true });
     gate.building--;
     traffic.commits += created.commits;
     traffic.conflicts += created.conflicts;
@@ -114,10 +95,7 @@ function* slotActor(
     const { built } = created;
     if (created.rc !== 0 || built === undefined) {
       traffic.refused(`${created.rc} in ${created.failedIn}`);
-      if (built === undefined && domid === DOMID_ANY) return;
-      domid = DOMID_ANY; // somebody else was quicker
-      if (built === undefined) continue;
-      yield* untilGone(os, built.domain.domid);
+      if (built === undefined) return;
       continue;
     }
     const { domid: gone } = built.domain;
@@ -130,11 +108,9 @@ function* slotActor(
       yield me.draws.between(plan.lifeNsMin, plan.lifeNsMax);
       if (traffic.stopping) return;
     }
-    const destroyed = yield* destroyDomain(me, xl, gone, { beforeDestroy: (domain) => mishaps?.beforeDestroy(domain) });
+    const destroyed = yield* destroyDomain(me, xl, gone);
     traffic.commits += destroyed.commits;
     traffic.conflicts += destroyed.conflicts;
-    yield* untilGone(os, gone);
-    domid = isServed && mishaps?.reusesDomid() === true ? gone : DOMID_ANY;
   }
 }
 

@@ -17,6 +17,7 @@ export interface MonitorPlace {
 export interface Session {
   readonly link: XsLink;
   readonly isOpen: () => boolean;
+  readonly close: () => void;
 }
 
 /** One entry of a list of domains. */
@@ -67,7 +68,10 @@ export function* watchDomains(me: Thread, place: MonitorPlace, watcher: DomainWa
       else if (event.path.startsWith('@')) yield* watcher.listChanged(xs, queue);
       else yield* watcher.fired(xs, queue, event);
     }
-    if (traffic.stopping) return;
+    if (traffic.stopping) {
+      session.close(); // the program ends, and with it what it watched
+      return;
+    }
     yield* sleep(os, me, traffic, paced(pace, RESTART_SECONDS));
   }
 }

@@ -124,8 +124,12 @@ export class Xenopsd implements DomainWatcher {
 
   *fired(xs: Xs, queue: EventQueue, { path }: WatchEvent): Actor {
     const [first, second, third, fourth, , sixth] = path.split('/').slice(1);
-    if (first === 'local' && fourth === 'backend') this.#note(Number(sixth));
-    else if (first === 'local' && fourth === 'device') yield* this.#devices(xs, queue, Number(third));
+    if (first === 'local' && fourth === 'backend') {
+      this.#note(Number(sixth));
+      // The frontend may have gone long before: then nothing else says that the device is gone, too.
+      const isState = path.endsWith('/state');
+      if (isState && (yield* readText(xs, path)) === undefined) yield* this.#devices(xs, queue, Number(sixth));
+    } else if (first === 'local' && fourth === 'device') yield* this.#devices(xs, queue, Number(third));
     else if (first === 'local') this.#note(Number(third));
     else if (first === 'vm') {
       yield* xs.read(path);

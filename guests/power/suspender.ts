@@ -35,7 +35,10 @@ export function* suspender(me: Thread, os: GuestOs, client: XsClient, plan: Susp
     if (command !== 'suspend') continue; // its domain's end is another's business
     const where = yield* suspendSelf(me, os, client);
     if (where === 'nowhere') return;
-    if (where === 'new' && channel !== undefined) channel = yield* offerChannel(xs, os);
+    if (where === 'new' && channel !== undefined) {
+      os.messagePorts.delete(channel);
+      channel = yield* offerChannel(xs, os);
+    }
     plan.resumed?.(where);
   }
 }
@@ -78,6 +81,7 @@ function* offerChannel(xs: Xs, os: GuestOs): Actor<Port | undefined> {
   if (!port.ok) return undefined;
   os.handle(port.value, xs.me);
   os.domain.ports.unmask(port.value);
+  os.messagePorts.add(port.value);
   yield* xs.write('device/suspend/event-channel', String(port.value));
   return port.value;
 }

@@ -28,26 +28,31 @@ export function txIdIn({ payload }: Reply): number {
 /** ENOENT at the end means that the store lost the transaction in a forced update: it is as good as EAGAIN. */
 export const PROGRAM_RETRIES: readonly string[] = ['EAGAIN', 'ENOENT'];
 
-/** Whose queue an event goes to, by the token of its watch; tokens are unique within a connection. */
+/** Whose queue an event goes to, by the token of its watch. Several watches of a program may have the same token, and then
+ *  one queue. */
 export class WatchRoutes {
-  readonly #queues = new Map<string, EventQueue>();
+  readonly #routes = new Map<string, { readonly queue: EventQueue; watches: number }>();
 
   add(token: string, queue: EventQueue): void {
-    this.#queues.set(token, queue);
+    const route = this.#routes.get(token);
+    if (route?.queue === queue) route.watches++;
+    else this.#routes.set(token, { queue, watches: 1 });
   }
 
   queueOf(token: string): EventQueue | undefined {
-    return this.#queues.get(token);
+    return this.#routes.get(token)?.queue;
   }
 
+  /** One watch of that token is no more. */
   remove(token: string): void {
-    this.#queues.delete(token);
+    const route = this.#routes.get(token);
+    if (route !== undefined && --route.watches === 0) this.#routes.delete(token);
   }
 
   /** A WATCH_EVENT came. One whose token nobody knows (any more) is dropped, as every client does. */
   deliver(payload: Uint8Array): void {
     const [path, token] = split(payload);
-    const queue = token === undefined ? undefined : this.#queues.get(token);
+    const queue = token === undefined ? undefined : this.queueOf(token);
     if (queue === undefined || path === undefined || token === undefined) return;
     queue.events.push({ path, token });
     queue.me.wake();

@@ -4,6 +4,7 @@ import { HEADER_BYTES, type Message, PAYLOAD_MAX, XS } from '../../store/protoco
 import type { GuestOs, Thread } from '../kernel/index.ts';
 import { localError, toReply, txIdIn, watchPayload } from './calls.ts';
 import type { ClientHabits } from './habits.ts';
+import type { InFlight } from './in-flight.ts';
 import type { EventQueue, Pending, Reply, XsLink } from './link.ts';
 import { LINUX_HABITS } from './named.ts';
 import { split, strings } from './payload.ts';
@@ -44,7 +45,8 @@ export class XsClient implements XsLink {
   readonly #lockedOut: Thread[] = [];
   #areWatchesLocked = false;
   #suspender: Thread | undefined;
-  #unanswered = 0;
+  /** Oldest first. */
+  readonly #unanswered = new Set<Request>();
   /** Without ids a reply that nobody waits for is kept for the next request (LXO-4). */
   readonly #early: Message[] = [];
   /** Domains that it has lived in before. */
@@ -109,7 +111,19 @@ export class XsClient implements XsLink {
   }
 
   get inFlight(): number {
-    return this.#unanswered;
+    return this.#unanswered.size;
+  }
+
+  /** What has no answer yet, oldest first. */
+  requestsInFlight(): readonly InFlight[] {
+    return [...this.#unanswered].map(({ me, type, txId, payload, sinceNs, reqId }) => {
+      return { actor: me.name, type, txId, payload, sinceNs, isBegun: reqId >= 0 };
+    });
+  }
+
+  /** The page and the port that it uses. */
+  get ring(): { readonly frame: Frame; readonly port: Port } {
+    return this.#ring.place;
   }
 
   get retries(): readonly string[] {
@@ -129,8 +143,17 @@ export class XsClient implements XsLink {
     if (payload.length > PAYLOAD_MAX) throw new Error(`assertion: payload of ${payload.length} octets`);
     if (this.#habits.writes === 'messages' && HEADER_BYTES + payload.length > RING_BYTES)
       this.#os.hyper.domctl.shutdown(CRASH); // MO-1: BUG_ON
-    const request: Request = { me, type, txId, wireTxId: txId % LIFE, payload, reqId: -1, reply: undefined };
-    this.#unanswered++;
+    const request: Request = {
+      me,
+      type,
+      txId,
+      wireTxId: txId % LIFE,
+      payload,
+      sinceNs: this.#os.machine.nowNs,
+      reqId: -1,
+      reply: undefined,
+    };
+    this.#unanswered.add(request);
     this.#enter(request);
     return request;
   }
@@ -272,7 +295,7 @@ export class XsClient implements XsLink {
 
   #answer(request: Request, reply: Reply): void {
     request.reply = reply;
-    this.#unanswered--;
+    this.#unanswered.delete(request);
     this.#suspension.answered(request, request.type === XS.TRANSACTION_START ? this.startedTxId(reply) : 0);
     this.#suspender?.wake();
     request.me.wake();

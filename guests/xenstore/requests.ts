@@ -15,6 +15,7 @@ export interface Request {
   /** As it goes out. */
   readonly wireTxId: number;
   readonly payload: Uint8Array;
+  readonly sinceNs: number;
   /** Given when the request is written; -1 before. */
   reqId: number;
   reply: Reply | undefined;

@@ -81,6 +81,10 @@ export class RingMover {
     this.#os.hyper.send(this.#port);
   }
 
+  get place(): { readonly frame: Frame; readonly port: Port } {
+    return { frame: this.#frame, port: this.#port };
+  }
+
   load(offset: number): number {
     return this.#frame.load32(offset);
   }

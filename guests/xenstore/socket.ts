@@ -5,6 +5,7 @@ import { type Message, message, PAYLOAD_MAX, XS } from '../../store/protocol/wir
 import type { GuestOs, Thread } from '../kernel/index.ts';
 import { PROGRAM_RETRIES, toReply, txIdIn, WatchRoutes, watchPayload } from './calls.ts';
 import type { ClientObserver } from './client.ts';
+import type { InFlight } from './in-flight.ts';
 import type { EventQueue, Pending, Reply, XsProgram } from './link.ts';
 import { strings } from './payload.ts';
 
@@ -35,6 +36,7 @@ interface Call extends Pending {
   readonly txId: number;
   readonly payload: Uint8Array;
   readonly bytes: Uint8Array;
+  readonly sinceNs: number;
 }
 
 /**
@@ -86,6 +88,18 @@ export class XsSocket implements XsProgram {
     return this.#calls.length;
   }
 
+  /** What has no answer yet; the first one has the handle. */
+  requestsInFlight(): readonly InFlight[] {
+    return this.#calls.map(({ me, type, txId, payload, sinceNs }, i) => {
+      return { actor: me.name, type, txId, payload, sinceNs, isBegun: i === 0 };
+    });
+  }
+
+  /** Octets that the store has sent and the handle's thread has not read, and octets that the store has not read. */
+  get unread(): { readonly here: number; readonly there: number } {
+    return { here: this.#socket.readable(), there: this.#socket.peer?.readable() ?? 0 };
+  }
+
   /** xs_close, or the end of the process: whoever still waits gets EBADF, the store finds a closed socket. */
   close(): void {
     this.#socket.close();
@@ -95,7 +109,8 @@ export class XsSocket implements XsProgram {
   }
 
   submit(me: Thread, type: number, payload: Uint8Array, txId = 0): Pending {
-    const call: Call = { reqId: 0, reply: undefined, me, type, txId, payload, bytes: message(type, 0, txId, payload) };
+    const bytes = message(type, 0, txId, payload);
+    const call: Call = { reqId: 0, reply: undefined, me, type, txId, payload, bytes, sinceNs: this.#os.machine.nowNs };
     if (payload.length > PAYLOAD_MAX) call.reply = failure('E2BIG');
     else if (!this.isOpen) call.reply = BROKEN;
     else {
@@ -127,7 +142,7 @@ export class XsSocket implements XsProgram {
   *unwatch(me: Thread, path: string, token: string): Actor<Reply> {
     const reply = yield* this.request(me, XS.UNWATCH, strings(path, token));
     const events = this.#routes.queueOf(token)?.events;
-    this.#routes.remove(token); // nothing of it can come behind the answer: the store's output is one queue
+    if (reply.error === undefined) this.#routes.remove(token); // nothing of it can come behind the answer: the store's output is one queue
     if (!this.#habits.unwatchFilter || events === undefined) return reply;
     const kept = events.filter((event) => event.token !== token || !isSubpath(path, event.path));
     events.splice(0, events.length, ...kept);

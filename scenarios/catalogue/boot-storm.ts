@@ -2,8 +2,9 @@ import { type Thread, Xenconsoled } from '../../guests/index.ts';
 import { createDomain, initDom0, vbd, vif } from '../../guests/libxl/index.ts';
 import { type Actor, Devpts } from '../../sim/index.ts';
 import { isWorking } from '../engine/run.ts';
-import { type RunRequest, type RunResult, type Scenario, scenario } from '../engine/scenario.ts';
+import { marks, type RunRequest, type RunResult, type Scenario, scenario } from '../engine/scenario.ts';
 import { count, FAULTS_SETTING, type SettingsOf, STORE_SETTING, word } from '../engine/settings.ts';
+import { doings } from '../faults/doings.ts';
 import { Backends } from './storms/backends.ts';
 import { Dom0Tools, startXenopsd } from './storms/dom0.ts';
 import { macOf, StormGuest } from './storms/guest.ts';
@@ -13,6 +14,9 @@ import { openStorm, runStorm, spread, startStormOperator } from './storms/run.ts
 const REQUESTS_A_BOOT = 500;
 /** Between two domains of one builder (guests.md 4.2), ns. */
 const PAUSE_NS = [100_000_000, 400_000_000] as const;
+
+/** What each domain has. */
+const DEVICES = [vbd(), vif()];
 
 const SETTINGS = {
   domains: count(64, { min: 2, max: 250 }, 'domains to start'),
@@ -29,6 +33,28 @@ export const bootStorm: Scenario = scenario({
   story:
     'A host starts all its domains at once, each with a disk, a network interface and a console, while xenstored live-updates itself; every device gets connected and works.',
   settings: SETTINGS,
+  does: ({ domains, updates, store }) =>
+    doings({
+      creates: true,
+      builds: true,
+      spares: domains > 4,
+      updates: updates > 0,
+      sockets: store === 'dom0',
+    }),
+  marks: ({ updates, io }) =>
+    marks({
+      run: {
+        update: updates > 0,
+        'domain-made': true,
+        connect: true,
+        block: io > 0,
+        packet: io > 0,
+      },
+      sweep: {
+        'handshake-over-update': updates > 0,
+        'transaction-carried': updates > 0,
+      },
+    }),
   run,
 });
 
@@ -39,22 +65,22 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
   const isStorming = () => builders.length === 0 || builders.some(isWorking);
   const run = openStorm(request, isStorming);
   const { host } = run;
-  const { machine, traffic, dom0, faults } = host;
+  const { machine, traffic, dom0 } = host;
   const backends = new Backends(host);
-  const tools = new Dom0Tools(host);
+  const tools = new Dom0Tools(host, backends.bridge);
   new Xenconsoled(dom0.os, host.connect('xenconsoled'), new Devpts()).start();
   if (settings.monitor === 'xenopsd') startXenopsd(host);
 
   const booted: StormGuest[] = [];
   let next = 0;
   let isReady = false;
-  const running = () => booted.filter((guest) => guest.isRunning);
+  const there = () => booted.filter((guest) => guest.isThere);
   const guestPlan = {
     host,
     backends,
     io: settings.io,
     isReady: () => isReady,
-    peer: (of: StormGuest) => booted[(booted.indexOf(of) + 1) % booted.length],
+    peer: (of: StormGuest) => [booted[(booted.indexOf(of) + 1) % booted.length]].find((other) => other !== of),
   };
 
   dom0.os.start('init', function* (me): Actor {
@@ -69,8 +95,6 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
       const nics = [vif({ mac: macOf(slot) })];
       const plan = { name: `domU${slot}`, vcpus: 1 + (slot % 2), disks, nics, console: 'attended' } as const;
       const created = yield* createDomain(me, tools.process(`xl-create-${slot}`), plan, {
-        dies: () => faults.toolstackDies(),
-        beforeIntroduce: (made) => faults.beforeIntroduce(made),
         boot: (built) => booted.push(new StormGuest(guestPlan, built)),
       });
       traffic.commits += created.commits;
@@ -86,15 +110,11 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
     operator: startStormOperator(run, at),
     isStorming,
     created: () => booted.length,
-    isBusy: () => {
-      if (running().some((guest) => guest.connected < 2)) return true;
+    isConnecting: () => !isReady && there().some((guest) => !DEVICES.every((device) => guest.isSettled(device))),
+    ready: () => {
       isReady = true;
-      return running().some((guest) => guest.isUsing);
     },
-    expected: () =>
-      running().flatMap(({ domid }) => [
-        { domid, kind: 'vbd', devid: vbd().devid },
-        { domid, kind: 'vif', devid: 0 },
-      ]),
+    isUsing: () => there().some((guest) => guest.isUsing),
+    expected: () => there().flatMap(({ domid }) => DEVICES.map(({ kind, devid }) => ({ domid, kind, devid }))),
   });
 }

@@ -1,12 +1,13 @@
 import { Attacker, HOSTILE_KINDS, type HostileKind } from '../../guests/hostile/index.ts';
 import {
   buildDomain,
+  curious,
+  deviceModel,
   GuestOs,
   LINUX_HABITS,
   strings,
   type Thread,
   text,
-  toolstack,
   worker,
   XS,
   Xs,
@@ -14,10 +15,20 @@ import {
 import { type Actor, DOMID_ANY } from '../../sim/index.ts';
 import { DEFAULT_QUOTAS, MESSAGE_NS, PASS_NS, WRITE_CREDIT_NS, WRITE_NS } from '../../store/index.ts';
 import { HEADER_BYTES, PAYLOAD_MAX } from '../../store/protocol/wire.ts';
-import { type Host, LIFELIKE } from '../engine/host.ts';
-import { isWorking, keepsDepth, moments, openRun, runAndJudge, startOperator } from '../engine/run.ts';
-import { type RunRequest, type RunResult, type Scenario, scenario } from '../engine/scenario.ts';
+import { type Guest, type Host, LIFELIKE } from '../engine/host.ts';
+import {
+  isWorking,
+  keepsDepth,
+  keepsStanding,
+  mayGoOn,
+  moments,
+  openRun,
+  runAndJudge,
+  startOperator,
+} from '../engine/run.ts';
+import { marks, type RunRequest, type RunResult, type Scenario, scenario } from '../engine/scenario.ts';
 import { count, FAULTS_SETTING, flag, type SettingsOf, STORE_SETTING, word } from '../engine/settings.ts';
+import { doings } from '../faults/doings.ts';
 import type { Verdict, Violation } from '../judge/history.ts';
 import { fairService } from '../judge/invariants/fair-service.ts';
 
@@ -40,7 +51,7 @@ const SETTINGS = {
   requests: count(
     2_500,
     { min: 100, max: 200_000 },
-    'requests of dom0 and the ordinary guests after which the agents stop',
+    'requests of dom0 and the ordinary guests after which the agents stop. All domains are made all the same, and the last reading of the tree comes on top',
   ),
   faults: FAULTS_SETTING,
   store: STORE_SETTING,
@@ -53,6 +64,33 @@ export const hostileGuests: Scenario = scenario({
   story:
     'Eight ordinary guests share the store with a dozen that break every rule, while it live-updates itself; each bad one gets what is due, and nobody else notices.',
   settings: SETTINGS,
+  does: ({ domains, updates, store }) =>
+    doings({
+      creates: true,
+      builds: true,
+      bare: true,
+      alone: true,
+      spares: domains > 4,
+      updates: updates > 0,
+      transacts: true,
+      sockets: store === 'dom0',
+    }),
+  marks: ({ updates, hostile }) =>
+    marks({
+      run: {
+        update: updates > 0,
+        commit: true,
+        hostile: hostile > 0,
+      },
+      sweep: {
+        'request-cut': updates > 0,
+        'reply-cut': updates > 0,
+        'reply-queued': updates > 0,
+        'event-queued': updates > 0,
+        'transaction-carried': updates > 0,
+        conflict: true,
+      },
+    }),
   run,
 });
 
@@ -89,58 +127,91 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
   const atRequests = moments(settings.updates, Math.floor(requestsMax / 10), share, plan);
 
   const writers: Thread[] = [];
+  /** Those among them who make the traffic. */
+  const workers: Thread[] = [];
+  /** The ordinary guests, as they came. */
+  const guests: Guest[] = [];
   let booted = 0;
-  writers.push(
-    dom0.os.start('xl', function* (me): Actor {
-      yield* host.initStore(me);
-      yield* toolstack(me, dom0.os, dom0.client, traffic, {
-        domains: settings.domains,
-        lifeNsMin: 0,
-        lifeNsMax: 0,
-        mishaps: faults,
-        livesForEver: () => true,
-        boot: (built, slot) => {
-          booted++;
-          const { os, client } = host.boot(
-            built,
-            faults.habits({
-              ...LINUX_HABITS,
-              notify: slot % 2 === 0 ? 'edge' : 'always',
-              maxInFlight: 4,
+  const xl = dom0.os.start('xl', function* (me): Actor {
+    yield* host.initStore(me);
+    yield* host.toolstack(me, dom0.client, {
+      domains: settings.domains,
+      lifeNsMin: 0,
+      lifeNsMax: 0,
+      livesForEver: () => true,
+      boot: (built, slot) => {
+        booted++;
+        const { os, client } = host.boot(built, {
+          ...LINUX_HABITS,
+          notify: slot % 2 === 0 ? 'edge' : 'always',
+          maxInFlight: 4,
+        });
+        const { domid } = built.domain;
+        if (guests.push({ os, client }) > 1 && keepsStanding(request))
+          workers.push(
+            os.start('curious', (own) => curious(own, client, traffic, { path: PROMISED, thinkNsMax: STANDING_NS })),
+          );
+        workers.push(
+          os.start('worker', (own) =>
+            worker(own, client, traffic, {
+              domid,
+              sharedNodes: 3,
+              thinkNsMax: 40_000,
+              txThinkNsMax: 60_000,
+              hasDepth: keepsDepth(request),
+              peers: [domid + 1],
             }),
-          );
-          const { domid } = built.domain;
-          writers.push(
-            os.start('worker', (own) =>
-              worker(own, client, traffic, {
-                domid,
-                sharedNodes: 3,
-                thinkNsMax: 40_000,
-                txThinkNsMax: 60_000,
-                hasDepth: keepsDepth(request),
-                peers: [domid + 1],
-              }),
-            ),
-          );
-        },
-      });
-    }),
-  );
+          ),
+        );
+      },
+    });
+  });
   const bad: Bad[] = [];
   const builder = dom0.os.start('xl-bad', function* (me): Actor {
     const xs = new Xs(dom0.client, me);
-    while (booted === 0) yield 50_000; // the shared directories are there
+    // With the first guest the shared directories are there; or faults have let none of them come to be.
+    while (booted === 0 && mayGoOn(xl)) yield 50_000;
     for (const [i, kind] of kinds.entries()) bad.push(yield* raise(host, xs, kind, `bad${i}-${kind.name}`, hasFaults));
   });
-  writers.push(builder);
-  const { me: lu, answers } = startOperator(run, { atRequests, link: () => dom0.client });
-  writers.push(lu);
+  if (keepsStanding(request))
+    writers.push(
+      dom0.os.start('xl-dm', function* (me): Actor {
+        const xs = new Xs(dom0.client, me);
+        while (guests.length === 0 && mayGoOn(xl)) yield 50_000;
+        // Nobody is meant who has one of these numbers later.
+        const later = Array.from({ length: 40 }, (_, i) => i + 1).filter(
+          (domid) => machine.domain(domid) === undefined,
+        );
+        yield* xs.write(PROMISED, 'for nobody who is here');
+        yield* xs.setPerms(PROMISED, ['n0', ...later.map((domid) => `r${domid}`)]);
+        while (guests.length < 2 && mayGoOn(xl)) yield 50_000;
+        const [served, model] = guests;
+        if (served === undefined || model === undefined) return;
+        const { domid } = model.os.domain;
+        yield* xs.call(XS.SET_QUOTA, strings(String(domid), ...OWN_QUOTA));
+        const home = served.os.domain.domid;
+        const target = yield* xs.call(XS.SET_TARGET, strings(String(domid), String(home)));
+        if (target.error !== undefined) return;
+        const plan = { path: `/local/domain/${home}/data`, thinkNsMax: STANDING_NS };
+        workers.push(model.os.start('device-model', (own) => deviceModel(own, model.client, traffic, plan)));
+        while (!traffic.stopping) {
+          yield STANDING_NS + me.draws.below(STANDING_NS);
+          yield* xs.call(XS.GET_QUOTA, strings(String(domid), OWN_QUOTA[0]));
+        }
+      }),
+    );
+  const { me: lu } = startOperator(run, { atRequests, link: () => dom0.client });
+  writers.push(xl, builder, lu);
 
   const accounts = new Map<number, string>();
   return runAndJudge(run, {
     scenario: hostileGuests.name,
-    isBusy: () =>
-      writers.some(isWorking) || bad.some((b) => b.me !== undefined && isWorking(b.me)) || host.inFlight > 0,
+    isBusy: () => {
+      // With nobody left to make traffic the moments of further updates never come, and attackers go on for ever.
+      if (!mayGoOn(xl) && !mayGoOn(builder) && !workers.some(mayGoOn)) traffic.stopping = true;
+      const isAttacked = bad.some((b) => b.me !== undefined && isWorking(b.me));
+      return [...writers, ...workers].some(mayGoOn) || isAttacked || host.inFlight > 0;
+    },
     horizonNs: HORIZON_NS,
     *before(own) {
       const xs = new Xs(dom0.client, own);
@@ -150,7 +221,6 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
       }
     },
     created: () => booted + bad.length,
-    answers,
     verdicts: (history) => [
       // A paused or slow guest keeps itself and others waiting: with faults there is no bound to wait for.
       ...(hasFaults ? [] : [fairService(history, { ...SERVICE, creditNs: settings.limit * CREDIT_NS })]),
@@ -158,6 +228,13 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
     ],
   });
 }
+
+/** Entries in it name domains before they are born. */
+const PROMISED = '/tool/promised';
+/** Longest pause of those who live on what the store keeps of them, ns. */
+const STANDING_NS = 400_000;
+/** A quota of one domain that is nobody's default, and that it never reaches. */
+const OWN_QUOTA = ['transactions', '9'] as const;
 
 /** What INTRODUCE has to answer. */
 function dueOf(kind: HostileKind): string {

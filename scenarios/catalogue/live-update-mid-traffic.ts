@@ -1,23 +1,24 @@
-import {
-  type ClientHabits,
-  LINUX_HABITS,
-  monitor,
-  type Thread,
-  toolstack,
-  worker,
-  xenstoreScripts,
-} from '../../guests/index.ts';
+import { type ClientHabits, LINUX_HABITS, monitor, type Thread, worker, xenstoreScripts } from '../../guests/index.ts';
 import type { Actor } from '../../sim/index.ts';
-import { isWorking, keepsDepth, moments, openRun, runAndJudge, startOperator } from '../engine/run.ts';
-import { type RunRequest, type RunResult, type Scenario, scenario } from '../engine/scenario.ts';
+import { keepsDepth, mayGoOn, moments, openRun, runAndJudge, startOperator } from '../engine/run.ts';
+import { marks, type RunRequest, type RunResult, type Scenario, scenario } from '../engine/scenario.ts';
 import { count, FAULTS_SETTING, flag, type SettingsOf, STORE_SETTING, word } from '../engine/settings.ts';
+import { doings } from '../faults/doings.ts';
 
 const SETTINGS = {
   domains: count(12, { min: 1, max: 250 }, 'guest domains that live at the same time'),
-  requests: count(8_000, { min: 0, max: 200_000 }, 'requests after which the agents stop'),
+  requests: count(
+    8_000,
+    { min: 0, max: 200_000 },
+    'requests of everybody, the toolstack among them, after which the agents stop. All domains are made all the same, at some 500 requests each, and the last reading of the tree comes on top',
+  ),
   updates: count(5, { min: 0, max: 1_000 }, 'live updates, spread over the traffic'),
-  policy: word('carry', ['carry', 'daemon'], 'what happens to open transactions'),
-  force: flag(0, '1: updates are forced (-F) when transactions stay open; matters for policy daemon'),
+  policy: word(
+    'carry',
+    ['carry', 'daemon'],
+    'what happens to open transactions; under daemon an update waits for them, and is refused, forced or given up now and then',
+  ),
+  force: flag(0, '1: every update is forced (-F): it breaks transactions that stay open; matters for policy daemon'),
   workers: count(2, { min: 0, max: 64 }, 'agents in each guest'),
   limit: flag(0, "1: the daemon's write rate limit is on; it makes guests that hammer wait for most of the time"),
   faults: FAULTS_SETTING,
@@ -30,6 +31,44 @@ export const liveUpdateMidTraffic: Scenario = scenario({
   story:
     'A dozen domains hammer xenstored through their rings while it live-updates itself several times; nothing may be lost.',
   settings: SETTINGS,
+  does: ({ domains, updates, churn, workers, store }) =>
+    doings({
+      creates: true,
+      builds: true,
+      destroys: churn === 1 && domains > 1,
+      remakes: churn === 1 && domains > 1,
+      bare: true,
+      alone: true,
+      spares: domains > 4,
+      updates: updates > 0,
+      transacts: workers > 0,
+      sockets: store === 'dom0',
+    }),
+  marks: ({ updates, policy, churn, workers }) =>
+    marks({
+      run: {
+        update: updates > 0 && policy === 'carry',
+        commit: true,
+        event: true,
+        'domain-made': true,
+      },
+      sweep: {
+        update: updates > 0,
+        'request-cut': updates > 0,
+        'reply-cut': updates > 0,
+        'reply-queued': updates > 0,
+        'event-queued': updates > 0,
+        'transaction-carried': updates > 0 && workers > 0 && policy === 'carry',
+        'update-refused': updates > 0 && policy === 'daemon',
+        'update-aborted': updates > 0 && policy === 'daemon',
+        'update-forced': updates > 0 && policy === 'daemon',
+        'transaction-broken': updates > 0 && policy === 'daemon',
+        'start-aside': updates > 0 && workers > 0 && policy === 'daemon',
+        'start-over-update': updates > 0 && workers > 0 && policy === 'daemon',
+        conflict: workers > 0,
+        'domain-gone': churn === 1,
+      },
+    }),
   run,
 });
 
@@ -42,7 +81,7 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
     limitsWrites: settings.limit === 1,
   });
   const { host } = run;
-  const { machine, traffic, dom0, faults } = host;
+  const { machine, traffic, dom0 } = host;
 
   const plan = machine.streams.for('scenario');
   const { domains } = settings;
@@ -59,11 +98,10 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
   const writers: Thread[] = [];
   const xl = dom0.os.start('xl', function* (me): Actor {
     yield* host.initStore(me);
-    yield* toolstack(me, dom0.os, dom0.client, traffic, {
+    yield* host.toolstack(me, dom0.client, {
       domains,
       lifeNsMin: 8_000_000,
       lifeNsMax: settings.churn === 1 ? 30_000_000 : 0,
-      mishaps: faults,
       livesForEver: (slot) => slot % 3 !== 1,
       boot: (built, slot) => {
         created++;
@@ -76,7 +114,7 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
           slowReadNsMax: slow.has(slot) ? 150_000 : 0,
           maxInFlight: 1 + (slot % 8) * 2,
         };
-        const { os, client } = host.boot(built, faults.habits(habits));
+        const { os, client } = host.boot(built, habits);
         const { domid } = built.domain;
         for (let w = 0; w < settings.workers; w++)
           writers.push(
@@ -130,7 +168,7 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
       ),
     );
   writers.push(xl);
-  const { me: lu, answers } = startOperator(run, {
+  const { me: lu } = startOperator(run, {
     atRequests,
     force: settings.force === 1,
   });
@@ -143,9 +181,8 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
 
   return runAndJudge(run, {
     scenario: liveUpdateMidTraffic.name,
-    isBusy: () => writers.some(isWorking) || host.inFlight > 0,
+    isBusy: () => writers.some(mayGoOn) || host.inFlight > 0,
     created: () => created,
-    answers,
   });
 }
 

@@ -3,13 +3,11 @@ import {
   GuestControl,
   HVC_HABITS,
   LINUX_HABITS,
-  operator,
   type Thread,
-  toolstack,
   Xenconsoled,
   Xs,
 } from '../../guests/index.ts';
-import { controlDomain, Libxl, SharedFiles, setDomainVcpus, sysrqDomain, vbd, vif } from '../../guests/libxl/index.ts';
+import { controlDomain, setDomainVcpus, sysrqDomain, vbd, vif } from '../../guests/libxl/index.ts';
 import {
   consoleClient,
   consoleUser,
@@ -22,14 +20,17 @@ import {
   typist,
 } from '../../guests/monitors/index.ts';
 import { type Actor, Devpts, type Domid, type Pty } from '../../sim/index.ts';
-import { STORE_BINARY } from '../engine/host.ts';
-import { isWorking, openRun, runAndJudge } from '../engine/run.ts';
-import { type RunRequest, type RunResult, type Scenario, scenario } from '../engine/scenario.ts';
+import type { Host } from '../engine/host.ts';
+import { mayGoOn, openRun, runAndJudge, startOperator } from '../engine/run.ts';
+import { marks, type RunRequest, type RunResult, type Scenario, scenario } from '../engine/scenario.ts';
 import { count, FAULTS_SETTING, type SettingsOf, STORE_SETTING, word } from '../engine/settings.ts';
+import { doings } from '../faults/doings.ts';
 import { ConsoleRecorder } from '../judge/console-recorder.ts';
 import { consoleIntegrity } from '../judge/invariants/console.ts';
 import { type ControlRecord, controlOnce } from '../judge/invariants/control.ts';
 
+/** How often the operator looks whether it is time for an update, ns. */
+const LOOK_NS = [100_000, 100_000] as const;
 /** A disk of every guest. */
 const DISK = 51_712;
 
@@ -49,6 +50,31 @@ export const steadyStateScenario: Scenario = scenario({
   story:
     'A host at rest: agents report, monitors read, consoles print, someone types and asks a guest to go; the store updates itself under them.',
   settings: SETTINGS,
+  does: ({ domains, updates, store }) =>
+    doings({
+      creates: domains > 0,
+      builds: domains > 0,
+      destroys: domains > 1,
+      remakes: domains > 1,
+      bare: domains > 0,
+      spares: domains > 4,
+      updates: updates > 0,
+      sockets: store === 'dom0',
+    }),
+  marks: ({ domains, updates }) =>
+    marks({
+      run: {
+        update: updates > 0,
+        commit: true,
+        event: true,
+        console: domains > 0,
+      },
+      sweep: {
+        control: domains > 0,
+        'domain-gone': domains > 1,
+        conflict: domains > 0,
+      },
+    }),
   run,
 });
 
@@ -64,14 +90,14 @@ interface SteadyGuest {
 }
 
 function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
-  const { settings, format } = request;
+  const { settings } = request;
   const { overflow } = settings;
   const pace: Pace = { speedup: settings.speedup, alignedPercent: settings.aligned };
   const run = openRun(request, {
     limitsWrites: true,
   });
   const { host } = run;
-  const { machine, traffic, dom0, faults } = host;
+  const { machine, traffic, dom0 } = host;
   const endNs = paced(pace, 60 * settings.minutes);
   machine.scheduler.at(endNs, () => {
     traffic.stopping = true;
@@ -84,7 +110,7 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
     pace,
     connect: (program) => {
       const link = host.connect(`${program}-${connections++}`);
-      return { link, isOpen: () => link.isOpen };
+      return { link, isOpen: () => link.isOpen, close: () => link.close() };
     },
   };
   const plan = machine.streams.for('scenario');
@@ -113,12 +139,11 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
   writers.push(
     dom0.os.start('xl', function* (me): Actor {
       yield* host.initStore(me);
-      yield* toolstack(me, dom0.os, host.connect('xl'), traffic, {
+      yield* host.toolstack(me, host.connect('xl'), {
         domains: settings.domains,
         lifeNsMin: lifeNs,
         lifeNsMax: 2 * lifeNs,
         livesForEver: (slot) => !isMortal(slot),
-        mishaps: faults,
         domain: (slot) => ({
           disks: [vbd()],
           nics: [vif()],
@@ -128,10 +153,7 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
         }),
         boot: (built, slot) => {
           const { domid, name } = built.domain;
-          const { os, client } = host.boot(
-            built,
-            faults.habits({ ...LINUX_HABITS, notify: slot % 3 === 2 ? 'always' : 'edge' }),
-          );
+          const { os, client } = host.boot(built, { ...LINUX_HABITS, notify: slot % 3 === 2 ? 'always' : 'edge' });
           const page = built.console;
           if (page === undefined) throw new Error('assertion: a domain without a console');
           const console = new GuestConsole(os, page, {
@@ -170,39 +192,21 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
   );
   writers.push(...steadyState(monitors, HOST_MIX));
   writers.push(
-    dom0.os.start('admin', (me) => admin(me, monitors, guests, (who, command) => note(who, 'asked', command))),
+    dom0.os.start('admin', (me) => admin(me, host, monitors, guests, (who, command) => note(who, 'asked', command))),
   );
 
-  const answers: string[] = [];
-  const updates = settings.updates;
-  const moments = Array.from({ length: updates }, (_, i) =>
+  const { updates } = settings;
+  const atNs = Array.from({ length: updates }, (_, i) =>
     Math.floor(
       ((i + 1) * endNs) / (updates + 1) + 1_000 * plan.below(1 + Math.floor(endNs / (2_000 * updates + 2_000))),
     ),
   );
-  writers.push(
-    dom0.os.start('operator', function* (me): Actor {
-      const link = host.connect('operator');
-      for (const [n, atNs] of moments.entries()) {
-        yield Math.max(0, atNs - machine.nowNs);
-        yield* operator(me, link, traffic, {
-          atRequests: [0],
-          file: STORE_BINARY,
-          version: format === 'v1' ? 1 : 2,
-          force: false,
-          timeoutSeconds: 0,
-          answered: (_, answer) => {
-            answers[n] = answer;
-          },
-        });
-      }
-    }),
-  );
+  writers.push(startOperator(run, { atNs, lookNs: LOOK_NS }).me);
 
   return runAndJudge(run, {
     scenario: steadyStateScenario.name,
     isBusy: () =>
-      writers.some(isWorking) ||
+      writers.some(mayGoOn) ||
       host.inFlight > 0 ||
       !daemon.isIdle ||
       guests.some((guest) => guest.isAlive() && !guest.console.isIdle),
@@ -210,7 +214,6 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
       yield paced({ ...pace, speedup: 1 }, 0.3); // a period of every console goes by: none is silenced
     },
     created: () => guests.length,
-    answers,
     verdicts: (_, isFinished) => [
       consoleIntegrity(consoles.history(), isFinished),
       controlOnce({
@@ -255,15 +258,16 @@ function* otherFlavours(me: Thread, host: MonitorPlace, domid: Domid): Actor {
 /** A person with `xl`: presses keys, changes vCPUs, and sends the mortal ones away. */
 function* admin(
   me: Thread,
-  host: MonitorPlace,
+  host: Host,
+  monitors: MonitorPlace,
   guests: readonly SteadyGuest[],
   asked: (who: SteadyGuest, command: string) => void,
 ): Actor {
-  const { link } = host.connect('admin');
-  const xl = new Libxl(host.os, link, { shared: new SharedFiles() });
+  const { link } = monitors.connect('admin');
+  const xl = host.libxl(link); // makes and removes nothing
   const sent = new Set<SteadyGuest>();
   while (!host.traffic.stopping) {
-    yield paced(host.pace, me.draws.between(2, 20));
+    yield paced(monitors.pace, me.draws.between(2, 20));
     const there = guests.filter((guest) => guest.isAlive() && !sent.has(guest));
     if (there.length === 0) continue;
     const who = me.draws.pick(there);

@@ -8,10 +8,8 @@ import {
   LINUX_OLD_HABITS,
   MINIOS_HABITS,
   monitor,
-  removeDomain,
   restoreGuest,
   resumeGuest,
-  strings,
   suspender,
   suspendGuest,
   type Thread,
@@ -20,20 +18,24 @@ import {
   XS,
   Xs,
 } from '../../guests/index.ts';
-import { DomidHistory, initDom0, Libxl, SharedFiles, writeDomain } from '../../guests/libxl/index.ts';
+import { destroyDomain, initDom0, introduceDomain, type Libxl, writeDomain } from '../../guests/libxl/index.ts';
 import { type Actor, DOMID_ANY, type Domain } from '../../sim/index.ts';
 import type { Guest, Host } from '../engine/host.ts';
-import { isWorking, keepsDepth, moments, openRun, runAndJudge, startOperator } from '../engine/run.ts';
-import { type RunRequest, type RunResult, type Scenario, scenario } from '../engine/scenario.ts';
+import { keepsDepth, mayGoOn, moments, openRun, runAndJudge, startOperator } from '../engine/run.ts';
+import { marks, type RunRequest, type RunResult, type Scenario, scenario } from '../engine/scenario.ts';
 import { count, FAULTS_SETTING, type SettingsOf, STORE_SETTING } from '../engine/settings.ts';
+import { doings } from '../faults/doings.ts';
 import type { Verdict, Violation } from '../judge/history.ts';
 import { livesGoOn } from '../judge/invariants/lives.ts';
 
 const HORIZON_NS = 300_000_000_000;
 /** What a mini-os can take out of a ring in one piece, less a path: larger values would deadlock it (MO-2). */
 const VALUE_MAX = 800;
-/** How long the toolstack waits for the bad ones: nobody wants to see 60 s of nothing. */
+/** How long the toolstack waits for a guest, and for the bad ones: nobody wants to see 60 s of nothing. */
+const PATIENCE_NS = 1_000_000_000;
 const BAD_PATIENCE_NS = 4_000_000;
+/** How often it looks after one that may suspend late. */
+const LOOK_NS = 1_000_000;
 
 /** The kinds of clients, by slot. */
 const KINDS = [
@@ -53,7 +55,11 @@ type Kind = (typeof KINDS)[number];
 const SETTINGS = {
   domains: count(8, { min: 1, max: 100 }, 'guest domains; Linux, old Linux, Windows and mini-os in turn'),
   bad: count(3, { min: 0, max: 50 }, 'guests that do not suspend as they should'),
-  requests: count(7_000, { min: 0, max: 200_000 }, 'requests after which the agents stop'),
+  requests: count(
+    7_000,
+    { min: 0, max: 200_000 },
+    'requests of everybody, the toolstack among them, after which the agents stop. All domains are made all the same, and the last reading of the tree comes on top',
+  ),
   updates: count(4, { min: 0, max: 1_000 }, 'live updates, spread over the traffic'),
   store: STORE_SETTING,
   faults: FAULTS_SETTING,
@@ -65,6 +71,34 @@ export const suspendResume: Scenario = scenario({
   story:
     'Guests with four kinds of clients are suspended amid their traffic, again and again: some go on where they were, others in new domains with their memory; the store live-updates itself all the while.',
   settings: SETTINGS,
+  does: ({ domains, restores, updates, store }) =>
+    doings({
+      creates: true,
+      destroys: restores > 0,
+      bare: true,
+      alone: true,
+      spares: domains > 4,
+      updates: updates > 0,
+      transacts: true,
+      sockets: store === 'dom0',
+    }),
+  marks: ({ updates, restores }) =>
+    marks({
+      run: {
+        update: updates > 0,
+        suspend: true,
+        event: true,
+      },
+      sweep: {
+        resume: restores < 100,
+        restore: restores > 0,
+        'request-cut': updates > 0,
+        'reply-queued': updates > 0,
+        'event-queued': updates > 0,
+        'transaction-carried': updates > 0,
+        'end-in-update': updates > 0,
+      },
+    }),
   run,
 });
 
@@ -106,21 +140,20 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
     surprises: [],
   };
   const writers: Thread[] = [];
-  const xl = new Libxl(dom0.os, dom0.client, { hasBackends: false, shared: new SharedFiles(new DomidHistory(0)) });
-  const stage: Stage = { host, xl, tally, writers, hasDepth, restoresOf100: settings.restores };
+  const xl = host.libxl(dom0.client, { hasBackends: false });
+  const workers: Thread[] = [];
+  const stage: Stage = { host, xl, tally, writers, workers, hasDepth, restoresOf100: settings.restores };
 
-  writers.push(
-    dom0.os.start('xl', function* (me): Actor {
-      const xs = new Xs(dom0.client, me);
-      yield* xs.write('/shared', '');
-      yield* xs.setPerms('/shared', ['b0']);
-      yield* host.initStore(me);
-      yield* initDom0(me, dom0.client);
-      for (let slot = 0; slot < settings.domains; slot++) yield* raise(stage, xs, slot);
-      for (let i = 0; i < settings.bad; i++)
-        yield* raiseBad(stage, xs, BAD_SUSPENDERS[i % BAD_SUSPENDERS.length] as BadSuspender, i);
-    }),
-  );
+  const builder = dom0.os.start('xl', function* (me): Actor {
+    const xs = new Xs(dom0.client, me);
+    yield* xs.write('/shared', '');
+    yield* xs.setPerms('/shared', ['b0']);
+    yield* host.initStore(me);
+    yield* initDom0(me, dom0.client);
+    for (let slot = 0; slot < settings.domains; slot++) yield* raise(stage, xs, slot);
+    for (let i = 0; i < settings.bad; i++)
+      yield* raiseBad(stage, xs, BAD_SUSPENDERS[i % BAD_SUSPENDERS.length] as BadSuspender, i);
+  });
   dom0.os.start('xenopsd', (me) =>
     monitor(me, dom0.client, traffic, {
       watches: ['/local/domain', '@introduceDomain', '@releaseDomain', '/shared'].map((path) => ({ path })),
@@ -128,15 +161,18 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
       perEventNsMax: 5_000,
     }),
   );
-  const { me: lu, answers } = startOperator(run, { atRequests, link: () => dom0.client });
-  writers.push(lu);
+  const { me: lu } = startOperator(run, { atRequests, link: () => dom0.client });
+  writers.push(builder, lu);
 
   return runAndJudge(run, {
     scenario: suspendResume.name,
-    isBusy: () => writers.some(isWorking) || host.inFlight > 0,
+    isBusy: () => {
+      // With nobody left to make traffic the moments of further updates never come.
+      if (!mayGoOn(builder) && !workers.some(mayGoOn)) traffic.stopping = true;
+      return [...writers, ...workers].some(mayGoOn) || host.inFlight > 0;
+    },
     horizonNs: HORIZON_NS,
     created: () => tally.created,
-    answers,
     verdicts: (history) => [livesGoOn(history), suspensions(tally, hasFaults)],
   });
 }
@@ -146,40 +182,42 @@ interface Stage {
   /** The process that writes all domains' trees. */
   readonly xl: Libxl;
   readonly tally: Tally;
+  /** Those who change something: the run is at rest when they have ended. */
   readonly writers: Thread[];
+  /** Those among them who make the traffic. */
+  readonly workers: Thread[];
   readonly hasDepth: boolean;
   readonly restoresOf100: number;
 }
 
 /** Build a guest, start its programs, and the one in dom0 that suspends it now and then. */
 function* raise(stage: Stage, xs: Xs, slot: number): Actor {
-  const { host, writers, hasDepth } = stage;
-  const { dom0, traffic, faults } = host;
+  const { host, writers, workers, hasDepth } = stage;
+  const { dom0, traffic } = host;
   const kind = KINDS[slot % KINDS.length] as Kind;
   const built = yield* build(stage, xs, `${kind.name}${slot}`);
   if (built === undefined) return;
   // Every other one reads slowly, so that suspends meet messages of which a part was taken.
   const slowReadNsMax = slot % 8 < 4 ? 60_000 : 0;
   const habits: ClientHabits = { ...kind.habits, tornOneIn: 3, tornNsMax: 20_000, slowReadNsMax };
-  const guest = host.boot(built, faults.habits(habits));
+  const guest = host.boot(built, habits);
   const { os, client } = guest;
   const { domid } = built.domain;
   os.start('suspend', (me) => suspender(me, os, client, { hasChannel: kind.hasChannel }));
-  writers.push(
-    os.start('worker', (me) =>
-      worker(me, client, traffic, {
-        domid,
-        sharedNodes: 3,
-        thinkNsMax: 20_000,
-        txThinkNsMax: 40_000,
-        hasDepth,
-        peers: [domid + 1, domid + 2],
-        avoids: kind.avoids,
-        valueMax: VALUE_MAX,
-        sparesKernel: true,
-      }),
-    ),
+  const busy = os.start('worker', (me) =>
+    worker(me, client, traffic, {
+      domid,
+      sharedNodes: 3,
+      thinkNsMax: 20_000,
+      txThinkNsMax: 40_000,
+      hasDepth,
+      peers: [domid + 1, domid + 2],
+      avoids: kind.avoids,
+      valueMax: VALUE_MAX,
+      sparesKernel: true,
+    }),
   );
+  workers.push(busy);
   os.start('agent', (me) =>
     monitor(me, client, traffic, {
       watches: [{ path: 'data' }, { path: '/shared' }, { path: 'memory/target' }],
@@ -188,11 +226,15 @@ function* raise(stage: Stage, xs: Xs, slot: number): Actor {
     }),
   );
   dom0.os.hyper.unpause(domid);
-  writers.push(dom0.os.start(`xl-${slot}`, (me) => cycle(stage, me, guest, kind)));
+  writers.push(dom0.os.start(`xl-${slot}`, (me) => cycle(stage, me, { guest, worker: busy, kind })));
 }
 
 /** Suspend and let go on, over and over. */
-function* cycle(stage: Stage, me: Thread, guest: Guest, kind: Kind): Actor {
+function* cycle(
+  stage: Stage,
+  me: Thread,
+  { guest, worker, kind }: { readonly guest: Guest; readonly worker: Thread; readonly kind: Kind },
+): Actor {
   const { host, tally, restoresOf100 } = stage;
   const { dom0, traffic, machine } = host;
   const xs = new Xs(dom0.client, me);
@@ -200,9 +242,9 @@ function* cycle(stage: Stage, me: Thread, guest: Guest, kind: Kind): Actor {
   let isStoreTold = true;
   for (;;) {
     yield draws.between(1_000_000, 6_000_000);
-    if (traffic.stopping) return;
+    if (traffic.stopping) return host.faults.faults.length === 0 ? undefined : yield* letGoOn(host, xs, guest, worker);
     const from = guest.os.domain;
-    const outcome = yield* suspendGuest(xs, dom0.os, { domid: from.domid });
+    const outcome = yield* suspendGuest(xs, dom0.os, { domid: from.domid, patienceNs: PATIENCE_NS });
     tally.suspends++;
     if (outcome.kind === 'runs on' && !isStoreTold && from.shutdown === 'suspend') {
       // 1. It was resumed without XS_RESUME. 2. It parks again, of which the store tells nobody (DOM-24). 3. The time is up.
@@ -213,7 +255,11 @@ function* cycle(stage: Stage, me: Thread, guest: Guest, kind: Kind): Actor {
     }
     if (outcome.kind !== 'suspended') {
       tally.surprises.push({ timeNs: machine.nowNs, actor: me.name, detail: `asked to suspend: ${outcome.kind}` });
-      return;
+      if (outcome.kind === 'gone' || outcome.kind === 'shut down') return;
+      // As xl does after a save that failed: the guest may have parked all the same, before it was asked or after the time.
+      yield* resumeGuest(xs, dom0.os, { domid: from.domid, how: 'fast' });
+      isStoreTold = true;
+      continue;
     }
     if (outcome.heard === 'channel') tally.byChannel++;
     yield draws.below(1_500_000); // the last pages on their way
@@ -224,12 +270,14 @@ function* cycle(stage: Stage, me: Thread, guest: Guest, kind: Kind): Actor {
         storeDomid: host.storeDomid,
         storePage: kind.storePage,
         writeTree: (domain, { gfn, port }) => tree(stage, me, { domain, gfn, port }, `${domain.name}--incoming`),
+        introduce: (heir) => introduceDomain(me, stage.xl, heir),
+        destroy: (domid) => destroyDomain(me, stage.xl, domid),
       });
       if (heir !== undefined) {
         tally.restored++;
         tally.created++;
         isStoreTold = true;
-        yield* handOver(xs, dom0.os, from, heir);
+        yield* handOver(xs, dom0.os, from, heir, (domid) => destroyDomain(me, stage.xl, domid));
         continue;
       }
       tally.surprises.push({ timeNs: machine.nowNs, actor: me.name, detail: 'the restore came to nothing' });
@@ -239,6 +287,19 @@ function* cycle(stage: Stage, me: Thread, guest: Guest, kind: Kind): Actor {
     isStoreTold = tellsStore;
     if (!tellsStore) tally.withoutWord++;
     yield* resumeGuest(xs, dom0.os, { domid: from.domid, how: 'fast', tellsStore });
+  }
+}
+
+/**
+ * 1. A guest is asked to suspend; a fault keeps it busy, or parks it for an instant (INJ-D9). 2. The toolstack takes the one for a
+ * refusal, the other for the answer, and ends. 3. The guest hears of the request, and parks for ever. Whoever asked looks after
+ * it until its work is done.
+ */
+function* letGoOn({ dom0 }: Host, xs: Xs, { os }: Guest, worker: Thread): Actor {
+  while (mayGoOn(worker)) {
+    const { domid, shutdown } = os.domain;
+    if (shutdown === 'suspend') yield* resumeGuest(xs, dom0.os, { domid, how: 'fast' });
+    yield LOOK_NS;
   }
 }
 
@@ -279,11 +340,10 @@ function* build(stage: Stage, xs: Xs, name: string): Actor<BuiltDomain | undefin
   const { domain, ring, port } = built;
   yield* tree(stage, xs.me, { domain, gfn: ring.gfn, port }, name);
   const { domid } = domain;
-  stage.host.faults.beforeIntroduce(built);
-  const reply = yield* xs.call(XS.INTRODUCE, strings(String(domid), String(built.ring.gfn), String(built.port)));
-  if (reply.error === undefined) return built;
-  stage.host.traffic.refused(`${reply.error} at INTRODUCE`);
-  yield* removeDomain(xs, stage.host.dom0.os, domid);
+  const error = yield* introduceDomain(xs.me, stage.xl, built);
+  if (error === undefined) return built;
+  stage.host.traffic.refused(`${error} at INTRODUCE`);
+  yield* destroyDomain(xs.me, stage.xl, domid);
   return undefined;
 }
 

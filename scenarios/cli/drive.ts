@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { Driver } from '../drive/drive.ts';
 import { parseScript } from '../drive/script.ts';
 import { labOf } from './lab-of.ts';
+import { say } from './terminal/output.ts';
 
 interface DriveOptions {
   readonly compat: '4.22' | '4.17';
@@ -16,7 +17,7 @@ export async function driveCommand(file: string, options: DriveOptions): Promise
   try {
     script = readFileSync(file, 'utf8');
   } catch (error) {
-    process.stderr.write(`xenarium: ${error instanceof Error ? error.message : String(error)}\n`);
+    say(`${error instanceof Error ? error.message : String(error)}`);
     return 2;
   }
   const { compat, seed } = options;
@@ -25,7 +26,7 @@ export async function driveCommand(file: string, options: DriveOptions): Promise
   const driver = new Driver({ compat, seed, liveUpdateEvery: options.liveUpdateEvery ?? 0, format, lab });
   for (const parsed of parseScript(script)) {
     if (!parsed.ok) {
-      process.stderr.write(`xenarium: ${file}:${parsed.line}: ${parsed.reason}\n`);
+      say(`${file}:${parsed.line}: ${parsed.reason}`);
       return 2;
     }
     for (const line of driver.perform(parsed.action)) process.stdout.write(`${line}\n`);

@@ -1,17 +1,23 @@
 import { readFileSync } from 'node:fs';
-import { Command, CommanderError, InvalidArgumentError } from 'commander';
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { SCENARIOS } from '../catalogue/index.ts';
 import { conformCommand } from './conform.ts';
 import { driveCommand } from './drive.ts';
 import { addImageCommands } from './image/commands.ts';
 import { orUnusable } from './image/io.ts';
 import { matrixCommand } from './matrix.ts';
-import { listCommand, runCommand, sweepCommand } from './run.ts';
+import { listCommand, runCommand } from './run.ts';
 import { serveCommand } from './serve.ts';
+import { sweepCommand } from './sweep-command.ts';
 import { stateFile, takeoverCommand } from './takeover.ts';
+import { say } from './terminal/output.ts';
 
-/** Exit codes: 0 pass, 1 violation, 2 error or bad usage, 3 unknown. */
+/** Exit codes: 0 pass, 1 violation, 2 error or bad usage, 3 stuck or unknown. */
 export const EXIT = { pass: 0, violation: 1, error: 2, unknown: 3 } as const;
+
+/** What `--format` takes. */
+const FORMAT =
+  'v1 or v2, or any other format, or the path of a module, which is executed: then updates go through its files';
 
 /** Parse the command line, call, and give the exit code. */
 export async function main(argv: readonly string[]): Promise<number> {
@@ -24,12 +30,16 @@ export async function main(argv: readonly string[]): Promise<number> {
       'A deterministic Xen in a jar: guests drive an in-process xenstored through real rings while it live-updates.',
     )
     .version(version())
+    .option('--stack', 'show the stack of an error, with any command')
     .exitOverride()
     .showHelpAfterError('(add --help for the options)');
+  const commands = () => program.commands.map((command) => command.name());
+  const hasStack = () => program.opts<{ readonly stack?: true }>().stack === true;
 
   program
     .command('list')
     .description('name the scenarios, with their settings')
+    .option('--faults', 'name the faults instead, with what each does and what must hold all the same')
     .option('--json', 'for programs')
     .action((options) => done(listCommand(options)));
   program
@@ -37,24 +47,32 @@ export async function main(argv: readonly string[]): Promise<number> {
     .description('run one scenario and judge it')
     .argument('[scenario]', 'name of the scenario', SCENARIOS[0]?.name)
     .option('--seed <n>', 'decimal digits; the same seed gives the same octets', digits, '1')
-    .option('--format <name>', 'v1 or v2, or any other format or module: then updates go through its files', 'v2')
+    .option('--format <name>', FORMAT, 'v2')
     .option('--set <key=value>', 'change a setting (repeatable)', collect, [])
     .option('--trace <file>', 'write every event as JSON Lines')
     .option('--json', 'one JSON object for programs')
-    .action(async (name, options) => done(await orUnusable(() => runCommand(name, options))));
+    .action(async (name, options) =>
+      done(await orUnusable(() => runCommand(name, { ...options, stack: hasStack(), commands: commands() }))),
+    );
   program
     .command('sweep')
     .description('run one scenario with many seeds')
     .argument('[scenario]', 'name of the scenario', SCENARIOS[0]?.name)
-    .option('--seeds <a..b>', 'first and last seed', range, { from: 1, to: 200 })
-    .option('--format <name>', 'v1 or v2, or any other format or module: then updates go through its files', 'v2')
+    .addOption(seeds('1..200'))
+    .option('--format <name>', FORMAT, 'v2')
     .option('--set <key=value>', 'change a setting (repeatable)', collect, [])
     .option('--jobs <n>', 'threads (default: one for each core)', positive)
+    .option('--require-marks', 'exit code 3 if anything that the scenario promises never happened')
     .action(async (name, options) => done(await orUnusable(() => sweepCommand(name, options))));
   program
     .command('serve')
-    .description('serve the store on a unix socket; SIGTERM or SIGINT ends it')
+    .description('serve the store on a unix socket; SIGTERM or SIGINT ends it, SIGHUP opens its log file anew')
     .requiredOption('--socket <path>', 'path of the socket')
+    .addOption(
+      new Option('--mode <octal>', "permissions of the socket's file: whoever connects is privileged")
+        .argParser(fileMode)
+        .default(0o600, '600'),
+    )
     .option('--compat <version>', 'whose behaviour', oneOf(['4.22', '4.17']), '4.22')
     .action(async (options) => done(await serveCommand(options)));
   program
@@ -77,11 +95,12 @@ export async function main(argv: readonly string[]): Promise<number> {
     .command('conform')
     .description('compare the store with a real daemon on seeded scripts')
     .requiredOption('--daemon <path>', 'a C xenstored or an oxenstored')
-    .option('--seeds <a..b>', 'first and last seed', range, { from: 1, to: 50 })
+    .addOption(seeds('1..50'))
     .option('--compat <version>', 'whose behaviour', oneOf(['4.22', '4.17']), '4.17')
     .option('--actions <n>', 'actions in each script', positive, 300)
     .option('--live-updates', 'with live updates in the scripts')
     .option('--live-update-every <k>', 'on both sides, silently after so many actions', positive, 0)
+    .option('--all', 'with what the daemon is known to break on')
     .action(async (options) => done(await conformCommand(options)));
   program
     .command('matrix')
@@ -101,7 +120,8 @@ export async function main(argv: readonly string[]): Promise<number> {
     await program.parseAsync(argv as string[]);
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.pass : EXIT.error;
-    process.stderr.write(`xenarium: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+    const { message, stack = message } = error instanceof Error ? error : new Error(String(error));
+    say(`${hasStack() ? stack : `${message} (--stack tells where)`}`);
     return EXIT.error;
   }
   return code;
@@ -121,9 +141,18 @@ function digits(value: string): string {
   return value;
 }
 
+function fileMode(value: string): number {
+  if (!/^0?[0-7]{3}$/.test(value)) throw new InvalidArgumentError('three octal digits.');
+  return Number.parseInt(value, 8);
+}
+
 function positive(value: string): number {
   if (!/^[1-9][0-9]{0,8}$/.test(value)) throw new InvalidArgumentError('a whole number from 1.');
   return Number(value);
+}
+
+function seeds(initial: string): Option {
+  return new Option('--seeds <a..b>', 'first and last seed').argParser(range).default(range(initial), initial);
 }
 
 function range(value: string): { from: number; to: number } {

@@ -6,6 +6,8 @@ import { matrixPage, surpriseLines, trialLines } from '../lab/page.ts';
 import { type Trial, tryFormat } from '../lab/verdict.ts';
 import { tell, writeOctets } from './image/io.ts';
 import { namedFormat } from './image/named.ts';
+import { Progress } from './progress.ts';
+import { print } from './terminal/output.ts';
 
 export interface MatrixOptions {
   /** Names, or paths of modules; none: every format of the lab. */
@@ -28,18 +30,25 @@ export async function matrixCommand({ format: asked, out, json }: MatrixOptions)
   const names = asked.length === 0 ? LAB_FORMATS.map(({ name }) => name) : asked;
   const formats = await Promise.all(names.map(namedFormat));
   const jobs = Math.min(availableParallelism(), names.length);
-  const measured = jobs > 1 ? await measureTogether(names, jobs) : formats.map(measureFormat);
+  const progress = new Progress();
+  const done = (count: number) => progress.at(() => `${count}/${names.length} formats`);
+  const measured = jobs > 1 ? await measureTogether(names, jobs, done) : formats.map(measureFormat);
+  progress.clear();
   const columns = measured.map(({ column }) => column);
   const trials = measured.map(({ trial }) => trial);
   const page = matrixPage(columns, trials);
-  process.stdout.write(json ? `${JSON.stringify({ formats: columns, trials })}\n` : page);
+  print(json ? `${JSON.stringify({ formats: columns, trials })}\n` : page);
   if (out !== undefined) writeOctets(out, new TextEncoder().encode(page));
   const wrong = [...columns.flatMap(surpriseLines), ...trials.flatMap(trialLines)];
   return wrong.length === 0 ? 0 : tell(wrong);
 }
 
 /** On so many threads; what comes out is in the order of the names. Errors: rejects at a mistake of ours. */
-async function measureTogether(names: readonly string[], jobs: number): Promise<readonly Measured[]> {
+async function measureTogether(
+  names: readonly string[],
+  jobs: number,
+  done: (count: number) => void,
+): Promise<readonly Measured[]> {
   const results: Measured[] = [];
   const workers: Worker[] = [];
   let given = 0;
@@ -54,7 +63,8 @@ async function measureTogether(names: readonly string[], jobs: number): Promise<
         worker.on('error', reject);
         worker.on('message', (measured: Measured) => {
           results[current] = measured;
-          if (++taken === names.length) resolve();
+          done(++taken);
+          if (taken === names.length) resolve();
           if (given >= names.length) return;
           current = given++;
           worker.postMessage(names[current]);

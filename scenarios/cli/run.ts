@@ -1,36 +1,59 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
-import { availableParallelism } from 'node:os';
 import { SCENARIOS } from '../catalogue/index.ts';
-import type { Scenario } from '../engine/scenario.ts';
+import { type RunOutcome, type Scenario, unhosted } from '../engine/scenario.ts';
 import { parseSettings, type SettingSpecs, type Settings } from '../engine/settings.ts';
+import { FAULT_RULES } from '../faults/catalogue.ts';
+import { DOINGS } from '../faults/doings.ts';
 import { jsonReport } from '../report/json.ts';
 import { planText, textReport } from '../report/text.ts';
+import { ownCommand } from './command.ts';
+import { meant, Unusable } from './image/io.ts';
 import { labOf } from './lab-of.ts';
-import { type SeedRange, sweep } from './sweep.ts';
+import { Progress } from './progress.ts';
+import { reasonOf } from './terminal/output.ts';
 
-const EXIT_OF = { pass: 0, violation: 1, unknown: 3 } as const;
+/** Exit codes of a run. */
+export const EXIT_OF: Readonly<Record<RunOutcome, number>> = { pass: 0, violation: 1, error: 2, stuck: 3, unknown: 3 };
 
-export function listCommand(options: { readonly json?: true }): number {
+export function listCommand(options: { readonly json?: true; readonly faults?: true }): number {
+  if (options.faults) return listFaults(options.json === true);
   if (options.json) {
-    const listed = SCENARIOS.map(({ name, story, settings }) => ({ name, story, settings: withoutRanges(settings) }));
+    const listed = SCENARIOS.map(({ name, story, settings }) => ({ name, story, settings: rangesOf(settings) }));
     process.stdout.write(`${JSON.stringify(listed, null, 2)}\n`);
     return 0;
   }
   for (const { name, story, settings } of SCENARIOS) {
     process.stdout.write(`${name}\n  ${story}\n`);
     for (const [key, spec] of Object.entries(settings)) {
-      const words = 'words' in spec ? ` (${spec.words.join(', ')})` : '';
-      process.stdout.write(`    ${`${key}=${spec.default}`.padEnd(18)} ${spec.meaning}${words}\n`);
+      const words = 'told' in spec ? spec.told : 'words' in spec ? spec.words.join(', ') : `${spec.min} to ${spec.max}`;
+      process.stdout.write(`    ${`${key}=${spec.default}`.padEnd(18)} ${spec.meaning} (${words})\n`);
     }
   }
   return 0;
 }
 
-/** The record has no word for ranges. */
-function withoutRanges(settings: SettingSpecs): object {
+/** Scenarios in which a rule can strike, with their default settings. */
+function hostsOf(id: string): string[] {
+  return SCENARIOS.filter((each) => unhosted(each.does({}), { faults: id }).length === 0).map((each) => each.name);
+}
+
+function listFaults(isJson: boolean): number {
+  const faults = FAULT_RULES.map(({ id, what, mustHold }) => ({ id, what, mustHold, scenarios: hostsOf(id) }));
+  if (isJson) process.stdout.write(`${JSON.stringify(faults, null, 2)}\n`);
+  else
+    for (const { id, what, mustHold, scenarios } of faults)
+      process.stdout.write(
+        `${id.padEnd(8)} ${what}; holds: ${mustHold}; in ${scenarios.length === SCENARIOS.length ? 'every scenario' : scenarios.join(', ')}\n`,
+      );
+  return 0;
+}
+
+function rangesOf(settings: SettingSpecs): object {
   const entries = Object.entries(settings).map(([key, spec]) => {
     const { default: initial, meaning } = spec;
-    return [key, { default: initial, meaning, ...('words' in spec ? { words: spec.words } : {}) }];
+    if ('items' in spec) return [key, { default: initial, meaning, words: spec.items }];
+    if ('words' in spec) return [key, { default: initial, meaning, words: spec.words }];
+    return [key, { default: initial, meaning, min: spec.min, max: spec.max }];
   });
   return Object.fromEntries(entries);
 }
@@ -41,96 +64,103 @@ interface RunOptions {
   readonly set: readonly string[];
   readonly trace?: string;
   readonly json?: true;
+  readonly stack: boolean;
+  readonly commands: readonly string[];
 }
 
 export async function runCommand(name: string, options: RunOptions): Promise<number> {
-  const found = prepare(name, options.set);
-  if (typeof found === 'string') return usage(found);
-  const { scenario, settings } = found;
+  const { scenario, settings } = prepare(name, options.set, options.commands);
   const lab = await labOf(options.format);
-  const trace = options.trace === undefined ? undefined : openTrace(options.trace);
-  if (typeof trace === 'string') return usage(trace);
+  const trace = options.trace === undefined ? undefined : new TraceFile(options.trace);
   const colour = process.stdout.isTTY === true && process.env.NO_COLOR === undefined;
+  const command = ownCommand();
+  const progress = new Progress();
   const result = scenario.run({
     seed: options.seed,
     format: options.format,
     settings,
     lab,
     checks: true,
+    looked: ({ virtualNs, requests }) =>
+      progress.at(() => `${name}: ${Math.floor(virtualNs / 1_000_000)} virtual ms, ${requests} requests`),
     ...(options.json ? {} : { planned: (faults) => process.stdout.write(planText(faults, { colour })) }),
-    ...(trace === undefined ? {} : { traceLine: trace.line }),
+    ...(trace === undefined ? {} : { traceLine: (line) => trace.line(line) }),
   });
+  progress.clear();
   trace?.close();
-  process.stdout.write(options.json ? jsonReport(result) : textReport(result, { colour }));
+  const dress = { colour, command, stack: options.stack };
+  process.stdout.write(options.json ? jsonReport(result, command) : textReport(result, dress));
   return EXIT_OF[result.outcome];
 }
 
-interface SweepOptions {
-  readonly seeds: SeedRange;
-  readonly format: string;
-  readonly set: readonly string[];
-  readonly jobs?: number;
-}
-
-export async function sweepCommand(name: string, options: SweepOptions): Promise<number> {
-  const found = prepare(name, options.set);
-  if (typeof found === 'string') return usage(found);
-  const lab = await labOf(options.format);
-  const { from, to } = options.seeds;
-  const count = to - from + 1;
-  let done = 0;
-  let requests = 0;
-  let violations = 0;
-  let unknowns = 0;
-  const plan = { scenario: found.scenario.name, format: options.format, settings: found.settings };
-  await sweep(plan, lab, options.seeds, options.jobs ?? availableParallelism(), (report) => {
-    done++;
-    requests += report.requests;
-    if (report.outcome === 'violation') violations++;
-    else if (report.outcome === 'unknown') unknowns++;
-    if (report.outcome !== 'pass') process.stdout.write(`${report.outcome.padEnd(10)} ${report.detail}\n`);
-    if (process.stderr.isTTY) process.stderr.write(`\r${done}/${count} seeds, ${violations + unknowns} failed `);
-  });
-  if (process.stderr.isTTY) process.stderr.write('\n');
-  process.stdout.write(`${count} seeds, ${requests} requests, ${violations + unknowns} failed\n`);
-  return violations > 0 ? 1 : unknowns > 0 ? 3 : 0;
-}
-
-function prepare(name: string, set: readonly string[]): { scenario: Scenario; settings: Settings } | string {
+/** The scenario and the settings that were asked for. `commands`: what may have been meant in place of a scenario. Errors: Unusable. */
+export function prepare(
+  name: string,
+  set: readonly string[],
+  commands: readonly string[] = [],
+): { readonly scenario: Scenario; readonly settings: Settings } {
   const scenario = SCENARIOS.find((s) => s.name === name);
-  if (scenario === undefined) return `no scenario '${name}'; xenarium list names them`;
-  const parsed = parseSettings(name, scenario.settings, set);
-  return parsed.ok ? { scenario, settings: parsed.settings } : `--set ${parsed.reason}`;
-}
-
-function openTrace(file: string): { line: (text: string) => void; close: () => void } | string {
-  let fd: number;
-  try {
-    fd = openSync(file, 'w');
-  } catch (error) {
-    return `--trace ${file}: ${error instanceof Error ? error.message : String(error)}`;
+  if (scenario === undefined) {
+    const names = [...SCENARIOS.map((each) => each.name), ...commands];
+    throw new Unusable(`no scenario '${name}'${meant(name, names)}; xenarium list names them`);
   }
-  let buffered: string[] = [];
-  let size = 0;
-  const flush = () => {
-    if (size > 0) writeSync(fd, buffered.join(''));
-    buffered = [];
-    size = 0;
-  };
-  return {
-    line: (text) => {
-      buffered.push(`${text}\n`);
-      size += text.length;
-      if (size > 1 << 16) flush();
-    },
-    close: () => {
-      flush();
-      closeSync(fd);
-    },
-  };
+  const parsed = parseSettings(name, scenario.settings, set);
+  if (!parsed.ok) throw new Unusable(`--set ${parsed.reason}${meant(parsed.given, parsed.known)}`);
+  const [strange] = unhosted(scenario.does(parsed.settings), parsed.settings);
+  if (strange !== undefined) {
+    const needs = strange.lacks.map((doing) => DOINGS[doing]).join('; ');
+    const others = hostsOf(strange.id).join(', ');
+    throw new Unusable(
+      `--set faults=${parsed.settings.faults}: ${strange.id} never strikes in ${name} with these settings. It needs ${needs}; with their defaults, ${others} have that`,
+    );
+  }
+  return { scenario, settings: parsed.settings };
 }
 
-function usage(message: string): number {
-  process.stderr.write(`xenarium: ${message}\n`);
-  return 2;
+/** Where events go. What cannot be written is told when the run is over: a full disk is no matter of the run. */
+class TraceFile {
+  readonly #file: string;
+  readonly #fd: number;
+  #buffered: string[] = [];
+  #size = 0;
+  #refused: unknown;
+
+  /** Errors: Unusable. */
+  constructor(file: string) {
+    this.#file = file;
+    try {
+      this.#fd = openSync(file, 'w');
+    } catch (error) {
+      throw new Unusable(`--trace ${file}: ${reasonOf(error)}`);
+    }
+  }
+
+  line(text: string): void {
+    if (this.#refused !== undefined) return;
+    this.#buffered.push(`${text}\n`);
+    this.#size += text.length;
+    if (this.#size > 1 << 16) this.#flush();
+  }
+
+  /** Errors: Unusable, if not everything could be written. */
+  close(): void {
+    this.#flush();
+    try {
+      closeSync(this.#fd);
+    } catch (error) {
+      this.#refused ??= error;
+    }
+    if (this.#refused !== undefined) throw new Unusable(`--trace ${this.#file}: ${reasonOf(this.#refused)}`);
+  }
+
+  #flush(): void {
+    let rest = new TextEncoder().encode(this.#buffered.join(''));
+    this.#buffered = [];
+    this.#size = 0;
+    try {
+      while (rest.length > 0 && this.#refused === undefined) rest = rest.subarray(writeSync(this.#fd, rest));
+    } catch (error) {
+      this.#refused = error;
+    }
+  }
 }

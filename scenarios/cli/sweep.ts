@@ -1,16 +1,17 @@
 import { Worker } from 'node:worker_threads';
 import type { StateFormat } from '../../store/format/model/index.ts';
 import { SCENARIOS } from '../catalogue/index.ts';
-import type { RunResult } from '../engine/scenario.ts';
-import type { Setting } from '../engine/settings.ts';
-import { replayLine } from '../report/text.ts';
+import type { MarksSeen, RunOutcome } from '../engine/scenario.ts';
+import type { Settings } from '../engine/settings.ts';
+import { type Cause, causeOf, shapeOf } from '../report/cause.ts';
+import { replayArguments } from '../report/text.ts';
 
 /** What every seed of a sweep is run with; plain data, since it goes to other threads. */
 export interface SweepPlan {
   readonly scenario: string;
   /** `v1`, `v2`, or the name or path of the format that updates go through. */
   readonly format: string;
-  readonly settings: Readonly<Record<string, Setting>>;
+  readonly settings: Settings;
 }
 
 /** Seeds from the first to the last, both included. */
@@ -21,96 +22,101 @@ export interface SeedRange {
 
 /** What is kept of one run. */
 export interface SeedReport {
-  readonly outcome: RunResult['outcome'] | 'error';
+  readonly seed: number;
+  readonly outcome: RunOutcome;
   readonly requests: number;
-  /** The line that replays the run if it failed; the stack if it ended in a mistake of ours. */
-  readonly detail: string;
+  /** What happened; `undefined`: it was not judged. */
+  readonly marks: MarksSeen | undefined;
+  /** Why it did not pass. */
+  readonly cause: Cause | undefined;
+  /** Labels of the known defects that it showed. */
+  readonly known: readonly string[];
+  /** What replays it, from `run` on; '' if it passed. */
+  readonly replay: string;
 }
 
-/** Run a range of seeds one after the other; the range ends early at a mistake of ours. */
-export function runSeeds(plan: SweepPlan, lab: StateFormat | undefined, { from, to }: SeedRange): SeedReport[] {
+/** Run one seed of a plan. Errors: none but for a scenario that there is not. */
+export function runSeed(plan: SweepPlan, lab: StateFormat | undefined, seed: number): SeedReport {
   const { format, settings } = plan;
   const scenario = SCENARIOS.find((s) => s.name === plan.scenario);
   if (scenario === undefined) throw new Error(`assertion: no scenario '${plan.scenario}'`);
-  const reports: SeedReport[] = [];
-  for (let seed = from; seed <= to; seed++) {
-    try {
-      const result = scenario.run({ seed: String(seed), format, lab, settings, checks: true });
-      const { outcome, requests } = result;
-      reports.push({ outcome, requests, detail: outcome === 'pass' ? '' : replayLine(result) });
-    } catch (error) {
-      const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
-      reports.push({ outcome: 'error', requests: 0, detail: `seed ${seed}: ${stack}` });
-      break;
-    }
-  }
-  return reports;
+  const result = scenario.run({ seed: String(seed), format, lab, settings, checks: true });
+  const { outcome, requests, marks } = result;
+  const known = result.verdicts.flatMap((verdict) => verdict.known ?? []).map(({ label }) => label);
+  const replay = outcome === 'pass' ? '' : replayArguments(result);
+  return { seed, outcome, requests, marks, cause: causeOf(result), known, replay };
 }
 
-/** Seeds that a thread is given at once: enough to keep it busy, few enough that all threads end together. */
-const PIECE_MAX = 8;
+/** A sweep that goes on until all seeds are done, or until it is told to stop. */
+export interface Sweeping {
+  /** Resolves when all reports have been handed out, or when it has stopped. Errors: rejects if threads do not start. */
+  readonly done: Promise<void>;
+  /** End all threads; what they were at is lost. */
+  readonly stop: () => void;
+}
 
 /**
  * Run all seeds on `jobs` threads. Reports arrive at `each` in the order of the seeds, whichever thread is the first, so that
- * the output is the same for any number of threads. `lab` is the plan's format, if it is loaded. Errors: rejects at the first seed that ended in a mistake of ours.
+ * the output is the same for any number of threads. A thread that dies is the error of the seed that it was at.
  */
-export async function sweep(
-  plan: SweepPlan,
-  lab: StateFormat | undefined,
-  seeds: SeedRange,
-  jobs: number,
-  each: (report: SeedReport) => void,
-): Promise<void> {
-  const count = seeds.to - seeds.from + 1;
-  const piece = Math.max(1, Math.min(PIECE_MAX, Math.floor(count / (4 * jobs))));
-  const pieces = Math.ceil(count / piece);
-  const rangeOf = (n: number): SeedRange => {
-    const from = seeds.from + n * piece;
-    return { from, to: Math.min(seeds.to, from + piece - 1) };
-  };
-  const take = (reports: readonly SeedReport[]) => {
-    for (const report of reports) {
-      if (report.outcome === 'error') throw new Error(report.detail);
-      each(report);
-    }
-  };
-  if (jobs === 1 || pieces === 1) {
-    for (let n = 0; n < pieces; n++) take(runSeeds(plan, lab, rangeOf(n)));
-    return;
-  }
-  const workers: Worker[] = [];
-  /** Finished before their turn, by number of the piece. */
-  const early = new Map<number, readonly SeedReport[]>();
-  let given = 0;
-  let taken = 0;
-  try {
-    await new Promise<void>((resolve, reject) => {
-      const start = () => {
-        const worker = new Worker(new URL('./sweep-worker.js', import.meta.url), { workerData: plan });
-        workers.push(worker);
-        let current = given++;
-        worker.postMessage(rangeOf(current));
-        worker.on('error', reject);
-        worker.on('message', (reports: readonly SeedReport[]) => {
-          early.set(current, reports);
-          if (given < pieces) {
-            current = given++;
-            worker.postMessage(rangeOf(current));
-          }
-          try {
-            for (let next = early.get(taken); next !== undefined; next = early.get(taken)) {
-              early.delete(taken++);
-              take(next);
-            }
-          } catch (error) {
-            reject(error);
-          }
-          if (taken === pieces) resolve();
-        });
+export function sweep(plan: SweepPlan, seeds: SeedRange, jobs: number, each: (report: SeedReport) => void): Sweeping {
+  const workers = new Set<Worker>();
+  /** Finished before their turn. */
+  const early = new Map<number, SeedReport>();
+  let next = seeds.from;
+  let due = seeds.from;
+  let stop = () => {};
+  const done = new Promise<void>((resolve, reject) => {
+    stop = resolve;
+    const take = (report: SeedReport) => {
+      early.set(report.seed, report);
+      for (let ready = early.get(due); ready !== undefined; ready = early.get(due)) {
+        early.delete(due++);
+        each(ready);
+      }
+      if (due > seeds.to) resolve();
+    };
+    const start = () => {
+      const worker = new Worker(new URL('./sweep-worker.js', import.meta.url), { workerData: plan });
+      workers.add(worker);
+      let current: number | undefined;
+      const give = () => {
+        current = next <= seeds.to ? next++ : undefined;
+        if (current !== undefined) worker.postMessage(current);
       };
-      for (let i = 0; i < Math.min(jobs, pieces); i++) start();
-    });
-  } finally {
-    await Promise.all(workers.map((worker) => worker.terminate()));
-  }
+      worker.on('message', (report: SeedReport) => {
+        try {
+          take(report);
+          give();
+        } catch (error) {
+          reject(error);
+        }
+      });
+      worker.on('error', (error) => {
+        workers.delete(worker);
+        if (current === undefined) return reject(error);
+        take(deadThread(plan, current, error));
+        if (next <= seeds.to) start();
+      });
+      give();
+    };
+    for (let i = 0; i < Math.min(jobs, seeds.to - seeds.from + 1); i++) start();
+  }).finally(async () => {
+    await Promise.all([...workers].map((worker) => worker.terminate()));
+  });
+  return { done, stop: () => stop() };
+}
+
+function deadThread({ scenario, format, settings }: SweepPlan, seed: number, error: unknown): SeedReport {
+  const text = error instanceof Error ? error.message : String(error);
+  const replay = replayArguments({ scenario, format, settings, seed: String(seed) });
+  return {
+    seed,
+    outcome: 'error',
+    requests: 0,
+    marks: undefined,
+    cause: { key: `error ${shapeOf(text)}`, text },
+    known: [],
+    replay,
+  };
 }

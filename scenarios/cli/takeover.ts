@@ -1,5 +1,6 @@
 import { readFileSync, unlinkSync } from 'node:fs';
 import { takeOver } from '../real/serve/takeover.ts';
+import { say } from './terminal/output.ts';
 
 interface TakeoverOptions {
   readonly state: string;
@@ -13,7 +14,6 @@ export function stateFile(): string {
 
 /** Serve as the successor of the daemon that has executed this program, until SIGTERM or SIGINT. */
 export async function takeoverCommand(args: readonly string[], options: TakeoverOptions): Promise<number> {
-  const say = (line: string) => process.stderr.write(`xenarium: ${line}\n`);
   const unused = args.filter((arg) => arg !== '-U' && arg !== '--live-update');
   if (unused.length > 0) say(`without effect here: ${unused.join(' ')}`);
   const ended = new Promise<void>((resolve) => {
@@ -30,6 +30,7 @@ export async function takeoverCommand(args: readonly string[], options: Takeover
       log: say,
       onRestored: () => unlinkSync(options.state),
     });
+    process.on('SIGHUP', serving.hangUp);
     say('took over');
     try {
       await Promise.race([ended, serving.failed]);

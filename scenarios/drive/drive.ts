@@ -5,7 +5,16 @@ import type { CompatName } from '../../store/index.ts';
 import { Host, STORE_BINARY } from '../engine/host.ts';
 import { type Connection, Connections } from './connections.ts';
 import { RingEnd, SocketEnd } from './link.ts';
-import { type Action, formatLine, type MessageAction, type OutputLine, RING_GFN, RING_PORT, txIdOf } from './script.ts';
+import {
+  type Action,
+  formatLine,
+  type MessageAction,
+  type OutputLine,
+  RING_GFN,
+  RING_PORT,
+  txIdOf,
+  WORDS,
+} from './script.ts';
 
 export interface DriveOptions {
   readonly compat: CompatName;
@@ -43,11 +52,12 @@ export class Driver {
 
   /** Perform one action: its own line, and what came unasked. */
   perform(action: Action): string[] {
-    const lines = [this.#act(action), ...this.#connections.takeUnasked()];
+    const lines: OutputLine[] = [this.#act(action), ...this.#connections.takeUnasked()];
     this.#actions++;
     const { liveUpdateEvery, format } = this.#options;
     if (liveUpdateEvery > 0 && this.#actions % liveUpdateEvery === 0) {
-      this.#liveUpdate(format);
+      const reason = this.#liveUpdate(format);
+      if (reason !== undefined) lines.push({ kind: 'liveUpdate', reason }); // or nobody would know that there was none
       lines.push(...this.#connections.takeUnasked());
     }
     return lines.map(formatLine);
@@ -56,7 +66,10 @@ export class Driver {
   #act(action: Action): OutputLine {
     switch (action.kind) {
       case 'domain':
-        return { kind: 'domain', domid: action.domid, introduced: this.#createDomain(action.domid) };
+        if (action.introduce !== false)
+          return { kind: 'domain', domid: action.domid, introduced: this.#createDomain(action.domid) };
+        this.#nameRing(action.domid, this.#made(action.domid));
+        return { kind: 'domain', domid: action.domid };
       case 'socket': {
         this.#connections.get(action.name)?.link.close(); // the name now stands for the new one
         this.#connections.add(action.name, new SocketEnd(this.#host.listener.connect()));
@@ -87,6 +100,14 @@ export class Driver {
           const taken = c.link.send(action.octets.subarray(0, limit), 0);
           this.#connections.settle();
           return { kind: 'raw', on: c.name, taken };
+        });
+      case 'word':
+        return this.#on(action.on, (c) => {
+          const { word } = action;
+          if (!(c.link instanceof RingEnd)) return { kind: 'word', on: c.name, word, words: [] };
+          c.link.setWord(WORDS[word], action.value);
+          this.#connections.settle();
+          return { kind: 'word', on: c.name, word, words: Object.values(WORDS).map(c.link.wordAt) };
         });
       case 'message':
         return this.#on(action.on, (c) => this.#message(c, action));
@@ -123,25 +144,35 @@ export class Driver {
     return isGone ? { kind: 'gone', on: String(domid) } : then(made.domain);
   }
 
-  /** Create a domain with its ring page, grant 1 and port 7, and have it introduced (traffic-script, `domain`). */
-  #createDomain(domid: number): boolean {
+  /** The script's domain of that id, created with its ring page, grant 1 and port 7 if it is not there. */
+  #made(domid: number): { readonly domain: Domain; readonly link: RingEnd } | undefined {
     const { machine, dom0 } = this.#host;
-    let made = this.#domains.get(domid);
-    if (made === undefined && machine.domain(domid) === undefined) {
-      const built = buildDomain(dom0.os, domid, `d${domid}`, 0, RING_PORT);
-      if (built === undefined) return false;
-      machine.unpause(built.domain);
-      made = { domain: built.domain, link: new RingEnd(machine, built.domain, built.ring, built.port) };
-      this.#domains.set(domid, made);
-    }
+    const there = this.#domains.get(domid);
+    if (there !== undefined || machine.domain(domid) !== undefined) return there;
+    const built = buildDomain(dom0.os, domid, `d${domid}`, 0, RING_PORT);
+    if (built === undefined) return undefined;
+    machine.unpause(built.domain);
+    const made = { domain: built.domain, link: new RingEnd(machine, built.domain, built.ring, built.port) };
+    this.#domains.set(domid, made);
+    return made;
+  }
+
+  #nameRing(domid: number, made: { readonly link: RingEnd } | undefined): void {
+    const name = String(domid);
+    if (made !== undefined && !this.#connections.has(name)) this.#connections.add(name, made.link);
+  }
+
+  /** Create a domain and have it introduced (traffic-script, `domain`). */
+  #createDomain(domid: number): boolean {
+    const made = this.#made(domid);
+    if (made === undefined && this.#host.machine.domain(domid) === undefined) return false;
     const { hidden } = this.#connections;
     const ask = (type: number, ...words: readonly string[]) =>
       this.#connections.ask(hidden, type, strings(...words), 0);
     const introduced = ask(XS.INTRODUCE, String(domid), String(RING_GFN), String(RING_PORT));
     ask(XS.MKDIR, `/local/domain/${domid}`);
     ask(XS.SET_PERMS, `/local/domain/${domid}`, `n${domid}`);
-    const name = String(domid);
-    if (made !== undefined && !this.#connections.has(name)) this.#connections.add(name, made.link);
+    this.#nameRing(domid, made);
     hidden.inbox.length = 0;
     return introduced?.type === XS.INTRODUCE;
   }

@@ -77,6 +77,14 @@ export class RingEnd implements Link {
     if (this.#domain.ports.get(this.#port) !== undefined) this.#machine.send(this.#domain, this.#port);
   }
 
+  /** Write a word of the page, whatever it is for. */
+  setWord(at: number, value: number): void {
+    this.#ring.store32(at, value, true);
+    this.#notify();
+  }
+
+  readonly wordAt = (at: number): number => this.#ring.load32(at);
+
   isClosed(): boolean {
     return false;
   }

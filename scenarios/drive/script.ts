@@ -1,5 +1,15 @@
-import { DOMID_FIRST_RESERVED } from '../../sim/index.ts';
+import {
+  CONNECTION,
+  DOMID_FIRST_RESERVED,
+  ERROR,
+  REQ_CONS,
+  REQ_PROD,
+  RSP_CONS,
+  RSP_PROD,
+  SERVER_FEATURES,
+} from '../../sim/index.ts';
 import { type OpName, opName, XS } from '../../store/protocol/wire.ts';
+import { STORE_BINARY } from '../engine/host.ts';
 
 /**
  * Traffic scripts: what clients do to a xenstore, one JSON object a line, and what they see, one JSON object a line.
@@ -17,6 +27,21 @@ export const UNKNOWN_TX = 4242;
 export const RING_GFN = 1234;
 export const RING_PORT = 7;
 
+/** The daemon's own program, as a script names it that drives a live update by hand. */
+export const BINARY = STORE_BINARY;
+
+/** Words of a ring page, by their names in xs_wire.h, in their order there. */
+export const WORDS = {
+  req_cons: REQ_CONS,
+  req_prod: REQ_PROD,
+  rsp_cons: RSP_CONS,
+  rsp_prod: RSP_PROD,
+  server_features: SERVER_FEATURES,
+  connection: CONNECTION,
+  error: ERROR,
+} as const;
+export type WordName = keyof typeof WORDS;
+
 export interface MessageAction {
   readonly kind: 'message';
   readonly on: string;
@@ -33,11 +58,14 @@ export interface MessageAction {
 
 /** One line of a script. Domids are 0 to 32751. */
 export type Action =
-  | { readonly kind: 'domain'; readonly domid: number }
+  /** `introduce: false`: nobody tells the store of it. */
+  | { readonly kind: 'domain'; readonly domid: number; readonly introduce?: false }
   | { readonly kind: 'socket'; readonly name: string }
   | { readonly kind: 'close'; readonly name: string }
   | MessageAction
   | { readonly kind: 'raw'; readonly on: string; readonly octets: Uint8Array }
+  /** A guest writes a word of its ring page, and raises the event. */
+  | { readonly kind: 'word'; readonly on: string; readonly word: WordName; readonly value: number }
   | { readonly kind: 'hold'; readonly on: string }
   | { readonly kind: 'free'; readonly on: string }
   | { readonly kind: 'destroy'; readonly domid: number }
@@ -89,7 +117,7 @@ export function* parseScript(text: string): Generator<ParsedLine & { readonly li
 
 /** The field that says which action a line is, and the fields that may stand beside it. */
 const SHAPES: readonly (readonly [string, readonly string[]])[] = [
-  ['domain', []],
+  ['domain', ['introduce']],
   ['socket', []],
   ['close', []],
   ['hold', []],
@@ -98,6 +126,7 @@ const SHAPES: readonly (readonly [string, readonly string[]])[] = [
   ['shutdown', ['reason']],
   ['liveUpdate', []],
   ['raw', ['on']],
+  ['word', ['on', 'value']],
   ['op', ['on', 'payload', 'tx', 'as']],
 ];
 
@@ -110,7 +139,7 @@ function actionOf(fields: Fields): Action {
   }
   switch (key) {
     case 'domain':
-      return { kind: 'domain', domid: domidIn(fields, 'domain') };
+      return domainOf(fields);
     case 'destroy':
       return { kind: 'destroy', domid: domidIn(fields, 'destroy') };
     case 'shutdown':
@@ -125,11 +154,20 @@ function actionOf(fields: Fields): Action {
       return { kind: 'free', on: nameIn(fields, 'free') };
     case 'liveUpdate':
       return { kind: 'liveUpdate', format: nameIn(fields, 'liveUpdate') };
+    case 'word':
+      return { kind: 'word', on: nameIn(fields, 'on'), word: wordIn(fields), value: valueIn(fields) };
     case 'raw':
       return { kind: 'raw', on: nameIn(fields, 'on'), octets: octetsIn(fields, 'raw') };
     default:
       return messageOf(fields);
   }
+}
+
+function domainOf(fields: Fields): Action {
+  const base = { kind: 'domain', domid: domidIn(fields, 'domain') } as const;
+  if (fields.introduce === undefined || fields.introduce === true) return base;
+  if (fields.introduce !== false) notUnderstood(`introduce: must be true or false, not ${shown(fields.introduce)}`);
+  return { ...base, introduce: false };
 }
 
 function messageOf(fields: Fields): MessageAction {
@@ -180,6 +218,15 @@ function reasonIn(fields: Fields): ShutdownName {
   return reason ?? notUnderstood(`reason: must be one of ${SHUTDOWN_REASONS.join(', ')}, not ${shown(fields.reason)}`);
 }
 
+function wordIn({ word: value }: Fields): WordName {
+  if (typeof value === 'string' && Object.hasOwn(WORDS, value)) return value as WordName;
+  notUnderstood(`word: must be one of ${Object.keys(WORDS).join(', ')}, not ${shown(value)}`);
+}
+
+function valueIn({ value }: Fields): number {
+  return isU32(value) ? value : notUnderstood(`value: must be a number of 32 bits, not ${shown(value)}`);
+}
+
 function octetsIn(fields: Fields, key: string): Uint8Array {
   const value = fields[key];
   if (typeof value !== 'string') notUnderstood(`${key}: must be a string of octets, not ${shown(value)}`);
@@ -201,7 +248,8 @@ export function txIdOf(tx: number | string, names: ReadonlyMap<string, number>):
 
 /** One line of output. `gone` answers every action on a name that is gone. */
 export type OutputLine =
-  | { readonly kind: 'domain'; readonly domid: number; readonly introduced: boolean }
+  /** Without `introduced`: nobody has tried. */
+  | { readonly kind: 'domain'; readonly domid: number; readonly introduced?: boolean }
   | { readonly kind: 'socket' | 'close' | 'hold' | 'free'; readonly name: string }
   | {
       readonly kind: 'reply';
@@ -214,6 +262,8 @@ export type OutputLine =
     }
   | { readonly kind: 'dead'; readonly on: string; readonly op: OpName | number }
   | { readonly kind: 'raw'; readonly on: string; readonly taken: number }
+  /** `words`: what all of them are when the system is quiet; of a socket there are none. */
+  | { readonly kind: 'word'; readonly on: string; readonly word: WordName; readonly words: readonly number[] }
   | { readonly kind: 'gone' | 'closed'; readonly on: string }
   | { readonly kind: 'destroy' | 'shutdown'; readonly domid: number }
   /** Without a reason the update was done. */
@@ -231,6 +281,7 @@ export type OutputLine =
 export function formatLine(line: OutputLine): string {
   switch (line.kind) {
     case 'domain':
+      if (line.introduced === undefined) return `{"domain": ${line.domid}}`;
       return `{"domain": ${line.domid}, "reply": "${line.introduced ? 'INTRODUCE' : 'ERROR'}"}`;
     case 'socket':
     case 'close':
@@ -246,6 +297,8 @@ export function formatLine(line: OutputLine): string {
       return `{"on": ${quote(line.on)}, "op": ${word(line.op)}, "dead": true}`;
     case 'raw':
       return `{"on": ${quote(line.on)}, "raw": ${line.taken}}`;
+    case 'word':
+      return `{"on": ${quote(line.on)}, "word": "${line.word}", "words": [${line.words.join(', ')}]}`;
     case 'gone':
     case 'closed':
       return `{"on": ${quote(line.on)}, "${line.kind}": true}`;
@@ -268,6 +321,7 @@ export function formatLine(line: OutputLine): string {
 export function formatAction(action: Action): string {
   switch (action.kind) {
     case 'domain':
+      return `{"domain": ${action.domid}${action.introduce === false ? ', "introduce": false' : ''}}`;
     case 'destroy':
       return `{"${action.kind}": ${action.domid}}`;
     case 'shutdown':
@@ -282,6 +336,8 @@ export function formatAction(action: Action): string {
       return `{"liveUpdate": ${quote(action.format)}}`;
     case 'raw':
       return `{"on": ${quote(action.on)}, "raw": ${octets(action.octets)}}`;
+    case 'word':
+      return `{"on": ${quote(action.on)}, "word": "${action.word}", "value": ${action.value}}`;
     case 'message': {
       const tx = action.tx === 0 ? '' : `, "tx": ${word(action.tx)}`;
       const as = action.as === undefined ? '' : `, "as": ${quote(action.as)}`;

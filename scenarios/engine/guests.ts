@@ -1,5 +1,5 @@
 import { type BuiltDomain, type ClientHabits, LINUX_HABITS, type Thread, Xs } from '../../guests/index.ts';
-import { createDomain, initDom0, Libxl, SharedFiles } from '../../guests/libxl/index.ts';
+import { createDomain, initDom0 } from '../../guests/libxl/index.ts';
 import type { Actor, Domid } from '../../sim/index.ts';
 import type { Guest } from './host.ts';
 import type { Run } from './run.ts';
@@ -20,20 +20,18 @@ export interface GuestPlan {
  * toolstack dies) is among the refusals of the result, and its program never begins.
  */
 export function startGuests({ host, writers }: Run, plans: Readonly<Record<string, GuestPlan>>): void {
-  const { dom0, faults, traffic } = host;
+  const { dom0, traffic } = host;
   const boot = (plan: GuestPlan) => (built: BuiltDomain) => {
-    const guest = host.boot(built, faults.habits(plan.habits ?? LINUX_HABITS));
+    const guest = host.boot(built, plan.habits ?? LINUX_HABITS);
     writers.push(guest.os.start('main', (me) => plan.program(new Xs(guest.client, me), guest)));
   };
   function* xl(me: Thread): Actor {
     yield* host.initStore(me);
     yield* initDom0(me, dom0.client);
-    const libxl = new Libxl(dom0.os, dom0.client, { tokenPrefix: `${me.name}:`, shared: new SharedFiles() });
+    const libxl = host.libxl(dom0.client, { tokenPrefix: `${me.name}:` });
     for (const [name, plan] of Object.entries(plans)) {
       const { domid } = plan;
       const created = yield* createDomain(me, libxl, domid === undefined ? { name } : { name, domid }, {
-        dies: () => faults.toolstackDies(),
-        beforeIntroduce: (built) => faults.beforeIntroduce(built),
         boot: boot(plan),
       });
       traffic.commits += created.commits;

@@ -7,13 +7,17 @@ import {
   LINUX_HABITS,
   type SocketHabits,
   type Thread,
+  type ToolstackPlan,
   Traffic,
+  toolstack,
+  XS,
   XsClient,
   XsDevice,
+  type XsLink,
   type XsProgram,
   XsSocket,
 } from '../../guests/index.ts';
-import { initXenstoreDomain } from '../../guests/libxl/index.ts';
+import { DomidHistory, initXenstoreDomain, Libxl, type LibxlOptions, SharedFiles } from '../../guests/libxl/index.ts';
 import {
   type Actor,
   DOMID_ANY,
@@ -30,18 +34,23 @@ import {
   VIRQ_DOM_EXC,
 } from '../../sim/index.ts';
 import {
+  MemoryFiles,
   type StartStore,
   type StorePolicy,
   type StoreProcess,
   type StoreSetup,
   startXenstored,
 } from '../../store/index.ts';
+import type { Doing } from '../faults/doings.ts';
 import { FaultPlan } from '../faults/plan.ts';
 import type { FaultHost, FaultRule } from '../faults/rule.ts';
 import type { History } from '../judge/history.ts';
 import { Recorder } from '../judge/recorder.ts';
 import type { RunRequest, RunResult } from './scenario.ts';
 import type { StoreHome } from './settings.ts';
+import type { Wait } from './wait.ts';
+import { waitsOf } from './waits.ts';
+import { Witness } from './witness.ts';
 
 /** Unevenness of virtual CPUs: steps take up to 64 ns more, and one in 1,024 is followed by up to 200 us of absence. */
 export const LIFELIKE: Jitter = { stepNs: 64, absentOneIn: 1024, absentNsMax: 200_000 };
@@ -51,7 +60,7 @@ const DOM0_HABITS: ClientHabits = { ...LINUX_HABITS, retries: ['EAGAIN', 'ENOENT
 
 /** The program that a live update executes; the simulated file system holds just it, and one that is not executable. */
 export const STORE_BINARY = '/usr/sbin/xenstored';
-const FILES = new Map([
+const PROGRAMS = new Map([
   [STORE_BINARY, 'executable'],
   ['/etc/hosts', 'not-executable'],
 ] as const);
@@ -76,8 +85,10 @@ export interface HostOptions {
   readonly compat: StoreSetup['compat'];
   /** Left out: dom0. */
   readonly storeIn?: StoreHome | undefined;
-  /** One of FAULT_WORDS: what is planned to break, once that is armed; left out: nothing. */
+  /** Some of FAULT_WORDS: what is planned to break, once that is armed; left out: nothing. */
   readonly faults?: string | undefined;
+  /** What the run does: rules that need more are never planned; left out: everything. */
+  readonly does?: readonly Doing[] | undefined;
   /** What breaks besides, in every run; left out: nothing. */
   readonly ownFaults?: readonly FaultRule[] | undefined;
   /** Whether the history is recorded. */
@@ -92,6 +103,8 @@ export interface HostOptions {
   readonly movesInSteps?: boolean;
   /** What `format` of the store is at first; left out: the daemon's own images. */
   readonly lab?: StoreSetup['format'];
+  /** How the store's process opens a file that it appends to; left out: in a file system in memory. */
+  readonly appendTo?: StoreSetup['files']['appendTo'] | undefined;
   /** What serves xenstore; left out: the daemon of this package. */
   readonly startStore?: StartStore | undefined;
 }
@@ -100,7 +113,19 @@ export interface HostOptions {
 export interface RunSummary
   extends Pick<
     RunResult,
-    'scenario' | 'outcome' | 'reason' | 'updates' | 'verdicts' | 'history' | 'faults' | 'devices'
+    | 'scenario'
+    | 'outcome'
+    | 'reason'
+    | 'failure'
+    | 'waits'
+    | 'lastFault'
+    | 'updates'
+    | 'attempts'
+    | 'verdicts'
+    | 'marks'
+    | 'history'
+    | 'faults'
+    | 'devices'
   > {
   readonly request: RunRequest;
   readonly created: number;
@@ -121,36 +146,45 @@ export class Host implements FaultHost {
   readonly store: StoreProcess;
   /** The domain in which the store runs. */
   readonly storeDomid: number;
+  readonly storeDomain: Domain;
   readonly guests: Guest[] = [];
   /** The kernel of the store's own domain, where there is one: a client as any other. */
   readonly stubdom: Guest | undefined;
+  /** In a run that is checked. */
+  readonly witness: Witness | undefined;
+  /** What processes of its toolstack share; an id may be used again at once. */
+  readonly #files = new SharedFiles(new DomidHistory(0));
+  readonly #sockets: XsSocket[] = [];
   /** Programs of dom0 that have a connection to the store open. */
   #programs: XsProgram[] = [];
 
   constructor(options: HostOptions) {
     this.machine = loneMachine({ seed: options.seed, jitter: options.jitter });
-    this.faults = new FaultPlan(this.machine, options.faults ?? 'off', options.ownFaults);
+    this.faults = new FaultPlan(this.machine, options.faults ?? 'off', options.ownFaults, options.does);
     this.listener = new Listener(9, this.machine.trace);
     this.watch =
       options.checkEverySteps === undefined ? undefined : new MachineWatch(this.machine, options.checkEverySteps);
+    this.witness = options.records ? new Witness(this.machine) : undefined;
     this.traffic = new Traffic(options.requestsMax);
     this.storeDomid = options.storeIn === 'stubdom' ? STUBDOM.domid : 0;
     this.recorder = options.records
-      ? new Recorder(this.machine, this.storeDomid, options.policy, options.compat)
+      ? new Recorder(this.machine, this.storeDomid, options.policy, options.compat, options.limitsWrites ?? true)
       : undefined;
     const domain = this.machine.createDomain(0, 'dom0');
     this.machine.unpause(domain);
     const os = new GuestOs(this.machine, domain);
     const home = options.storeIn === 'stubdom' ? this.#makeStubdom(os) : domain;
+    this.storeDomain = home;
     // dom0's kernel offers its own ring page and port to the store: to the daemon both in dom0 (xsd_kva, xsd_port).
     const { ring, port } = offerRing(os, domain, home);
     const own = home === domain ? undefined : offerRing(os, home, home);
     const start = options.startStore ?? startXenstored;
+    const files = new MemoryFiles(PROGRAMS);
     this.store = start(this.machine, home, {
       compat: options.compat,
       policy: options.policy,
       listener: this.listener,
-      files: FILES,
+      files: options.appendTo === undefined ? files : { get: (path) => files.get(path), appendTo: options.appendTo },
       dom0Port: port,
       ownPort: own?.port,
       limitsWrites: options.limitsWrites ?? true,
@@ -165,11 +199,25 @@ export class Host implements FaultHost {
       this.stubdom = this.#guest(new GuestOs(this.machine, home), { domain: home, ...own }, LINUX_HABITS);
   }
 
-  /** Start the kernel of a built domain: its client, observed. The domain must have been introduced. */
+  /** Start the kernel of a built domain: its client, observed. The domain must have been introduced. Faults may change its habits. */
   boot(built: BuiltDomain, habits: ClientHabits): Guest {
-    const guest = this.#guest(new GuestOs(this.machine, built.domain), built, habits);
+    const guest = this.#guest(new GuestOs(this.machine, built.domain), built, this.faults.habits(habits));
     this.guests.push(guest);
     return guest;
+  }
+
+  /** A process of dom0 that uses libxl over this connection. What it does is told to the history, and faults come between. */
+  libxl(link: XsLink, options: Partial<Omit<LibxlOptions, 'mishaps'>> = {}): Libxl {
+    return new Libxl(this.dom0.os, link, { ...this.#ofLibxl(), ...options });
+  }
+
+  /** dom0's hand, as `toolstack` is; made and destroyed as `libxl` does it. */
+  toolstack(me: Thread, link: XsLink, plan: ToolstackPlan): Actor {
+    return toolstack(me, this.dom0.os, link, this.traffic, { ...plan, libxl: { ...this.#ofLibxl(), ...plan.libxl } });
+  }
+
+  #ofLibxl(): LibxlOptions {
+    return { shared: this.#files, observer: this.recorder?.toolstack, mishaps: this.faults };
   }
 
   /** A program of dom0 opens the daemon's socket, or, where the store has a domain of its own, its kernel's device (LS-1).
@@ -184,6 +232,7 @@ export class Host implements FaultHost {
     const client = new XsSocket(this.dom0.os, this.listener.connect(program), habits);
     client.observer = this.#observers(this.recorder?.ofNewestSocket());
     client.start(program);
+    this.#sockets.push(client);
     return this.#opened(client);
   }
 
@@ -256,8 +305,8 @@ export class Host implements FaultHost {
       steps: machine.scheduler.steps,
       traceEvents: machine.trace.count,
       requests: traffic.requests,
-      replies: count((r) => r.kind === 'got' && r.type !== 15),
-      watchEvents: count((r) => r.kind === 'got' && r.type === 15),
+      replies: count((r) => r.kind === 'got' && r.type !== XS.WATCH_EVENT),
+      watchEvents: count((r) => r.kind === 'got' && r.type === XS.WATCH_EVENT),
       domainsCreated: created,
       domainsDestroyed: count((r) => r.kind === 'life' && r.what === 'gone'),
       commits: traffic.commits,
@@ -265,6 +314,22 @@ export class Host implements FaultHost {
       refusals: [...traffic.refusals].sort((a, b) => (a[0] < b[0] ? -1 : 1)),
       history,
     };
+  }
+
+  /** Who waits for what, in a run that is checked. */
+  waits(): Wait[] {
+    const { machine, store, witness } = this;
+    if (witness === undefined) return [];
+    const guests = this.stubdom === undefined ? [this.dom0] : [this.dom0, this.stubdom];
+    return waitsOf({
+      machine,
+      store,
+      witness,
+      kernels: [...guests, ...this.guests].map(({ os }) => os),
+      rings: [...guests, ...this.guests].map(({ os, client }) => ({ domain: os.domain, client })),
+      devices: this.recorder?.history().devices ?? [],
+      sockets: this.#sockets.filter(({ isOpen }) => isOpen),
+    });
   }
 
   /** Requests without an answer of domains that are still there, and of programs that have not closed their socket. */

@@ -9,7 +9,7 @@ import {
   UnixSocket,
 } from '../../sim/index.ts';
 import { type ConnectionData, decodeImage, formatFailure } from '../../store/format/index.ts';
-import { type StorePolicy, type StoreProcess, startXenstored } from '../../store/index.ts';
+import { MemoryFiles, type StorePolicy, type StoreProcess, startXenstored } from '../../store/index.ts';
 import { STORE_BINARY } from './host.ts';
 
 /** A guest that an image names: its ring page is empty, its indexes are to be set as the guest's memory had them. */
@@ -71,7 +71,7 @@ export function resumeHost(
       compat: options.compat,
       policy: options.policy,
       listener: undefined,
-      files: new Map([[STORE_BINARY, 'executable']]),
+      files: new MemoryFiles(new Map([[STORE_BINARY, 'executable']])),
       dom0Port: 0,
       resume: { image, sockets: streams },
     });

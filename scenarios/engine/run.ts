@@ -5,20 +5,31 @@ import {
   type SeenNode,
   type Thread,
   type Traffic,
+  type UpdateWay,
   type XsLink,
 } from '../../guests/index.ts';
 import type { Actor, Stream } from '../../sim/index.ts';
 import { extentOf } from '../../store/format/model/index.ts';
+import type { StorePolicy } from '../../store/index.ts';
 import type { History, Verdict } from '../judge/history.ts';
-import { checkHistory } from '../judge/invariants/index.ts';
+import { judgeHistory, mappings, toolstackIntends } from '../judge/invariants/index.ts';
+import { countMarks, MARKS, type MarkName, type Traces } from '../judge/marks.ts';
 import { Host, type HostOptions, LIFELIKE, STORE_BINARY } from './host.ts';
-import type { RunRequest, RunResult, UpdateReport } from './scenario.ts';
+import { SETTLE_NS } from './patience.ts';
+import { Progress } from './progress.ts';
+import type { MarksSeen, RunRequest, RunResult, UpdateAttempt, UpdateReport } from './scenario.ts';
 import type { Settings, StoreHome } from './settings.ts';
+import { earlyFailure, type Failure } from './witness.ts';
 
-/** Virtual time after which a run that has not ended is stuck. */
+/** Virtual time after which a run that goes on and on is not waited for any more. */
 const HORIZON_NS = 120_000_000_000;
 /** How often a run is asked whether it has ended, virtual ns. */
 const SLICE_NS = 1_000_000;
+/** How long a store may take to hear of a change in Xen's list of domains, how often that is looked at, and how long what
+ *  comes of it takes, virtual ns. */
+const NOTICE_NS = 20_000_000;
+const LOOK_NS = 50_000;
+const EVENTS_NS = 2_000_000;
 /** The machine checks itself so often: a few dozen times in the headline's run. */
 const CHECK_EVERY_STEPS = 20_000;
 
@@ -45,8 +56,9 @@ export interface Run {
   /** Those who change something: unless the scenario says otherwise, traffic stops when they have ended. */
   readonly writers: Thread[];
   readonly operators: Thread[];
-  /** What the operator was told of each update, in their order. */
-  readonly answers: string[];
+  /** What was asked of the store's updates, and answered, in their order. */
+  readonly attempts: UpdateAttempt[];
+  readonly policy: StorePolicy;
 }
 
 /**
@@ -71,6 +83,7 @@ export function openRun(request: RunRequest<HostSettings>, plan: RunPlan = {}): 
     lab,
     faults: settings.faults,
     ownFaults,
+    does: request.does,
     passImage: request.passImage,
     execFails: request.execFails,
     startStore: request.startStore,
@@ -80,12 +93,27 @@ export function openRun(request: RunRequest<HostSettings>, plan: RunPlan = {}): 
   if (faults.faults.length > 0) request.planned?.(faults.faults);
   faults.arm(host, () => isOver(host));
   host.store.movesInSteps = faults.storeMovesInSteps();
-  return { request, host, writers: [], operators: [], answers: [] };
+  return { request, host, writers: [], operators: [], attempts: [], policy };
 }
 
 /** Whether guests may ask for watches with a depth: images of version 1, and formats that say so, lose it. */
 export function keepsDepth({ lab, format }: Pick<RunRequest, 'lab' | 'format'>): boolean {
   return lab === undefined ? format !== 'v1' : extentOf(lab.carriage, 'watchDepth') !== 'none';
+}
+
+/** Whether what the store keeps of domains beside their nodes outlives an update: targets, quotas of their own, stale entries.
+ *  Images of version 1 have no quotas; other formats have what they say. */
+export function keepsStanding({ lab, format }: Pick<RunRequest, 'lab' | 'format'>): boolean {
+  if (lab === undefined) return format !== 'v1';
+  return STANDING_ROWS.every((row) => extentOf(lab.carriage, row) !== 'none');
+}
+const STANDING_ROWS = ['target', 'domainQuotas', 'staleAcl'] as const;
+
+/** Whether an actor has not come to its end, and its domain runs or will go on: who suspends a domain resumes it. A run that did
+ *  not wait for those would read its tree while one comes back and writes. */
+export function mayGoOn({ task }: Thread): boolean {
+  if (task === undefined || task.state === 'done' || task.domain?.dying !== 'alive') return false;
+  return task.domain.shutdown === undefined || task.domain.shutdown === 'suspend';
 }
 
 /** Whether an actor of a domain that runs has not come to its end. */
@@ -100,41 +128,95 @@ export function moments(updates: number, first: number, share: number, draws: St
 
 export interface UpdatePlan {
   /** In requests of `traffic`, ascending; those that are not reached come when traffic stops. */
-  readonly atRequests: readonly number[];
+  readonly atRequests?: readonly number[];
+  /** In virtual ns, ascending; in place of `atRequests`. */
+  readonly atNs?: readonly number[];
   /** Opened by the operator when it starts; left out: a program of dom0. */
   readonly link?: () => XsLink;
   /** Left out: all traffic of the host. */
   readonly traffic?: Traffic;
+  /** All are forced (-F); left out: as drawn. */
   readonly force?: boolean;
   readonly lookNs?: readonly [least: number, more: number];
 }
 
 export interface Operator {
   readonly me: Thread;
-  readonly answers: readonly string[];
 }
 
 /**
  * dom0's administrator, who live-updates the store at those moments, in the format that the request names.
- * What each update interrupted and was answered is in the result. Errors: none; an update that fails is answered so.
+ * What each attempt was answered, and what each update interrupted, is in the result. Errors: none; an update that fails is
+ * answered so.
  */
-export function startOperator({ host, request, operators, answers }: Run, plan: UpdatePlan): Operator {
-  const atRequests = host.faults.updates(plan.atRequests);
+export function startOperator(run: Run, plan: UpdatePlan): Operator {
+  const { host, request, operators, attempts } = run;
+  const { machine, store } = host;
+  const { atNs, atRequests = [] } = plan;
+  const moments = host.faults.updates(atNs ?? atRequests);
+  const way = waysOf(run, plan.force === true);
+  /** Updates so far, when each was asked for. */
+  const before: number[] = [];
   const me = host.dom0.os.start('operator', (own) =>
     operator(own, plan.link?.() ?? host.connect('operator'), plan.traffic ?? host.traffic, {
-      atRequests,
+      moments,
+      ...(atNs === undefined ? {} : { progress: () => machine.nowNs }),
       file: STORE_BINARY,
       version: request.format === 'v1' ? 1 : 2,
-      force: plan.force === true,
-      timeoutSeconds: 0,
+      way,
+      connect: (n) => host.connect(`holder-${n}`),
+      os: host.dom0.os,
       ...(plan.lookNs === undefined ? {} : { lookNs: plan.lookNs }),
+      asked: (n, command) => {
+        const { timeNs } = attempts[n - 1] ?? { timeNs: machine.nowNs };
+        attempts[n - 1] = { n, timeNs, command, answer: '', update: undefined };
+        before[n - 1] = store.updates.length;
+      },
       answered: (n, answer) => {
-        answers[n - 1] = answer;
+        // An update is over before anybody is told of it.
+        const update = store.updates[before[n - 1] as number]?.n;
+        attempts[n - 1] = { ...(attempts[n - 1] as UpdateAttempt), answer, update };
       },
     }),
   );
   operators.push(me);
-  return { me, answers };
+  return { me };
+}
+
+/** A time that is over within a second of virtual time, or within two. */
+const SHORT_SECONDS = [1, 2] as const;
+/** Long enough for every transaction of a guest to end meanwhile: no wall clock second is over sooner. */
+const LONG_SECONDS = [2, 3] as const;
+/** How long a session is open that comes to nothing, ns. */
+const ABORT_NS_MAX = 3_000_000;
+
+/**
+ * How updates are asked for. A store that carries transactions never waits for them. The daemon waits for them, and puts those
+ * aside that begin meanwhile: the operator lets it wait, or does not; now and then a program holds it up until the time is over, and
+ * it is refused, or forced; now and then it is given up.
+ */
+function waysOf({ host, policy }: Run, force: boolean): (n: number) => UpdateWay {
+  const draws = host.machine.streams.for('operator/ways');
+  const atOnce = { timeoutSeconds: 0, force };
+  if (policy === 'carry') return () => atOnce;
+  return () => {
+    const [short, long, abortAfterNs] = [
+      draws.between(...SHORT_SECONDS),
+      draws.between(...LONG_SECONDS),
+      draws.below(ABORT_NS_MAX),
+    ];
+    const waits = { timeoutSeconds: long, force };
+    const kinds: readonly UpdateWay[] = [
+      waits,
+      waits,
+      waits,
+      atOnce,
+      { timeoutSeconds: short, force, isHeldUp: true },
+      { timeoutSeconds: long, force: true, isHeldUp: true },
+      { ...waits, abortAfterNs },
+    ];
+    return draws.pick(kinds);
+  };
 }
 
 /** When a run is at its end, and what is done then. */
@@ -142,7 +224,7 @@ export interface RunEnd {
   readonly scenario: string;
   /** Left out: while one of the run's writers or operators works, or a request has no answer. */
   readonly isBusy?: () => boolean;
-  /** Virtual time after which a run that has not ended is stuck; left out: the request's, or 120 s. */
+  /** Virtual time after which a run that goes on and on is not waited for any more; left out: the request's, or 120 s. */
   readonly horizonNs?: number;
   /** How often the run is asked whether it has ended, virtual ns; left out: every millisecond. */
   readonly sliceNs?: number;
@@ -152,8 +234,6 @@ export interface RunEnd {
   readonly finish?: () => void;
   /** Domains that were created, for the report; left out: the guests that were booted. */
   readonly created?: () => number;
-  /** Left out: the run's. */
-  readonly answers?: readonly string[];
   /** Beside the families that judge every history. */
   readonly verdicts?: (history: History, isFinished: boolean) => readonly Verdict[];
   /** What devices did, for the report. */
@@ -169,46 +249,192 @@ function isRunBusy({ host, writers, operators }: Run): boolean {
   return operators.some(isWorking) || host.inFlight > 0;
 }
 
+/** An end with everything that may be left out. */
+type WholeEnd = RunEnd & Required<Pick<RunEnd, 'isBusy' | 'horizonNs' | 'sliceNs'>>;
+
 /**
  * Run until the work is done and nothing is on its way; then dom0 reads the whole tree, and the history is judged: by the
- * families of checks that judge every run, and by `verdicts`. Errors: throws what the machine's own checks find.
+ * families of checks that judge every run, and by `verdicts`. Errors: what is thrown under the scheduler is the outcome `error`.
  */
-export function runAndJudge(run: Run, end: RunEnd): RunResult {
+export function runAndJudge(run: Run, given: RunEnd): RunResult {
   const { host, request } = run;
-  const { machine, dom0 } = host;
-  const { isBusy = () => isRunBusy(run), answers = run.answers } = end;
-  const { horizonNs = request.horizonNs ?? HORIZON_NS, sliceNs = SLICE_NS } = end;
-  const nodes: SeenNode[] = [];
-  let finished = false;
-  dom0.os.start('verifier', (me) =>
-    quiesce(me, isBusy, function* (own): Actor {
-      if (end.before !== undefined) yield* end.before(own);
-      yield* readTree(own, dom0.client, nodes);
-      finished = true;
-    }),
-  );
-  const isFinished = machine.scheduler.runUntil(() => finished, horizonNs, sliceNs) === 'met';
-  if (isFinished) {
-    host.recorder?.snapshot(nodes);
-    end.finish?.();
-  }
-  host.watch?.check();
+  const { horizonNs = request.horizonNs ?? HORIZON_NS, sliceNs = SLICE_NS } = given;
+  const end: WholeEnd = { ...given, isBusy: given.isBusy ?? (() => isRunBusy(run)), horizonNs, sliceNs };
+  const ended = runToEnd(run, end);
   const history = host.recorder?.history();
-  const verdicts =
-    history === undefined ? [] : [...checkHistory(history), ...(end.verdicts?.(history, isFinished) ?? [])];
-  const violated = verdicts.some((v) => v.violations.length > 0);
   const planned = host.faults.faults;
-  const missing = end.missing?.() ?? `${host.inFlight} requests unanswered`;
+  const { verdicts, ...how } = judged(run, end, ended, history);
+  const lastFault = ended.kind === 'finished' ? undefined : host.witness?.lastFault;
   return host.result({
     request,
     scenario: end.scenario,
-    outcome: violated ? 'violation' : isFinished ? 'pass' : 'unknown',
-    reason: isFinished ? '' : `the run did not come to rest: ${missing} at ${machine.nowNs} ns`,
+    ...how,
+    ...(lastFault === undefined ? {} : { lastFault }),
     created: end.created?.() ?? host.guests.length,
     ...(planned.length === 0 ? {} : { faults: planned }),
     ...(end.devices === undefined ? {} : { devices: end.devices() }),
-    updates: host.store.updates.map((u, i): UpdateReport => ({ ...u, answer: answers[i] ?? '' })),
+    attempts: run.attempts,
+    updates: host.store.updates.map((u): UpdateReport => ({ ...u, answer: answerTo(run.attempts, u.n) })),
     verdicts,
     history,
   });
+}
+
+function answerTo(attempts: readonly UpdateAttempt[], update: number): string {
+  return attempts.find((each) => each.update === update)?.answer ?? '';
+}
+
+/** How a run ended: at its end, in a mistake of ours, nowhere, or in the middle when its time was over. */
+type Ended =
+  | { readonly kind: 'finished' }
+  | { readonly kind: 'failed'; readonly failure: Failure }
+  | { readonly kind: 'stuck'; readonly sinceNs: number }
+  | { readonly kind: 'late' };
+
+function runToEnd({ host, request }: Run, end: WholeEnd): Ended {
+  const { machine, dom0, recorder } = host;
+  const nodes: SeenNode[] = [];
+  let finished = false;
+  try {
+    dom0.os.start('verifier', (me) =>
+      quiesce(me, end.isBusy, function* (own): Actor {
+        yield* untilNoticed(host);
+        if (end.before !== undefined) yield* end.before(own);
+        yield* readTree(own, dom0.client, nodes);
+        finished = true;
+      }),
+    );
+    const progress = progressOf(host, end);
+    let stuck = false;
+    const isOver = () => {
+      request.looked?.({ virtualNs: machine.nowNs, requests: host.traffic.requests });
+      // Whoever waits for a store that has ended waits for ever, whatever else goes on.
+      if (!finished) stuck = host.store.ended !== undefined || progress?.isStuck() === true;
+      return finished || stuck;
+    };
+    machine.scheduler.runUntil(isOver, end.horizonNs, end.sliceNs);
+    if (finished) {
+      recorder?.snapshot(nodes);
+      end.finish?.();
+    }
+    host.watch?.check();
+    if (finished) return { kind: 'finished' };
+    const sinceNs = progress?.lastNs ?? machine.nowNs;
+    return !stuck && machine.scheduler.nextNs !== undefined && machine.nowNs - sinceNs < SETTLE_NS
+      ? { kind: 'late' }
+      : { kind: 'stuck', sinceNs };
+  } catch (thrown) {
+    return { kind: 'failed', failure: host.witness?.failure(thrown) ?? earlyFailure(thrown) };
+  }
+}
+
+/**
+ * INJ-E12. 1. A domain dies, and its VIRQ is dropped. 2. The traffic ends. 3. The tree is read. 4. Another VIRQ: what the domain
+ * owned goes in the middle of the reading, which is then of no one moment. A store that never looks is not waited for.
+ */
+function* untilNoticed({ machine }: Host): Actor {
+  // Of one that was made Xen tells nobody by itself.
+  const hasEnded = (domid: number) => machine.domain(domid)?.dying !== 'alive';
+  let waitedNs = 0;
+  for (; machine.lives.changed.some(hasEnded) && waitedNs < NOTICE_NS; waitedNs += LOOK_NS) yield LOOK_NS;
+  if (waitedNs > 0) yield EVENTS_NS;
+}
+
+function progressOf({ machine, witness, traffic, recorder }: Host, { devices }: WholeEnd): Progress | undefined {
+  if (witness === undefined) return undefined;
+  return new Progress(machine, witness, {
+    payload: devices === undefined ? undefined : () => devices().reduce((sum, [, count]) => sum + count, 0),
+    isOver: () => traffic.stopping,
+    // A hostile guest looks again and again, and gives up by itself.
+    givesUp: ({ domain }) => domain !== undefined && recorder?.isHostile(domain.domid) === true,
+  });
+}
+
+/** Families that compare what there is at the end with what there ought to be. */
+const OF_THE_END: readonly string[] = ['final-tree', 'devices-converge'];
+
+/**
+ * What a run without an end has done, and not what it has left undone. What is missing is found with the last record: it is
+ * missing where rings and sockets have been silent for long, but 1. a request is consumed, 2. guests in the background go on, 3. the
+ * run is found to be stuck in its payload, 4. its reply would have come.
+ */
+function soFar({ machine, witness }: Host, all: readonly Verdict[], history: History | undefined): readonly Verdict[] {
+  const isSilent = machine.nowNs - (witness?.messageNs ?? 0) >= SETTLE_NS;
+  const last = history?.records.at(-1)?.seq;
+  return all
+    .filter(({ invariant }) => !OF_THE_END.includes(invariant))
+    .map((verdict) => {
+      if (isSilent) return verdict;
+      return { ...verdict, violations: verdict.violations.filter(({ seq }) => seq !== last) };
+    });
+}
+
+/** What a run came to, and why. What compares the end is left out where there was none. */
+function judged(
+  run: Run,
+  end: WholeEnd,
+  ended: Ended,
+  history: History | undefined,
+): Pick<RunResult, 'outcome' | 'reason' | 'failure' | 'waits' | 'verdicts' | 'marks'> {
+  const { host, request } = run;
+  if (ended.kind === 'failed') return { outcome: 'error', reason: '', failure: ended.failure, verdicts: [] };
+  const isFinished = ended.kind === 'finished';
+  let verdicts: readonly Verdict[];
+  let marks: MarksSeen | undefined;
+  try {
+    const judgement = history === undefined ? undefined : judgeHistory(history);
+    const all =
+      history === undefined || judgement === undefined
+        ? []
+        : [
+            ...judgement.verdicts,
+            mappings(history),
+            ...(history.toolstack === undefined ? [] : [toolstackIntends(history)]),
+            ...(end.verdicts?.(history, isFinished) ?? []),
+          ];
+    verdicts = isFinished || request.judgesUnfinished === true ? all : soFar(host, all, history);
+    if (history !== undefined && judgement !== undefined)
+      marks = marksOf(run, { history, connections: judgement.connections, verdicts: all });
+  } catch (thrown) {
+    const failure = { ...earlyFailure(thrown), actor: 'the judge', timeNs: host.machine.nowNs };
+    return { outcome: 'error', reason: '', failure, verdicts: [] };
+  }
+  const violated = verdicts.some((v) => v.violations.length > 0);
+  const seen = marks === undefined ? {} : { marks };
+  if (isFinished && !violated && marks !== undefined && marks.missing.length > 0)
+    return { outcome: 'unknown', reason: `not reached: ${namesOf(marks.missing)}`, verdicts, ...seen };
+  if (isFinished) return { outcome: violated ? 'violation' : 'pass', reason: '', verdicts, ...seen };
+  const missing = end.missing?.() ?? `${host.inFlight} requests unanswered`;
+  const waits = host.waits();
+  if (ended.kind === 'stuck')
+    return {
+      outcome: violated ? 'violation' : 'stuck',
+      reason: `the run does not come to rest, and nothing has moved since ${ended.sinceNs} ns: ${missing}`,
+      waits,
+      verdicts,
+      ...seen,
+    };
+  return {
+    outcome: violated ? 'violation' : 'unknown',
+    reason: `the run was not at its end after ${end.horizonNs} ns, and still moved: ${missing}`,
+    waits,
+    verdicts,
+    ...seen,
+  };
+}
+
+function marksOf(
+  { host, request, attempts }: Run,
+  judged: Pick<Traces, 'history' | 'connections' | 'verdicts'>,
+): MarksSeen {
+  const { faults, store } = host;
+  const strikes = faults.asked.reduce((sum, { injected }) => sum + injected, 0);
+  const counts = countMarks({ ...judged, updates: store.updates, attempts, strikes });
+  const { run: ofRun, sweep: ofSweep } = request.marks ?? { run: [], sweep: [] };
+  return { counts, ofRun, ofSweep, missing: ofRun.filter((name) => counts[name] === 0) };
+}
+
+/** Marks with what they mean. */
+function namesOf(names: readonly MarkName[]): string {
+  return names.map((name) => `${name} (${MARKS[name].what})`).join(', ');
 }

@@ -1,17 +1,53 @@
 import type { StateFormat } from '../../store/format/model/index.ts';
 import type { StartStore, UpdateRecord } from '../../store/index.ts';
+import { FAULT_RULES } from '../faults/catalogue.ts';
+import { namedIn } from '../faults/choice.ts';
+import { type Doing, EVERYTHING, lacking } from '../faults/doings.ts';
 import type { PlannedFault } from '../faults/rule.ts';
 import type { History, Verdict } from '../judge/history.ts';
+import { MARKS, type MarkCounts, type MarkName } from '../judge/marks.ts';
 import { completeSettings, type SettingSpecs, type Settings, type SettingsOf } from './settings.ts';
+import type { Wait } from './wait.ts';
+import { earlyFailure, type Failure } from './witness.ts';
 
 /** What can be run: from a seed to what it came to, in virtual time and without a trace in the process. */
 export interface Scenario {
   readonly name: string;
   readonly story: string;
   readonly settings: SettingSpecs;
-  /** Run to the end of virtual time or traffic. Settings that are not given have their defaults. Throws only for our own
-   *  mistakes, as are settings that it does not have and values that they may not have. */
+  /** What it does with these settings: faults that need more are not offered. */
+  readonly does: (settings: Settings) => readonly Doing[];
+  /** What must have happened with these settings. */
+  readonly marks: (settings: Settings) => MarkPlan;
+  /** Run to the end of virtual time or traffic. Settings that are not given have their defaults. What is thrown on the way is
+   *  an outcome. Throws only for settings that it does not have and values that they may not have. */
   readonly run: (request: RunRequest) => RunResult;
+}
+
+const MARK_NAMES = Object.keys(MARKS) as MarkName[];
+
+/** What must have happened for a verdict to mean something. */
+export interface MarkPlan {
+  /** In each run without faults: one that lacks any of them is `unknown`. */
+  readonly run: readonly MarkName[];
+  /** In a sweep, where single runs may lack it. */
+  readonly sweep: readonly MarkName[];
+}
+
+/** A plan from marks that are wanted if something is so. */
+export function marks(plan: Readonly<Record<keyof MarkPlan, Readonly<Partial<Record<MarkName, boolean>>>>>): MarkPlan {
+  const wanted = (of: Readonly<Partial<Record<MarkName, boolean>>>) => MARK_NAMES.filter((name) => of[name] === true);
+  return { run: wanted(plan.run), sweep: wanted(plan.sweep) };
+}
+
+/** Marks of a run that was judged. */
+export interface MarksSeen {
+  readonly counts: MarkCounts;
+  /** Those that this run had to reach, and those that a sweep of such runs has to. */
+  readonly ofRun: readonly MarkName[];
+  readonly ofSweep: readonly MarkName[];
+  /** Of those of the run. */
+  readonly missing: readonly MarkName[];
 }
 
 /**
@@ -19,15 +55,83 @@ export interface Scenario {
  * startGuests, startOperator, runAndJudge. Errors: none; those of a run are told at Scenario.
  */
 export function scenario<const S extends SettingSpecs>(
-  definition: Omit<Scenario, 'settings' | 'run'> & {
+  definition: Omit<Scenario, 'settings' | 'does' | 'marks' | 'run'> & {
     readonly settings: S;
+    /** What goes on in it; left out: everything, and a run tells what did not. */
+    readonly does?: (settings: SettingsOf<S>) => readonly Doing[];
+    /** Left out: none. */
+    readonly marks?: (settings: SettingsOf<S>) => MarkPlan;
     readonly run: (request: RunRequest<SettingsOf<S>>) => RunResult;
   },
 ): Scenario {
   const { settings } = definition;
+  const does = (given: Settings) => definition.does?.(completeSettings(settings, given)) ?? EVERYTHING;
+  const wanted = (given: Settings): MarkPlan => {
+    const complete = completeSettings(settings, given);
+    const { run, sweep } = definition.marks?.(complete) ?? { run: [], sweep: [] };
+    // Faults may keep anything from happening but themselves.
+    const hasFaults = 'faults' in complete && complete.faults !== 'off';
+    return hasFaults ? { run: ['fault'], sweep: ['fault', ...run, ...sweep] } : { run, sweep };
+  };
   return {
     ...definition,
-    run: (request) => definition.run({ ...request, settings: completeSettings(settings, request.settings) }),
+    does,
+    marks: wanted,
+    run: (request) => {
+      const complete = {
+        ...request,
+        settings: completeSettings(settings, request.settings),
+        does: does(request.settings),
+        marks: wanted(request.settings),
+      };
+      const [strange] = unhosted(complete.does, complete.settings);
+      if (strange !== undefined) throw new Error(`assertion: ${definition.name} has no occasion for ${strange.id}`);
+      try {
+        return definition.run(complete);
+      } catch (thrown) {
+        return neverBegun(definition.name, complete, thrown);
+      }
+    },
+  };
+}
+
+/** Rules that are asked for by name, and never strike in what is done; what they need for it. */
+export function unhosted(
+  does: readonly Doing[],
+  settings: Settings,
+): { readonly id: string; readonly lacks: readonly Doing[] }[] {
+  const named = namedIn(String(settings.faults ?? 'off'));
+  return FAULT_RULES.filter(({ id }) => named.includes(id))
+    .map(({ id, needs }) => ({ id, lacks: lacking(needs, does) }))
+    .filter(({ lacks }) => lacks.length > 0);
+}
+
+/** The result of a run that threw before its host was there, or after it was judged. */
+function neverBegun(scenario: string, { seed, format, settings }: RunRequest, thrown: unknown): RunResult {
+  return {
+    outcome: 'error',
+    reason: '',
+    failure: earlyFailure(thrown),
+    scenario,
+    seed,
+    format,
+    settings,
+    digest: '',
+    virtualNs: 0,
+    steps: 0,
+    traceEvents: 0,
+    requests: 0,
+    replies: 0,
+    watchEvents: 0,
+    domainsCreated: 0,
+    domainsDestroyed: 0,
+    commits: 0,
+    conflicts: 0,
+    refusals: [],
+    updates: [],
+    attempts: [],
+    verdicts: [],
+    history: undefined,
   };
 }
 
@@ -43,12 +147,20 @@ export interface RunRequest<V = Settings> {
   /** Updates go through the neutral state and files of this format; left out: through the daemon's own images. */
   readonly lab?: StateFormat | undefined;
   readonly settings: V;
+  /** What the scenario does with them; left out: everything. */
+  readonly does?: readonly Doing[];
+  /** What must have happened; left out: nothing. */
+  readonly marks?: MarkPlan;
   /** Guests ask for watches with a depth although the format does not carry it; left out: only where it does. */
   readonly asksForDepth?: boolean;
-  /** Virtual time after which a run that has not ended is stuck; left out: long enough for any run. */
+  /** Virtual time after which a run is not waited for any more; left out: long enough for any run. */
   readonly horizonNs?: number;
   /** Called once, before the first step, with the faults that are planned; not in a run without any. */
   readonly planned?: (faults: readonly PlannedFault[]) => void;
+  /** Called now and then, with how far the run is. */
+  readonly looked?: (at: { readonly virtualNs: number; readonly requests: number }) => void;
+  /** A run that does not come to its end is judged as if that were its end: the laboratory asks who misses what. */
+  readonly judgesUnfinished?: boolean;
   /** Called with each line of the trace, if one is wanted. */
   readonly traceLine?: (line: string) => void;
   /** What stands between the dump and the successor of update `n`: how a run meets a broken image. */
@@ -61,19 +173,42 @@ export interface RunRequest<V = Settings> {
   readonly checks: boolean;
 }
 
+/** One try to update the store: what was asked of it in the end, and what it said. */
+export interface UpdateAttempt {
+  /** Counts from 1. */
+  readonly n: number;
+  readonly timeNs: number;
+  /** The arguments of CONTROL live-update, with spaces between. */
+  readonly command: string;
+  /** '': none so far. */
+  readonly answer: string;
+  /** Number of the update that came of it; `undefined`: it was refused, or given up. */
+  readonly update: number | undefined;
+}
+
 /** What one live update interrupted, and what its requester was told. */
 export interface UpdateReport extends UpdateRecord {
   readonly answer: string;
 }
 
 /**
- * What a run came to. `pass`: it ended, and every check holds; `violation`: one does not; `unknown`: it did not come to rest.
- * Times are virtual, in ns.
+ * What a run came to. `pass`: it ended, and every check holds. `violation`: something was done that must not be. `error`: a mistake
+ * of ours, or one of a guest's that the simulator met with an assertion. `stuck`: nobody does anything any more, and the run is not
+ * at its end. `unknown`: it cannot be told.
  */
+export type RunOutcome = 'pass' | 'violation' | 'error' | 'stuck' | 'unknown';
+
+/** One run and what is said of it. Times are virtual, in ns. */
 export interface RunResult {
-  readonly outcome: 'pass' | 'violation' | 'unknown';
-  /** Why the outcome is unknown; '' otherwise. */
+  readonly outcome: RunOutcome;
+  /** Why the run is stuck, or its outcome unknown; '' otherwise. */
   readonly reason: string;
+  /** What was thrown, of an error. */
+  readonly failure?: Failure;
+  /** Who waits for what, in a run that did not come to its end; at first who asked the store for something. */
+  readonly waits?: readonly Wait[];
+  /** The last fault that struck, in a run that ended before its end. */
+  readonly lastFault?: { readonly id: string; readonly timeNs: number; readonly detail: string };
   readonly scenario: string;
   readonly seed: string;
   readonly format: string;
@@ -91,10 +226,14 @@ export interface RunResult {
   readonly conflicts: number;
   readonly refusals: readonly (readonly [errno: string, count: number])[];
   readonly updates: readonly UpdateReport[];
+  /** In their order; those that came to nothing among them. */
+  readonly attempts: readonly UpdateAttempt[];
   /** What was planned to break, and how often it did; absent in a run without faults. */
   readonly faults?: readonly PlannedFault[];
   /** What the devices did; absent in a run without any. */
   readonly devices?: readonly (readonly [what: string, count: number])[];
   readonly verdicts: readonly Verdict[];
+  /** What happened, counted; absent in a run that was not judged. */
+  readonly marks?: MarksSeen;
   readonly history: History | undefined;
 }

@@ -22,12 +22,27 @@ export interface WordSpec<W extends string = string> {
   readonly words: readonly W[];
 }
 
-export type SettingSpec = CountSpec | WordSpec;
+/** Some of some words, with commas between them; one with `-` before it is taken out again. */
+export interface ListSpec {
+  readonly default: string;
+  readonly meaning: string;
+  readonly items: readonly string[];
+  /** Where the words are told one by one, if they are too many to be told everywhere. */
+  readonly told: string;
+}
+
+export type SettingSpec = CountSpec | WordSpec | ListSpec;
 export type SettingSpecs = Readonly<Record<string, SettingSpec>>;
 
 /** The values that a scenario with these settings runs with: numbers for counts and flags, for words just these. */
 export type SettingsOf<S extends SettingSpecs> = {
-  readonly [K in keyof S]: S[K] extends WordSpec<infer W> ? W : S[K] extends CountSpec<infer N> ? N : never;
+  readonly [K in keyof S]: S[K] extends ListSpec
+    ? string
+    : S[K] extends WordSpec<infer W>
+      ? W
+      : S[K] extends CountSpec<infer N>
+        ? N
+        : never;
 };
 
 /** A setting that is a whole number, from `min` to `max`. `meaning`: for `list`, with its unit. Errors: none. */
@@ -46,11 +61,13 @@ export function word<const W extends string>(initial: NoInfer<W>, words: readonl
 }
 
 /** The setting `faults`, which openRun knows: every scenario of the catalogue offers it. */
-export const FAULTS_SETTING = word(
-  'off',
-  FAULT_WORDS,
-  'faults beside the traffic: none, a random subset with random weights for each seed, or all of them',
-);
+export const FAULTS_SETTING: ListSpec = {
+  default: 'off',
+  items: FAULT_WORDS,
+  told: 'xenarium list --faults',
+  meaning:
+    'faults beside the traffic: none, a random subset with random weights for each seed, all of them, or some by their labels (INJ-T5,INJ-G4; all,-INJ-G5)',
+};
 
 /** In which domain the store runs. */
 export const STORE_HOMES = ['dom0', 'stubdom'] as const;
@@ -68,11 +85,24 @@ export const STORE_SETTING = word(
 
 /** What may be set, in words that go behind `is`. */
 export function rangeOf(spec: SettingSpec): string {
+  if ('items' in spec) {
+    const words = spec.items.filter((item) => /^[a-z]+$/.test(item));
+    return `${words.join(', ')}, or labels with commas between them: see ${spec.told}`;
+  }
   if ('words' in spec) return `one of ${spec.words.join(', ')}`;
   return spec.max - spec.min === 1 ? `${spec.min} or ${spec.max}` : `a whole number from ${spec.min} to ${spec.max}`;
 }
 
+/** Words of a list that it does not have. */
+function strangersIn({ items }: ListSpec, value: Setting): string[] {
+  return String(value)
+    .split(',')
+    .map((item) => item.replace(/^-/, ''))
+    .filter((item) => !items.includes(item));
+}
+
 function isWithin(spec: SettingSpec, value: Setting): boolean {
+  if ('items' in spec) return strangersIn(spec, value).length === 0;
   if ('words' in spec) return spec.words.some((each) => each === value);
   return typeof value === 'number' && Number.isInteger(value) && value >= spec.min && value <= spec.max;
 }
@@ -90,7 +120,8 @@ export function completeSettings<S extends SettingSpecs>(specs: S, given: Settin
 
 export type ParsedSettings =
   | { readonly ok: true; readonly settings: Settings }
-  | { readonly ok: false; readonly reason: string };
+  /** `given`: the word that is not `known`, where a near one may have been meant. */
+  | { readonly ok: false; readonly reason: string; readonly given: string; readonly known: readonly string[] };
 
 /** What a user has set, as `key=value` each; of one key the last counts. `whose`: name of the scenario, for the reason. */
 export function parseSettings(whose: string, specs: SettingSpecs, pairs: readonly string[]): ParsedSettings {
@@ -99,11 +130,19 @@ export function parseSettings(whose: string, specs: SettingSpecs, pairs: readonl
     const at = pair.indexOf('=');
     const key = pair.slice(0, Math.max(0, at));
     const spec = Object.hasOwn(specs, key) ? specs[key] : undefined;
-    if (spec === undefined)
-      return { ok: false, reason: `${pair}: ${whose} has the settings ${Object.keys(specs).join(', ')}` };
+    if (spec === undefined) {
+      const known = Object.keys(specs);
+      return { ok: false, reason: `${pair}: ${whose} has the settings ${known.join(', ')}`, given: key || pair, known };
+    }
     const text = pair.slice(at + 1);
-    const value = 'words' in spec ? text : /^[0-9]{1,15}$/.test(text) ? Number(text) : Number.NaN;
-    if (!isWithin(spec, value)) return { ok: false, reason: `${pair}: ${key} is ${rangeOf(spec)}` };
+    const isCount = 'max' in spec;
+    const value = !isCount ? text : /^[0-9]{1,15}$/.test(text) ? Number(text) : Number.NaN;
+    if (!isWithin(spec, value)) {
+      const reason = `${pair}: ${key} is ${rangeOf(spec)}`;
+      if (isCount) return { ok: false, reason, given: '', known: [] };
+      if ('words' in spec) return { ok: false, reason, given: text, known: spec.words };
+      return { ok: false, reason, given: strangersIn(spec, text)[0] ?? '', known: spec.items };
+    }
     given.set(key, value);
   }
   return { ok: true, settings: completeSettings(specs, Object.fromEntries(given)) };

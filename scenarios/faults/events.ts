@@ -12,6 +12,7 @@ export const DELAY_RULES: readonly FaultRule[] = [
     id: 'INJ-E1',
     what: 'events coalesce: the bit is set at once, the upcall comes later',
     mustHold: 'the receiver drains by level',
+    needs: ['creates'],
     oneIn: [8, 128],
     arm: ({ draws, strikes, injected }) => ({
       edge: (domain, port) => {
@@ -25,6 +26,7 @@ export const DELAY_RULES: readonly FaultRule[] = [
     id: 'INJ-E2',
     what: 'events are late',
     mustHold: 'nothing in the protocol has a time-out',
+    needs: ['creates'],
     oneIn: [8, 128],
     arm: ({ draws, strikes, injected }) => ({
       edge: (domain, port) => {
@@ -38,6 +40,7 @@ export const DELAY_RULES: readonly FaultRule[] = [
     id: 'INJ-E3',
     what: 'spurious events on any bound port',
     mustHold: 'no state changes without data in the ring',
+    needs: ['creates'],
     oneIn: [1, 4],
     arm: ({ host, draws, strikes, injected }) => ({
       now: {
@@ -49,6 +52,8 @@ export const DELAY_RULES: readonly FaultRule[] = [
           const open = domain.ports.ports();
           if (open.length === 0) return;
           const port = draws.pick(open);
+          // A guest that is asked over its channel to suspend has nothing but the event to go by, and does.
+          if (host.guests.some(({ os }) => os.domain === domain && os.messagePorts.has(port))) return;
           host.machine.events.spurious(domain, port);
           injected(`domain ${domain.domid} port ${port}`);
         },
@@ -59,6 +64,7 @@ export const DELAY_RULES: readonly FaultRule[] = [
     id: 'INJ-E12',
     what: 'VIRQ_DOM_EXC is dropped, its lock being taken; another one comes later',
     mustHold: 'the next VIRQ drains the whole bitmap: no death stays unnoticed',
+    needs: ['destroys'],
     oneIn: [1, 4],
     arm: ({ host, strikes, injected }) => {
       let isRepair = false;
@@ -85,6 +91,7 @@ export const DELAY_RULES: readonly FaultRule[] = [
     id: 'INJ-R7',
     what: 'guests publish requests in small pieces, with absences in the middle of a copy',
     mustHold: 'a message may come in any pieces',
+    needs: ['creates'],
     oneIn: [1, 3],
     arm: ({ strikes, injected }) => ({
       habits: (habits) => {
@@ -98,6 +105,7 @@ export const DELAY_RULES: readonly FaultRule[] = [
     id: 'INJ-R9',
     what: 'slow consumers: guests take their replies with long pauses',
     mustHold: 'the store waits for room, and nobody else waits for a slow one but those whose events it holds',
+    needs: ['creates'],
     oneIn: [1, 4],
     arm: ({ draws, strikes, injected }) => ({
       habits: (habits) => {

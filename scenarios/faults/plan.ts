@@ -1,11 +1,14 @@
 import type { BuiltDomain, ClientHabits } from '../../guests/index.ts';
+import type { Mishaps } from '../../guests/libxl/index.ts';
 import type { Actor, Domain, EdgeVerdict, Machine, Port } from '../../sim/index.ts';
 import type { StorePolicy } from '../../store/index.ts';
 import { COMMON_RULES, FAULT_RULES } from './catalogue.ts';
+import { CHOICES, isChosen } from './choice.ts';
+import { type Doing, EVERYTHING, lacking } from './doings.ts';
 import type { FaultHost, FaultRule, Hooks, PlannedFault } from './rule.ts';
 
-/** What can be asked for: nothing, a random subset for each seed, everything, or one rule. */
-export const FAULT_WORDS: readonly string[] = ['off', 'swarm', 'all', ...FAULT_RULES.map((r) => r.id)];
+/** What can be asked for: nothing, a random subset for each seed, everything, or single rules. */
+export const FAULT_WORDS: readonly string[] = [...CHOICES, ...FAULT_RULES.map((r) => r.id)];
 
 interface Chosen {
   readonly rule: FaultRule;
@@ -14,29 +17,37 @@ interface Chosen {
 }
 
 /** The faults of one run: drawn when it is made, from a stream of their own, so that it can be printed before the run. */
-export class FaultPlan {
+export class FaultPlan implements Mishaps {
+  /** Those that were asked for, and all. */
+  readonly #planned: readonly Chosen[];
   readonly #chosen: readonly Chosen[];
   readonly #hooks: Hooks[] = [];
 
-  /** @param which one of FAULT_WORDS. @param own rules of the scenario: they are in every plan, and draw last. */
-  constructor(machine: Machine, which: string, own: readonly FaultRule[] = []) {
+  /**
+   * @param which some of FAULT_WORDS, as isChosen() reads them. @param own rules of the scenario: they are in every plan, and draw
+   * last. @param does what the run does: of rules that need more than that only the draws are made.
+   */
+  constructor(machine: Machine, which: string, own: readonly FaultRule[] = [], does: readonly Doing[] = EVERYTHING) {
     const draws = machine.streams.for('faults');
     const planned = FAULT_RULES.flatMap((rule) => {
       const isIn = draws.oneIn(swarmsOf(rule));
       const oneIn = draws.between(rule.oneIn[0], rule.oneIn[1]);
-      const wanted = which === 'all' || which === rule.id || (which === 'swarm' && isIn);
-      return wanted ? [{ rule, oneIn, injected: 0 }] : [];
+      const isOffered = lacking(rule.needs, does).length === 0;
+      return isOffered && isChosen(which, rule.id, isIn) ? [{ rule, oneIn, injected: 0 }] : [];
     });
     const ofScenario = own.map((rule) => ({ rule, oneIn: draws.between(...rule.oneIn), injected: 0 }));
+    this.#planned = planned;
     this.#chosen = [...planned, ...ofScenario];
   }
 
   /** What is planned, with the injections so far. */
   get faults(): readonly PlannedFault[] {
-    return this.#chosen.map(({ rule, oneIn, injected }) => {
-      const { id, what, mustHold } = rule;
-      return { id, what, mustHold, oneIn, injected };
-    });
+    return this.#chosen.map(told);
+  }
+
+  /** Those among them that were asked for: not the scenario's own. */
+  get asked(): readonly PlannedFault[] {
+    return this.#planned.map(told);
   }
 
   /** Let the rules come in from now on. Nothing at all changes in a run without rules. `isOver`: traffic is coming to its end. */
@@ -51,6 +62,7 @@ export class FaultPlan {
         strikes: () => draws.oneIn(oneIn),
         isOver,
         injected: (detail) => machine.trace.mark('faults', rule.id, ++chosen.injected, detail),
+        over: () => machine.trace.mark('faults over', rule.id, chosen.injected),
       });
       this.#hooks.push(hooks);
       const { now } = hooks;
@@ -90,8 +102,12 @@ export class FaultPlan {
     return this.#having('toolstackDies').some((rule) => rule());
   }
 
-  reusesDomid(): boolean {
-    return this.#having('reusesDomid').some((rule) => rule());
+  reusesDomid(): ((domid: number) => void) | undefined {
+    for (const rule of this.#having('reusesDomid')) {
+      const used = rule();
+      if (used !== undefined) return used;
+    }
+    return undefined;
   }
 
   passImage(image: Uint8Array): Uint8Array {
@@ -107,13 +123,18 @@ export class FaultPlan {
     return this.#having('storeMovesInSteps').some((rule) => rule());
   }
 
-  updates(atRequests: readonly number[]): readonly number[] {
-    return this.#having('updates').reduce((at, rule) => rule(at), atRequests);
+  updates(moments: readonly number[]): readonly number[] {
+    return this.#having('updates').reduce((at, rule) => rule(at), moments);
   }
 
   #having<K extends keyof Hooks>(name: K): NonNullable<Hooks[K]>[] {
     return this.#hooks.flatMap((hooks) => hooks[name] ?? []) as NonNullable<Hooks[K]>[];
   }
+}
+
+function told({ rule, oneIn, injected }: Chosen): PlannedFault {
+  const { id, what, mustHold } = rule;
+  return { id, what, mustHold, oneIn, injected };
 }
 
 /** One in so many swarms has the rule: of the common ones there are half of all in each, of the others a handful. */

@@ -1,5 +1,5 @@
 import type { Domain, Port } from '../../sim/index.ts';
-import type { FaultRule } from './rule.ts';
+import type { Armed, FaultRule } from './rule.ts';
 import { crashLater, duringUpdates, pickRunning, pickVictim } from './victims.ts';
 
 /** A lost event is made good for at the latest after so long, ns: by another one, or by a kick. */
@@ -14,6 +14,7 @@ export const PORT_RULES: readonly FaultRule[] = [
     id: 'INJ-E4',
     what: 'a domain sends on its store port before the store has bound it: the event goes nowhere, with success',
     mustHold: 'a send says nothing of the peer; the bind makes up for it',
+    needs: ['creates'],
     oneIn: [1, 2],
     arm: ({ host, draws, strikes, injected }) => ({
       beforeIntroduce: ({ domain }) => {
@@ -30,6 +31,7 @@ export const PORT_RULES: readonly FaultRule[] = [
     id: 'INJ-E5',
     what: 'an event is dropped on its way, as a FIFO one is whose queue changes; a later one finds its port',
     mustHold: 'the next look at the levels finds what the lost event was for',
+    needs: ['creates'],
     oneIn: [16, 128],
     arm: ({ host, draws, strikes, injected }) => {
       const { scheduler, events } = host.machine;
@@ -52,6 +54,7 @@ export const PORT_RULES: readonly FaultRule[] = [
     id: 'INJ-E6',
     what: 'a guest masks its store port for a while, as around a handler',
     mustHold: 'unmasking looks for what came meanwhile',
+    needs: ['creates'],
     oneIn: [1, 4],
     arm: (armed) => ({
       now: {
@@ -76,17 +79,17 @@ export const PORT_RULES: readonly FaultRule[] = [
     id: 'INJ-E7',
     what: 'a guest closes its store port and says nothing; some time later it crashes',
     mustHold: 'the store’s sends go nowhere, its own do not arrive, nobody else notices',
+    needs: ['spares'],
     oneIn: [1, 4],
     arm: (armed) => ({
       now: {
         everyNs: [1_000_000, 8_000_000],
         act: () => {
           const victim = pickVictim(armed);
-          if (victim === undefined) return;
-          for (const port of victim.ports.ports()) {
-            armed.host.machine.closePort(victim, port);
-            armed.injected(`domain ${victim.domid} port ${port}`);
-          }
+          const port = victim === undefined ? undefined : storePort(armed, victim);
+          if (victim === undefined || port === undefined) return;
+          armed.host.machine.closePort(victim, port);
+          armed.injected(`domain ${victim.domid} port ${port}`);
           crashLater(armed, victim, [0, 4_000_000]);
         },
       },
@@ -96,15 +99,18 @@ export const PORT_RULES: readonly FaultRule[] = [
     id: 'INJ-E9',
     what: 'events come to both ends of a store port before INTRODUCE is answered and the guest has a handler',
     mustHold: 'the ring is looked at after the bind, and when the handler is there',
+    needs: ['creates'],
     oneIn: [1, 2],
     arm: ({ host, draws, strikes, injected }) => {
       const { scheduler, events, trace } = host.machine;
-      const storeDomid = host.dom0.os.domain.domid;
+      const { storeDomain, storeDomid } = host;
       trace.observe((event) => {
-        if (event.kind !== 'port' || event.what !== 'bind' || event.domid !== storeDomid || !strikes()) return;
+        if (event.kind !== 'port' || event.what !== 'bind' || event.domid !== storeDomid) return;
+        // Not one that a toolstack binds: an event on its suspend channel is all that a guest waits for.
+        if (host.machine.domain(event.remoteDomid)?.startInfo?.storePort !== event.remotePort || !strikes()) return;
         const ends: [Domain | undefined, Port][] = [
           [host.machine.domain(event.remoteDomid), event.remotePort],
-          [host.dom0.os.domain, event.port],
+          [storeDomain, event.port],
         ];
         scheduler.at(scheduler.nowNs + draws.below(10_000), () => {
           for (const [domain, port] of ends) if (domain?.dying === 'alive') events.spurious(domain, port);
@@ -118,10 +124,11 @@ export const PORT_RULES: readonly FaultRule[] = [
     id: 'INJ-E11',
     what: 'ports of the store were read by the old image and are still disabled when the new one begins',
     mustHold: 'the new image enables them again, or looks at their rings',
+    needs: ['updates'],
     oneIn: [1, 2],
     arm: (armed) => {
       const { host, strikes, injected } = armed;
-      const { ports } = host.dom0.os.domain;
+      const { ports } = host.storeDomain;
       const disabled = new Set<Port>();
       let isUpdating = false;
       host.machine.trace.observe((event) => {
@@ -150,6 +157,7 @@ export const PORT_RULES: readonly FaultRule[] = [
     id: 'INJ-E13',
     what: 'several guests crash at one instant: one VIRQ for all of them',
     mustHold: 'the store drains the bitmap until there is no more',
+    needs: ['spares'],
     oneIn: [1, 4],
     arm: (armed) => ({
       now: {
@@ -170,6 +178,7 @@ export const PORT_RULES: readonly FaultRule[] = [
     id: 'INJ-E14',
     what: 'one guest sends events at full rate, without data',
     mustHold: 'the others are served on',
+    needs: ['creates'],
     oneIn: [1, 4],
     arm: (armed) => ({
       now: {
@@ -192,6 +201,7 @@ export const PORT_RULES: readonly FaultRule[] = [
     id: 'INJ-E15',
     what: 'events of different ports overtake one another',
     mustHold: 'nobody takes an order of ports for an order of time',
+    needs: ['creates'],
     oneIn: [8, 64],
     arm: ({ host, strikes, injected }) => {
       const { scheduler, events } = host.machine;
@@ -215,3 +225,12 @@ export const PORT_RULES: readonly FaultRule[] = [
     },
   },
 ];
+
+/** A guest's port to the store, where the store has bound it: its drivers have others. */
+function storePort({ host }: Armed, { ports }: Domain): Port | undefined {
+  return ports.ports().find((port) => {
+    const channel = ports.get(port);
+    if (channel?.state !== 'interdomain' || channel.remote.domain.domid !== host.storeDomid) return false;
+    return host.store.ports.includes(channel.remotePort);
+  });
+}

@@ -9,6 +9,7 @@ import type {
 } from '../../guests/index.ts';
 import type { Domain, EdgeVerdict, Machine, Port, Stream } from '../../sim/index.ts';
 import type { StoreProcess } from '../../store/index.ts';
+import type { Doing } from './doings.ts';
 
 /** As much of a host as faults have to do with. */
 export interface FaultHost {
@@ -19,6 +20,7 @@ export interface FaultHost {
   readonly store: Pick<StoreProcess, 'ports' | 'allocationFails' | 'jumpWallClock'>;
   /** The domain in which the store runs. */
   readonly storeDomid: number;
+  readonly storeDomain: Domain;
   readonly traffic: Pick<Traffic, 'conflicts'>;
   /** A program of dom0 opens the daemon's socket. */
   socket(program: string, habits?: SocketHabits): XsSocket;
@@ -30,6 +32,8 @@ export interface FaultRule {
   /** What happens to whom. */
   readonly what: string;
   readonly mustHold: string;
+  /** Without all of these it never strikes, and is not offered; left out: it strikes anywhere. */
+  readonly needs?: readonly Doing[];
   /** Rarest and most frequent weight: one in so many of its occasions. */
   readonly oneIn: readonly [most: number, least: number];
   readonly arm: (armed: Armed) => Hooks;
@@ -46,6 +50,8 @@ export interface Armed {
   readonly isOver: () => boolean;
   /** To be called with each injection: it goes into the trace and is counted. */
   readonly injected: (detail: string) => void;
+  /** What an injection had changed for a while is as it was: from now on it excuses nothing. */
+  readonly over: () => void;
 }
 
 /** Where a rule comes in; absent ones cost nothing. */
@@ -63,16 +69,16 @@ export interface Hooks {
   readonly beforeDestroy?: (domain: Domain) => void;
   /** The toolstack's process dies here. */
   readonly toolstackDies?: () => boolean;
-  /** The next domain takes the id of the one that has just gone. */
-  readonly reusesDomid?: () => boolean;
+  /** Whether the next domain is to take the id of the one that went last; told of it when it has. */
+  readonly reusesDomid?: () => ((domid: number) => void) | undefined;
   /** The image of a live update on its way to the successor. */
   readonly passImage?: (image: Uint8Array) => Uint8Array;
   /** exec(2) of the successor fails, when the VIRQ was let go of already. */
   readonly execFails?: () => boolean;
   /** Whether the store's accesses to rings are each a step of its own. */
   readonly storeMovesInSteps?: () => boolean;
-  /** Moments of live updates, in requests. */
-  readonly updates?: (atRequests: readonly number[]) => readonly number[];
+  /** Moments of live updates, in requests or ns. */
+  readonly updates?: (moments: readonly number[]) => readonly number[];
 }
 
 /** A rule as it was drawn: what is printed before the run, and how often it struck. */

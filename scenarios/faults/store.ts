@@ -7,6 +7,8 @@ const BURSTS = [1, 6] as const;
 const REST_NS_MAX = 3_000_000;
 /** A wall clock jumps by so many seconds at most. */
 const JUMP_S = 7_200;
+/** And is set right within so many ns. */
+const RIGHT_NS = 5_000_000;
 
 /** Faults of the store's own process and of those who contend for it. */
 export const STORE_RULES: readonly FaultRule[] = [
@@ -14,6 +16,7 @@ export const STORE_RULES: readonly FaultRule[] = [
     id: 'INJ-R3',
     what: 'others run between any two of the store’s accesses to a ring, also between the two of one index',
     mustHold: 'two sides that keep to the rules meet in no word',
+    needs: [],
     oneIn: [1, 2],
     arm: ({ injected }) => ({
       storeMovesInSteps: () => {
@@ -26,6 +29,7 @@ export const STORE_RULES: readonly FaultRule[] = [
     id: 'INJ-T6',
     what: 'somebody writes to what transactions have read, again and again: commits fail many times in a row',
     mustHold: 'a failed commit leaves nothing behind, and another try sees what is there now',
+    needs: ['transacts'],
     oneIn: [1, 3],
     arm: ({ host, draws, strikes, injected, isOver }) => {
       const { dom0, machine } = host;
@@ -52,6 +56,7 @@ export const STORE_RULES: readonly FaultRule[] = [
     id: 'INJ-T10',
     what: 'the store has no memory for a request of a guest',
     mustHold: 'ENOMEM is the answer, and nothing else comes of the request',
+    needs: ['creates'],
     oneIn: [64, 512],
     arm: ({ host, strikes, injected }) => {
       host.store.allocationFails = (domid) => {
@@ -67,6 +72,7 @@ export const STORE_RULES: readonly FaultRule[] = [
     id: 'INJ-T11',
     what: 'the wall clock, by which transactions and live updates are timed, jumps to and fro',
     mustHold: 'an update comes to an end; what is timed by the monotonic clock does not change',
+    needs: [],
     oneIn: [1, 3],
     arm: ({ host, draws, strikes, injected }) => ({
       now: {
@@ -75,6 +81,10 @@ export const STORE_RULES: readonly FaultRule[] = [
           if (!strikes()) return;
           const seconds = draws.below(2 * JUMP_S) - JUMP_S;
           host.store.jumpWallClock(seconds);
+          // It is set right soon: what is timed by it would last for hours, as it would in life.
+          host.machine.scheduler.at(host.machine.nowNs + draws.below(RIGHT_NS), () =>
+            host.store.jumpWallClock(-seconds),
+          );
           injected(`${seconds} s`);
         },
       },

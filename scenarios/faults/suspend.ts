@@ -9,6 +9,7 @@ export const SUSPEND_RULES: readonly FaultRule[] = [
     id: 'INJ-D8',
     what: 'a guest powers off or reboots, and nobody destroys it',
     mustHold: 'its end is told once for each image of the store; what it owns stays',
+    needs: ['spares'],
     oneIn: [1, 6],
     arm: (armed) =>
       befallsGuests(armed, (victim) => {
@@ -21,6 +22,7 @@ export const SUSPEND_RULES: readonly FaultRule[] = [
     id: 'INJ-D9',
     what: 'a guest is suspended and resumed before the store has polled',
     mustHold: 'nobody need hear of it, and its ring goes on where it was',
+    needs: ['creates'],
     oneIn: [1, 3],
     arm: (armed) => ({
       now: {
@@ -39,6 +41,7 @@ export const SUSPEND_RULES: readonly FaultRule[] = [
     id: 'INJ-D10',
     what: 'the suspend of a guest is subscribed to: the event alone, and no VIRQ',
     mustHold: 'the store hears of it with the next VIRQ, or never; the ring goes on where it was',
+    needs: ['creates'],
     oneIn: [1, 3],
     arm: (armed) => ({
       now: {
@@ -63,6 +66,7 @@ export const SUSPEND_RULES: readonly FaultRule[] = [
     id: 'INJ-D17',
     what: 'a guest’s watchdog fires in the middle of whatever it does',
     mustHold: 'as with any other shutdown: nobody else notices more than @releaseDomain',
+    needs: ['spares'],
     oneIn: [1, 6],
     arm: (armed) =>
       befallsGuests(armed, (victim) => {
@@ -74,6 +78,7 @@ export const SUSPEND_RULES: readonly FaultRule[] = [
     id: 'INJ-D18',
     what: 'a vCPU waits for its device model when its domain shuts down: the shutdown is complete only later',
     mustHold: 'nothing of the guest runs meanwhile, and nobody is told before',
+    needs: ['spares'],
     oneIn: [1, 6],
     arm: (armed) =>
       befallsGuests(armed, (victim) => {

@@ -38,13 +38,14 @@ export const TOOL_RULES: readonly FaultRule[] = [
     id: 'INJ-T1',
     what: 'live updates are asked for again back to back',
     mustHold: 'each is an update like any other',
+    needs: ['updates'],
     oneIn: [1, 3],
     arm: ({ draws, strikes, injected }) => ({
-      updates: (atRequests) =>
-        atRequests.flatMap((at) => {
+      updates: (moments) =>
+        moments.flatMap((at) => {
           if (!strikes()) return [at];
           const again = draws.between(1, 2);
-          injected(`${again} more at ${at} requests`);
+          injected(`${again} more at ${at}`);
           return Array.from({ length: again + 1 }, () => at);
         }),
     }),
@@ -53,6 +54,7 @@ export const TOOL_RULES: readonly FaultRule[] = [
     id: 'INJ-T2',
     what: 'the successor cannot parse the image, which is cut off or has an octet of its header changed, or cannot be executed',
     mustHold: 'the old instance goes on as if nothing had been, and its requester is told',
+    needs: ['updates'],
     oneIn: [1, 3],
     arm: ({ draws, strikes, injected }) => ({
       passImage: (image) => {
@@ -79,6 +81,7 @@ export const TOOL_RULES: readonly FaultRule[] = [
     id: 'INJ-T5',
     what: 'the toolstack dies between two operations and leaves a domain half built',
     mustHold: 'what it left stays as it is, in the way of nobody',
+    needs: ['builds'],
     oneIn: [3, 12],
     arm: ({ strikes, injected }) => {
       let deaths = 0;
@@ -96,6 +99,7 @@ export const TOOL_RULES: readonly FaultRule[] = [
     id: 'INJ-T9',
     what: 'a short-lived tool is killed between two octets of its request, or before its answer',
     mustHold: 'the store drops its connection, and what it had not said whole never was',
+    needs: ['sockets'],
     oneIn: [1, 6],
     arm: ({ host, draws, strikes, injected }) => {
       let tools = 0;

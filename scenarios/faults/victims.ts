@@ -3,6 +3,8 @@ import type { Armed, Hooks } from './rule.ts';
 
 /** So many guests are left alone: without any the traffic would never come to its end. */
 const LEFT_ALONE = 4;
+/** How often it is looked whether the time has come, and the domain runs, ns. */
+const LOOK_NS = 50_000;
 /** From the dump of an image to the first step of its successor, at least, ns. */
 const UPDATE_NS = 1_500_000;
 
@@ -41,10 +43,17 @@ export function duringUpdates({ host, draws }: Armed, act: () => void): void {
   });
 }
 
-/** Let `victim` crash within so many ns, unless it is gone by then. */
-export function crashLater({ host, draws }: Armed, victim: Domain, withinNs: readonly [number, number]): void {
+/** Let `victim` crash within so many ns, and before the run is at its end, unless it is gone by then; one that is suspended as
+ *  soon as it goes on. */
+export function crashLater({ host, draws, isOver }: Armed, victim: Domain, withinNs: readonly [number, number]): void {
   const { machine } = host;
-  machine.scheduler.at(machine.nowNs + draws.between(withinNs[0], withinNs[1]), () => {
-    if (victim.dying === 'alive') machine.shutdown(victim, 'crash');
-  });
+  const dueNs = machine.nowNs + draws.between(withinNs[0], withinNs[1]);
+  const look = () => {
+    if (victim.dying !== 'alive') return;
+    const isDue = machine.nowNs >= dueNs || isOver();
+    if (isDue && victim.shutdown === undefined) machine.shutdown(victim, 'crash');
+    else if (victim.shutdown === undefined || victim.shutdown === 'suspend')
+      machine.scheduler.at(machine.nowNs + LOOK_NS, look);
+  };
+  look();
 }

@@ -1,4 +1,5 @@
 import type { DeviceEvent } from '../../guests/devices/index.ts';
+import type { LibxlNews } from '../../guests/index.ts';
 
 /**
  * The recorded history of a run: what guests put into the shared pages and got out of them, and what the hypervisor did,
@@ -98,6 +99,10 @@ export type HistoryRecord =
     })
   /** The store had no memory for the request whose last octet it consumed last: the answer is ENOMEM. */
   | (At & { readonly kind: 'noMemory'; readonly conn: number })
+  /** A page was touched through a mapping that was taken down. */
+  | (At & { readonly kind: 'stale'; readonly mapper: number; readonly granter: number; readonly gref: number })
+  /** A fault of the plan struck, or what it had changed is as it was (`isOver`; of those that last, and excuse something). */
+  | (At & { readonly kind: 'fault'; readonly id: string; readonly detail: string; readonly isOver: boolean })
   /** The store's process: an image was written (`dump`), the successor serves (`up`), or the update failed and the old
    *  instance goes on (`failed`). `n` counts from 1. */
   | (At & {
@@ -119,6 +124,9 @@ export interface SnapshotNode {
 /** What an end of a device, or the bridge, said of its work. `seq`: that of the record in `History.records` which it came before. */
 export type DeviceRecord = At & DeviceEvent;
 
+/** What a toolstack said of its work; `seq` as a device's. */
+export type ToolstackRecord = At & LibxlNews;
+
 /** All that checks see of a run. `conn` of a record is the index of its epoch. */
 export interface History {
   readonly epochs: readonly Epoch[];
@@ -129,8 +137,14 @@ export interface History {
   readonly transactionPolicy: 'carry' | 'daemon';
   /** '4.22' or '4.17': which daemon the store imitates. */
   readonly compat: '4.22' | '4.17';
+  /** The store's write rate limit is on; left out: nobody knows. */
+  readonly limitsWrites?: boolean;
+  /** Pages that anybody mapped of another domain. */
+  readonly mappings?: number;
   /** In a run with devices. */
   readonly devices?: readonly DeviceRecord[];
+  /** In a run whose toolstack is libxl. */
+  readonly toolstack?: readonly ToolstackRecord[];
 }
 
 /** What a checker says. One family of checks per file under invariants/. */
@@ -146,6 +160,14 @@ export interface Violation {
   readonly detail: string;
 }
 
+/** A defect of the real daemon that the run was asked to have, and what of it was seen: no discovery, and no reason to fail. */
+export interface KnownDefect {
+  /** The rule that it breaks. */
+  readonly label: string;
+  readonly what: string;
+  readonly seen: readonly Violation[];
+}
+
 /** What one check says of a whole history: it holds if there are no violations. */
 export interface Verdict {
   readonly invariant: string;
@@ -156,4 +178,6 @@ export interface Verdict {
   /** How much was checked, as counted things: `[['octets', 81231], ['requests', 5120]]`. */
   readonly checked: readonly (readonly [what: string, count: number])[];
   readonly violations: readonly Violation[];
+  /** Left out: none was seen. */
+  readonly known?: readonly KnownDefect[];
 }

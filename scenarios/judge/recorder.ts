@@ -1,7 +1,7 @@
 import type { DeviceObserver } from '../../guests/devices/index.ts';
-import type { ClientObserver, XsClient } from '../../guests/index.ts';
+import type { ClientObserver, LibxlObserver, XsClient } from '../../guests/index.ts';
 import { copyOctets, type Machine, RING_BYTES, type StoreNews, type TraceEvent } from '../../sim/index.ts';
-import type { DeviceRecord, Epoch, History, HistoryRecord, SnapshotNode } from './history.ts';
+import type { DeviceRecord, Epoch, History, HistoryRecord, SnapshotNode, ToolstackRecord } from './history.ts';
 
 type Body = HistoryRecord extends infer R ? (R extends HistoryRecord ? Omit<R, 'seq' | 'timeNs'> : never) : never;
 
@@ -32,6 +32,8 @@ export class Recorder {
   readonly #epochs: Epoch[] = [];
   readonly #records: HistoryRecord[] = [];
   #devices: DeviceRecord[] | undefined;
+  #toolstack: ToolstackRecord[] | undefined;
+  #mappings = 0;
   /** Current ring by domid. */
   readonly #rings = new Map<number, Ring>();
   /** By the store's number of the connection. */
@@ -40,6 +42,7 @@ export class Recorder {
   readonly #ports = new Map<number, number>();
   readonly #policy: History['transactionPolicy'];
   readonly #compat: History['compat'];
+  readonly #limitsWrites: boolean;
   readonly #hostile = new Set<number>();
   /** Epochs, by domid, whose ports went with the old daemon in a live update. Bound again, they go on. */
   readonly #between = new Map<number, number>();
@@ -51,9 +54,11 @@ export class Recorder {
     storeDomid: number,
     policy: History['transactionPolicy'],
     compat: History['compat'] = '4.22',
+    limitsWrites = false,
   ) {
     this.#machine = machine;
     this.#compat = compat;
+    this.#limitsWrites = limitsWrites;
     this.#storeDomid = storeDomid;
     this.#policy = policy;
     machine.trace.observe((event) => this.#note(event));
@@ -62,6 +67,10 @@ export class Recorder {
   /** The domain keeps no rule; to be said before it is introduced. */
   distrust(domid: number): void {
     this.#hostile.add(domid);
+  }
+
+  isHostile(domid: number): boolean {
+    return this.#hostile.has(domid);
   }
 
   /** What a guest's client library is to tell of its messages. */
@@ -135,6 +144,13 @@ export class Recorder {
     return { note: (dev, news) => devices.push({ seq: this.length, timeNs: this.#machine.nowNs, dev, ...news }) };
   }
 
+  /** Where processes that use libxl tell of their work. */
+  get toolstack(): LibxlObserver {
+    this.#toolstack ??= [];
+    const told = this.#toolstack;
+    return { note: (news) => told.push({ seq: this.length, timeNs: this.#machine.nowNs, ...news }) };
+  }
+
   snapshot(nodes: readonly SnapshotNode[]): void {
     this.#add({ kind: 'snapshot', nodes });
   }
@@ -146,7 +162,10 @@ export class Recorder {
       endNs: this.#machine.nowNs,
       transactionPolicy: this.#policy,
       compat: this.#compat,
+      limitsWrites: this.#limitsWrites,
+      mappings: this.#mappings,
       ...(this.#devices === undefined ? {} : { devices: this.#devices }),
+      ...(this.#toolstack === undefined ? {} : { toolstack: this.#toolstack }),
     };
   }
 
@@ -173,12 +192,26 @@ export class Recorder {
       case 'store':
         if (event.domid === this.#storeDomid) this.#store(event);
         return;
-      case 'port': // the store's own it tells itself: other programs of its domain have ports, too
-      case 'grant':
-      case 'send':
       case 'mark':
+        this.#mark(event);
+        return;
+      case 'port': // the store's own it tells itself: other programs of its domain have ports, too
+        return;
+      case 'grant':
+        if (event.what === 'map') this.#mappings++;
+        else if (event.what === 'stale') {
+          const { mapper, granter, gref } = event;
+          this.#add({ kind: 'stale', mapper, granter, gref });
+        }
+        return;
+      case 'send':
         return;
     }
+  }
+
+  #mark({ actor, what: id, detail }: TraceEvent & { kind: 'mark' }): void {
+    const isOver = actor === 'faults over';
+    if (isOver || actor === 'faults') this.#add({ kind: 'fault', id, detail, isOver });
   }
 
   #store(news: StoreNews): void {

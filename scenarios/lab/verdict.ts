@@ -116,6 +116,7 @@ export function brokenIn(format: StateFormat, seed: string): readonly Family[] {
     asksForDepth: true,
     checks: true,
     horizonNs: HORIZON_NS,
+    judgesUnfinished: true,
     settings: TRAFFIC,
   });
   return FAMILIES.filter((family) => verdicts.some((v) => v.invariant === family && v.violations.length > 0));

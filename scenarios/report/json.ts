@@ -1,20 +1,34 @@
+import type { TraceEvent } from '../../sim/index.ts';
 import type { RunResult } from '../engine/scenario.ts';
 import { LOSS_KINDS_MAX, replayLine } from './text.ts';
 
 /** Version of the record; it grows with every change of meaning. */
-const RECORD_VERSION = 1;
+const RECORD_VERSION = 2;
+
+/** An event as in the trace: pages are left out, and numbers of 64 bits are digits. */
+function withoutOctets(event: TraceEvent): object {
+  return Object.fromEntries(
+    Object.entries(event)
+      .filter(([key]) => key !== 'bytes')
+      .map(([key, value]) => [key, typeof value === 'bigint' ? String(value) : value]),
+  );
+}
 
 /** A run as programs read it: one JSON object, the same octets for the same run. */
-export function jsonReport(result: RunResult): string {
-  const { history: _history, verdicts, refusals, updates, devices, ...rest } = result;
+export function jsonReport(result: RunResult, command?: string): string {
+  const { history: _history, verdicts, refusals, updates, devices, failure, marks, ...rest } = result;
   const record = {
     record: 'xenarium-run',
     version: RECORD_VERSION,
     ...rest,
+    ...(failure === undefined
+      ? {}
+      : { failure: { ...failure, events: failure.events.map(withoutOctets), stack: undefined } }),
     ...(devices === undefined ? {} : { devices: Object.fromEntries(devices) }),
     updates: updates.map(({ losses: _losses, lossCounts, ...update }) =>
       lossCounts.length === 0 ? update : { ...update, losses: Object.fromEntries(lossCounts.slice(0, LOSS_KINDS_MAX)) },
     ),
+    ...(marks === undefined ? {} : { marks }),
     refusals: Object.fromEntries(refusals),
     checks: verdicts.map((v) => ({
       invariant: v.invariant,
@@ -22,8 +36,9 @@ export function jsonReport(result: RunResult): string {
       source: v.source,
       checked: Object.fromEntries(v.checked),
       violations: v.violations,
+      ...(v.known === undefined ? {} : { known: v.known }),
     })),
-    replay: replayLine(result),
+    replay: replayLine(result, command),
   };
   return `${JSON.stringify(record, null, 2)}\n`;
 }

@@ -1,13 +1,26 @@
 import { styleText } from 'node:util';
-import type { RunResult, UpdateReport } from '../engine/scenario.ts';
+import { opName } from '../../store/protocol/wire.ts';
+import type { MarksSeen, RunResult, UpdateAttempt, UpdateReport } from '../engine/scenario.ts';
+import { showOctets } from '../engine/show.ts';
+import type { Wait } from '../engine/wait.ts';
+import type { Failure } from '../engine/witness.ts';
 import type { PlannedFault } from '../faults/rule.ts';
-import type { HistoryRecord, Violation } from '../judge/history.ts';
+
+import type { HistoryRecord, KnownDefect, Violation } from '../judge/history.ts';
+import { MARKS, type MarkName } from '../judge/marks.ts';
+
+import { type Alike, alike, causedAt } from './cause.ts';
+import { eventText } from './events.ts';
 
 type Style = Parameters<typeof styleText>[0];
 
 /** How the report is dressed; colours only where a terminal shows them. */
 export interface Dress {
   readonly colour: boolean;
+  /** How this program is called by who reads it; left out: by its name. */
+  readonly command?: string;
+  /** Whether the stack of an error is shown. */
+  readonly stack?: boolean;
 }
 
 function painter(dress: Dress): (style: Style, s: string) => string {
@@ -36,10 +49,14 @@ export function textReport(result: RunResult, dress: Dress): string {
   if (result.faults !== undefined)
     lines.push(`  faults: ${result.faults.map((f) => `${f.id} ${n(f.injected)}`).join(', ') || 'none'}`);
   lines.push('');
-  lines.push(...updateTable(result.updates, paint));
+  lines.push(...updateTable(result, paint));
   for (const { n: update, lossCounts } of result.updates)
     if (lossCounts.length > 0) lines.push(`  #${update} lost: ${lossesText(lossCounts)}`);
   lines.push('');
+  if (result.marks !== undefined) {
+    const told = marksText(result.marks);
+    if (told.length > 0) lines.push(paint('bold', '  what happened'), ...told, '');
+  }
   if (result.verdicts.length > 0) {
     lines.push(paint('bold', '  checks, from the history of what guests put in and got out'));
     for (const verdict of result.verdicts) {
@@ -51,11 +68,18 @@ export function textReport(result: RunResult, dress: Dress): string {
     lines.push('');
   }
   for (const verdict of result.verdicts)
-    for (const violation of verdict.violations.slice(0, 5)) lines.push(...violationText(result, violation, paint), '');
+    for (const one of alike(verdict.violations).slice(0, SHOWN_MAX))
+      lines.push(...violationText(result, one, paint), '');
+  for (const { known = [] } of result.verdicts) for (const defect of known) lines.push(...knownText(defect, paint), '');
+  if (result.failure !== undefined) lines.push(...failureText(result.failure, dress, paint), '');
+  if (result.waits !== undefined) lines.push(...waitsText(result, result.waits, paint), '');
+  const { lastFault } = result;
+  if (lastFault !== undefined)
+    lines.push(`  the last fault: ${lastFault.id} at ${ms(lastFault.timeNs)} virtual ms: ${lastFault.detail}`, '');
   const verdictWord = result.outcome === 'pass' ? paint('green', 'pass') : paint('red', result.outcome);
   lines.push(`  ${verdictWord}  trace digest ${result.digest} over ${n(result.traceEvents)} events  seed ${seed}`);
   if (result.reason !== '') lines.push(`  ${result.reason}`);
-  if (result.outcome !== 'pass') lines.push(`  replay: ${replayLine(result)}`);
+  if (result.outcome !== 'pass') lines.push(`  replay: ${replayLine(result, dress.command)}`);
   return `${lines.join('\n')}\n`;
 }
 
@@ -69,10 +93,47 @@ export function planText(faults: readonly PlannedFault[], dress: Dress): string 
   return `${paint('bold', 'planned faults')}\n${lines.join('\n')}\n\n`;
 }
 
-/** The one line that runs this run again. */
-export function replayLine(result: RunResult): string {
-  const settings = Object.entries(result.settings).map(([key, value]) => ` --set ${key}=${value}`);
-  return `xenarium run ${result.scenario} --seed ${result.seed} --format ${result.format}${settings.join('')}`;
+/** Kinds of violations of one family that a report tells. */
+const SHOWN_MAX = 5;
+
+/** A mistake of ours: what, where, when, and what came before it. */
+function failureText(failure: Failure, dress: Dress, paint: (style: Style, s: string) => string): string[] {
+  const { what, actor, step, timeNs, events, stack } = failure;
+  const where = actor === '' ? 'between two steps' : `in a step of ${actor}`;
+  const lines = [`  ${paint('red', 'error')} ${where}, step ${n(step)}, at ${ms(timeNs)} virtual ms`, `    ${what}`];
+  if (events.length > 0) lines.push(`    the last ${events.length} events before it`);
+  for (const event of events) lines.push(paint('dim', `      ${ms(event.timeNs)} ms  ${eventText(event)}`));
+  if (dress.stack === true && stack !== '') lines.push(...stack.split('\n').map((line) => `    ${line}`));
+  return lines;
+}
+
+/** Who waits for what, and for how long now. */
+function waitsText(result: RunResult, waits: readonly Wait[], paint: (style: Style, s: string) => string): string[] {
+  const since = ({ sinceNs }: Wait) => (sinceNs === undefined ? '' : ` since ${ms(sinceNs)} ms`);
+  const said = waits.filter(({ what }) => what !== '');
+  const asleep = waits.filter(({ what }) => what === '');
+  const lines = [paint('bold', `  who waits, at ${ms(result.virtualNs)} virtual ms`)];
+  for (const wait of said) lines.push(`    ${wait.who}${since(wait)}: ${wait.what}`);
+  if (asleep.length > 0)
+    lines.push(`    asleep, the last first: ${asleep.map((wait) => `${wait.who}${since(wait)}`).join(', ')}`);
+  return lines;
+}
+
+/** The one line that runs this run again. `command`: how this program is called. */
+export function replayLine(result: RunResult, command = 'xenarium'): string {
+  return `${command} ${replayArguments(result)}`;
+}
+
+/** As `replayLine`, from `run` on. */
+export function replayArguments(run: Pick<RunResult, 'scenario' | 'seed' | 'format' | 'settings'>): string {
+  const { scenario, seed, format, settings } = run;
+  const set = Object.entries(settings).map(([key, value]) => ` --set ${quoted(`${key}=${value}`)}`);
+  return `run ${scenario} --seed ${seed} --format ${quoted(format)}${set.join('')}`;
+}
+
+/** A word as a shell takes it. */
+function quoted(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }
 
 function settingsText(result: RunResult): string {
@@ -90,23 +151,46 @@ function lossesText(counts: UpdateReport['lossCounts']): string {
   return `${named.join(', ')}${left > 0 ? `, and ${left} kinds more` : ''}`;
 }
 
-function updateTable(updates: readonly UpdateReport[], paint: (style: Style, s: string) => string): string[] {
-  const columns: readonly (readonly [string, (u: UpdateReport) => string])[] = [
-    ['live update', (u) => `#${u.n} ${u.format}`],
-    ['at ms', (u) => ms(u.atNs)],
-    ['requests cut', (u) => n(u.partialRequests)],
-    ['octets unread', (u) => n(u.requestOctetsInRings)],
-    ['replies cut', (u) => n(u.partialReplies)],
-    ['replies queued', (u) => n(u.queuedReplies)],
-    ['events queued', (u) => n(u.queuedEvents)],
-    ['open tx', (u) => n(u.openTransactions)],
-    ['watches', (u) => n(u.watches)],
-    ['nodes', (u) => n(u.nodes)],
-    ['image octets', (u) => n(u.imageBytes)],
-    ['pause us', (u) => n(Math.round(u.pauseNs / 1000))],
-    ['answer', (u) => u.answer],
+/** An update that took place or failed, a try that came to neither, or both. */
+interface UpdateRow {
+  readonly update: UpdateReport | undefined;
+  readonly attempt: UpdateAttempt | undefined;
+}
+
+/** In the order of time: every try, and every update that nobody is known to have asked for. */
+function rowsOf({ updates, attempts }: RunResult): UpdateRow[] {
+  const rows: UpdateRow[] = attempts.map((attempt) => ({
+    attempt,
+    update: updates.find(({ n: update }) => update === attempt.update),
+  }));
+  for (const update of updates)
+    if (!rows.some((row) => row.update === update)) rows.push({ update, attempt: undefined });
+  const atNs = ({ update, attempt }: UpdateRow) => update?.atNs ?? attempt?.timeNs ?? 0;
+  return rows.sort((x, y) => atNs(x) - atNs(y));
+}
+
+function updateTable(result: RunResult, paint: (style: Style, s: string) => string): string[] {
+  const of =
+    (cell: (update: UpdateReport) => string) =>
+    ({ update }: UpdateRow) =>
+      update === undefined ? '-' : cell(update);
+  const columns: readonly (readonly [string, (row: UpdateRow) => string])[] = [
+    ['live update', ({ update }) => (update === undefined ? 'none' : `#${update.n} ${update.format}`)],
+    ['at ms', ({ update, attempt }) => ms(update?.atNs ?? attempt?.timeNs ?? 0)],
+    ['requests cut', of((u) => n(u.partialRequests))],
+    ['octets unread', of((u) => n(u.requestOctetsInRings))],
+    ['replies cut', of((u) => n(u.partialReplies))],
+    ['replies queued', of((u) => n(u.queuedReplies))],
+    ['events queued', of((u) => n(u.queuedEvents))],
+    ['open tx', of((u) => n(u.openTransactions))],
+    ['watches', of((u) => n(u.watches))],
+    ['nodes', of((u) => n(u.nodes))],
+    ['image octets', of((u) => n(u.imageBytes))],
+    ['pause us', of((u) => n(Math.round(u.pauseNs / 1000)))],
+    ['answer', answerText],
   ];
-  const cells = [columns.map(([head]) => head), ...updates.map((u) => columns.map(([, cell]) => cell(u)))];
+  const rows = rowsOf(result);
+  const cells = [columns.map(([head]) => head), ...rows.map((row) => columns.map(([, cell]) => cell(row)))];
   const widths = columns.map((_, i) => Math.max(...cells.map((row) => (row[i] ?? '').length)));
   return cells.map((row, r) => {
     const line = `  ${row.map((cell, i) => (i === 0 || i === row.length - 1 ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0))).join('  ')}`;
@@ -114,34 +198,65 @@ function updateTable(updates: readonly UpdateReport[], paint: (style: Style, s: 
   });
 }
 
-/** A violation names the invariant, virtual time, actor, request and the update it straddles, and shows what was around it. */
-function violationText(result: RunResult, violation: Violation, paint: (style: Style, s: string) => string): string[] {
+/** What was asked is told where it was more than to go on at once. */
+function answerText({ update, attempt }: UpdateRow): string {
+  const answer = (attempt?.answer ?? update?.answer ?? '').replace(':\n', ': ').replaceAll('\n', ', ');
+  if (attempt === undefined || / -t 0$/.test(attempt.command)) return answer;
+  return `${answer} (${attempt.command})`;
+}
+
+/** Marks that the scenario asks for, each with how often it was reached. */
+function marksText({ counts, ofRun, ofSweep }: MarksSeen): string[] {
+  const line = (name: MarkName) => `    ${name.padEnd(22)} ${n(counts[name]).padStart(7)}  ${MARKS[name].what}`;
+  return [...ofRun, ...ofSweep.filter((name) => !ofRun.includes(name))].map(line);
+}
+
+/** A violation names the invariant, virtual time, actor, request and the updates it straddles, and shows what was around it. */
+function violationText(
+  result: RunResult,
+  { first: violation, count }: Alike,
+  paint: (style: Style, s: string) => string,
+): string[] {
+  const caused = causedAt(violation);
   const lines = [
     `  ${paint('red', `violation of ${violation.invariant}`)} at ${ms(violation.timeNs)} virtual ms${violation.actor === '' ? '' : `, ${violation.actor}`}` +
-      `${violation.request === '' ? '' : `, ${violation.request}`}${straddled(result, violation.seq)}`,
+      `${violation.request === '' ? '' : `, ${violation.request}`}${straddled(result, caused, violation)}`,
     `    ${violation.detail}`,
   ];
+  if (count > 1) lines.push(`    and ${n(count - 1)} more of this kind`);
+  // What is missing is missed at the end: where it was caused tells more.
+  const shown = caused ?? violation.seq;
   const records = result.history?.records ?? [];
-  const from = Math.max(0, violation.seq - 8);
-  for (const record of records.slice(from, violation.seq + 3)) {
-    lines.push(
-      paint(
-        'dim',
-        `    ${record.seq === violation.seq ? '>' : ' '} ${String(record.seq).padStart(7)}  ${recordText(result, record)}`,
-      ),
-    );
+  for (const record of records.slice(Math.max(0, shown - 8), shown + 3)) {
+    const mark = record.seq === shown ? '>' : ' ';
+    lines.push(paint('dim', `    ${mark} ${String(record.seq).padStart(7)}  ${recordText(result, record)}`));
   }
   return lines;
 }
 
-/** The last live update before this point, if it was close enough to matter. */
-function straddled(result: RunResult, seq: number): string {
-  let last: (HistoryRecord & { kind: 'liveUpdate' }) | undefined;
-  for (const record of result.history?.records ?? []) {
-    if (record.seq > seq) break;
-    if (record.kind === 'liveUpdate') last = record;
-  }
-  return last === undefined ? '' : `, after live update #${last.n} (${last.what} at ${ms(last.timeNs)} ms)`;
+/** A defect that the run was asked to have: that it was seen, and where first. */
+function knownText({ label, what, seen }: KnownDefect, paint: (style: Style, s: string) => string): string[] {
+  const lines = [`  ${paint('yellow', `known defect ${label}`)}, ${n(seen.length)} times: ${what}`];
+  const [first] = seen;
+  if (first !== undefined) lines.push(`    first at ${ms(first.timeNs)} virtual ms, ${first.actor}: ${first.detail}`);
+  return lines;
+}
+
+/** The live updates between a cause and where it was noticed. Of what was noticed at once, the last one before it, with its
+ *  distance; of what is found to be missing at the end nothing is known. */
+function straddled(result: RunResult, caused: number | undefined, { seq, timeNs }: Violation): string {
+  const records = result.history?.records ?? [];
+  const between = new Set<number>();
+  for (const record of caused === undefined ? [] : records.slice(caused, seq + 1))
+    if (record.kind === 'liveUpdate') between.add(record.n);
+  const [first, ...more] = between;
+  if (first !== undefined)
+    return more.length === 0 ? `, across live update #${first}` : `, across live updates #${first} to #${more.at(-1)}`;
+  const isAtOnce = records[seq]?.kind !== 'snapshot' && seq < records.length - 1;
+  const last = isAtOnce ? records.slice(0, seq).findLast(({ kind }) => kind === 'liveUpdate') : undefined;
+  return last?.kind === 'liveUpdate'
+    ? `, ${ms(timeNs - last.timeNs)} ms after live update #${last.n} (${last.what})`
+    : '';
 }
 
 function recordText(result: RunResult, record: HistoryRecord): string {
@@ -152,15 +267,19 @@ function recordText(result: RunResult, record: HistoryRecord): string {
     case 'consume':
       return `${time} ${name} ${record.dir} ${record.kind} ${record.from}..${record.to}`;
     case 'sent':
-      return `${time} ${record.actor} sent type ${record.type} req_id ${record.reqId} tx ${record.txId} ${octetText(record.payload)}`;
+      return `${time} ${record.actor} sent ${opName(record.type)} req_id ${record.reqId} tx ${record.txId} ${showOctets(record.payload)}`;
     case 'got':
-      return `${time} ${name} got type ${record.type} req_id ${record.reqId} tx ${record.txId} ${octetText(record.payload)}`;
+      return `${time} ${name} got ${opName(record.type)} req_id ${record.reqId} tx ${record.txId} ${showOctets(record.payload)}`;
     case 'open':
     case 'detach':
     case 'close':
       return `${time} ${name} ${record.kind}`;
     case 'noMemory':
       return `${time} ${name} no memory for its request`;
+    case 'stale':
+      return `${time} domain ${record.mapper} touched reference ${record.gref} of domain ${record.granter} after its unmap`;
+    case 'fault':
+      return record.isOver ? `${time} ${record.id} is over` : `${time} ${record.id} strikes: ${record.detail}`;
     case 'life':
       return `${time} domain ${record.domid} ${record.what}`;
     case 'liveUpdate':
@@ -168,13 +287,6 @@ function recordText(result: RunResult, record: HistoryRecord): string {
     case 'snapshot':
       return `${time} snapshot of ${record.nodes.length} nodes`;
   }
-}
-
-function octetText(bytes: Uint8Array): string {
-  let s = '';
-  for (const b of bytes.subarray(0, 48))
-    s += b === 0 ? '\\0' : b >= 0x20 && b < 0x7f ? String.fromCharCode(b) : `\\x${b.toString(16).padStart(2, '0')}`;
-  return bytes.length > 48 ? `${s}… (${bytes.length} octets)` : s;
 }
 
 /** Thousands separated, the same on every host. */

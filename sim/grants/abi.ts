@@ -1,5 +1,6 @@
 import type { Domid, Gref, Handle } from '../ids.ts';
 import type { Frame } from '../memory.ts';
+import type { MappedPage } from './mapped-page.ts';
 
 /** Flags of a shared entry. Source of all numbers here: xen/include/public/grant_table.h. */
 export const GTF_invalid = 0;
@@ -42,6 +43,12 @@ export const GNTST = {
 } as const;
 export type GrantStatus = (typeof GNTST)[keyof typeof GNTST];
 
+/** As the header spells it: `GNTST_no_space`. */
+export function statusName(status: GrantStatus): string {
+  const [name] = Object.entries(GNTST).find(([, value]) => value === status) ?? [String(status)];
+  return `GNTST_${name}`;
+}
+
 /** Index bit of XENMAPSPACE_grant_table that means a status frame. Source: xen/include/public/memory.h. */
 export const XENMAPIDX_grant_table_status = 0x8000_0000;
 
@@ -65,6 +72,8 @@ export interface MapResult {
   readonly status: GrantStatus;
   readonly handle?: Handle;
   readonly frame?: Frame;
+  /** The same page, reached through this mapping: an access after its end is noticed. */
+  readonly page?: MappedPage;
   readonly hostAddr?: number;
   readonly devBusAddr?: number;
 }

@@ -12,6 +12,8 @@ export interface GrantContext {
   crash(domain: Domain): void;
   /** A mapping of this domain's memory has gone: a zombie may be free now. */
   released(granter: DomainBase): void;
+  /** A page was touched through a mapping that is no more. */
+  touched(mapper: Domid, granter: Domid, gref: Gref): void;
   /** A planned refusal of this map, which counts as used by being asked for. */
   refusal(mapper: Domid, granter: Domid, gref: Gref): GrantStatus | undefined;
   /** Machine address of a page. */

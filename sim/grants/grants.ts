@@ -66,6 +66,7 @@ export class Grants {
       domain: (domid) => needs.domain(domid),
       crash: (domain) => needs.crash(domain),
       released: (granter) => needs.released(granter),
+      touched: (mapper, granter, gref) => this.#trace.grant('stale', mapper, granter, gref, GNTST.okay),
       refusal: (mapper, granter, gref) => this.#refusal(mapper, granter, gref),
       busAddr: (frame) => this.busAddr(frame),
       get race() {

@@ -13,6 +13,7 @@ import {
 } from './abi.ts';
 import type { GrantContext } from './context.ts';
 import { loadBody } from './layout.ts';
+import { MappedPage } from './mapped-page.ts';
 import { slotOf } from './maptrack.ts';
 import { addPin, dropPin, hasWritePin, isRisky, pageOf, pinIncrement, reduceStatus, setStatus } from './pin.ts';
 import type { ActiveEntry } from './table.ts';
@@ -46,11 +47,12 @@ export function mapRef(context: GrantContext, mapper: Domain, op: MapOp): MapRes
     return { status: GNTST.general_error };
   }
   const devBusAddr = context.busAddr(frame);
-  maptrack.set(handle, { granter, gref, frame, flags: op.flags, hostAddr, devBusAddr });
+  const page = new MappedPage(frame, () => context.touched(mapper.domid, granter.domid, gref));
+  maptrack.set(handle, { granter, gref, frame, page, flags: op.flags, hostAddr, devBusAddr });
   if ((op.flags & GNTMAP_host_map) !== 0) granter.memory.get(frame);
   if ((op.flags & GNTMAP_device_map) !== 0) granter.memory.get(frame);
   granter.foreignMaps++;
-  return { status: GNTST.okay, handle, frame, hostAddr, devBusAddr };
+  return { status: GNTST.okay, handle, frame, page, hostAddr, devBusAddr };
 }
 
 /** Steps 7 to 9: the record of a pinned entry, or that of a fresh one whose shared entry allows the map. */

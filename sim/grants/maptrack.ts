@@ -1,6 +1,7 @@
 import type { Gref, Handle } from '../ids.ts';
 import { type Frame, PAGE_BYTES } from '../memory.ts';
 import { GNTMAP_contains_pte, MAPTRACK_PER_FRAME } from './abi.ts';
+import type { MappedPage } from './mapped-page.ts';
 import { GRANT_LIMITS, type Granter } from './table.ts';
 
 /** What the hypervisor knows of one mapping, owned by the mapper. */
@@ -8,6 +9,7 @@ export interface Mapping {
   readonly granter: Granter;
   readonly gref: Gref;
   readonly frame: Frame;
+  readonly page: MappedPage;
   /** GNTMAP_*; the host_map and device_map bits go as their halves are unmapped. */
   flags: number;
   /** Where the map put it, and its bus address; for callers that do not say them again when they unmap. */

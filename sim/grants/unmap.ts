@@ -54,6 +54,7 @@ export function beginUnmap(context: GrantContext, caller: Domain, op: UnmapReque
   const hosted = hostAddr === 0 ? 0 : flags & GNTMAP_host_map;
   if (device !== 0 && devBusAddr !== context.busAddr(frame)) return nothing(GNTST.bad_dev_addr);
   if (hosted !== 0 && !replacePte(caller, mapping, hostAddr, op.newAddr)) return nothing(GNTST.general_error);
+  if (hosted !== 0) mapping.page.end();
   mapping.flags &= ~(device | hosted);
   const isGone = (mapping.flags & (GNTMAP_device_map | GNTMAP_host_map)) === 0;
   if (isGone) caller.maptrack.drop(handle);
@@ -83,6 +84,7 @@ export function releaseHandle(context: GrantContext, mapper: Domain, handle: Han
   const isMapped = (flags & GNTMAP_host_map) !== 0 && maptrack.pte(slot)?.frame === frame;
   if (isMapped) maptrack.setPte(slot, undefined);
   maptrack.drop(handle);
+  mapping.page.end();
   mapping.flags = 0;
   completeUnmap(context, { status: GNTST.okay, done: flags, mapping, isGone: true });
 }

@@ -38,6 +38,8 @@ export interface StoreProcess {
   allocationFails: ((domid: number) => boolean) | undefined;
   /** INJ-T11: the wall clock, by which transactions and live updates are timed, goes on so many seconds later, or earlier. */
   jumpWallClock(seconds: number): void;
+  /** SIGHUP: the file of its trace is closed and opened anew, so that whoever turns logs over gets a new one. */
+  hangUp(): void;
   /**
    * Kill it between two of its steps; never called from one. It tells `ended`; then the kernel closes what it had: ports (their
    * peers get no event), mappings, the sockets of its clients, the listening socket: who waits there, or comes later, is turned

@@ -4,7 +4,7 @@ import type { Connection } from './connection.ts';
 import { type Account, newAccount, type QuotaName, type Quotas } from './quota.ts';
 import type { DaemonState } from './state.ts';
 
-type Known = Pick<DaemonState, 'compat' | 'options' | 'records' | 'loose' | 'quotas' | 'max'>;
+type Known = Pick<DaemonState, 'compat' | 'options' | 'connections' | 'records' | 'loose' | 'quotas' | 'max'>;
 
 /** What domains have of the things that are counted, and whether they may have more (store.md 6). */
 export class Accounting implements Charges, NodeAccounts<Connection> {
@@ -48,9 +48,9 @@ export class Accounting implements Charges, NodeAccounts<Connection> {
   }
 
   #charge(account: Account, domid: number, octets: number): void {
-    const memory = account.memory + octets;
-    account.memory = Math.max(0, memory);
-    if (memory > account.max.memory) this.#noteMax(domid, account, 'memory', memory);
+    this.#noteMax(domid, account, 'memory', account.memory); // also before a decrease: a maximum may just have been reset
+    account.memory = Math.max(0, account.memory + octets);
+    this.#noteMax(domid, account, 'memory', account.memory);
   }
 
   /** Whether the connection's domain may not hold so much more. */
@@ -58,6 +58,20 @@ export class Accounting implements Charges, NodeAccounts<Connection> {
     if (!conn.isLimited) return false;
     const limit = conn.limits.memory;
     return limit > 0 && this.accountOf(conn).memory + octets >= limit;
+  }
+
+  nodeMemoryExceeded(conn: Connection, owner: number, octets: number): boolean {
+    const { compat, connections, options, quotas, records } = this.#state;
+    if (compat.quotaPerDomain) {
+      // What the owner holds, by what the writer may: of one whom no quota binds nothing is asked (4.22).
+      if (!conn.isLimited || conn.isIgnored) return false;
+      const limit = conn.limits.memory;
+      return limit > 0 && this.account(owner).memory + octets >= limit;
+    }
+    // Whoever writes: the quota is the owner's (4.17).
+    if (owner === 0 || owner === options.privDomid || !records.has(owner)) return false;
+    if (connections.ringOf(owner)?.isIgnored === true) return false;
+    return quotas.memory > 0 && this.account(owner).memory + octets >= quotas.memory;
   }
 
   // Counts ----------------------------------------------------------------------------------------------------------

@@ -21,7 +21,7 @@ export class ConnectionReader {
 
   /** Read at most one message, or a piece of one; process it when complete. @returns ns spent. */
   input(conn: Connection): number {
-    const ended = this.#refuseInput(conn);
+    const ended = this.#refuseInput(conn) ?? this.#unblock(conn);
     if (ended !== undefined) return ended;
     if (conn.body === undefined) {
       const spent = this.#gotHeader(conn, this.#read(conn, conn.header, conn.headerUsed, HEADER_BYTES));
@@ -32,7 +32,7 @@ export class ConnectionReader {
 
   /** The same, with others running between any two accesses to the ring. */
   *inputInSteps(conn: Connection): Actor<number> {
-    const ended = this.#refuseInput(conn);
+    const ended = this.#refuseInput(conn) ?? this.#unblock(conn);
     if (ended !== undefined) return ended;
     if (conn.body === undefined) {
       const got = yield* this.#readInSteps(conn, conn.header, conn.headerUsed, HEADER_BYTES);
@@ -56,6 +56,19 @@ export class ConnectionReader {
       return PIECE_NS;
     }
     return link.stream.readable() > 0 && this.#daemon.throttle.canRead(conn) ? undefined : 0;
+  }
+
+  /**
+   * A message that was blocked is there in full: nothing of it is read, and it is processed. As in the daemon that happens when
+   * the connection is to be read, so not before its guest has sent something else. @returns ns spent, if there was one.
+   */
+  #unblock(conn: Connection): number | undefined {
+    const { blocked } = conn;
+    if (blocked === undefined) return undefined;
+    if (this.#read(conn, NOTHING, 0, 0) === BAD_INDEX) return this.#giveUp(conn, XENSTORE_ERROR_RINGIDX);
+    conn.blocked = undefined;
+    processMessage(this.#daemon, conn, blocked);
+    return MESSAGE_NS;
   }
 
   /** Octets of the header have come. @returns ns spent, if that was all; `undefined`: go on with the body. */

@@ -22,10 +22,13 @@ export class ConnectionWriter {
   output(conn: Connection, pass: number): boolean {
     const message = this.#nextOutput(conn, pass);
     if (message === undefined) return false;
+    const { sent } = message;
     const rest = this.#headerEnd(message);
-    if (rest !== undefined && !this.#wrote(conn, message, this.#write(conn, message, rest), rest)) return true;
-    if (this.#wrote(conn, message, this.#write(conn, message, message.bytes.length), message.bytes.length))
-      this.#left(conn, message);
+    if (rest === undefined || this.#wrote(conn, message, this.#write(conn, message, rest), rest)) {
+      const put = this.#write(conn, message, message.bytes.length);
+      if (this.#wrote(conn, message, put, message.bytes.length)) this.#left(conn, message, sent);
+    }
+    this.#tellStart(conn, message, sent);
     return true;
   }
 
@@ -33,14 +36,19 @@ export class ConnectionWriter {
   *outputInSteps(conn: Connection, pass: number): Actor<boolean> {
     const message = this.#nextOutput(conn, pass);
     if (message === undefined) return false;
+    const { sent } = message;
     const rest = this.#headerEnd(message);
-    if (rest !== undefined) {
-      const put = yield* this.#writeInSteps(conn, message, rest);
-      if (!this.#wrote(conn, message, put, rest)) return true;
+    if (rest === undefined || this.#wrote(conn, message, yield* this.#writeInSteps(conn, message, rest), rest)) {
+      const put = yield* this.#writeInSteps(conn, message, message.bytes.length);
+      if (this.#wrote(conn, message, put, message.bytes.length)) this.#left(conn, message, sent);
     }
-    const put = yield* this.#writeInSteps(conn, message, message.bytes.length);
-    if (this.#wrote(conn, message, put, message.bytes.length)) this.#left(conn, message);
+    this.#tellStart(conn, message, sent);
     return true;
+  }
+
+  /** The trace file has a line for a message of which a first part was written in this turn; before it `sent` octets were. */
+  #tellStart(conn: Connection, message: OutMessage, sent: number): void {
+    if (sent === 0 && message.sent < message.bytes.length) this.#daemon.trace.output(conn, message, 'start');
   }
 
   #nextOutput(conn: Connection, pass: number): OutMessage | undefined {
@@ -65,8 +73,10 @@ export class ConnectionWriter {
     return conn.link.kind === 'ring' || end === message.bytes.length; // a socket's body goes in the next pass
   }
 
-  #left(conn: Connection, message: OutMessage): void {
+  /** All of it is written; before this turn `sent` octets were. */
+  #left(conn: Connection, message: OutMessage, sent: number): void {
     conn.out.shift();
+    this.#daemon.trace.output(conn, message, sent === 0 ? 'all' : 'end');
     this.#daemon.output.written(conn, message);
   }
 

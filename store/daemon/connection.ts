@@ -83,7 +83,8 @@ export class Connection {
   txSinceSecond = 0;
   /** Newest first, as the daemon keeps them. */
   delayed: Delayed[] = [];
-  /** A second TRANSACTION_START of an unprivileged connection while one is put aside: nothing more is read. */
+  /** A second TRANSACTION_START of an unprivileged connection while one is put aside: nothing more is read before it is
+   *  processed, in its own turn after the live update was given up. */
   blocked: Message | undefined = undefined;
   isIgnored = false;
   isClosed = false;

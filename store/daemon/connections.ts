@@ -4,6 +4,7 @@ import type { DelayedRequests } from './delayed.ts';
 import type { Output } from './output.ts';
 import type { Stream } from './platform.ts';
 import type { DaemonState } from './state.ts';
+import type { TraceFile } from './trace-file.ts';
 import type { Transactions } from './transactions.ts';
 import type { Watches } from './watches.ts';
 
@@ -16,13 +17,22 @@ export class Connections {
   readonly #watches: Watches;
   readonly #transactions: Transactions;
   readonly #delayed: DelayedRequests;
+  readonly #trace: TraceFile;
 
-  constructor(state: Known, output: Output, watches: Watches, transactions: Transactions, delayed: DelayedRequests) {
+  constructor(
+    state: Known,
+    output: Output,
+    watches: Watches,
+    transactions: Transactions,
+    delayed: DelayedRequests,
+    trace: TraceFile,
+  ) {
     this.#state = state;
     this.#output = output;
     this.#watches = watches;
     this.#transactions = transactions;
     this.#delayed = delayed;
+    this.#trace = trace;
   }
 
   addRing(domid: number, page: RingLink['page'], port: number): Connection {
@@ -40,6 +50,7 @@ export class Connections {
       },
     );
     connections.add(conn);
+    this.#trace.came('connection', conn.serial);
     return conn;
   }
 
@@ -58,6 +69,7 @@ export class Connections {
       },
     );
     connections.add(conn);
+    this.#trace.came('connection', conn.serial);
     return conn;
   }
 
@@ -77,6 +89,7 @@ export class Connections {
     this.forget(conn);
     conn.isClosed = true;
     this.#state.connections.remove(conn);
+    this.#trace.went('connection', conn.serial);
     if (conn.link.kind === 'socket') return; // nobody's target
     for (const other of this.#state.connections) if (other.target === conn) other.target = undefined;
   }
@@ -98,6 +111,7 @@ export class Connections {
   /** A guest broke the ring protocol: never read or written again (store.md 2.6). */
   ignore(conn: Connection, word: number): void {
     if (conn.link.kind !== 'ring') return;
+    this.#trace.ignored(conn, word);
     conn.isIgnored = true;
     const features = conn.record?.features ?? 0;
     if (this.#state.compat.errorWordAlways || (features & FEATURE_ERROR) !== 0) conn.link.page?.store32(ERROR, word);

@@ -16,6 +16,7 @@ import { Rights } from './rights.ts';
 import { SpecialNodes } from './special-nodes.ts';
 import type { DaemonState } from './state.ts';
 import { Throttle } from './throttle.ts';
+import { TraceFile } from './trace-file.ts';
 import { Transactions } from './transactions.ts';
 import type { Wakes } from './wakes.ts';
 import { Watches } from './watches.ts';
@@ -26,8 +27,8 @@ const LOOK_AGAIN_MS = 1_000;
 /**
  * The parts of a daemon, wired over what it knows. Who may call whom is a line, and each has only what stands before it:
  *
- *   state, platform, wakes < accounting, rights, records, throttle, delayed < tree, names < output < watches
- *     < special, transactions < connections < introductions, dead nodes < domain ends < domain changes
+ *   state, platform, wakes < accounting, rights, records, throttle, delayed, trace < tree, names < output < watches
+ *     < special, transactions < connections < dead nodes < domain ends < introductions, domain changes
  *     < operations (operations/) < connection reader, connection writer < the main loop (xenstored.ts)
  *     < the process and its live updates (store/live-update)
  *
@@ -42,6 +43,7 @@ export class Daemon {
   readonly records: DomainRecords;
   readonly throttle: Throttle;
   readonly delayed: DelayedRequests;
+  readonly trace: TraceFile;
   readonly tree: LiveTree;
   readonly names: Names;
   readonly output: Output;
@@ -59,12 +61,13 @@ export class Daemon {
     const rights = new Rights(state);
     const records = new DomainRecords(state, platform);
     const delayed = new DelayedRequests(state, platform, wakes);
+    const trace = new TraceFile(state, platform);
     const tree = new LiveTree(state, accounting, state.compat);
     const output = new Output(state, platform, accounting, wakes);
-    const watches = new Watches(state, accounting, rights, tree, output);
+    const watches = new Watches(state, accounting, rights, tree, output, trace);
     const special = new SpecialNodes(state, tree, watches);
-    const transactions = new Transactions(state, platform, accounting, tree);
-    const connections = new Connections(state, output, watches, transactions, delayed);
+    const transactions = new Transactions(state, platform, accounting, tree, trace);
+    const connections = new Connections(state, output, watches, transactions, delayed, trace);
     const ground = { rules: state.compat, tree, accounts: accounting, owners: records, rights, watchers: watches };
     const nodes = new DeadNodes(state, ground, accounting);
     const ends = new DomainEnds(state, platform, { records, watches, connections, special, nodes }, wakes);
@@ -76,13 +79,14 @@ export class Daemon {
     this.records = records;
     this.throttle = new Throttle(state, platform, wakes);
     this.delayed = delayed;
+    this.trace = trace;
     this.tree = tree;
     this.names = new Names(state, accounting);
     this.output = output;
     this.watches = watches;
     this.transactions = transactions;
     this.connections = connections;
-    this.introductions = new Introductions(state, platform, records, connections, special, wakes);
+    this.introductions = new Introductions(state, platform, records, connections, special, ends, wakes);
     this.ends = ends;
     this.changes = new DomainChanges(state, platform, special, ends);
     this.ground = ground;

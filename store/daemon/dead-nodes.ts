@@ -1,6 +1,7 @@
 import { childOf, parentOf } from '../protocol/path.ts';
 import type { Perm } from '../protocol/perms.ts';
 import type { Ground } from '../tree/ground.ts';
+import { listOf } from '../tree/names.ts';
 import { type Node, ownerOf } from '../tree/node.ts';
 import { View } from '../tree/view.ts';
 import type { Accounting } from './accounting.ts';
@@ -39,7 +40,7 @@ export class DeadNodes {
       }
       const perms = this.#without(node, domid);
       if (perms !== node.perms) tree.store({ ...node, perms }, node); // neither a new generation nor an event
-      for (const base of node.children) {
+      for (const base of listOf(node.children)) {
         const child = tree.get(childOf(node.path, base));
         if (child !== undefined) visit(child);
       }

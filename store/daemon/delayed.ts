@@ -35,15 +35,10 @@ export class DelayedRequests {
     this.#state.withDelayed.delete(conn);
   }
 
-  /** The update was aborted or has failed: the session is over, and what was blocked by it may be read again. */
+  /** The update was aborted or has failed: the session is over, and what was blocked by it may go on. */
   endSession(): void {
     this.#state.liveUpdate = undefined;
-    for (const conn of this.#state.connections) {
-      if (conn.blocked === undefined) continue;
-      this.add(conn, { message: conn.blocked, kind: 'restored' });
-      conn.blocked = undefined;
-      this.#wakes.inputAllowed(conn);
-    }
+    for (const conn of this.#state.connections) if (conn.blocked !== undefined) this.#wakes.inputAllowed(conn);
   }
 
   /**

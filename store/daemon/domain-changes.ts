@@ -35,6 +35,15 @@ export class DomainChanges {
     if (notify) this.#special.fire(RELEASE_DOMAIN, undefined);
   }
 
+  /**
+   * A starting daemon takes what the bitmap holds to itself: it looks at every domain anyway. (Whoever binds the VIRQ is told of
+   * all domains that there are.) Source: domain.c, init_domains.
+   */
+  forgetChanged(): void {
+    if (this.#state.compat.dyingIsDeath) return;
+    while (this.#platform.popChangedDomain() !== undefined);
+  }
+
   /** After a live update: the VIRQ may have been missed. */
   checkEvery(): void {
     if (this.#state.compat.dyingIsDeath) return this.#checkAll417();

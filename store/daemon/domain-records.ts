@@ -60,11 +60,6 @@ export class DomainRecords implements Owners {
     return record;
   }
 
-  /** A record that was made for nothing. */
-  unmake({ domid }: DomainRecord): void {
-    this.#state.records.delete(domid);
-  }
-
   /** The domain is gone; what it still holds is somebody's all the same. */
   remove({ domid, account }: DomainRecord): void {
     this.#state.records.delete(domid);
@@ -73,10 +68,12 @@ export class DomainRecords implements Owners {
 
   /** SET_PERMS names domains: which of the entries mean nobody (store.md 3.4). Errors: ENOENT for the owner. */
   markStale(perms: readonly Perm[], knowsAny: boolean): readonly Perm[] {
-    return perms.map((perm, i) => {
+    const marked = perms.map((perm) => {
       if (knowsAny && perm.domid === DOMID_ANY) return perm;
       if (this.record(perm.domid) !== undefined || this.findOrMake(perm.domid) !== undefined) return perm;
-      return i === 0 ? refuse('ENOENT') : { ...perm, stale: true };
+      return { ...perm, stale: true };
     });
+    if (marked[0]?.stale === true) refuse('ENOENT'); // all the same, records of all the others were made
+    return marked;
   }
 }

@@ -12,6 +12,7 @@ import {
 import { type ErrorName, refuse, wireErrno } from '../protocol/wire.ts';
 import type { Connection } from './connection.ts';
 import type { Connections } from './connections.ts';
+import type { DomainEnds } from './domain-ends.ts';
 import type { DomainRecord } from './domain-record.ts';
 import type { DomainRecords } from './domain-records.ts';
 import type { Platform } from './platform.ts';
@@ -28,6 +29,7 @@ export class Introductions {
   readonly #records: DomainRecords;
   readonly #connections: Connections;
   readonly #special: SpecialNodes;
+  readonly #ends: DomainEnds;
   readonly #wakes: Wakes;
 
   constructor(
@@ -36,6 +38,7 @@ export class Introductions {
     records: DomainRecords,
     connections: Connections,
     special: SpecialNodes,
+    ends: DomainEnds,
     wakes: Wakes,
   ) {
     this.#state = state;
@@ -43,6 +46,7 @@ export class Introductions {
     this.#records = records;
     this.#connections = connections;
     this.#special = special;
+    this.#ends = ends;
     this.#wakes = wakes;
   }
 
@@ -64,7 +68,8 @@ export class Introductions {
     this.#learnIdentity(record);
     const conn = this.#connect(record, remotePort);
     if (typeof conn === 'string') {
-      if (known === undefined) this.#records.unmake(record);
+      // A record that was made for this ends as that of any domain: nodes and entries that name it go, too.
+      if (known === undefined) this.#ends.destroy(record);
       refuse(conn);
     }
     if (domid !== this.#state.options.privDomid) this.#special.fire(INTRODUCE_DOMAIN, domid);

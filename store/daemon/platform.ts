@@ -21,8 +21,10 @@ export type PlatformResult<T> =
 export interface RingPage {
   /** Number of the guest's frame, where it is known. */
   readonly gfn?: number;
-  /** All 4096 octets of the frame; shared with the guest, so everything in it can change at any time. */
-  readonly bytes: Uint8Array;
+  /** Copy `count` octets from `offset` of the frame on. The guest shares it: any of them can change at any time. */
+  take(offset: number, into: Uint8Array, at: number, count: number): void;
+  /** Copy `count` octets into the frame, from `offset` on. */
+  put(offset: number, from: Uint8Array, at: number, count: number): void;
   /** One single-copy atomic load of a 32-bit word at a 4-aligned offset; unsigned. */
   load32(offset: number): number;
   /** One single-copy atomic store of a 32-bit word. */
@@ -52,9 +54,19 @@ export interface Stream {
   onReady: (() => void) | undefined;
 }
 
-/** What can be found under a path, as far as `live-update -f` asks. */
+/** The file system as the daemon's process sees it. */
 export interface Files {
+  /** What can be found under a path, as far as `live-update -f` asks. */
   get(path: string): 'not-executable' | 'executable' | undefined;
+  /** Open a file for appending, made if it is not there; `undefined`: that cannot be. */
+  appendTo(path: string): AppendFile | undefined;
+}
+
+/** A file that is open for appending. */
+export interface AppendFile {
+  /** Append a text of one octet per character. What cannot be written is lost in silence, as by the daemon. */
+  write(text: string): void;
+  close(): void;
 }
 
 export interface Platform {
@@ -78,6 +90,6 @@ export interface Platform {
   notify(port: number): void;
   /** Whether a file could be executed, for `live-update -f`. */
   fileMode(path: string): 'absent' | 'not-executable' | 'executable';
-  /** The daemon's log (trace or syslog); never part of the protocol. */
-  log(line: string): void;
+  /** Open a file for appending, made if it is not there; `undefined`: that cannot be. */
+  appendTo(path: string): AppendFile | undefined;
 }

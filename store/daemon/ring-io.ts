@@ -1,6 +1,5 @@
 import {
   type Actor,
-  copyOctets,
   REQ_AT,
   REQ_CONS,
   REQ_PROD,
@@ -42,11 +41,11 @@ function copyChunk(
 ): number {
   if (way === 'read') {
     const count = Math.min(max, readableChunk(prod, cons));
-    copyOctets(page.bytes, REQ_AT + (cons & (RING_BYTES - 1)), bytes, at, count);
+    page.take(REQ_AT + (cons & (RING_BYTES - 1)), bytes, at, count);
     return count;
   }
   const count = Math.min(max, writableChunk(prod, cons));
-  copyOctets(bytes, at, page.bytes, RSP_AT + (prod & (RING_BYTES - 1)), count);
+  page.put(RSP_AT + (prod & (RING_BYTES - 1)), bytes, at, count);
   return count;
 }
 

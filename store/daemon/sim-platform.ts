@@ -1,4 +1,5 @@
 import {
+  copyOctets,
   DOMID_INVALID,
   DOMSTATE_DEAD,
   DOMSTATE_DYING,
@@ -13,13 +14,17 @@ import {
   Hypercalls,
   type Machine,
   type Port,
+  REQ_AT,
+  RING_BYTES,
+  type RingWord,
+  RSP_AT,
   type StoreNews,
   type Task,
   VIRQ_DOM_EXC,
   wordAt,
 } from '../../sim/index.ts';
 import { POLL_NS } from './costs.ts';
-import type { DomainState, Files, Platform, PlatformResult, RingPage } from './platform.ts';
+import type { AppendFile, DomainState, Files, Platform, PlatformResult, RingPage } from './platform.ts';
 
 /** How a failed map looks to a program that calls xengnttab_map_grant_ref: the status as the kernel translates it. */
 const MAP_ERRNO: Record<number, string> = {
@@ -48,6 +53,8 @@ export class SimPlatform implements Platform {
   readonly #mapped = new Set<RingPage>();
   /** What ends the recording of a ring: its guest stores while nobody has it mapped, too, so it goes on to the next mapping. */
   readonly #recording = new WeakMap<Frame, () => void>();
+  /** What was copied out of a ring or into it last, where others run between that and the index that says so. */
+  readonly #moved = new WeakMap<Frame, Uint8Array>();
   /** Ports that were read from nowhere yet: the file's ring of ready ports. A port is in it at most once. */
   #ready: Port[] = [];
   #virqPort: Port | undefined;
@@ -62,7 +69,6 @@ export class SimPlatform implements Platform {
   /** Others run between any two of the daemon's accesses to a ring, as they do in life; otherwise a move is one step. */
   movesInSteps = false;
   readonly #files: Files;
-  readonly logLines: string[] = [];
 
   constructor(machine: Machine, domain: Domain, files: Files) {
     this.#machine = machine;
@@ -110,14 +116,27 @@ export class SimPlatform implements Platform {
   }
 
   mapRing(domid: number, touched: () => void): PlatformResult<RingPage> {
-    const { status, handle, frame } = this.#hyper.mapGrant(domid, GNTTAB_RESERVED_XENSTORE, GNTMAP_host_map);
-    if (frame === undefined || handle === undefined) return { ok: false, errno: MAP_ERRNO[status] ?? 'EINVAL' };
+    const {
+      status,
+      handle,
+      frame,
+      page: mapped,
+    } = this.#hyper.mapGrant(domid, GNTTAB_RESERVED_XENSTORE, GNTMAP_host_map);
+    if (frame === undefined || handle === undefined || mapped === undefined)
+      return { ok: false, errno: MAP_ERRNO[status] ?? 'EINVAL' };
     const { trace } = this.#machine;
     this.#recording.get(frame)?.();
     const record = frame.subscribe((offset, before, after, byOwner) => {
       const word = wordAt(offset);
       if (word >= 0 && before !== after)
-        trace.index(domid, byOwner ? 'guest' : 'store', word as 0 | 1 | 2 | 3, before, after, frame.bytes);
+        trace.index(
+          domid,
+          byOwner ? 'guest' : 'store',
+          word as RingWord,
+          before,
+          after,
+          byOwner ? frame.bytes : this.#asMoved(frame, word as RingWord, before),
+        );
       else if (offset === ERROR && !byOwner) this.tell({ phase: 'error-word', client: domid, error: after });
     });
     this.#recording.set(frame, record);
@@ -126,9 +145,16 @@ export class SimPlatform implements Platform {
     });
     const page: RingPage = {
       gfn: frame.gfn,
-      bytes: frame.bytes,
-      load32: (offset) => frame.load32(offset),
-      store32: (offset, value) => frame.store32(offset, value, false),
+      take: (offset, into, at, count) => {
+        copyOctets(mapped.bytes, offset, into, at, count);
+        if (this.movesInSteps) this.#moved.set(frame, into.slice(at, at + count));
+      },
+      put: (offset, from, at, count) => {
+        copyOctets(from, at, mapped.bytes, offset, count);
+        if (this.movesInSteps) this.#moved.set(frame, from.slice(at, at + count));
+      },
+      load32: (offset) => mapped.load32(offset),
+      store32: (offset, value) => mapped.store32(offset, value, false),
       unmap: () => {
         if (!this.#mapped.delete(page)) return;
         watched();
@@ -137,6 +163,20 @@ export class SimPlatform implements Platform {
     };
     this.#mapped.add(page);
     return { ok: true, value: page };
+  }
+
+  /**
+   * The page as the daemon saw it when it moved what an index, now at `from`, tells of: 1. The daemon copies a request out of the
+   * ring. 2. The guest changes the octets. 3. The daemon says that it has taken them: those of step 1.
+   */
+  #asMoved(frame: Frame, word: RingWord, from: number): Uint8Array {
+    const moved = this.#moved.get(frame);
+    if (moved === undefined) return frame.bytes;
+    this.#moved.delete(frame);
+    const page = frame.bytes.slice();
+    const buffer = word < 2 ? REQ_AT : RSP_AT;
+    for (let i = 0; i < moved.length; i++) page[buffer + ((from + i) & (RING_BYTES - 1))] = moved[i] as number;
+    return page;
   }
 
   bindPort(domid: number, remotePort: number): PlatformResult<number> {
@@ -227,7 +267,7 @@ export class SimPlatform implements Platform {
     return this.#files.get(path) ?? 'absent';
   }
 
-  log(line: string): void {
-    this.logLines.push(line);
+  appendTo(path: string): AppendFile | undefined {
+    return this.#files.appendTo(path);
   }
 }

@@ -7,10 +7,19 @@ import type { Connection } from './connection.ts';
 import { ConnectionList } from './connection-list.ts';
 import type { DomainRecord } from './domain-record.ts';
 import type { StoreOptions } from './options.ts';
+import type { AppendFile } from './platform.ts';
 import { type Account, DEFAULT_QUOTAS, newAccount, type QuotaName, type Quotas } from './quota.ts';
 import { WriteRate } from './rate.ts';
 import type { LiveUpdateSession } from './update-session.ts';
 import { WatchIndex } from './watch-index.ts';
+
+/** The file into which the daemon writes what it does. */
+export interface TraceState {
+  /** Where it goes; `undefined`: nobody has said. */
+  path: string | undefined;
+  /** `undefined`: switched off, or it could not be opened. */
+  file: AppendFile | undefined;
+}
 
 /**
  * Everything that a daemon knows, and nothing that it does: that is the parts' (daemon.ts), each of which names what of this it
@@ -48,8 +57,11 @@ export class DaemonState implements TreeState {
   firstDeadlineMs = Number.POSITIVE_INFINITY;
   /** Connections that are not read until the write rate limit allows it: time alone will change that. */
   readonly waitingForCredit = new Set<Connection>();
+  /** Connections that are not read until they have less outstanding, or less memory, or may have more. */
+  readonly waitingForQuota = new Set<Connection>();
 
   liveUpdate: LiveUpdateSession | undefined = undefined;
+  readonly trace: TraceState = { path: undefined, file: undefined };
   /** Switches of CONTROL log that are on. */
   readonly logSwitches = new Set(['obj', 'io']);
 
@@ -60,6 +72,8 @@ export class DaemonState implements TreeState {
 
   /** The end of this instance: nothing of it can be reached or used any more. */
   scrap(): void {
+    this.trace.file?.close();
+    this.trace.file = undefined;
     for (const conn of this.connections) {
       conn.isClosed = true;
       conn.out.length = 0;

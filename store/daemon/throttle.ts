@@ -3,7 +3,10 @@ import type { Platform } from './platform.ts';
 import type { DaemonState } from './state.ts';
 import type { Wakes } from './wakes.ts';
 
-type Known = Pick<DaemonState, 'options' | 'openTransactions' | 'records' | 'rate' | 'waitingForCredit'>;
+type Known = Pick<
+  DaemonState,
+  'options' | 'openTransactions' | 'records' | 'rate' | 'waitingForCredit' | 'waitingForQuota' | 'liveUpdate'
+>;
 
 /** Who is not read for now: what limited connections pay for, and what they must wait for (store.md 10.2, 10.3). */
 export class Throttle {
@@ -17,18 +20,20 @@ export class Throttle {
     this.#wakes = wakes;
   }
 
-  /** Whether policy lets the connection be read: credit, outstanding requests, memory, a blocked request. */
+  /**
+   * Whether policy lets the connection be read: credit, outstanding requests, memory, a blocked request. Who may not for want of
+   * a quota is remembered, since anybody may change that: who removes its nodes, or raises the quota.
+   */
   canRead(conn: Connection): boolean {
-    if (conn.blocked !== undefined) return false;
-    const { record, limits } = conn;
+    if (conn.blocked !== undefined && this.#state.liveUpdate !== undefined) return false;
+    const { record } = conn;
     if (!conn.isLimited || record === undefined) return true;
-    if (limits.outstanding > 0 && record.account.outstanding >= limits.outstanding) return false;
-    if (limits.memory > 0 && record.account.memory >= limits.memory) return false;
-    if (record.credit !== undefined && !this.#state.rate.allowed(record.credit, this.#clock.nowMs())) {
-      this.#state.waitingForCredit.add(conn);
-      return false;
-    }
-    return true;
+    const { rate, waitingForCredit, waitingForQuota } = this.#state;
+    const isIndebted = record.credit !== undefined && !rate.allowed(record.credit, this.#clock.nowMs());
+    const isOver = isOverQuota(conn);
+    if (isIndebted) waitingForCredit.add(conn);
+    if (isOver) waitingForQuota.add(conn);
+    return !isIndebted && !isOver;
   }
 
   /** A limited connection pays for writes while any transaction is open. */
@@ -36,6 +41,16 @@ export class Throttle {
     if (!this.#state.options.limitsWrites || this.#state.openTransactions === 0 || !conn.isLimited) return;
     const credit = conn.record?.credit;
     if (credit !== undefined) this.#state.rate.debit(credit, writes, this.#clock.nowMs());
+  }
+
+  /** A request was processed, or output has left: who waited for a quota may be within it by now. */
+  lookAgain(): void {
+    const { waitingForQuota } = this.#state;
+    for (const conn of waitingForQuota) {
+      if (!conn.isClosed && isOverQuota(conn)) continue;
+      waitingForQuota.delete(conn);
+      if (!conn.isClosed) this.#wakes.inputAllowed(conn);
+    }
   }
 
   /** Time has passed: who waited for credit may have it by now. */
@@ -61,4 +76,13 @@ export class Throttle {
     }
     return wait;
   }
+}
+
+/** Whether a limited connection has more outstanding, or holds more memory, than lets it be read. */
+function isOverQuota({ record, limits }: Connection): boolean {
+  if (record === undefined) return false;
+  const { outstanding, memory } = record.account;
+  return (
+    (limits.outstanding > 0 && outstanding >= limits.outstanding) || (limits.memory > 0 && memory >= limits.memory)
+  );
 }

@@ -8,6 +8,7 @@ import type { Connection, Outstanding, Watch } from './connection.ts';
 import type { Output } from './output.ts';
 import type { Rights } from './rights.ts';
 import type { DaemonState } from './state.ts';
+import type { TraceFile } from './trace-file.ts';
 import type { MatchMode } from './watch-index.ts';
 
 type Known = Pick<DaemonState, 'watches' | 'watchOrder'>;
@@ -19,13 +20,15 @@ export class Watches implements Watchers<Outstanding> {
   readonly #rights: Rights;
   readonly #tree: LiveTree;
   readonly #output: Output;
+  readonly #trace: TraceFile;
 
-  constructor(state: Known, accounting: Accounting, rights: Rights, tree: LiveTree, output: Output) {
+  constructor(state: Known, accounting: Accounting, rights: Rights, tree: LiveTree, output: Output, trace: TraceFile) {
     this.#state = state;
     this.#accounting = accounting;
     this.#rights = rights;
     this.#tree = tree;
     this.#output = output;
+    this.#trace = trace;
   }
 
   // Registration ----------------------------------------------------------------------------------------------------
@@ -43,6 +46,7 @@ export class Watches implements Watchers<Outstanding> {
     this.#state.watches.add(watch);
     this.#accounting.count(conn, 'watches', 1);
     this.#accounting.chargeTo(conn, path.length + token.length);
+    this.#trace.came('watch', watch.order);
     return watch;
   }
 
@@ -58,6 +62,7 @@ export class Watches implements Watchers<Outstanding> {
   }
 
   #removed(watch: Watch): void {
+    this.#trace.went('watch', watch.order);
     this.#state.watches.remove(watch);
     this.#accounting.count(watch.conn, 'watches', -1);
     this.#accounting.chargeTo(watch.conn, -(watch.path.length + watch.token.length));

@@ -94,10 +94,12 @@ export class Xenstored {
           const pass = this.#pass;
           if (inSteps ? yield* this.#writer.outputInSteps(conn, pass) : this.#writer.output(conn, pass)) yield WRITE_NS;
         }
+        this.daemon.throttle.lookAgain();
         this.#again(conn);
       }
       if (delayed.isAny && delayed.run((conn, request) => processDelayed(this.daemon, conn, request)) === 'live-update')
         return;
+      this.daemon.throttle.lookAgain();
     }
   }
 

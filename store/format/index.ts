@@ -16,11 +16,13 @@ export {
   headerRule,
   inFormatOrder,
   knobsOf,
+  type Meaning,
   recordsOf,
   type Stage,
 } from './file/format.ts';
 export { type Draws, damageFile, generateFile, generateOctets } from './file/generate.ts';
 export { recordsInPieces } from './file/pieces.ts';
+export type { Keys } from './file/places.ts';
 export { type Plan, planOf } from './file/plan.ts';
 export { decodeFile, FileReader } from './file/reader.ts';
 export { RuleCheck } from './file/rule-check.ts';

@@ -2,7 +2,7 @@ import type { UpdateRecord } from '../contract/update-record.ts';
 import type { StoreOptions } from '../daemon/options.ts';
 import type { Platform, Stream } from '../daemon/platform.ts';
 import type { DaemonState } from '../daemon/state.ts';
-import { type Dialect, formatFailure, v1, v2 } from '../format/index.ts';
+import { type Dialect, type FormatFailure, formatFailure, v1, v2 } from '../format/index.ts';
 import { STATE_ROWS } from '../format/model/carriage.ts';
 import { type StateFormat, writeState } from '../format/model/convert.ts';
 import { lossText } from '../format/model/losses.ts';
@@ -135,6 +135,10 @@ function readFiles(
   for (const { octets, domid } of files) {
     const read = format.read(octets, domid === undefined ? {} : { domid });
     if (!read.ok) return { ok: false, reason: formatFailure(read.failure) };
+    // Quotas of a domain that nothing else tells of do no harm, here as in an image.
+    const harms = (one: FormatFailure) => !('rule' in one && one.rule === 'domain-known');
+    const fault = format.skipsFaults ? undefined : read.value.warnings.find(harms);
+    if (fault !== undefined) return { ok: false, reason: formatFailure(fault) };
     shares.push({ state: read.value.state });
   }
   const [first, ...others] = shares;

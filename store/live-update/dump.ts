@@ -18,6 +18,7 @@ import { octetsOf } from '../protocol/octets.ts';
 import { childOf } from '../protocol/path.ts';
 import type { Perm } from '../protocol/perms.ts';
 import { type Message, OK, message as wireMessage } from '../protocol/wire.ts';
+import { hasName, listOf } from '../tree/names.ts';
 import type { Node } from '../tree/node.ts';
 
 const NODE_READ = 1;
@@ -102,9 +103,9 @@ export function putRecords(
           const value = node?.value ?? new Uint8Array(0);
           pending.push({ kind: 'NODE_DATA', connId, txId: tx.id, access, perms, path: octetsOf(path), value });
           // No record has a list of children. What others have made below it since is not there in this view: say so.
-          for (const base of node === undefined ? [] : (state.tree.get(path)?.children ?? [])) {
+          for (const base of node === undefined ? [] : listOf(state.tree.get(path)?.children ?? [])) {
             const child = childOf(path, base);
-            if (node?.children.includes(base) === true || tx.accesses.has(child)) continue;
+            if ((node !== undefined && hasName(node.children, base)) || tx.accesses.has(child)) continue;
             const absent = { access: 0, perms: [], path: octetsOf(child), value: new Uint8Array(0) };
             pending.push({ kind: 'NODE_DATA', connId, txId: tx.id, ...absent });
           }
@@ -122,8 +123,9 @@ export function putRecords(
     if (node.perms !== before?.perms || node.perms.length > 1) perms = imagePerms(state, node);
     before = node;
     put(nodeRecord(node, perms));
-    for (let i = node.children.length - 1; i >= 0; i--) {
-      const child = state.tree.get(childOf(node.path, node.children[i] as string));
+    const names = listOf(node.children);
+    for (let i = names.length - 1; i >= 0; i--) {
+      const child = state.tree.get(childOf(node.path, names[i] as string));
       if (child !== undefined) todo.push(child);
     }
   }

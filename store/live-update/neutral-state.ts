@@ -5,7 +5,7 @@ import type { StoreOptions } from '../daemon/options.ts';
 import type { Platform, Stream } from '../daemon/platform.ts';
 import type { DaemonState } from '../daemon/state.ts';
 import type { StateRecord } from '../format/generations/records.ts';
-import { v2 } from '../format/index.ts';
+import { RuleCheck, rulesOf, v2 } from '../format/index.ts';
 import { recordsOfState, stateOfRecords } from '../format/model/image-model.ts';
 import type { LooseRecord } from '../format/model/loose.ts';
 import type {
@@ -17,11 +17,22 @@ import type {
 } from '../format/model/state.ts';
 import { octetsOf, textOf } from '../protocol/octets.ts';
 import { parentOf } from '../protocol/path.ts';
+import { listOf } from '../tree/names.ts';
 import { type Node, ownerOf } from '../tree/node.ts';
 import { PersistentMap } from '../tree/persistent-map.ts';
 import type { Access, Transaction } from '../tree/transaction.ts';
 import { type ProcessNumbers, putRecords, type Requester } from './dump.ts';
 import { type Restored, Restoring } from './restore.ts';
+
+/**
+ * What must hold in a state that files tell of, whatever their formats look at. Where the rest of a half-written message ends
+ * is what some formats lose; and where a port is the guest's, nobody knows the daemon's.
+ */
+const RULES = rulesOf(
+  { ...v2.format, rules: v2.format.rules.filter(({ rule }) => rule !== 'out-messages') },
+  { ...v2.knobs, unknownDomain: 'skip' },
+  'error',
+);
 
 /**
  * The daemon's whole state in terms of no format: what an image of version 2 says, and what has no place there:
@@ -79,7 +90,9 @@ function withBases(known: ConnectionState, conn: Connection): ConnectionState {
       const access = tx.accesses.get(node.path);
       return access === undefined || access.base < 0 ? node : { ...node, base: BigInt(access.base) };
     });
-    const events = [...tx.accesses.values()].flatMap(({ path, fire }) => (fire === undefined ? [] : [path]));
+    const events = [...tx.accesses.values()].flatMap(({ path, fire }) =>
+      fire === undefined ? [] : [{ path, exact: fire === 'exact' }],
+    );
     return { ...one, nodes, base: BigInt(tx.generation), events };
   });
   return { ...known, transactions };
@@ -100,15 +113,21 @@ export function restoreNeutralState(
   // What a file does not say of a domain is not zero: it has what every domain is offered.
   const domains = neutral.domains.map((one) => ({ ...one, features: one.features ?? SERVER_FEATURES_OFFERED }));
   const { records } = recordsOfState({ ...neutral, domains }, { specialsFirst: false, ports: ['port'], hasMfn: false });
-  for (const loose of records) {
+  const check = new RuleCheck(RULES);
+  for (const [i, loose] of records.entries()) {
     const record = loose as object as StateRecord;
-    const path = record.kind === 'NODE_DATA' ? textOf(record.path) : '';
-    if (record.kind === 'NODE_DATA' && record.connId === 0 && record.perms.length === 0)
-      return { ok: false, reason: `restoring node ${path}: nobody owns it` };
-    const failed = restoring.take(record, path);
+    const [breach] = check.take(record);
+    if (breach !== undefined)
+      return {
+        ok: false,
+        reason: `record ${i} of what the files say, ${record.kind} ${breach.path}: ${breach.reason}`,
+      };
+    const failed = restoring.take(record, record.kind === 'NODE_DATA' ? check.text(record, 'path') : '');
     if (failed !== undefined) return { ok: false, reason: failed };
   }
-  const state = restoring.finish();
+  const restored = restoring.finish();
+  if (!restored.ok) return restored;
+  const { state } = restored;
   makeSpecialNodes(restoring.daemon); // in files that cannot name them
   restoreTargets(state, neutral);
   restoreFlags(state, neutral);
@@ -180,10 +199,12 @@ function restoreBases(state: DaemonState, conn: Connection, { id, base, nodes, e
     const was = state.tree.get(path);
     const first = seen === undefined ? -1 : Number(seen);
     const { node } = access;
-    const modified = node === undefined ? first >= 0 || events?.includes(path) === true : access.modified;
+    const owed = events?.find((event) => event.path === path);
+    const modified = node === undefined ? first >= 0 || owed !== undefined : access.modified;
     const basePerms = first < 0 ? undefined : was?.perms;
     const taken: Access = { path, base: first, basePerms, node, modified, fire: undefined };
-    if (modified && owesEvent(path, events, node, was)) taken.fire = fireMode(view, path, node);
+    if (owed !== undefined) taken.fire = owed.exact ? 'exact' : 'subtree';
+    else if (events === undefined && modified && hasChanged(node, was)) taken.fire = fireMode(view, path, node);
     tx.accesses.set(path, taken);
     if (node !== undefined && first < 0) {
       tx.creates = true;
@@ -198,15 +219,9 @@ function restoreBases(state: DaemonState, conn: Connection, { id, base, nodes, e
 }
 
 /** Where a format does not tell which events are owed: each change has one. */
-function owesEvent(
-  path: string,
-  events: readonly string[] | undefined,
-  node: Node | undefined,
-  was: Node | undefined,
-): boolean {
-  if (events !== undefined) return events.includes(path);
+function hasChanged(node: Node | undefined, was: Node | undefined): boolean {
   // With other children and all else as it was, it is the children that changed.
-  const sameList = node?.children.join('/') === was?.children.join('/');
+  const sameList = listOf(node?.children ?? []).join('/') === listOf(was?.children ?? []).join('/');
   return sameList || node === undefined || was === undefined || contentKey(node) !== contentKey(was);
 }
 

@@ -98,6 +98,10 @@ export class XenstoredProcess implements StoreProcess {
     this.#platform.jumpWallClock(seconds);
   }
 
+  hangUp(): void {
+    if (this.#ended === undefined) this.#daemon.daemon.trace.reopen();
+  }
+
   end(): void {
     if (this.#ended !== undefined) return;
     this.#task.actor.return();
@@ -117,6 +121,7 @@ export class XenstoredProcess implements StoreProcess {
   #begin(): void {
     const { daemon } = this.#daemon;
     const { dom0Port, ownPort } = this.#options;
+    daemon.changes.forgetChanged();
     daemon.records.make(this.#site.options.privDomid);
     makeInitialStore(daemon);
     daemon.introductions.connectPrivileged(dom0Port);

@@ -13,6 +13,7 @@ import {
   type FormatFailure,
   formatFailure,
   type Perm as ImagePerm,
+  type Keys,
   type NodeData,
   RuleCheck,
   rulesOf,
@@ -23,9 +24,10 @@ import { MessageReader } from '../protocol/message-reader.ts';
 import { textOf } from '../protocol/octets.ts';
 import { baseOf, childOf, parentOf } from '../protocol/path.ts';
 import type { Perm } from '../protocol/perms.ts';
-import { HEADER_BYTES, messageEnd, messageType, PAYLOAD_MAX, payloadLength, XS } from '../protocol/wire.ts';
+import { HEADER_BYTES, messageEnd, messageType, payloadLength, XS } from '../protocol/wire.ts';
+import { listOf } from '../tree/names.ts';
 import { type Node, nodeSize, ownerOf } from '../tree/node.ts';
-import { PersistentMap } from '../tree/persistent-map.ts';
+import { GrowingMap, PersistentMap } from '../tree/persistent-map.ts';
 import { newTransaction, type Transaction } from '../tree/transaction.ts';
 
 const RIGHTS = { n: 0, r: 1, w: 2, b: 3 } as const;
@@ -52,7 +54,7 @@ export function restoreState(
   // One copy of the whole: values are windows on it, which nobody else can change.
   const reader = new FileReader(v2, new Uint8Array(image));
   const restoring = new Restoring(platform, options, sockets);
-  const check = new RuleCheck(RULES);
+  const check = new RuleCheck(RULES, [], { 'node-unique': restoring.nodes });
   let finding: FormatFailure | undefined;
   let failed: string | undefined;
   // To the end in any case: that it cannot be read is said before what is wrong with it, and that before what could not
@@ -75,7 +77,7 @@ export function restoreState(
     };
   if (finding !== undefined) return { ok: false, reason: formatFailure(finding) };
   if (failed !== undefined) return { ok: false, reason: failed };
-  return { ok: true, state: restoring.finish() };
+  return restoring.finish();
 }
 
 /** A state that grows record by record, in the order of an image that was found sound so far. */
@@ -85,13 +87,14 @@ export class Restoring {
   readonly #sockets: ReadonlyMap<number, Stream>;
   readonly #conns = new Map<number, Connection>();
   readonly #pending = new Map<string, { readonly tx: Transaction; readonly nodes: NodeData[] }>();
-  readonly #tree: TreeBuilder;
+  /** What is there of the tree, by path. */
+  readonly nodes: TreeBuilder;
 
   constructor(platform: Platform, options: StoreOptions, sockets: ReadonlyMap<number, Stream>) {
     this.daemon = new Daemon(new DaemonState(options), platform, NOBODY);
     this.daemon.state.generation = 1;
     this.#sockets = sockets;
-    this.#tree = new TreeBuilder(this.daemon);
+    this.nodes = new TreeBuilder(this.daemon);
   }
 
   /**
@@ -132,7 +135,7 @@ export class Restoring {
         return undefined;
       }
       case 'NODE_DATA':
-        if (record.connId === 0) return this.#tree.add(nodePath, record);
+        if (record.connId === 0) return this.nodes.add(nodePath, record);
         this.#pending.get(`${record.connId}/${record.txId}`)?.nodes.push(record);
         return undefined;
       case 'DOMAIN_DATA': {
@@ -150,10 +153,13 @@ export class Restoring {
     return this.#conns.get(connId);
   }
 
-  finish(): DaemonState {
-    this.#tree.finish();
+  /** Errors: why nobody could begin with what was restored. */
+  finish(): Restored {
+    this.nodes.finish();
+    if (this.daemon.state.tree.get('/') === undefined)
+      return { ok: false, reason: 'NODE_DATA path: no record tells of /' };
     for (const { tx, nodes } of this.#pending.values()) restoreView(this.daemon, tx, nodes);
-    return this.daemon.state;
+    return { ok: true, state: this.daemon.state };
   }
 }
 
@@ -189,7 +195,7 @@ function restoreConnection(
 
 /** Whole messages were put aside; at most one partial one is being read. */
 function restoreInput({ delayed }: Daemon, conn: Connection, data: Uint8Array): void {
-  const reader = new MessageReader('refused'); // as the daemon does when it comes to that message
+  const reader = new MessageReader('refused'); // none is so long: the rules of the format see to it
   reader.push(data);
   for (let message = reader.shift(); message !== undefined; message = reader.shift())
     delayed.add(conn, { message, kind: 'restored' });
@@ -197,7 +203,7 @@ function restoreInput({ delayed }: Daemon, conn: Connection, data: Uint8Array): 
   conn.headerUsed = Math.min(rest.length, HEADER_BYTES);
   conn.header.set(rest.subarray(0, conn.headerUsed));
   if (conn.headerUsed < HEADER_BYTES) return;
-  conn.body = new Uint8Array(Math.min(PAYLOAD_MAX, payloadLength(rest)));
+  conn.body = new Uint8Array(payloadLength(rest));
   conn.bodyUsed = rest.length - HEADER_BYTES;
   conn.body.set(rest.subarray(HEADER_BYTES));
 }
@@ -234,28 +240,54 @@ function restoreWatch({ names, watches }: Daemon, conn: Connection, path: string
   watches.add({ conn, path: isRelative ? home + path : path, token, depth, prefix });
 }
 
-function restorePerms({ records }: Daemon, perms: readonly ImagePerm[]): readonly Perm[] {
+/**
+ * A live entry needs a record that is not younger than the node (store.md 3.4), and 4.22 makes one. 4.17 does not: the image
+ * tells of introduced domains only, and whoever is merely named in entries has lost them then. Those of special nodes, which
+ * are kept beside the tree, stay as they are.
+ */
+function restorePerms({ records, state }: Daemon, perms: readonly ImagePerm[], isBeside = false): readonly Perm[] {
   return perms.map((p, i) => {
-    const stale = (p.flags & 1) !== 0;
-    // A live entry needs a record that is not younger than the node (store.md 3.4).
-    if (!stale && i > 0) records.findOrMake(p.domid);
+    let stale = (p.flags & 1) !== 0;
+    if (!stale && i > 0 && !isBeside) {
+      if (state.compat.quotaPerDomain) records.findOrMake(p.domid);
+      else stale = records.record(p.domid) === undefined;
+    }
     return { rights: RIGHTS[p.letter], domid: p.domid, stale };
   });
 }
 
-/** A node whose children are still to come; nobody else has it yet. */
-interface GrowingNode extends Omit<Node, 'children' | 'childOctets'> {
+/** A node that is claimed by its path, and whose children are still to come; nobody else has it yet. */
+interface GrowingNode extends Node {
+  value: Uint8Array;
+  perms: readonly Perm[];
   children: string[];
   childOctets: number;
+  generation: number;
+}
+
+/** What a domain has of the restored tree. */
+interface Owner {
+  readonly domid: number;
+  nodes: number;
+  octets: number;
 }
 
 /** Most nodes have none, and need no list of their own. */
 const NO_CHILDREN: string[] = [];
+const NO_VALUE = new Uint8Array(0);
+const NO_PERMS: readonly Perm[] = [];
 
 /** The tree from its records: parents come before their children, whose order is the order of the records. */
-class TreeBuilder {
+class TreeBuilder implements Keys {
   readonly #daemon: Daemon;
-  readonly #nodes = new Map<string, GrowingNode>();
+  readonly #nodes = new GrowingMap<GrowingNode>();
+  /** Special nodes that are kept beside the tree. */
+  readonly #beside = new Set<string>();
+  /** The node claimed last. */
+  #claimed: GrowingNode | undefined = undefined;
+  /** Owners by domid; and the one asked for last. */
+  readonly #owners = new Map<number, Owner>();
+  #owner: Owner | undefined = undefined;
   /** The entries restored last, and what they were: most nodes have the same as their neighbours. */
   #perms: readonly Perm[] = [];
   #imagePerms: readonly ImagePerm[] = [];
@@ -266,30 +298,69 @@ class TreeBuilder {
     this.#daemon = daemon;
   }
 
+  get size(): number {
+    return this.#nodes.size + this.#beside.size;
+  }
+
+  has(path: string): boolean {
+    return this.#nodes.get(path) !== undefined || this.#beside.has(path);
+  }
+
+  /** Claim the path of a node that is to be added next: the check's search and the tree's are one. */
+  remember(path: string): boolean {
+    const { size } = this;
+    if (this.#isBeside(path)) this.#beside.add(path);
+    else this.#claim(path);
+    return this.size > size;
+  }
+
+  #isBeside(path: string): boolean {
+    return path.startsWith('@') && !this.#daemon.state.compat.specialNodes;
+  }
+
+  #claim(path: string): GrowingNode {
+    const node: GrowingNode = {
+      path,
+      value: NO_VALUE,
+      perms: NO_PERMS,
+      children: NO_CHILDREN,
+      childOctets: 0,
+      generation: 0,
+    };
+    this.#nodes.put(path, node);
+    this.#claimed = node;
+    return node;
+  }
+
   /** @returns why the node cannot be restored. */
   add(path: string, record: NodeData): string | undefined {
     const { records, state } = this.#daemon;
-    const perms = this.#restorePerms(record.perms);
-    const isSpecial = path.startsWith('@');
-    if (isSpecial && !state.compat.specialNodes) {
+    if (this.#isBeside(path)) {
       state.generation++; // its record counts, although it is kept beside the tree
-      if ((SPECIAL_NODES as readonly string[]).includes(path)) state.specialPerms.set(path, perms);
+      if ((SPECIAL_NODES as readonly string[]).includes(path))
+        state.specialPerms.set(path, restorePerms(this.#daemon, record.perms, true));
       return undefined;
     }
+    const perms = this.#restorePerms(record.perms);
     const owner = (perms[0] as Perm).domid;
     if (records.findOrMake(owner) === undefined)
       return `write node error restoring node ${path}: owner domain ${owner} does not exist`;
-    if (!isSpecial && path !== '/') {
+    if (path !== '/' && !path.startsWith('@')) {
       const parent = this.#find(parentOf(path));
       if (parent === undefined) return `read parent error restoring node ${path}`;
       const base = baseOf(path);
       if (parent.childOctets === 0) parent.children = [base];
       else parent.children.push(base);
       parent.childOctets += base.length + 1; // the parent keeps its generation: only its list grows
+      this.#ownerOf(ownerOf(parent)).octets += base.length + 1;
     }
-    const { value } = record;
-    const generation = ++state.generation;
-    this.#nodes.set(path, { path, value, perms, children: NO_CHILDREN, childOctets: 0, generation });
+    const node = this.#claimed?.path === path ? this.#claimed : this.#claim(path);
+    node.value = record.value;
+    node.perms = perms;
+    node.generation = ++state.generation;
+    const has = this.#ownerOf(owner);
+    has.nodes++;
+    has.octets += nodeSize(node, state.compat) + path.length;
     return undefined;
   }
 
@@ -313,11 +384,20 @@ class TreeBuilder {
   finish(): void {
     const { accounting, state } = this.#daemon;
     accounting.charge(state.options.privDomid, state.compat.restoredRootBytes);
-    for (const node of this.#nodes.values()) {
-      accounting.charge(ownerOf(node), nodeSize(node, state.compat) + node.path.length);
-      accounting.countNodes(ownerOf(node), 1);
+    state.tree = PersistentMap.grown<Node>(this.#nodes);
+    // What an owner holds only grows here: the sum reaches the same maxima as one node after the other.
+    for (const { domid, nodes, octets } of this.#owners.values()) {
+      accounting.charge(domid, octets);
+      accounting.countNodes(domid, nodes);
     }
-    state.tree = PersistentMap.of<Node>(this.#nodes.values(), (node) => node.path);
+  }
+
+  #ownerOf(domid: number): Owner {
+    if (this.#owner?.domid === domid) return this.#owner;
+    const owner = this.#owners.get(domid) ?? { domid, nodes: 0, octets: 0 };
+    this.#owners.set(domid, owner);
+    this.#owner = owner;
+    return owner;
   }
 }
 
@@ -325,16 +405,21 @@ class TreeBuilder {
 function restoreView(daemon: Daemon, tx: Transaction, nodes: readonly NodeData[]): void {
   const { state } = daemon;
   const seen = new Map<string, NodeData>(nodes.map((n) => [textOf(n.path), n]));
+  const below = new Map<string, string[]>();
+  for (const [path, { perms }] of seen) {
+    if (perms.length === 0 || path === '/') continue;
+    const bases = below.get(parentOf(path));
+    if (bases === undefined) below.set(parentOf(path), [baseOf(path)]);
+    else bases.push(baseOf(path));
+  }
   for (const [path, record] of seen) {
     const live = state.tree.get(path);
     const isAbsent = record.perms.length === 0;
     const modified = isAbsent || (record.access & NODE_WRITTEN) !== 0;
     let node: Node | undefined;
     if (!isAbsent) {
-      const names = (live?.children ?? []).filter((base) => seen.get(childOf(path, base))?.perms.length !== 0);
-      for (const [other, { perms }] of seen)
-        if (perms.length > 0 && other !== '/' && parentOf(other) === path && !names.includes(baseOf(other)))
-          names.push(baseOf(other));
+      const known = listOf(live?.children ?? []).filter((base) => seen.get(childOf(path, base))?.perms.length !== 0);
+      const names = [...new Set([...known, ...(below.get(path) ?? [])])];
       node = {
         path,
         value: record.value,

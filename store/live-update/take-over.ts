@@ -31,6 +31,7 @@ export function keepsPorts(handedOver: NeutralState | undefined): boolean {
 export function* takeOver(site: TakeOverSite, daemon: Daemon, handedOver: NeutralState | undefined): Actor {
   const { platform } = site;
   if (!platform.hasDomainException) platform.bindDomainException();
+  daemon.changes.forgetChanged();
   for (const conn of daemon.state.connections) {
     if (conn.link.kind !== 'ring') continue;
     takeRing(site, daemon, conn, handedOver);

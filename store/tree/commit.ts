@@ -29,13 +29,16 @@ export function commit<Who extends Requester, Cause>(
   };
   for (const { node, modified } of tx.accesses.values()) if (!modified) drop(node);
   const left: string[] = [];
-  for (const { path, base, basePerms, node, modified, fire } of tx.accesses.values()) {
+  for (const { path, base, basePerms, node, modified, isHalfRemoved, fire } of tx.accesses.values()) {
     if (!modified) continue;
     const live = tree.get(path);
-    drop(node);
-    if (node !== undefined) {
-      const written = rewritten(node, node.perms, tree.nextGeneration());
-      if (rules.commitSkipsOwnerless && owners.record(ownerOf(node)) === undefined) left.push(path);
+    if (isHalfRemoved === true)
+      left.push(path); // its owner is missing, for which the daemon checks its store
+    else drop(node);
+    const kept = isHalfRemoved === true ? undefined : node;
+    if (kept !== undefined) {
+      const written = rewritten(kept, kept.perms, tree.nextGeneration());
+      if (rules.commitSkipsOwnerless && owners.record(ownerOf(kept)) === undefined) left.push(path);
       else tree.store(written, live);
     } else if (live !== undefined && base !== -1) tree.erase(live); // without a generation of its own
     // Who may see it is decided as the store is at this moment: of a new chain the leaf comes before its parents.

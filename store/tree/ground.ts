@@ -16,8 +16,8 @@ export interface Requester {
 export interface NodeAccounts<Who extends Requester> {
   /** So many more octets are the requester's domain's from now on; negative: fewer. */
   chargeTo(who: Who, octets: number): void;
-  /** Whether the requester's domain may not hold so much more. */
-  memoryExceeded(who: Who, octets: number): boolean;
+  /** Whether a requester may not let a domain hold so much more for a node. */
+  nodeMemoryExceeded(who: Who, payer: number, octets: number): boolean;
   /** Whether a requester may not have so much; if it may, that is noted as seen. */
   exceeds(who: Who, name: 'node-size' | 'transaction-nodes', value: number): boolean;
   /** Whether a requester may not own so many more nodes. */

@@ -1,4 +1,5 @@
 import type { Perm } from '../protocol/perms.ts';
+import { type Names, withName, withoutName } from './names.ts';
 import type { TreeRules } from './rules.ts';
 
 /** One node; never changed after it was made, so that a reference to it is what it was at that moment. */
@@ -7,7 +8,7 @@ export interface Node {
   readonly value: Uint8Array;
   readonly perms: readonly Perm[];
   /** Names in order of creation; the protocol shows this order. */
-  readonly children: readonly string[];
+  readonly children: Names;
   /** Octets of the children's names, NULs counted. */
   readonly childOctets: number;
   /** Value of the global counter at the last write; whole and below 2^53. */
@@ -38,14 +39,14 @@ export function rewritten(node: Node, perms: readonly Perm[], generation: number
 export function withChild(node: Node, base: string): Node {
   const { path, value, perms, children, generation } = node;
   const childOctets = node.childOctets + base.length + 1;
-  return { path, value, perms, children: [...children, base], childOctets, generation };
+  return { path, value, perms, children: withName(children, base), childOctets, generation };
 }
 
 /** The node without a child. Keeps its generation. */
 export function withoutChild(node: Node, base: string): Node {
-  const at = node.children.indexOf(base);
-  if (at < 0) return node;
-  const { path, value, perms, children, generation } = node;
+  const children = withoutName(node.children, base);
+  if (children === node.children) return node;
+  const { path, value, perms, generation } = node;
   const childOctets = node.childOctets - base.length - 1;
-  return { path, value, perms, children: children.filter((_, i) => i !== at), childOctets, generation };
+  return { path, value, perms, children, childOctets, generation };
 }

@@ -54,29 +54,20 @@ export class PersistentMap<V> {
     return new PersistentMap<V>({ kind: BRANCH, bitmap: 0, slots: [] }, 0);
   }
 
-  /** A map of many values at once; a later one wins over an earlier of the same key. Nobody else sees it being made. */
+  /** A map of many values at once; a later one wins over an earlier of the same key. */
   static of<V>(values: Iterable<V>, keyOf: (value: V) => string): PersistentMap<V> {
-    const root: Building<V> = { kind: BRANCH, bitmap: 0, slots: [] };
-    const grown = { by: 0 };
-    for (const value of values) {
-      const key = keyOf(value);
-      build(root, 0, { kind: LEAF, hash: hashOf(key), key, value }, grown);
-    }
-    return new PersistentMap(root, grown.by);
+    const growing = new GrowingMap<V>();
+    for (const value of values) growing.put(keyOf(value), value);
+    return PersistentMap.grown(growing);
+  }
+
+  /** What has grown; nothing is put into `growing` any more. */
+  static grown<V>(growing: GrowingMap<V>): PersistentMap<V> {
+    return new PersistentMap(growing.root, growing.size);
   }
 
   get(key: string): V | undefined {
-    const hash = hashOf(key);
-    let branch = this.#root;
-    for (let shift = 0; ; shift += BITS) {
-      const bit = 1 << (hash >>> shift);
-      if ((branch.bitmap & bit) === 0) return undefined;
-      const slot = branch.slots[bitCount(branch.bitmap & (bit - 1))] as Slot<V>;
-      if (slot.kind === BRANCH) branch = slot;
-      else if (slot.hash !== hash) return undefined;
-      else if (slot.kind === LEAF) return slot.key === key ? slot.value : undefined;
-      else return slot.leaves.find((l) => l.key === key)?.value;
-    }
+    return find(this.#root, key);
   }
 
   /** The map with `key` set. */
@@ -97,6 +88,39 @@ export class PersistentMap<V> {
   /** All values, in an order that depends on the keys alone. */
   *values(): Generator<V> {
     yield* walk(this.#root);
+  }
+}
+
+/** A map that nobody else has yet: it is changed in place until it is done. */
+export class GrowingMap<V> {
+  readonly root: Building<V> = { kind: BRANCH, bitmap: 0, slots: [] };
+  readonly #grown = { by: 0 };
+
+  get size(): number {
+    return this.#grown.by;
+  }
+
+  get(key: string): V | undefined {
+    return find(this.root, key);
+  }
+
+  /** A later value wins over an earlier of the same key. */
+  put(key: string, value: V): void {
+    build(this.root, 0, { kind: LEAF, hash: hashOf(key), key, value }, this.#grown);
+  }
+}
+
+function find<V>(root: Branch<V>, key: string): V | undefined {
+  const hash = hashOf(key);
+  let branch = root;
+  for (let shift = 0; ; shift += BITS) {
+    const bit = 1 << (hash >>> shift);
+    if ((branch.bitmap & bit) === 0) return undefined;
+    const slot = branch.slots[bitCount(branch.bitmap & (bit - 1))] as Slot<V>;
+    if (slot.kind === BRANCH) branch = slot;
+    else if (slot.hash !== hash) return undefined;
+    else if (slot.kind === LEAF) return slot.key === key ? slot.value : undefined;
+    else return slot.leaves.find((l) => l.key === key)?.value;
   }
 }
 

@@ -15,6 +15,11 @@ export interface Access {
   /** What the transaction sees: undefined = no such node. */
   node: Node | undefined;
   modified: boolean;
+  /**
+   * A removal stopped half way, since the owner was let go of: the transaction sees the node as before, a commit takes it away
+   * all the same, and its private copy is paid for for good. Source: core.c, delnode_sub.
+   */
+  isHalfRemoved?: boolean;
   fire: FireMode | undefined;
 }
 

@@ -2,11 +2,17 @@ import { baseOf, childOf, parentOf } from '../protocol/path.ts';
 import { ALL_RIGHTS, type Perm, settledPerms } from '../protocol/perms.ts';
 import { refuse } from '../protocol/wire.ts';
 import type { Ground, OldPerms, Requester } from './ground.ts';
+import { listOf } from './names.ts';
 import { type Node, nodeSize, ownerOf, rewritten, withChild, withoutChild, withValue } from './node.ts';
 import { type Access, copyOctets, type FireMode, type Transaction } from './transaction.ts';
 
-/** Whether a write may be refused for its size: a removal never is. */
-type Limits = 'checked' | 'unchecked';
+/**
+ * What a refusal for want of memory is to the client, if a write may be refused at all: a removal never is. Only what creates a
+ * node sees to the errno; of an overwrite the daemon tells whatever errno came last, and here it is ENOMEM for all of them.
+ */
+type Limits = { readonly noMemory: 'EIO' | 'ENOMEM' } | 'unchecked';
+const CREATION: Limits = { noMemory: 'EIO' };
+const OVERWRITE: Limits = { noMemory: 'ENOMEM' };
 
 /** Where one request works: the live tree, or a transaction's view of it. */
 export class View<Who extends Requester, Cause> {
@@ -88,19 +94,19 @@ export class View<Who extends Requester, Cause> {
 
   // Writing ---------------------------------------------------------------------------------------------------------
 
-  /** Give an existing node a value. Errors: ENOSPC too big. */
+  /** Give an existing node a value. Errors: ENOSPC too big; ENOMEM. */
   putValue(node: Node, value: Uint8Array): Node {
     const { rights, tree } = this.#ground;
     const perms = settledPerms(node.perms, node.generation, rights);
-    return this.#put(withValue(node, value, perms, tree.nextGeneration()), node, 'checked');
+    return this.#put(withValue(node, value, perms, tree.nextGeneration()), node, OVERWRITE);
   }
 
-  /** Give an existing node other entries. Errors: ENOSPC too big. */
+  /** Give an existing node other entries. Errors: ENOSPC too big; ENOMEM. */
   putPerms(node: Node, perms: readonly Perm[]): Node {
-    return this.#put(rewritten(node, perms, this.#ground.tree.nextGeneration()), node, 'checked');
+    return this.#put(rewritten(node, perms, this.#ground.tree.nextGeneration()), node, OVERWRITE);
   }
 
-  /** Write an existing node with another list of children. Errors: ENOSPC too big. */
+  /** Write an existing node with another list of children. Errors: ENOSPC too big; EIO. */
   #putChildren(node: Node, old: Node, limits: Limits): Node {
     const { rights, tree } = this.#ground;
     const perms = settledPerms(old.perms, old.generation, rights);
@@ -116,13 +122,9 @@ export class View<Who extends Requester, Cause> {
     if (who !== undefined) {
       const size = nodeSize(node, rules);
       const tooBig = accounts.exceeds(who, 'node-size', size);
-      if (limits === 'checked') {
+      if (limits !== 'unchecked') {
         if (tooBig) this.#fail('ENOSPC');
-        const paysMemory = tx !== undefined || ownerOf(node) === who.domid;
-        const added = old === undefined ? size + node.path.length : size - nodeSize(old, rules);
-        // An overwrite that is refused for memory leaves the real daemon with whatever errno was around.
-        if (paysMemory && added > 0 && accounts.memoryExceeded(who, added))
-          this.#fail(old === undefined ? 'EIO' : 'ENOMEM');
+        if (this.#lacksMemory(who, node, old)) this.#fail(limits.noMemory);
       }
     }
     if (tx === undefined) {
@@ -130,11 +132,30 @@ export class View<Who extends Requester, Cause> {
       return node;
     }
     const access = this.#access(tx, node.path);
+    if (access.isHalfRemoved === true && access.node !== undefined) {
+      access.isHalfRemoved = false; // what is written is the transaction's again
+      tx.memory += copyOctets(tx, access.node, rules);
+    }
     if (access.node !== undefined) this.#charge(tx, -copyOctets(tx, access.node, rules));
     this.#charge(tx, copyOctets(tx, node, rules));
     access.node = node;
     access.modified = true;
     return node;
+  }
+
+  /**
+   * Whether the memory quota keeps a node from being written: what it was is given back first, also where it becomes smaller.
+   * A live node is its owner's, a private copy the requester's.
+   */
+  #lacksMemory(who: Who, node: Node, old: Node | undefined): boolean {
+    const { accounts, rules } = this.#ground;
+    const tx = this.#tx;
+    const octetsOf = (one: Node) =>
+      tx === undefined ? nodeSize(one, rules) + one.path.length : copyOctets(tx, one, rules);
+    const payer = (one: Node) => (tx === undefined ? ownerOf(one) : who.domid);
+    const before = tx === undefined ? old : tx.accesses.get(node.path)?.node;
+    const freed = before !== undefined && payer(before) === payer(node) ? octetsOf(before) : 0;
+    return accounts.nodeMemoryExceeded(who, payer(node), octetsOf(node) - freed);
   }
 
   #fail(errno: 'ENOSPC' | 'EIO' | 'ENOMEM'): never {
@@ -144,10 +165,21 @@ export class View<Who extends Requester, Cause> {
 
   #remove(node: Node): void {
     this.#ground.tree.nextGeneration();
-    if (!this.#isCounted(ownerOf(node))) refuse('EIO');
+    if (!this.#isKnown(ownerOf(node))) this.#leaveHalfRemoved(node);
     this.#count(ownerOf(node), -1);
     if (this.#tx === undefined) this.writes++;
     this.#erase(node);
+  }
+
+  #leaveHalfRemoved(node: Node): never {
+    const { rules } = this.#ground;
+    const access = this.#tx?.accesses.get(node.path);
+    if (this.#tx !== undefined && access !== undefined && access.isHalfRemoved !== true) {
+      access.modified = true;
+      access.isHalfRemoved = true;
+      this.#tx.memory -= copyOctets(this.#tx, node, rules);
+    }
+    refuse('EIO');
   }
 
   #erase(node: Node): void {
@@ -180,18 +212,23 @@ export class View<Who extends Requester, Cause> {
   }
 
   /**
-   * False: a transaction works on a node whose owner died meanwhile, and whose nodes are counted by the request (4.22) or
-   * only at commit (4.17).
+   * False: a transaction works on a node whose owner was let go of meanwhile, be it alive or dead. The request counts nodes
+   * (4.22), and nothing can be taken from an account that is gone; 4.17 counts them at commit only.
    */
-  #isCounted(owner: number): boolean {
+  #isKnown(owner: number): boolean {
     const { owners, rules } = this.#ground;
     if (this.#tx === undefined || rules.countsAtOnce || owner === this.#who?.domid) return true;
-    return owners.findOrMake(owner) !== undefined;
+    return owners.record(owner) !== undefined;
   }
 
-  /** Move a node's count to a new owner. Errors: ENOMEM the old one is gone. */
+  /** The same of somebody who is given a node: whoever is alive gets an account for it. */
+  #canOwn(owner: number): boolean {
+    return this.#isKnown(owner) || this.#ground.owners.findOrMake(owner) !== undefined;
+  }
+
+  /** Move a node's count to a new owner. Errors: ENOMEM the old one was let go of. */
   reown(from: number, to: number): void {
-    if (!this.#isCounted(from)) refuse('ENOMEM');
+    if (!this.#isKnown(from)) refuse('ENOMEM');
     // Also where both are the same: a commit asks whether everybody who is counted still exists.
     this.#count(from, -1);
     this.#count(to, 1);
@@ -237,15 +274,15 @@ export class View<Who extends Requester, Cause> {
           childOctets: base === undefined ? 0 : base.length + 1,
           generation: tree.nextGeneration(),
         };
-        this.#put(node, undefined, 'checked');
-        if (!this.#isCounted((perms[0] as Perm).domid)) {
+        this.#put(node, undefined, CREATION);
+        if (!this.#canOwn((perms[0] as Perm).domid)) {
           this.#erase(node);
           refuse('ENOMEM');
         }
         written.push(node);
         this.#count((perms[0] as Perm).domid, 1);
       }
-      this.#putChildren(withChild(existing, baseOf(missing[missing.length - 1] as string)), existing, 'checked');
+      this.#putChildren(withChild(existing, baseOf(missing[missing.length - 1] as string)), existing, CREATION);
     } catch (error) {
       // What was written goes without a trace but for the generations; a transaction cannot be mended.
       if (tx !== undefined && written.length > 0) tx.failed = true;
@@ -286,7 +323,7 @@ export class View<Who extends Requester, Cause> {
 
   #removeBelow(node: Node, isTop: boolean): void {
     let now = node;
-    for (const base of node.children) {
+    for (const base of listOf(node.children)) {
       const child = this.get(childOf(node.path, base));
       if (child === undefined) refuse('EIO'); // the list was read before the child was removed by somebody else
       this.#removeBelow(child, false);

@@ -4,6 +4,7 @@ import { Bench } from 'tinybench';
 import { liveUpdateMidTraffic } from '../../scenarios/catalogue/live-update-mid-traffic.ts';
 import { type Actor, loneMachine, type Machine, PARK } from '../../sim/index.ts';
 import { besideDaemon } from './beside-daemon.ts';
+import { childTimes } from './children.ts';
 import type { ManyDomains } from './many.ts';
 import { millionNodes } from './million.ts';
 import { ringRequests } from './ring.ts';
@@ -123,6 +124,12 @@ for (const nodes of [1_000, 100_000]) {
   const { wallMs, virtualMs, imageBytes } = updatePause(nodes);
   process.stdout.write(
     `${`live update of ${nodes.toLocaleString('en')} nodes (v2)`.padEnd(46)} ${wallMs.toFixed(1).padStart(12)} ms wall, ${virtualMs.toFixed(1)} ms virtual, ${imageBytes.toLocaleString('en')} octets\n`,
+  );
+}
+for (const perDirectory of [100, 100_000]) {
+  const { creationUs, removalUs } = childTimes({ perDirectory, children: 100_000 });
+  process.stdout.write(
+    `${`a child of ${perDirectory.toLocaleString('en')}`.padEnd(46)} ${creationUs.toFixed(1).padStart(12)} us to make, ${removalUs.toFixed(1)} us to remove\n`,
   );
 }
 const million = millionNodes();

@@ -49,8 +49,11 @@ export class ConsoleHost {
     this.daemon.start();
   }
 
-  /** A domain whose console nodes are there, introduced and paused; its console page and port as the builder leaves them. */
-  build(domid: number): { readonly domain: Domain; readonly os: GuestOs; readonly page: ConsolePage } {
+  /** A domain whose console nodes are there, introduced unless it is not to be, and paused; its console page and port as the builder leaves them. */
+  build(
+    domid: number,
+    isIntroduced = true,
+  ): { readonly domain: Domain; readonly os: GuestOs; readonly page: ConsolePage } {
     const { host } = this;
     const { hyper } = host.dom0.os;
     const built = host.build(domid, `domU${domid}`);
@@ -70,7 +73,8 @@ export class ConsoleHost {
       if (limit !== undefined) yield* xs.write(`${path}/limit`, String(limit));
       yield* xs.write(`${path}/port`, String(page.port));
       yield* xs.write(`${path}/ring-ref`, String(ring.gfn));
-      yield* xs.call(XS.INTRODUCE, strings(String(domid), String(built.ring.gfn), String(built.port)));
+      if (isIntroduced)
+        yield* xs.call(XS.INTRODUCE, strings(String(domid), String(built.ring.gfn), String(built.port)));
     });
     return { domain, os: new GuestOs(host.machine, domain), page };
   }

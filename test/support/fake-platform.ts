@@ -1,4 +1,13 @@
-import type { DomainState, Platform, PlatformResult, RingPage, Stream } from '../../store/daemon/platform.ts';
+import { copyOctets } from '../../sim/index.ts';
+import { MemoryFiles } from '../../store/daemon/memory-files.ts';
+import type {
+  AppendFile,
+  DomainState,
+  Platform,
+  PlatformResult,
+  RingPage,
+  Stream,
+} from '../../store/daemon/platform.ts';
 
 /** A ring page that nobody else touches. */
 export class FakePage implements RingPage {
@@ -12,6 +21,14 @@ export class FakePage implements RingPage {
 
   store32(offset: number, value: number): void {
     this.#view.setUint32(offset, value >>> 0, true);
+  }
+
+  take(offset: number, into: Uint8Array, at: number, count: number): void {
+    copyOctets(this.bytes, offset, into, at, count);
+  }
+
+  put(offset: number, from: Uint8Array, at: number, count: number): void {
+    copyOctets(from, at, this.bytes, offset, count);
   }
 
   unmap(): void {
@@ -69,7 +86,7 @@ export class FakePlatform implements Platform {
   readonly boundPorts = new Map<number, { readonly domid: number; readonly remotePort: number }>();
   readonly notified: number[] = [];
   readonly files = new Map<string, 'not-executable' | 'executable'>();
-  readonly logLines: string[] = [];
+  readonly written = new MemoryFiles(new Map());
   #nextPort = 20;
   #nextUniqueId = 1n;
 
@@ -141,7 +158,7 @@ export class FakePlatform implements Platform {
     return this.files.get(path) ?? 'absent';
   }
 
-  log(line: string): void {
-    this.logLines.push(line);
+  appendTo(path: string): AppendFile | undefined {
+    return this.written.appendTo(path);
   }
 }

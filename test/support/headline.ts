@@ -23,6 +23,7 @@ export function headline(
     passImage: options.passImage,
     execFails: options.execFails,
     checks: true,
+    judgesUnfinished: options.lab !== undefined,
   });
 }
 

@@ -364,6 +364,12 @@ export class HistoryBuilder {
     this.#add({ kind: 'life', domid, uniqueId, what: 'shutdown' });
   }
 
+  /** The controller lets a domain stand still, or go on. */
+  pause(conn: number, isPaused: boolean): void {
+    const { domid, uniqueId } = this.epochs[conn]!;
+    this.#add({ kind: 'life', domid, uniqueId, what: isPaused ? 'paused' : 'unpaused' });
+  }
+
   tellShutdown(): void {
     this.#special('@releaseDomain');
   }

@@ -5,13 +5,17 @@ import {
   BlockDevices,
   Bridge,
   DeviceKernel,
+  type DeviceName,
   Disk,
   NetbackDriver,
   type Netfront,
   NetfrontDriver,
   Xenbus,
 } from '../../../guests/devices/index.ts';
+import type { XsLink } from '../../../guests/index.ts';
 import type { Guest, Host } from '../../engine/host.ts';
+import type { Refused } from '../../judge/invariants/devices-evidence.ts';
+import { RefusalsLink } from './refusals.ts';
 
 /** What the drivers of a host are like; left out: as most are. */
 export interface DevicePlan {
@@ -20,6 +24,8 @@ export interface DevicePlan {
   readonly hasSplitPorts?: boolean;
   /** Buffers that a netfront keeps with its backend. */
   readonly rxBuffers?: number;
+  /** Longest time until a backend's module is loaded, ns. */
+  readonly loadNsMax?: number;
 }
 
 /** Sectors of each disk, unless the plan makes others. */
@@ -36,6 +42,10 @@ export interface FrontendTraits {
 export interface GuestDevices {
   readonly disk?: (disk: Blkfront) => void;
   readonly nic?: (nic: Netfront) => void;
+  /** A device is closing: its backend has given it up, or it is taken away. */
+  readonly closing?: (name: DeviceName) => void;
+  /** The store had no memory for a request about a device. */
+  readonly refused?: (what: Refused) => void;
 }
 
 /** The drivers on both sides of a host: blkback, netback and a bridge in dom0, blkfront and netfront in guests. */
@@ -52,23 +62,28 @@ export class Backends {
     this.disks = new BlockDevices(makeDisk);
     const kernel = this.#kernel(host.dom0);
     const { disks, bridge } = this;
-    new Xenbus(kernel, 'back', {
+    const drivers = {
       vbd: new BlkbackDriver({ disks, isPersistent: true }),
       vif: new NetbackDriver({ bridge, hasSplitPorts }),
-    }).start();
+    };
+    new Xenbus(kernel, 'back', drivers, plan.loadNsMax).start();
   }
 
   /** Start a guest's frontends. `online` is called with each device once it can be used. */
   plug(guest: Guest, online: GuestDevices = {}, traits = traitsOf(guest.os.domain.domid)): Xenbus {
-    const bus = new Xenbus(this.#kernel(guest), 'front', {
+    const { domid } = guest.os.domain;
+    const link = new RefusalsLink(guest.client, domid, (what) => online.refused?.(what));
+    const bus = new Xenbus(this.#kernel(guest, link), 'front', {
       vbd: new BlkfrontDriver({
         isPersistent: traits.hasPersistentGrants,
         online: (disk) => online.disk?.(disk),
+        closing: (name) => online.closing?.(name),
       }),
       vif: new NetfrontDriver({
         rxBuffers: this.#rxBuffers,
         cutsPackets: traits.cutsPackets,
         online: (nic) => online.nic?.(nic),
+        closing: (name) => online.closing?.(name),
       }),
     });
     bus.start();
@@ -81,8 +96,8 @@ export class Backends {
       this.#host.recorder?.devices.note(disk.openedBy, { what: 'disk', sums: disk.sums() });
   }
 
-  #kernel({ os, client }: Guest): DeviceKernel {
-    const kernel = new DeviceKernel(os, client);
+  #kernel({ os, client }: Guest, link: XsLink = client): DeviceKernel {
+    const kernel = new DeviceKernel(os, link);
     kernel.observer = this.#host.recorder?.devices;
     return kernel;
   }

@@ -1,13 +1,5 @@
 import { LIBXENSTORE_HABITS, type XsProgram } from '../../../guests/index.ts';
-import {
-  type Device,
-  DomidHistory,
-  type HotplugScripts,
-  Libxl,
-  type ScriptAction,
-  type ScriptFate,
-  SharedFiles,
-} from '../../../guests/libxl/index.ts';
+import type { HotplugScripts, Libxl, ScriptBridge } from '../../../guests/libxl/index.ts';
 import { steadyState } from '../../../guests/monitors/index.ts';
 import type { Host } from '../../engine/host.ts';
 
@@ -21,15 +13,11 @@ const PROCESS_NS = [50_000, 300_000] as const;
 /** dom0's toolstack: processes that use libxl, each with a socket of its own, and the scripts that they run (HS-12). */
 export class Dom0Tools {
   readonly #host: Host;
-  readonly #shared = new SharedFiles(new DomidHistory(0));
   readonly #hotplug: HotplugScripts;
   #connections = 0;
 
-  /** @param fate how a script's run goes; left out: all work. */
-  constructor(
-    host: Host,
-    fate?: (device: Pick<Device, 'kind' | 'devid'>, domid: number, action: ScriptAction) => ScriptFate,
-  ) {
+  /** @param bridge that its vifs are put on. @param how scripts go, and who runs them; left out: all work, by libxl. */
+  constructor(host: Host, bridge: ScriptBridge, how: Pick<HotplugScripts, 'fate' | 'byUdev'> = {}) {
     this.#host = host;
     const open = new Map<unknown, XsProgram>();
     this.#hotplug = {
@@ -42,9 +30,10 @@ export class Dom0Tools {
         open.get(link)?.close();
         open.delete(link);
       },
+      bridge,
       workNs: SCRIPT_WORK_NS,
       processNs: PROCESS_NS,
-      ...(fate === undefined ? {} : { fate }),
+      ...how,
     };
   }
 
@@ -55,10 +44,8 @@ export class Dom0Tools {
 
   /** A process: its connection and its libxl. */
   process(name: string): Libxl {
-    return new Libxl(this.#host.dom0.os, this.#host.connect(name, { ...LIBXENSTORE_HABITS, workNs: WORK_NS }), {
-      hotplug: this.#hotplug,
-      shared: this.#shared,
-    });
+    const link = this.#host.connect(name, { ...LIBXENSTORE_HABITS, workNs: WORK_NS });
+    return this.#host.libxl(link, { hotplug: this.#hotplug });
   }
 }
 
@@ -68,7 +55,7 @@ export function startXenopsd(host: Host): void {
   let sessions = 0;
   const connect = () => {
     const link = host.connect(`xenopsd-${++sessions}`);
-    return { link, isOpen: () => link.isOpen };
+    return { link, isOpen: () => link.isOpen, close: () => link.close() };
   };
   steadyState(
     { os: dom0.os, traffic, pace: { speedup: 1, alignedPercent: 0 }, connect },

@@ -1,15 +1,17 @@
-import { type Blkfront, blkLoad, type Netfront, netLoad } from '../../../guests/devices/index.ts';
+import { type Blkfront, blkLoad, type DeviceName, type Netfront, netLoad } from '../../../guests/devices/index.ts';
 import { GuestConsole, GuestControl, LINUX_HABITS, octets, suspendSelf, type Thread } from '../../../guests/index.ts';
-import type { BuiltDomain } from '../../../guests/libxl/index.ts';
+import type { BuiltDomain, Device } from '../../../guests/libxl/index.ts';
 import type { Actor } from '../../../sim/index.ts';
 import type { Guest, Host } from '../../engine/host.ts';
-import { isWorking } from '../../engine/run.ts';
+import { mayGoOn } from '../../engine/run.ts';
 import type { Backends } from './backends.ts';
 
 /** How often a program looks whether it is its time, ns. */
 const POLL_NS = 20_000_000;
 const BLK_LOAD = { first: 0, end: 256, inFlightMax: 3, thinkNsMax: 20_000 } as const;
 const NET_LOAD = { windowMax: 2, thinkNsMax: 50_000 } as const;
+/** Nobody talks on to somebody of whom nothing was heard for so long, ns. */
+const SILENCE_NS = 10_000_000_000;
 
 export interface GuestPlan {
   readonly host: Host;
@@ -28,6 +30,7 @@ export class StormGuest {
   readonly #plan: GuestPlan;
   readonly #disks = new Set<Blkfront>();
   readonly #nics = new Set<Netfront>();
+  readonly #closing = new Set<DeviceName>();
   readonly #programs: Thread[] = [];
   #talking = 0;
 
@@ -36,7 +39,7 @@ export class StormGuest {
     const { host, backends } = plan;
     const { domid } = built.domain;
     const notify = domid % 4 === 3 ? 'always' : 'edge';
-    this.guest = host.boot(built, host.faults.habits({ ...LINUX_HABITS, notify, tornOneIn: 16 }));
+    this.guest = host.boot(built, { ...LINUX_HABITS, notify, tornOneIn: 16 });
     const { os, client } = this.guest;
     if (built.console !== undefined) {
       const hvc = new GuestConsole(os, built.console);
@@ -48,7 +51,11 @@ export class StormGuest {
         yield* suspendSelf(me, os, client);
       },
     }).start();
-    backends.plug(this.guest, { disk: (disk) => this.#useDisk(disk), nic: (nic) => this.#useNic(nic) });
+    backends.plug(this.guest, {
+      disk: (disk) => this.#useDisk(disk),
+      nic: (nic) => this.#useNic(nic),
+      closing: (name) => this.#closing.add(name),
+    });
   }
 
   get domid(): number {
@@ -59,9 +66,16 @@ export class StormGuest {
     return this.guest.os.domain.isRunning;
   }
 
-  /** Devices that could be used at least once and were not taken away. */
-  get connected(): number {
-    return [...this.#disks, ...this.#nics].filter(({ isClosing }) => !isClosing).length;
+  /** Whether it runs, or is suspended and will go on. */
+  get isThere(): boolean {
+    const { dying, shutdown } = this.guest.os.domain;
+    return dying === 'alive' && (shutdown === undefined || shutdown === 'suspend');
+  }
+
+  /** Whether a device that is to be there can be used, or was given up by its backend: nobody tries that again. */
+  isSettled({ kind, devid }: Pick<Device, 'kind' | 'devid'>): boolean {
+    const name = `${kind}/${this.domid}/${devid}`;
+    return this.#closing.has(name) || [...this.#disks, ...this.#nics].some((each) => each.name === name);
   }
 
   get address(): string | undefined {
@@ -70,11 +84,12 @@ export class StormGuest {
 
   /** Whether a program still uses a device. */
   get isUsing(): boolean {
-    return this.#talking > 0 || this.#programs.some(isWorking);
+    return this.#talking > 0 || this.#programs.some(mayGoOn);
   }
 
   #useDisk(disk: Blkfront): void {
     this.#disks.add(disk);
+    this.#closing.delete(disk.name);
     const { io, isReady } = this.#plan;
     let asked = 0;
     this.#programs.push(
@@ -87,6 +102,7 @@ export class StormGuest {
 
   #useNic(nic: Netfront): void {
     this.#nics.add(nic);
+    this.#closing.delete(nic.name);
     const { io, isReady, peer, host } = this.#plan;
     const self = this;
     let asked = 0;
@@ -95,12 +111,20 @@ export class StormGuest {
       while (!isReady()) yield POLL_NS;
       const other = peer(self);
       const address = other?.address;
-      yield* netLoad(me, nic, host.machine.scheduler, {
+      const { scheduler } = host.machine;
+      let heardNs = scheduler.nowNs;
+      yield* netLoad(me, nic, scheduler, {
         ...NET_LOAD,
         peers: address === undefined ? [] : [address],
-        // A peer whose interface is taken away does not come back under that address.
-        goesOn: () => asked < io && other?.isRunning === true && other.address === address,
-        asked: () => asked++,
+        // With a peer that has no interface there is nobody to talk to, and one that is taken away does not come back.
+        goesOn: () => {
+          if (scheduler.nowNs - heardNs > SILENCE_NS) return false;
+          return asked < io && address !== undefined && other?.isThere === true && other.address === address;
+        },
+        asked: () => {
+          asked++;
+          heardNs = scheduler.nowNs;
+        },
         finished: () => self.#talking--,
       });
     });

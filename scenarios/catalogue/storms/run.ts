@@ -11,6 +11,9 @@ const SLICE_NS = 5_000_000;
 const HORIZON_NS = 600_000_000_000;
 /** How often the machine checks itself while a run is judged. */
 const CHECK_EVERY_STEPS = 50_000;
+/** So long after a storm its devices may take to connect, ns, as long as libxl waits for a backend. Those that have not by
+ *  then never will, and the checks say which. */
+const SETTLE_NS = 10_000_000_000;
 /** How often the operator looks how far the storm is, ns: rarely, as storms last long. */
 const LOOK_NS = [100_000, 1_000_000] as const;
 
@@ -21,8 +24,12 @@ export interface Storm {
   readonly operator: Operator;
   /** Whether domains or devices still come and go. */
   readonly isStorming: () => boolean;
-  /** Asked when the storm is over: whether guests still have something to do. */
-  readonly isBusy: () => boolean;
+  /** Asked when the storm is over: whether a device of a guest that is there is still to connect. */
+  readonly isConnecting: () => boolean;
+  /** Called when none is, or the time for it is over. */
+  readonly ready?: () => void;
+  /** Asked then: whether a guest still uses a device. */
+  readonly isUsing: () => boolean;
   readonly created: () => number;
   /** Devices that have to be there at the end. */
   readonly expected: () => readonly ExpectedDevice[];
@@ -50,10 +57,16 @@ export function startStormOperator(run: Run, atRequests: readonly number[]): Ope
 /** Run until the storm is over and all devices are at rest; then judge. */
 export function runStorm(run: Run, storm: Storm): RunResult {
   const { host } = run;
+  const { machine } = host;
+  let overNs: number | undefined;
   return runAndJudge(run, {
     scenario: storm.scenario,
     isBusy: () => {
-      if (storm.isStorming() || storm.isBusy()) return true;
+      if (storm.isStorming()) return true;
+      overNs ??= machine.nowNs;
+      if (storm.isConnecting() && machine.nowNs - overNs < SETTLE_NS) return true;
+      storm.ready?.();
+      if (storm.isUsing()) return true;
       host.traffic.stopping = true; // those who only watch or poll end
       return isWorking(storm.operator.me) || host.inFlight > 0;
     },
@@ -61,7 +74,6 @@ export function runStorm(run: Run, storm: Storm): RunResult {
     sliceNs: SLICE_NS,
     finish: () => storm.backends.noteDisks(),
     created: storm.created,
-    answers: storm.operator.answers,
     verdicts: (history, isFinished) => [devices(history), convergence(history, isFinished ? storm.expected() : [])],
   });
 }

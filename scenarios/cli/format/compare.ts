@@ -9,6 +9,7 @@ import {
 } from '../../../store/format/compare/index.ts';
 import { orUnusable } from '../image/io.ts';
 import { addKnob } from '../image/knob.ts';
+import { print } from '../terminal/output.ts';
 import { comparable } from './named.ts';
 
 const CHOICES = ['backward', 'forward', 'both'] as const;
@@ -45,7 +46,7 @@ export function addFormatCompare(format: Command, done: (code: number) => void):
     .command('rules')
     .description('write the rules that compare knows, in Markdown')
     .action(() => {
-      process.stdout.write(rulesPage());
+      print(rulesPage());
       done(0);
     });
 }
@@ -53,9 +54,7 @@ export function addFormatCompare(format: Command, done: (code: number) => void):
 async function compareCommand(old: string, fresh: string, options: CompareOptions): Promise<number> {
   const comparison = compareFormats(await comparable(old, options.oldKnob), await comparable(fresh, options.newKnob));
   const directions = directionsOf(options.direction);
-  process.stdout.write(
-    options.json ? `${JSON.stringify(comparison, null, 2)}\n` : comparisonText(comparison, directions),
-  );
+  print(options.json ? `${JSON.stringify(comparison, null, 2)}\n` : comparisonText(comparison, directions));
   return isBreaking(comparison, directions) ? 1 : 0;
 }
 

@@ -4,6 +4,7 @@ import { headerOf } from '../../../store/format/paper/c-header.ts';
 import { docOf } from '../../../store/format/paper/doc.ts';
 import { orUnusable, writeOctets } from '../image/io.ts';
 import { addKnob, KNOB, KNOB_TEXT } from '../image/knob.ts';
+import { print } from '../terminal/output.ts';
 import { recordFormat } from './named.ts';
 
 /** Adds `doc` and `header` to the command `format`. `done` takes the exit code. */
@@ -26,7 +27,7 @@ async function paperCommand(
   write: (format: Format) => string,
 ): Promise<number> {
   const text = write(await recordFormat(name, options.knob));
-  if (options.out === undefined) process.stdout.write(text);
+  if (options.out === undefined) print(text);
   else writeOctets(options.out, new TextEncoder().encode(text));
   return 0;
 }

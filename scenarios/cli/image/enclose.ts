@@ -10,6 +10,7 @@ import {
 } from '../../../store/format/enclosing/libxl.ts';
 import { decodeXl, encodeXl, isXl, xlData } from '../../../store/format/enclosing/xl.ts';
 import { type FormatFailure, type FormatResult, formatFailure } from '../../../store/format/index.ts';
+import { print } from '../terminal/output.ts';
 import { readOctets, tell, writeOctets } from './io.ts';
 
 export interface EncloseOptions {
@@ -92,6 +93,6 @@ export function verifyCommand(file: string, { embedType }: Pick<ExtractOptions, 
   if (findings.length > 0)
     return tell(findings.map(({ layer, record, reason }) => `${layer} ${where(record)}: ${reason}`));
   const kinds = guest.stream.records.map(({ kind }) => kind).join(', ');
-  process.stdout.write(`${file}: ${kinds}\n`);
+  print(`${file}: ${kinds}\n`);
   return 0;
 }

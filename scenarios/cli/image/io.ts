@@ -1,4 +1,5 @@
 import { readFileSync, writeFileSync } from 'node:fs';
+import { reasonOf, say } from '../terminal/output.ts';
 
 /** Why a command cannot begin or end: exit 2. Whoever runs it has to change something. */
 export class Unusable extends Error {}
@@ -19,20 +20,6 @@ export function writeOctets(file: string, octets: Uint8Array): void {
   }
 }
 
-const REASONS: Readonly<Record<string, string>> = {
-  EACCES: 'permission denied',
-  EISDIR: 'is a directory',
-  ENOENT: 'no such file or directory',
-  ENOSPC: 'no space left',
-  ENOTDIR: 'a part of the path is no directory',
-  ERR_FS_FILE_TOO_LARGE: 'is larger than 2 GiB',
-};
-
-function reasonOf(error: unknown): string {
-  const { code = '', message } = error instanceof Error ? (error as NodeJS.ErrnoException) : { message: String(error) };
-  return REASONS[code] ?? message;
-}
-
 /** Run a command; exit 2 with the reason when it is unusable. */
 export async function orUnusable(run: () => Promise<number>): Promise<number> {
   try {
@@ -44,18 +31,25 @@ export async function orUnusable(run: () => Promise<number>): Promise<number> {
 }
 
 export function complain(message: string): number {
-  process.stderr.write(`xenarium: ${message}\n`);
+  say(message);
   return 2;
 }
 
 /** ` (did you mean G4.1?)`, if one of the known names is near; else nothing. */
 export function meant(name: string, known: readonly string[]): string {
   const wanted = name.toLowerCase();
-  const near = known.filter((one) => {
-    const other = one.toLowerCase();
-    return (wanted.length > 1 && other.startsWith(wanted)) || distance(wanted, other) <= (wanted.length > 4 ? 2 : 1);
-  });
-  return near.length === 0 || wanted === '' ? '' : ` (did you mean ${near.slice(0, 4).join(', ')}?)`;
+  const near = known
+    .map((one) => ({ one, off: distance(wanted, one.toLowerCase()) }))
+    .filter(({ one, off }) => {
+      return (wanted.length > 1 && one.toLowerCase().startsWith(wanted)) || off <= (wanted.length > 4 ? 2 : 1);
+    })
+    .sort((a, b) => a.off - b.off);
+  return near.length === 0 || wanted === ''
+    ? ''
+    : ` (did you mean ${near
+        .slice(0, 4)
+        .map(({ one }) => one)
+        .join(', ')}?)`;
 }
 
 /** Letters to put in, take out or change to get from one word to the other. */
@@ -74,6 +68,6 @@ function distance(a: string, b: string): number {
 
 /** A message for each; exit 1. */
 export function tell(messages: readonly string[]): number {
-  for (const message of messages) process.stderr.write(`xenarium: ${message}\n`);
+  for (const message of messages) say(message);
   return 1;
 }

@@ -1,6 +1,7 @@
 import { enclosingFormats } from '../../../store/format/enclosing/formats.ts';
 import { KNOBS, type KnobSpec, knobsOf, usefulKnobs } from '../../../store/format/index.ts';
 import { LAB_FORMATS, WISHES } from '../../../store/format/model/index.ts';
+import { print, printJson } from '../terminal/output.ts';
 import { namedFormat } from './named.ts';
 
 /** One choice, as programs get it. */
@@ -20,10 +21,10 @@ export async function listCommand(options: { readonly json?: true; readonly knob
     ...LAB_FORMATS.map(({ name, aliases, title }) => ({ name, aliases, title, isEnclosing: false })),
     ...enclosingFormats.map(({ name, title }) => ({ name, aliases: [], title, isEnclosing: true })),
   ];
-  if (options.json) process.stdout.write(`${JSON.stringify(list, null, 2)}\n`);
+  if (options.json) printJson(list);
   else
     for (const { name, aliases, title, isEnclosing } of list)
-      process.stdout.write(
+      print(
         `${[name, ...aliases].join(', ').padEnd(24)} ${title}${isEnclosing ? ' (for doc, header and compare)' : ''}\n`,
       );
   return 0;
@@ -43,14 +44,14 @@ async function listKnobs(name: string, isJson: boolean): Promise<number> {
     ([wish, spec]): KnobRow => ({ name: wish, value: spec.values[0], ...(spec satisfies KnobSpec) }),
   );
   if (isJson) {
-    process.stdout.write(`${JSON.stringify({ format: own, convert: wishes }, null, 2)}\n`);
+    printJson({ format: own, convert: wishes });
     return 0;
   }
   const show = ({ name: knob, value, reader, values, meaning }: KnobRow) => {
     const own = `${value}${reader === undefined || reader === value ? '' : `, its reader ${reader}`}`;
     return `${knob} = ${own}\n    one of ${values.join(', ')}\n    ${meaning}\n`;
   };
-  process.stdout.write(own.map(show).join(''));
-  process.stdout.write(`\nimage convert has besides:\n${wishes.map(show).join('')}`);
+  print(own.map(show).join(''));
+  print(`\nimage convert has besides:\n${wishes.map(show).join('')}`);
   return 0;
 }

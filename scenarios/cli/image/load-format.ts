@@ -3,11 +3,13 @@ import { resolve } from 'node:path';
 import { createJiti } from 'jiti';
 import type { Format } from '../../../store/format/index.ts';
 import * as format from '../../../store/format/index.ts';
-import { binaryFormat, type LabFormat } from '../../../store/format/model/index.ts';
+import * as model from '../../../store/format/model/index.ts';
+import { binaryFormat, type LabFormat, meaningless, meaningsFault } from '../../../store/format/model/index.ts';
+import { say } from '../terminal/output.ts';
 import { Unusable } from './io.ts';
 
-/** Under which name a format's module imports what formats are made of. */
-const OWN_NAME = 'xenarium/format';
+/** Under which names a format's module imports what formats are made of, and what their records mean. */
+const OWN: Readonly<Record<string, object>> = { 'xenarium/format': format, 'xenarium/format/model': model };
 
 /** Whether it can only be the path of a module: no name of a format looks like this. */
 export function isModulePath(name: string): boolean {
@@ -34,7 +36,15 @@ export async function importFormat(path: string): Promise<Format> {
   }
   const fault = format.formatFault(exported[1]);
   if (fault !== undefined) throw new Unusable(`${path}: its default export is no format: ${fault}`);
-  return exported[1] as Format;
+  const found = exported[1] as Format;
+  const odd = meaningsFault(found);
+  if (odd !== undefined) throw new Unusable(`${path}: its default export is no format: ${odd}`);
+  const dumb = meaningless(found);
+  if (dumb.length > 0)
+    say(
+      `${path}: ${dumb.join(', ')}: nothing here knows what such records say, so none is written and those that are read carry nothing; \`meanings\` tells (docs/prototyping.md)`,
+    );
+  return found;
 }
 
 function formatsIn(module: Readonly<Record<string, unknown>>): (readonly [string, unknown])[] {
@@ -47,7 +57,7 @@ async function run(path: string): Promise<Readonly<Record<string, unknown>>> {
   if (found === undefined) throw new Unusable(`${path}: no such file`);
   if (!found.isFile()) throw new Unusable(`${path}: is not a file`);
   // The program's own modules, whether or not the file's folder has the package installed: one copy of each.
-  const jiti = createJiti(file, { fsCache: false, interopDefault: false, virtualModules: { [OWN_NAME]: format } });
+  const jiti = createJiti(file, { fsCache: false, interopDefault: false, virtualModules: OWN });
   try {
     return await jiti.import<Readonly<Record<string, unknown>>>(file);
   } catch (error) {

@@ -1,5 +1,6 @@
 import { escapeOctets, type FileRow, formatFailure, textOf } from '../../../store/format/index.ts';
 import { differencesText, diffStates, type LabFormat } from '../../../store/format/model/index.ts';
+import { print, printJson, printJsonText } from '../terminal/output.ts';
 import { readOctets, tell } from './io.ts';
 import { formatFor, type Reading } from './named.ts';
 
@@ -13,8 +14,8 @@ export async function decodeCommand(file: string, options: LookOptions): Promise
   const octets = readOctets(file);
   const format = await formatFor(file, octets, options.format, options);
   const json = format.json(octets);
-  if (!options.json) process.stdout.write(format.show(octets));
-  else if (json.ok) process.stdout.write(`${JSON.stringify(json.value, null, 2)}\n`);
+  if (!options.json) print(format.show(octets));
+  else if (json.ok) printJson(json.value);
   return json.ok ? 0 : tell([`${file}: ${formatFailure(json.failure)}`]);
 }
 
@@ -23,7 +24,7 @@ export async function annotateCommand(file: string, options: LookOptions): Promi
   const octets = readOctets(file);
   const format = await formatFor(file, octets, options.format, options);
   const rows = format.rows(octets);
-  const out = new Pieces();
+  const out = new Pieces(options.json === true ? printJsonText : print);
   let next = rows.next();
   for (let count = 0; !next.done; next = rows.next(), count++) {
     if (!options.json) out.put(rowText(next.value));
@@ -37,7 +38,12 @@ export async function annotateCommand(file: string, options: LookOptions): Promi
 
 /** Text for standard output, in pieces: a large file is never in memory as text. */
 class Pieces {
+  readonly #print: (text: string) => void;
   #text = '';
+
+  constructor(print: (text: string) => void) {
+    this.#print = print;
+  }
 
   put(text: string): void {
     this.#text += text;
@@ -45,7 +51,7 @@ class Pieces {
   }
 
   end(): void {
-    process.stdout.write(this.#text);
+    this.#print(this.#text);
     this.#text = '';
   }
 }
@@ -78,10 +84,10 @@ export async function validateCommand(file: string, options: LookOptions): Promi
   const octets = readOctets(file);
   const format = await formatFor(file, octets, options.format, options);
   const findings = format.validate(octets);
-  if (options.json) process.stdout.write(`${JSON.stringify(findings, null, 2)}\n`);
+  if (options.json) printJson(findings);
   for (const finding of options.json ? [] : findings) {
     const note = finding.severity === 'note' ? 'note: ' : '';
-    process.stdout.write(`${note}${formatFailure(finding)} [${finding.rule}]\n`);
+    print(`${note}${formatFailure(finding)} [${finding.rule}]\n`);
   }
   return findings.some(({ severity }) => severity === 'error') ? 1 : 0;
 }
@@ -106,7 +112,7 @@ export async function diffCommand(
   const [first, second] = states;
   if (first === undefined || second === undefined) return 1;
   const differences = diffStates(first, second);
-  if (options.json) process.stdout.write(`${JSON.stringify(differences, null, 2)}\n`);
-  else process.stdout.write(differencesText(differences));
+  if (options.json) printJson(differences);
+  else print(differencesText(differences));
   return differences.length === 0 ? 0 : 1;
 }

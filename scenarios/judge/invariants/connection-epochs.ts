@@ -9,6 +9,8 @@ export interface Request {
   readonly reqId: number;
   readonly txId: number;
   readonly payload: string;
+  /** When its first octet was consumed. */
+  readonly firstSeq: number;
   /** When its last octet was consumed. */
   readonly seq: number;
   readonly timeNs: number;
@@ -18,6 +20,8 @@ export interface Request {
   reply: Framed | undefined;
   /** It was (or may have been) put aside while an update was pending: it took effect when its reply was queued. */
   isPutAside: boolean;
+  /** It was put aside by a daemon that waits for transactions, and answered when the update was over. */
+  isHeldBack: boolean;
   /** A live update lies between its last octet and the first one of its reply. */
   crossedUpdate: boolean;
 }
@@ -59,7 +63,7 @@ export interface Connection {
 /** Sort the records by connection and take the streams apart into messages. */
 export function collectConnections(history: History): Connection[] {
   const connections = history.epochs.map((epoch) => newConnection(epoch));
-  const stopped = new Map<bigint, boolean>();
+  const stopped = new Map<bigint, Rest>();
   for (const r of history.records) {
     switch (r.kind) {
       case 'publish':
@@ -105,7 +109,7 @@ export function collectConnections(history: History): Connection[] {
     if (connection.epoch.isHostile) continue;
     const isOpen =
       connection.detachSeq === Number.POSITIVE_INFINITY && connection.closeSeq === Number.POSITIVE_INFINITY;
-    connection.isAliveAtEnd = isOpen && stopped.get(connection.epoch.uniqueId) !== true;
+    connection.isAliveAtEnd = isOpen && !isResting(stopped.get(connection.epoch.uniqueId));
     connection.isStalled = isOpen && connection.published.rsp.end - connection.consumed.rsp.end >= connection.capacity;
   }
   return connections;
@@ -146,12 +150,14 @@ function toRequest(connection: Connection, m: Framed, actor: string): Request {
     reqId,
     txId,
     payload,
+    firstSeq: m.first.seq,
     seq,
     timeNs,
     isOverlong,
     actor,
     reply: undefined,
     isPutAside: false,
+    isHeldBack: false,
     crossedUpdate: false,
   };
 }
@@ -166,8 +172,24 @@ function endOlder(connections: readonly Connection[], connection: Connection, se
   }
 }
 
-/** Domains that do not run: shut down, paused, dying or worse. */
-function note(stopped: Map<bigint, boolean>, r: Extract<HistoryRecord, { readonly kind: 'life' }>): void {
-  const runs = r.what === 'created' || r.what === 'unpaused' || r.what === 'resumed';
-  stopped.set(r.uniqueId, !runs);
+function isResting(rest: Rest | undefined): boolean {
+  return rest !== undefined && (rest.isPaused || rest.isOver);
+}
+
+/** Why a domain does not run: each reason ends by itself. */
+interface Rest {
+  isPaused: boolean;
+  /** Shut down, dying or worse. */
+  isOver: boolean;
+}
+
+/**
+ * Domains that do not run. 1. One is paused. 2. It is shut down meanwhile (INJ-D3 beside a crash). 3. Its pause ends: it goes on
+ * as little as before.
+ */
+function note(stopped: Map<bigint, Rest>, { uniqueId, what }: Extract<HistoryRecord, { readonly kind: 'life' }>): void {
+  const rest = stopped.get(uniqueId) ?? { isPaused: false, isOver: false };
+  stopped.set(uniqueId, rest);
+  if (what === 'paused' || what === 'unpaused') rest.isPaused = what === 'paused';
+  else rest.isOver = what !== 'created' && what !== 'resumed';
 }

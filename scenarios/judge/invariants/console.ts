@@ -1,5 +1,5 @@
 import type { Verdict, Violation } from '../history.ts';
-import { textOf } from '../oracles/octets.ts';
+import { OctetStream } from './octet-stream.ts';
 
 export const CLAIM =
   "What a console's terminal was given is what its guest published, octet for octet, but for the middle that is cut out beyond the limit; what was typed reached the guest";
@@ -44,73 +44,57 @@ export interface ConsoleHistory {
 const INPUT_MAX = 80;
 const KEPT_MAX = 20;
 
-/** Octets that must come out in the order in which they went in. */
-class Stream {
-  #waiting = '';
-  moved = 0;
-
-  put(bytes: Uint8Array): void {
-    this.#waiting += textOf(bytes);
-  }
-
-  /** @returns whether these are the next octets. */
-  take(bytes: Uint8Array): boolean {
-    const isNext = this.#waiting.startsWith(textOf(bytes));
-    this.#waiting = this.#waiting.slice(bytes.length);
-    this.moved += bytes.length;
-    return isNext;
-  }
-
-  get left(): number {
-    return this.#waiting.length;
-  }
-}
-
 /** The daemon's buffer as the rules have it (CON-4). */
 class Holding {
-  #held = '';
+  readonly #stream = new OctetStream();
+  /** Octets in the buffer that were written already: they leave it with the last one. */
   #written = 0;
   limit = 0;
   overflow: 'discard' | 'keep' = 'discard';
   discarded = 0;
 
+  get #size(): number {
+    return this.#written + this.#stream.left;
+  }
+
   get isFull(): boolean {
-    return this.overflow === 'keep' && this.limit > 0 && this.#held.length >= this.limit;
+    return this.overflow === 'keep' && this.limit > 0 && this.#size >= this.limit;
   }
 
   put(bytes: Uint8Array): void {
-    this.#held += textOf(bytes);
+    this.#stream.put(bytes);
     const { limit } = this;
-    if (this.overflow === 'keep' || limit === 0 || this.#held.length <= Math.floor((limit * 5) / 4)) return;
+    if (this.overflow === 'keep' || limit === 0 || this.#size <= Math.floor((limit * 5) / 4)) return;
     if (this.#written > Math.floor(limit / 4)) {
-      this.#held = this.#held.slice(this.#written);
       this.#written = 0;
       return;
     }
     const half = Math.floor(limit / 2);
     this.discarded += limit - half;
-    this.#held = this.#held.slice(0, half) + this.#held.slice(limit);
+    const written = this.#written;
+    this.#stream.edit((left) => left.slice(0, half - written) + left.slice(limit - written));
   }
 
-  take(bytes: Uint8Array): boolean {
-    const isNext = this.#held.startsWith(textOf(bytes), this.#written);
-    this.#written += bytes.length;
-    if (this.#written < this.#held.length) return isNext;
-    this.#held = '';
-    this.#written = 0;
-    return isNext;
+  take(bytes: Uint8Array): string | undefined {
+    const wrong = this.#stream.take(bytes);
+    this.#written = this.#stream.left === 0 ? 0 : this.#written + bytes.length;
+    return wrong;
   }
 
   get left(): number {
-    return this.#held.length - this.#written;
+    return this.#stream.left;
+  }
+
+  get leftover(): string {
+    return this.#stream.leftover;
   }
 }
 
 interface Seen {
-  readonly ringOut: Stream;
+  readonly ringOut: OctetStream;
   readonly buffer: Holding;
-  readonly typed: Stream;
-  readonly ringIn: Stream;
+  readonly typed: OctetStream;
+  readonly ringIn: OctetStream;
   isServed: boolean;
 }
 
@@ -123,10 +107,10 @@ export function consoleIntegrity(history: ConsoleHistory, isAtRest: boolean): Ve
   const violations: Violation[] = [];
   const seen = history.consoles.map(
     (): Seen => ({
-      ringOut: new Stream(),
+      ringOut: new OctetStream(),
       buffer: new Holding(),
-      typed: new Stream(),
-      ringIn: new Stream(),
+      typed: new OctetStream(),
+      ringIn: new OctetStream(),
       isServed: false,
     }),
   );
@@ -134,6 +118,9 @@ export function consoleIntegrity(history: ConsoleHistory, isAtRest: boolean): Ve
     if (violations.length >= KEPT_MAX) return;
     const actor = `${history.consoles[console]?.name}/console`;
     violations.push({ invariant: 'console', seq, timeNs, actor, request: '', detail });
+  };
+  const tell = (r: ConsoleRecord, what: string, wrong: string | undefined) => {
+    if (wrong !== undefined) note(r, `${what}: ${wrong}`);
   };
   let octetsTyped = 0;
   let octetsShown = 0;
@@ -152,16 +139,16 @@ export function consoleIntegrity(history: ConsoleHistory, isAtRest: boolean): Ve
         if (r.dir === 'out') s.ringOut.put(r.bytes);
         else {
           if (r.bytes.length > INPUT_MAX) note(r, `${r.bytes.length} octets of input at a time (CON-2)`);
-          if (!s.typed.take(r.bytes)) note(r, 'the ring got other input than was typed');
+          tell(r, 'the ring got other input than was typed', s.typed.take(r.bytes));
           s.ringIn.put(r.bytes);
         }
         break;
       case 'consume':
         if (r.dir === 'in') {
-          if (!s.ringIn.take(r.bytes)) note(r, 'the guest read other octets than were in the ring');
+          tell(r, 'the guest read other octets than were in the ring', s.ringIn.take(r.bytes));
         } else {
           if (s.buffer.isFull) note(r, 'output was taken although the buffer has reached its limit (CON-4)');
-          if (!s.ringOut.take(r.bytes)) note(r, 'the daemon took other octets than were published');
+          tell(r, 'the daemon took other octets than were published', s.ringOut.take(r.bytes));
           s.buffer.put(r.bytes);
         }
         break;
@@ -170,7 +157,7 @@ export function consoleIntegrity(history: ConsoleHistory, isAtRest: boolean): Ve
           s.typed.put(r.bytes);
           octetsTyped += r.bytes.length;
         } else {
-          if (!s.buffer.take(r.bytes)) note(r, 'the terminal was given other octets than came next');
+          tell(r, 'the terminal was given other octets than came next', s.buffer.take(r.bytes));
           octetsShown += r.bytes.length;
         }
     }
@@ -180,13 +167,17 @@ export function consoleIntegrity(history: ConsoleHistory, isAtRest: boolean): Ve
     if (!isAtRest || !s.isServed || last === undefined) continue;
     const isRead = history.consoles[console]?.isRunning === true;
     const left = [
-      [s.ringOut.left, 'published and not taken'],
-      [s.buffer.left, 'taken and not shown'],
-      [isRead ? s.typed.left : 0, 'typed and not in the ring'],
-      [isRead ? s.ringIn.left : 0, 'in the ring and not read'],
+      [s.ringOut, 'published and not taken'],
+      [s.buffer, 'taken and not shown'],
+      [isRead ? s.typed : undefined, 'typed and not in the ring'],
+      [isRead ? s.ringIn : undefined, 'in the ring and not read'],
     ] as const;
-    for (const [count, what] of left)
-      if (count > 0) note({ seq: last.seq, timeNs: last.timeNs, console }, `${count} octets were ${what} at the end`);
+    for (const [stream, what] of left)
+      if (stream !== undefined && stream.left > 0)
+        note(
+          { seq: last.seq, timeNs: last.timeNs, console },
+          `${stream.left} octets were ${what} at the end: ${stream.leftover}`,
+        );
   }
   return {
     invariant: 'console',

@@ -1,4 +1,5 @@
 import type { History, SnapshotNode, Verdict, Violation } from '../history.ts';
+import { DeviceEvidence } from './devices-evidence.ts';
 
 /** A device that the toolstack holds to be there, by the domid of its guest. */
 export interface ExpectedDevice {
@@ -30,16 +31,25 @@ export function convergence(history: History, expected: readonly ExpectedDevice[
   const nodes = new Map((snapshot?.nodes ?? []).map((node) => [node.path, node]));
   if (snapshot === undefined) note('', 'nobody read the tree at the end');
   const known = new Set<string>();
+  const evidence = new DeviceEvidence(history);
+  evidence.advance(history.records.length);
+  let unasked = 0;
+  const refused = refusedDevices(history);
   for (const device of expected) {
     const { frontend, backend, libxl } = placesOf(device);
     for (const place of [frontend, backend, libxl]) known.add(place);
     const name = nameOf(device);
+    if (evidence.isRefused(name)) {
+      unasked++;
+      continue;
+    }
+    const isDue = refused.has(name) ? isClosing : (state: string | undefined) => state === CONNECTED;
     for (const [end, place] of [
       ['frontend', frontend],
       ['backend', backend],
     ] as const) {
       const state = textOf(nodes.get(`${place}/state`));
-      if (state !== CONNECTED) note(name, `its ${end} is in state ${state ?? '(no node)'} at rest, not ${CONNECTED}`);
+      if (!isDue(state)) note(name, `its ${end} is in state ${state ?? '(no node)'} at rest, not ${CONNECTED}`);
     }
     const online = textOf(nodes.get(`${backend}/online`));
     if (online !== '1') note(name, `online is ${online ?? '(no node)'}`);
@@ -57,10 +67,29 @@ export function convergence(history: History, expected: readonly ExpectedDevice[
     source: 'guests.md INV-P6, 2.8',
     checked: [
       ['devices', expected.length],
+      ['devices refused what they asked for', unasked],
       ['nodes', nodes.size],
     ],
     violations,
   };
+}
+
+/**
+ * Devices whose backend refused the frontend's rings last, and that stay closed until somebody takes them away.
+ * 1. The frontend publishes its rings. 2. The backend cannot map them: INJ-G5. 3. It writes its error and closes, the frontend
+ * closes, and nobody in a guest or in libxl tries again (xenbus_dev_fatal in linux drivers/xen/xenbus/xenbus_client.c).
+ * Whether the backend was right is the question of INV-H2.
+ */
+function refusedDevices(history: History): ReadonlySet<string> {
+  const refused = new Set<string>();
+  for (const { dev, what } of history.devices ?? [])
+    if (what === 'refused') refused.add(dev);
+    else if (what === 'attached') refused.delete(dev);
+  return refused;
+}
+
+function isClosing(state: string | undefined): boolean {
+  return state === '5' || state === '6';
 }
 
 /** Directories of one device: of its frontend, its backend, and libxl's own. */

@@ -6,8 +6,11 @@ type Of<W extends DeviceRecord['what']> = Extract<DeviceRecord, { what: W }>;
 /** One request of the frontend's. */
 interface Request {
   submitted: Of<'submitted'>;
-  /** By the ring on which it is now. */
+  /** On a ring from which an answer can come. */
+  isOnRing: boolean;
+  /** Off that ring, by the backend. */
   isTaken: boolean;
+  /** For that ring. */
   executed: Of<'executed'> | undefined;
   completed: Of<'completed'> | undefined;
   /** Position of the submission among the device's records. */
@@ -38,6 +41,8 @@ export class BlockDevice implements DeviceCheck {
   #position = 0;
   #last: DeviceRecord | undefined;
   #isRemoved = false;
+  /** Requests of which the backend could not have a page, and rightly so. */
+  #unreachable = 0;
 
   constructor(evidence: DeviceEvidence, dev: string) {
     this.#evidence = evidence;
@@ -55,12 +60,18 @@ export class BlockDevice implements DeviceCheck {
         if (record.side === 'front') this.#isRemoved = true;
         return;
       case 'withdrawn':
+        for (const id of this.#ring) leaveRing(this.#requests.get(id));
         this.#ring = [];
         this.#next = 0;
         return;
       case 'stopped':
-        if (this.#evidence.isAlive(this.#dev))
+        if (this.#evidence.isAlive(this.#dev) && !(record.side === 'front' && this.#evidence.isRefused(this.#dev)))
           this.#broken(record, undefined, `the ${record.side}end stopped: ${record.why}`);
+        return;
+      case 'unreachable':
+        if (this.#evidence.mayBeRefused(record.status)) this.#unreachable++;
+        else if (this.#evidence.isAlive(this.#dev))
+          this.#broken(record, undefined, `the backend could not have a page: status ${record.status}`);
         return;
       case 'submitted':
         this.#submitted(record);
@@ -84,6 +95,7 @@ export class BlockDevice implements DeviceCheck {
   finish(): void {
     const last = this.#last;
     if (last === undefined || this.#isRemoved || !this.#evidence.isAlive(this.#dev)) return;
+    if (this.#evidence.isRefused(this.#dev)) return;
     for (const request of this.#requests.values())
       if (request.completed === undefined) this.#broken(last, request, 'was never answered');
   }
@@ -105,6 +117,7 @@ export class BlockDevice implements DeviceCheck {
       this.#evidence.findings.count('block requests');
       this.#requests.set(record.id, {
         submitted: record,
+        isOnRing: true,
         isTaken: false,
         executed: undefined,
         completed: undefined,
@@ -119,8 +132,7 @@ export class BlockDevice implements DeviceCheck {
     if (!isSame(before.submitted, record) || !areEqual(before.submitted.sums, record.sums))
       this.#broken(record, before, 'was submitted again as another request');
     before.submitted = record;
-    before.isTaken = false;
-    before.executed = undefined;
+    before.isOnRing = true;
   }
 
   #taken(record: Of<'taken'>): void {
@@ -145,7 +157,11 @@ export class BlockDevice implements DeviceCheck {
     if (!request.isTaken) this.#broken(record, request, 'was done before it was taken off the ring');
     if (request.executed !== undefined) this.#broken(record, request, 'was done twice');
     request.executed = record;
-    if (!record.ok) return;
+    if (!record.ok) {
+      if (this.#unreachable > 0) this.#unreachable--;
+      else if (this.#evidence.isAlive(this.#dev)) this.#broken(record, request, 'could not be done');
+      return;
+    }
     findings.count('sectors moved', record.sectors);
     if (record.op === 'discard') this.#fill(record.sector, record.sectors, 'blank');
     else if (record.op === 'read') {
@@ -173,7 +189,11 @@ export class BlockDevice implements DeviceCheck {
     if (isChange(submitted.op)) this.#touch(submitted, -1);
     if (!record.ok) {
       this.#evidence.findings.count('block requests refused');
-      if (executed?.ok === true) this.#broken(record, request, 'was done, and answered with an error');
+      if (isChange(submitted.op)) this.#forget(submitted);
+      if (!request.isOnRing) this.#failedByFrontend(record, request);
+      else if (executed?.ok === true) this.#broken(record, request, 'was done, and answered with an error');
+      else if (executed === undefined && this.#evidence.isAlive(this.#dev))
+        this.#broken(record, request, 'was answered with an error, and not tried');
       return;
     }
     if (executed?.ok !== true) {
@@ -184,6 +204,17 @@ export class BlockDevice implements DeviceCheck {
     if (submitted.op === 'discard') this.#expect(submitted, () => 'blank');
     else if (isChange(submitted.op)) this.#expect(submitted, (i) => submitted.sums[i] ?? 'blank');
     else if (submitted.op === 'read') this.#readBack(record, request, executed);
+  }
+
+  /**
+   * An error that no backend has given. 1. A request is done. 2. The frontend takes its ring back for a new connection, and never
+   * sees the answer; it keeps the request for the new ring. 3. The backend closes before there is one, since the disk is taken
+   * away, or refuses the ring. 4. The frontend's user gets an error: of a request that was done, and of which it knows nothing.
+   */
+  #failedByFrontend(record: Of<'completed'>, request: Request): void {
+    if (this.#evidence.isBackendGone(this.#dev) || this.#evidence.isRefused(this.#dev)) return;
+    if (this.#evidence.isAlive(this.#dev))
+      this.#broken(record, request, 'was given up while a backend was there to be asked again');
   }
 
   /** What was read is what the backend read, and what the frontend's own earlier writes say. */
@@ -231,6 +262,11 @@ export class BlockDevice implements DeviceCheck {
     for (let i = 0; i < sectors; i++) this.#expected.set(sector + i, content(i));
   }
 
+  /** A change that failed may be on the disk, or not. */
+  #forget({ sector, sectors }: Of<'submitted'>): void {
+    for (let i = 0; i < sectors; i++) this.#expected.delete(sector + i);
+  }
+
   #touch({ sector, sectors }: Of<'submitted'>, by: 1 | -1): void {
     for (let at = sector; at < sector + sectors; at++) {
       this.#changed.set(at, this.#position);
@@ -243,6 +279,14 @@ export class BlockDevice implements DeviceCheck {
   #broken(record: DeviceRecord, request: Request | undefined, detail: string): void {
     this.#evidence.broken(record, request === undefined ? '' : describe(request.submitted), detail);
   }
+}
+
+/** What was not answered there is as it was asked for, wherever it goes next. */
+function leaveRing(request: Request | undefined): void {
+  if (request === undefined || request.completed !== undefined) return;
+  request.isOnRing = false;
+  request.isTaken = false;
+  request.executed = undefined;
 }
 
 function isChange(op: string): boolean {

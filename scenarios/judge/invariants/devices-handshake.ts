@@ -50,7 +50,8 @@ export class Handshake {
         return;
       case 'refused':
         // INV-H2: the keys are there whenever the state says so; a frontend that is dying takes them along.
-        if (this.#evidence.isAlive(dev) && this.#published.get(dev) !== undefined)
+        if (this.#evidence.mayBeRefused(record.status)) this.#evidence.findings.count('rings refused for want of room');
+        else if (this.#evidence.isAlive(dev) && this.#published.get(dev) !== undefined)
           this.#evidence.broken(record, '', `INV-H2: the backend could not attach: ${record.why}`);
         return;
       default:

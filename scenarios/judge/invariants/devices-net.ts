@@ -4,6 +4,9 @@ import type { DeviceCheck, DeviceEvidence } from './devices-evidence.ts';
 type Of<W extends DeviceRecord['what']> = Extract<DeviceRecord, { what: W }>;
 type PacketRecord = Of<'sent' | 'carried' | 'queued' | 'dropped' | 'received'>;
 
+/** XenbusStateConnected. */
+const CONNECTED = 4;
+
 /** One vif. */
 interface Vif {
   /** Sent, and not taken by netback yet. */
@@ -13,6 +16,8 @@ interface Vif {
   /** Packets sent by this frontend on its present rings. */
   count: number;
   acked: Set<number>;
+  /** Packets of which netback could not have a page, and rightly so: each is answered with an error. */
+  unreachable: number;
   isPlugged: boolean;
   isRemoved: boolean;
   last: DeviceRecord;
@@ -48,8 +53,18 @@ export class Network implements DeviceCheck {
       case 'unplugged':
         vif.isPlugged = record.what === 'plugged';
         return;
+      case 'state':
+        // HS-14: the backend shows that it is connected when the script has said so, which puts the interface on its bridge first.
+        if (
+          record.side === 'back' &&
+          record.state === CONNECTED &&
+          !vif.isPlugged &&
+          this.#evidence.isAlive(record.dev)
+        )
+          this.#evidence.broken(record, '', 'HS-14: it is connected, and no script has put it on its bridge');
+        return;
       case 'stopped':
-        if (this.#evidence.isAlive(record.dev))
+        if (this.#evidence.isAlive(record.dev) && !(record.side === 'front' && this.#evidence.isRefused(record.dev)))
           this.#evidence.broken(record, '', `the ${record.side}end stopped: ${record.why}`);
         return;
       case 'sent':
@@ -64,6 +79,12 @@ export class Network implements DeviceCheck {
       case 'carried':
         this.#inOrder(record, vif.sent, 'netback took');
         this.#carried = { packet: record, to: new Set() };
+        return;
+      case 'unreachable':
+        if (this.#evidence.mayBeRefused(record.status)) vif.unreachable++;
+        else if (this.#evidence.isAlive(record.dev))
+          this.#evidence.broken(record, '', `netback could not have a page of a packet: status ${record.status}`);
+        vif.sent.shift();
         return;
       case 'queued':
       case 'dropped':
@@ -80,7 +101,7 @@ export class Network implements DeviceCheck {
   finish(): void {
     this.#forwarded();
     for (const [dev, vif] of this.#vifs) {
-      if (!vif.isPlugged || vif.isRemoved || !this.#evidence.isAlive(dev)) continue;
+      if (!vif.isPlugged || vif.isRemoved || !this.#evidence.isAlive(dev) || this.#evidence.isRefused(dev)) continue;
       for (const packet of vif.sent)
         this.#evidence.broken(vif.last, describe(packet), 'was sent and never taken by netback');
       for (const packet of vif.queued)
@@ -110,7 +131,10 @@ export class Network implements DeviceCheck {
     if (vif.acked.has(record.n)) this.#evidence.broken(record, request, 'was answered twice');
     vif.acked.add(record.n);
     if (record.ok) this.#evidence.findings.count('packets acknowledged');
-    else if (this.#evidence.isAlive(record.dev)) this.#evidence.broken(record, request, 'was answered with an error');
+    else if (vif.unreachable > 0) {
+      vif.unreachable--;
+      this.#evidence.findings.count('packets not carried for want of room');
+    } else if (this.#evidence.isAlive(record.dev)) this.#evidence.broken(record, request, 'was answered with an error');
   }
 
   /** The bridge put a packet to a vif, or had to drop it there. */
@@ -140,7 +164,16 @@ export class Network implements DeviceCheck {
   #vif(record: DeviceRecord): Vif {
     let vif = this.#vifs.get(record.dev);
     if (vif === undefined) {
-      vif = { sent: [], queued: [], count: 0, acked: new Set(), isPlugged: false, isRemoved: false, last: record };
+      vif = {
+        sent: [],
+        queued: [],
+        count: 0,
+        acked: new Set(),
+        unreachable: 0,
+        isPlugged: false,
+        isRemoved: false,
+        last: record,
+      };
       this.#vifs.set(record.dev, vif);
     }
     vif.last = record;
@@ -152,6 +185,7 @@ export class Network implements DeviceCheck {
 function reset(vif: Vif, isNew: boolean): void {
   vif.sent = [];
   vif.queued = [];
+  vif.unreachable = 0;
   if (!isNew) {
     // Packets are counted on over a reconnection: those without an answer never get one.
     for (let n = 0; n < vif.count; n++) vif.acked.add(n);

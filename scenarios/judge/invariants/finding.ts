@@ -1,4 +1,4 @@
-import type { Verdict, Violation } from '../history.ts';
+import type { KnownDefect, Verdict, Violation } from '../history.ts';
 import { show } from '../oracles/octets.ts';
 import { type Moment, opName } from '../oracles/wire.ts';
 
@@ -25,10 +25,14 @@ export function describeWhole(r: Named & { readonly payload: string }): string {
 /** Most violations kept of one family: the first ones tell the story, the rest are its consequences. */
 const KEPT_MAX = 50;
 
+/** A defect of the real daemon that a policy models on purpose. */
+export type Defect = Omit<KnownDefect, 'seen'>;
+
 /** Collects what a check finds and counts, to the verdict. Of violations the first 50 are kept. */
 export class Findings {
   readonly #family: string;
   readonly #violations: Violation[] = [];
+  readonly #known = new Map<Defect, Violation[]>();
   readonly #counts = new Map<string, number>();
   /** All violations, also those not kept. */
   total = 0;
@@ -49,11 +53,19 @@ export class Findings {
     this.#violations.push({ invariant: this.#family, seq: at.seq, timeNs: at.timeNs, actor, request, detail });
   }
 
+  /** The same of what is nothing but a known defect. */
+  addKnown(defect: Defect, at: Moment, actor: string, request: string, detail: string): void {
+    const seen = this.#known.get(defect) ?? [];
+    this.#known.set(defect, seen);
+    seen.push({ invariant: this.#family, seq: at.seq, timeNs: at.timeNs, actor, request, detail });
+  }
+
   /** `claim`: what holds, in one sentence; `source`: where that is written. */
   verdict(claim: string, source: string): Verdict {
     const checked = [...this.#counts];
     const violations = this.#violations.toSorted((a, b) => a.seq - b.seq);
-    return { invariant: this.#family, claim, source, checked, violations };
+    const known = [...this.#known].map(([defect, seen]) => ({ ...defect, seen }));
+    return { invariant: this.#family, claim, source, checked, violations, ...(known.length === 0 ? {} : { known }) };
   }
 }
 

@@ -1,5 +1,5 @@
 import type { History, Verdict } from '../history.ts';
-import { collectConnections } from './connection-epochs.ts';
+import { type Connection, collectConnections } from './connection-epochs.ts';
 import { CLAIM as FINAL_TREE_CLAIM, SOURCE as FINAL_TREE_SOURCE, finalTree } from './final-tree.ts';
 import { type Evidence, type Family, newEvidence } from './finding.ts';
 import { judge } from './judge.ts';
@@ -14,6 +14,8 @@ import { CLAIM as TRANSACTIONS_CLAIM, SOURCE as TRANSACTIONS_SOURCE, transaction
 import { CLAIM as WATCH_EVENTS_CLAIM, SOURCE as WATCH_EVENTS_SOURCE, watchEvents } from './watch-events.ts';
 
 export { FAMILIES, type Family, Findings } from './finding.ts';
+export { mappings } from './mappings.ts';
+export { toolstackIntends } from './toolstack.ts';
 
 /** One family of checks: what it says holds, and where that is written. */
 export interface Invariant {
@@ -36,11 +38,19 @@ export const allInvariants: readonly Invariant[] = [
 /** Judge a recorded history: one verdict per family, in the order of `allInvariants`. The model runs over it once. Linear in
  *  the length of the history. Errors: none; a history that makes no sense is a history with violations. */
 export function checkHistory(history: History): Verdict[] {
+  return judgeHistory(history).verdicts;
+}
+
+/** As checkHistory, with the connections taken apart. */
+export function judgeHistory(history: History): {
+  readonly verdicts: Verdict[];
+  readonly connections: readonly Connection[];
+} {
   const evidence = newEvidence();
   const connections = collectConnections(history);
   checkRingOctets(history, connections, evidence);
   pairReplies(history, connections, evidence);
   checkAnswered(history, connections, evidence);
   judge(history, connections, evidence);
-  return allInvariants.map((each) => each.verdict(evidence));
+  return { verdicts: allInvariants.map((each) => each.verdict(evidence)), connections };
 }

@@ -16,6 +16,7 @@ import { StaleIds, startBehind } from './stale-ids.ts';
 import { checkOpen, markCrossed, noteEnd, startedBy } from './transactions.ts';
 import { UnnoticedEnds } from './unnoticed-ends.ts';
 import { explainEvent, ShutdownEvents } from './watch-events.ts';
+import { WriteRate } from './write-rate.ts';
 
 /** Run the model once over the history, in the order in which requests took effect, and compare what comes out. */
 export function judge(history: History, connections: readonly Connection[], evidence: Evidence): void {
@@ -40,6 +41,9 @@ class Judge {
   readonly #deaths: Deaths;
   readonly #unnoticed: UnnoticedEnds;
   readonly #stale = new StaleIds();
+  /** Where the store limits writes. */
+  readonly #rate: WriteRate | undefined;
+  #dumpedNs = 0;
   /** Where requests were consumed for which the store had no memory. */
   readonly #noMemory: ReadonlySet<number>;
   /** Put-aside requests that were found to have run before their reply was written. */
@@ -65,6 +69,7 @@ class Judge {
     this.#model = new XenstoreModel(history.compat);
     this.#boxes = connections.map((connection) => new Outbox(connection, evidence['watch-events']));
     this.#deaths = new Deaths(connections, evidence);
+    this.#rate = history.limitsWrites === true ? new WriteRate() : undefined;
     this.#unnoticed = new UnnoticedEnds(this.#model, this.#boxes);
     this.#noMemory = requestsWithoutMemory(history);
     this.#at = connections.map(() => ({ served: 0, begun: 0, finished: 0 }));
@@ -103,6 +108,7 @@ class Judge {
         this.#lived(r);
         break;
       case 'liveUpdate':
+        if (r.what === 'dump') this.#dumpedNs = r.timeNs;
         if (r.what === 'up' && this.#phase !== 'taken over') this.#updated(r);
         if (r.what === 'up') this.#deaths.checkTakenOver(r, this.#model);
         else if (r.what === 'failed') this.#updating = undefined;
@@ -113,8 +119,12 @@ class Judge {
         this.#unnoticed.notice(r);
         checkSnapshot(r, this.#readingSince, this.#model, this.#evidence);
         break;
+      case 'fault':
+        this.#deaths.struck(r);
+        break;
       case 'close': // what the store has not read it never will: nothing changes before it closes its own end
       case 'noMemory':
+      case 'stale':
       case 'sent':
       case 'got':
         break;
@@ -198,6 +208,7 @@ class Judge {
       this.#updating = request;
     const isAside = request.isPutAside || request.type === Op.CONTROL;
     const committed = apply(prediction, actual);
+    if (actual?.ok === true && !isAside) this.#pay(peer, request);
     if (tx !== undefined) noteEnd(this.#model, peer, request, tx, committed, this.#evidence);
     const begun = startedBy(peer, request, actual);
     if (begun !== undefined) this.#stale.started(begun, request);
@@ -214,6 +225,21 @@ class Judge {
       this.#boxes[request.conn]!.reply(request, releasing !== undefined);
     if (committed && prediction.firstEvent !== undefined)
       this.#boxes[request.conn]!.event(prediction.firstEvent, request, request);
+  }
+
+  /** What a guest writes while anybody's transaction is open costs it one write at least; which ones surely do is counted. */
+  #pay(peer: Peer, request: Request): void {
+    if (this.#rate === undefined || peer.isPriv || peer.isSocket || request.txId !== 0) return;
+    if (request.type !== Op.WRITE && request.type !== Op.SET_PERMS) return;
+    const isOpen = [...this.#model.peers.values()].some(({ transactions }) =>
+      [...transactions.values()].some(({ isDoubtful }) => !isDoubtful),
+    );
+    if (!isOpen) return;
+    this.#evidence.replies.count('writes held to the rate limit');
+    const what = this.#rate.paid(request.conn, request.timeNs);
+    if (what === undefined) return;
+    const detail = `${request.connection.name}: ${describe(request)} ${what}`;
+    this.#evidence.replies.add(request, request.actor, describe(request), detail);
   }
 
   /** ENOMEM, and nothing comes of the request. */
@@ -245,8 +271,10 @@ class Judge {
     if (type !== Op.RELEASE && type !== Op.RESUME && type !== Op.INTRODUCE) return;
     const domid = domidOf(type === Op.INTRODUCE ? stringsOf(payload)[0] : oneString(payload), this.#model.compat);
     if (domid === undefined) return;
-    if (type === Op.RELEASE) this.#releasing = { request, domid, isNeighbour: this.#isNeighbour(peer, domid) };
-    else if (type === Op.RESUME) this.#shutdowns.resume(domid, request);
+    if (type === Op.RELEASE) {
+      this.#releasing = { request, domid, isNeighbour: this.#isNeighbour(peer, domid) };
+      this.#deaths.released(domid);
+    } else if (type === Op.RESUME) this.#shutdowns.resume(domid, request);
     else if (this.#model.introduced(domid) !== undefined) this.#introducing = domid;
   }
 
@@ -282,11 +310,14 @@ class Judge {
     const older = this.#model.introduced(epoch.domid);
     if (older !== undefined) this.#close(older.conn, at);
     this.#introducing = undefined;
+    this.#deaths.introduced(epoch.domid);
     this.#model.open(conn, epoch.domid, epoch.name);
+    this.#rate?.introduced(conn, at.timeNs);
     this.#unnoticed.delete(epoch.domid);
   }
 
   #close(conn: number, at: Moment): void {
+    this.#rate?.ended(conn, at.timeNs);
     this.#model.close(conn, at.seq);
     this.#boxes[conn]!.close();
   }
@@ -309,6 +340,8 @@ class Judge {
       return;
     }
     const releasing = this.#releasing?.domid === domid ? this.#releasing : undefined;
+    this.#deaths.checkLetGo(at, this.#connections[conn]!);
+    this.#rate?.ended(conn, at.timeNs);
     detach(this.#model, conn, at.seq);
     this.#shutdowns.detached(domid);
     this.#deliver(at, releasing?.request);
@@ -318,16 +351,18 @@ class Judge {
   #lived(r: Extract<HistoryRecord, { readonly kind: 'life' }>): void {
     if (noteLife(this.#model, r.domid, r.what)) this.#unnoticed.add(r.domid);
     if (r.what === 'shutdown' && this.#model.introduced(r.domid) !== undefined) this.#shutdowns.shutdown(r.domid, r);
-    if (r.what === 'dead') this.#deaths.note(r);
+    this.#deaths.note(r);
     if (r.what === 'resumed' || r.what === 'dying' || r.what === 'dead') this.#shutdowns.over(r.domid);
   }
 
-  #updated(at: Moment & { readonly timeNs: number }): void {
+  #updated(at: Moment): void {
     this.#settleRelease();
     checkOpen(this.#model, this.#history, at, this.#updating, this.#evidence);
+    const isForced = this.#updating?.payload.includes('\0-F\0') === true;
     this.#updating = undefined;
-    if (this.#history.transactionPolicy === 'daemon') this.#stale.update(this.#model.peers.values(), at.seq);
+    if (this.#history.transactionPolicy === 'daemon') this.#stale.update(this.#model.peers.values(), at.seq, isForced);
     this.#model.liveUpdate(this.#history.transactionPolicy);
+    this.#rate?.updated(this.#dumpedNs);
     this.#shutdowns.liveUpdate(at);
     for (const box of this.#boxes) box.liveUpdate(at.timeNs);
   }

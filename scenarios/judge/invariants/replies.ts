@@ -23,9 +23,11 @@ export function pairReplies(history: History, connections: readonly Connection[]
     }
     all.push(open);
   }
-  const pending = pendingSpans(connections, updates);
+  const ups = history.records.flatMap((r) => (r.kind === 'liveUpdate' && r.what === 'up' ? [r.seq] : []));
+  const pending = pendingSpans(connections, ups);
   for (const [conn, connection] of connections.entries())
     for (const request of connection.requests) judgeOrder(request, all[conn]!, updates, pending, found);
+  if (history.transactionPolicy === 'daemon') noteHeldBack(connections, pending);
 }
 
 /** Requests without a reply, oldest first. */
@@ -89,19 +91,23 @@ function pairOne(connection: Connection, open: OpenRequests, reply: Framed, foun
   }
 }
 
+/** From which record to which an update is pending. */
+interface Pending {
+  readonly from: number;
+  readonly to: number;
+}
+
 /** While a live update is pending, as far as its requests show: from `-f` on, until it is done, given up with an answer to `-s`,
  *  or over with the connection that asked for it (store.md 9.2, 9.3). */
-function pendingSpans(
-  connections: readonly Connection[],
-  updates: readonly number[],
-): readonly { from: number; to: number }[] {
+function pendingSpans(connections: readonly Connection[], ups: readonly number[]): readonly Pending[] {
   const never = Number.POSITIVE_INFINITY;
   return connections.flatMap((connection) => {
     const asked = connection.requests.filter((r) => r.type === Op.CONTROL && r.payload.startsWith('live-update\0'));
     return asked.map((r, i) => {
       const goesOn = r.reply?.type === Op.CONTROL && r.reply.payload === 'OK\0' && !r.payload.includes('\0-s\0');
       const said = goesOn ? asked[i + 1]?.seq : r.reply?.first.seq;
-      const done = updates.find((u) => u > r.seq);
+      // 1. An update fails. 2. The old instance serves on, and puts STARTs aside. 3. Who asked is told, and the update is over.
+      const done = ups.find((u) => u > r.seq);
       return { from: r.seq, to: Math.min(said ?? never, done ?? never, connection.detachSeq) };
     });
   });
@@ -111,7 +117,7 @@ function judgeOrder(
   request: Request,
   open: OpenRequests,
   updates: readonly number[],
-  pending: readonly { from: number; to: number }[],
+  pending: readonly Pending[],
   found: Findings,
 ): void {
   found.count('requests');
@@ -132,6 +138,16 @@ function judgeOrder(
   if (overtaker === undefined) return;
   const detail = `reply to ${describe(request)} (seq ${reply.first.seq}) came after ${describe(overtaker)}, the reply to a later request (seq ${overtaker.first.seq})`;
   found.add(reply.first, request.actor, describe(request), detail);
+}
+
+/** STARTs that came while an update was pending, and were answered when it was not any more. */
+function noteHeldBack(connections: readonly Connection[], pending: readonly Pending[]): void {
+  for (const { requests } of connections)
+    for (const r of requests) {
+      const at = r.reply?.first.seq;
+      if (r.isPutAside && at !== undefined)
+        r.isHeldBack = pending.some((p) => p.from < r.seq && r.seq < p.to && p.to < at);
+    }
 }
 
 /** At the end every request that can be answered was. */

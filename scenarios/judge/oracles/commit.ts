@@ -9,11 +9,12 @@ import type { Peer, XenstoreModel } from './xenstore-model.ts';
 export function commit(model: XenstoreModel, peer: Peer, asked: Asked, tx: Transaction): void {
   const by = model.writer(peer, asked, true);
   const left: string[] = [];
-  for (const { name, before, now, isModified, fires } of tx.accessed.values()) {
+  for (const { name, before, now: seen, isModified, isHalfRemoved, fires } of tx.accessed.values()) {
     if (!isModified) continue;
+    const now = isHalfRemoved === true ? undefined : seen;
     const owned = now === undefined ? 'yes' : isOwned(model, now);
-    if (owned === 'no') left.push(name);
-    else model.tree.write(name, now && { ...now, perms: asCommitted(now.perms, model.domains) }, by);
+    if (owned === 'no' || isHalfRemoved === true) left.push(name);
+    if (owned !== 'no') model.tree.write(name, now && { ...now, perms: asCommitted(now.perms, model.domains) }, by);
     // 1. It is made for domain 5. 2. Domain 5 goes. 3. The commit: the node is told of only if the store has not noticed that.
     if (owned === 'unsure') model.doubtful.add(name);
     if (fires !== 'no') model.fire(name, fires, model.tree.read(name), before?.perms);
@@ -28,7 +29,7 @@ export function commit(model: XenstoreModel, peer: Peer, asked: Asked, tx: Trans
 /** 4.22 leaves nodes out of whose owner it has no record. Source: transaction.c, finalize_transaction. */
 function isOwned(model: XenstoreModel, { perms }: Node): 'yes' | 'no' | 'unsure' {
   const owner = perms[0]?.domid ?? 0;
-  return model.compat === '4.17' || model.introduced(owner) !== undefined ? 'yes' : model.domains.hasRecord(owner);
+  return model.compat === '4.17' ? 'yes' : model.hasAccount(owner);
 }
 
 /** 1. A transaction copies a node that names domain 5. 2. Domain 5 dies: its entry leaves the node, without a change of

@@ -17,6 +17,7 @@ export function detach(model: XenstoreModel, conn: number, seq: number): void {
 export function noteLife(model: XenstoreModel, domid: number, what: string): boolean {
   if (what === 'created') model.domains.alive(domid);
   if (what !== 'gone') return false;
+  if (model.introduced(domid) === undefined) model.quotas.delete(domid);
   const mayDrop = model.domains.gone(domid) && model.introduced(domid) === undefined;
   if (mayDrop) doubtEntriesInTree(model, domid);
   return mayDrop;
@@ -27,6 +28,7 @@ export function noteLife(model: XenstoreModel, domid: number, what: string): boo
 export function purge(model: XenstoreModel, domid: number, seq: number): void {
   const { tree, compat } = model;
   model.domains.forget(domid);
+  model.quotas.delete(domid);
   const by: Writer = { seq, isCommit: false, describe: () => `end of domain ${domid}` };
   const names = (perms: readonly Perm[]) => perms.some((p) => p.domid === domid);
   const walk = (name: string): void => {
@@ -64,14 +66,17 @@ export function doubtOwned(model: XenstoreModel, domid: number): void {
   }
 }
 
-/** The events of purge() alone: the domain's nodes may be gone already, or not yet. */
+/** The events of purge() alone: the domain's nodes may be gone already, or not yet. Who removes them from now on may find nothing
+ *  there, and then tells nobody. */
 export function foreseePurge(model: XenstoreModel, domid: number): void {
   const walk = (name: string): void => {
     const node = model.tree.read(name);
     if (node === undefined) return;
     if (node.perms[0]!.domid === domid)
-      for (const gone of postOrder(model.tree, name))
+      for (const gone of postOrder(model.tree, name)) {
         model.fire(gone.name, gone.name === name ? 'subtree' : 'exact', gone.node, undefined);
+        model.doubtful.add(gone.name);
+      }
     else for (const leaf of node.children) walk(childOf(name, leaf));
   };
   walk('/');

@@ -2,7 +2,7 @@ import { oneString, parseInt32, stringsOf } from './numbers.ts';
 import { absolute, childOf, leafOf, parentOf } from './paths.ts';
 import { DOMID_ANY, OWNER, type Perm, parsePerm, printsAs, READ, rightsOf, WRITE } from './permissions.ts';
 import { type Asked, error, OK, type Prediction, refuse, reply } from './prediction.ts';
-import { create, type Node, type Transaction, unlink, type View, type Writer } from './tree.ts';
+import { create, type Node, postOrder, type Transaction, unlink, type View, type Writer } from './tree.ts';
 import { Op } from './wire.ts';
 import type { Peer, XenstoreModel } from './xenstore-model.ts';
 
@@ -50,6 +50,7 @@ export function predictNodeOp(model: XenstoreModel, peer: Peer, asked: Asked): P
   if (mayFail.length === 0) return plain;
   if (tx === undefined) return { ...plain, mayFail };
   const onFailure = () => {
+    plain.onFailure?.();
     tx.mayHaveFailed = true;
   };
   return { ...plain, mayFail, onFailure };
@@ -57,7 +58,8 @@ export function predictNodeOp(model: XenstoreModel, peer: Peer, asked: Asked): P
 
 /**
  * 1. A transaction makes something for domain 5. 2. Domain 5 goes. 3. It makes more: from when the store has noticed that, the
- * answer is ENOMEM, as there is nobody to count it for (4.22). No record shows when that is.
+ * answer is ENOMEM, as there is nobody to count it for (4.22). No record shows when that is. Who takes a node from domain 5
+ * gets the same when domain 5 lives and was only let go of: its account is gone. Source: domain.c, domain_acc_add.
  */
 function forOwners(s: Scene, plain: Prediction): Prediction {
   const { type } = s.asked;
@@ -66,7 +68,8 @@ function forOwners(s: Scene, plain: Prediction): Prediction {
   let name = plain.name;
   while (s.tx.peek(name) === undefined && name !== '/') name = parentOf(name);
   const owner = s.tx.peek(name)?.perms[0]?.domid ?? 0;
-  if (owner === 0 || s.model.existence(owner) === 'yes') return plain;
+  const isThere = type === Op.SET_PERMS ? s.model.hasAccount(owner) === 'yes' : s.model.existence(owner) === 'yes';
+  if (isThere || owner === s.peer.domid) return plain;
   return { ...plain, mayFail: [...(plain.mayFail ?? []), 'ENOMEM'] };
 }
 
@@ -194,31 +197,51 @@ function predictRm(s: Scene, name: string): Prediction {
       : { answer: OK, name };
   }
   if (name === '/') return refuse('EINVAL', 'the root stays');
+  const { tx } = s;
+  if (tx === undefined) return { answer: OK, effect: () => s.model.remove(s.view, name, s.by), name };
+  // 1. The transaction looks at a node. 2. Somebody removes its parent. 3. RM asks for the parent first, and removes nothing.
+  if (tx.read(parentOf(name)) === undefined) return { ...refuse('EINVAL', 'its parent is gone'), name };
   // A transaction's lists and nodes may not fit: one was read before, the other after somebody else's change. The daemon
   // removes until it notices, answers EIO, and leaves what it has removed removed; the commit cannot succeed any more.
-  if (s.tx !== undefined && !fits(s.view, name, true))
+  if (!fits(tx, name, true))
     return {
       ...refuse('EIO', 'the lists do not fit the nodes'),
-      always: () => void removeUntilMisfit(s.view, name, s.by, true),
+      always: () => void removeUntil(s, tx, name, true),
       name,
     };
-  return { answer: OK, effect: () => s.model.remove(s.view, name, s.by), name };
+  const effect = () => s.model.remove(tx, name, s.by);
+  const unread = { read: (each: string) => tx.peek(each) };
+  if (postOrder(unread, name).every(({ node }) => isCounted(s, node))) return { answer: OK, effect, name };
+  // 1. The transaction looks at what domain 5 owns, or makes something for it. 2. The store lets go of domain 5, at a moment that
+  // not every record shows. 3. RM takes a node from an account that is gone: EIO, and what was removed before stays removed.
+  return { answer: OK, effect, mayFail: ['EIO'], onFailure: () => void removeUntil(s, tx, name, true), name };
 }
 
-function fits(view: View, name: string, isTop: boolean): boolean {
-  const node = view.read(name);
-  if (node === undefined) return false;
-  if (isTop && view.read(parentOf(name))?.children.includes(leafOf(name)) !== true) return false;
-  return node.children.every((leaf) => fits(view, childOf(name, leaf), false));
+/** Whether the owner's account is there for certain, so that the node can be taken from it. 4.17 counts at commit only. */
+function isCounted({ model, peer }: Scene, { perms }: Node): boolean {
+  const owner = perms[0]!.domid;
+  return model.compat === '4.17' || owner === peer.domid || model.hasAccount(owner) === 'yes';
 }
 
-/** @returns whether everything below was there. */
-function removeUntilMisfit(view: View, name: string, by: Writer, isTop: boolean): boolean {
-  const node = view.read(name);
+function fits(tx: Transaction, name: string, isTop: boolean): boolean {
+  const node = tx.peek(name);
   if (node === undefined) return false;
-  for (const leaf of node.children) if (!removeUntilMisfit(view, childOf(name, leaf), by, false)) return false;
-  view.write(name, undefined, by, 'exact');
-  if (!isTop) unlink(view, name, by);
+  if (isTop && tx.peek(parentOf(name))?.children.includes(leafOf(name)) !== true) return false;
+  return node.children.every((leaf) => fits(tx, childOf(name, leaf), false));
+}
+
+/** Remove up to where the daemon gives up: a node that is not there, or one whose owner has no account.
+ *  @returns whether it got to the end. */
+function removeUntil(s: Scene, tx: Transaction, name: string, isTop: boolean): boolean {
+  const node = tx.read(name);
+  if (node === undefined) return false;
+  for (const leaf of node.children) if (!removeUntil(s, tx, childOf(name, leaf), false)) return false;
+  if (!isCounted(s, node)) {
+    tx.leaveHalfRemoved(name);
+    return false;
+  }
+  tx.write(name, undefined, s.by, 'exact');
+  if (!isTop) unlink(tx, name, s.by);
   return true;
 }
 

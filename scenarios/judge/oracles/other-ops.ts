@@ -129,7 +129,23 @@ export function predictDomainOp(model: XenstoreModel, peer: Peer, asked: Asked):
         },
       };
     }
-    default: // GET_FEATURE, SET_FEATURE, GET_QUOTA, SET_QUOTA: whatever they say touches neither nodes nor events.
+    case Op.SET_QUOTA: {
+      const [domid, name, value] = [domidOf(args[0], compat), args[1], parseInt32(args[2] ?? '')];
+      const accepts = () => undefined;
+      if (args.length !== 3 || domid === undefined || name === undefined || value < 0)
+        return { answer: OK, mayFail: ['*'], accepts };
+      const effect = () => {
+        const own = model.quotas.get(domid) ?? new Map<string, string>();
+        model.quotas.set(domid, own.set(name, String(value)));
+      };
+      return { answer: OK, mayFail: ['*'], effect };
+    }
+    case Op.GET_QUOTA: {
+      const value = args.length === 2 ? model.quotas.get(domidOf(args[0], compat) ?? -1)?.get(args[1]!) : undefined;
+      if (value === undefined) return { answer: OK, mayFail: ['*'], accepts: () => undefined };
+      return { answer: reply(`${value}\0`), mayFail: ['ENOENT'] };
+    }
+    default: // GET_FEATURE, SET_FEATURE: whatever they say touches neither nodes nor events.
       if (asked.type === Op.GET_FEATURE && !peer.isPriv && args.length > 0)
         return refuse('EACCES', 'of another domain');
       return { answer: OK, mayFail: ['*'], accepts: () => undefined };

@@ -69,6 +69,8 @@ export interface Access {
   readonly seq: number;
   now: Node | undefined;
   isModified: boolean;
+  /** A removal of it was given up: the transaction still sees it, and the commit removes it. */
+  isHalfRemoved?: boolean;
   fires: 'no' | 'exact' | 'subtree';
 }
 
@@ -108,7 +110,15 @@ export class Transaction implements View {
     const access = this.#access(name);
     access.now = node === undefined ? undefined : { ...node, version: -1, writer: by };
     access.isModified = true;
+    access.isHalfRemoved = false;
     if (fires === 'subtree' || access.fires === 'no') access.fires = fires;
+  }
+
+  /** Nobody pays for the node any more: the store gives up in the middle of removing it. Source: core.c, delnode_sub. */
+  leaveHalfRemoved(name: string): void {
+    const access = this.#access(name);
+    access.isModified = true;
+    access.isHalfRemoved = true;
   }
 
   /** Who owns what it has made, removed or given to another. */
@@ -203,7 +213,7 @@ export function create(
 
 /** The nodes of a subtree as they are removed: children before parents, in order of creation. */
 export function postOrder(
-  view: View,
+  view: Pick<View, 'read'>,
   name: string,
   into: { name: string; node: Node }[] = [],
 ): { name: string; node: Node }[] {

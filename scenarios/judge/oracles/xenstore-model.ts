@@ -40,6 +40,8 @@ export class XenstoreModel {
   /** Writes of transactions that came to nothing, to be recognised should they show up: by name. */
   readonly aborted = new Map<string, { value: string; what: string }[]>();
   readonly domains = new KnownDomains();
+  /** Quotas that were set for one domain, by its id and by their name. */
+  readonly quotas = new Map<number, Map<string, string>>();
   /** Names that were committed for an owner of whom the store may have had no record any more: they may be there or not. */
   readonly doubtful = new Set<string>();
   #generations = new Map<string, number>();
@@ -170,6 +172,11 @@ export class XenstoreModel {
   /** Whether a permission entry for `domid` is a valid one. `unsure`: the domain has gone, the store may not have noticed. */
   existence(domid: number): 'yes' | 'no' | 'unsure' {
     return this.introduced(domid) === undefined ? this.domains.existence(domid) : 'yes';
+  }
+
+  /** Whether the store keeps an account of a domain: it has a ring, or something has named it. `unsure`: as in existence(). */
+  hasAccount(domid: number): 'yes' | 'no' | 'unsure' {
+    return this.introduced(domid) === undefined ? this.domains.hasRecord(domid) : 'yes';
   }
 
   printed(perms: readonly Perm[]): string {

@@ -1,12 +1,17 @@
 import { MessageReader } from '../../../store/protocol/message-reader.ts';
-import { type Action, formatAction } from '../../drive/script.ts';
+import { type Action, formatAction, formatLine } from '../../drive/script.ts';
+import { HUNG } from './daemon.ts';
+import { causeOf, type Death, knownDeath } from './deaths.ts';
 import { generateScript } from './generate.ts';
-import { type KnownDifference, knownDifference } from './known.ts';
+import { C_DAEMONS, type KnownDifference, knownDifference, OXENSTORED } from './known.ts';
 import { DaemonDied, runScript } from './run-script.ts';
 import { shrink } from './shrink.ts';
 
-/** Runs a script in whatever is compared with the daemon; for each action the lines it prints. */
-export type RunScript = (actions: readonly Action[]) => Output | Promise<Output>;
+/**
+ * Runs a script in whatever is compared with the daemon; for each action the lines it prints. It updates itself silently
+ * after every so many actions, or never with 0.
+ */
+export type RunScript = (actions: readonly Action[], liveUpdateEvery: number) => Output | Promise<Output>;
 export type Output = readonly (readonly string[])[];
 
 export interface ConformOptions {
@@ -18,9 +23,11 @@ export interface ConformOptions {
   /** Actions a script. */
   readonly count: number;
   readonly liveUpdates: boolean;
-  /** Both sides update themselves silently after so many actions each; 0 = never. Ours has to do it in `runOurs`. */
+  /** Both sides update themselves silently after so many actions each; 0 = never. */
   readonly liveUpdateEvery: number;
-  /** Differences that are expected of this daemon; none for the C daemons. */
+  /** Let in what this kind of daemon is known to break on. */
+  readonly all?: boolean;
+  /** Differences that are expected of this daemon; left out: those of the C daemons. */
   readonly known?: readonly KnownDifference[];
   readonly runOurs: RunScript;
   /** Called after every seed. */
@@ -32,7 +39,8 @@ export type Outcome =
   /** `known`: how often each class of known differences was seen on the way. */
   | { readonly kind: 'same'; readonly known?: ReadonlyMap<string, number> }
   | { readonly kind: 'different'; readonly difference: Difference }
-  | { readonly kind: 'died'; readonly reason: string };
+  /** `known`: the class of such ends. */
+  | { readonly kind: 'died'; readonly ended: Ended; readonly known?: string };
 
 /** A script on which the two sides disagree, without an action that could be left out, and what its last action gave. */
 export interface Difference {
@@ -42,7 +50,14 @@ export interface Difference {
   readonly ours: readonly string[];
 }
 
-/** Compare on one script per seed; returns what each came to, differences shrunk. Errors: a daemon that does not start. */
+/** A script that the daemon does not survive, silent updates and all, without an action that could be left out. */
+export interface Ended {
+  readonly seed: string;
+  readonly script: readonly Action[];
+  readonly death: Death;
+}
+
+/** Compare on one script per seed; returns what each came to, differences and deaths shrunk. Errors: `DaemonNotStarted`. */
 export async function conform(options: ConformOptions): Promise<readonly Outcome[]> {
   const outcomes: Outcome[] = [];
   for (const seed of options.seeds) {
@@ -54,47 +69,70 @@ export async function conform(options: ConformOptions): Promise<readonly Outcome
 }
 
 async function conformSeed(options: ConformOptions, seed: string): Promise<Outcome> {
-  const { count, compat, liveUpdates, liveUpdateEvery } = options;
+  const { count, compat, liveUpdates, liveUpdateEvery, all } = options;
   // A script that is to survive live updates keeps out what a daemon does not survive then.
-  const dialect = options.known === undefined ? 'c' : 'ocaml';
-  const script = generateScript({ seed, count, compat, dialect, liveUpdates: liveUpdates || liveUpdateEvery > 0 });
-  try {
-    const seen = new Map<string, number>();
-    const difference = await compareScript(options, script, seen);
-    if (difference === undefined) return seen.size === 0 ? { kind: 'same' } : { kind: 'same', known: seen };
-    return { kind: 'different', difference: { seed, ...difference } };
-  } catch (error) {
-    if (!(error instanceof DaemonDied)) throw error;
-    return { kind: 'died', reason: error.message }; // its own fault: there is nothing to compare with
-  }
+  const dialect = options.known === OXENSTORED ? 'ocaml' : 'c';
+  const script = generateScript({
+    seed,
+    count,
+    compat,
+    dialect,
+    liveUpdates: liveUpdates || liveUpdateEvery > 0,
+    silentUpdates: liveUpdateEvery > 0,
+    all: all === true,
+  });
+  const seen = new Map<string, number>();
+  const found = await compareScript(options, script, seen);
+  if (found === undefined) return seen.size === 0 ? { kind: 'same' } : { kind: 'same', known: seen };
+  if (!('death' in found)) return { kind: 'different', difference: { seed, ...found } };
+  const known = knownDeath(found.death)?.name;
+  const ended = { seed, ...found };
+  return known === undefined ? { kind: 'died', ended } : { kind: 'died', ended, known };
 }
 
-type Sides = Pick<ConformOptions, 'daemon' | 'runOurs' | 'liveUpdateEvery' | 'known'>;
+type Sides = Pick<ConformOptions, 'daemon' | 'compat' | 'runOurs' | 'liveUpdateEvery' | 'known'>;
+type Found = Omit<Difference, 'seed'> | Omit<Ended, 'seed'>;
 
-/** Compare on one script; a difference comes back shrunk. `seen`: counts the known ones that were met. */
+/** Compare on one script; what is found comes back shrunk. `seen`: counts the known differences that were met. */
 export async function compareScript(
   options: Sides,
   script: readonly Action[],
   seen?: Map<string, number>,
-): Promise<Omit<Difference, 'seed'> | undefined> {
-  const first = await firstDifference(options, script, seen);
+): Promise<Found | undefined> {
+  const first = await firstFinding(options, script, seen);
   if (first === undefined) return undefined;
-  const failing = script.slice(0, first.at + 1);
-  const lastLine = formatAction(failing[first.at]!);
+  return 'death' in first ? shrinkDeath(options, first) : shrinkDifference(options, script, first.at);
+}
+
+async function shrinkDifference(options: Sides, script: readonly Action[], at: number): Promise<Found> {
+  const failing = script.slice(0, at + 1);
+  const lastLine = formatAction(failing[at]!);
   // The same action must go on giving different answers: a shorter script that fails for another reason tells less.
   const stillFails = async (actions: readonly Action[]) => {
     const last = actions.at(-1);
     if (last === undefined || formatAction(last) !== lastLine || !isSound(actions)) return false;
-    try {
-      return (await firstDifference(options, actions))?.at === actions.length - 1;
-    } catch (error) {
-      if (error instanceof DaemonDied) return false; // what is left asks for what the daemon does not survive
-      throw error;
-    }
+    const finding = await firstFinding(options, actions);
+    return finding !== undefined && !('death' in finding) && finding.at === actions.length - 1;
   };
   const least = await shrink(failing, stillFails);
-  const last = await firstDifference(options, least);
-  return { script: least, daemon: last!.daemon, ours: last!.ours };
+  const last = await firstFinding(options, least);
+  if (last === undefined || 'death' in last) throw new Error('a script that differed once does not differ again');
+  return { script: least, daemon: last.daemon, ours: last.ours };
+}
+
+/** The fewest actions that still end it for the same cause. What makes it hang takes too long to be tried again and again. */
+async function shrinkDeath(options: Sides, first: Omit<Ended, 'seed'>): Promise<Found> {
+  if (first.death.lastWords.includes(HUNG)) return first;
+  const cause = causeOf(first.death);
+  const alone = { ...options, liveUpdateEvery: 0 }; // its updates are in the script by now
+  const stillDies = async (actions: readonly Action[]) => {
+    if (!isSound(actions)) return false;
+    const finding = await firstFinding(alone, actions);
+    return finding !== undefined && 'death' in finding && causeOf(finding.death) === cause;
+  };
+  const least = await shrink(first.script, stillDies);
+  const last = await firstFinding(alone, least);
+  return last !== undefined && 'death' in last ? last : first;
 }
 
 /** False for a script with pieces missing that belong together: a name opened while it is open, half of a raw message. */
@@ -147,39 +185,69 @@ interface Disagreement {
   readonly ours: readonly string[];
 }
 
-async function firstDifference(
+async function firstFinding(
   options: Sides,
   script: readonly Action[],
   seen?: Map<string, number>,
-): Promise<Disagreement | undefined> {
-  const daemon = await runDaemon(options.daemon, script, options.liveUpdateEvery);
-  const ours = await options.runOurs(script);
+): Promise<Disagreement | Omit<Ended, 'seed'> | undefined> {
+  const { output: daemon, died } = await runDaemon(options, script);
+  const { liveUpdateEvery } = options;
+  const ours = await options.runOurs(script, liveUpdateEvery);
   for (const [at, lines] of daemon.entries()) {
     const other = ours[at] ?? [];
     if (comparable(lines) === comparable(other)) continue;
-    const known = options.known && knownDifference({ action: script[at]!, daemon: lines, ours: other }, options.known);
+    const classes = options.known ?? C_DAEMONS;
+    const before = liveUpdateEvery === 0 ? script.slice(0, at) : script.slice(0, at).flatMap((one) => [one, SILENT]);
+    const known = knownDifference({ action: script[at]!, daemon: lines, ours: other, before }, classes);
     if (known === undefined) return { at, daemon: lines, ours: other };
     seen?.set(known.name, (seen.get(known.name) ?? 0) + 1);
     if (known.parts) return undefined; // the rest of the script cannot be compared
   }
-  return undefined;
+  if (died === undefined) return undefined;
+  const { action, lastWords } = died.error;
+  const before = died.script.slice(0, -1);
+  return { script: died.script, death: { action, lastWords, before, ours: ours[daemon.length] ?? [] } };
 }
 
-/** The script on the daemon; its own updates after every so many actions leave only what they made others see. */
-async function runDaemon(binary: string, script: readonly Action[], every: number): Promise<Output> {
-  if (every === 0) return runScript({ binary }, script);
-  const update: Action = { kind: 'liveUpdate', format: 'v1' };
-  const spread = script.flatMap((action, i) => ((i + 1) % every === 0 ? [action, update] : [action]));
-  const output = await runScript({ binary }, spread);
-  const groups: string[][] = [];
-  for (const [at, action] of spread.entries()) {
-    if (action === update) groups.at(-1)?.push(...output[at]!.slice(1));
-    else groups.push([...output[at]!]);
+/** Stands for silent updates, which may have been at any place. */
+const SILENT: Action = { kind: 'liveUpdate', format: 'v2' };
+const UPDATED = formatLine({ kind: 'liveUpdate' });
+
+interface DaemonRun {
+  /** As far as it lived; the action during which it ended is not in it. */
+  readonly output: Output;
+  /** Its end, and what it was given until then, silent updates as actions. */
+  readonly died: { readonly error: DaemonDied; readonly script: readonly Action[] } | undefined;
+}
+
+/** The script on the daemon; its own updates after every so many actions leave only what they made others see, and refusals. */
+async function runDaemon(options: Sides, script: readonly Action[]): Promise<DaemonRun> {
+  const { daemon: binary, liveUpdateEvery: every, compat } = options;
+  const update: Action = { kind: 'liveUpdate', format: compat === '4.17' ? 'v1' : 'v2' };
+  const spread =
+    every === 0 ? script : script.flatMap((action, i) => ((i + 1) % every === 0 ? [action, update] : [action]));
+  let output: Output;
+  let died: DaemonRun['died'];
+  try {
+    output = await runScript({ binary }, spread);
+  } catch (error) {
+    if (!(error instanceof DaemonDied)) throw error;
+    output = error.output;
+    died = { error, script: spread.slice(0, output.length + 1) };
   }
-  return groups;
+  const groups: string[][] = [];
+  for (const [at, lines] of output.entries()) {
+    const [own, ...others] = lines;
+    if (spread[at] === update) groups.at(-1)?.push(...(own === UPDATED ? others : [own!, ...others]));
+    else groups.push([...lines]);
+  }
+  // What a silent update made others see is not known of the one that it did not survive.
+  if (died?.error.action === update) groups.pop();
+  return { output: groups, died };
 }
 
 /** Lines without what depends on how fast a machine is: the ages of transactions in a refused live update. */
 export function comparable(lines: readonly string[]): string {
-  return lines.map((line) => (line.startsWith('{"liveUpdate"') ? line.replace(/: \d+ s/g, ': N s') : line)).join('\n');
+  const isRefusal = (line: string) => line.includes('Domains with long running transactions');
+  return lines.map((line) => (isRefusal(line) ? line.replace(/: \d+ s/g, ': N s') : line)).join('\n');
 }

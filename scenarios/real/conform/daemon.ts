@@ -17,6 +17,8 @@ import { compileStandin, isOcaml } from './standin.ts';
 
 /** Enough for the slowest machine: what takes longer has hung, and the daemon is no further use. */
 const HANG_MS = 20_000;
+/** What is noted when it has. */
+export const HUNG = `no quiet within ${HANG_MS} ms`;
 
 export interface DaemonOptions {
   /** Path of a C xenstored or an oxenstored (told apart by the name). */
@@ -127,7 +129,7 @@ export class Daemon {
     const idle = await new Promise<Idle | undefined>((resolve) => {
       const watchdog = setTimeout(() => {
         this.#child.kill('SIGKILL'); // 'exit' settles it
-        this.#stderr.push(`no quiet within ${HANG_MS} ms\n`);
+        this.#stderr.push(`${HUNG}\n`);
       }, HANG_MS);
       this.#waiting = (answer) => {
         clearTimeout(watchdog);
@@ -209,7 +211,10 @@ export interface Successor {
   readonly sockets: readonly SocketClient[];
 }
 
-/** Start a daemon; resolves when it waits for its first client. Errors: it does not start; what it said is in the message. */
+/** What was started is no daemon, or not one that starts; what it said is in the message. */
+export class DaemonNotStarted extends Error {}
+
+/** Start a daemon; resolves when it waits for its first client. Errors: `DaemonNotStarted`. */
 export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   return (await launch(options)).daemon;
 }
@@ -254,14 +259,18 @@ async function launch(options: DaemonOptions): Promise<Successor> {
   child.stderr?.on('data', (text: string) => stderr.push(text));
   const died = new Promise<undefined>((resolve) => {
     child.once('exit', () => resolve(undefined));
-    child.once('error', () => resolve(undefined));
+    child.once('error', (error) => {
+      stderr.push(`${error.message}\n`);
+      resolve(undefined);
+    });
   });
   await handed?.release();
   const connected = await Promise.race([control, died]);
   const fail = async (): Promise<never> => {
     server.close();
     await rm(dir, { recursive: true, force: true });
-    throw new Error(`${options.binary} does not start: ${stderr.join('').trim() || 'it said nothing'}`);
+    const said = stderr.join('').trim() || 'it said nothing';
+    throw new DaemonNotStarted(`${options.binary} does not start as a xenstore daemon: ${said}`);
   };
   if (connected === undefined) return fail();
   const daemon = new Daemon({ binary: options.binary, dir, child, control: connected, server, stderr });

@@ -1,17 +1,20 @@
 import type { Action } from '../../drive/script.ts';
 import { burst } from './script/bursts.ts';
-import { domainRequest } from './script/domains.ts';
+import { domainRequest, featureBeforehand } from './script/domains.ts';
+import { globalQuota, pipeline } from './script/limits.ts';
 import { lifeAndDeath, liveUpdate, reconnect } from './script/lives.ts';
-import { breakProtocol, hold, raw } from './script/octets.ts';
+import { breakProtocol, corruptPage, hold, raw } from './script/octets.ts';
 import { controlRequest, oddRequest } from './script/odd.ts';
 import { DOMIDS, type ScriptPlan, ScriptState, SOCKETS } from './script/state.ts';
+import { stranger } from './script/strangers.ts';
 import { transactionRequest } from './script/transactions.ts';
 import { treeRequest } from './script/tree.ts';
+import { updateByHand } from './script/updates.ts';
 import { watchRequest } from './script/watches.ts';
 
 /**
  * Random traffic scripts that a real daemon survives. What makes one crash, read freed memory or answer with a left-over
- * errno is kept out: the comment at each such place says what. The same seed gives the same script for ever.
+ * errno is kept out: the comment at each such place says what. The same seed gives the same script until this mix changes.
  */
 export function generateScript(plan: ScriptPlan): readonly Action[] {
   const script = new ScriptState(plan);
@@ -22,22 +25,40 @@ export function generateScript(plan: ScriptPlan): readonly Action[] {
   return plan.dialect === 'ocaml' ? actions.map(withBody).filter(isForOcaml) : actions;
 }
 
+type Kind = (script: ScriptState) => void;
+
 /** What is tried how often, in 1,000. */
+const MIX: readonly (readonly [number, Kind])[] = [
+  [516, treeRequest],
+  [130, watchRequest],
+  [135, transactionRequest],
+  [35, domainRequest],
+  [25, oddRequest],
+  [15, controlRequest],
+  [25, raw],
+  [20, hold],
+  [20, lifeAndDeath],
+  [8, burst],
+  [6, breakProtocol],
+  [6, reconnect],
+  [10, globalQuota],
+  [10, pipeline],
+  [5, featureBeforehand],
+  [8, stranger],
+  [6, corruptPage],
+  [5, liveUpdate],
+  [5, updateByHand],
+];
+
+/** Everything that a script can do next. */
+export const KINDS: readonly Kind[] = MIX.map(([, add]) => add);
+
 function addSome(script: ScriptState): void {
-  const roll = script.draw.below(1000);
-  if (roll < 560) treeRequest(script);
-  else if (roll < 690) watchRequest(script);
-  else if (roll < 830) transactionRequest(script);
-  else if (roll < 865) domainRequest(script);
-  else if (roll < 890) oddRequest(script);
-  else if (roll < 905) controlRequest(script);
-  else if (roll < 930) raw(script);
-  else if (roll < 950) hold(script);
-  else if (roll < 970) lifeAndDeath(script);
-  else if (roll < 978) burst(script);
-  else if (roll < 984) breakProtocol(script);
-  else if (roll < 990) reconnect(script);
-  else if (script.plan.liveUpdates) liveUpdate(script);
+  let roll = script.draw.below(1000);
+  for (const [weight, add] of MIX) {
+    if (roll < weight) return add(script);
+    roll -= weight;
+  }
 }
 
 /** An oxenstored does not see a message without a body until the next one comes. */
@@ -48,6 +69,8 @@ function withBody(action: Action): Action {
 
 /** Leaves out what would part an oxenstored from ours in the first lines already (docs/daemons.md). */
 function isForOcaml(action: Action): boolean {
+  if (action.kind === 'domain') return action.introduce !== false;
+  if (action.kind === 'word') return false;
   if (action.kind !== 'message') return true;
   const { op, payload } = action;
   if (typeof op === 'number' || op === 'DIRECTORY_PART' || op === 'CONTROL' || op === 'SET_TARGET') return false;

@@ -2,6 +2,7 @@ import { MessageReader } from '../../../store/protocol/message-reader.ts';
 import { type Message, message, XS } from '../../../store/protocol/wire.ts';
 import {
   type Action,
+  BINARY,
   compareNames,
   formatAction,
   formatLine,
@@ -10,6 +11,7 @@ import {
   RING_GFN,
   RING_PORT,
   txIdOf,
+  WORDS,
 } from '../../drive/script.ts';
 import { type Daemon, type DaemonOptions, startDaemon } from './daemon.ts';
 import type { RingPage } from './ring-page.ts';
@@ -56,6 +58,18 @@ class Client {
     const count = this.#end.ring.put(octets);
     this.#daemon.kick(this.#end.domid);
     return count;
+  }
+
+  /** Write a word of a ring's page; a socket has none. */
+  setWord(at: number, value: number): void {
+    if (!('ring' in this.#end)) return;
+    this.#end.ring.write32(at, value);
+    this.#daemon.kick(this.#end.domid);
+  }
+
+  words(offsets: readonly number[]): readonly number[] {
+    const end = this.#end;
+    return 'ring' in end ? offsets.map((at) => end.ring.read32(at)) : [];
   }
 
   /** Consume what is there; true if it was anything. */
@@ -138,7 +152,7 @@ export class ScriptRunner {
   async #perform(action: Action): Promise<OutputLine> {
     switch (action.kind) {
       case 'domain':
-        return this.#createDomain(action.domid);
+        return this.#createDomain(action.domid, action.introduce !== false);
       case 'socket': {
         this.#clients.get(action.name)?.close();
         this.#clients.set(action.name, new Client(this.#daemon, { socket: await this.#daemon.openSocket() }));
@@ -176,6 +190,12 @@ export class ScriptRunner {
         return { kind: 'shutdown', domid: action.domid };
       case 'raw':
         return { kind: 'raw', on: name, taken: client.put(action.octets) };
+      case 'word': {
+        const { word } = action;
+        client.setWord(WORDS[word], action.value);
+        await this.#settle();
+        return { kind: 'word', on: name, word, words: client.words(Object.values(WORDS)) };
+      }
       case 'message':
         return this.#exchange(client, action);
     }
@@ -186,10 +206,11 @@ export class ScriptRunner {
     this.#clients.delete(name);
   }
 
-  async #createDomain(domid: number): Promise<OutputLine> {
+  async #createDomain(domid: number, isTold: boolean): Promise<OutputLine> {
     const ring = await this.#daemon.createDomain(domid);
     this.#clients.get(String(domid))?.close();
     this.#clients.set(String(domid), new Client(this.#daemon, { ring, domid }));
+    if (!isTold) return { kind: 'domain', domid };
     const home = `/local/domain/${domid}`;
     const introduce = strings(String(domid), String(RING_GFN), String(RING_PORT));
     const reply = await this.#ask(this.#hidden, { type: XS.INTRODUCE, txId: 0, payload: introduce });
@@ -200,7 +221,8 @@ export class ScriptRunner {
 
   async #exchange(client: Client, action: MessageAction): Promise<OutputLine> {
     const { on, op, type, payload, as } = action;
-    const reply = await this.#ask(client, { type, txId: txIdOf(action.tx, this.#txNames), payload });
+    const asked = { type, txId: txIdOf(action.tx, this.#txNames), payload: this.#withOwnBinary(type, payload) };
+    const reply = await this.#ask(client, asked);
     if (reply === undefined) {
       this.#drop(on, client);
       return { kind: 'dead', on, op };
@@ -209,6 +231,13 @@ export class ScriptRunner {
     if (as === undefined || reply.type !== XS.TRANSACTION_START) return line;
     this.#txNames.set(as, Number.parseInt(textOf(reply.payload), 10));
     return { ...line, as };
+  }
+
+  /** To a script, the binary of which a live update is made has one path everywhere: it stands for the daemon's own. */
+  #withOwnBinary(type: number, payload: Uint8Array): Uint8Array {
+    const named = strings('live-update', '-f', BINARY);
+    const isNamed = type === XS.CONTROL && textOf(payload) === textOf(named);
+    return isNamed ? strings('live-update', '-f', this.#daemon.binary) : payload;
   }
 
   /** Send a request and run the system until its reply is there; `undefined` when all is quiet without one. */
@@ -272,12 +301,28 @@ export class ScriptRunner {
   }
 }
 
-/** The daemon ended in the middle of a script; what it last said is in the message. */
-export class DaemonDied extends Error {}
+/** The daemon ended in the middle of a script. */
+export class DaemonDied extends Error {
+  /** What it gave before, for each action its lines. */
+  readonly output: readonly (readonly string[])[];
+  /** During which it ended. */
+  readonly action: Action;
+  /** What it complained of last, and how it ended. */
+  readonly lastWords: string;
+
+  constructor(output: readonly (readonly string[])[], action: Action, lastWords: string) {
+    super(`${formatAction(action)}: the daemon died: ${lastWords}`);
+    this.output = output;
+    this.action = action;
+    this.lastWords = lastWords;
+  }
+}
+
+const LAST_WORDS_MAX = 400;
 
 /**
- * Run a script on a fresh daemon of its own; returns the output, for each action its lines. Errors: the daemon does not
- * start; `DaemonDied`.
+ * Run a script on a fresh daemon of its own; returns the output, for each action its lines. Errors: `DaemonNotStarted`;
+ * `DaemonDied`.
  */
 export async function runScript(
   options: DaemonOptions,
@@ -288,9 +333,9 @@ export async function runScript(
     const runner = await ScriptRunner.on(daemon);
     const output: (readonly string[])[] = [];
     for (const action of actions) {
-      output.push((await runner.step(action)).map(formatLine));
-      if (!daemon.isAlive)
-        throw new DaemonDied(`${formatAction(action)}: the daemon died: ${daemon.complaints.slice(-400)}`);
+      const lines = (await runner.step(action)).map(formatLine);
+      if (!daemon.isAlive) throw new DaemonDied(output, action, daemon.complaints.slice(-LAST_WORDS_MAX));
+      output.push(lines);
     }
     return output;
   } finally {

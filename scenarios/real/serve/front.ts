@@ -76,6 +76,7 @@ export class Front {
   readonly #startNs: number;
   #timer: NodeJS.Timeout | undefined;
   #hasFailed = false;
+  #isEnding = false;
 
   constructor(options: FrontOptions) {
     this.#options = options;
@@ -97,6 +98,7 @@ export class Front {
     };
     this.#clients.set(socket, client);
     socket.on('data', (data: Buffer) => {
+      if (this.#isEnding) return;
       client.waiting.push(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
       this.#feed(client);
     });
@@ -156,6 +158,7 @@ export class Front {
     this.run();
     put();
     if (end.hungUp()) waiting.length = 0; // nobody will read it
+    if (this.#isEnding) return;
     if (waiting.length === 0) socket.resume();
     else {
       socket.pause();
@@ -216,6 +219,21 @@ export class Front {
   /** The C daemon reads sockets in blocking mode: it takes EAGAIN for the end (readfd in xenstored_core.c). */
   setBlocking(blocking: boolean): void {
     for (const socket of this.#clients.keys()) handleOf(socket).setBlocking(blocking);
+  }
+
+  /** Read nothing more, and let out what the store has for its clients, as far as they take it within `graceMs`. */
+  async drain(graceMs: number): Promise<void> {
+    this.#isEnding = true;
+    for (const { socket, waiting } of this.#clients.values()) {
+      socket.pause();
+      waiting.length = 0;
+    }
+    const isLeft = ({ unsent, end }: Client) => unsent.length > 0 || end.readable() > 0;
+    for (let ms = 0; ms < graceMs; ms += FULL_MS) {
+      this.run();
+      if (this.#hasFailed || ![...this.#clients.values()].some(isLeft)) return;
+      await new Promise((resolve) => setTimeout(resolve, FULL_MS));
+    }
   }
 
   close(): void {

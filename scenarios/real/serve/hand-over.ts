@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs';
 import type { Server } from 'node:net';
-import { decodeImage, encodeImage, formatFailure, type StateRecord, v1 } from '../../../store/format/index.ts';
+import { decodeImage, encodeImage, formatFailure, type StateRecord, v1, v2 } from '../../../store/format/index.ts';
 import type { Front } from './front.ts';
 import { handleOf } from './handle.ts';
 
@@ -31,10 +31,13 @@ export function handOver(options: HandOverOptions, image: Uint8Array, file: stri
   const base = 1 + Math.max(...readdirSync('/proc/self/fd').map(Number));
   const fds = evtchnFd < 0 ? [handleOf(server).fd] : [handleOf(server).fd, evtchnFd];
   const rings = new Set<number>();
+  const domids = new Set<number>();
+  for (const one of held) if (one.kind === 'CONNECTION_DATA' && one.conn.kind === 'ring') domids.add(one.conn.domid);
   const records: StateRecord[] = [];
   for (const record of decoded.value.records) {
     if (record.kind === 'GLOBAL_DATA') {
-      records.push({ kind: 'GLOBAL_DATA', socketFd: base, evtchnFd: evtchnFd < 0 ? -1 : base + 1 }, ...held);
+      const own = { socketFd: base, evtchnFd: evtchnFd < 0 ? -1 : base + 1 };
+      records.push({ kind: 'GLOBAL_DATA', ...own }, ...held.map((one) => inVersion(one, decoded.value.version)));
     } else if (record.kind === 'CONNECTION_DATA') {
       if (record.conn.kind === 'ring') {
         rings.add(record.connId);
@@ -47,11 +50,15 @@ export function handOver(options: HandOverOptions, image: Uint8Array, file: stri
       }
       records.push({ ...left.record, conn: { kind: 'socket', fd: base + fds.length }, connId: record.connId + HELD });
       fds.push(left.fd);
-    } else if (record.kind === 'WATCH_DATA') {
+    } else if (record.kind === 'WATCH_DATA' || record.kind === 'WATCH_DATA_EXTENDED') {
       if (!rings.has(record.connId)) records.push({ ...record, connId: record.connId + HELD });
+    } else if (record.kind === 'DOMAIN_DATA') {
+      if (domids.has(record.domid)) records.push(record); // a C daemon ends with one that no connection has made
     } else records.push(record);
   }
-  const encoded = encodeImage({ version: 1, bigEndian: false, records }, v1);
+  // As the requester wants it: that is what its successor reads.
+  const { version } = decoded.value;
+  const encoded = encodeImage({ version, bigEndian: false, records }, version === 1 ? v1 : v2);
   if (!encoded.ok) return formatFailure(encoded.failure);
   writeFileSync(stateFile, encoded.value, { mode: 0o600 });
   front.setBlocking(true);
@@ -67,6 +74,18 @@ export function handOver(options: HandOverOptions, image: Uint8Array, file: stri
 
 /** Own connections are numbered after those that are held. */
 const HELD = 0x10000;
+
+/** A record as a version has it: the first knows of neither identities nor depths. */
+function inVersion(record: StateRecord, version: number): StateRecord {
+  if (version > 1) return record;
+  if (record.kind === 'WATCH_DATA_EXTENDED') {
+    const { connId, wpath, token } = record;
+    return { kind: 'WATCH_DATA', connId, wpath, token };
+  }
+  if (record.kind !== 'CONNECTION_DATA') return record;
+  const { uniqueId: _id, uniqueIdPad: _pad, ...kept } = record;
+  return kept;
+}
 
 /** Whether the process takes the state file away while it lives. */
 function reads(pid: number, stateFile: string): boolean {

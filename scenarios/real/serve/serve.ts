@@ -1,9 +1,12 @@
 import { createServer, type Server } from 'node:net';
 import { Host } from '../../engine/host.ts';
 import { Front } from './front.ts';
+import { HOST_FILES } from './host-files.ts';
 
 export interface ServeOptions {
   readonly path: string;
+  /** Permission bits of the socket's file, for whom may connect. */
+  readonly mode: number;
   readonly compat: '4.22' | '4.17';
   /** Wall clock in ns since some start; drives the store's virtual time, so that its time-outs are real ones. */
   readonly nowNs: () => number;
@@ -11,8 +14,10 @@ export interface ServeOptions {
 }
 
 export interface Serving {
-  /** Stop accepting, close every client, remove the socket file. */
+  /** Stop accepting and reading, let replies out, close every client, remove the socket file. */
   readonly close: () => Promise<void>;
+  /** SIGHUP: the trace goes on in a file that is opened anew. */
+  readonly hangUp: () => void;
   /** Rejects when the server itself is broken: it serves nobody any more. */
   readonly failed: Promise<never>;
 }
@@ -29,6 +34,7 @@ export async function serve(options: ServeOptions): Promise<Serving> {
     policy: 'daemon',
     compat: options.compat,
     records: false,
+    appendTo: HOST_FILES.appendTo,
   });
   const failure = newFailure();
   const front = new Front({ machine: host.machine, nowNs: options.nowNs, log: options.log, failed: failure.fail });
@@ -36,9 +42,13 @@ export async function serve(options: ServeOptions): Promise<Serving> {
     front.attach(socket, host.listener.connect());
     front.run();
   });
-  await listening(server, { path: options.path });
+  // The file has its mode from the beginning: nobody slips in between listen(2) and chmod(2).
+  const before = process.umask(0o777 & ~options.mode);
+  const isListening = listening(server, { path: options.path });
+  process.umask(before);
+  await isListening;
   front.run();
-  return { close: () => closing(server, front), failed: failure.failed };
+  return { close: () => closing(server, front), hangUp: () => host.store.hangUp(), failed: failure.failed };
 }
 
 /** A promise of the server's life, and how it is broken. */
@@ -59,9 +69,12 @@ export function listening(server: Server, where: { readonly path: string } | { r
   });
 }
 
-export function closing(server: Server, front: Front): Promise<void> {
-  return new Promise((resolve) => {
-    server.close(() => resolve());
-    front.close();
-  });
+/** How long clients may take to read what is theirs at the end, in ms. */
+const GRACE_MS = 1_000;
+
+export async function closing(server: Server, front: Front): Promise<void> {
+  const isClosed = new Promise<void>((resolve) => server.close(() => resolve()));
+  await front.drain(GRACE_MS);
+  front.close();
+  await isClosed;
 }

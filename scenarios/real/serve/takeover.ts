@@ -1,13 +1,14 @@
-import { statSync } from 'node:fs';
 import { createServer, Socket } from 'node:net';
 import { DOMID_FIRST_RESERVED, Listener, loneMachine, UnixSocket } from '../../../sim/index.ts';
 import { decodeImage, formatFailure, PERM_STALE, type StateRecord } from '../../../store/format/index.ts';
 import { startXenstored } from '../../../store/index.ts';
+import { checkHanded } from './descriptors.ts';
 import { Front } from './front.ts';
 import { handOver } from './hand-over.ts';
+import { HOST_FILES } from './host-files.ts';
 import { closing, listening, newFailure, type ServeOptions, type Serving } from './serve.ts';
 
-export interface TakeoverOptions extends Omit<ServeOptions, 'path' | 'compat'> {
+export interface TakeoverOptions extends Omit<ServeOptions, 'path' | 'mode' | 'compat'> {
   /** What the predecessor has written; the descriptors that it names are open in this process. */
   readonly image: Uint8Array;
   /** As the image's version suggests, where left out. */
@@ -23,21 +24,28 @@ export interface TakeoverOptions extends Omit<ServeOptions, 'path' | 'compat'> {
 /**
  * Go on as the successor of a daemon that has executed this program: clients and listening socket are taken over by
  * descriptor. There is no hypervisor here, so connections of domains are kept and ignored, as by a daemon that cannot map
- * their rings; the domains that the image names are taken to exist. Errors: the image cannot be read or restored, it names
- * no listening socket, a descriptor is no socket.
+ * their rings; the domains that the image names are taken to exist, and to be the ones that it means. Errors: the image
+ * cannot be read or restored, or this process has not got what it names.
  */
 export async function takeOver(options: TakeoverOptions): Promise<Serving> {
   const decoded = decodeImage(options.image);
   if (!decoded.ok) throw new Error(`the image: ${formatFailure(decoded.failure)}`);
   const { records, version } = decoded.value;
+  const failing = checkHanded(options.image);
+  if (failing !== undefined) throw new Error(`the image: ${formatFailure(failing)}`);
   const globals = records.find((r) => r.kind === 'GLOBAL_DATA');
-  if (globals?.kind !== 'GLOBAL_DATA' || globals.socketFd < 0) throw new Error('the image names no listening socket');
+  if (globals?.kind !== 'GLOBAL_DATA') throw new Error('assertion: an image without globals was refused');
 
   const machine = loneMachine({ seed: '0', jitter: { stepNs: 1, absentOneIn: 0, absentNsMax: 0 } });
-  const domains = [...domidsOf(records)].sort((a, b) => a - b);
-  const dom0 = machine.createDomain(0, 'dom0');
-  machine.unpause(dom0);
-  for (const domid of domains) if (domid !== 0) machine.unpause(machine.createDomain(domid, `dom${domid}`));
+  const identities = identitiesOf(records);
+  const create = (domid: number) => {
+    const uniqueId = identities.get(domid);
+    const domain = machine.createDomain(domid, `dom${domid}`, uniqueId === undefined ? {} : { uniqueId });
+    machine.unpause(domain);
+    return domain;
+  };
+  const dom0 = create(0);
+  for (const domid of [...domidsOf(records)].sort((a, b) => a - b)) if (domid !== 0) create(domid);
 
   const ends = new Map<number, UnixSocket>();
   const streams = new Map<number, UnixSocket>();
@@ -57,9 +65,7 @@ export async function takeOver(options: TakeoverOptions): Promise<Serving> {
       options.log(`${whose}: the ring cannot be mapped here; the connection is kept, and ignored`);
     }
   }
-  const held = records.filter(
-    (r) => (r.kind === 'CONNECTION_DATA' || r.kind === 'WATCH_DATA') && ringIds.has(r.connId),
-  );
+  const held = records.filter((r) => HELD_KINDS.has(r.kind) && 'connId' in r && ringIds.has(r.connId));
   const listener = new Listener(1 + Math.max(globals.socketFd, ...ends.keys()));
   const failure = newFailure();
   const front = new Front({ machine, nowNs: options.nowNs, log: options.log, failed: failure.fail });
@@ -71,7 +77,7 @@ export async function takeOver(options: TakeoverOptions): Promise<Serving> {
     compat: options.compat ?? (version === 1 ? '4.17' : '4.22'),
     policy: 'daemon',
     listener,
-    files: { get: modeOf },
+    files: HOST_FILES,
     execute: (successorImage, file, commandLine) => {
       const given = commandLine === '' ? options.args : commandLine.split(/[ \t]+/).filter((word) => word !== '');
       const args = given.includes('-U') ? given : [...given, '-U'];
@@ -84,23 +90,39 @@ export async function takeOver(options: TakeoverOptions): Promise<Serving> {
   });
   if (store.ended !== undefined) throw new Error(store.ended);
 
-  for (const [fd, end] of ends) front.attach(new Socket({ fd, allowHalfOpen: true }), end, rests.get(fd));
-  await listening(server, { fd: globals.socketFd });
-  options.onRestored();
+  try {
+    for (const [fd, end] of ends) front.attach(new Socket({ fd, allowHalfOpen: true }), end, rests.get(fd));
+    await listening(server, { fd: globals.socketFd });
+    options.onRestored();
+  } catch (error) {
+    front.close(); // or its clients keep this process alive
+    server.close();
+    throw error;
+  }
   front.run();
-  return { close: () => closing(server, front), failed: failure.failed };
+  return { close: () => closing(server, front), hangUp: () => store.hangUp(), failed: failure.failed };
 }
 
-function modeOf(path: string): 'not-executable' | 'executable' | undefined {
-  const found = statSync(path, { throwIfNoEntry: false });
-  return found === undefined ? undefined : (found.mode & 0o111) === 0 ? 'not-executable' : 'executable';
+/** Records of a connection that cannot be served here, for a successor that can. */
+const HELD_KINDS: ReadonlySet<StateRecord['kind']> = new Set(['CONNECTION_DATA', 'WATCH_DATA', 'WATCH_DATA_EXTENDED']);
+
+/** Who the domains are, as far as the image tells: one of another identity would count as dead. */
+function identitiesOf(records: readonly StateRecord[]): ReadonlyMap<number, bigint> {
+  const found = new Map<number, bigint>();
+  for (const record of records) {
+    if (record.kind !== 'CONNECTION_DATA' || record.conn.kind !== 'ring') continue;
+    const { uniqueId = 0n } = record;
+    if (uniqueId !== 0n) found.set(record.conn.domid, uniqueId);
+  }
+  return found;
 }
 
-/** Domains that have a connection, own a node, or have a right that is not stale. */
+/** Domains that have a connection or a record, own a node, or have a right that is not stale. */
 function domidsOf(records: readonly StateRecord[]): Set<number> {
   const found = new Set<number>();
   for (const record of records) {
     if (record.kind === 'CONNECTION_DATA' && record.conn.kind === 'ring') found.add(record.conn.domid);
+    if (record.kind === 'DOMAIN_DATA' && record.domid < DOMID_FIRST_RESERVED) found.add(record.domid);
     if (record.kind !== 'NODE_DATA') continue;
     for (const { domid, flags } of record.perms)
       if ((flags & PERM_STALE) === 0 && domid < DOMID_FIRST_RESERVED) found.add(domid);

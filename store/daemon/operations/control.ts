@@ -3,6 +3,7 @@ import type { Message } from '../../protocol/wire.ts';
 import { atoi, refuse, strings } from '../../protocol/wire.ts';
 import type { Connection } from '../connection.ts';
 import type { Daemon } from '../daemon.ts';
+import { memoryReport } from '../memory-report.ts';
 import { QUOTA_NAMES, type QuotaName, resetMax } from '../quota.ts';
 import { domainQuotaText, maxQuotaText, quotaSettingsText, softQuotaText } from '../quota-text.ts';
 import { LATER, liveUpdate } from './control-live-update.ts';
@@ -31,11 +32,8 @@ const COMMANDS: Readonly<Record<string, Command>> = {
     ],
     run: liveUpdate,
   },
-  logfile: { help: ['<file>', '<file>'], run: (_s, _c, args) => (args.length !== 1 ? refuse('EINVAL') : undefined) },
-  memreport: {
-    help: ['[<file>]', '[<file>]'],
-    run: (_s, _c, args) => (args.length > 1 || args.length === 0 ? refuse('EINVAL') : undefined),
-  },
+  logfile: { help: ['<file>', '<file>'], run: logFile },
+  memreport: { help: ['[<file>]', '[<file>]'], run: memReport },
   print: { help: ['<string>', '<string>'], run: print },
   quota: { help: ['[set <name> <val>|<domid>|max [-r]]', '[set <name> <val>|<domid>]'], run: quota },
   'quota-soft': { help: ['[set <name> <val>]', '[set <name> <val>]'], run: quotaSoft },
@@ -58,13 +56,17 @@ export function control(daemon: Daemon, conn: Connection, message: Message): Uin
   return octetsOf(`${answer === undefined ? 'OK' : String(answer)}\0`);
 }
 
-function log({ state }: Daemon, _conn: Connection, args: readonly string[]): Answer {
+function log({ state, trace }: Daemon, _conn: Connection, args: readonly string[]): Answer {
   const [word] = args;
   if (args.length > 1) refuse('EINVAL');
-  if (!state.compat.uniformQuota) return word === 'on' || word === 'off' ? undefined : refuse('EINVAL');
+  if (word === 'on' || word === 'off') {
+    if (word === 'on') trace.reopen();
+    else trace.close();
+    return undefined;
+  }
+  if (!state.compat.uniformQuota) refuse('EINVAL');
   if (word === undefined)
     return `Log switch settings:\n${SWITCHES.map((s) => `${s.padEnd(8)}: ${state.logSwitches.has(s) ? 'on' : 'off'}\n`).join('')}`;
-  if (word === 'on' || word === 'off') return undefined;
   const sign = word.charAt(0);
   const name = word.slice(1);
   if ((sign !== '+' && sign !== '-') || !(SWITCHES as readonly string[]).includes(name)) refuse('EINVAL');
@@ -73,9 +75,22 @@ function log({ state }: Daemon, _conn: Connection, args: readonly string[]): Ans
   return undefined;
 }
 
-function print({ platform }: Daemon, _conn: Connection, args: readonly string[]): Answer {
+/** OK whether it can be written or not: nobody is told. */
+function logFile({ trace }: Daemon, _conn: Connection, args: readonly string[]): Answer {
   if (args.length !== 1) refuse('EINVAL');
-  platform.log(`control: ${args[0]}`);
+  trace.moveTo(args[0] as string);
+  return undefined;
+}
+
+/** To a file, or to where the trace goes. Errors: EINVAL, as which EBADF goes out: that cannot be written, or is nowhere. */
+function memReport({ state, trace }: Daemon, _conn: Connection, args: readonly string[]): Answer {
+  if (args.length > 1 || !trace.append(memoryReport(state), args[0])) refuse('EINVAL');
+  return undefined;
+}
+
+function print({ trace }: Daemon, _conn: Connection, args: readonly string[]): Answer {
+  if (args.length !== 1) refuse('EINVAL');
+  trace.printed(`control: ${args[0]}`);
   return undefined;
 }
 

@@ -3,6 +3,7 @@ import { octetsOf } from '../../protocol/octets.ts';
 import { parentOf } from '../../protocol/path.ts';
 import { formatPerm, OWNER, type Perm, parsePerm, READ, WRITE } from '../../protocol/perms.ts';
 import { atoi, OK, PAYLOAD_MAX, StoreError, strings } from '../../protocol/wire.ts';
+import { listOf } from '../../tree/names.ts';
 import { type Node, ownerOf } from '../../tree/node.ts';
 import { type Answer, featuresOf, nameArg, type Request } from './request.ts';
 
@@ -24,7 +25,7 @@ export function directory(r: Request): Answer {
 function childList(node: Node): Uint8Array {
   const bytes = new Uint8Array(node.childOctets);
   let at = 0;
-  for (const name of node.children) {
+  for (const name of listOf(node.children)) {
     for (let i = 0; i < name.length; i++) bytes[at + i] = name.charCodeAt(i);
     at += name.length + 1;
   }

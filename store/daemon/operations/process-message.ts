@@ -16,6 +16,7 @@ import { OPERATIONS } from './table.ts';
 export function processMessage(daemon: Daemon, conn: Connection, message: Message): void {
   const { type, txId } = message;
   if (type === XS.TRANSACTION_START && isPutAside(daemon, conn, message)) return;
+  daemon.trace.request(conn, type, message.payload);
   const cause = conn.isUnprivileged ? { conn, pending: 1 } : undefined;
   const operation = type <= daemon.state.compat.typeMax ? OPERATIONS[type] : undefined;
   if (operation === undefined) return daemon.output.error(conn, message, 'ENOSYS', cause);

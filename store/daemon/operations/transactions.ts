@@ -13,18 +13,21 @@ export function transactionStart({ daemon, conn, tx }: Request): Answer {
   return octetsOf(`${daemon.transactions.start(conn).id}\0`);
 }
 
+/** OK is queued before the transaction and its private copies are given up: the domain's memory holds all of it then. An error is
+ *  queued after that. */
 export function transactionEnd({ daemon, conn, message, tx, cause }: Request): Answer {
-  const { accounting, ground, throttle, transactions } = daemon;
+  const { ground, output, state, throttle, transactions } = daemon;
   const arg = oneString(message.payload);
   if (arg !== 'T' && arg !== 'F') return 'EINVAL';
   if (tx === undefined) return 'ENOENT';
-  transactions.end(conn, tx);
   try {
-    if (arg === 'F') return OK;
-    commit(ground, conn, tx, cause);
-    throttle.pay(conn, 1); // for all of it
+    if (arg === 'T') {
+      commit(ground, conn, tx, cause);
+      if (state.openTransactions > 1) throttle.pay(conn, 1); // for all of it, where others may be in its way
+    }
+    output.reply(conn, message, message.type, OK, cause);
   } finally {
-    accounting.chargeTo(conn, -tx.memory); // for the private copies that are left
+    transactions.end(conn, tx);
   }
-  return OK;
+  return undefined;
 }

@@ -8,7 +8,7 @@ import { readerChanges } from './readers.ts';
 import { recordChanges } from './records.ts';
 import { bothOf } from './side.ts';
 import { COMPARE_RULES, type CompareRuleId } from './table.ts';
-import { type Comparable, isText, textFindings } from './texts.ts';
+import { type Comparable, isText, textFindings } from './text-dumps.ts';
 
 /** How many findings came to what: `breaks` are those refused or misread, `meaning` those of which something is lost. */
 export interface Tally {

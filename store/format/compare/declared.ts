@@ -141,6 +141,12 @@ function breachOf(rule: Rule, kind: string, rename: ReadonlyMap<string, string>,
       return holding(rule.field, octetsOf('/a//b'));
     case 'have-parent':
       return holding(rule.field, octetsOf('/no/parent'));
+    case 'differ':
+      return { records: [...leaders(rule.from, rename, writer), one] };
+    case 'be-short':
+      return holding(rule.fields.at(-1) ?? '', new Uint8Array(rule.bytesMax + 1).fill(0x61));
+    case 'be-messages':
+      return holding(rule.field, new Uint8Array(16).fill(0xff));
     case 'have-no-nul':
       return holding(rule.field, octetsOf('a\0b'));
   }

@@ -60,8 +60,9 @@ function framingFault({ framing, header, versions }: Values): string | undefined
 function partsFault(
   order: readonly unknown[],
   rules: readonly unknown[],
-  { knobs, reads }: Values,
+  { knobs, meanings = [], reads }: Values,
 ): string | undefined {
+  if (!Array.isArray(meanings) || !meanings.every(isMeaning)) return 'one of its meanings is not made by meaning()';
   if (!order.every((one) => isObject(one) && Array.isArray(one.of))) return 'its order is not made of stages';
   if (!rules.every((one) => isObject(one) && typeof one.rule === 'string' && Array.isArray(one.of)))
     return 'one of its rules is no rule';
@@ -69,6 +70,14 @@ function partsFault(
   const unknown = [knobs, reads].flatMap((one) => (isObject(one) ? Object.keys(one) : []));
   const odd = unknown.find((name) => !(name in DEFAULT_KNOBS));
   return odd === undefined ? undefined : `it has no knob ${odd} to set`;
+}
+
+function isMeaning(value: unknown): boolean {
+  if (!isObject(value)) return false;
+  const { kind, carries, encode, decode } = value;
+  return (
+    typeof kind === 'string' && Array.isArray(carries) && [encode, decode].every((one) => typeof one === 'function')
+  );
 }
 
 function isObject(value: unknown): value is Values {

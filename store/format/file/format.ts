@@ -62,6 +62,19 @@ export interface Stage {
   readonly nodes?: 'special' | 'tree' | 'pending';
 }
 
+/**
+ * What records of a kind of one's own say of a daemon's state, which is a word of the conversion between formats and not of
+ * files: made by `meaning` there.
+ */
+export interface Meaning {
+  /** Kind of the records. */
+  readonly kind: string;
+  /** Rows of the state that they carry. */
+  readonly carries: readonly string[];
+  readonly encode: (at: never) => readonly object[];
+  readonly decode: (record: never, at: never) => void;
+}
+
 /** A format as a value: from it come decoding, encoding, annotation, validation, generation and documentation. */
 export interface Format {
   /** `G4.1`, `C-4.22`. */
@@ -84,6 +97,8 @@ export interface Format {
   /** The record that ends a file; absent = the end of the file does. */
   readonly end?: string;
   readonly rules: readonly Rule[];
+  /** Of records whose kinds no format here has; without one they are read and written, and mean nothing. */
+  readonly meanings?: readonly Meaning[];
   /** The order in which its daemon writes; for a document, an order that it allows. */
   readonly order: readonly Stage[];
   /** Where its choices, as written, differ from the defaults. */

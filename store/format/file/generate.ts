@@ -49,6 +49,8 @@ export function generateFile(format: Format, draws: Draws, size: number, knobs: 
     if (rule.must === 'be-path') for (const kind of rule.of) paths.set(`${kind}.${rule.field}`, rule.as);
   const making: Making = { draws, version, paths };
   const check = new RuleCheck(rulesOf(format, all));
+  const order = byteOrder(format, all, draws);
+  check.byteOrder = order;
   const records: FormatRecord[] = [];
   const stages = format.order.filter((stage) => !stage.of.includes(format.end ?? ''));
   const named = new Set(stages.flatMap((stage) => stage.of));
@@ -65,7 +67,7 @@ export function generateFile(format: Format, draws: Draws, size: number, knobs: 
     }
   }
   if (format.end !== undefined) records.push({ kind: format.end });
-  return { header: header(format, making), byteOrder: byteOrder(format, all, draws), records };
+  return { header: header(format, making), byteOrder: order, records };
 }
 
 /** The same, encoded. Errors: none for a format whose rules can be met. */

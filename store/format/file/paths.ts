@@ -1,4 +1,5 @@
-const PATH_BYTES_MAX = 3072; // XENSTORE_ABS_PATH_MAX, io/xs_wire.h
+/** As long as a request can name. XENSTORE_ABS_PATH_MAX (3,072) is asked of nobody who has no quota (io/xs_wire.h). */
+const PATH_BYTES_MAX = 4095;
 
 /**
  * Why the octet string is no path; undefined = it is one. Watches may be relative, and may name a special node with a

@@ -1,7 +1,8 @@
 import type { Place } from '../schema/rules.ts';
 import type { FormatRecord } from './format.ts';
-import type { Known } from './places.ts';
-import type { Broken, Check, Rules } from './rules.ts';
+import type { Keys, Known } from './places.ts';
+import type { Found } from './rule-code.ts';
+import type { Rules } from './rules.ts';
 
 /** A breach of one rule by one record. */
 export interface Breach {
@@ -11,79 +12,65 @@ export interface Breach {
   readonly severity: 'error' | 'note';
 }
 
-/** A check that failed, where and why. */
-type Found = readonly [check: Check, path: string, reason: string];
-
 const NONE: readonly Breach[] = [];
+
+class KeySet implements Keys {
+  readonly #keys = new Set<string | number>();
+
+  get size(): number {
+    return this.#keys.size;
+  }
+
+  has(key: string | number): boolean {
+    return this.#keys.has(key);
+  }
+
+  remember(key: string | number): boolean {
+    const { size } = this.#keys;
+    return this.#keys.add(key).size > size; // one search in place of two
+  }
+}
 
 /** Holds the records of one file to rules, one by one. */
 export class RuleCheck {
   readonly #rules: Rules;
   readonly #known: Known;
 
-  /** @param paths nodes that are there before the file is read */
-  constructor(rules: Rules, paths: readonly string[] = []) {
+  /**
+   * @param paths nodes that are there before the file is read
+   * @param kept keys that the caller keeps anyhow, by the name of the rule that makes them unique
+   */
+  constructor(rules: Rules, paths: readonly string[] = [], kept: Readonly<Record<string, Keys>> = {}) {
     this.#rules = rules;
-    const seen = Array.from({ length: rules.seenCount }, () => new Set<string | number>());
-    this.#known = { last: new Map(), seen, paths, parent: '', texts: [], textsOf: [] };
+    const seen: Keys[] = Array.from({ length: rules.seenCount }, () => new KeySet());
+    for (const [rule, keys] of Object.entries(kept)) {
+      const number = rules.uniqueBy(rule);
+      if (number !== undefined) seen[number] = keys;
+    }
+    this.#known = { last: new Map(), seen, paths, isBigEndian: false, parent: '', texts: [], textsOf: [] };
   }
 
   /** The next record: what it breaks. What comes later may depend on it. */
   take(record: FormatRecord): readonly Breach[] {
-    const known = this.#known;
-    let found = this.#broken(record);
-    if (this.#rules.isLastAsked) known.last.set(record.kind, record);
-    for (const { where, memories } of this.#rules.groups.get(record.kind) ?? []) {
-      if (where !== undefined && !where.holds(record, known)) continue;
-      for (const memory of memories) {
-        const seen = known.seen[memory.seen] as Set<string | number>;
-        const { size } = seen;
-        seen.add(memory.key.key(record, known));
-        if (seen.size > size) continue;
-        for (const { check, show } of memory.uniques) found = added(found, check, show(record, known));
-      }
-    }
+    const found = this.#rules.take(record.kind)(record, this.#known);
     return found === undefined ? NONE : breachesOf(found);
   }
 
   /** What a record would break if it came next; changes nothing. */
   breaches(record: FormatRecord): readonly Breach[] {
-    const known = this.#known;
-    let found = this.#broken(record);
-    for (const { where, memories } of this.#rules.groups.get(record.kind) ?? []) {
-      if (where !== undefined && !where.holds(record, known)) continue;
-      for (const { key, seen, uniques } of memories) {
-        if (uniques.length === 0 || known.seen[seen]?.has(key.key(record, known)) !== true) continue;
-        for (const { check, show } of uniques) found = added(found, check, show(record, known));
-      }
-    }
+    const found = this.#rules.look(record.kind)(record, this.#known);
     return found === undefined ? NONE : breachesOf(found);
+  }
+
+  /** Of the machine that wrote the file: little endian unless told. */
+  set byteOrder(order: 'little' | 'big' | undefined) {
+    this.#known.isBigEndian = order === 'big';
   }
 
   /** The octets at a place as text, which is not made anew when a rule has looked at them. */
   text(record: FormatRecord, place: Place): string {
     return this.#rules.place(place).text(record, this.#known);
   }
-
-  #broken(record: FormatRecord): Found[] | undefined {
-    const known = this.#known;
-    let found: Found[] | undefined;
-    for (const { where, checks } of this.#rules.groups.get(record.kind) ?? []) {
-      if (where !== undefined && !where.holds(record, known)) continue;
-      for (const { check, look } of checks) {
-        const broken = look(record, known);
-        if (broken !== undefined) found = added(found, check, broken);
-      }
-    }
-    return found;
-  }
-}
-
-function added(found: Found[] | undefined, check: Check, [path, reason]: Broken): Found[] {
-  const one: Found = [check, path, reason];
-  if (found === undefined) return [one];
-  found.push(one);
-  return found;
 }
 
 /** Breaches in the order of the rules. What is not known is told once, and not again for what would follow from it. */

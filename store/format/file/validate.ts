@@ -62,6 +62,7 @@ export function validateFile(
   const reader = new FileReader(planOf(format, knobs), octets);
   const found: FormatFinding[] = [];
   const check = new RuleCheck(rulesOf(format, reader.knobs), knownPaths);
+  check.byteOrder = reader.header?.byteOrder;
   const version = reader.header?.version ?? 0;
   for (let record = reader.next(); record !== undefined; record = reader.next()) {
     const place = { offset: reader.offset, record: reader.index, name: record.kind };
@@ -186,6 +187,7 @@ function otherLayouts(
 function errorsOf(format: Format, octets: Uint8Array, knobs: Knobs, index: number): number | undefined {
   const reader = new FileReader(planOf(format, knobs), octets);
   const check = new RuleCheck(rulesOf(format, reader.knobs));
+  check.byteOrder = reader.header?.byteOrder;
   for (let record = reader.next(); record !== undefined; record = reader.next()) {
     const breaches = check.take(record);
     if (reader.index === index) return breaches.filter((one) => one.severity === 'error').length;

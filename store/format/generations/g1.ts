@@ -14,6 +14,7 @@ import {
   u16,
   u32,
 } from '../schema/schema.ts';
+import { PAYLOAD_MAX } from './image.ts';
 import { PERM_LETTERS } from './records.ts';
 
 // The first merged document: one libxl record of type 7 for each xenstore record, everything about the one domain
@@ -120,6 +121,22 @@ export const rulesOfG1: readonly Rule[] = [
     text: 'a watch path is valid',
   },
   { rule: 'inner-nul', of: ['WATCH_DATA'], must: 'have-no-nul', field: 'token', text: 'no NUL inside a token' },
+  {
+    rule: 'watch-size',
+    of: ['WATCH_DATA'],
+    must: 'be-short',
+    fields: ['wpath', 'token'],
+    bytesMax: PAYLOAD_MAX - 2,
+    text: 'a watch is one that a request could have brought',
+  },
+  {
+    rule: 'node-value',
+    of: ['NODE_DATA'],
+    must: 'be-short',
+    fields: ['value'],
+    bytesMax: PAYLOAD_MAX,
+    text: 'a value is one that a request could have brought',
+  },
 ];
 
 export const g1: Format = {

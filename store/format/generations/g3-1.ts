@@ -2,7 +2,7 @@ import { record } from '../codec/compile.ts';
 import { extend, type Format } from '../file/format.ts';
 import { atLeast, note, octets, u16, u32 } from '../schema/schema.ts';
 import { connSpecWithGuestPort, g30 } from './g3-0.ts';
-import { outputRule } from './image.ts';
+import { bufferRules } from './image.ts';
 
 export const connectionOfG31 = record('CONNECTION_DATA', 2, {
   connId: note(atLeast(1, u32), 'Unique in the image.'),
@@ -23,5 +23,5 @@ export const g31: Format = extend(g30, {
   status: 'document',
   note: 'flags is common to both kinds of connection.',
   records: [connectionOfG31],
-  rules: [outputRule],
+  rules: bufferRules,
 });

@@ -1,5 +1,6 @@
 import { extend, type Format } from '../file/format.ts';
 import { g31 } from './g3-1.ts';
+import { portRule } from './image.ts';
 import { connectionDataV1, globalData, nodeData } from './records.ts';
 
 /** What the daemons of 4.15 to 4.20 speak. */
@@ -11,5 +12,6 @@ export const g32: Format = extend(g31, {
   status: 'document',
   note: "evtchn-fd takes the place of the read-only socket; the port is the daemon's; a permission may be stale.",
   records: [globalData, connectionDataV1, nodeData],
+  rules: [portRule],
   knobs: { lenIncludesPad: true },
 });

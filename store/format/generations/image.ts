@@ -44,6 +44,8 @@ const PENDING = { connId: { not: 0 } } as const;
 const WATCHES = ['WATCH_DATA', 'WATCH_DATA_EXTENDED'] as const;
 const CONNECTIONS = [{ kind: 'CONNECTION_DATA', key: ['connId'] }] as const;
 const NO_TARGET = 0x7ff4; // DOMID_INVALID
+/** XENSTORE_PAYLOAD_MAX, io/xs_wire.h: what a request or a reply can carry. */
+export const PAYLOAD_MAX = 4096;
 
 export const imageRules: readonly Rule[] = [
   {
@@ -66,6 +68,31 @@ export const imageRules: readonly Rule[] = [
     must: 'be-unique',
     key: ['connId'],
     text: 'each connection has an id of its own',
+  },
+  {
+    rule: 'conn-domain-unique',
+    of: ['CONNECTION_DATA'],
+    where: { 'conn.kind': 'ring' },
+    must: 'be-unique',
+    key: ['conn.domid'],
+    text: 'a domain has one connection',
+  },
+  {
+    rule: 'conn-fd-unique',
+    of: ['CONNECTION_DATA'],
+    where: { 'conn.kind': 'socket' },
+    must: 'be-unique',
+    key: ['conn.fd'],
+    text: 'each socket has a descriptor of its own',
+  },
+  {
+    rule: 'conn-fd-other',
+    of: ['CONNECTION_DATA'],
+    where: { 'conn.kind': 'socket' },
+    must: 'differ',
+    field: 'conn.fd',
+    from: ['GLOBAL_DATA:socketFd', 'GLOBAL_DATA:roSocketFd', 'GLOBAL_DATA:evtchnFd'],
+    text: "the descriptor of a connection is nobody else's",
   },
   {
     rule: 'conn-id-known',
@@ -164,8 +191,24 @@ export const imageRules: readonly Rule[] = [
     as: 'node',
     text: 'a node path is absolute, or the name of a special node',
   },
+  {
+    rule: 'node-value',
+    of: ['NODE_DATA'],
+    must: 'be-short',
+    fields: ['value'],
+    bytesMax: PAYLOAD_MAX,
+    text: 'a value is one that a request could have brought',
+  },
   { rule: 'watch-path', of: WATCHES, must: 'be-path', field: 'wpath', as: 'watch', text: 'a watch path is valid' },
   { rule: 'inner-nul', of: WATCHES, must: 'have-no-nul', field: 'token', text: 'no NUL inside a token' },
+  {
+    rule: 'watch-size',
+    of: WATCHES,
+    must: 'be-short',
+    fields: ['wpath', 'token'],
+    bytesMax: PAYLOAD_MAX - 2,
+    text: 'a watch is one that a request could have brought',
+  },
   {
     rule: 'privileged-first',
     of: ['NODE_DATA'],
@@ -178,13 +221,42 @@ export const imageRules: readonly Rule[] = [
 ];
 
 /** From version 1's input and half-sent output on. */
-export const outputRule: Rule = {
-  rule: 'out-resp-len',
+export const bufferRules: readonly Rule[] = [
+  {
+    rule: 'in-messages',
+    of: ['CONNECTION_DATA'],
+    must: 'be-messages',
+    field: 'inData',
+    mayEndEarly: true,
+    text: 'the input is whole messages, then at most one partial one',
+  },
+  {
+    rule: 'out-resp-len',
+    of: ['CONNECTION_DATA'],
+    must: 'fit',
+    field: 'outRespLen',
+    within: 'outData',
+    text: 'the rest of a half-written message is part of the output',
+  },
+  {
+    rule: 'out-messages',
+    of: ['CONNECTION_DATA'],
+    must: 'be-messages',
+    field: 'outData',
+    after: 'outRespLen',
+    mayEndEarly: false,
+    text: 'the output behind that rest is whole messages',
+  },
+];
+
+/** Where the port is the daemon's. */
+export const portRule: Rule = {
+  rule: 'conn-port-unique',
   of: ['CONNECTION_DATA'],
-  must: 'fit',
-  field: 'outRespLen',
-  within: 'outData',
-  text: 'the rest of a half-written message is part of the output',
+  where: { 'conn.kind': 'ring', 'conn.port': { not: 0 } },
+  must: 'be-unique',
+  key: ['conn.port'],
+  text: 'each ring has a port of its own',
 };
 
 /** Version 2's records. */

@@ -268,7 +268,7 @@ export const transactionData: RecordSchema<TransactionData> = record(
   4,
   {
     connId: note(u32, 'Which connection began it.'),
-    txId: note(u32, 'As returned to the client.'),
+    txId: note(atLeast(1, u32), 'As returned to the client.'),
   },
   'One for each transaction that is open, of a connection that came before.',
 );

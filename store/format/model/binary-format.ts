@@ -4,7 +4,7 @@ import { generateOctets } from '../file/generate.ts';
 import { decodeFile } from '../file/reader.ts';
 import { validateFile } from '../file/validate.ts';
 import { encodeFile } from '../file/writer.ts';
-import { type FormatFailure, formatFailure } from '../schema/cursor.ts';
+import { type FormatFailure, type FormatResult, formatFailure } from '../schema/cursor.ts';
 import type { Knobs } from '../schema/knobs.ts';
 import { escapeOctets } from '../schema/text.ts';
 import { CARRIERS, type Carriage, carriageOf } from './carriage.ts';
@@ -14,13 +14,16 @@ import { stateJson } from './diff.ts';
 import { type ImageLayout, recordsOfState, stateOfRecords } from './image-model.ts';
 import type { LabFormat } from './lab-format.ts';
 import type { LooseRecord } from './loose.ts';
+import { MeaningFault, meaningsOf } from './meaning.ts';
 import { connectionName, type DaemonState } from './state.ts';
 import { stateOfStream, streamOfState } from './stream-model.ts';
 
 /** What a format written as a value can carry: the published column, or what its fields show. */
 export function carriageOfFormat(format: Format): Carriage {
   const carrier = CARRIERS.find((name) => name === format.name);
-  return carrier === undefined ? derivedCarriage(format) : carriageOf(carrier);
+  const carriage = carrier === undefined ? derivedCarriage(format) : carriageOf(carrier);
+  const told = (format.meanings ?? []).flatMap(({ carries }) => carries.map((row) => [row, 'y'] as const));
+  return told.length === 0 ? carriage : { ...carriage, marks: { ...carriage.marks, ...Object.fromEntries(told) } };
 }
 
 /**
@@ -29,6 +32,7 @@ export function carriageOfFormat(format: Format): Carriage {
  */
 export function binaryFormat(format: Format, knobs: Partial<Knobs> = {}): LabFormat {
   const carriage = carriageOfFormat(format);
+  const meanings = meaningsOf(format);
   const isStream = !format.records.some((one) => 'name' in one && one.name === 'CONNECTION_DATA');
   return {
     name: format.name,
@@ -41,9 +45,13 @@ export function binaryFormat(format: Format, knobs: Partial<Knobs> = {}): LabFor
       const decoded = decodeFile(format, octets, knobs);
       if (!decoded.ok) return decoded;
       const { file } = decoded;
-      const state = isStream
-        ? streamState(file, carriage, options?.domid)
-        : stateOfRecords(looseOf(file.records), file.byteOrder === 'big', carriage.readOnlyRings);
+      const understood = understand(() =>
+        isStream
+          ? streamState(file, carriage, options?.domid)
+          : stateOfRecords(looseOf(file.records), file.byteOrder === 'big', carriage.readOnlyRings, meanings),
+      );
+      if (!understood.ok) return understood;
+      const state = understood.value;
       // What a migrated domain brings has its parents on the other side.
       const isKnown = (rule: string) => rule === 'parent-first' && state.scope === 'migration';
       const warnings = validateFile(format, octets, knobs).filter(
@@ -54,9 +62,13 @@ export function binaryFormat(format: Format, knobs: Partial<Knobs> = {}): LabFor
     write(state, options) {
       const socket = isStream ? state.connections.find(({ link }) => link.kind !== 'ring') : undefined;
       if (socket !== undefined) return cannotHold(connectionName(socket.link));
-      const { records, assumptions } = isStream
-        ? streamRecords(state, format, carriage, options)
-        : recordsOfState(state, layoutOf(format, carriage));
+      const told = understand(() =>
+        isStream
+          ? streamRecords(state, format, carriage, options)
+          : recordsOfState(state, layoutOf(format, carriage), meanings),
+      );
+      if (!told.ok) return told;
+      const { records, assumptions } = told.value;
       const file: FormatFile = {
         header: headerOf(format, options),
         byteOrder: options.bigEndian ? 'big' : 'little',
@@ -88,6 +100,16 @@ export function binaryFormat(format: Format, knobs: Partial<Knobs> = {}): LabFor
 function choicesOfKnobs({ g2TxReads, r1KeepTxRecord }: Partial<Knobs>): Pick<LabFormat, 'choices'> {
   const reads = g2TxReads === undefined ? {} : { txReads: g2TxReads };
   return { choices: r1KeepTxRecord === undefined ? reads : { ...reads, txRecord: r1KeepTxRecord } };
+}
+
+/** What comes of a format's own meanings, which may fail. */
+function understand<T>(make: () => T): FormatResult<T> {
+  try {
+    return { ok: true, value: make() };
+  } catch (error) {
+    if (!(error instanceof MeaningFault)) throw error;
+    return { ok: false, failure: { offset: 0, record: 0, name: error.kind, path: '', reason: error.message } };
+  }
 }
 
 /** A carriage claims more than the format has records for. */

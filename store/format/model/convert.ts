@@ -14,6 +14,8 @@ export interface StateFormat {
   readonly carriage: Carriage;
   /** How the format itself wants to be written; the caller's options go over it. */
   readonly choices?: ReduceOptions;
+  /** Its daemon leaves out what it cannot follow, with a word in its log, and goes on. */
+  readonly skipsFaults?: boolean;
   /** What a file says. Errors: what cannot be read. Warnings: what the format's reader logs and goes on from. */
   readonly read: (
     octets: Uint8Array,

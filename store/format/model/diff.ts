@@ -9,6 +9,7 @@ import {
   connectionName,
   type DaemonState,
   type NodeState,
+  type OwedEvent,
   type QuotaState,
   type RingLink,
   type TouchedNode,
@@ -191,7 +192,7 @@ function diffConnection(
     const name = `transaction ${key} of ${thing}`;
     if (p === undefined || q === undefined) all.text('txId', name, '', p && '', q && '');
     all.text('txBase', name, 'base', p?.base?.toString(), q?.base?.toString());
-    all.text('txEvents', name, 'events', p?.events?.map(quoted).join(' '), q?.events?.map(quoted).join(' '));
+    all.text('txEvents', name, 'events', owedText(p?.events), owedText(q?.events));
     all.both(touched(p?.nodes), touched(q?.nodes), (path, m, n) => {
       const kind = m ?? n;
       const of = kind?.written ? 'txWrites' : kind?.read ? 'txReads' : 'txDeletes';
@@ -224,6 +225,10 @@ function transactions(conn: ConnectionState | undefined) {
 
 function touched(nodes: readonly TouchedNode[] = []): Map<string, TouchedNode> {
   return byKey(nodes, ({ path }) => quoted(path));
+}
+
+function owedText(events: readonly OwedEvent[] | undefined): string | undefined {
+  return events?.map(({ path, exact }) => (exact ? `${quoted(path)} alone` : quoted(path))).join(' ');
 }
 
 function touchedText(node: TouchedNode): string {

@@ -2,6 +2,7 @@ import { NODE_READ, NODE_WRITTEN } from '../generations/records.ts';
 import { octetsOf, textOf } from '../schema/text.ts';
 import { aclOf, type LooseRecord, list, maybeNumber, num, octets, permsOf, type RecordsOfState } from './loose.ts';
 import type { Assumption } from './losses.ts';
+import { MeaningFault, type Reading, type Spoken, type Writing } from './meaning.ts';
 import { joined, splitMessages } from './messages.ts';
 import {
   type ConnectionState,
@@ -44,12 +45,14 @@ export function stateOfRecords(
   records: readonly LooseRecord[],
   bigEndian: boolean,
   readOnlyRings = false,
+  meanings: readonly Spoken[] = [],
 ): DaemonState {
   const connections = new Map<number, Growing>();
   const transactions = new Map<string, GrowingTransaction>();
   const nodes: NodeState[] = [];
   const specials: NodeState[] = [];
   const domains: DomainState[] = [];
+  const hasEvents = meanings.some(({ carries }) => carries.includes('txEvents'));
   let { scope, listeners, evtchn, quotas } = { ...EMPTY_STATE, scope: 'migration' as DaemonState['scope'] };
   for (const record of records) {
     switch (record.kind) {
@@ -73,7 +76,12 @@ export function stateOfRecords(
         break;
       }
       case 'TRANSACTION_DATA': {
-        const tx: GrowingTransaction = { id: num(record, 'txId'), nodes: [], ...count('base', record.base) };
+        const tx: GrowingTransaction = {
+          id: num(record, 'txId'),
+          nodes: [],
+          ...count('base', record.base),
+          ...(hasEvents ? { events: [] } : {}),
+        };
         transactions.set(transactionKey(record), tx);
         connections.get(num(record, 'connId'))?.transactions.push(tx);
         break;
@@ -103,8 +111,42 @@ export function stateOfRecords(
         break;
     }
   }
+  if (meanings.length > 0) {
+    const at = readingOf(connections, transactions, [...nodes, ...specials], domains);
+    for (const record of records) said(record, meanings, at);
+  }
   const state = { scope, nodes, specials, connections: [...connections.values()], domains, listeners, evtchn };
   return quotas === undefined ? state : { ...state, quotas };
+}
+
+/** Let a record of somebody's own say what it means. Errors: throws `MeaningFault`. */
+function said(record: LooseRecord, meanings: readonly Spoken[], at: Reading): void {
+  for (const { kind, decode } of meanings) {
+    if (kind !== record.kind) continue;
+    try {
+      decode(record, at);
+    } catch (error) {
+      throw new MeaningFault(kind, 'decode', error);
+    }
+  }
+}
+
+function readingOf(
+  connections: ReadonlyMap<number, Growing>,
+  transactions: ReadonlyMap<string, GrowingTransaction>,
+  nodes: readonly NodeState[],
+  domains: readonly DomainState[],
+): Reading {
+  const byPath = new Map(nodes.map((node) => [node.path, node]));
+  const transaction = (connId: number, txId: number) => transactions.get(transactionKey({ connId, txId }));
+  return {
+    connection: (connId) => connections.get(connId),
+    transaction: transaction as Reading['transaction'],
+    node: ((path) => byPath.get(path)) as Reading['node'],
+    touched: ((connId, txId, path) =>
+      transaction(connId, txId)?.nodes.find((node) => node.path === path)) as Reading['touched'],
+    domain: ((domid) => domains.find((domain) => domain.domid === domid)) as Reading['domain'],
+  };
 }
 
 /** A generation, in formats that have one; 0 is none. */
@@ -112,7 +154,7 @@ function count<K extends string>(key: K, value: unknown): { readonly [P in K]?: 
   return (typeof value === 'bigint' && value !== 0n ? { [key]: value } : {}) as { readonly [P in K]?: bigint };
 }
 
-function transactionKey(record: LooseRecord): string {
+function transactionKey(record: { readonly [field: string]: unknown }): string {
   return `${num(record, 'connId')}/${num(record, 'txId')}`;
 }
 
@@ -164,7 +206,11 @@ export interface ImageLayout {
 }
 
 /** The records of a state that holds nothing but what the format can carry (`reduceState`), and what had to be made up. */
-export function recordsOfState(state: DaemonState, layout: ImageLayout): RecordsOfState {
+export function recordsOfState(
+  state: DaemonState,
+  layout: ImageLayout,
+  meanings: readonly Spoken[] = [],
+): RecordsOfState {
   const records: LooseRecord[] = [];
   const assumptions: Assumption[] = [];
   const pending: LooseRecord[] = [];
@@ -199,6 +245,15 @@ export function recordsOfState(state: DaemonState, layout: ImageLayout): Records
   records.push(...pending);
   for (const { domid, features = 0, quotas: own } of state.domains)
     records.push({ kind: 'DOMAIN_DATA', domid, features, quotas: own.map(quotaOf) });
+  const ids = new Map(state.connections.map((conn, i) => [conn, i + 1]));
+  const at: Writing = { state, connId: (conn) => ids.get(conn) ?? 0 };
+  for (const { kind, encode } of meanings) {
+    try {
+      for (const fields of encode(at)) records.push({ ...fields, kind });
+    } catch (error) {
+      throw new MeaningFault(kind, 'encode', error);
+    }
+  }
   records.push({ kind: 'END' });
   return { records, assumptions };
 }

@@ -28,6 +28,7 @@ export { type Difference, differencesText, diffStates, stateJson } from './diff.
 export { detectFormat, formatOf, LAB_FORMATS } from './formats.ts';
 export type { LabFinding, LabFormat } from './lab-format.ts';
 export { type Assumption, assumptionText, type Loss, lossText, type Thing, thingText } from './losses.ts';
+export { meaning, meaningless, meaningsFault, type Reading, type Writing } from './meaning.ts';
 export { reduceState } from './reduce.ts';
 export type { ReduceOptions } from './reduction.ts';
 export { type Renumbering, renumberDomain } from './renumber.ts';
@@ -40,6 +41,7 @@ export {
   type DomainState,
   EMPTY_STATE,
   type NodeState,
+  type OwedEvent,
   type QuotaState,
   type RingLink,
   type SocketLink,

@@ -1,6 +1,8 @@
 import type { StateRow } from './carriage.ts';
 import type { Loss, Thing } from './losses.ts';
 
+// What the parts of a reduction share.
+
 /** What shapes a conversion beside the format. */
 export interface ReduceOptions {
   /** Version word of the image: 2 by default. Features and depths are part of version 2 only. */

@@ -121,7 +121,9 @@ class Renumberer {
       transactions: conn.transactions.map((tx) => ({
         ...tx,
         nodes: tx.nodes.map(touched),
-        ...(tx.events === undefined ? {} : { events: tx.events.map((event) => this.path(event)) }),
+        ...(tx.events === undefined
+          ? {}
+          : { events: tx.events.map((event) => ({ ...event, path: this.path(event.path) })) }),
       })),
       delayed: conn.delayed.map((message) => this.#message(message)),
       output: joined(rest, ...whole.map((message) => this.#message(message)), partial),

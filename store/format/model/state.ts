@@ -94,8 +94,14 @@ export interface TransactionState {
   readonly nodes: readonly TouchedNode[];
   /** Generation of the store when it began. */
   readonly base?: bigint;
-  /** Paths of the events that a commit will fire. */
-  readonly events?: readonly string[];
+  /** The events that a commit will fire. */
+  readonly events?: readonly OwedEvent[];
+}
+
+export interface OwedEvent {
+  readonly path: string;
+  /** Only watches on this very path hear of it: it is below another that is removed. */
+  readonly exact: boolean;
 }
 
 /** A node as the transaction sees it. Neither read nor written: it is not there; no entries and no value then. */

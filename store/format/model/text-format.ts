@@ -33,6 +33,7 @@ export function textFormat(layout: TextLayout): LabFormat {
     title: layout.title,
     text: layout,
     carriage: layout.carriage,
+    skipsFaults: true,
     read,
     write(state) {
       const { dump, assumptions } = textDumpOfState(state, layout);

@@ -40,6 +40,17 @@ export type Rule =
   | (RuleHead & { readonly must: 'be-path'; readonly field: Place; readonly as: 'node' | 'watch' | 'absolute' })
   /** The parent of the path came earlier, or is one of `known`. */
   | (RuleHead & { readonly must: 'have-parent'; readonly field: Place; readonly known: readonly string[] })
+  /** A value is none of those elsewhere, as far as these are there. */
+  | (RuleHead & { readonly must: 'differ'; readonly field: Place; readonly from: readonly Place[] })
+  /** Octets, together, are at most so many. */
+  | (RuleHead & { readonly must: 'be-short'; readonly fields: readonly Place[]; readonly bytesMax: number })
+  /** Octets, behind as many as `after` says, are messages; only the last may be cut, if any may. */
+  | (RuleHead & {
+      readonly must: 'be-messages';
+      readonly field: Place;
+      readonly after?: Place;
+      readonly mayEndEarly: boolean;
+    })
   /** No NUL inside. */
   | (RuleHead & { readonly must: 'have-no-nul'; readonly field: Place });
 

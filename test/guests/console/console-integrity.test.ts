@@ -132,4 +132,62 @@ describe('a console that is wrong is caught', () => {
     );
     expect(verdict.violations).toHaveLength(violations);
   });
+
+  const LINE = 'Linux version 6.12\n';
+  const shown = (...pieces: string[]) =>
+    consoleIntegrity(
+      {
+        consoles: [{ domid: 1, name: 'domU1', isRunning: true }],
+        records: [
+          served,
+          out('publish', LINE.repeat(3)),
+          out('consume', LINE.repeat(3)),
+          ...pieces.map((piece) => out('tty', piece)),
+        ],
+      },
+      true,
+    ).violations.map((v) => v.detail);
+
+  it.each<[what: string, pieces: string[], detail: string]>([
+    ['one lost', [LINE.slice(0, 5), `${LINE.slice(6)}${LINE}${LINE}`], '1 octet lost: " " at offset 5; came "version'],
+    [
+      'a piece lost',
+      [LINE, `${LINE.slice(0, 6)}${LINE.slice(14)}`, LINE],
+      '8 octets lost: "version " at offset 25; came "6.12\\x0a"',
+    ],
+    [
+      'a piece twice',
+      [LINE, LINE.slice(0, 7), `${LINE.slice(3, 7)}${LINE.slice(7)}`, LINE],
+      '4 octets came twice: "ux v" at offset 26',
+    ],
+    [
+      'one changed',
+      [LINE, `${LINE.slice(0, 4)}X${LINE.slice(5)}`, LINE],
+      '1 octet changed at offset 23: expected "x", came "X"',
+    ],
+    [
+      'two changed',
+      [LINE, `${LINE.slice(0, 4)}XY${LINE.slice(6)}`, LINE],
+      '2 octets changed at offset 23: expected "x ", came "XY"',
+    ],
+    ['some too many', [LINE, LINE, LINE, '???'], '3 octets came that nobody put in: "???" at offset 57'],
+    [
+      'the end missing',
+      [LINE, LINE],
+      '19 octets were taken and not shown at the end: "Linux version 6.12\\x0a" from offset 38 on',
+    ],
+  ])('tells the octets, each once: %s', (_, pieces, detail) => {
+    const details = shown(...pieces);
+    expect(details).toHaveLength(1);
+    expect(details[0]).toContain(detail);
+  });
+
+  it('tells in a whole run which octet went missing', () => {
+    const appends = ConsoleBuffer.prototype.append;
+    let n = 0;
+    vi.spyOn(ConsoleBuffer.prototype, 'append').mockImplementation(function (this: ConsoleBuffer, bytes) {
+      appends.call(this, ++n === 20 ? bytes.subarray(1) : bytes);
+    });
+    expect(chat(1, { ...DISCARD, limit: 0 }).violations[0]?.detail).toMatch(/1 octet lost: ".+" at offset \d+; came "/);
+  });
 });

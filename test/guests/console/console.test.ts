@@ -248,6 +248,21 @@ describe('xenconsoled', () => {
     bench.until(() => bench.host.machine.domain(1) === undefined);
   });
 
+  it('CON-6: a domain that was never introduced is served with the next one, and stays a zombie until another comes or goes', () => {
+    const bench = new ConsoleHost();
+    bench.run(10); // it looks when it starts, and with its watches' first events
+    bench.build(1, false);
+    bench.run(10);
+    expect(bench.daemon.domids).toEqual([]);
+    bench.build(2);
+    bench.until(() => bench.daemon.domids.length === 2);
+    bench.host.dom0.os.hyper.destroyDomain(1);
+    bench.run(10_000);
+    expect([bench.host.machine.domain(1)?.dying, bench.daemon.domids]).toEqual(['dead', [1, 2]]);
+    bench.build(3);
+    bench.until(() => bench.host.machine.domain(1) === undefined);
+  });
+
   it('serves on while the store updates itself', () => {
     const bench = new ConsoleHost();
     const { guest, tty } = bench.boot(1);

@@ -66,11 +66,13 @@ export function deviceHost(options: DeviceHostOptions = {}): DeviceHost {
   const { seed = '1', jitter = JITTER, checkEverySteps = 500 } = options;
   const host = testHost({ seed, jitter, checkEverySteps, records: true, limitsWrites: false });
   const { dom0 } = host;
+  const bridge = new Bridge();
   const hotplug: HotplugScripts = {
     connect: () => dom0.client,
     close: () => {},
     workNs: [20_000, 60_000],
     processNs: [1_000, 3_000],
+    bridge,
     ...(options.fate === undefined ? {} : { fate: options.fate }),
   };
   const xl = new Libxl(dom0.os, dom0.client, { hotplug, shared: new SharedFiles(), ...options.libxl });
@@ -84,7 +86,6 @@ export function deviceHost(options: DeviceHostOptions = {}): DeviceHost {
     },
   };
   const disks = new BlockDevices(() => new Disk(options.sectors ?? 2_048));
-  const bridge = new Bridge();
   const back: BlkbackOptions = { disks, isPersistent: options.isPersistent ?? true };
   const bus = new Xenbus(kernel, 'back', {
     vbd: new BlkbackDriver(back),

@@ -7,7 +7,7 @@ import {
   DomainDeaths,
   type DomainEvent,
   destroyDomain,
-  untilGone,
+  untilFree,
   vbd,
   vif,
 } from '../../../guests/libxl/index.ts';
@@ -88,7 +88,7 @@ describe('destroying a domain', () => {
     expect(run(h, 'xd', (me) => destroyDomain(me, h.xl, 7)).rc).toBe('ERROR_DOMAIN_NOTFOUND');
   });
 
-  it('untilGone waits for a zombie', () => {
+  it('DOM-8: who wants an id waits for a zombie, but not for ever', () => {
     const h = guests(1);
     const { machine, dom0 } = h.host;
     const { handle } = machine.mapGrant(dom0.os.domain, 1, 0, 2);
@@ -96,9 +96,11 @@ describe('destroying a domain', () => {
     const before = machine.nowNs;
     run(h, 'xd', function* (me) {
       yield* destroyDomain(me, h.xl, 1);
-      yield* untilGone(dom0.os, 1);
+      expect(yield* untilFree(dom0.os, 1, 100 * MS_NS)).toBe(false);
+      expect(yield* untilFree(dom0.os, 1, 10_000 * MS_NS)).toBe(true);
     });
     expect(machine.nowNs - before).toBeGreaterThanOrEqual(500 * MS_NS);
+    expect(machine.nowNs - before).toBeLessThan(600 * MS_NS);
   });
 });
 

@@ -19,11 +19,16 @@ const VBD = '/local/domain/0/backend/vbd/1/51712';
 interface Scripted extends LibxlBench {
   readonly open: Set<XsLink>;
   readonly counts: { connections: number; closed: number };
+  /** What was done to the bridge, each with what the store said of the script by then. */
+  readonly bridge: string[];
 }
 
 function scripted(fate: ScriptFate = 'works', only: 'add' | 'remove' = 'add'): Scripted {
   const counts = { connections: 0, closed: 0 };
   let link: XsLink | undefined;
+  const bridge: string[] = [];
+  const note = (what: string) =>
+    bridge.push(`${what}, hotplug-status ${JSON.stringify(look(h, `${VIF}/hotplug-status`))}`);
   const hotplug: HotplugScripts = {
     connect: () => {
       counts.connections++;
@@ -33,21 +38,29 @@ function scripted(fate: ScriptFate = 'works', only: 'add' | 'remove' = 'add'): S
     close: () => {
       counts.closed++;
     },
+    bridge: { addInterface: (name) => note(`add ${name}`), removeInterface: (name) => note(`remove ${name}`) },
     workNs: [10_000_000, 20_000_000],
     processNs: [500_000, 1_000_000],
     fate: (_device, _domid, action) => (action === only ? fate : 'works'),
   };
-  const h = libxlBench({ hotplug });
+  const h: LibxlBench = libxlBench({ hotplug });
   link = h.host.dom0.client;
   startBackends(h);
   expect(run(h, 'xl', (me) => createDomain(me, h.xl, { name: 'g' })).rc).toBe(0);
-  return { ...h, open: new Set(), counts };
+  return { ...h, open: new Set(), counts, bridge };
 }
 
 const scriptOf = (h: LibxlBench, actor: string) =>
   asked(h, actor).filter((r) => /\/v(if|bd)-(add|remove)-\d+$/.test(r.actor));
 
 describe('hotplug scripts', () => {
+  it('HS-14: vif-bridge puts the interface on the bridge before it says connected, and takes it off again', () => {
+    const h = scripted();
+    run(h, 'attach', (me) => addDevice(me, h.xl, 1, vif()));
+    run(h, 'detach', (me) => removeDevice(me, h.xl, 1, vif(), 'on'));
+    expect(h.bridge).toEqual(['add vif1.0, hotplug-status ""', 'remove vif1.0, hotplug-status "connected"']);
+  });
+
   it('HS-12: each access of vif-bridge is a connection of its own, and the last one says connected', () => {
     const h = scripted();
     expect(run(h, 'attach', (me) => addDevice(me, h.xl, 1, vif())).rc).toBe(0);

@@ -20,7 +20,7 @@ import {
   Xs,
   XsClient,
 } from '../../../guests/index.ts';
-import { initDom0, Libxl, SharedFiles, writeDomain } from '../../../guests/libxl/index.ts';
+import { DomidHistory, destroyDomain, initDom0, Libxl, SharedFiles, writeDomain } from '../../../guests/libxl/index.ts';
 import type { Guest, Host } from '../../../scenarios/engine/host.ts';
 import { type Actor, type Domain, ERROR as ERROR_AT, REQ_CONS, REQ_PROD } from '../../../sim/index.ts';
 import { testHost } from '../../support/host.ts';
@@ -36,6 +36,7 @@ interface Stage {
   /** What the guest's suspender has come back to. */
   readonly woken: ('same' | 'new')[];
   restore(storePage?: 'zeroed' | 'copied'): Actor<Domain>;
+  readonly destroy: (domid: number) => Actor<unknown>;
 }
 
 interface Cast {
@@ -54,7 +55,8 @@ function play(cast: Cast, piece: (stage: Stage) => Actor): Host {
   let over = false;
   dom0.os.start('xl', function* (me): Actor {
     const xs = new Xs(dom0.client, me);
-    const xl = new Libxl(dom0.os, dom0.client, { hasBackends: false, shared: new SharedFiles() });
+    const xl = new Libxl(dom0.os, dom0.client, { hasBackends: false, shared: new SharedFiles(new DomidHistory(0)) });
+    const destroy = (domid: number) => destroyDomain(me, xl, domid);
     yield* initDom0(me, dom0.client);
     const tree = function* (domain: Domain, gfn: number, port: number, name: string): Actor<boolean> {
       return (yield* writeDomain(me, xl, { domain, gfn, port }, { name, type: 'pv' })).rc === 0;
@@ -83,6 +85,7 @@ function play(cast: Cast, piece: (stage: Stage) => Actor): Host {
       guest,
       woken,
       releases: () => events.events.splice(0).length,
+      destroy,
       *restore(storePage = 'copied') {
         const from = guest.os.domain;
         const heir = yield* restoreGuest(xs, dom0.os, {
@@ -91,16 +94,17 @@ function play(cast: Cast, piece: (stage: Stage) => Actor): Host {
           storeDomid: 0,
           storePage,
           writeTree: (domain, { gfn, port }) => tree(domain, gfn, port, 'guest--incoming'),
+          destroy,
         });
         if (heir === undefined) throw new Error('assertion: the restore came to nothing');
-        yield* handOver(xs, dom0.os, from, heir);
+        yield* handOver(xs, dom0.os, from, heir, destroy);
         yield 2_000_000;
         return heir;
       },
     });
     over = true;
   });
-  host.machine.scheduler.runUntil(() => over, 400e9, 1e9);
+  host.machine.scheduler.runUntil(() => over, 400e9, 1e7);
   expect(over).toBe(true);
   host.watch?.check();
   return host;
@@ -393,6 +397,7 @@ describe('going on in a new domain', () => {
         *writeTree() {
           return true;
         },
+        destroy: stage.destroy,
       });
       const copy = heir?.memory.frame(heir.startInfo?.storeGfn ?? 0);
       expect([REQ_CONS, REQ_CONS + 4, REQ_CONS + 8, REQ_CONS + 12].map((at) => copy?.load32(at))).toEqual([0, 0, 0, 0]);
@@ -445,6 +450,7 @@ describe('going on in a new domain', () => {
         *writeTree() {
           return false;
         },
+        destroy: stage.destroy,
       });
       expect([heir, host.machine.domains().map((d) => d.domid)]).toEqual([undefined, [0, 1]]);
       yield* resumeGuest(xs, host.dom0.os, { domid: 1, how: 'fast' });

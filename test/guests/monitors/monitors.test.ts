@@ -45,7 +45,7 @@ function monitored(pace: Pace = LIFE) {
         got: () => {},
       };
       connections.push({ program, close: () => link.close() });
-      return { link, isOpen: () => link.isOpen };
+      return { link, isOpen: () => link.isOpen, close: () => link.close() };
     },
   };
   /** Paths and tokens of requests of one type so far. */

@@ -73,7 +73,16 @@ describe('req_ids, and whose reply is whose', () => {
     const seen: number[] = [];
     const me = peer.start('caller', function* () {});
     for (let i = 0; i <= 0x1_0000; i++) {
-      requests.push({ me, type: XS.READ, txId: 0, wireTxId: 0, payload: octets('x^'), reqId: -1, reply: undefined });
+      requests.push({
+        me,
+        type: XS.READ,
+        txId: 0,
+        wireTxId: 0,
+        payload: octets('x^'),
+        reqId: -1,
+        sinceNs: 0,
+        reply: undefined,
+      });
       const { request } = requests.shift() as Outgoing;
       seen.push(request.reqId);
       if (i > 0) requests.match(request.reqId); // the first is never answered

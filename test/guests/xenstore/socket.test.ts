@@ -295,6 +295,34 @@ describe('LS-6: events that came before the answer to UNWATCH', () => {
   });
 });
 
+describe('watches of one token', () => {
+  it('are heard for as long as one of them stands', () => {
+    const host = worldOf();
+    const events: EventQueue['events'] = [];
+    programs(host, {
+      *tool(me) {
+        const client = host.socket('tool');
+        const xs = new Xs(client, me);
+        const queue = { events, me };
+        for (const path of ['/a', '/b', '/c']) yield* client.watch(queue, path, 'domain-3');
+        yield* client.unwatch(me, '/a', 'domain-3');
+        yield* client.unwatch(me, '/none', 'domain-3'); // ENOENT
+        yield 1_000_000;
+        events.length = 0;
+        for (const path of ['/a', '/b', '/c']) yield* xs.write(path, '');
+        yield 1_000_000;
+        expect(events.map(({ path }) => path)).toEqual(['/b', '/c']);
+        yield* client.unwatch(me, '/b', 'domain-3');
+        yield* client.unwatch(me, '/c', 'domain-3');
+        events.length = 0;
+        yield* xs.write('/c', '');
+        yield 1_000_000;
+        expect(events).toEqual([]);
+      },
+    });
+  });
+});
+
 describe('LS-7: a directory', () => {
   it('that is too long for one message comes in parts', () => {
     const host = worldOf();

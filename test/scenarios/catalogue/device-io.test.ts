@@ -71,6 +71,17 @@ describe('device-io', () => {
     expect(result.outcome).toBe('pass');
   });
 
+  it.each(['2', '3', '14', '17'])(
+    'INJ-T10: comes to rest with drivers that the store had no memory for, seed %s',
+    (seed) => {
+      const result = run(seed, { faults: 'INJ-T10', block: 300, net: 300, updates: 1 });
+      expect(broken(result)).toEqual([]);
+      expect([result.outcome, result.reason]).toEqual(['pass', '']);
+      expect(result.faults?.[0]?.injected).toBeGreaterThan(0);
+      expect(result.devices?.every(([, n]) => n >= 300)).toBe(true); // those that came up have done it all
+    },
+  );
+
   it('passes with version 1 of the image, and when updates wait for transactions', () => {
     expect(run('2', {}, 'v1').outcome).toBe('pass');
     expect(run('2', { policy: 'daemon' }).outcome).toBe('pass');

@@ -1,4 +1,5 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
+import { Xenbus } from '../../../guests/devices/index.ts';
 import { bootStorm } from '../../../scenarios/catalogue/boot-storm.ts';
 import { hotplugStorm } from '../../../scenarios/catalogue/hotplug-storm.ts';
 import type { RunResult, Scenario } from '../../../scenarios/engine/scenario.ts';
@@ -57,11 +58,63 @@ describe('a hotplug storm', () => {
     expect(counted(result, 'devices', 'connections')).toBeGreaterThan(10);
   });
 
+  it('HS-15: scripts of udev, which come before the backends have their watches, connect every device', () => {
+    const result = run(hotplugStorm, { ...small, devices: 6, scripts: 'udev' });
+    expect([result.outcome, broken(result)]).toEqual(['pass', []]);
+    const watched = new Map<string, number>();
+    const written = new Map<string, number>();
+    for (const record of result.history?.records ?? []) {
+      if (record.kind !== 'sent') continue;
+      const path = /backend\/vbd\/\d+\/\d+\/physical-device(?=\0)/.exec(
+        String.fromCharCode(...record.payload.subarray(0, 80)),
+      )?.[0];
+      if (path === undefined) continue;
+      if (record.type === 4) watched.set(path, record.seq);
+      if (record.type === 11) written.set(path, record.seq);
+    }
+    const early = [...written].filter(([path, seq]) => seq < (watched.get(path) ?? 0));
+    expect(early.length).toBeGreaterThan(0);
+  });
+
+  it('HS-15: a blkback that does not look at what was there before its watch is found, and the disk named', () => {
+    const watch = Xenbus.prototype.watch;
+    vi.spyOn(Xenbus.prototype, 'watch').mockImplementation(function (this: Xenbus, device, path, changed) {
+      let events = 0;
+      const later = function* () {
+        if (++events > 1) yield* changed();
+      };
+      return watch.call(this, device, path, path.endsWith('/physical-device') ? later : changed);
+    });
+    const found = run(hotplugStorm, {
+      ...small,
+      devices: 0,
+      restarts: 0,
+      checkpoints: 0,
+      updates: 0,
+      io: 1,
+      scripts: 'udev',
+    });
+    vi.restoreAllMocks();
+    expect(broken(found).join('\n')).toMatch(/devices-converge: its backend is in state 2 at rest, not 4/);
+    expect(found.reason).toBe('');
+  });
+
   it('HS-11, INJ-T7: scripts that fail, say nothing or hang are cleaned up after', () => {
     const result = run(hotplugStorm, { ...small, scripts: 'flaky' }, '3');
     expect([result.outcome, broken(result)]).toEqual(['pass', []]);
     expect(result.refusals.some(([what]) => what.includes('at attach'))).toBe(true);
   });
+});
+
+describe('INJ-T10 in a storm', () => {
+  it.each(['2', '3', '9'])(
+    'leaves devices behind whose drivers were refused, and the run comes to rest: seed %s',
+    (seed) => {
+      const result = run(bootStorm, { domains: 8, updates: 1, faults: 'INJ-T10' }, seed);
+      expect([result.outcome, broken(result)]).toEqual(['pass', []]);
+      expect(result.faults?.[0]?.injected).toBeGreaterThan(0);
+    },
+  );
 });
 
 describe('the check that devices converge', () => {

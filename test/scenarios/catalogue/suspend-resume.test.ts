@@ -60,6 +60,7 @@ describe('what goes wrong in a suspend is caught', () => {
   it('SUS-1: a client that takes half a message of its former life into the new one', () => {
     vi.spyOn(MessageReader.prototype, 'clear').mockImplementation(() => {});
     // It takes a suspend between two octets of a message, which is rare.
-    expect(broken(run('4', { requests: 9_000, restores: 80 }))).toContain('suspends');
+    const seeds = ['1', '2', '3', '4', '5', '6', '7', '8'];
+    expect(seeds.some((seed) => broken(run(seed, { requests: 9_000, restores: 80 })).includes('suspends'))).toBe(true);
   });
 });

@@ -15,6 +15,16 @@ const octets = (text: string) => Uint8Array.from(text, (c) => c.charCodeAt(0));
 
 const PARSED: readonly (readonly [why: string, line: string, action: Action])[] = [
   ['a domain', '{"domain": 3}', { kind: 'domain', domid: 3 }],
+  [
+    'a word of a ring page',
+    '{"on": "1", "word": "rsp_prod", "value": 5000}',
+    { kind: 'word', on: '1', word: 'rsp_prod', value: 5000 },
+  ],
+  [
+    'a domain of which nobody tells',
+    '{"domain": 3, "introduce": false}',
+    { kind: 'domain', domid: 3, introduce: false },
+  ],
   ['a socket', '{"socket": "a"}', { kind: 'socket', name: 'a' }],
   ['its end', '{"close": "a"}', { kind: 'close', name: 'a' }],
   ['hold', '{"hold": "1"}', { kind: 'hold', on: '1' }],
@@ -72,6 +82,7 @@ const REFUSED: readonly (readonly [why: string, line: string, reason: RegExp])[]
 
 const LINES: readonly (readonly [line: string, output: OutputLine])[] = [
   ['{"domain": 3, "reply": "INTRODUCE"}', { kind: 'domain', domid: 3, introduced: true }],
+  ['{"domain": 3}', { kind: 'domain', domid: 3 }],
   ['{"domain": 3, "reply": "ERROR"}', { kind: 'domain', domid: 3, introduced: false }],
   ['{"socket": "a"}', { kind: 'socket', name: 'a' }],
   ['{"close": "a"}', { kind: 'close', name: 'a' }],

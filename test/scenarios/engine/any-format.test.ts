@@ -33,7 +33,7 @@ describe('xenarium sweep', () => {
   it('replays a failure with the same format', () => {
     const { code, out } = xenarium('sweep', '--seeds', '1..1', '--format', 'C-4.22', ...QUICK);
     expect(code).toBe(1);
-    const [, line = ''] = /^violation +xenarium (.*)$/m.exec(out) ?? [];
+    const [, line = ''] = /^ {2}(?:node \S+|xenarium) (run .*)$/m.exec(out) ?? [];
     expect(line).toContain('--format C-4.22');
     expect(xenarium(...line.split(' ')).code).toBe(1);
   });

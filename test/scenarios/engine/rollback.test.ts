@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { loneMachine } from '../../../sim/index.ts';
+import { MemoryFiles } from '../../../store/daemon/memory-files.ts';
 import { SimPlatform } from '../../../store/daemon/sim-platform.ts';
 import { broken, headline, tamper } from '../../support/headline.ts';
 
@@ -88,7 +89,7 @@ function deaf() {
   const dom0 = machine.createDomain(0, 'dom0');
   const guest = machine.createDomain(1, 'd1');
   machine.unpause(dom0);
-  const host = new SimPlatform(machine, dom0, new Map());
+  const host = new SimPlatform(machine, dom0, new MemoryFiles(new Map()));
   host.bindDomainException();
   host.unbindDomainException();
   return { machine, host, guest, domid: 0 };

@@ -56,7 +56,7 @@ describe('settings as a user sets them', () => {
     ['__proto__=3', 'crowd has the settings guests, churn, policy', 'what every object has is no setting'],
     ['constructor=3', 'crowd has the settings guests, churn, policy', 'what every object has is no setting'],
   ])('may not be %s: %s', (pair, reason) => {
-    expect(parse('guests=3', pair)).toEqual({ ok: false, reason: `${pair}: ${reason}` });
+    expect(parse('guests=3', pair)).toMatchObject({ ok: false, reason: `${pair}: ${reason}` });
   });
 });
 

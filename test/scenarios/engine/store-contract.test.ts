@@ -49,6 +49,7 @@ function standIn(used: Used): StartStore {
         note('allocationFails').allocationFails = fails;
       },
       jumpWallClock: (seconds) => note('jumpWallClock').jumpWallClock(seconds),
+      hangUp: () => note('hangUp').hangUp(),
       end: () => note('end').end(),
     };
   };
@@ -66,8 +67,8 @@ function run(startStore: StartStore | undefined, faults: string): RunResult {
 
 describe('a store behind the contract', () => {
   it.each([
-    ['off', ['movesInSteps', 'updates']],
-    ['all', ['allocationFails', 'jumpWallClock', 'movesInSteps', 'ports', 'updates']],
+    ['off', ['ended', 'movesInSteps', 'updates']],
+    ['all', ['allocationFails', 'ended', 'jumpWallClock', 'movesInSteps', 'ports', 'updates']],
   ])('is all that a scenario knows of one, with faults %s', (faults, members) => {
     const used: Used = new Set();
     const there = run(standIn(used), faults);

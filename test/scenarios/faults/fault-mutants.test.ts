@@ -76,3 +76,35 @@ describe('what a fault brings to light', () => {
     expect(broken(seen)).toContain('replies');
   });
 });
+
+/* Breaks that nothing but one check tells by its cause. */
+describe('a store that lets go of domains that live', () => {
+  afterEach(() => vi.restoreAllMocks());
+
+  it('is told of, where it cannot map a ring again after an update', () => {
+    const maps = SimPlatform.prototype.mapRing;
+    const asks = SimPlatform.prototype.domainState;
+    const drops = SimPlatform.prototype.dropMappings;
+    const lost = new Set<number>();
+    let updates = 0;
+    vi.spyOn(SimPlatform.prototype, 'dropMappings').mockImplementation(function (this: SimPlatform) {
+      updates++;
+      drops.call(this);
+    });
+    vi.spyOn(SimPlatform.prototype, 'mapRing').mockImplementation(function (this: SimPlatform, domid, touched) {
+      if (updates !== 2 || domid % 4 !== 1) return maps.call(this, domid, touched);
+      lost.add(domid);
+      return { ok: false, errno: 'ENOMEM' };
+    });
+    // Whom it could not map it takes for dead.
+    vi.spyOn(SimPlatform.prototype, 'domainState').mockImplementation(function (this: SimPlatform, domid) {
+      return lost.has(domid) ? undefined : asks.call(this, domid);
+    });
+    const { verdicts } = headline({ seed: '1' });
+    expect(lost.size).toBeGreaterThan(0);
+    const said = verdicts.flatMap(({ violations }) => violations.map(({ detail }) => detail));
+    expect(said).toContainEqual(
+      expect.stringMatching(/^domU.* lives, and nobody has released it: the store has let go/),
+    );
+  });
+});

@@ -70,7 +70,7 @@ describe('the matrix', () => {
       forgetting(named('G4.1'), (s) => ({ ...s, connections: s.connections.map(change) }));
     expect(wrongRows(connections((c) => ({ ...c, delayed: [] })))).toEqual(['delayed none']);
     expect(wrongRows(connections((c) => ({ ...c, delayed: c.delayed.slice(0, 1) })))).toEqual(['delayed part']);
-    expect(wrongRows(connections((c) => ({ ...c, input: c.input.slice(1) })))).toEqual(['input none']);
+    expect(wrongRows(connections((c) => ({ ...c, input: c.input.slice(0, -1) })))).toEqual(['input none']);
     expect(wrongRows(connections((c) => ({ ...c, restBytes: 0 })))).toEqual(['outputBoundary none']);
     expect(wrongRows(connections((c) => ({ ...c, watches: c.watches.map(({ depth, ...w }) => w) })))).toEqual([
       'watchDepth none',

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { type Action, formatAction, parseLine } from '../../../scenarios/drive/script.ts';
 import { isSound } from '../../../scenarios/real/conform/conform.ts';
-import { generateScript } from '../../../scenarios/real/conform/generate.ts';
-import type { ScriptPlan } from '../../../scenarios/real/conform/script/state.ts';
+import { generateScript, KINDS } from '../../../scenarios/real/conform/generate.ts';
+import { type ScriptPlan, ScriptState } from '../../../scenarios/real/conform/script/state.ts';
 import { shrink } from '../../../scenarios/real/conform/shrink.ts';
 
 const plan = (seed: string): ScriptPlan => ({ seed, count: 300, compat: '4.17', liveUpdates: true });
@@ -30,6 +30,22 @@ describe('the script generator', () => {
         expect(parsed.ok && formatAction(parsed.action)).toBe(line);
       }
     }
+  });
+
+  it.each(['4.17', '4.22'] as const)('finds somebody to act when nobody is left (%s)', (compat) => {
+    for (let seed = 1; seed <= 40; seed++)
+      for (const add of KINDS) {
+        const script = new ScriptState({ seed: String(seed), count: 300, compat, liveUpdates: true, all: true });
+        expect(() => add(script), `${add.name}, seed ${seed}`).not.toThrow();
+      }
+  });
+
+  it.each([
+    { compat: '4.17', liveUpdates: false, all: true },
+    { compat: '4.22', liveUpdates: true, all: true },
+    { compat: '4.22', liveUpdates: false, all: false },
+  ] as const)('never throws, of a sample ($compat, updates $liveUpdates, all $all)', (options) => {
+    for (let seed = 900; seed < 1000; seed++) generateScript({ seed: String(seed), count: 300, ...options });
   });
 
   it('keeps together what belongs together', () => {

@@ -1,8 +1,10 @@
 import { existsSync } from 'node:fs';
 import { afterEach, describe, expect, it } from 'vitest';
+import { runOurs } from '../../../scenarios/cli/conform.ts';
 import { type Action, formatAction, parseLine } from '../../../scenarios/drive/script.ts';
 import { compareScript, conform } from '../../../scenarios/real/conform/conform.ts';
-import { type Daemon, startDaemon } from '../../../scenarios/real/conform/daemon.ts';
+import { type Daemon, DaemonNotStarted, startDaemon } from '../../../scenarios/real/conform/daemon.ts';
+import { knownDeath } from '../../../scenarios/real/conform/deaths.ts';
 import { generateScript } from '../../../scenarios/real/conform/generate.ts';
 import { DaemonDied, runScript } from '../../../scenarios/real/conform/run-script.ts';
 import { INSTALLED_DAEMONS } from '../../../scenarios/real/conform/standin.ts';
@@ -143,6 +145,11 @@ describe.skipIf(C.isMissing)('scripts on the real C daemon', () => {
     }
   });
 
+  it('are not run on a program that is no daemon', async () => {
+    await expect(startDaemon({ binary: '/bin/true' })).rejects.toThrow(DaemonNotStarted);
+    await expect(startDaemon({ binary: '/etc/hostname' })).rejects.toThrow(DaemonNotStarted);
+  });
+
   it('run side by side without disturbing one another', async () => {
     const script = generateScript({ seed: '1', count: 100, compat: '4.17', liveUpdates: true });
     const [alone, ...together] = await Promise.all([1, 2, 3].map(() => runScript({ binary }, script)));
@@ -175,11 +182,18 @@ describe.skipIf(C.isMissing)('scripts on the real C daemon', () => {
     expect(seen).toEqual(['1', '2']);
   });
 
-  it('that end the daemon are told from those that differ', async () => {
-    const died = new DaemonDied('its last words');
-    const runOurs = () => Promise.reject(died);
-    const options = { daemon: binary, compat: '4.17', count: 10, liveUpdates: false, liveUpdateEvery: 0 } as const;
-    expect(await conform({ ...options, seeds: ['1'], runOurs })).toEqual([{ kind: 'died', reason: 'its last words' }]);
+  it('that end the daemon come back as the fewest actions that do, with the name of the cause', async () => {
+    const fatal = scriptOf(
+      '{"socket": "z"}',
+      '{"on": "z", "op": "WATCH", "payload": "/x\\u0000t\\u0000"}',
+      '{"on": "z", "op": "READ", "payload": "no end"}',
+    );
+    const others = scriptOf('{"domain": 1}', '{"socket": "a"}', '{"domain": 2}');
+    const sides = { daemon: binary, compat: '4.17', runOurs: runOurs('4.17'), liveUpdateEvery: 2 } as const;
+    const found = await compareScript(sides, [...others, ...fatal, ...scriptOf('{"close": "a"}')]);
+    if (found === undefined || !('death' in found)) throw new Error('it lives');
+    expect(found.script.map(formatAction)).toEqual(fatal.map(formatAction));
+    expect(knownDeath(found.death)?.name).toBe('no-errno-yet');
   });
 
   it('show a difference as the shortest script that has it', async () => {
@@ -194,12 +208,13 @@ describe.skipIf(C.isMissing)('scripts on the real C daemon', () => {
       const lies =
         actions.some((a) => a.kind === 'domain' && a.domid === 2) &&
         actions.some((a) => 'op' in a && a.type === 17 && a.on === 'z');
-      return output.map((lines) => (lies && lines[0]?.startsWith('{"on": "z", "op": "READ"') ? ['a lie'] : lines));
+      return output.map((lines) => (lies && lines[0]?.startsWith('{"on": "z", "op": "READ"') ? ['"a lie"'] : lines));
     };
-    const found = await compareScript({ daemon: binary, runOurs, liveUpdateEvery: 0 }, script);
-    expect(found?.ours).toEqual(['a lie']);
-    expect(found?.daemon[0]).toMatch(/^{"on": "z", "op": "READ", /);
-    expect(found?.script.map(formatAction)).toEqual([
+    const found = await compareScript({ daemon: binary, compat: '4.17', runOurs, liveUpdateEvery: 0 }, script);
+    if (found === undefined || 'death' in found) throw new Error('no difference');
+    expect(found.ours).toEqual(['"a lie"']);
+    expect(found.daemon[0]).toMatch(/^{"on": "z", "op": "READ", /);
+    expect(found.script.map(formatAction)).toEqual([
       '{"domain": 2}',
       '{"socket": "z"}',
       request,

@@ -1,5 +1,5 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -36,8 +36,8 @@ class Client {
   #wake: () => void = () => {};
   isClosed = false;
 
-  constructor() {
-    this.socket = connect(path);
+  constructor(where = path) {
+    this.socket = connect(where);
     this.socket.on('data', (data: Buffer) => {
       this.#incoming.push(data);
       this.#wake();
@@ -47,6 +47,11 @@ class Client {
       this.#wake();
     });
     this.socket.on('error', () => {});
+  }
+
+  /** Whether all that came is whole messages, as far as they were taken. */
+  get isBetweenMessages(): boolean {
+    return this.#incoming.rest().length === 0;
   }
 
   send(type: number, payload: Uint8Array, reqId = 1): void {
@@ -246,6 +251,72 @@ describe('a service that behaves', () => {
   });
 
   it.each([
+    [[], 0o600],
+    [['--mode', '660'], 0o660],
+  ])('makes a socket that only its owner may connect to, unless told otherwise: %j', async (args, mode) => {
+    const other = join(dir, 'with-mode');
+    const server = await start(['serve', '--socket', other, ...args], /serving on/);
+    expect(statSync(other).mode & 0o777).toBe(mode);
+    const exited = new Promise((resolve) => server.once('exit', resolve));
+    server.kill('SIGTERM');
+    await exited;
+  });
+
+  it('lets out what was served when SIGTERM comes', async () => {
+    const other = join(dir, 'draining');
+    const server = await start(['serve', '--socket', other], /serving on/);
+    const client = new Client(other);
+    const value = 'v'.repeat(4_000);
+    client.send(XS.WRITE, octets('/v\0', value));
+    expect(await client.next()).toMatchObject({ payload: 'OK\0' });
+    // More replies than the kernel and the store's socket hold between them; nobody reads them before the signal.
+    const count = 200;
+    client.socket.pause();
+    for (let i = 0; i < count; i++) client.send(XS.READ, strings('/v'), i);
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    const exited = new Promise((resolve) => server.once('exit', resolve));
+    server.kill('SIGTERM');
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    client.socket.resume();
+    let whole = 0;
+    for (let reply = await client.next(); reply !== 'closed'; reply = await client.next()) {
+      expect(reply.payload).toBe(value);
+      whole++;
+    }
+    expect(await exited).toBe(0);
+    expect(whole).toBeGreaterThan(50);
+    expect(client.isBetweenMessages).toBe(true);
+  });
+
+  it('goes on in a new log file after SIGHUP', async () => {
+    const other = join(dir, 'logging');
+    const log = join(dir, 'log');
+    const server = await start(['serve', '--socket', other], /serving on/);
+    const client = new Client(other);
+    client.send(XS.CONTROL, strings('logfile', log));
+    await client.next();
+    client.send(XS.CONTROL, strings('log', 'on'));
+    await client.next();
+    client.send(XS.READ, strings('/tool'));
+    await client.next();
+    renameSync(log, `${log}.1`);
+    server.kill('SIGHUP');
+    while (!existsSync(log)) await new Promise((resolve) => setTimeout(resolve, 10));
+    client.send(XS.READ, strings('/local'));
+    await client.next();
+    expect(readFileSync(`${log}.1`, 'latin1')).toContain('READ (/tool )');
+    expect(readFileSync(log, 'latin1')).toMatch(/^\n\*\*\*\n.*READ \(\/local \)/s);
+    expect(readFileSync(`${log}.1`, 'latin1')).not.toContain('/local');
+    client.socket.destroy();
+    server.kill('SIGTERM');
+  });
+
+  it.each([
+    [
+      'a path that is too long',
+      join(dir, 'x'.repeat(120)),
+      /ENAMETOOLONG: \d+ octets, the path of a unix socket has at most 107/,
+    ],
     ['a path in no folder', join(dir, 'none/socket'), /none\/socket: .*(ENOENT|EACCES)/],
     ['a path that another server has', path, /another program listens there/],
     ['a path that is a file', join(dir, 'file'), /exists and is no socket/],

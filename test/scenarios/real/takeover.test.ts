@@ -1,16 +1,27 @@
-import { execFile } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { chmod, readFile, writeFile } from 'node:fs/promises';
+import { connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { octets, strings, text, XS } from '../../../guests/index.ts';
 import { type Daemon, startDaemon } from '../../../scenarios/real/conform/daemon.ts';
-import type { SocketClient } from '../../../scenarios/real/conform/socket-client.ts';
+import { SocketClient } from '../../../scenarios/real/conform/socket-client.ts';
 import { INSTALLED_DAEMONS } from '../../../scenarios/real/conform/standin.ts';
-import { encodeImage, type StateRecord, v1 } from '../../../store/format/index.ts';
-import { message } from '../../../store/protocol/wire.ts';
+import { handleOf } from '../../../scenarios/real/serve/handle.ts';
+import {
+  type ConnectionData,
+  decodeImage,
+  encodeImage,
+  type StateRecord,
+  v1,
+  v2,
+} from '../../../store/format/index.ts';
+import { MessageReader } from '../../../store/protocol/message-reader.ts';
+import { message, opName } from '../../../store/protocol/wire.ts';
 import { built } from '../../support/build.ts';
 import { xenarium } from '../../support/cli.ts';
 import { daemonIsMissing, has } from '../../support/needs.ts';
@@ -20,6 +31,7 @@ const BINARY = INSTALLED_DAEMONS.xenstored;
 const CONTROL = '/usr/lib/xen-4.17/bin/xenstore-control'; // the one in the path is a script that asks for a hypervisor
 const TOOLS = [CONTROL, 'xenstore-read', 'xenstore-write', 'xenstore-ls'];
 const CLI = built('scenarios/cli.js');
+const VECTORS = join(import.meta.dirname, '../../vectors/streams');
 const what = 'a live update from the C daemon to ours';
 const isMissing = (await daemonIsMissing(what, BINARY)) || !has(what, ...TOOLS);
 
@@ -185,8 +197,8 @@ describe('xenarium takeover', () => {
 
   it.each([
     ['a state that is cut short', image(globals(3), root).slice(0, -9), /the image: /],
-    ['a state without a listening socket', image(globals(-1), root), /names no listening socket/],
-    ['a descriptor that is not open', image(globals(987), root), /987|EBADF|EINVAL|fd/i],
+    ['a state without a listening socket', image(globals(-1), root), /GLOBAL_DATA, socketFd: .*no listening socket/],
+    ['a descriptor that is not open', image(globals(987), root), /GLOBAL_DATA, socketFd: descriptor 987 is not open/],
   ])('refuses %s, and keeps the file', (name, octetsOfState, reason) => {
     const state = join(dir, name);
     writeFileSync(state, octetsOfState);
@@ -195,4 +207,166 @@ describe('xenarium takeover', () => {
     expect(code).toBe(2);
     expect(existsSync(state)).toBe(true);
   });
+
+  const connection = (connId: number, fd: number): StateRecord => ({
+    kind: 'CONNECTION_DATA',
+    connId,
+    conn: { kind: 'socket', fd },
+    inData: octets(''),
+    outRespLen: 0,
+    outData: octets(''),
+  });
+  const ring = (connId: number, domid: number): StateRecord => ({
+    ...(connection(connId, 0) as ConnectionData),
+    conn: { kind: 'ring', domid, targetDomid: 0x7ff4, port: 100 + domid },
+  });
+  const LISTENER = 3;
+  const DEVICE = 6;
+  const CLIENT = 11;
+
+  it.each<[string, readonly StateRecord[], RegExp]>([
+    ['a connection with the listener', [connection(1, LISTENER)], /conn\.fd: descriptor 3 is the listening socket$/m],
+    ['a connection with standard output', [connection(1, 1)], /conn\.fd: descriptor 1 is a standard one$/m],
+    ['two with one', [connection(1, CLIENT), connection(2, CLIENT)], /conn\.fd: descriptor 11 is connection 1$/m],
+    ['a connection with a device', [connection(1, DEVICE)], /conn\.fd: descriptor 6 is the event channel device$/m],
+    ['a negative descriptor', [connection(1, -1)], /conn\.fd: descriptor -1 is not open$/m],
+    ['a connection with a file', [connection(1, 5)], /conn\.fd: descriptor 5 is not a connected unix socket$/m],
+    ['a domain that cannot be', [ring(1, 0x7ff2)], /conn\.domid: domain 32754 cannot be$/m],
+    ['a domain with two rings', [ring(1, 4), ring(2, 4)], /conn\.domid: domain 4 has a ring already$/m],
+  ])('refuses %s, says where, ends, and keeps the file', async (name, records, reason) => {
+    const state = join(dir, name);
+    writeFileSync(state, image({ kind: 'GLOBAL_DATA', socketFd: LISTENER, evtchnFd: DEVICE }, ...records, root));
+    const { child } = await successor(state);
+    const [code] = (await once(child.process, 'exit')) as [number];
+    expect(child.err()).toMatch(reason);
+    expect(child.err()).toMatch(/: the image: offset \d+ \(0x[0-9a-f]+\), record \d+ CONNECTION_DATA, /);
+    expect(code).toBe(2);
+    expect(existsSync(state)).toBe(true);
+  });
+
+  /** Ours with the descriptors of the recordings: a listener, an event device, one client. */
+  async function successor(state: string, ...args: readonly string[]) {
+    const server = createServer({ pauseOnConnect: true });
+    const path = join(dir, `socket-${sockets++}`);
+    await new Promise<void>((resolve) => server.listen(path, resolve));
+    const accepted = once(server, 'connection') as Promise<[Socket]>;
+    const client = connect(path);
+    const [[server11]] = await Promise.all([accepted, once(client, 'connect')]);
+    const device = openSync('/dev/null', 'r+');
+    const stdio: (number | 'ignore' | 'pipe')[] = [
+      'ignore',
+      'ignore',
+      'pipe',
+      ...new Array<'ignore'>(9).fill('ignore'),
+    ];
+    stdio[LISTENER] = handleOf(server).fd;
+    stdio[DEVICE] = device;
+    stdio[CLIENT] = handleOf(server11).fd;
+    const process = spawn(globalThis.process.execPath, [CLI, 'takeover', '--state', state, '--', ...args], { stdio });
+    children.push(process);
+    let err = '';
+    process.stderr?.on('data', (data: Buffer) => {
+      err += data.toString('latin1');
+    });
+    server11.destroy();
+    server.close();
+    closeSync(device);
+    return { child: { process, err: () => err }, client: new SocketClient(client, () => {}) };
+  }
+  let sockets = 0;
+  const children: ChildProcess[] = [];
+  afterEach(() => {
+    for (const child of children.splice(0)) child.kill('SIGKILL');
+  });
+
+  /** What a client gets next: so many messages. */
+  async function messagesOf(client: SocketClient, count: number): Promise<string[]> {
+    const reader = new MessageReader('believed');
+    const got: string[] = [];
+    while (got.length < count) {
+      if (!client.isOpen) throw new Error('closed');
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      for (const chunk of client.take()) reader.push(chunk);
+      for (let one = reader.shift(); one !== undefined; one = reader.shift())
+        got.push(`${opName(one.type)} ${text(one.payload)}`);
+    }
+    return got;
+  }
+
+  it.each([
+    { version: 2, identities: ['0 1', '1 2', '2 3'], depths: [0, 1], plain: 1, hasQuotas: true },
+    { version: 1, identities: ['0 undefined', '1 undefined', '2 undefined'], depths: [], plain: 3, hasQuotas: false },
+  ])('goes on as a 4.22 did whose state is of version 2, and hands over all that version $version has', async (as) => {
+    const recorded = decodeImage(new Uint8Array(readFileSync(join(VECTORS, 'c-4.22-nodes.bin'))));
+    if (!recorded.ok) throw new Error(recorded.failure.reason);
+    const { records } = recorded.value;
+    const deep: StateRecord = {
+      kind: 'WATCH_DATA_EXTENDED',
+      connId: 2,
+      wpath: octets('/tool'),
+      token: octets('t'),
+      depth: 1,
+    };
+    const held: StateRecord = {
+      kind: 'WATCH_DATA_EXTENDED',
+      connId: 3,
+      wpath: octets('data'),
+      token: octets('g'),
+      depth: 0,
+    };
+    const ends: StateRecord = { kind: 'WATCH_DATA', connId: 2, wpath: octets('@releaseDomain'), token: octets('r') };
+    const first = records.findIndex(({ kind }) => kind === 'NODE_DATA');
+    const all = [...records.slice(0, first), deep, held, ends, ...records.slice(first)];
+    const encoded = encodeImage({ ...recorded.value, records: all }, v2);
+    if (!encoded.ok) throw new Error(encoded.failure.reason);
+    const state = join(dir, `as-version-${as.version}`);
+    writeFileSync(state, encoded.value);
+    const next = join(dir, `next-${as.version}`);
+    writeFileSync(next, `#!/bin/sh\ncp ${state} ${state}.next\nrm ${state}\n`, { mode: 0o700 });
+
+    const { child, client } = await successor(state);
+    expect(await messagesOf(client, 1)).toEqual(['CONTROL OK\0']); // the answer to who asked for the update
+    expect(existsSync(state), child.err()).toBe(false);
+    const ask = (type: number, ...words: readonly string[]) => client.send(message(type, 1, 0, strings(...words)));
+    ask(XS.DIRECTORY, '/');
+    ask(XS.READ, '/local/domain/1/data/a/b/c');
+    ask(XS.GET_PERMS, '/perm');
+    ask(XS.IS_DOMAIN_INTRODUCED, '2');
+    ask(XS.MKDIR, '/tool/x');
+    ask(XS.MKDIR, '/tool/x/too-deep');
+    expect(await messagesOf(client, 7)).toEqual([
+      'DIRECTORY tool\0local\0bin\0big\0empty\0perm\0',
+      'READ deep',
+      'GET_PERMS b0\0r1\0w2\0n5\0b7\0',
+      'IS_DOMAIN_INTRODUCED T\0',
+      'WATCH_EVENT /tool/x\0t\0',
+      'MKDIR OK\0',
+      'MKDIR OK\0',
+    ]);
+    ask(XS.CONTROL, 'live-update', '-f', next);
+    ask(XS.CONTROL, 'live-update', '-s', '-v', String(as.version));
+    await once(child.process, 'exit');
+    const handed = decodeImage(new Uint8Array(readFileSync(`${state}.next`)));
+    if (!handed.ok) throw new Error(handed.failure.reason);
+    expect(handed.value.version).toBe(as.version);
+    const of = (kind: StateRecord['kind'], from: readonly StateRecord[]) => from.filter((one) => one.kind === kind);
+    const whose = (from: readonly StateRecord[]) =>
+      of('CONNECTION_DATA', from).flatMap((one) =>
+        one.kind === 'CONNECTION_DATA' && one.conn.kind === 'ring' ? [`${one.conn.domid} ${one.uniqueId}`] : [],
+      );
+    expect(whose(handed.value.records)).toEqual(as.identities);
+    for (const kind of ['GLOBAL_QUOTA_DATA', 'DOMAIN_DATA'] as const)
+      expect(sorted(of(kind, handed.value.records))).toEqual(as.hasQuotas ? sorted(of(kind, records)) : []);
+    const depths = of('WATCH_DATA_EXTENDED', handed.value.records).map((one) => 'depth' in one && one.depth);
+    expect(depths.sort()).toEqual(as.depths);
+    expect(of('WATCH_DATA', handed.value.records)).toHaveLength(as.plain);
+    const paths = (from: readonly StateRecord[]) =>
+      from.flatMap((one) => (one.kind === 'NODE_DATA' ? [text(one.path)] : []));
+    expect(paths(handed.value.records).sort()).toEqual([...paths(records), '/tool/x', '/tool/x/too-deep'].sort());
+  });
+
+  /** Records in an order of their own: that of DOMAIN_DATA is a hash table's. */
+  function sorted(some: readonly StateRecord[]): readonly StateRecord[] {
+    return [...some].sort((a, b) => ('domid' in a ? a.domid : 0) - ('domid' in b ? b.domid : 0));
+  }
 });

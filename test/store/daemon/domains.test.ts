@@ -37,6 +37,30 @@ describe('the end of a domain', () => {
     expect(again.ask('READ', '/x^')).toBe('w');
   });
 
+  it.each(['4.22', '4.17'] as const)('leaves nothing on its account for the next of this domid (%s)', (compat) => {
+    const bench = new Bench(compat);
+    const { s } = bench;
+    const counted = () => /^nodes\s*: *(\d+)/m.exec(s.ask('CONTROL', 'quota^1^'))?.[1];
+    const d1 = bench.domain(1);
+    bench.domain(2);
+    for (const path of ['/elsewhere', '/local/domain/2/given']) {
+      s.ask('WRITE', `${path}^v`);
+      s.ask('SET_PERMS', `${path}^n1^`);
+    }
+    for (const path of ['a/b/c', 'a/b/d', 'e']) d1.ask('WRITE', `${path}^v`);
+    d1.ask('WATCH', 'a^t^');
+    const tx = d1.begin();
+    d1.ask('WRITE', 'f/g^v', tx);
+    s.ask('WRITE', '/local/domain/1/a/of-dom0^v');
+    s.ask('SET_PERMS', '/local/domain/1/a/of-dom0^n0^'); // goes with the subtree that it is in
+    expect(counted()).toBe('8');
+    bench.platform.change(1, 'gone');
+    bench.virq();
+    expect([...bench.state.loose.values()].filter(({ nodes, memory }) => nodes !== 0 || memory !== 0)).toEqual([]);
+    bench.domain(1);
+    expect(counted()).toBe('1'); // its home
+  });
+
   it('counts two generations for each node of an orphaned subtree', () => {
     const bench = new Bench();
     const d1 = bench.domain(1);

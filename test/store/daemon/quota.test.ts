@@ -214,3 +214,22 @@ describe('CONTROL', () => {
     expect(new Bench('4.17').s.ask('CONTROL', 'help^')).toContain('quota\t[set <name> <val>|<domid>]\n');
   });
 });
+
+describe('who is not read', () => {
+  it('waits for credit and for a quota at once, where it lacks both: its credit comes back meanwhile', () => {
+    const bench = new Bench('4.17');
+    const { conn } = bench.domain(1);
+    const { record } = conn;
+    if (record?.credit === undefined) throw new Error('assertion: no credit');
+    bench.state.rate.debit(record.credit, 100, bench.platform.nowMs());
+    bench.state.quotas.memory = 1;
+    expect(bench.daemon.throttle.canRead(conn)).toBe(false);
+    expect([bench.state.waitingForCredit.has(conn), bench.state.waitingForQuota.has(conn)]).toEqual([true, true]);
+    bench.state.quotas.memory = 2_621_440;
+    bench.daemon.throttle.lookAgain();
+    expect(bench.state.waitingForQuota.has(conn)).toBe(false);
+    expect(bench.daemon.throttle.canRead(conn)).toBe(false);
+    bench.platform.clockMs += 60_000;
+    expect(bench.daemon.throttle.canRead(conn)).toBe(true);
+  });
+});

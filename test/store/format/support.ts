@@ -170,7 +170,7 @@ const V1 = [
     { noNullPrototype: true },
   ),
   fc.record({ kind: fc.constant('WATCH_DATA' as const), ...watch }),
-  fc.record({ kind: fc.constant('TRANSACTION_DATA' as const), connId: u32, txId: u32 }),
+  fc.record({ kind: fc.constant('TRANSACTION_DATA' as const), connId: u32, txId: u32.map((id) => id || 1) }),
   fc.record({
     kind: fc.constant('NODE_DATA' as const),
     connId: u32,

@@ -11,7 +11,7 @@ import {
 } from '../../../sim/index.ts';
 import { v2 } from '../../../store/format/index.ts';
 import { formatOf, type StateFormat } from '../../../store/format/model/index.ts';
-import { startXenstored } from '../../../store/index.ts';
+import { MemoryFiles, startXenstored } from '../../../store/index.ts';
 import { message } from '../../../store/protocol/wire.ts';
 
 const FILES = formatOf('G4.1') as StateFormat;
@@ -198,7 +198,7 @@ describe('a store that is killed', () => {
       compat: '4.22',
       policy: 'daemon',
       listener: undefined,
-      files: new Map(),
+      files: new MemoryFiles(new Map()),
       dom0Port: 0,
       resume: { image: new Uint8Array(3), sockets: new Map() },
     });

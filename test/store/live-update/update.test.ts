@@ -13,6 +13,7 @@ import {
 import type { Connection } from '../../../store/daemon/connection.ts';
 import { Daemon } from '../../../store/daemon/daemon.ts';
 import { makeInitialStore } from '../../../store/daemon/initial-store.ts';
+import { MemoryFiles } from '../../../store/daemon/memory-files.ts';
 import { processMessage } from '../../../store/daemon/operations/process-message.ts';
 import { DEFAULT_OPTIONS, type StorePolicy } from '../../../store/daemon/options.ts';
 import type { Stream } from '../../../store/daemon/platform.ts';
@@ -66,7 +67,7 @@ class Stage {
     const ring = this.dom0.memory.alloc();
     machine.seedGrant(this.dom0, GNTTAB_RESERVED_XENSTORE, 0, ring);
     const port = machine.events.allocUnbound(this.dom0, this.dom0, 0);
-    this.platform = new SimPlatform(machine, this.dom0, new Map());
+    this.platform = new SimPlatform(machine, this.dom0, new MemoryFiles(new Map()));
     this.platform.bindDomainException();
     const options = { ...DEFAULT_OPTIONS, policy };
     this.old = new Daemon(new DaemonState(options), this.platform, NOBODY);

@@ -55,7 +55,8 @@ export class Bare {
       tree: new LiveTree(this.state, { charge }, all),
       accounts: {
         chargeTo: ({ domid }, octets) => charge(domid, octets),
-        memoryExceeded: (who, octets) => who.isLimited && has(this.memory, who.domid) + octets > this.limits.memory,
+        nodeMemoryExceeded: (who, payer, octets) =>
+          who.isLimited && has(this.memory, payer) + octets > this.limits.memory,
         exceeds: (who, name, value) => who.isLimited && value > this.limits[name],
         nodesExceeded: (who, more) => who.isLimited && has(this.nodes, who.domid) + more > this.limits.nodes,
         ownerExceeds: (owner, more) => owner !== 0 && has(this.nodes, owner) + more > this.limits.nodes,

@@ -1,4 +1,5 @@
 import { RING_GFN, RING_PORT } from '../../../drive/script.ts';
+import { isPathMaxFatal } from './limits.ts';
 import { NOBODY, type ScriptState } from './state.ts';
 
 const QUOTAS_422 = [
@@ -50,7 +51,8 @@ function featureOrQuota(script: ScriptState): void {
   const { pick, oneIn, below } = script.draw;
   const on = oneIn(4) ? script.anyone() : script.privileged();
   const domid = oneIn(8) ? pick(['x', '', '-1', '65536', ' 1', '32752', '32757']) : pick(script.nameable());
-  const name = pick([...QUOTAS_422, 'soft-memory', 'soft-nodes', 'permissions', '']);
+  const quotas = QUOTAS_422.filter((name) => name !== 'path-max' || !isPathMaxFatal(script));
+  const name = pick([...quotas, 'soft-memory', 'soft-nodes', 'permissions', '']);
   const value = pick(['1000', '200', '60', '0', '-5', 'abc', '-1', '4294967295', '4294967296', ' 30', '30x', '']);
   const tail = oneIn(12) ? pick(['tail', 'more\0']) : '';
   switch (below(5)) {
@@ -67,15 +69,32 @@ function featureOrQuota(script: ScriptState): void {
   }
 }
 
+/** A domain's features are settled before it is introduced, which is when they count (4.22). */
+export function featureBeforehand(script: ScriptState): void {
+  const { pick, oneIn } = script.draw;
+  const domid = script.introduced().find((one) => !script.pinned.has(one));
+  // In between it is known and not introduced: no update may come there.
+  if (!script.is422 || domid === undefined || (script.plan.silentUpdates === true && !script.all)) return;
+  const on = script.privileged();
+  script.forget(String(domid));
+  script.send(on, 'RELEASE', `${domid}\0`);
+  for (const features of [pick(['14', '0', '2', '12']), ...(oneIn(3) ? [pick(['1', '16', 'x', '8'])] : [])])
+    script.send(on, 'SET_FEATURE', `${domid}\0${features}\0`);
+  script.send(on, 'GET_FEATURE', `${domid}\0`);
+  if (oneIn(2)) script.send(on, 'SET_QUOTA', `${domid}\0nodes\0${pick(['20', '1000'])}\0`);
+  script.send(on, 'INTRODUCE', `${domid}\0${RING_GFN}\0${RING_PORT}\0`);
+  script.send(on, 'GET_FEATURE', `${domid}\0`);
+}
+
 function setTarget(script: ScriptState): void {
   const { pick, oneIn } = script.draw;
   const on = script.privileged();
   const domids = script.introduced();
   if (oneIn(2) || domids.length < 3)
     return script.send(on, 'SET_TARGET', pick([`${NOBODY}\x001\0`, '1\0', `1\0${NOBODY}\0`, '']));
-  if (script.pinned.size > 0) return;
+  if (script.pinned.size > 0 && !script.all) return;
   const [stubdom, target] = [domids[2]!, domids[0]!]; // the target earlier: a live update loses it otherwise
-  for (const domid of [stubdom, target]) script.pinned.add(domid);
+  if (!script.all) for (const domid of [stubdom, target]) script.pinned.add(domid);
   script.send(on, 'SET_TARGET', `${stubdom}\0${target}\0`);
 }
 
@@ -85,6 +104,8 @@ function introduceAgain(script: ScriptState): void {
   const ring = script.aRing();
   if (ring === undefined || oneIn(2)) {
     // Domid 0 is left alone, and so are words: 4.17 takes any word for it.
+    if (script.all && oneIn(3))
+      return script.send(on, 'INTRODUCE', pick([`0\0${RING_GFN}\x001\0`, `x\0${RING_GFN}\x001\0`, '0\x000\x000\0']));
     return script.send(
       on,
       'INTRODUCE',

@@ -41,6 +41,7 @@ export function reconnect(script: ScriptState): void {
 
 /** Usually without open transactions, or it would be refused. */
 export function liveUpdate(script: ScriptState): void {
+  if (!script.plan.liveUpdates) return;
   if (!script.draw.oneIn(3)) {
     for (const [on, names] of script.open) {
       if (script.held.has(on)) continue;

@@ -1,5 +1,6 @@
-import { RING_BYTES } from '../../../../sim/index.ts';
+import { RING_BYTES, XENSTORE_RECONNECT } from '../../../../sim/index.ts';
 import { message, XS } from '../../../../store/protocol/wire.ts';
+import { RING_GFN, RING_PORT, type WordName } from '../../../drive/script.ts';
 import { liveUpdate } from './lives.ts';
 import { octetsOf, type ScriptState } from './state.ts';
 import { treeRequest } from './tree.ts';
@@ -40,9 +41,36 @@ export function raw(script: ScriptState): void {
 export function hold(script: ScriptState): void {
   const held = [...script.held].sort()[0];
   if (held !== undefined) return script.free(held);
-  const name = script.draw.pick(script.usable());
+  const name = script.anyone();
   script.held.add(name);
   script.push({ kind: 'hold', on: name });
+}
+
+/** Indexes that no ring can have, and words that are the store's: it gives such a ring up, until it is introduced again. */
+export function corruptPage(script: ScriptState): void {
+  const { pick, oneIn } = script.draw;
+  const ring = script.aRing();
+  if (ring === undefined || script.pinned.has(Number(ring))) return;
+  const write = (word: WordName, value: number) => script.push({ kind: 'word', on: ring, word, value });
+  const introduce = () => script.send(script.privileged(), 'INTRODUCE', `${ring}\0${RING_GFN}\0${RING_PORT}\0`);
+  script.open.delete(ring);
+  if (oneIn(4)) {
+    write(pick(['server_features', 'connection', 'error']), pick([0, 1, 2, 0xffff_ffff]));
+    if (oneIn(2)) return;
+  } else write(pick(['req_prod', 'req_cons', 'rsp_prod', 'rsp_cons']), pick([0x8000_0000, 0xffff_f000, 0x7fff_0000]));
+  if (oneIn(3)) treeRequest(script, script.privileged());
+  if (oneIn(4) && script.plan.liveUpdates) liveUpdate(script);
+  if (oneIn(4)) {
+    script.domains.set(Number(ring), 'absent');
+    return script.push({ kind: 'destroy', domid: Number(ring) });
+  }
+  // A page that is to be taken for a new one says so.
+  if (oneIn(2)) write('connection', XENSTORE_RECONNECT);
+  // A ring that was given up stays so, introduced again or not, until its connection goes; a live update serves it again, and
+  // what was left in it then is the half-read message of which 4.17 frees the buffer too early.
+  if (!script.all || oneIn(2)) script.send(script.privileged(), 'RELEASE', `${ring}\0`);
+  introduce();
+  write('error', 0);
 }
 
 /** A header that promises more than 4096 octets: a socket is closed, a ring is served no more. */

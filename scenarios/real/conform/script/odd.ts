@@ -1,3 +1,4 @@
+import { isPathMaxFatal } from './limits.ts';
 import type { ScriptState } from './state.ts';
 
 const CONTROLS_422 = [
@@ -23,6 +24,8 @@ export function oddRequest(script: ScriptState): void {
     });
   if (script.plan.compat === '4.17' && oneIn(3))
     return script.send(on, pick([23, 24, 25, 26]), pick(['', '1\0', '1\x002\0']));
+  if (script.all && oneIn(4))
+    return script.send(on, pick(['READ', 'DIRECTORY', 'GET_PERMS', 'MKDIR', 'RM']), pick(['', 'a', 'a\0b', '/\0\0']));
   // One-path requests stay well-formed: 4.17 answers others with a left-over errno, or aborts.
   const path = pick(['', 'a b', 'a.b', '/a//b', '/a/', '//', '@releaseDomain', '/caf\xe9', 'x/', '/\x7f', '@']);
   script.send(on, pick(['READ', 'DIRECTORY', 'MKDIR', 'RM', 'WRITE']), `${path}\0`);
@@ -33,7 +36,8 @@ export function controlRequest(script: ScriptState): void {
   const { pick, oneIn } = script.draw;
   const on = script.privileged();
   if (oneIn(4)) {
-    const name = pick(['nodes', 'watches', 'transactions', 'node-size', 'path-max', 'transaction-nodes', 'nonsense']);
+    const paths = isPathMaxFatal(script) ? [] : ['path-max'];
+    const name = pick(['nodes', 'watches', 'transactions', 'node-size', ...paths, 'transaction-nodes', 'nonsense']);
     return script.send(on, 'CONTROL', `quota\0set\0${name}\0${pick(['1000', '200', '60', '30', '0', '-1'])}\0`);
   }
   const words = [

@@ -11,8 +11,12 @@ export interface ScriptPlan {
   readonly compat: '4.17' | '4.22';
   /** Whether the store live-updates itself now and then. */
   readonly liveUpdates: boolean;
+  /** Whether it does so unasked between any two actions. */
+  readonly silentUpdates?: boolean;
   /** Which daemon judges; of an oxenstored, what it is known to do otherwise at once is left out. */
   readonly dialect?: 'c' | 'ocaml';
+  /** Let in what that daemon is known to break on. */
+  readonly all?: boolean;
 }
 
 /** What a domid that the script uses can be: its ring served, released by hand, not there, or beyond the script's reach. */
@@ -116,6 +120,11 @@ export class ScriptState {
     return 0;
   }
 
+  /** Whether what the daemon is known to break on is let in. */
+  get all(): boolean {
+    return this.plan.all === true;
+  }
+
   get is422(): boolean {
     return this.plan.compat === '4.22';
   }
@@ -123,7 +132,7 @@ export class ScriptState {
   /** Domids that a request may name. A 4.22 does not come back from a live update with a record of one not introduced. */
   nameable(): readonly number[] {
     const all = [0, ...DOMIDS, NOBODY];
-    if (!this.is422 || !this.plan.liveUpdates) return all;
+    if (this.all || !this.is422 || !this.plan.liveUpdates) return all;
     return all.filter((domid) => this.domains.get(domid) !== 'released');
   }
 

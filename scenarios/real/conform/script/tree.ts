@@ -1,9 +1,8 @@
-import { NOBODY, type ScriptState } from './state.ts';
+import { DOMIDS, NOBODY, type ScriptState } from './state.ts';
 import { somePath, someValue } from './words.ts';
 
 /** Something about nodes. */
-export function treeRequest(script: ScriptState): void {
-  const on = script.anyone();
+export function treeRequest(script: ScriptState, on = script.anyone()): void {
   const tx = script.someTx(on);
   const path = somePath(script, on);
   switch (script.draw.below(16)) {
@@ -39,14 +38,14 @@ export function treeRequest(script: ScriptState): void {
 function setPerms(script: ScriptState, on: string, path: string, tx: number | string): void {
   const { below, pick, oneIn } = script.draw;
   if (oneIn(12) && script.is422) return setSpecialPerms(script);
-  if (oneIn(12)) {
+  if (!script.is422 && oneIn(12)) {
     // 4.17 answers a refused SET_PERMS of a special path with a left-over errno: privileged and well-formed only.
-    const who = script.privileged();
+    const who = script.all ? script.anyone() : script.privileged();
     const entries = pick(['n0', 'n0\0r1', 'n0\0r1\0b2', 'r0', 'b0\0n3']);
     return script.send(who, 'SET_PERMS', `${pick(['@releaseDomain', '@introduceDomain'])}\0${entries}\0`);
   }
   // A node whose owner exists without being introduced ends the daemon at the next live update.
-  const owners = [0, NOBODY, ...script.introduced()];
+  const owners = script.all ? [0, NOBODY, ...DOMIDS] : [0, NOBODY, ...script.introduced()];
   const self = script.sockets.has(on) ? 0 : Number(on);
   // The root stays dom0's: it dies with its owner, and nobody can do anything after that.
   const owner = path === '/' ? 0 : oneIn(3) ? pick(owners) : self;
@@ -60,7 +59,7 @@ function setPerms(script: ScriptState, on: string, path: string, tx: number | st
 
 function permission(script: ScriptState): string {
   const { pick, oneIn } = script.draw;
-  if (oneIn(12) && !(script.is422 && script.plan.liveUpdates))
+  if (oneIn(12) && (script.all || !(script.is422 && script.plan.liveUpdates)))
     return pick(['r0x1', 'w010', 'b 2', 'r+3', 'n-1', 'r', 'q1', '']);
   return `${pick(['n', 'r', 'w', 'b'])}${pick(script.nameable())}`;
 }
@@ -71,6 +70,7 @@ function setSpecialPerms(script: ScriptState): void {
   const on = oneIn(4) ? script.anyone() : script.privileged();
   const path = pick(['@releaseDomain', '@introduceDomain', '@releaseDomain', '@nothing']);
   const others = [`r${pick(script.nameable())}`, `b${pick(script.nameable())}`].slice(0, script.draw.below(3));
-  const entries = [pick(['n0', 'r0', 'w0']), ...others].join('\0');
+  const owner = script.all ? pick([0, ...script.nameable()]) : 0;
+  const entries = [`${pick(['n', 'r', 'w'])}${owner}`, ...others].join('\0');
   script.send(on, 'SET_PERMS', `${path}\0${entries}\0`, { tx: script.someTx(on) });
 }

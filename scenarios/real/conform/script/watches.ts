@@ -1,3 +1,4 @@
+import { PAYLOAD_MAX } from '../../../../store/protocol/wire.ts';
 import type { ScriptState } from './state.ts';
 import { somePath } from './words.ts';
 
@@ -13,15 +14,21 @@ const SPECIALS_422 = [
   '@releaseDomain/',
 ] as const;
 
+/** As long as a message allows, or nearly: the event has a longer path than the watch. */
+function longToken(script: ScriptState, path: string): string {
+  const room = PAYLOAD_MAX - path.length - 2;
+  return 'T'.repeat(Math.max(0, script.draw.pick([room, room - 1, room - 20, 3000, 2000, 1000])));
+}
+
 /** Something about watches, of nodes and special ones. */
 export function watchRequest(script: ScriptState): void {
   const { pick, oneIn, below } = script.draw;
   const on = script.anyone();
   const path = oneIn(5) ? pick(script.is422 ? SPECIALS_422 : SPECIALS) : somePath(script, on);
-  const token = pick(TOKENS);
+  const token = oneIn(30) ? longToken(script, path) : pick(TOKENS);
   const tx = oneIn(10) ? 77 : 0; // ignored
   const roll = below(20);
-  if (script.is422 && !script.plan.liveUpdates && oneIn(3)) {
+  if (script.is422 && (script.all || !script.plan.liveUpdates) && oneIn(3)) {
     // Not before a live update: a 4.22 writes such a watch without its depth, and loses it or all that follows.
     const depth = pick(['0', '1', '2', '3', '7', '65535', '-1', 'x', ' 1', '99999999999', '']);
     return script.send(on, 'WATCH', `${path}\0${token}\0${depth}\0`, { tx });

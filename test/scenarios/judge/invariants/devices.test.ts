@@ -71,7 +71,11 @@ describe('the device verdict', () => {
       /acknowledged and not done/,
     ],
     ['INV-H7: a write that was done twice', at('executed', twice, isWrite), /done twice/],
-    ['INV-H7: an answer that never came', at('completed', drop), /never answered/],
+    [
+      'INV-H7: an answer that never came',
+      at('completed', drop, (r) => r.dev === 'vbd/1/51712'), // one that stays to the end
+      /never answered/,
+    ],
     ['INV-H7: an answer that came twice', at('completed', twice), /answered twice/],
     ['a request that the backend never took', at('taken', drop), /was taken off the ring where/],
     ['a request that the backend took twice', at('taken', twice), /was taken off the ring where/],
@@ -195,5 +199,105 @@ describe('the device verdict', () => {
         .filter((r) => r.what !== 'disk'),
     };
     expect(devices(dead).violations).toEqual([]);
+  });
+});
+
+/*
+ * INJ-T10: xenbus_read_unsigned gives the same default for a key that is not there and for one that cannot be read. A blkfront
+ * whose reading of `feature-persistent` was refused takes its backend's grants for ones that have to be unmapped by the time of
+ * the answer; the backend keeps them, and the disk is disabled for further use. That is a refusal's consequence, and no defect.
+ */
+describe('a frontend that was refused what it asked for', () => {
+  const octets = (text: string) => Uint8Array.from(text, (c) => c.charCodeAt(0));
+  const told = (path: string, answer: string, actor = 'domU1/xenwatch-front'): History => ({
+    epochs: [{ conn: 0, domid: 1, uniqueId: 1n, name: 'domU1' }],
+    records: [
+      { seq: 0, timeNs: 0, kind: 'sent', conn: 0, actor, end: 9, type: 2, reqId: 7, txId: 0, payload: octets(path) },
+      { seq: 1, timeNs: 0, kind: 'got', conn: 0, end: 9, type: 16, reqId: 7, txId: 0, payload: octets(answer) },
+      { seq: 2, timeNs: 0, kind: 'snapshot', nodes: [] },
+    ],
+    devices: [
+      {
+        seq: 2,
+        timeNs: 0,
+        dev: 'vbd/1/51712',
+        what: 'stopped',
+        side: 'front',
+        why: 'backend has not unmapped a grant',
+      },
+    ],
+    transactionPolicy: 'carry',
+    compat: '4.22',
+  });
+  const backend = '/local/domain/0/backend/vbd/1/51712/feature-persistent\0';
+
+  it.each([
+    ['a key of its backend', backend, 'ENOMEM\0', undefined, 0],
+    ['its own state', 'device/vbd/51712/state\0', 'ENOMEM\0', undefined, 0],
+    ['a transaction, which may be any device’s', '\0', 'ENOMEM\0', undefined, 0],
+    ['a key that is not there', backend, 'ENOENT\0', undefined, 1],
+    ['a key of another device', 'device/vif/0/mac\0', 'ENOMEM\0', undefined, 1],
+    ['what another program asked', backend, 'ENOMEM\0', 'domU1/worker0', 1],
+  ])('%s', (_, path, answer, actor, violations) => {
+    expect(devices(told(path, answer, actor)).violations).toHaveLength(violations);
+  });
+});
+
+/*
+ * An answer that is lost with its ring. 1. A write is done. 2. The frontend takes its ring back before it has seen the answer. 3. The
+ * disk is taken away while the backend waits for the new ring. 4. The write's user gets an error, and cannot know that it was done.
+ */
+describe('a request that was done, and whose answer was lost with its ring', () => {
+  const octets = (text: string) => Uint8Array.from(text, (c) => c.charCodeAt(0));
+  const path = '/local/domain/0/backend/vbd/1/51712/state\0';
+  type Event = Parameters<typeof event>[0];
+  const event = (news: Omit<DeviceRecord, 'seq' | 'timeNs' | 'dev'>): DeviceRecord =>
+    ({ seq: 2, timeNs: 0, dev: 'vbd/1/51712', ...news }) as DeviceRecord;
+  /** @param seen what the frontend reads of its backend's state. */
+  const told = (seen: string, events: readonly Event[]): string[] =>
+    devices({
+      epochs: [{ conn: 0, domid: 1, uniqueId: 1n, name: 'domU1' }],
+      records: [
+        {
+          ...{ seq: 0, timeNs: 0, kind: 'sent', conn: 0, actor: 'domU1/xenwatch-front', end: 9 },
+          ...{ type: 2, reqId: 7, txId: 0, payload: octets(path) },
+        } as HistoryRecord,
+        { seq: 1, timeNs: 0, kind: 'got', conn: 0, end: 9, type: 2, reqId: 7, txId: 0, payload: octets(seen) },
+        { seq: 2, timeNs: 0, kind: 'snapshot', nodes: [] },
+      ],
+      devices: events.map(event),
+      transactionPolicy: 'carry',
+      compat: '4.22',
+    }).violations.map((v) => v.detail);
+  const sectors = { op: 'write', sector: 3, sectors: 1 } as const;
+  const written = (id: number, sum: number): Event[] => [
+    { what: 'submitted', id, ...sectors, sums: [sum] } as Event,
+    { what: 'taken', id } as Event,
+    { what: 'executed', id, ok: true, ...sectors, sums: [sum] } as Event,
+  ];
+  const answered = (id: number, ok: boolean) => ({ what: 'completed', id, ok, sums: [] }) as Event;
+  const withdrawn = { what: 'withdrawn' } as Event;
+  const disk = (sum: number) => ({ what: 'disk', sums: [0, 0, 0, sum] }) as Event;
+  const lost = [...written(1, 11), answered(1, true), ...written(2, 22), withdrawn, answered(2, false)];
+
+  it('may fail where the backend closes, and be on the disk', () => {
+    expect(told('5', [...lost, disk(22)])).toEqual([]);
+    expect(told('6', [...lost, disk(22)])).toEqual([]);
+  });
+
+  it('leaves on the disk what the backend did, and nothing else', () => {
+    expect(told('5', [...lost, disk(11)])).toEqual(['sector 3 of the disk is not as it was written']);
+  });
+
+  it('does not fail where a backend is there to be asked again', () => {
+    expect(told('4', [...lost, disk(22)])).toEqual(['was given up while a backend was there to be asked again']);
+  });
+
+  it('is not acknowledged without being done once more', () => {
+    expect(told('4', [...written(2, 22), withdrawn, answered(2, true)])).toEqual(['was acknowledged and not done']);
+  });
+
+  it('does not fail while its ring stands', () => {
+    expect(told('5', [...written(2, 22), answered(2, false)])).toEqual(['was done, and answered with an error']);
   });
 });

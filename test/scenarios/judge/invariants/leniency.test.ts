@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import type { History } from '../../../../scenarios/judge/history.ts';
-import { checkHistory } from '../../../../scenarios/judge/invariants/index.ts';
-import { HistoryBuilder, rewrite, type Written, XS } from '../../../support/history-builder.ts';
+import type { History, HistoryRecord } from '../../../../scenarios/judge/history.ts';
+import { checkHistory, toolstackIntends } from '../../../../scenarios/judge/invariants/index.ts';
+import { HistoryBuilder, rewrite, type Written, withRecords, XS } from '../../../support/history-builder.ts';
 
 function details(history: History): string[] {
   return checkHistory(history).flatMap((v) => v.violations.map((x) => `${x.invariant}: ${x.detail}`));
@@ -64,6 +64,48 @@ describe('a TRANSACTION_START during a live update', () => {
 
   it('may not, when there is no update', () => {
     expect(details(aside(false))).toContainEqual(expect.stringContaining('reply to TRANSACTION_START req_id 1 tx 0'));
+  });
+});
+
+describe('a guest that does not run', () => {
+  /** Its last request stays in its ring. */
+  function unread(rest: (b: HistoryBuilder, g: number) => void): string[] {
+    const b = new HistoryBuilder();
+    const g = b.introduce(5);
+    b.send(g, XS.READ, '/tool\0');
+    rest(b, g);
+    const history = b.finish();
+    const isServed = (r: HistoryRecord) =>
+      'conn' in r &&
+      r.conn === g &&
+      (r.kind === 'got' || r.kind === 'consume' || (r.kind === 'publish' && r.dir === 'rsp'));
+    return details(
+      withRecords(
+        history,
+        history.records.filter((r) => !isServed(r)),
+      ),
+    ).filter((detail) => detail.includes('never consumed'));
+  }
+
+  it('is owed nothing while it is paused or shut down', () => {
+    expect(unread((b, g) => b.pause(g, true))).toEqual([]);
+    expect(unread((b, g) => b.shutdown(g))).toEqual([]);
+  });
+
+  it('runs again when its pause ends, unless it was shut down meanwhile', () => {
+    expect(
+      unread((b, g) => {
+        b.pause(g, true);
+        b.pause(g, false);
+      }),
+    ).toHaveLength(1);
+    expect(
+      unread((b, g) => {
+        b.pause(g, true);
+        b.shutdown(g);
+        b.pause(g, false);
+      }),
+    ).toEqual([]);
   });
 });
 
@@ -173,6 +215,23 @@ describe('a transaction id that a forced update broke', () => {
     ]);
   });
 
+  it('may do so after an update that was forced, which is a known defect of the daemon and told as that', () => {
+    const b = new HistoryBuilder({ policy: 'daemon', mistake: 'restarts-ids' });
+    b.request(b.dom0, XS.START, '\0', 0, 'xl');
+    b.send(b.dom0, 0, 'live-update\0-s\0-F\0');
+    b.serve(b.dom0);
+    b.liveUpdate();
+    b.request(b.dom0, XS.START, '\0', 0, 'xenopsd');
+    b.request(b.dom0, XS.WRITE, '/tool\0x', 1, 'xl');
+    const history = rewrite(b.finish(), 0, (l) =>
+      l.map((m) => (m.type === XS.ERROR && m.payload === 'ENOSYS\0' ? { ...m, type: 0, payload: 'OK\0' } : m)),
+    );
+    expect(details(history)).toEqual([]);
+    const known = checkHistory(history).flatMap((verdict) => verdict.known ?? []);
+    expect(known.map(({ label }) => label)).toEqual(['INV-T8']);
+    expect(known[0]?.seen[0]?.detail).toContain('reached the transaction that dom0/xenopsd started');
+  });
+
   it('must not do so either before the new owner has heard of it', () => {
     const b = new HistoryBuilder({ policy: 'daemon', mistake: 'restarts-ids' });
     b.request(b.dom0, XS.START, '\0', 0, 'xl');
@@ -218,5 +277,32 @@ describe('a snapshot', () => {
       ),
     };
     expect(details(early)).toEqual([expect.stringMatching(/value of \/tool: .* before the traffic had ended/)]);
+  });
+});
+
+describe('the empty parent of a device that was removed', () => {
+  const parent = '/local/domain/5/device/vbd';
+  function left(path: string, dyingSeq: number): readonly string[] {
+    const life = (seq: number, what: 'created' | 'dying'): HistoryRecord => {
+      return { seq, timeNs: 0, kind: 'life', domid: 5, uniqueId: 5n, what };
+    };
+    const node = { path, value: new Uint8Array(0), perms: ['n0'] };
+    const device = { kind: 'vbd', devid: 51_728, backendDomid: 0 } as const;
+    return toolstackIntends({
+      epochs: [],
+      records: [life(0, 'created'), life(dyingSeq, 'dying'), { seq: 9, timeNs: 0, kind: 'snapshot', nodes: [node] }],
+      toolstack: [{ seq: 3, timeNs: 0, what: 'detached', domid: 5, device }],
+      transactionPolicy: 'carry',
+      compat: '4.22',
+    }).violations.map(({ detail }) => detail);
+  }
+
+  it('may be there where the store took away another device of a domain that died later', () => {
+    expect(left(parent, 5)).toEqual([]);
+  });
+
+  it('is left where it was the last one, and in places that were not the domain’s', () => {
+    expect(left(parent, 2)).toHaveLength(1);
+    expect(left('/libxl/5/device/vbd', 5)).toHaveLength(1);
   });
 });

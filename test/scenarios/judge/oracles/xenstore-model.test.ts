@@ -134,6 +134,54 @@ describe('the model of xenstore', () => {
     expect(ask(0, Op.READ, '/\0', 1)).toBe('ENOENT');
   });
 
+  it('refuses a removal in a transaction from under a parent that somebody else has removed, and removes nothing', () => {
+    const { ask } = host();
+    ask(0, Op.WRITE, '/a/b/c\0v');
+    ask(0, Op.TRANSACTION_START, '\0');
+    ask(0, Op.READ, '/a/b/c\0', 1);
+    ask(0, Op.RM, '/a/b\0');
+    expect(ask(0, Op.RM, '/a/b/c\0', 1)).toBe('EINVAL');
+    expect(ask(0, Op.READ, '/a/b/c\0', 1)).toBe('v');
+    expect(ask(0, Op.TRANSACTION_END, 'T\0', 1)).toBe('EAGAIN');
+  });
+
+  it.each([
+    ['4.22', true],
+    ['4.17', false],
+  ] as const)(
+    'gives up a removal at a node whose owner was let go of, and the commit removes it (%s: %j)',
+    (compat, gives) => {
+      const { model, ask } = host(compat);
+      for (const p of ['/x/y/z', '/x/y/w']) ask(0, Op.WRITE, `${p}\0`);
+      ask(0, Op.TRANSACTION_START, '\0');
+      ask(0, Op.SET_PERMS, '/x/y\0n1\0', 1);
+      detach(model, 1, 99);
+      const rm = predict(model, model.peers.get(0)!, {
+        conn: 0,
+        type: Op.RM,
+        reqId: 9,
+        txId: 1,
+        payload: '/x/y\0',
+        seq: 100,
+      });
+      expect(rm.mayFail?.includes('EIO') === true).toBe(gives);
+      if (!gives) return;
+      rm.onFailure?.();
+      expect(ask(0, Op.DIRECTORY, '/x/y\0', 1)).toBe('');
+      expect(ask(0, Op.DIRECTORY, '/x\0', 1)).toBe('y\0');
+      const end = predict(model, model.peers.get(0)!, {
+        conn: 0,
+        type: Op.TRANSACTION_END,
+        reqId: 10,
+        txId: 1,
+        payload: 'T\0',
+        seq: 101,
+      });
+      end.effect?.('OK\0');
+      expect([ask(0, Op.DIRECTORY, '/x\0'), ask(0, Op.READ, '/x/y\0')]).toEqual(['', 'ENOENT']);
+    },
+  );
+
   it('takes a node into the view of a transaction when it is first accessed, not before', () => {
     const { ask } = host();
     ask(0, Op.WRITE, '/a\0old');

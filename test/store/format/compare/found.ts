@@ -56,7 +56,6 @@ export const FOUND: Readonly<Record<string, readonly string[]>> = {
     'record-renumbered TRANSACTION_DATA: refused, refused',
     'constant-became-field TRANSACTION_DATA connId: refused, refused',
     'field-replaced TRANSACTION_DATA connId: refused, refused',
-    'minimum-lowered TRANSACTION_DATA txId: refused, refused',
     'rule-looser node-unique: refused, same',
     'rule-removed watch-unique: refused, same',
     'rule-looser tx-unique: refused, same',
@@ -65,6 +64,7 @@ export const FOUND: Readonly<Record<string, readonly string[]>> = {
     'rule-looser node-owner: refused, same',
     'rule-stricter watch-path: same, refused',
     'rule-stricter inner-nul: same, refused',
+    'rule-stricter watch-size: same, refused',
     'rule-added conn-id-known: same, refused',
     'rule-added conn-id-known: same, misread',
     'rule-added tx-known: same, misread',
@@ -96,7 +96,9 @@ export const FOUND: Readonly<Record<string, readonly string[]>> = {
     'field-added-at-end CONNECTION_DATA outRespLen: refused, refused', // 51f9df5c19f2: out-resp-len
     'field-added-at-end CONNECTION_DATA inData: refused, refused', // 51f9df5c19f2: in-data-len
     'field-added-at-end CONNECTION_DATA outData: refused, refused', // 51f9df5c19f2: out-data-len
+    'rule-added in-messages: same, refused', // follows from 51f9df5c19f2
     'rule-added out-resp-len: same, refused', // 51f9df5c19f2: out-resp-len counts octets of out-data
+    'rule-added out-messages: same, refused', // follows from it
   ],
   'G3.1 G3.2': [
     'length-counts-padding: same, same', // 3fab4e4f31: what C daemons write
@@ -105,6 +107,7 @@ export const FOUND: Readonly<Record<string, readonly string[]>> = {
     'field-became-padding CONNECTION_DATA fields: same, lost', // 8868a0e3f674: flags of a connection removed
     'field-replaced CONNECTION_DATA conn.ring.port: misread, misread', // 8868a0e3f674: the daemon's port
     'field-redescribed CONNECTION_DATA outData: same, same', // the same in other words
+    'rule-added conn-port-unique: same, refused', // follows from the daemon's port
   ],
   'G3.2 G4.0': [
     'version-raised: refused, same', // 6bc1c1aba01f: version 2

@@ -5,7 +5,7 @@ import {
   comparisonText,
   isBreaking,
 } from '../../../../store/format/compare/index.ts';
-import { hexLines } from '../../../../store/format/compare/text.ts';
+import { hexLines } from '../../../../store/format/compare/report.ts';
 import { type Format, readerKnobs } from '../../../../store/format/file/format.ts';
 import { decodeFile } from '../../../../store/format/file/reader.ts';
 import { formatNamed } from '../../../../store/format/formats.ts';

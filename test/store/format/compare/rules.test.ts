@@ -6,7 +6,7 @@ import {
   compareFormats,
   type Proof,
 } from '../../../../store/format/compare/index.ts';
-import { hexLines } from '../../../../store/format/compare/text.ts';
+import { hexLines } from '../../../../store/format/compare/report.ts';
 import { ALLOWED } from './allowed.ts';
 import { ROWS, TEXT_ROWS } from './pairs.ts';
 

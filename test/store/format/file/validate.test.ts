@@ -32,6 +32,9 @@ const watch = (more: object): StateRecord => ({
   ...more,
 });
 const global: StateRecord = { kind: 'GLOBAL_DATA', socketFd: 1, evtchnFd: 2 };
+const onPort = (connId: number, domid: number, port: number): StateRecord =>
+  ring(connId, domid, { conn: { kind: 'ring', domid, targetDomid: 0x7ff4, port } });
+const socket = (connId: number, fd: number): StateRecord => ring(connId, 0, { conn: { kind: 'socket', fd } });
 const domain = (domid: number, features = 0): StateRecord => ({ kind: 'DOMAIN_DATA', domid, features, quotas: [] });
 const quota: StateRecord = { kind: 'GLOBAL_QUOTA_DATA', domainQuotas: [], globalQuotas: [] };
 
@@ -47,6 +50,14 @@ const BREACHES: readonly (readonly [string, string, readonly StateRecord[], numb
   ['conn-id-known', 'a transaction of nobody', [dom0, { ...tx, connId: 9 } as StateRecord], 1, 'connId'],
   ['conn-id-known', 'a pending node of nobody', [dom0, tx, pending({ connId: 9 })], 2, 'connId'],
   ['out-resp-len', 'more rest than output', [ring(1, 0, { outRespLen: 4, outData: o('abc') })], 0, 'outRespLen'],
+  ['conn-domain-unique', 'two rings of one domain', [dom0, onPort(2, 0, 7)], 1, 'conn.domid'],
+  ['conn-port-unique', 'two rings on one port', [dom0, onPort(2, 5, 100)], 1, 'conn.port'],
+  ['conn-fd-unique', 'two sockets on one descriptor', [dom0, socket(2, 9), socket(3, 9)], 2, 'conn.fd'],
+  ['conn-fd-other', "the listener's descriptor", [global, dom0, socket(2, 1)], 2, 'conn.fd'],
+  ['in-messages', 'input that promises too much', [ring(1, 0, { inData: o('\xff'.repeat(16)) })], 0, 'inData'],
+  ['out-messages', 'output that ends early', [ring(1, 0, { outData: o('\0'.repeat(15)) })], 0, 'outData'],
+  ['node-value', 'a value that no request brings', [dom0, node('/a', 'v'.repeat(4097))], 1, 'value'],
+  ['watch-size', 'a watch that no request brings', [dom0, watch({ token: o('t'.repeat(4094)) })], 1, 'token'],
   ['tx-known', 'a pending node without TRANSACTION_DATA', [dom0, pending({})], 1, 'txId'],
   ['tx-known', 'a transaction of another connection', [dom0, ring(2, 5), tx, pending({ connId: 2 })], 3, 'txId'],
   ['tx-unique', 'a transaction twice', [dom0, tx, tx], 2, 'txId'],
@@ -159,9 +170,9 @@ describe('pathFault', () => {
     ['//', false, false, 'nothing but slashes'],
     ['/a.b', false, false, 'a character that is not allowed'],
     ['/\xe4', false, false, 'not ASCII'],
-    [`/${'a'.repeat(3071)}`, true, true, 'the longest'],
-    [`/${'a'.repeat(3072)}`, false, false, 'one more'],
-    [`/local/domain/5/${'a'.repeat(3072)}`, true, true, 'the home of a domain does not count'],
+    [`/${'a'.repeat(4094)}`, true, true, 'the longest that a request can name'],
+    [`/${'a'.repeat(4095)}`, false, false, 'one more'],
+    [`/local/domain/5/${'a'.repeat(4095)}`, true, true, 'the home of a domain does not count'],
   ])('%s: as node %s, as watch %s (%s)', (path, asNode, asWatch) => {
     expect(pathFault(path, false) === undefined).toBe(asNode);
     expect(pathFault(path, true) === undefined).toBe(asWatch);

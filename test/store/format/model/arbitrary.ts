@@ -82,7 +82,10 @@ const ring = (of: number): fc.Arbitrary<ConnectionState> =>
     .tuple(
       body,
       maybe('target', fc.constantFrom(1, 2)),
-      maybe('port', fc.integer({ min: 1, max: 0x1ffff })),
+      maybe(
+        'port',
+        fc.integer({ min: 1, max: 0x1ffff }).map((port) => 8 * port + of),
+      ),
       maybe('guestPort', fc.integer({ min: 1, max: 99 })),
       maybe('mfn', fc.bigInt({ min: 1n, max: 0xffffffffffffn })),
       maybe('uniqueId', fc.bigInt({ min: 0n, max: 0xffffffffffffffffn })),
@@ -94,7 +97,7 @@ const ring = (of: number): fc.Arbitrary<ConnectionState> =>
     }));
 
 const socket: fc.Arbitrary<ConnectionState> = fc
-  .tuple(body, fc.integer({ min: 3, max: 99 }))
+  .tuple(body, fc.integer({ min: 10, max: 99 })) // those below are the listeners' and the device's
   .map(([rest, fd]) => ({ ...rest, link: { kind: 'socket', fd } }));
 
 const quotas = fc.uniqueArray(

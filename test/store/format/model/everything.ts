@@ -56,7 +56,7 @@ export function everything(): DaemonState {
           {
             id: 3,
             base: 70n,
-            events: ['/a'],
+            events: [{ path: '/a', exact: false }],
             nodes: [
               { path: '/a', read: true, written: false, value: o('first'), acl: owner(0), base: 60n },
               { path: '/new', read: false, written: true, value: o('x'), acl: owner(5) },
