@@ -12,7 +12,7 @@ const RULES = {
   'MEM-': 6,
   'RNG-': 10,
   'XSR-': 19,
-  'CON-': 5,
+  'CON-': 6,
   'SUS-': 18,
   'CHK-': 12,
   'INJ-E': 15,

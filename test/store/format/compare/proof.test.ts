@@ -107,7 +107,7 @@ describe('a comparison', () => {
     expect(text).toContain('  old reads new (G3.1 reads G3.2): misread: evtchnFd 18 is read as roSocketFd');
     expect(text).toContain('    0010  01 00 00 00 08 00 00 00 11 00 00 00>12>00>00>00');
     expect(text).toMatch(
-      /old reads new: breaks \(2\), meaning changes \(1\), compatible \(3\)\nnew reads old: breaks \(2\), meaning changes \(1\), compatible \(3\)\n$/,
+      /old reads new: breaks \(2\), meaning changes \(1\), compatible \(4\)\nnew reads old: breaks \(3\), meaning changes \(1\), compatible \(3\)\n$/,
     );
   });
 });
