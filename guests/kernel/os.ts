@@ -49,6 +49,8 @@ export class GuestOs {
   /** Ports of which an event is itself the message: there is nothing else to look at. */
   readonly messagePorts = new Set<Port>();
   readonly #waits = new Map<string, Waits>();
+  /** Between the call of `suspend` and its return: the kernel is prepared to find itself in another domain. */
+  isParked = false;
 
   constructor(machine: Machine, domain: Domain) {
     this.machine = machine;
@@ -69,8 +71,10 @@ export class GuestOs {
    * has changed (cancelled, or a checkpoint); 0: a new domain, in which nothing is as it was but memory (DOM-23).
    */
   *suspend(me: Thread): Actor<0 | 1> {
+    this.isParked = true;
     this.hyper.domctl.shutdown(SUSPEND);
     yield HYPERCALL_NS;
+    this.isParked = false;
     const here = me.task?.domain;
     const heir = here === undefined || here === this.domain ? undefined : this.machine.domain(here.domid);
     if (heir !== undefined) {

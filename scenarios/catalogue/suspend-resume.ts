@@ -263,7 +263,9 @@ function* cycle(
     }
     if (outcome.heard === 'channel') tally.byChannel++;
     yield draws.below(1_500_000); // the last pages on their way
-    if (draws.below(100) < restoresOf100) {
+    // 1. A fault parks the guest amid its messages (INJ-D9, INJ-D10). 2. The toolstack, which has asked, takes that for the answer.
+    // 3. A kernel that has not made the call itself cannot go on in another domain: it would write into its old pages.
+    if (draws.below(100) < restoresOf100 && guest.os.isParked) {
       const heir = yield* restoreGuest(xs, dom0.os, {
         from,
         name: from.name,

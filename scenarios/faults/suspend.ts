@@ -91,11 +91,13 @@ export const SUSPEND_RULES: readonly FaultRule[] = [
   },
 ];
 
-/** What libxl does for a suspend that was cancelled: XEN_DOMCTL_resumedomain, then XS_RESUME. */
+/** What libxl does for a suspend that was cancelled: XEN_DOMCTL_resumedomain, then XS_RESUME. If somebody has resumed the guest
+ *  before, and its kernel has parked it since, that is its toolstack's to resume. */
 function resumeAfter({ host }: Armed, guest: Domain, ns: number, first = () => {}): void {
   const { machine, dom0 } = host;
   machine.scheduler.at(machine.nowNs + ns, () => {
-    if (guest.dying !== 'alive' || guest.shutdown !== 'suspend') return;
+    const isParked = host.guests.some(({ os }) => os.domain === guest && os.isParked);
+    if (guest.dying !== 'alive' || guest.shutdown !== 'suspend' || isParked) return;
     first();
     machine.resume(guest);
     dom0.os.start(`xl-resume-${guest.domid}`, function* (me): Actor {

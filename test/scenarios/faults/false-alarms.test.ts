@@ -59,6 +59,12 @@ const ROWS: readonly (readonly [
   [suspendResume, '69', { requests: 3_000, faults: 'swarm' }, 'a guest that parks when whoever asked it has ended'],
   [
     suspendResume,
+    '672735',
+    { faults: 'swarm' },
+    'a guest that a fault has parked amid its messages, and that its toolstack takes for suspended',
+  ],
+  [
+    suspendResume,
     '128',
     { requests: 3_000, faults: 'swarm' },
     'a death that the store hears of in the middle of the last reading',
