@@ -14,7 +14,7 @@ import {
   u16,
   u32,
 } from '../schema/schema.ts';
-import { PAYLOAD_MAX } from './image.ts';
+import { nodeValueRule, watchRules } from './common-rules.ts';
 import { PERM_LETTERS } from './records.ts';
 
 // The first merged document: one libxl record of type 7 for each xenstore record, everything about the one domain
@@ -112,31 +112,8 @@ export const rulesOfG1: readonly Rule[] = [
     text: 'a node path is absolute',
   },
   { rule: 'node-owner', of: ['NODE_DATA'], must: 'be-something', field: 'perms', text: 'a node has an owner entry' },
-  {
-    rule: 'watch-path',
-    of: ['WATCH_DATA'],
-    must: 'be-path',
-    field: 'wpath',
-    as: 'watch',
-    text: 'a watch path is valid',
-  },
-  { rule: 'inner-nul', of: ['WATCH_DATA'], must: 'have-no-nul', field: 'token', text: 'no NUL inside a token' },
-  {
-    rule: 'watch-size',
-    of: ['WATCH_DATA'],
-    must: 'be-short',
-    fields: ['wpath', 'token'],
-    bytesMax: PAYLOAD_MAX - 2,
-    text: 'a watch is one that a request could have brought',
-  },
-  {
-    rule: 'node-value',
-    of: ['NODE_DATA'],
-    must: 'be-short',
-    fields: ['value'],
-    bytesMax: PAYLOAD_MAX,
-    text: 'a value is one that a request could have brought',
-  },
+  ...watchRules(['WATCH_DATA']),
+  nodeValueRule,
 ];
 
 export const g1: Format = {

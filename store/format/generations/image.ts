@@ -2,6 +2,7 @@ import { record } from '../codec/compile.ts';
 import { type Framing, headerRule, type Stage } from '../file/format.ts';
 import type { Rule } from '../schema/rules.ts';
 import { bigEndian, magic, note, u32 } from '../schema/schema.ts';
+import { nodeValueRule, watchRules } from './common-rules.ts';
 
 // What all generations of the separate image share: header, framing, order, and what must hold among the records.
 
@@ -44,8 +45,6 @@ const PENDING = { connId: { not: 0 } } as const;
 const WATCHES = ['WATCH_DATA', 'WATCH_DATA_EXTENDED'] as const;
 const CONNECTIONS = [{ kind: 'CONNECTION_DATA', key: ['connId'] }] as const;
 const NO_TARGET = 0x7ff4; // DOMID_INVALID
-/** XENSTORE_PAYLOAD_MAX, io/xs_wire.h: what a request or a reply can carry. */
-export const PAYLOAD_MAX = 4096;
 
 export const imageRules: readonly Rule[] = [
   {
@@ -191,24 +190,8 @@ export const imageRules: readonly Rule[] = [
     as: 'node',
     text: 'a node path is absolute, or the name of a special node',
   },
-  {
-    rule: 'node-value',
-    of: ['NODE_DATA'],
-    must: 'be-short',
-    fields: ['value'],
-    bytesMax: PAYLOAD_MAX,
-    text: 'a value is one that a request could have brought',
-  },
-  { rule: 'watch-path', of: WATCHES, must: 'be-path', field: 'wpath', as: 'watch', text: 'a watch path is valid' },
-  { rule: 'inner-nul', of: WATCHES, must: 'have-no-nul', field: 'token', text: 'no NUL inside a token' },
-  {
-    rule: 'watch-size',
-    of: WATCHES,
-    must: 'be-short',
-    fields: ['wpath', 'token'],
-    bytesMax: PAYLOAD_MAX - 2,
-    text: 'a watch is one that a request could have brought',
-  },
+  nodeValueRule,
+  ...watchRules(WATCHES),
   {
     rule: 'privileged-first',
     of: ['NODE_DATA'],

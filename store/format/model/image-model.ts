@@ -1,9 +1,10 @@
+import { splitMessages } from '../file/messages.ts';
 import { NODE_READ, NODE_WRITTEN } from '../generations/records.ts';
 import { octetsOf, textOf } from '../schema/text.ts';
+import { joined } from './joined.ts';
 import { aclOf, type LooseRecord, list, maybeNumber, num, octets, permsOf, type RecordsOfState } from './loose.ts';
 import type { Assumption } from './losses.ts';
 import { MeaningFault, type Reading, type Spoken, type Writing } from './meaning.ts';
-import { joined, splitMessages } from './messages.ts';
 import {
   type ConnectionState,
   connectionName,

@@ -1,7 +1,8 @@
+import { splitMessages } from '../file/messages.ts';
 import { octetsOf, textOf } from '../schema/text.ts';
 import type { StateRow } from './carriage.ts';
+import { joined } from './joined.ts';
 import type { Loss, Thing } from './losses.ts';
-import { joined, splitMessages } from './messages.ts';
 import {
   type AclEntry,
   type ConnectionState,

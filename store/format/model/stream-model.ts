@@ -1,7 +1,7 @@
 import { octetsOf, textOf } from '../schema/text.ts';
+import { joined } from './joined.ts';
 import { aclOf, type LooseRecord, num, octets, permsOf, type RecordsOfState } from './loose.ts';
 import type { Assumption } from './losses.ts';
-import { joined } from './messages.ts';
 import {
   type ConnectionState,
   connectionName,
