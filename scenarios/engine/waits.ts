@@ -42,8 +42,9 @@ export function waitsOf(place: WaitPlace): Wait[] {
     const domain = place.machine.domain(domid);
     return domain?.dying === 'alive' ? domain.name : undefined;
   };
-  waits.push(...byAge(requests(place)), ...byAge(drivers(place)), ...byAge(deviceWaits(place.devices, ownerOf)));
-  waits.push(...byAge(domains(place)), ...asleep(place));
+  const asked = requests(place);
+  waits.push(...byAge(asked), ...byAge(drivers(place)), ...byAge(deviceWaits(place.devices, ownerOf)));
+  waits.push(...byAge(domains(place)), ...asleep(place, asked));
   return waits;
 }
 
@@ -161,8 +162,8 @@ function livingTasks({ machine }: WaitPlace) {
 }
 
 /** Those who sleep and say nothing: whoever fell asleep last is nearest to the cause. */
-function asleep(place: WaitPlace): Wait[] {
-  const waiting = new Set(requests(place).map(({ who }) => who));
+function asleep(place: WaitPlace, asked: readonly Wait[]): Wait[] {
+  const waiting = new Set(asked.map(({ who }) => who));
   const tasks = livingTasks(place)
     .filter((task) => !waiting.has(task.name))
     .toSorted((a, b) => b.parkedNs - a.parkedNs || a.id - b.id);

@@ -61,16 +61,14 @@ export function meaningsOf(format: Format): readonly Spoken[] {
   return (format.meanings ?? []) as readonly object[] as readonly Spoken[];
 }
 
-const KNOWN: ReadonlySet<string> = new Set(allFormats().flatMap(kindsOf));
-
 function kindsOf(format: Format): readonly string[] {
   return format.records.flatMap((one) => choicesOf(one)).map(({ name }) => name);
 }
 
 /** Kinds of records of which nothing here knows what they say. */
 export function meaningless(format: Format): readonly string[] {
-  const told = new Set(meaningsOf(format).map(({ kind }) => kind));
-  return [...new Set(kindsOf(format))].filter((kind) => !KNOWN.has(kind) && !told.has(kind));
+  const known = new Set([...allFormats().flatMap(kindsOf), ...meaningsOf(format).map(({ kind }) => kind)]);
+  return [...new Set(kindsOf(format))].filter((kind) => !known.has(kind));
 }
 
 /** Why a format's meanings cannot be used, in half a sentence; `undefined` = they can. */
