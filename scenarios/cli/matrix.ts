@@ -7,7 +7,7 @@ import { type Trial, tryFormat } from '../lab/verdict.ts';
 import { tell, writeOctets } from './image/io.ts';
 import { namedFormat } from './image/named.ts';
 import { Progress } from './progress.ts';
-import { print } from './terminal/output.ts';
+import { print, printJsonText } from './terminal/output.ts';
 
 export interface MatrixOptions {
   /** Names, or paths of modules; none: every format of the lab. */
@@ -37,7 +37,8 @@ export async function matrixCommand({ format: asked, out, json }: MatrixOptions)
   const columns = measured.map(({ column }) => column);
   const trials = measured.map(({ trial }) => trial);
   const page = matrixPage(columns, trials);
-  print(json ? `${JSON.stringify({ formats: columns, trials })}\n` : page);
+  if (json) printJsonText(`${JSON.stringify({ formats: columns, trials })}\n`);
+  else print(page);
   if (out !== undefined) writeOctets(out, new TextEncoder().encode(page));
   const wrong = [...columns.flatMap(surpriseLines), ...trials.flatMap(trialLines)];
   return wrong.length === 0 ? 0 : tell(wrong);

@@ -2,7 +2,8 @@ import { statSync, unlinkSync } from 'node:fs';
 import { connect } from 'node:net';
 import { dirname } from 'node:path';
 import { serve } from '../real/serve/serve.ts';
-import { print, say } from './terminal/output.ts';
+import { complain, print, say } from './terminal/output.ts';
+import { untilSignal } from './until-signal.ts';
 
 interface ServeOptions {
   readonly socket: string;
@@ -28,30 +29,15 @@ export async function serveCommand(options: ServeOptions): Promise<number> {
     if (await answers(path)) return complain(`${path}: another program listens there`);
     unlinkSync(path);
   }
-  // Before anybody can know that we serve: a signal that comes at once must end us cleanly, too.
-  const ended = new Promise<void>((resolve) => {
-    process.once('SIGTERM', resolve);
-    process.once('SIGINT', resolve);
-  });
-  try {
-    const serving = await serve({
+  const begin = () =>
+    serve({
       path,
       compat: options.compat,
       mode: options.mode,
       nowNs: () => Number(process.hrtime.bigint()),
-      log: (line) => say(line),
+      log: say,
     });
-    process.on('SIGHUP', serving.hangUp);
-    print(`serving on ${path}\n`);
-    try {
-      await Promise.race([ended, serving.failed]);
-      return 0;
-    } finally {
-      await serving.close();
-    }
-  } catch (error) {
-    return complain(`${path}: ${error instanceof Error ? error.message : String(error)}`);
-  }
+  return untilSignal(path, begin, () => print(`serving on ${path}\n`));
 }
 
 function answers(path: string): Promise<boolean> {
@@ -63,9 +49,4 @@ function answers(path: string): Promise<boolean> {
     });
     probe.once('error', () => resolve(false));
   });
-}
-
-function complain(message: string): number {
-  say(message);
-  return 2;
 }

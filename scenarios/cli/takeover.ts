@@ -1,6 +1,7 @@
 import { readFileSync, unlinkSync } from 'node:fs';
 import { takeOver } from '../real/serve/takeover.ts';
 import { say } from './terminal/output.ts';
+import { untilSignal } from './until-signal.ts';
 
 interface TakeoverOptions {
   readonly state: string;
@@ -16,12 +17,8 @@ export function stateFile(): string {
 export async function takeoverCommand(args: readonly string[], options: TakeoverOptions): Promise<number> {
   const unused = args.filter((arg) => arg !== '-U' && arg !== '--live-update');
   if (unused.length > 0) say(`without effect here: ${unused.join(' ')}`);
-  const ended = new Promise<void>((resolve) => {
-    process.once('SIGTERM', resolve);
-    process.once('SIGINT', resolve);
-  });
-  try {
-    const serving = await takeOver({
+  const begin = () =>
+    takeOver({
       image: new Uint8Array(readFileSync(options.state)),
       compat: options.compat,
       stateFile: options.state,
@@ -30,16 +27,5 @@ export async function takeoverCommand(args: readonly string[], options: Takeover
       log: say,
       onRestored: () => unlinkSync(options.state),
     });
-    process.on('SIGHUP', serving.hangUp);
-    say('took over');
-    try {
-      await Promise.race([ended, serving.failed]);
-      return 0;
-    } finally {
-      await serving.close();
-    }
-  } catch (error) {
-    say(`${options.state}: ${error instanceof Error ? error.message : String(error)}`);
-    return 2;
-  }
+  return untilSignal(options.state, begin, () => say('took over'));
 }

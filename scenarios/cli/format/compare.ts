@@ -9,7 +9,7 @@ import {
 } from '../../../store/format/compare/index.ts';
 import { orUnusable } from '../image/io.ts';
 import { addKnob } from '../image/knob.ts';
-import { print } from '../terminal/output.ts';
+import { print, printJson } from '../terminal/output.ts';
 import { comparable } from './named.ts';
 
 const CHOICES = ['backward', 'forward', 'both'] as const;
@@ -54,7 +54,8 @@ export function addFormatCompare(format: Command, done: (code: number) => void):
 async function compareCommand(old: string, fresh: string, options: CompareOptions): Promise<number> {
   const comparison = compareFormats(await comparable(old, options.oldKnob), await comparable(fresh, options.newKnob));
   const directions = directionsOf(options.direction);
-  print(options.json ? `${JSON.stringify(comparison, null, 2)}\n` : comparisonText(comparison, directions));
+  if (options.json) printJson(comparison);
+  else print(comparisonText(comparison, directions));
   return isBreaking(comparison, directions) ? 1 : 0;
 }
 

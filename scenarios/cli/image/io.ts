@@ -1,5 +1,5 @@
 import { readFileSync, writeFileSync } from 'node:fs';
-import { reasonOf, say } from '../terminal/output.ts';
+import { complain, reasonOf, say } from '../terminal/output.ts';
 
 /** Why a command cannot begin or end: exit 2. Whoever runs it has to change something. */
 export class Unusable extends Error {}
@@ -28,11 +28,6 @@ export async function orUnusable(run: () => Promise<number>): Promise<number> {
     if (!(error instanceof Unusable)) throw error;
     return complain(error.message);
   }
-}
-
-export function complain(message: string): number {
-  say(message);
-  return 2;
 }
 
 /** ` (did you mean G4.1?)`, if one of the known names is near; else nothing. */

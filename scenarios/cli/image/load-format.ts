@@ -1,5 +1,6 @@
 import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { isMainThread } from 'node:worker_threads';
 import { createJiti } from 'jiti';
 import type { Format } from '../../../store/format/index.ts';
 import * as format from '../../../store/format/index.ts';
@@ -40,7 +41,8 @@ export async function importFormat(path: string): Promise<Format> {
   const odd = meaningsFault(found);
   if (odd !== undefined) throw new Unusable(`${path}: its default export is no format: ${odd}`);
   const dumb = meaningless(found);
-  if (dumb.length > 0)
+  // Once: threads load what the command has loaded.
+  if (dumb.length > 0 && isMainThread)
     say(
       `${path}: ${dumb.join(', ')}: nothing here knows what such records say, so none is written and those that are read carry nothing; \`meanings\` tells (docs/prototyping.md)`,
     );

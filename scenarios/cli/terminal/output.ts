@@ -50,3 +50,9 @@ export function printJsonText(text: string): void {
 export function say(message: string): void {
   process.stderr.write(`xenarium: ${shown(message)}\n`);
 }
+
+/** Say why a command cannot begin or end. @returns its exit code. */
+export function complain(message: string): number {
+  say(message);
+  return 2;
+}
