@@ -1,5 +1,5 @@
 import type { Actor } from './actor.ts';
-import type { ShutdownReason } from './domain.ts';
+import type { DomainBase, ShutdownReason } from './domain.ts';
 import type { DomainConfig } from './domains/create.ts';
 import type { Domain } from './domains/domain.ts';
 import { Lives } from './domains/lives.ts';
@@ -20,6 +20,8 @@ export interface MachineShare {
   readonly trace: Trace;
   readonly streams: Streams;
   readonly scheduler: Scheduler;
+  /** All hosts of the universe, this one among them; left out: it is alone. */
+  readonly machines?: () => readonly Machine[];
 }
 
 /** One simulated host: domains, and the hypervisor's state about them. */
@@ -31,11 +33,13 @@ export class Machine {
   readonly events: Events;
   /** The life cycle of domains; the methods below are short for the commonest. */
   readonly lives: Lives;
+  readonly #machines: () => readonly Machine[];
 
   constructor(share: MachineShare) {
     this.trace = share.trace;
     this.streams = share.streams;
     this.scheduler = share.scheduler;
+    this.#machines = share.machines ?? (() => [this]);
     this.grants = new Grants({
       trace: this.trace,
       domain: (domid) => this.domain(domid),
@@ -52,6 +56,11 @@ export class Machine {
     const { trace, scheduler, grants, events } = this;
     const start = (name: string, actor: Actor) => void this.start(name, undefined, actor);
     this.lives = new Lives({ trace, scheduler, grants, events, start }, this.streams.for('xen/unique-id'));
+  }
+
+  /** The host on which this very domain is; `undefined`: none of its universe. */
+  hostOf(domain: DomainBase): Machine | undefined {
+    return this.#machines().find((machine) => machine.domain(domain.domid) === domain);
   }
 
   get nowNs(): number {
