@@ -34,9 +34,16 @@ export class DomainBase {
   returnRegister: 0 | 1 = 0;
   /**
    * Where the guest is told that its xenstore ring is, by who builds or restores it: store_mfn and store_evtchn of start_info,
-   * HVM_PARAM_STORE_PFN and HVM_PARAM_STORE_EVTCHN. Absent: its kernel was handed both when it was loaded.
+   * HVM_PARAM_STORE_PFN and HVM_PARAM_STORE_EVTCHN; and its console ring, where it has one. Absent: its kernel was handed both when
+   * it was loaded.
    */
-  startInfo: { readonly storeGfn: Gfn; readonly storePort: Port } | undefined = undefined;
+  startInfo:
+    | {
+        readonly storeGfn: Gfn;
+        readonly storePort: Port;
+        readonly console?: { readonly gfn: Gfn; readonly port: Port };
+      }
+    | undefined = undefined;
   /** Port of this domain that XEN_DOMCTL_subscribe named; 0: none. It may have been closed since. */
   suspendPort: Port = 0;
   /** vCPUs whose device model owes them an answer: they park only when they have it (DOM-16). */
