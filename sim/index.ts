@@ -33,7 +33,6 @@ export {
   XEN_DOMINF_shutdownshift,
   XEN_DOMINF_xs_domain,
 } from './domains/queries.ts';
-export { VcpuContext } from './domains/vcpu-context.ts';
 export { type Result, XenError } from './errors.ts';
 export type { EdgeVerdict } from './events/context.ts';
 export { EventFile } from './events/event-file.ts';

@@ -5,6 +5,7 @@ import type { Domain } from './domains/domain.ts';
 import { Lives } from './domains/lives.ts';
 import { type DomainInfo, domainInfo } from './domains/queries.ts';
 import { softReset } from './domains/soft-reset.ts';
+import { SavedContexts } from './domains/vcpu-context.ts';
 import { Events } from './events/events.ts';
 import { GNTST, type GrantStatus, type MapResult } from './grants/abi.ts';
 import { Grants } from './grants/grants.ts';
@@ -22,6 +23,8 @@ export interface MachineShare {
   readonly scheduler: Scheduler;
   /** All hosts of the universe, this one among them; left out: it is alone. */
   readonly machines?: () => readonly Machine[];
+  /** What was saved of vCPUs on all of them; left out: its own. */
+  readonly contexts?: SavedContexts;
 }
 
 /** One simulated host: domains, and the hypervisor's state about them. */
@@ -54,8 +57,9 @@ export class Machine {
       domExcBound: (isBound) => this.lives.domExcBound(isBound),
     });
     const { trace, scheduler, grants, events } = this;
+    const contexts = share.contexts ?? new SavedContexts();
     const start = (name: string, actor: Actor) => void this.start(name, undefined, actor);
-    this.lives = new Lives({ trace, scheduler, grants, events, start }, this.streams.for('xen/unique-id'));
+    this.lives = new Lives({ trace, scheduler, grants, events, contexts, start }, this.streams.for('xen/unique-id'));
   }
 
   /** The host on which this very domain is; `undefined`: none of its universe. */
