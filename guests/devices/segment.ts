@@ -49,10 +49,11 @@ export class Segment {
   #send(from: Place, packet: Uint8Array): void {
     const copy = packet.slice();
     from.observer?.note(DEVICE, { what: 'queued', ...packetOf(copy) });
-    from.observer?.note(DEVICE, { what: 'received', ...packetOf(copy) });
+    const dueNs = from.clock.nowNs + this.#latencyNs;
+    from.clock.at(dueNs, () => from.observer?.note(DEVICE, { what: 'received', ...packetOf(copy) }));
     for (const place of this.#places) {
       if (place === from) continue;
-      place.clock.at(place.clock.nowNs + this.#latencyNs, () => this.#arrive(place, copy));
+      place.clock.at(dueNs, () => this.#arrive(place, copy));
     }
   }
 

@@ -5,6 +5,8 @@ import { Migrations } from '../engine/migrations.ts';
 import { keepsDepth, mayGoOn, openRuns, runAllAndJudge, startOperator } from '../engine/run.ts';
 import { marks, type RunRequest, type RunResult, type Scenario, scenario } from '../engine/scenario.ts';
 import { count, FAULTS_SETTING, type SettingsOf, word } from '../engine/settings.ts';
+import { devices } from '../judge/invariants/devices.ts';
+import { migrationOwners } from '../judge/invariants/migration-owners.ts';
 import { LINKS } from './migration/links.ts';
 import { Site } from './migration/site.ts';
 import { Traveller } from './migration/traveller.ts';
@@ -18,7 +20,7 @@ const GATE_NS = 2_000_000_000;
 const SETTINGS = {
   domains: count(12, { min: 1, max: 60 }, 'guest domains, on the hosts by turns at first'),
   hosts: count(2, { min: 2, max: 4 }, 'hosts, with a store each'),
-  requests: count(14_000, { min: 0, max: 200_000 }, 'requests to the stores of everybody, after which agents stop'),
+  requests: count(26_000, { min: 0, max: 200_000 }, 'requests to the stores of everybody, after which agents stop'),
   block: count(6_000, { min: 0, max: 200_000 }, 'block requests after which no disk is used any more'),
   net: count(6_000, { min: 0, max: 200_000 }, 'packets, data and acknowledgements, after which no data is sent'),
   migrations: count(12, { min: 0, max: 500 }, 'migrations, each of a guest that is not on its way already'),
@@ -104,8 +106,8 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
         }
       }),
     );
-    const share = Math.floor((settings.requests * 8) / 10 / Math.max(1, settings.updates));
-    const from = Math.floor(settings.requests / 10);
+    const share = Math.floor((settings.requests * 6) / 10 / Math.max(1, settings.updates));
+    const from = Math.floor((settings.requests * 3) / 10);
     const atRequests = Array.from(
       { length: settings.updates },
       (_, i) => from + i * share + plan.below(Math.max(1, share)),
@@ -146,6 +148,8 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
       return travellers.some(isWorking) || runs.some(({ host }) => host.inFlight > 0);
     },
     created: () => travellers.length,
+    joined: (histories) => [migrationOwners(migrations.history(), histories, { toolstack: 'xl' })],
+    verdicts: (history) => [devices(history, 'one host of several')],
     devices: () => [
       ['block requests', block.requests],
       ['packets', net.requests],

@@ -79,7 +79,7 @@ export class Migrations {
   /** `xl migrate`, begun by somebody at the guest's host. `who`: its name and uuid. */
   start(guest: Guest, to: number, who: { readonly guest: string; readonly uuid: string }, how: Moving = {}): Migration {
     const from = this.placeOf(guest);
-    const { domid } = guest.os.domain;
+    const { domid, uniqueId } = guest.os.domain;
     const source = this.hosts[from] as Host;
     const n = this.all.length + 1;
     const migration: Migration = {
@@ -88,6 +88,7 @@ export class Migrations {
       from,
       to,
       domid,
+      uniqueId,
       mode: how.mode ?? 'CO',
       startedNs: source.machine.nowNs,
       endedNs: undefined,

@@ -42,6 +42,8 @@ export interface MigrationAsked {
   readonly from: number;
   readonly to: number;
   readonly domid: number;
+  /** Of the copy that is to go. */
+  readonly uniqueId: bigint;
   readonly mode: string;
 }
 

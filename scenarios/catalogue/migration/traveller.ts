@@ -91,7 +91,7 @@ export class Traveller {
               return [Math.max(0, domid - 1), domid + 1];
             },
             sharedNodes: 3,
-            thinkNsMax: 60_000,
+            thinkNsMax: 400_000,
             txThinkNsMax: 40_000,
             hasDepth: plan.hasDepth,
             hasDrivers: true,
