@@ -94,6 +94,7 @@ export {
 export { BackRing, FrontRing, initIoRing } from './io-ring.ts';
 export { Machine } from './machine.ts';
 export { Frame, PAGE_BYTES } from './memory.ts';
+export { type OctetChannel, type OctetReader, type OctetWriter, readExactly } from './octet-channel.ts';
 export { Devpts, Pty } from './pty.ts';
 export { type Stream, Streams } from './random.ts';
 export {
