@@ -120,6 +120,8 @@ export class Memory {
   maxPages = Number.POSITIVE_INFINITY;
   /** What was written since the last look, while log-dirty is on; what mappers store is not seen here (GNT-13). */
   dirty: LogDirty | undefined = undefined;
+  /** Pages that Xen keeps mapped and writes to unseen, as it does for nested guests. Source: hvm_map_guest_frame_rw. */
+  readonly xenMaps = new Set<Frame>();
   /** What ends the logging of each frame. */
   readonly #logged = new Map<Frame, () => void>();
   #maxGfn: Gfn = -1;

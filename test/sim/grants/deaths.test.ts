@@ -65,7 +65,13 @@ describe('deaths', () => {
     m.destroy(d2);
     runOn(m);
     expect([loadFlags(d1.grants, 10), loadFlags(d1.grants, 11)]).toEqual([GTF_permit_access, GTF_permit_access]);
-    expect([d1.grants.pinned(), d1.foreignMaps, sends, d1.memory.dirty?.size, handles.length]).toEqual([[], 0, 0, 0, 3]);
+    expect([d1.grants.pinned(), d1.foreignMaps, sends, d1.memory.dirty?.size, handles.length]).toEqual([
+      [],
+      0,
+      0,
+      0,
+      3,
+    ]);
     sound(m);
   });
 
