@@ -1,5 +1,5 @@
 import type { Actor } from '../actor.ts';
-import { DomainBase, SHUTDOWN_REASONS, type ShutdownReason } from '../domain.ts';
+import { type DomainBase, SHUTDOWN_REASONS, type ShutdownReason } from '../domain.ts';
 import { fail, XenError } from '../errors.ts';
 import type { Events } from '../events/events.ts';
 import { VIRQ_DOM_EXC } from '../events/virq.ts';
@@ -12,7 +12,6 @@ import { ChangedDomains } from './changed.ts';
 import { type DomainConfig, makeDomain } from './create.ts';
 import type { Domain } from './domain.ts';
 import { UniqueIds } from './unique-id.ts';
-import { parkName, type VcpuContext } from './vcpu-context.ts';
 
 /** What the life cycle has of the machine. */
 export interface LifeNeeds {
@@ -44,8 +43,6 @@ export class Lives {
   readonly #domains = new Map<Domid, Domain>();
   readonly #uniqueIds: UniqueIds;
   readonly changed = new ChangedDomains();
-  /** Threads of destroyed domains whose contexts somebody has read, by their park: each waits for who loads it. */
-  readonly #saved = new Map<string, DomainBase>();
   #lastAutoDomid: Domid = 0;
   #hardware: Domain | undefined = undefined;
   /** The hardware domain shut down, and the host with it (DOM-17); its code. */
@@ -196,33 +193,6 @@ export class Lives {
     this.#needs.scheduler.move(from, to);
   }
 
-  /** Somebody has read the context of a parked domain, and may load it when the domain is no more. */
-  readContext(domain: Domain): void {
-    if (domain.isShutDown) domain.contextReadAt = domain.parks;
-  }
-
-  /**
-   * The threads that `context` names go on in `to`. @returns false: they are not to be had, for the domain has run since, or
-   * somebody else has them. Errors: EINVAL `to` has run.
-   */
-  loadContext(context: VcpuContext, to: Domain): boolean {
-    if (to.isCreationFinished || to.dying !== 'alive') fail('EINVAL', `domain ${to.domid} is no new one`);
-    const name = parkName(context);
-    const saved = this.#saved.get(name);
-    if (saved !== undefined) {
-      this.#saved.delete(name);
-      this.#needs.scheduler.move(saved, to);
-      return true;
-    }
-    for (const domain of this.#domains.values()) {
-      if (parkName(domain) !== name || !domain.isShutDown || domain === to) continue;
-      if (this.#needs.scheduler.tasksOf(domain).length === 0) return false;
-      this.#needs.scheduler.move(domain, to);
-      return true;
-    }
-    return false;
-  }
-
   /**
    * SCHEDOP_watchdog (DOM-21): id 0 starts a timer and tells its id; others start theirs anew, with 0 seconds end it.
    * Errors: EINVAL no such timer; ENOSPC both in use.
@@ -253,20 +223,9 @@ export class Lives {
    */
   destroy(domain: Domain): void {
     if (domain.dying !== 'alive') return;
-    if (domain.isShutDown && domain.contextReadAt === domain.parks) this.#keepThreads(domain);
     domain.dying = 'dying';
     this.#tell(domain, 'dying');
     this.#needs.start(`xen/destroy-${domain.domid}-${domain.uniqueId}`, this.#tearDown(domain));
-  }
-
-  /** A saved guest is gone, and what it did goes on when its context is loaded. */
-  #keepThreads(domain: Domain): void {
-    const { scheduler } = this.#needs;
-    if (scheduler.tasksOf(domain).length === 0) return;
-    const saved = new DomainBase(domain.domid, domain.uniqueId, domain.name);
-    saved.isShuttingDown = true;
-    scheduler.move(domain, saved);
-    this.#saved.set(parkName(domain), saved);
   }
 
   *#tearDown(domain: Domain): Actor {

@@ -6,7 +6,7 @@ import type { Gfn } from '../ids.ts';
  * page would tell of. A guest's threads are no octets: a context names them, and the one who loads it has them again only as long
  * as they wait for it. `program` is what a kernel begins with when they are not to be had: in another process, or a second time.
  */
-export interface VcpuContext {
+export interface ContextOctets {
   /** Of the domain whose vCPU it was. */
   readonly uniqueId: bigint;
   /** How often that domain had parked. */
@@ -23,7 +23,7 @@ const FIXED_BYTES = 32;
 const PROGRAM_BYTES_MAX = 1024;
 
 /** u64 unique id, u32 parks, u32 vCPU, u64 store gfn, u32 console gfn, u32 length, program; little endian. */
-export function encodeContext(context: VcpuContext): Uint8Array {
+export function encodeContext(context: ContextOctets): Uint8Array {
   const octets = new Uint8Array(FIXED_BYTES + context.program.length);
   const view = new DataView(octets.buffer);
   view.setBigUint64(0, context.uniqueId, true);
@@ -37,7 +37,7 @@ export function encodeContext(context: VcpuContext): Uint8Array {
 }
 
 /** Errors: EINVAL. */
-export function decodeContext(octets: Uint8Array): VcpuContext {
+export function decodeContext(octets: Uint8Array): ContextOctets {
   if (octets.length < FIXED_BYTES) fail('EINVAL', `a context of ${octets.length} octets`);
   const view = new DataView(octets.buffer, octets.byteOffset, octets.byteLength);
   const length = view.getUint32(28, true);
@@ -56,6 +56,6 @@ export function decodeContext(octets: Uint8Array): VcpuContext {
 }
 
 /** Names the park: the threads of that domain as they stood then. */
-export function parkName({ uniqueId, parks }: Pick<VcpuContext, 'uniqueId' | 'parks'>): string {
+export function parkName({ uniqueId, parks }: Pick<ContextOctets, 'uniqueId' | 'parks'>): string {
   return `${uniqueId}/${parks}`;
 }
