@@ -19,8 +19,7 @@ const TSC_KHZ = 2_400_000;
 export interface StartInfo {
   readonly storeGfn: Gfn;
   readonly storePort: Port;
-  readonly consoleGfn?: Gfn;
-  readonly consolePort?: Port;
+  readonly console?: { readonly gfn: Gfn; readonly port: Port };
 }
 
 /** Source: struct xen_domctl_tsc_info in xen/include/public/domctl.h. */
@@ -54,7 +53,8 @@ export class DomainBase {
   returnRegister: 0 | 1 = 0;
   /**
    * Where the guest is told that its xenstore ring is, by who builds or restores it: store_mfn and store_evtchn of start_info,
-   * HVM_PARAM_STORE_PFN and HVM_PARAM_STORE_EVTCHN. Absent: its kernel was handed both when it was loaded.
+   * HVM_PARAM_STORE_PFN and HVM_PARAM_STORE_EVTCHN; and its console ring, where it has one. Absent: its kernel was handed both when
+   * it was loaded.
    */
   startInfo: StartInfo | undefined = undefined;
   /** Those that are not told by `startInfo`. */

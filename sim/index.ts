@@ -38,7 +38,8 @@ export {
   XEN_DOMINF_shutdownshift,
   XEN_DOMINF_xs_domain,
 } from './domains/queries.ts';
-export { decodeContext, type VcpuContext } from './domains/vcpu-context.ts';
+export { type ContextOctets, decodeContext } from './domains/context-octets.ts';
+export { VcpuContext } from './domains/vcpu-context.ts';
 export { type Result, XenError } from './errors.ts';
 export type { EdgeVerdict } from './events/context.ts';
 export { EventFile } from './events/event-file.ts';
@@ -98,6 +99,7 @@ export {
   type Port,
 } from './ids.ts';
 export { BackRing, FrontRing, initIoRing } from './io-ring.ts';
+export { type CutPlan, LAN, Link, type LinkDirection, type LinkTraits, PIPE_BYTES, WAN } from './link.ts';
 export { Machine } from './machine.ts';
 export { Frame, PAGE_BYTES } from './memory.ts';
 export { type OctetChannel, type OctetReader, type OctetWriter, readExactly } from './octet-channel.ts';

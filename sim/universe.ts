@@ -1,3 +1,4 @@
+import { Link, type LinkTraits } from './link.ts';
 import { Machine } from './machine.ts';
 import { Streams } from './random.ts';
 import { Scheduler } from './scheduler.ts';
@@ -33,9 +34,15 @@ export class Universe {
       trace: new Trace(this.journal, host),
       streams: host === 0 ? this.#streams : this.#streams.ofHost(name),
       scheduler: new Scheduler(this.timeline),
+      machines: () => this.machines,
     });
     this.#machines.set(name, machine);
     return machine;
+  }
+
+  /** A link between two programs, of whatever hosts. */
+  link(traits?: LinkTraits): Link {
+    return new Link(this.timeline, traits);
   }
 
   /** By the numbers that events bear. */

@@ -55,7 +55,11 @@ export function seedRings(
   page.bytes[CONSOLE_CONNECTION] = XENCONSOLE_DISCONNECTED; // CON-5
   os.hyper.seedGrant(domain.domid, GNTTAB_RESERVED_CONSOLE, daemons.consoleDomid, page);
   os.hyper.seedGrant(domain.domid, GNTTAB_RESERVED_XENSTORE, daemons.storeDomid, ring);
-  domain.startInfo = { storeGfn: ring.gfn, storePort: ports.store };
+  domain.startInfo = {
+    storeGfn: ring.gfn,
+    storePort: ports.store,
+    console: { gfn: page.gfn, port: ports.console },
+  };
   return { domain, ring, port: ports.store, console: { ring: page, port: ports.console } };
 }
 

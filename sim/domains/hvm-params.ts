@@ -1,6 +1,5 @@
 import type { DomainBase } from '../domain.ts';
 import { fail } from '../errors.ts';
-import type { Gfn, Port } from '../ids.ts';
 
 /** Source: xen/include/public/hvm/params.h. */
 export const HVM_PARAM = {
@@ -37,9 +36,9 @@ export function hvmParam(domain: DomainBase, index: number): bigint {
     case HVM_PARAM.STORE_EVTCHN:
       return BigInt(info?.storePort ?? 0);
     case HVM_PARAM.CONSOLE_PFN:
-      return BigInt(info?.consoleGfn ?? 0);
+      return BigInt(info?.console?.gfn ?? 0);
     case HVM_PARAM.CONSOLE_EVTCHN:
-      return BigInt(info?.consolePort ?? 0);
+      return BigInt(info?.console?.port ?? 0);
     default:
       return domain.hvmParams.get(index) ?? 0n;
   }
@@ -50,16 +49,16 @@ export function setHvmParam(domain: DomainBase, index: number, value: bigint): v
   check(domain, index);
   switch (index) {
     case HVM_PARAM.STORE_PFN:
-      domain.startInfo = { ...info(domain), storeGfn: Number(value) as Gfn };
+      domain.startInfo = { ...info(domain), storeGfn: Number(value) };
       break;
     case HVM_PARAM.STORE_EVTCHN:
-      domain.startInfo = { ...info(domain), storePort: Number(value) as Port };
+      domain.startInfo = { ...info(domain), storePort: Number(value) };
       break;
     case HVM_PARAM.CONSOLE_PFN:
-      domain.startInfo = { ...info(domain), consoleGfn: Number(value) as Gfn };
+      domain.startInfo = { ...info(domain), console: { ...console(domain), gfn: Number(value) } };
       break;
     case HVM_PARAM.CONSOLE_EVTCHN:
-      domain.startInfo = { ...info(domain), consolePort: Number(value) as Port };
+      domain.startInfo = { ...info(domain), console: { ...console(domain), port: Number(value) } };
       break;
     default:
       domain.hvmParams.set(index, value);
@@ -68,6 +67,10 @@ export function setHvmParam(domain: DomainBase, index: number, value: bigint): v
 
 function info(domain: DomainBase) {
   return domain.startInfo ?? { storeGfn: 0, storePort: 0 };
+}
+
+function console(domain: DomainBase) {
+  return domain.startInfo?.console ?? { gfn: 0, port: 0 };
 }
 
 function check(domain: DomainBase, index: number): void {

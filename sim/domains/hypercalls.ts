@@ -8,6 +8,7 @@ import type { DomainConfig } from './create.ts';
 import type { Domain } from './domain.ts';
 import { permit, type RestrictedCall } from './permissions.ts';
 import { type DomainRecord, type DomainState, domainRecord, domainState } from './queries.ts';
+import type { VcpuContext } from './vcpu-context.ts';
 
 /** The stable interface of get_domain_state. Source: xen/include/public/domctl.h. */
 const STABLE_VERSION = 0;
@@ -95,6 +96,16 @@ export class DomainHypercalls {
       const source = this.#other('XEN_DOMCTL_getvcpucontext', from);
       this.#machine.lives.moveContext(source, this.#other('XEN_DOMCTL_setvcpucontext', to));
     });
+  }
+
+  /** XEN_DOMCTL_getvcpucontext (13) of a suspended domain, for a stream. Errors: EPERM, ESRCH, EINVAL. */
+  saveContext(domid: Domid): Result<VcpuContext> {
+    return attempt(() => this.#machine.lives.saveContext(this.#other('XEN_DOMCTL_getvcpucontext', domid)));
+  }
+
+  /** XEN_DOMCTL_setvcpucontext (12) of a new domain, out of a stream: its vCPUs go on there if nobody's has. Errors: EPERM, ESRCH, EINVAL. */
+  loadContext(domid: Domid, context: VcpuContext): Result<void> {
+    return attempt(() => this.#machine.lives.loadContext(this.#other('XEN_DOMCTL_setvcpucontext', domid), context));
   }
 
   /** XEN_DOMCTL_subscribe (29): a port of that domain, of which nothing is checked; 0 ends it. Errors: EPERM, ESRCH. */

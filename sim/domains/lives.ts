@@ -12,6 +12,7 @@ import { ChangedDomains } from './changed.ts';
 import { type DomainConfig, makeDomain } from './create.ts';
 import type { Domain } from './domain.ts';
 import { UniqueIds } from './unique-id.ts';
+import { VcpuContext } from './vcpu-context.ts';
 
 /** What the life cycle has of the machine. */
 export interface LifeNeeds {
@@ -194,6 +195,24 @@ export class Lives {
   }
 
   /**
+   * XEN_DOMCTL_getvcpucontext (13), for a stream: until somebody runs again the vCPUs are nobody's.
+   * Errors: EINVAL the domain is not suspended.
+   */
+  saveContext(domain: Domain): VcpuContext {
+    if (!domain.isShutDown || domain.shutdownCode !== SUSPEND)
+      fail('EINVAL', `domain ${domain.domid} is not suspended`);
+    if (domain.context === undefined || domain.context.isTaken)
+      domain.context = new VcpuContext(domain, this.#needs.scheduler);
+    return domain.context;
+  }
+
+  /** XEN_DOMCTL_setvcpucontext (12), out of a stream. Errors: EINVAL the domain has run, or is dying. */
+  loadContext(domain: Domain, context: VcpuContext): void {
+    if (domain.isCreationFinished || domain.dying !== 'alive') fail('EINVAL', `domain ${domain.domid} is no new one`);
+    domain.context = context;
+  }
+
+  /**
    * SCHEDOP_watchdog (DOM-21): id 0 starts a timer and tells its id; others start theirs anew, with 0 seconds end it.
    * Errors: EINVAL no such timer; ENOSPC both in use.
    */
@@ -265,6 +284,9 @@ export class Lives {
   /** The domain may run again, if nothing else keeps it: events that came meanwhile are delivered first (DOM-14). */
   #goOn(domain: Domain): void {
     if (!domain.isRunning) return;
+    const { context } = domain;
+    domain.context = undefined;
+    context?.goOnIn(domain, this.#needs.scheduler);
     domain.ports.enter();
     this.#needs.scheduler.unstall(domain);
   }

@@ -11,7 +11,7 @@ import { decodeHvmContext, encodeHvmContext } from './hvm-context.ts';
 import { hvmParam, setHvmParam } from './hvm-params.ts';
 import { pageTypeOf } from './page-types.ts';
 import { permit, type RestrictedCall } from './permissions.ts';
-import { decodeContext, encodeContext } from './vcpu-context.ts';
+import { decodeContext, encodeContext, parkName } from './context-octets.ts';
 
 /** XEN_DOMCTL_SHADOW_OP_*. */
 export type LogDirtyOp = 'enable' | 'off' | 'clean' | 'peek';
@@ -171,7 +171,7 @@ export class PagingHypercalls {
     return attempt(() => {
       const domain = this.#other('XEN_DOMCTL_getvcpucontext', domid);
       if (!(vcpu >= 0 && vcpu < domain.vcpus)) fail('EINVAL', `vcpu ${vcpu}`);
-      this.#machine.lives.readContext(domain);
+      this.#machine.keepContext(domain);
       return contextOf(domain, vcpu);
     });
   }
@@ -181,7 +181,7 @@ export class PagingHypercalls {
     return attempt(() => {
       const domain = this.#other('XEN_DOMCTL_gethvmcontext', domid);
       if (!domain.memory.translated) fail('EINVAL', `domain ${domid} is pv`);
-      this.#machine.lives.readContext(domain);
+      this.#machine.keepContext(domain);
       const vcpus = Array.from({ length: domain.vcpus }, (_, vcpu) => contextOf(domain, vcpu));
       return encodeHvmContext(vcpus, domain.tsc.khz);
     });
@@ -197,7 +197,9 @@ export class PagingHypercalls {
       const domain = this.#other('XEN_DOMCTL_setvcpucontext', domid);
       const context = decodeContext(octets);
       domain.program = context.program;
-      return this.#machine.lives.loadContext(context, domain);
+      const saved = this.#machine.keptContext(parkName(context));
+      if (saved !== undefined) this.#machine.lives.loadContext(domain, saved);
+      return saved !== undefined;
     });
   }
 
@@ -232,6 +234,6 @@ function mappable(domain: Domain, gfn: Gfn): Frame | undefined {
 
 function contextOf(domain: Domain, vcpu: number): Uint8Array {
   const { uniqueId, parks, startInfo, program } = domain;
-  const { storeGfn = 0, consoleGfn = 0 } = startInfo ?? {};
-  return encodeContext({ uniqueId, parks, vcpu, storeGfn, consoleGfn, program });
+  const { storeGfn = 0, console } = startInfo ?? {};
+  return encodeContext({ uniqueId, parks, vcpu, storeGfn, consoleGfn: console?.gfn ?? 0, program });
 }

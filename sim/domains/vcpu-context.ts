@@ -1,0 +1,35 @@
+import { DomainBase } from '../domain.ts';
+import type { Scheduler } from '../scheduler.ts';
+
+/**
+ * The vCPUs of a domain as they were saved: what a stream's vCPU records hold. A stream can be loaded anywhere and as often as
+ * one likes, and the source still has what it saved; but an actor cannot be copied. So they stay here, at the instruction
+ * where they were, and go on with the first domain that runs again, be it the source or an heir. A second one has no vCPU that
+ * does anything: that it runs is seen all the same.
+ */
+export class VcpuContext {
+  /** A place where nobody runs. */
+  readonly #limbo: DomainBase;
+  readonly #scheduler: Scheduler;
+  #isTaken = false;
+
+  /** Take the vCPUs of a domain that is suspended. */
+  constructor(domain: DomainBase, scheduler: Scheduler) {
+    this.#limbo = new DomainBase(domain.domid, domain.uniqueId, domain.name);
+    this.#limbo.controllerPauses = 1;
+    this.#scheduler = scheduler;
+    scheduler.move(domain, this.#limbo);
+  }
+
+  /** Whether some domain goes on with them. */
+  get isTaken(): boolean {
+    return this.#isTaken;
+  }
+
+  /** This domain runs now: the vCPUs are its, if nobody has them. */
+  goOnIn(domain: DomainBase, scheduler: Scheduler): void {
+    if (this.#isTaken) return;
+    this.#isTaken = true;
+    scheduler.move(this.#limbo, domain, this.#scheduler);
+  }
+}
