@@ -11,6 +11,7 @@ export {
 } from './console-ring.ts';
 export { Digest } from './digest.ts';
 export { SHUTDOWN_REASONS, type ShutdownReason, type StartInfo } from './domain.ts';
+export { type ContextOctets, decodeContext } from './domains/context-octets.ts';
 export type { DomainConfig } from './domains/create.ts';
 export { Domain } from './domains/domain.ts';
 export type { ForeignPages } from './domains/foreign-pages.ts';
@@ -38,8 +39,6 @@ export {
   XEN_DOMINF_shutdownshift,
   XEN_DOMINF_xs_domain,
 } from './domains/queries.ts';
-export { type ContextOctets, decodeContext } from './domains/context-octets.ts';
-export { VcpuContext } from './domains/vcpu-context.ts';
 export { type Result, XenError } from './errors.ts';
 export type { EdgeVerdict } from './events/context.ts';
 export { EventFile } from './events/event-file.ts';

@@ -1,12 +1,11 @@
 import type { Actor } from './actor.ts';
 import type { DomainBase, ShutdownReason } from './domain.ts';
-import { parkName } from './domains/context-octets.ts';
 import type { DomainConfig } from './domains/create.ts';
 import type { Domain } from './domains/domain.ts';
 import { Lives } from './domains/lives.ts';
 import { type DomainInfo, domainInfo } from './domains/queries.ts';
 import { softReset } from './domains/soft-reset.ts';
-import type { VcpuContext } from './domains/vcpu-context.ts';
+import { SavedContexts } from './domains/vcpu-context.ts';
 import { Events } from './events/events.ts';
 import { GNTST, type GrantStatus, type MapResult } from './grants/abi.ts';
 import { Grants } from './grants/grants.ts';
@@ -24,6 +23,8 @@ export interface MachineShare {
   readonly scheduler: Scheduler;
   /** All hosts of the universe, this one among them; left out: it is alone. */
   readonly machines?: () => readonly Machine[];
+  /** What was saved of vCPUs on all of them; left out: its own. */
+  readonly contexts?: SavedContexts;
 }
 
 /** One simulated host: domains, and the hypervisor's state about them. */
@@ -36,8 +37,6 @@ export class Machine {
   /** The life cycle of domains; the methods below are short for the commonest. */
   readonly lives: Lives;
   readonly #machines: () => readonly Machine[];
-  /** Saved vCPUs of this host's domains that a stream may name, by their park. */
-  readonly #contexts = new Map<string, VcpuContext>();
 
   constructor(share: MachineShare) {
     this.trace = share.trace;
@@ -58,29 +57,14 @@ export class Machine {
       domExcBound: (isBound) => this.lives.domExcBound(isBound),
     });
     const { trace, scheduler, grants, events } = this;
+    const contexts = share.contexts ?? new SavedContexts();
     const start = (name: string, actor: Actor) => void this.start(name, undefined, actor);
-    this.lives = new Lives({ trace, scheduler, grants, events, start }, this.streams.for('xen/unique-id'));
+    this.lives = new Lives({ trace, scheduler, grants, events, contexts, start }, this.streams.for('xen/unique-id'));
   }
 
   /** The host on which this very domain is; `undefined`: none of its universe. */
   hostOf(domain: DomainBase): Machine | undefined {
     return this.#machines().find((machine) => machine.domain(domain.domid) === domain);
-  }
-
-  /** A stream is about to name the vCPUs of this domain; of one that is not suspended there is nothing to keep. */
-  keepContext(domain: Domain): void {
-    if (domain.shutdown !== 'suspend') return;
-    for (const [name, context] of this.#contexts) if (context.isTaken) this.#contexts.delete(name);
-    this.#contexts.set(parkName(domain), this.lives.saveContext(domain));
-  }
-
-  /** The vCPUs that a stream names, on whatever host they were saved; `undefined`: somebody has gone on with them, or it was elsewhere. */
-  keptContext(name: string): VcpuContext | undefined {
-    for (const machine of this.#machines()) {
-      const context = machine.#contexts.get(name);
-      if (context?.isTaken === false) return context;
-    }
-    return undefined;
   }
 
   get nowNs(): number {

@@ -1,3 +1,4 @@
+import { SavedContexts } from './domains/vcpu-context.ts';
 import { Link, type LinkTraits } from './link.ts';
 import { Machine } from './machine.ts';
 import { Streams } from './random.ts';
@@ -20,6 +21,7 @@ export class Universe {
   readonly timeline: Timeline;
   readonly #streams: Streams;
   readonly #machines = new Map<string, Machine>();
+  readonly #contexts = new SavedContexts();
 
   constructor(options: UniverseOptions) {
     this.timeline = new Timeline(this.journal, options.jitter ?? NO_JITTER);
@@ -35,6 +37,7 @@ export class Universe {
       streams: host === 0 ? this.#streams : this.#streams.ofHost(name),
       scheduler: new Scheduler(this.timeline),
       machines: () => this.machines,
+      contexts: this.#contexts,
     });
     this.#machines.set(name, machine);
     return machine;

@@ -8,7 +8,6 @@ import type { DomainConfig } from './create.ts';
 import type { Domain } from './domain.ts';
 import { permit, type RestrictedCall } from './permissions.ts';
 import { type DomainRecord, type DomainState, domainRecord, domainState } from './queries.ts';
-import type { VcpuContext } from './vcpu-context.ts';
 
 /** The stable interface of get_domain_state. Source: xen/include/public/domctl.h. */
 const STABLE_VERSION = 0;
@@ -99,12 +98,12 @@ export class DomainHypercalls {
   }
 
   /** XEN_DOMCTL_getvcpucontext (13) of a suspended domain, for a stream. Errors: EPERM, ESRCH, EINVAL. */
-  saveContext(domid: Domid): Result<VcpuContext> {
+  saveContext(domid: Domid): Result<number> {
     return attempt(() => this.#machine.lives.saveContext(this.#other('XEN_DOMCTL_getvcpucontext', domid)));
   }
 
   /** XEN_DOMCTL_setvcpucontext (12) of a new domain, out of a stream: its vCPUs go on there if nobody's has. Errors: EPERM, ESRCH, EINVAL. */
-  loadContext(domid: Domid, context: VcpuContext): Result<void> {
+  loadContext(domid: Domid, context: number): Result<void> {
     return attempt(() => this.#machine.lives.loadContext(this.#other('XEN_DOMCTL_setvcpucontext', domid), context));
   }
 

@@ -4,6 +4,7 @@ import { fail, type Result } from '../errors.ts';
 import type { Domid, Gfn } from '../ids.ts';
 import type { Machine } from '../machine.ts';
 import { type Frame, PAGE_BYTES } from '../memory.ts';
+import { decodeContext, encodeContext, parkName } from './context-octets.ts';
 import { type CpuPolicy, defaultCpuPolicy } from './cpu-policy.ts';
 import type { Domain } from './domain.ts';
 import { ForeignPages } from './foreign-pages.ts';
@@ -11,7 +12,6 @@ import { decodeHvmContext, encodeHvmContext } from './hvm-context.ts';
 import { hvmParam, setHvmParam } from './hvm-params.ts';
 import { pageTypeOf } from './page-types.ts';
 import { permit, type RestrictedCall } from './permissions.ts';
-import { decodeContext, encodeContext, parkName } from './context-octets.ts';
 
 /** XEN_DOMCTL_SHADOW_OP_*. */
 export type LogDirtyOp = 'enable' | 'off' | 'clean' | 'peek';
@@ -171,7 +171,7 @@ export class PagingHypercalls {
     return attempt(() => {
       const domain = this.#other('XEN_DOMCTL_getvcpucontext', domid);
       if (!(vcpu >= 0 && vcpu < domain.vcpus)) fail('EINVAL', `vcpu ${vcpu}`);
-      this.#machine.keepContext(domain);
+      this.#machine.lives.nameContext(domain);
       return contextOf(domain, vcpu);
     });
   }
@@ -181,7 +181,7 @@ export class PagingHypercalls {
     return attempt(() => {
       const domain = this.#other('XEN_DOMCTL_gethvmcontext', domid);
       if (!domain.memory.translated) fail('EINVAL', `domain ${domid} is pv`);
-      this.#machine.keepContext(domain);
+      this.#machine.lives.nameContext(domain);
       const vcpus = Array.from({ length: domain.vcpus }, (_, vcpu) => contextOf(domain, vcpu));
       return encodeHvmContext(vcpus, domain.tsc.khz);
     });
@@ -197,9 +197,7 @@ export class PagingHypercalls {
       const domain = this.#other('XEN_DOMCTL_setvcpucontext', domid);
       const context = decodeContext(octets);
       domain.program = context.program;
-      const saved = this.#machine.keptContext(parkName(context));
-      if (saved !== undefined) this.#machine.lives.loadContext(domain, saved);
-      return saved !== undefined;
+      return this.#machine.lives.loadNamedContext(domain, parkName(context));
     });
   }
 
