@@ -40,6 +40,10 @@ export interface SaveStreamOptions {
     /** False: this was the last one. */
     readonly goesOn?: () => boolean;
   };
+  /** Asked before V starts, before it is answered about the suspend, and when it has ended: whether libxl's own process is killed
+   *  there. V goes on without it until it has a question (FP-20). */
+  readonly parentDies?: (step: 'SO6' | 'SO7' | 'SO12') => boolean;
+  readonly onPass?: SaveStats['onPass'];
   /** Told of V as soon as it is there, so that it can be killed. */
   readonly helper?: (helper: Helper<Failure>) => void;
   /** Asked at each step of V: whether it is killed there. */
@@ -48,7 +52,7 @@ export interface SaveStreamOptions {
 
 export interface SaveEnd {
   /** 'killed': V died of a signal. 'guest timed out': V failed, and the guest has not answered, as far as libxl knows (SRC-6). */
-  readonly rc: 0 | 'killed' | 'guest timed out' | 'failed';
+  readonly rc: 0 | 'killed' | 'guest timed out' | 'failed' | 'parent killed';
   readonly reason: string;
   readonly stats: SaveStats;
 }
@@ -89,6 +93,7 @@ class Saving {
     const { checkpointed } = this.#options;
     const failure = yield* this.#helper();
     if (failure !== undefined) return failure;
+    if (this.#options.parentDies?.('SO12') === true) return this.#end('parent killed', '');
     if (checkpointed !== undefined) return this.#end(0, ''); // what ended it was said when it did
     yield* this.#emulator();
     yield* this.#record({ kind: 'END' });
@@ -130,11 +135,14 @@ class Saving {
       }),
     );
     this.#options.helper?.(helper);
+    this.#stats.onPass = this.#options.onPass;
+    if (this.#options.parentDies?.('SO6') === true) return this.#killed(helper);
     for (;;) {
       this.#call.leave();
       const news = yield* helper.news();
       yield* this.#call.enter();
       if (news.kind === 'asks') {
+        if (news.what === 'suspend' && this.#options.parentDies?.('SO7') === true) return this.#killed(helper);
         news.answer(yield* this.#answer(news.what as SaveQuestion));
         continue;
       }
@@ -143,6 +151,11 @@ class Saving {
       const hasResponded = this.#options.hasResponded?.() ?? this.#hasAnswered;
       return this.#end(hasResponded ? 'failed' : 'guest timed out', news.value);
     }
+  }
+
+  #killed(helper: Helper<Failure>): SaveEnd {
+    helper.orphan();
+    return this.#end('parent killed', '');
   }
 
   /** As libxl's callbacks do: 1 is yes, but for QEMU, whose 0 is success. */

@@ -75,6 +75,18 @@ export class SaveStats {
   checkpoints = 0;
   /** V found the guest parked then. */
   parkedNs: number | undefined;
+  /** Called when a set of pages is sent; `n`: which pass, from 0. */
+  onPass: ((pass: Pass, n: number, isFinal: boolean) => void) | undefined;
+
+  addPass(pass: Pass): void {
+    this.passes.push(pass);
+    this.onPass?.(pass, this.passes.length - 1, false);
+  }
+
+  setFinal(pass: Pass): void {
+    this.final = pass;
+    this.onPass?.(pass, this.passes.length, true);
+  }
 }
 
 /** `undefined`: saved. Else why not, as libxc words it. */

@@ -108,7 +108,7 @@ class Save {
     yield* this.#save.step('final set');
     const sent = yield* this.#send(this.#all());
     if (typeof sent === 'string') return sent;
-    this.#save.stats.final = sent;
+    this.#save.stats.setFinal(sent);
     return undefined;
   }
 
@@ -133,7 +133,7 @@ class Save {
         yield* this.#save.step('pass');
         const sent = yield* this.#send(toSend);
         if (typeof sent === 'string') return sent;
-        stats.passes.push(sent);
+        stats.addPass(sent);
       }
       if (decision === 'abort') return 'Abort precopy loop';
       if (decision === 'stop-and-copy') return undefined;
@@ -163,7 +163,7 @@ class Save {
     this.#save.isLive = false;
     const sent = yield* this.#send(toSend);
     if (typeof sent === 'string') return sent;
-    this.#save.stats.final = sent;
+    this.#save.stats.setFinal(sent);
     this.#save.deferred.clear();
     return undefined;
   }

@@ -4,5 +4,6 @@ export type { MigrationNews, MigrationObserver, MigrationProcess, MigrationStep 
 export { PLAIN_TRANSFER } from './plain-transfer.ts';
 export { migrateReceive, type ReceiveEnd, type ReceivePlan } from './receiver.ts';
 export { type MigrateEnd, type MigratePlan, migrate, type Transport } from './sender.ts';
+export { type StreamTransferOptions, streamTransfer } from './stream-transfer.ts';
 export { HANDOVER_OCTETS, TEXTS } from './texts.ts';
 export type { Transfer } from './transfer.ts';
