@@ -1,6 +1,6 @@
 import type { Actor, Domain, OctetReader, Port } from '../../sim/index.ts';
 import { arrivingLibxl } from '../../store/format/enclosing/arriving.ts';
-import type { LibxlRecord } from '../../store/format/enclosing/layouts.ts';
+import { GUEST_PLATFORM, type LibxlRecord, XENSTORE_IMAGE } from '../../store/format/enclosing/layouts.ts';
 import {
   CHECKPOINT_FAILOVER,
   CHECKPOINT_SUCCESS,
@@ -25,6 +25,9 @@ export interface RestoreStreamOptions {
   readonly daemons: Daemons;
   /** The stream may end at any time; what its last whole checkpoint had is restored then. */
   readonly checkpointed?: boolean;
+  /** [sim] The guest is not to notice: special pages stay as they were sent, no reserved grant is made, and records that no
+   *  release knows may come (NC-3). */
+  readonly isUnnoticed?: boolean;
   readonly helper?: (helper: Helper<RestoreResult>) => void;
   readonly dies?: (step: RestoreStep) => boolean;
 }
@@ -38,6 +41,9 @@ export interface RestoreEnd {
   readonly restored: Restored | undefined;
   /** HVM: for the device model. */
   readonly emulatorContext: Uint8Array | undefined;
+  /** Of a guest that is not to notice: its part of the store, and its ports and grants, as they were sent. */
+  readonly image: Uint8Array | undefined;
+  readonly platform: Uint8Array | undefined;
   readonly stats: RestoreStats;
   /** Of the whole stream that were read. */
   readonly octets: number;
@@ -69,6 +75,8 @@ class Restoring {
   readonly #stats = new RestoreStats();
   #restored: Restored | undefined;
   #emulatorContext: Uint8Array | undefined;
+  #image: Uint8Array | undefined;
+  #platform: Uint8Array | undefined;
 
   constructor(call: Call, heir: Domain, from: OctetReader, options: RestoreStreamOptions) {
     this.#call = call;
@@ -87,6 +95,8 @@ class Restoring {
       built,
       restored: this.#restored,
       emulatorContext: this.#emulatorContext,
+      image: this.#image,
+      platform: this.#platform,
       stats: this.#stats,
       octets: this.#stream.taken + this.#inner,
     };
@@ -150,7 +160,11 @@ class Restoring {
       case 'CHECKPOINT_STATE':
         return { reason: `Unexpected ${record.kind} record in stream` };
       case 'XENSTORE_IMAGE':
-        return unrecognised(7);
+        this.#image = record.image;
+        return this.#options.isUnnoticed === true ? undefined : unrecognised(XENSTORE_IMAGE);
+      case 'GUEST_PLATFORM':
+        this.#platform = record.blob;
+        return this.#options.isUnnoticed === true ? undefined : unrecognised(GUEST_PLATFORM);
     }
   }
 
@@ -158,7 +172,7 @@ class Restoring {
   *#helper(): Actor<RestoreFailure | undefined> {
     if (this.#restored !== undefined) return { reason: 'a second libxc image' };
     const { os } = this.#call.xl;
-    const { type, ports, daemons, checkpointed = false, dies } = this.#options;
+    const { type, ports, daemons, checkpointed = false, isUnnoticed = false, dies } = this.#options;
     const base = this.#stream.taken;
     const name = this.#call.xl.actorName(this.#call.me, 'restore-helper');
     const helper = Helper.start<RestoreResult>(os, this.#call.me, name, (w) =>
@@ -169,6 +183,7 @@ class Restoring {
         ports,
         ...daemons,
         checkpointed,
+        isUnnoticed,
         ...(dies !== undefined && { dies }),
         stats: this.#stats,
       }),

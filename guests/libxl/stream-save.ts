@@ -33,6 +33,8 @@ export interface SaveStreamOptions {
   readonly hasResponded?: () => boolean;
   /** HVM: what the device model saved of itself once the guest was parked. */
   readonly emulatorContext?: () => Uint8Array;
+  /** [sim] Of a guest that is not to notice: asked once V has ended; sent behind the image, for a receiver that knows them. */
+  readonly unnoticed?: () => { readonly image: Uint8Array; readonly platform: Uint8Array };
   /** Remus: let the guest go on after each checkpoint; false: it could not be. */
   readonly checkpointed?: {
     readonly resume: () => Actor<boolean>;
@@ -95,6 +97,11 @@ class Saving {
     if (failure !== undefined) return failure;
     if (this.#options.parentDies?.('SO12') === true) return this.#end('parent killed', '');
     if (checkpointed !== undefined) return this.#end(0, ''); // what ended it was said when it did
+    const unnoticed = this.#options.unnoticed?.();
+    if (unnoticed !== undefined) {
+      yield* this.#record({ kind: 'XENSTORE_IMAGE', image: unnoticed.image });
+      yield* this.#record({ kind: 'GUEST_PLATFORM', blob: unnoticed.platform });
+    }
     yield* this.#emulator();
     yield* this.#record({ kind: 'END' });
     return this.#isBroken ? this.#end('failed', 'cannot write the end of the stream') : this.#end(0, '');

@@ -38,6 +38,7 @@ export function disconnectConsole(restore: RestoreContext, gfn: Gfn): void {
 }
 
 function withPage(restore: RestoreContext, gfn: Gfn, change: (bytes: Uint8Array) => void): void {
+  if (restore.request.isUnnoticed === true) return;
   const mapped = restore.os.hyper.paging.map(restore.domid, [gfn], true);
   if (!mapped.ok) return;
   const page = mapped.value.pages[0];
@@ -51,6 +52,7 @@ export function* seedGrants(
   storeGfn: Gfn,
   consoleGfn: Gfn,
 ): Actor<RestoreFailure | undefined> {
+  if (restore.request.isUnnoticed === true) return undefined;
   const { hyper, machine } = restore.os;
   const { storeDomid, consoleDomid } = restore.request;
   const memory = machine.domain(restore.domid)?.memory;

@@ -26,6 +26,8 @@ export interface RestoreRequest {
   readonly consoleDomid: number;
   /** Buffer what comes behind the first CHECKPOINT, and go on from the last one if the stream breaks. */
   readonly checkpointed?: boolean;
+  /** [sim] Leave special pages as they were sent, and grant nothing (NC-3). */
+  readonly isUnnoticed?: boolean;
   /** Asked at each step: whether W is killed there. */
   readonly dies?: (step: RestoreStep) => boolean;
   /** Kept current. */

@@ -64,7 +64,7 @@ export function pvRestorer(): RestorerOps {
           if (info === undefined) return NO_INFO;
           if (record.page.length !== PAGE_BYTES)
             return { path: 'page', reason: `X86_PV_SHARED_INFO record wrong size: length ${record.page.length}` };
-          restore.os.hyper.paging.clearSharedInfo(restore.domid); // SUS-6
+          if (restore.request.isUnnoticed !== true) restore.os.hyper.paging.clearSharedInfo(restore.domid); // SUS-6
           yield CALL_NS;
           return undefined;
         case 'X86_TSC_INFO':
