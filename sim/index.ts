@@ -10,10 +10,16 @@ export {
   XENCONSOLE_DISCONNECTED,
 } from './console-ring.ts';
 export { Digest } from './digest.ts';
-export { SHUTDOWN_REASONS, type ShutdownReason } from './domain.ts';
+export { SHUTDOWN_REASONS, type ShutdownReason, type StartInfo } from './domain.ts';
+export { type ContextOctets, decodeContext } from './domains/context-octets.ts';
 export type { DomainConfig } from './domains/create.ts';
 export { Domain } from './domains/domain.ts';
+export type { ForeignPages } from './domains/foreign-pages.ts';
+export { decodeHvmContext } from './domains/hvm-context.ts';
+export { HVM_PARAM } from './domains/hvm-params.ts';
 export { DomainHypercalls } from './domains/hypercalls.ts';
+export { hasStreamData, isKnownPageType, isPopulated, PAGE_TYPE } from './domains/page-types.ts';
+export type { DirtyPages, LogDirtyOp, PagingHypercalls } from './domains/paging.ts';
 export { PERMISSION } from './domains/permissions.ts';
 export {
   DOMCAP_CONTROL,

@@ -150,6 +150,7 @@ export class GuestConsole implements Freezable {
     if (held >= CONSOLE_OUT.size) return 'stuck'; // full, or an index that cannot be
     const piece = first.subarray(0, Math.min(this.#habits.chunkBytes, CONSOLE_OUT.size - held));
     putOctets(ring.bytes, CONSOLE_OUT, prod, piece);
+    ring.wrote();
     yield LOAD_NS + COPY_NS_PER_16 * (piece.length >> 4); // the fence between octets and index
     ring.store32(CONSOLE_OUT.prod, (prod + piece.length) >>> 0, true);
     if (piece.length === first.length) this.#output.shift();

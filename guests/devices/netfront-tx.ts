@@ -147,6 +147,7 @@ export class NetTransmit {
         return undefined;
       }
       frame.bytes.set(packet.subarray(at, at + size), offset);
+      frame.wrote();
       buffers.push({ frame, gref });
     }
     return buffers;

@@ -7,9 +7,9 @@ import {
   type MigrationObserver,
   migrate,
   migrateReceive,
-  PLAIN_TRANSFER,
   type ReceiveEnd,
   type ReceivePlan,
+  streamTransfer,
   type Transfer,
 } from '../../guests/libxl/index.ts';
 import { type Actor, LAN, type Link, type LinkTraits, type Task } from '../../sim/index.ts';
@@ -99,7 +99,14 @@ export class Migrations {
     };
     this.all.push(migration);
     const self = this;
-    const { link: _link, mode: _mode, linked: _linked, receiverDies: _dies, transfer = PLAIN_TRANSFER, ...asked } = how;
+    const {
+      link: _link,
+      mode: _mode,
+      linked: _linked,
+      receiverDies: _dies,
+      transfer = streamTransfer(),
+      ...asked
+    } = how;
     const { xl, exit } = (this.#tools[from] as ToolProcess)(`xl-migrate-${n}`);
     const thread = source.dom0.os.start(`xl-migrate-${n}`, function* (me): Actor {
       migration.source = yield* migrate(me, xl, {

@@ -1,5 +1,6 @@
 import type { Actor } from '../actor.ts';
-import { type Errno, fail, type Result, XenError } from '../errors.ts';
+import { attempt, refused } from '../attempt.ts';
+import { fail, type Result } from '../errors.ts';
 import { VIRQ_DOM_EXC } from '../events/virq.ts';
 import { DOMID_INVALID, DOMID_SELF, type Domid, type Port } from '../ids.ts';
 import type { Machine } from '../machine.ts';
@@ -190,18 +191,5 @@ export class DomainHypercalls {
     const domain = this.#domain(call, domid);
     if (domain === this.#caller) fail('EINVAL', 'a domain cannot do this to itself');
     return domain;
-  }
-}
-
-function refused(error: unknown): { readonly ok: false; readonly errno: Errno } {
-  if (error instanceof XenError) return { ok: false, errno: error.errno };
-  throw error;
-}
-
-function attempt<T>(call: () => T): Result<T> {
-  try {
-    return { ok: true, value: call() };
-  } catch (error) {
-    return refused(error);
   }
 }

@@ -9,6 +9,7 @@ import type { Stream } from '../random.ts';
 import type { Scheduler } from '../scheduler.ts';
 import type { LifeStep, Trace } from '../trace.ts';
 import { ChangedDomains } from './changed.ts';
+import { parkName } from './context-octets.ts';
 import { type DomainConfig, makeDomain } from './create.ts';
 import type { Domain } from './domain.ts';
 import { UniqueIds } from './unique-id.ts';
@@ -160,6 +161,7 @@ export class Lives {
   #finishShutdown(domain: Domain): void {
     if (domain.isShutDown || domain.deferring.size > 0 || this.#domains.get(domain.domid) !== domain) return;
     domain.isShutDown = true;
+    domain.parks++;
     this.#tell(domain, 'shutdown');
     if (domain.shutdownCode !== SUSPEND || domain.suspendPort === 0) {
       this.#stateChanged(domain.domid);
@@ -205,6 +207,19 @@ export class Lives {
     if (domain.context !== undefined && !domain.context.isTaken) return contexts.idOf(domain.context);
     domain.context = new VcpuContext(domain, this.#needs.scheduler);
     return contexts.add(domain.context);
+  }
+
+  /** Somebody puts the context of that domain into octets, which name it; of one that is not suspended nothing is kept. */
+  nameContext(domain: Domain): void {
+    if (domain.shutdown === 'suspend') this.#needs.contexts.name(this.saveContext(domain), parkName(domain));
+  }
+
+  /** loadContext() of what octets name. @returns false: it is not to be had any more. Errors: EINVAL the domain has run, or is dying. */
+  loadNamedContext(domain: Domain, name: string): boolean {
+    if (domain.isCreationFinished || domain.dying !== 'alive') fail('EINVAL', `domain ${domain.domid} is no new one`);
+    const id = this.#needs.contexts.idNamed(name);
+    if (id !== undefined) this.loadContext(domain, id);
+    return id !== undefined;
   }
 
   /** XEN_DOMCTL_setvcpucontext (12), out of a stream. Errors: EINVAL the domain has run, or is dying, or nothing like it was saved. */

@@ -4,6 +4,8 @@ import type { Scheduler } from '../scheduler.ts';
 /** Those that were saved on any host, by the number that stands for them in a stream. */
 export class SavedContexts {
   readonly #saved: VcpuContext[] = [];
+  /** What a stream that outlives its world calls them: a domain's unique id, and which park of it. */
+  readonly #ids = new Map<string, number>();
 
   add(context: VcpuContext): number {
     return this.#saved.push(context);
@@ -16,6 +18,16 @@ export class SavedContexts {
 
   idOf(context: VcpuContext): number {
     return this.#saved.indexOf(context) + 1;
+  }
+
+  name(id: number, name: string): void {
+    this.#ids.set(name, id);
+  }
+
+  /** The number of those with that name, as long as nobody has gone on with them. */
+  idNamed(name: string): number | undefined {
+    const id = this.#ids.get(name);
+    return id === undefined || this.get(id)?.isTaken !== false ? undefined : id;
   }
 }
 

@@ -209,11 +209,7 @@ class Sender {
       to: channel,
       park,
       observer,
-      dies: (process, step) => {
-        if (dies?.(process, step) !== true) return false;
-        observer.note({ what: 'killed', process, step });
-        return true;
-      },
+      dies: dies ?? (() => false),
     });
     if (offered !== undefined && !isAsked) closeSuspendChannel(xl.os, domid, offered);
     if (saved === 'S killed') return 'killed';
