@@ -45,6 +45,7 @@ export {
 export { initDom0 } from './init-dom0.ts';
 export { initXenstoreDomain } from './init-xenstore-domain.ts';
 export { configFromJson, configToJson } from './migrate/config-json.ts';
+export { type AgentPlan, handoverAgent } from './migrate/handover-agent.ts';
 export { type Handover, HandoverLog, type HandoverNames } from './migrate/handover-log.ts';
 export type { MigrationNews, MigrationObserver, MigrationProcess, MigrationStep } from './migrate/news.ts';
 export { migrateReceive, type ReceiveEnd, type ReceivePlan } from './migrate/receiver.ts';

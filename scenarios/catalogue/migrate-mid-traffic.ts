@@ -1,6 +1,7 @@
 import { type Thread, Traffic, Xs } from '../../guests/index.ts';
 import { createDomain, initDom0 } from '../../guests/libxl/index.ts';
 import type { Actor } from '../../sim/index.ts';
+import { reportMigrations } from '../engine/migration-report.ts';
 import { Migrations } from '../engine/migrations.ts';
 import { keepsDepth, mayGoOn, openRuns, runAllAndJudge, startOperator } from '../engine/run.ts';
 import { marks, type RunRequest, type RunResult, type Scenario, scenario } from '../engine/scenario.ts';
@@ -148,6 +149,12 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
       return travellers.some(isWorking) || runs.some(({ host }) => host.inFlight > 0);
     },
     created: () => travellers.length,
+    migrations: () =>
+      reportMigrations(
+        migrations.all,
+        migrations.history(),
+        runs.map(({ host }) => host.recorder?.history()),
+      ),
     joined: (histories) => [migrationOwners(migrations.history(), histories, { toolstack: 'xl' })],
     verdicts: (history) => [devices(history, 'one host of several')],
     devices: () => [

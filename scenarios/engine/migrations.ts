@@ -1,5 +1,7 @@
 import type { Thread } from '../../guests/index.ts';
 import {
+  HandoverLog,
+  handoverAgent,
   type Libxl,
   type MigrateEnd,
   type MigratePlan,
@@ -21,16 +23,25 @@ import type { Runs } from './run.ts';
 const SSH_NS = 3_000_000;
 
 /** How a guest is moved. */
-export interface Moving
-  extends Pick<MigratePlan, 'keepsDomid' | 'hasQuotas' | 'isAskable' | 'patienceNs' | 'rememberChannel' | 'dies'>,
-    Pick<ReceivePlan, 'domidPolicy' | 'checksIntroduce' | 'staysPaused'> {
+export interface Moving {
+  /** What xl is asked for at the source, and how it goes there. */
+  readonly source?: Pick<
+    MigratePlan,
+    'keepsDomid' | 'hasQuotas' | 'isAskable' | 'patienceNs' | 'rememberChannel' | 'dies'
+  >;
+  readonly target?: Pick<ReceivePlan, 'domidPolicy' | 'checksIntroduce' | 'staysPaused' | 'dies'>;
   /** Left out: LAN. */
   readonly link?: LinkTraits;
+  /** Each direction of the link goes on without the other; left out: a cut takes both. */
+  readonly isHalved?: boolean;
+  /** Left out: CO. */
   readonly mode?: string;
+  /** Left out: libxl's stream. */
   readonly transfer?: Transfer;
   /** Called when the link is there, before anything crosses it. */
   readonly linked?: (link: Link) => void;
-  readonly receiverDies?: ReceivePlan['dies'];
+  /** Called with each thing that is said. */
+  readonly told?: (news: MigrationNews, migration: Migration) => void;
 }
 
 /** A migration on its way, and how it ended. */
@@ -54,6 +65,8 @@ export class Migrations {
   readonly #tools: readonly ToolProcess[];
   readonly #records: MigrationRecord[] = [];
   readonly all: Migration[] = [];
+  /** By the numbers of hosts; none: xl's own handover. */
+  readonly #logs: HandoverLog[] = [];
 
   /** @param tools by the numbers of hosts. */
   constructor(runs: Runs, tools: readonly ToolProcess[]) {
@@ -99,22 +112,17 @@ export class Migrations {
     };
     this.all.push(migration);
     const self = this;
-    const {
-      link: _link,
-      mode: _mode,
-      linked: _linked,
-      receiverDies: _dies,
-      transfer = streamTransfer(),
-      ...asked
-    } = how;
+    const { transfer = streamTransfer() } = how;
     const { xl, exit } = (this.#tools[from] as ToolProcess)(`xl-migrate-${n}`);
     const thread = source.dom0.os.start(`xl-migrate-${n}`, function* (me): Actor {
       migration.source = yield* migrate(me, xl, {
-        ...asked,
+        ...how.source,
         domid,
         transfer,
         connect: () => self.#connect(migration, how, transfer),
-        observer: self.#observer(migration, from),
+        observer: self.#observer(migration, from, how),
+        host: self.#nameOf(to),
+        ...self.#logOf(from),
       });
       exit();
       migration.endedNs = source.machine.nowNs;
@@ -133,7 +141,7 @@ export class Migrations {
     const { n, to } = migration;
     const target = this.hosts[to] as Host;
     const link = this.#runs.universe.link(how.link ?? LAN);
-    link.tie();
+    if (how.isHalved !== true) link.tie();
     migration.link = link;
     how.linked?.(link);
     const isDown = target.machine.scheduler.isHalted;
@@ -146,13 +154,11 @@ export class Migrations {
         function* (me): Actor {
           const { xl, exit } = (self.#tools[to] as ToolProcess)(`xl-migrate-receive-${n}`);
           migration.target = yield* migrateReceive(me, xl, {
-            ...(how.domidPolicy === undefined ? {} : { domidPolicy: how.domidPolicy }),
-            ...(how.checksIntroduce === undefined ? {} : { checksIntroduce: how.checksIntroduce }),
-            ...(how.staysPaused === undefined ? {} : { staysPaused: how.staysPaused }),
-            ...(how.receiverDies === undefined ? {} : { dies: how.receiverDies }),
+            ...how.target,
             channel: link.far,
             transfer,
-            observer: self.#observer(migration, to),
+            observer: self.#observer(migration, to, how),
+            ...self.#logOf(to),
           });
           exit();
         },
@@ -163,8 +169,41 @@ export class Migrations {
     return { channel: link.near, hasEnded: () => link.forth.isCut || link.back.isCut || hasEnded(receiver?.task) };
   }
 
-  #observer(migration: Migration, host: number): MigrationObserver {
-    return { note: (news: MigrationNews) => this.#add({ kind: 'news', migration: migration.n, host, news }) };
+  #observer(migration: Migration, host: number, { told }: Moving): MigrationObserver {
+    return {
+      note: (news: MigrationNews) => {
+        this.#add({ kind: 'news', migration: migration.n, host, news });
+        told?.(news, migration);
+      },
+    };
+  }
+
+  #nameOf(host: number): string {
+    return this.#runs.runs[host]?.name ?? '';
+  }
+
+  #logOf(host: number): { readonly log?: HandoverLog } {
+    const log = this.#logs[host];
+    return log === undefined ? {} : { log };
+  }
+
+  /** The repaired handover: a log on each host, and an agent that looks after it until `isOver`. `isReachable`: whether one host can
+   *  ask another now. */
+  keepLogs(isOver: () => boolean, isReachable: (from: number, to: number) => boolean = () => true): void {
+    const machines = this.hosts.map(({ machine }) => machine);
+    for (const [at, host] of this.hosts.entries()) {
+      const log = new HandoverLog();
+      this.#logs.push(log);
+      const { xl } = (this.#tools[at] as ToolProcess)('handover-agent');
+      const self = this;
+      function* ask(name: string, uuid: string): Actor<'accepted' | 'refused' | 'running' | undefined> {
+        const to = self.#runs.runs.findIndex((run) => run.name === name);
+        yield 2 * LAN.latencyNs;
+        if (machines[to]?.scheduler.isHalted !== false || !isReachable(at, to)) return undefined;
+        return self.#logs[to]?.decide(uuid);
+      }
+      host.dom0.os.start('handover-agent', (me) => handoverAgent(me, xl, { log, ask, isOver }));
+    }
   }
 
   #add(record: Body): void {

@@ -11,6 +11,7 @@ import { MARKS, type MarkName } from '../judge/marks.ts';
 
 import { type Alike, alike, causedAt } from './cause.ts';
 import { eventText } from './events.ts';
+import { migrationTable } from './migrations.ts';
 
 type Style = Parameters<typeof styleText>[0];
 
@@ -49,6 +50,8 @@ export function textReport(result: RunResult, dress: Dress): string {
   if (result.faults !== undefined)
     lines.push(`  faults: ${result.faults.map((f) => `${f.id} ${n(f.injected)}`).join(', ') || 'none'}`);
   lines.push('');
+  if (result.migrations !== undefined && result.migrations.length > 0)
+    lines.push(...migrationTable(result.migrations, { count: n, ms, bold: (s) => paint('bold', s) }), '');
   lines.push(...updateTable(result, paint));
   for (const { n: update, lossCounts } of result.updates)
     if (lossCounts.length > 0) lines.push(`  #${update} lost: ${lossesText(lossCounts)}`);
