@@ -3,6 +3,8 @@ export { type Handover, HandoverLog, type HandoverNames } from './handover-log.t
 export type { MigrationNews, MigrationObserver, MigrationProcess, MigrationStep } from './news.ts';
 export { PLAIN_TRANSFER } from './plain-transfer.ts';
 export { migrateReceive, type ReceiveEnd, type ReceivePlan } from './receiver.ts';
+export { type RestoreFileEnd, type RestoreFilePlan, restoreFromFile } from './restore.ts';
+export { type SaveFileEnd, type SaveFilePlan, saveToFile } from './save.ts';
 export { type MigrateEnd, type MigratePlan, migrate, type Transport } from './sender.ts';
 export { type StreamTransferOptions, streamTransfer } from './stream-transfer.ts';
 export { HANDOVER_OCTETS, TEXTS } from './texts.ts';
