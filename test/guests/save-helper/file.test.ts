@@ -1,9 +1,13 @@
 import { describe, expect, it } from 'vitest';
+import { LINUX_HABITS } from '../../../guests/index.ts';
+import { domainRename } from '../../../guests/libxl/domain-tree.ts';
+import { operation } from '../../../guests/libxl/index.ts';
+import { DirtyMemory } from '../../../guests/load/index.ts';
 import { SavedFile } from '../../../guests/save-helper/index.ts';
 import { checkLibxl } from '../../../store/format/enclosing/check.ts';
 import { decodeXl } from '../../../store/format/enclosing/xl.ts';
-import { look, pass } from '../../support/host.ts';
-import { restore, save, savedBench } from './saved.ts';
+import { look, pass, run } from '../../support/host.ts';
+import { restore, type SavedBench, save, savedBench } from './saved.ts';
 import { differences, pagesOf } from './two-hosts.ts';
 
 const TYPES = ['pv', 'pvh', 'hvm'] as const;
@@ -99,23 +103,59 @@ describe('xl save and xl restore', () => {
     expect(bench.memory.writes).toBeGreaterThan(writes);
   });
 
+  it('MIG-24: restored a second time, the first copy renamed: a guest without threads, which begins in its memory', () => {
+    const bench = savedBench('pvh');
+    save(bench);
+    expect(restore(bench)).toMatchObject({ exit: 0, restored: { hasThreads: true } });
+    const first = bench.guest.os.domain;
+    rename(bench, first.domid, 'guest', 'first');
+    const second = again(bench, bench.file);
+    expect(second.back).toMatchObject({ exit: 0, restored: { hasThreads: false } });
+    expect([...second.memory!.check()]).toEqual([]);
+    expect([first.isRunning, second.back.built?.domain.isRunning]).toEqual([true, true]);
+    // Both have one uuid: DE4 made /vm/U anew under the first (DST-7).
+    const vm = look(bench, `/local/domain/${first.domid}/vm`);
+    expect(look(bench, `/local/domain/${second.back.built!.domain.domid}/vm`)).toBe(vm);
+    expect(look(bench, `${vm}/name`)).toBe('guest');
+  });
+
   it('a file is restored in another world, octets the same: the guest begins in what was its memory', () => {
     const bench = savedBench('pvh');
     save(bench);
-    const elsewhere = savedBench('pvh', {
-      ...{ pages: 3, hot: 1, hotPeriodNs: 1_000_000, background: 10, burstsOf100: 0 },
-    });
+    const elsewhere = savedBench('pvh', { pages: 3, hot: 1, hotPeriodNs: 1_000_000, background: 10, burstsOf100: 0 });
+    pass(elsewhere, 1_000_000);
     save(elsewhere); // its own guest makes room for the name
     const file = new SavedFile(bench.file.octets);
-    let booted = '';
-    const back = restore(elsewhere, {
-      file,
-      boot: (_built, program) => {
-        booted = program;
-      },
-    });
+    const { back, memory } = again(elsewhere, file);
     expect(back).toMatchObject({ exit: 0, restored: { hasThreads: false } });
-    expect(booted).toBe(bench.guest.os.domain.program);
+    expect([memory?.pages, [...(memory?.check() ?? [])]]).toEqual([60, []]);
+    const writes = memory!.writes;
+    pass(elsewhere, 20_000_000);
+    expect(memory!.writes).toBeGreaterThan(writes);
+    expect([...memory!.check()]).toEqual([]);
     expect(file.octets).toEqual(bench.file.octets);
   });
 });
+
+/** Restore a guest whose threads are not to be had: a kernel of this world begins, and its program is found in its memory. */
+function again(bench: SavedBench, file: SavedFile) {
+  let memory: DirtyMemory | undefined;
+  const back = restore(bench, {
+    file,
+    boot: (built, program) => {
+      const { os } = bench.host.boot(built, { ...LINUX_HABITS, tornOneIn: 0 });
+      memory = DirtyMemory.find(os, program);
+      os.start('dirty', (me) => memory!.run(me));
+    },
+  });
+  return { back, memory };
+}
+
+function rename(bench: SavedBench, domid: number, old: string, to: string): void {
+  const { host, xl } = bench;
+  const uuid = xl.shared.handleOf(host.machine.domain(domid)!);
+  const rc = run(bench, 'rename', (me) =>
+    operation(me, xl, (call) => domainRename(call, domid, { old, new: to, uuid })),
+  );
+  if (rc.rc !== 0) throw new Error(`not renamed: ${rc.rc}`);
+}
