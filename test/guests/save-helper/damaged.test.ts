@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { destroyDomain } from '../../../guests/libxl/index.ts';
-import { type RestoreFileEnd, restoreFromFile } from '../../../guests/libxl/migrate/index.ts';
+import { destroyDomain, type RestoreFileEnd, restoreFromFile } from '../../../guests/libxl/index.ts';
 import { SavedFile } from '../../../guests/save-helper/index.ts';
 import { decodeXl } from '../../../store/format/enclosing/xl.ts';
 import { pass, run } from '../../support/host.ts';

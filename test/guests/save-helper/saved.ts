@@ -1,13 +1,14 @@
 import { LINUX_HABITS, suspender } from '../../../guests/index.ts';
-import { createDomain, type DomainType } from '../../../guests/libxl/index.ts';
 import {
+  createDomain,
+  type DomainType,
   type RestoreFileEnd,
   type RestoreFilePlan,
   restoreFromFile,
   type SaveFileEnd,
   type SaveFilePlan,
   saveToFile,
-} from '../../../guests/libxl/migrate/index.ts';
+} from '../../../guests/libxl/index.ts';
 import { DirtyMemory, type DirtyPlan } from '../../../guests/load/index.ts';
 import { SavedFile } from '../../../guests/save-helper/index.ts';
 import type { Guest } from '../../../scenarios/engine/host.ts';
