@@ -7,6 +7,7 @@ export {
   type Outcome,
   operation,
   removeDevice,
+  renameDomain,
   setDomainMemory,
   setDomainVcpus,
   sysrqDomain,
