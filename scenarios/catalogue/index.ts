@@ -5,6 +5,7 @@ import { hostileGuests } from './hostile-guests.ts';
 import { hotplugStorm } from './hotplug-storm.ts';
 import { liveUpdateMidTraffic } from './live-update-mid-traffic.ts';
 import { migrateMidTraffic } from './migrate-mid-traffic.ts';
+import { saveRestore } from './save-restore.ts';
 import { steadyStateScenario } from './steady-state.ts';
 import { suspendResume } from './suspend-resume.ts';
 
@@ -17,5 +18,6 @@ export const SCENARIOS: readonly Scenario[] = [
   hotplugStorm,
   steadyStateScenario,
   suspendResume,
+  saveRestore,
   migrateMidTraffic,
 ];
