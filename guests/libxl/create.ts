@@ -37,7 +37,7 @@ export interface Restoring {
    *  more. */
   readonly memory: (domain: Domain, ports: BuiltPorts, daemons: Daemons) => Actor<BuiltDomain | 'died' | undefined>;
   /** Called when the domain exists, before anything else is made for it. */
-  readonly made: (domain: Domain) => void;
+  readonly made?: (domain: Domain) => void;
   /** A store that does not take the domain ends it; left out: nobody looks (DST-8). */
   readonly checksIntroduce?: boolean;
 }
@@ -99,7 +99,7 @@ function* phases(call: Call, plan: DomainPlan, hooks: CreateHooks, progress: Pro
   const { domid } = domain;
   progress.domain = domain;
   if (created.isRecent) return 'ERROR_FAIL';
-  hooks.restore?.made(domain);
+  hooks.restore?.made?.(domain);
   if (plan.uuid !== undefined) xl.shared.setHandle(domain, plan.uuid);
   const uuid = xl.shared.handleOf(domain);
   progress.uuid = uuid;
