@@ -12,6 +12,11 @@ const REST_NS_MAX = 8_000_000;
 const SETTINGS = {
   domains: count(8, { min: 1, max: 60 }, 'guest domains, all of them on the old host'),
   back: flag(1, '1: each goes back to the old host, and comes again'),
+  tools: word(
+    'own',
+    ['own', 'new'],
+    'which xl the old host has: that of its release, or that of 4.22, which sets quotas that the old store does not know, so that nobody can go back (DST-6)',
+  ),
   requests: count(22_000, { min: 0, max: 200_000 }, 'requests to the stores of everybody, after which agents stop'),
   block: count(3_000, { min: 0, max: 200_000 }, 'block requests after which no disk is used any more'),
   net: count(3_000, { min: 0, max: 200_000 }, 'packets, data and acknowledgements, after which no data is sent'),
@@ -61,9 +66,10 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
       for (const to of legs) {
         yield me.draws.below(REST_NS_MAX);
         if (!world.isResting(traveller)) return;
-        // xl of 4.17 knows no quota of a domain: it does not ask for any, and its configuration names none (DST-6).
-        const hasQuotas = world.migrations.placeOf(traveller.guest) !== 0;
-        yield* world.move(traveller, to, { link, source: { hasQuotas } });
+        // xl of 4.17 knows no quota of a domain: it asks for none, and looks at none in a configuration.
+        const hasNewTools = (host: number) => host !== 0 || settings.tools === 'new';
+        const source = { hasQuotas: hasNewTools(world.migrations.placeOf(traveller.guest)) };
+        yield* world.move(traveller, to, { link, source, target: { hasQuotas: hasNewTools(to) } });
       }
     }),
   );

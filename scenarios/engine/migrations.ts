@@ -29,7 +29,7 @@ export interface Moving {
     MigratePlan,
     'keepsDomid' | 'hasQuotas' | 'isAskable' | 'patienceNs' | 'rememberChannel' | 'dies'
   >;
-  readonly target?: Pick<ReceivePlan, 'domidPolicy' | 'checksIntroduce' | 'staysPaused' | 'dies'>;
+  readonly target?: Pick<ReceivePlan, 'domidPolicy' | 'hasQuotas' | 'checksIntroduce' | 'staysPaused' | 'dies'>;
   /** Left out: LAN. */
   readonly link?: LinkTraits;
   /** Each direction of the link goes on without the other; left out: a cut takes both. */

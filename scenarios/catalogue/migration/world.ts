@@ -161,7 +161,8 @@ export class World {
     const share = Math.max(1, Math.floor((requests * 6) / 10 / Math.max(1, updates)));
     const from = Math.floor((requests * 3) / 10);
     const atRequests = Array.from({ length: updates }, (_, i) => from + i * share + draws.below(share));
-    this.#writers.push(startOperator(place.run, { atRequests, link: () => host.dom0.client }).me);
+    const isVersioned = this.#plan.hosts[at]?.compat !== '4.17';
+    this.#writers.push(startOperator(place.run, { atRequests, isVersioned, link: () => host.dom0.client }).me);
   }
 
   *#create(me: Thread, place: Place, slot: number): Actor {
