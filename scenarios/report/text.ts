@@ -277,7 +277,8 @@ function hostText({ hosts }: RunResult, { host }: Violation): string {
 
 /** The history that a violation is about. */
 function historyOf({ history, hosts }: RunResult, { host }: Violation): History | undefined {
-  return host === undefined ? history : (hosts?.[host]?.history ?? history);
+  if (hosts === undefined) return history;
+  return host === undefined ? undefined : hosts[host]?.history; // of all together there is no one order of records
 }
 
 function recordText(history: History | undefined, record: HistoryRecord): string {
