@@ -6,7 +6,7 @@ import { COMMON_RULES, FAULT_RULES } from './catalogue.ts';
 import { CHOICES, isChosen } from './choice.ts';
 import { type Doing, EVERYTHING, lacking } from './doings.ts';
 import type { FaultHost, FaultRule, Hooks, PlannedFault } from './rule.ts';
-import type { Trip } from './trips.ts';
+import type { Trip } from './trip.ts';
 
 /** What can be asked for: nothing, a random subset for each seed, everything, or single rules. */
 export const FAULT_WORDS: readonly string[] = [...CHOICES, ...FAULT_RULES.map((r) => r.id)];

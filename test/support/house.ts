@@ -143,7 +143,12 @@ export const ROOMS: readonly Room[] = [
   {
     path: 'scenarios/judge/invariants',
     about: 'the checks',
-    imports: ['scenarios/judge/history.ts', 'scenarios/judge/oracles'],
+    imports: [
+      'scenarios/judge/history.ts',
+      'scenarios/judge/migrations.ts',
+      'scenarios/judge/copies.ts',
+      'scenarios/judge/oracles',
+    ],
   },
   {
     path: 'scenarios/judge',
