@@ -1,4 +1,4 @@
-import type { Actor } from './actor.ts';
+import type { Program } from './actor.ts';
 import type { DomainBase } from './domain.ts';
 import type { Stream } from './random.ts';
 import type { Outcome, Owner, Task, Timeline } from './timeline.ts';
@@ -62,7 +62,7 @@ export class Scheduler implements Owner {
   }
 
   /** Take in an actor; its first step is due `delayNs` from now. */
-  spawn(name: string, domain: DomainBase | undefined, actor: Actor, draws: Stream, delayNs = 0): Task {
+  spawn(name: string, domain: DomainBase | undefined, actor: Program, draws: Stream, delayNs = 0): Task {
     const task = this.#timeline.spawn(this, { name, domain, actor, draws }, delayNs);
     if (domain !== undefined) this.#listOf(domain).push(task);
     return task;
