@@ -16,6 +16,9 @@ export interface Program extends Generator<Step, Heir, void> {}
  *  shapes would be made at each step. */
 const { next } = Object.getPrototypeOf(function* () {}).prototype as Program;
 
+/** Where a task stands that is done: what its last actor still knew can go. */
+export const ENDED: Program = (function* (): Actor {})();
+
 /** Let an actor do what it does until it gives way. */
 export function advance(actor: Program): IteratorResult<Step, Heir> {
   return next.call(actor);

@@ -1,4 +1,4 @@
-import { advance, type Program } from './actor.ts';
+import { advance, ENDED, type Program } from './actor.ts';
 import type { DomainBase } from './domain.ts';
 import type { Stream } from './random.ts';
 import type { Journal } from './trace.ts';
@@ -209,7 +209,8 @@ export class Timeline {
     const { stepNs, absentOneIn, absentNsMax } = this.#jitter;
     for (;;) {
       if (domain !== undefined && !domain.isRunning) {
-        task.state = domain.dying === 'alive' ? 'stalled' : 'done';
+        if (domain.dying === 'alive') task.state = 'stalled';
+        else this.#end(task);
         return;
       }
       this.steps++;
@@ -223,7 +224,7 @@ export class Timeline {
       }
       this.running = undefined;
       if (result.done === true) {
-        task.state = 'done';
+        this.#end(task);
         return;
       }
       let delay = result.value;
@@ -252,6 +253,11 @@ export class Timeline {
       this.queue(task, due);
       return;
     }
+  }
+
+  #end(task: Task): void {
+    task.state = 'done';
+    task.actor = ENDED;
   }
 
   #push(entry: Task | Timer): void {
