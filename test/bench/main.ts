@@ -120,10 +120,10 @@ for (const { name, unit, perRound } of lines) {
       .padStart(12)} ${unit}\n`,
   );
 }
-for (const nodes of [1_000, 100_000]) {
+for (const nodes of [1_000, 100_000, 1_000_000]) {
   const { wallMs, virtualMs, imageBytes } = updatePause(nodes);
   process.stdout.write(
-    `${`live update of ${nodes.toLocaleString('en')} nodes (v2)`.padEnd(46)} ${wallMs.toFixed(1).padStart(12)} ms wall, ${virtualMs.toFixed(1)} ms virtual, ${imageBytes.toLocaleString('en')} octets\n`,
+    `${`live update of ${nodes.toLocaleString('en')} nodes (v2)`.padEnd(46)} ${wallMs.toFixed(1).padStart(12)} ms wall, ${((wallMs * 1000) / nodes).toFixed(2)} us a node, ${virtualMs.toFixed(1)} ms virtual, ${imageBytes.toLocaleString('en')} octets\n`,
   );
 }
 for (const perDirectory of [100, 100_000]) {
@@ -145,11 +145,16 @@ process.stdout.write(
 );
 
 process.stdout.write('\ndomains with 50 nodes and 10 watches each, two of them working\n');
-for (const domains of [2, 2_000]) {
+let amongFew = 0;
+for (const domains of [2, 10_000]) {
   const program = `import('${join(import.meta.dirname, 'many.js')}').then((m) => console.log(JSON.stringify(m.manyDomains(${domains}))))`;
   const { stdout } = spawnSync(process.execPath, ['--expose-gc', '-e', program], { encoding: 'utf8' });
   const { requestsPerSecond, bytesPerNode, bytesPerWatch }: ManyDomains = JSON.parse(stdout);
-  const memory = domains > 100 ? `, ${bytesPerNode.toFixed(0)} octets a node, ${bytesPerWatch.toFixed(0)} a watch` : '';
+  const memory =
+    domains > 100
+      ? `, ${(amongFew / requestsPerSecond).toFixed(2)} of the cost among few, ${bytesPerNode.toFixed(0)} octets a node, ${bytesPerWatch.toFixed(0)} a watch`
+      : '';
+  amongFew = requestsPerSecond;
   process.stdout.write(
     `${`${domains.toLocaleString('en')} domains`.padEnd(46)} ${Math.round(requestsPerSecond).toLocaleString('en').padStart(12)} requests/s${memory}\n`,
   );
