@@ -85,8 +85,9 @@ export async function main(argv: readonly string[]): Promise<number> {
   program
     .command('drive')
     .description('run a traffic script; prints JSON Lines')
-    .argument('<script>', 'a file of JSON Lines')
+    .argument('<script>', 'a file of JSON Lines; - is standard input')
     .option('--compat <version>', 'whose behaviour', oneOf(['4.22', '4.17']), '4.22')
+    .option('--policy <name>', 'what updates do about open transactions', oneOf(['daemon', 'carry']), 'daemon')
     .option('--live-update-every <k>', 'update silently after every k actions', positive)
     .option('--format <name>', 'format of those updates, or a module (default: the newest that the version knows)')
     .option('--seed <n>', 'decimal digits', digits, '1')
