@@ -34,8 +34,8 @@ export interface Connection {
 export class Connections {
   readonly #host: Host;
   readonly #named = new Map<string, Connection>();
-  /** What happens at a step of the run to come. */
-  #planned: { stepsLeft: number; readonly happen: () => void } | undefined;
+  /** What happens at steps of the run to come. */
+  #planned: { stepsLeft: number; readonly happen: () => void }[] = [];
   #hidden: Connection;
   /** Those of operators, each for one thing. */
   readonly #operators = new Set<Connection>();
@@ -149,17 +149,17 @@ export class Connections {
 
   /** Let something happen right before so many steps from now, or when the system is quiet before that. */
   plan(steps: number, happen: () => void): void {
-    this.#planned = { stepsLeft: steps, happen };
+    this.#planned.push({ stepsLeft: steps, happen });
   }
 
   /** Run until nothing more happens soon, putting in what is to be sent and taking out what comes in. @returns whether anything came. */
   settle(): boolean {
     const { scheduler } = this.#host.machine;
     const before = scheduler.onStep;
-    if (this.#planned !== undefined)
+    if (this.#planned.length > 0)
       scheduler.onStep = (task) => {
         before?.(task);
-        if (this.#planned !== undefined && --this.#planned.stepsLeft === 0) this.#happen();
+        this.#happen(1);
       };
     for (let received = false; ; ) {
       while (scheduler.runNext(scheduler.nowNs + this.#patience()));
@@ -168,17 +168,20 @@ export class Connections {
       const came = all.map(receive).some((one) => one);
       const put = all.map((connection) => this.#put(connection)).some((one) => one);
       received ||= came;
-      if (came || put || this.#happen()) continue;
+      if (came || put || this.#happen(Number.POSITIVE_INFINITY)) continue;
       scheduler.onStep = before;
       return received;
     }
   }
 
-  #happen(): boolean {
-    const planned = this.#planned;
-    this.#planned = undefined;
-    planned?.happen();
-    return planned !== undefined;
+  /** So many more steps are taken: what is planned for the last of them, or before it, happens. @returns whether anything did. */
+  #happen(steps: number): boolean {
+    if (this.#planned.length === 0) return false;
+    for (const one of this.#planned) one.stepsLeft -= steps;
+    const due = this.#planned.filter(({ stepsLeft }) => stepsLeft <= 0);
+    this.#planned = this.#planned.filter(({ stepsLeft }) => stepsLeft > 0);
+    for (const { happen } of due) happen();
+    return due.length > 0;
   }
 
   #patience(): number {

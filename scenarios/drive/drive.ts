@@ -34,6 +34,12 @@ export interface DriveOptions {
   readonly lab?: LabFormat | undefined;
 }
 
+/** What comes into an action while it is under way. */
+export interface Meanwhile {
+  readonly atStep: number;
+  readonly action: Action & { readonly kind: 'liveUpdate' | 'destroy' };
+}
+
 /** Runs traffic scripts in the simulator, one action at a time. */
 export class Driver {
   readonly #host: Host;
@@ -64,8 +70,18 @@ export class Driver {
     this.#connections = new Connections(this.#host);
   }
 
-  /** Perform one action: its own line, and what came unasked. Nothing is printed of an expectation. */
-  perform(action: Action): string[] {
+  /** Steps of all actors so far. */
+  get steps(): number {
+    return this.#host.machine.scheduler.steps;
+  }
+
+  /**
+   * Perform one action: its own line, and what came unasked. Nothing is printed of an expectation. `meanwhile` happens while it is
+   * under way, right before the step that it names; of that no line of its own is printed, only the answer to a live update.
+   */
+  perform(action: Action, meanwhile?: Meanwhile): string[] {
+    if (meanwhile !== undefined)
+      this.#connections.plan(meanwhile.atStep, () => void this.#act({ ...meanwhile.action, wait: false }));
     if (action.kind === 'expect') {
       const { ever, lines } = this.#printed;
       const reason = disappointment(action, action.ever === true ? ever : lines);

@@ -170,7 +170,9 @@ export class ScriptRunner {
     }
   }
 
-  async #performOn(action: Exclude<Action, { kind: 'domain' | 'socket' | 'liveUpdate' | 'go' | 'expect' }>): Promise<OutputLine> {
+  async #performOn(
+    action: Exclude<Action, { kind: 'domain' | 'socket' | 'liveUpdate' | 'go' | 'expect' }>,
+  ): Promise<OutputLine> {
     const name = 'domid' in action ? String(action.domid) : 'name' in action ? action.name : action.on;
     const client = this.#clients.get(name);
     if (client === undefined) return { kind: 'gone', on: name };

@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { Driver } from '../../../scenarios/drive/drive.ts';
 import { parseScript } from '../../../scenarios/drive/parse.ts';
-import { type Action } from '../../../scenarios/drive/script.ts';
+import type { Action } from '../../../scenarios/drive/script.ts';
 import { comparable } from '../../../scenarios/real/conform/conform.ts';
 import { C_DAEMONS, knownDifference } from '../../../scenarios/real/conform/known.ts';
 import { DaemonDied, runScript } from '../../../scenarios/real/conform/run-script.ts';
