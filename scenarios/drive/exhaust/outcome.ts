@@ -1,5 +1,5 @@
 import { type DriveOptions, Driver, type Meanwhile } from '../drive.ts';
-import { type Action, formatAction } from '../script.ts';
+import { type Action, compareNames, formatAction } from '../script.ts';
 
 /** What a script came to. */
 export interface Outcome {
@@ -81,7 +81,7 @@ export class Gotten {
 
   /** How another run differs from this one, in words; `undefined`: in nothing. */
   difference(other: Gotten): string | undefined {
-    for (const name of [...new Set([...this.#of.keys(), ...other.#of.keys()])].sort()) {
+    for (const name of [...new Set([...this.#of.keys(), ...other.#of.keys()])].sort(compareNames)) {
       const [a, b] = [this.#of.get(name), other.#of.get(name)];
       for (const what of ['replies', 'events', 'others'] as const) {
         const [wanted, came] = [a?.[what] ?? [], b?.[what] ?? []];
