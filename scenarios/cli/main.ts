@@ -8,6 +8,7 @@ import { addImageCommands } from './image/commands.ts';
 import { orUnusable } from './image/io.ts';
 import { matrixCommand } from './matrix.ts';
 import { listCommand, runCommand } from './run.ts';
+import { addScriptCommands } from './script.ts';
 import { serveCommand } from './serve.ts';
 import { sweepCommand } from './sweep-command.ts';
 import { stateFile, takeoverCommand } from './takeover.ts';
@@ -127,6 +128,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     .option('--out <file>', 'write the page there, too')
     .option('--json', 'for programs')
     .action(async (options) => done(await orUnusable(() => matrixCommand(options))));
+  addScriptCommands(program, done);
   addImageCommands(program, done);
 
   try {
