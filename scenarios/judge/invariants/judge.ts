@@ -124,6 +124,7 @@ class Judge {
         break;
       case 'close': // what the store has not read it never will: nothing changes before it closes its own end
       case 'noMemory':
+      case 'page':
       case 'stale':
       case 'sent':
       case 'got':
