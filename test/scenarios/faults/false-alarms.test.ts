@@ -56,6 +56,12 @@ const ROWS: readonly (readonly [
     { ...SMALL, faults: 'swarm' },
     'an update between a guest’s taking back its grant and its next words',
   ],
+  [
+    suspendResume,
+    '672750',
+    { requests: 3_000, faults: 'swarm' },
+    'an update that maps what has come to where a suspended guest’s ring was',
+  ],
   [suspendResume, '69', { requests: 3_000, faults: 'swarm' }, 'a guest that parks when whoever asked it has ended'],
   [
     suspendResume,
