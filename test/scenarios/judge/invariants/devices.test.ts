@@ -214,7 +214,7 @@ describe('a frontend that was refused what it asked for', () => {
     path: string,
     answer: string,
     actor = 'domU1/xenwatch-front',
-    news: typeof stopped | { what: 'unreachable'; status: number } = stopped,
+    news: typeof stopped | { what: 'unreachable'; status: -1 | -3 } = stopped,
   ): History => ({
     epochs: [{ conn: 0, domid: 1, uniqueId: 1n, name: 'domU1' }],
     records: [
