@@ -1,3 +1,4 @@
+import { ADVISORY_KINDS } from './advisories.ts';
 import type { HostileKind } from './attacker.ts';
 import { BIRTH_KINDS } from './birth.ts';
 import { REQUEST_KINDS } from './requests.ts';
@@ -8,4 +9,9 @@ export { requestOctets, said } from './raw-ring.ts';
 export { BAD_SUSPENDERS, type BadSuspender } from './suspends.ts';
 
 /** Every kind of hostile guest. */
-export const HOSTILE_KINDS: readonly HostileKind[] = [...RING_KINDS, ...REQUEST_KINDS, ...BIRTH_KINDS];
+export const HOSTILE_KINDS: readonly HostileKind[] = [
+  ...RING_KINDS,
+  ...REQUEST_KINDS,
+  ...BIRTH_KINDS,
+  ...ADVISORY_KINDS,
+];

@@ -345,6 +345,11 @@ function progressOf({ machine, witness, traffic, recorder }: Host, { devices }: 
   return new Progress(machine, witness, {
     payload: devices === undefined ? undefined : () => devices().reduce((sum, [, count]) => sum + count, 0),
     isOver: () => traffic.stopping,
+    hush: () => {
+      const goesOn = !traffic.stopping;
+      traffic.stopping = true;
+      return goesOn;
+    },
     // A hostile guest looks again and again, and gives up by itself.
     givesUp: ({ domain }) => domain !== undefined && recorder?.isHostile(domain.domid) === true,
   });
