@@ -7,8 +7,15 @@ const LONG_NAME = 200;
 const LONG_TOKEN = 4_000;
 /** Levels of a deep tree: as deep as recursion on a small stack does not reach, and far below the quota of nodes. */
 const LEVELS = 400;
+/** Octets of a relative path that every store takes. */
+const PATH_OCTETS = 2_040;
 /** Nodes of one life. */
 const NODES = 40;
+
+/** A node of dom0 that a domain may read: the first of that id, and no other. */
+export function entrustedTo(domid: number): string {
+  return `/tool/entrusted-${domid}`;
+}
 
 /** Guests that do what an advisory tells of, and get what is due since then. */
 export const ADVISORY_KINDS: readonly HostileKind[] = [
@@ -86,6 +93,23 @@ export const ADVISORY_KINDS: readonly HostileKind[] = [
     },
   },
   {
+    name: 'names-both-ways',
+    ids: ['XSA-323'],
+    does: 'names a node relatively by as many octets as it may, and then absolutely',
+    gets: 'served',
+    *run(attacker) {
+      const level = `/${'z'.repeat(LONG_NAME)}`;
+      const path = `data${level.repeat(Math.ceil(PATH_OCTETS / level.length))}`.slice(0, PATH_OCTETS);
+      const home = `/local/domain/${attacker.domid}`;
+      yield* attacker.must('WRITE', `${path}^v`, 'OK^');
+      yield* attacker.must('READ', `${home}/${path}^`, 'v');
+      yield* attacker.must('WRITE', `${home}/${path}^w`, 'OK^');
+      yield* attacker.must('READ', `${path}^`, 'w');
+      yield* attacker.must('RM', `${home}/data${level}^`, 'OK^');
+      yield* attacker.must('READ', `${path}^`, 'ENOENT');
+    },
+  },
+  {
     name: 'names-its-parents',
     ids: ['XSA-353', 'XSA-481'],
     does: 'names the root, and the directory of all homes with and without a home',
@@ -127,12 +151,13 @@ export const ADVISORY_KINDS: readonly HostileKind[] = [
   },
   {
     name: 'comes-again',
-    ids: ['XSA-419', 'XSA-483'],
-    does: 'makes nodes, goes, and makes them again in another domain with its id',
+    ids: ['XSA-322', 'XSA-419', 'XSA-483'],
+    does: 'makes nodes, goes, and makes them again in another domain with its id, which reads what was meant for the first',
     gets: 'served',
     comesAgain: true,
     *run(attacker) {
       for (let i = 0; i < NODES; i++) yield* attacker.must('WRITE', `data/${i}^v`, 'OK^');
+      yield* attacker.ask('READ', `${entrustedTo(attacker.domid)}^`);
       yield* attacker.hello();
     },
   },

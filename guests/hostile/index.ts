@@ -4,6 +4,7 @@ import { BIRTH_KINDS } from './birth.ts';
 import { REQUEST_KINDS } from './requests.ts';
 import { RING_KINDS } from './rings.ts';
 
+export { entrustedTo } from './advisories.ts';
 export { Attacker, type Consequence, type HostileKind, type StoreVersion } from './attacker.ts';
 export { requestOctets, said } from './raw-ring.ts';
 export { BAD_SUSPENDERS, type BadSuspender } from './suspends.ts';

@@ -1,4 +1,4 @@
-import { Attacker, HOSTILE_KINDS, type HostileKind } from '../../guests/hostile/index.ts';
+import { Attacker, entrustedTo, HOSTILE_KINDS, type HostileKind } from '../../guests/hostile/index.ts';
 import {
   buildDomain,
   curious,
@@ -252,8 +252,11 @@ function* raise(host: Host, xs: Xs, kind: HostileKind, name: string, hasFaults: 
   const first = yield* build(host, xs, kind, name, hasFaults, DOMID_ANY);
   if (first === undefined) throw new Error('assertion: no domid is free');
   if (kind.comesAgain !== true) return [first];
-  while (first.me !== undefined && isWorking(first.me) && !traffic.stopping) yield 50_000;
   const { domid } = first;
+  const entrusted = entrustedTo(domid);
+  yield* xs.write(entrusted, 'for the first of that id');
+  yield* xs.setPerms(entrusted, ['n0', `r${domid}`]);
+  while (first.me !== undefined && isWorking(first.me) && !traffic.stopping) yield 50_000;
   dom0.os.hyper.destroyDomain(domid);
   yield* xs.rm(`/local/domain/${domid}`);
   if (!(yield* untilFree(dom0.os, domid, FREE_NS))) return [first];
