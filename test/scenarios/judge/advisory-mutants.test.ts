@@ -2,6 +2,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import { hostileGuests } from '../../../scenarios/catalogue/hostile-guests.ts';
 import type { RunResult } from '../../../scenarios/engine/scenario.ts';
 import type { Setting } from '../../../scenarios/engine/settings.ts';
+import { XENSTORE_ERROR_PROTO } from '../../../sim/index.ts';
 import { Accounting } from '../../../store/daemon/accounting.ts';
 import { Connections } from '../../../store/daemon/connections.ts';
 import { DeadNodes } from '../../../store/daemon/dead-nodes.ts';
@@ -250,6 +251,18 @@ const ROWS: readonly (readonly [
     traffic(),
     () => void vi.spyOn(DeadNodes.prototype, 'removeOf').mockImplementation(() => {}),
     /READ .*expected ENOENT/,
+  ],
+  [
+    'XSA-420',
+    'a header with a length that cannot be stays where it is',
+    hostile({ kind: 'long-header', hostile: 4 }),
+    () => {
+      const giveUp = Connections.prototype.giveUp;
+      vi.spyOn(Connections.prototype, 'giveUp').mockImplementation(function (this: Connections, conn, word) {
+        if (word !== XENSTORE_ERROR_PROTO) giveUp.call(this, conn, word);
+      });
+    },
+    /long-header .*error word: 3 was due, came 0/,
   ],
   [
     'XSA-421',
