@@ -364,7 +364,8 @@ class Judge {
     if (noteLife(this.#model, r.domid, r.what)) this.#unnoticed.add(r.domid);
     if (r.what === 'shutdown' && this.#model.introduced(r.domid) !== undefined) this.#shutdowns.shutdown(r.domid, r);
     this.#deaths.note(r);
-    if (r.what === 'resumed' || r.what === 'dying' || r.what === 'dead') this.#shutdowns.over(r.domid);
+    if (r.what === 'resumed') this.#shutdowns.over(r.domid);
+    else if (r.what === 'dying' || r.what === 'dead') this.#shutdowns.ended(r.domid);
   }
 
   #updated(at: Moment): void {

@@ -74,6 +74,12 @@ const ROWS: readonly (readonly [
     { requests: 3_000, faults: 'swarm' },
     'a death that the old instance sees when its update has failed, and before it says so',
   ],
+  [
+    suspendResume,
+    '710018',
+    { requests: 3_000, faults: 'swarm', store: 'stubdom' },
+    'a domain that was suspended and then destroyed, of which a successor tells both',
+  ],
   [suspendResume, '69', { requests: 3_000, faults: 'swarm' }, 'a guest that parks when whoever asked it has ended'],
   [
     suspendResume,
