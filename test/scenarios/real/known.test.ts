@@ -37,6 +37,9 @@ describe('known ends of a daemon', () => {
   const depth = action('{"on": "1", "op": "WATCH", "payload": "a\\u0000t\\u00002\\u0000"}');
   const special = action('{"on": "a", "op": "SET_PERMS", "payload": "@releaseDomain\\u0000n1\\u0000"}');
   const target = action('{"on": "a", "op": "SET_TARGET", "payload": "3\\u00001\\u0000"}');
+  const rawOverwrite = action(
+    '{"on": "a", "raw": "\\u000b\\u0000\\u0000\\u0000\\u0007\\u0000\\u0000\\u0000\\u0000\\u0000\\u0000\\u0000\\u0004\\u0000\\u0000\\u0000/a\\u0000v"}',
+  );
   const release = action('{"on": "a", "op": "RELEASE", "payload": "1\\u0000"}');
   const refused = ['{"on": "1", "op": "WRITE", "reply": "ERROR", "payload": "ENOMEM\\u0000"}'];
   const assertion = "xenstored: core.c: Assertion `conn->in == in' failed.\nSIGABRT\n";
@@ -54,6 +57,11 @@ describe('known ends of a daemon', () => {
       'not-introduced-in-image',
     ],
     ['a refused overwrite', { action: overwrite, ours: refused, lastWords: assertion }, 'refused-without-errno'],
+    [
+      'one in raw octets',
+      { action: rawOverwrite, ours: ['{"on": "a", "taken": 20}', ...refused], lastWords: assertion },
+      'refused-without-errno',
+    ],
     ['an overwrite that was right', { action: overwrite, ours: ['{}'], lastWords: assertion }, undefined],
     ['no errno yet', { action: malformed, ours: [], lastWords: assertion }, 'no-errno-yet'],
     ['a sound request', { action: action(read), ours: [], lastWords: assertion }, undefined],
