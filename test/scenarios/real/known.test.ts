@@ -12,6 +12,7 @@ import {
   OXENSTORED,
   OXENSTORED_BUSY,
 } from '../../../scenarios/real/conform/known.ts';
+import { lastWordsOf } from '../../../scenarios/real/conform/run-script.ts';
 import { INSTALLED_DAEMONS } from '../../../scenarios/real/conform/standin.ts';
 import { daemonIsMissing } from '../../support/needs.ts';
 
@@ -208,5 +209,15 @@ describe.skipIf(isMissing)('a real oxenstored', () => {
     expect(outcomes.filter(({ kind }) => kind !== 'same')).toEqual([]);
     const names = outcomes.flatMap((one) => (one.kind === 'same' ? [...(one.known?.keys() ?? [])] : []));
     expect(new Set(names).size).toBeGreaterThan(4);
+  });
+});
+
+describe('the last words of a daemon', () => {
+  it('are not its report of memory', () => {
+    const report = "full talloc report on 'null_context' (total  9 bytes in  2 blocks)\n";
+    const line = '    struct xs_permissions          contains     16 bytes in   1 blocks (ref 0)\n';
+    expect(lastWordsOf(`write node error restoring node\n${report}${line.repeat(100)}exit 1\n`)).toBe(
+      'write node error restoring node\nexit 1\n',
+    );
   });
 });
