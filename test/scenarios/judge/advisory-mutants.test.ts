@@ -10,6 +10,7 @@ import { DomainRecords } from '../../../store/daemon/domain-records.ts';
 import { Names } from '../../../store/daemon/names.ts';
 import { OPERATIONS } from '../../../store/daemon/operations/table.ts';
 import { Output } from '../../../store/daemon/output.ts';
+import { QUOTA } from '../../../store/daemon/quota.ts';
 import { Rights } from '../../../store/daemon/rights.ts';
 import { Transactions } from '../../../store/daemon/transactions.ts';
 import { Watches } from '../../../store/daemon/watches.ts';
@@ -315,7 +316,7 @@ const ROWS: readonly (readonly [
       });
       vi.spyOn(DomainRecords.prototype, 'make').mockImplementation(function (this: DomainRecords, domid) {
         const record = make.call(this, domid);
-        record.account.nodes += left.get(domid) ?? 0;
+        record.account.now[QUOTA.nodes]! += left.get(domid) ?? 0;
         left.delete(domid);
         return record;
       });
