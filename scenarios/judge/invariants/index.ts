@@ -1,4 +1,5 @@
 import type { History, Verdict } from '../history.ts';
+import { logOf } from '../recorded-history.ts';
 import { type Connection, collectConnections } from './connection-epochs.ts';
 import { CLAIM as FINAL_TREE_CLAIM, SOURCE as FINAL_TREE_SOURCE, finalTree } from './final-tree.ts';
 import { type Evidence, type Family, newEvidence } from './finding.ts';
@@ -47,10 +48,11 @@ export function judgeHistory(history: History): {
   readonly connections: readonly Connection[];
 } {
   const evidence = newEvidence();
-  const connections = collectConnections(history);
-  checkRingOctets(history, connections, evidence);
-  pairReplies(history, connections, evidence);
-  checkAnswered(history, connections, evidence);
-  judge(history, connections, evidence);
+  const log = logOf(history);
+  const connections = collectConnections(history, log);
+  checkRingOctets(log, connections, evidence);
+  pairReplies(history, log, connections, evidence);
+  checkAnswered(log, connections, evidence);
+  judge(history, log, connections, evidence);
   return { verdicts: allInvariants.map((each) => each.verdict(evidence)), connections };
 }
