@@ -89,7 +89,7 @@ export class RecordLog {
     const seq = index < 0 ? this.length + index : index;
     if (seq < 0 || seq >= this.length) return undefined;
     const code = this.codes[seq] as number;
-    if (code === Code.kept) return this.kept[this.places[seq] as number];
+    if (code === Code.kept) return this.keptAt(seq);
     const timeNs = this.times[seq] as number;
     const conn = this.conns[seq] as number;
     if (code === Code.sent || code === Code.got) return this.#message(seq, timeNs, conn, code);
@@ -107,27 +107,52 @@ export class RecordLog {
     return this.#all;
   }
 
-  /** Message type of what is `sent` or `got` in the columns. */
+  /** Whether a client says of a message that it was sent (`sent`), or came (`got`); `undefined`: it is no such record. */
+  messageAt(seq: number): 'sent' | 'got' | undefined {
+    const code = this.codes[seq] as number;
+    if (code === Code.sent) return 'sent';
+    if (code === Code.got) return 'got';
+    if (code !== Code.kept) return undefined;
+    const { kind } = this.keptAt(seq) as HistoryRecord;
+    return kind === 'sent' || kind === 'got' ? kind : undefined;
+  }
+
+  /** Its type; this and the following of a record of a message only. */
   typeOf(seq: number): number {
-    return this.#header(seq, 0);
+    return this.codes[seq] === Code.kept ? this.#odd(seq).type : this.#header(seq, 0);
   }
 
   reqIdOf(seq: number): number {
-    return this.#header(seq, 4);
+    return this.codes[seq] === Code.kept ? this.#odd(seq).reqId : this.#header(seq, 4);
   }
 
   txIdOf(seq: number): number {
-    return this.#header(seq, 8);
+    return this.codes[seq] === Code.kept ? this.#odd(seq).txId : this.#header(seq, 8);
   }
 
-  actorIdOf(seq: number): number {
-    return this.#whos[seq] as number;
+  /** Who sent it; '' of what was got. */
+  actorOf(seq: number): string {
+    if (this.codes[seq] !== Code.kept) return this.actors[this.#whos[seq] as number] as string;
+    const odd = this.#odd(seq);
+    return odd.kind === 'sent' ? odd.actor : '';
   }
 
-  /** Payload of what is `sent` or `got` in the columns; shared. */
+  /** Shared. */
   payloadOf(seq: number): Uint8Array {
+    if (this.codes[seq] === Code.kept) return this.#odd(seq).payload;
     const end = this.places[seq] as number;
     return this.#streamOf(seq).window(end - (this.counts[seq] as number), end);
+  }
+
+  /** A record that is kept as an object; `undefined`: it is in the columns. */
+  keptAt(seq: number): HistoryRecord | undefined {
+    return this.codes[seq] === Code.kept ? this.kept[this.places[seq] as number] : undefined;
+  }
+
+  #odd(seq: number): Message {
+    const record = this.keptAt(seq);
+    if (record?.kind !== 'sent' && record?.kind !== 'got') throw new Error(`assertion: record ${seq} is of no message`);
+    return record;
   }
 
   #streamOf(seq: number): PutIn {
@@ -147,7 +172,7 @@ export class RecordLog {
     const txId = this.txIdOf(seq);
     const payload = this.payloadOf(seq);
     if (code === Code.got) return { seq, timeNs, kind: 'got', conn, end, type, reqId, txId, payload };
-    const actor = this.actors[this.#whos[seq] as number] as string;
+    const actor = this.actorOf(seq);
     return { seq, timeNs, kind: 'sent', conn, actor, end, type, reqId, txId, payload };
   }
 

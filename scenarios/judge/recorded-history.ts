@@ -1,4 +1,4 @@
-import type { History, HistoryRecord } from './history.ts';
+import type { History } from './history.ts';
 import { RecordLog } from './record-log.ts';
 
 /**
@@ -6,16 +6,17 @@ import { RecordLog } from './record-log.ts';
  * history asks `logOf`. A copy with something changed (`{ ...history, devices }`) is a history like any other.
  */
 class RecordedHistory implements History {
-  readonly epochs!: History['epochs'];
-  readonly records!: History['records'];
-  readonly transactionPolicy!: History['transactionPolicy'];
-  readonly compat!: History['compat'];
+  declare readonly epochs: History['epochs'];
+  declare readonly records: History['records'];
+  declare readonly transactionPolicy: History['transactionPolicy'];
+  declare readonly compat: History['compat'];
   readonly #log: RecordLog;
 
-  constructor(log: RecordLog, rest: Omit<History, 'records'>) {
+  constructor(log: RecordLog, { epochs, ...rest }: Omit<History, 'records'>) {
     this.#log = log;
+    Object.assign(this, { epochs });
+    Object.defineProperty(this, 'records', { enumerable: true, get: () => log.all() });
     Object.assign(this, rest);
-    Object.defineProperty(this, 'records', { enumerable: true, get: (): readonly HistoryRecord[] => log.all() });
   }
 
   static logOf(history: History): RecordLog | undefined {

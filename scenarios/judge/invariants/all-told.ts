@@ -76,7 +76,7 @@ export class AllTold<K extends keyof Told> {
     let next = 0;
     return (end) => {
       while ((this.#ends[next] as number) < end) next++;
-      return this.#ends[next] === end ? this.#log.actors[this.#log.actorIdOf(this.#seqs[next] as number)] : undefined;
+      return this.#ends[next] === end ? this.#log.actorOf(this.#seqs[next] as number) : undefined;
     };
   }
 }
