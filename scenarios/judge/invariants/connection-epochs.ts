@@ -39,8 +39,10 @@ export interface Connection {
   /** What its client library says that it sent and got. */
   readonly sent: AllTold<'sent'>;
   readonly got: AllTold<'got'>;
-  /** Messages of the published request stream. */
-  offered: readonly Framed[];
+  /** Messages of the published request stream. Cut when somebody asks: nearly always they are those of the consumed one. */
+  readonly offered: readonly Framed[];
+  /** Messages of the consumed request stream, and what became of them. */
+  taken: readonly Framed[];
   requests: readonly Request[];
   /** Replies and events as the store wrote them. */
   output: readonly Framed[];
@@ -81,7 +83,6 @@ export function collectConnections({ epochs }: History, log: RecordLog): Connect
     else got.add(seq);
   }
   for (const connection of connections) {
-    connection.offered = frame(connection.published.req).messages;
     const output = frame(connection.published.rsp);
     connection.output = output.messages;
     connection.outputRest = output.rest;
@@ -137,15 +138,21 @@ function newConnection(epoch: Epoch, log: RecordLog): Connection {
   const streams = log.streams(epoch.conn);
   const pair = () => ({ req: new OctetLog(streams.req), rsp: new OctetLog(streams.rsp) });
   const never = Number.POSITIVE_INFINITY;
+  const published = pair();
+  let offered: readonly Framed[] | undefined;
   return {
     epoch,
     name: epoch.name,
     capacity: epoch.isSocket === true ? SOCKET_OCTETS : RING_OCTETS,
-    published: pair(),
+    published,
     consumed: pair(),
     sent: new AllTold(log, 'sent'),
     got: new AllTold(log, 'got'),
-    offered: [],
+    get offered() {
+      offered ??= frame(published.req).messages;
+      return offered;
+    },
+    taken: [],
     requests: [],
     output: [],
     outputRest: 0,

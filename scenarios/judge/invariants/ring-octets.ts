@@ -146,8 +146,12 @@ function checkSent(connection: Connection, found: Findings): void {
 }
 
 /** Each message of the stream was said to be sent, in its order, but for a last one perhaps. */
-function isSentAsOffered({ sent, offered, published }: Connection): boolean {
-  return published.req.isLent && sent.length >= offered.length - 1 && sent.areThose(offered);
+function isSentAsOffered(connection: Connection): boolean {
+  const { sent, published, consumed } = connection;
+  if (!published.req.isLent) return false;
+  const isAllTaken = consumed.req.isLent && consumed.req.end === published.req.end;
+  const messages = isAllTaken ? connection.taken : connection.offered;
+  return sent.length >= messages.length - 1 && sent.areThose(messages);
 }
 
 /** What the library got is what the store wrote, each message once. */
