@@ -155,7 +155,9 @@ export class Host implements FaultHost {
   readonly witness: Witness | undefined;
   /** What processes of its toolstack share; an id may be used again at once. */
   readonly #files = new SharedFiles(new DomidHistory(0));
-  readonly #sockets: XsSocket[] = [];
+  /** Handles of the daemon's socket that are open, and some that are not any more. */
+  #sockets: XsSocket[] = [];
+  #socketsMax = 64;
   /** Programs of dom0 that have a connection to the store open. */
   #programs: XsProgram[] = [];
 
@@ -234,6 +236,10 @@ export class Host implements FaultHost {
     client.observer = this.#observers(this.recorder?.ofNewestSocket());
     client.start(program);
     this.#sockets.push(client);
+    if (this.#sockets.length > this.#socketsMax) {
+      this.#sockets = this.#sockets.filter(({ isOpen }) => isOpen);
+      this.#socketsMax = 64 + this.#sockets.length * 2;
+    }
     return this.#opened(client);
   }
 

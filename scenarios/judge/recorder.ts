@@ -20,6 +20,8 @@ interface Socket {
   readonly conn: number;
   readonly publish: { req: number; rsp: number };
   readonly consume: { req: number; rsp: number };
+  /** One of its ends is closed. */
+  isHalfClosed: boolean;
 }
 
 /** In which buffer of the page a stream lives. */
@@ -291,15 +293,18 @@ export class Recorder {
       const { uniqueId = 0n, name = '' } = this.#machine.domain(domid) ?? {};
       const conn = this.#epochs.length;
       this.#epochs.push({ conn, domid, uniqueId, name: `${name}/${event.by}`, isSocket: true });
-      this.#sockets.set(fd, { conn, publish: { req: 0, rsp: 0 }, consume: { req: 0, rsp: 0 } });
+      this.#sockets.set(fd, { conn, publish: { req: 0, rsp: 0 }, consume: { req: 0, rsp: 0 }, isHalfClosed: false });
       return;
     }
     const socket = this.#sockets.get(fd);
     if (socket === undefined) return; // from before the recording
     const { conn } = socket;
     if (what === 'accept') this.#add({ kind: 'open', conn });
-    else if (what === 'close') this.#add({ kind: end === 'server' ? 'detach' : 'close', conn });
-    else {
+    else if (what === 'close') {
+      this.#add({ kind: end === 'server' ? 'detach' : 'close', conn });
+      if (socket.isHalfClosed) this.#sockets.delete(fd);
+      socket.isHalfClosed = true;
+    } else {
       const kind = what === 'write' ? 'publish' : 'consume';
       const dir = (end === 'client') === (what === 'write') ? 'req' : 'rsp';
       const from = socket[kind][dir];

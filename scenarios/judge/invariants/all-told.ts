@@ -15,7 +15,7 @@ export class AllTold<K extends keyof Told> {
   readonly #ends: number[] = [];
   readonly #seqs: number[] = [];
   /** By their place here, what is not the message that is in the stream. */
-  readonly #odd = new Map<number, Told[K]>();
+  #odd: Map<number, Told[K]> | undefined;
   /** Each ends further than the one before. */
   #isAscending = true;
 
@@ -40,7 +40,7 @@ export class AllTold<K extends keyof Told> {
 
   /** Each is the message that ends at that position of the stream, further than the one before. */
   get #isInOrder(): boolean {
-    return this.#isAscending && this.#odd.size === 0;
+    return this.#isAscending && this.#odd === undefined;
   }
 
   /** A record of the columns. */
@@ -49,6 +49,7 @@ export class AllTold<K extends keyof Told> {
   }
 
   addOdd(record: Told[K]): void {
+    this.#odd ??= new Map();
     this.#odd.set(this.#ends.length, record);
     this.#add(record.end, record.seq);
   }
@@ -61,7 +62,7 @@ export class AllTold<K extends keyof Told> {
 
   records(): readonly Told[K][] {
     return this.#seqs.map((seq, i) => {
-      const record = this.#odd.get(i) ?? this.#log.at(seq);
+      const record = this.#odd?.get(i) ?? this.#log.at(seq);
       if (record?.kind !== this.#kind) throw new Error(`assertion: record ${seq} is not of something ${this.#kind}`);
       return record as Told[K];
     });

@@ -62,10 +62,8 @@ export class OctetLog {
   readonly #lent: { readonly bytes: Uint8Array } | undefined;
   #bytes: Uint8Array;
   #isOwn: boolean;
-  /** Positions up to `tos[i]` were there from record `seqs[i]`, at `times[i]`, on. */
-  readonly #tos: number[] = [];
-  readonly #seqs: number[] = [];
-  readonly #times: number[] = [];
+  /** Three numbers of each piece: up to which position octets were there, from which record on, and when. */
+  readonly #pieces: number[] = [];
   /** Highest position that was ever written. */
   end = 0;
 
@@ -107,9 +105,7 @@ export class OctetLog {
 
   #came(to: number, seq: number, timeNs: number): void {
     this.end = to;
-    this.#tos.push(to);
-    this.#seqs.push(seq);
-    this.#times.push(timeNs);
+    this.#pieces.push(to, seq, timeNs);
   }
 
   window(from: number, to: number): Uint8Array {
@@ -129,13 +125,12 @@ export class OctetLog {
 
   /** A function that tells when an octet came; to be asked for ascending positions. */
   moments(): (octet: number) => Moment {
-    let i = -1;
-    let last: Moment = { seq: 0, timeNs: 0 };
+    const pieces = this.#pieces;
+    let at = 0;
+    let last: Moment | undefined;
     return (octet) => {
-      const before = i;
-      if (i < 0) i = 0;
-      while (this.#tos[i]! <= octet) i++;
-      if (i !== before) last = { seq: this.#seqs[i]!, timeNs: this.#times[i]! };
+      for (; pieces[at]! <= octet; at += 3) last = undefined;
+      last ??= { seq: pieces[at + 1]!, timeNs: pieces[at + 2]! };
       return last;
     };
   }
