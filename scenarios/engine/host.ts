@@ -45,7 +45,8 @@ import {
 import type { Doing } from '../faults/doings.ts';
 import { FaultPlan } from '../faults/plan.ts';
 import type { FaultHost, FaultRule } from '../faults/rule.ts';
-import type { History } from '../judge/history.ts';
+import type { RecordLog } from '../judge/record-log.ts';
+import { logOf } from '../judge/recorded-history.ts';
 import { Recorder } from '../judge/recorder.ts';
 import type { RunRequest, RunResult } from './scenario.ts';
 import type { StoreHome } from './settings.ts';
@@ -163,7 +164,9 @@ export class Host implements FaultHost {
   readonly witness: Witness | undefined;
   /** What processes of its toolstack share; an id may be used again at once. */
   readonly #files = new SharedFiles(new DomidHistory(0));
-  readonly #sockets: XsSocket[] = [];
+  /** Handles of the daemon's socket that are open, and some that are not any more. */
+  #sockets: XsSocket[] = [];
+  #socketsMax = 64;
   readonly #hosts: () => readonly Host[];
   /** Programs of dom0 that have a connection to the store open. */
   #programs: XsProgram[] = [];
@@ -244,6 +247,10 @@ export class Host implements FaultHost {
     client.observer = this.#observers(this.recorder?.ofNewestSocket());
     client.start(program);
     this.#sockets.push(client);
+    if (this.#sockets.length > this.#socketsMax) {
+      this.#sockets = this.#sockets.filter(({ isOpen }) => isOpen);
+      this.#socketsMax = 64 + this.#sockets.length * 2;
+    }
     return this.#opened(client);
   }
 
@@ -332,8 +339,8 @@ export class Host implements FaultHost {
   result(run: RunSummary): RunResult {
     const { machine } = this;
     const { request, created, history, hosts = [], ...rest } = run;
-    const records = [history, ...hosts.slice(1).map((host) => host.history)].flatMap((each) => each?.records ?? []);
-    const count = (is: (record: History['records'][number]) => boolean) => records.filter(is).length;
+    const histories = [history, ...hosts.slice(1).map((host) => host.history)].flatMap((each) => each ?? []);
+    const got = gotIn(histories.map(logOf));
     const traffic = totalOf(this.#hosts().map((host) => host.traffic));
     return {
       ...rest,
@@ -345,10 +352,10 @@ export class Host implements FaultHost {
       steps: machine.scheduler.steps,
       traceEvents: machine.trace.count,
       requests: traffic.requests,
-      replies: count((r) => r.kind === 'got' && r.type !== XS.WATCH_EVENT),
-      watchEvents: count((r) => r.kind === 'got' && r.type === XS.WATCH_EVENT),
+      replies: got.replies,
+      watchEvents: got.events,
       domainsCreated: created,
-      domainsDestroyed: count((r) => r.kind === 'life' && r.what === 'gone'),
+      domainsDestroyed: got.gone,
       commits: traffic.commits,
       conflicts: traffic.conflicts,
       refusals: [...traffic.refusals].sort((a, b) => (a[0] < b[0] ? -1 : 1)),
@@ -393,6 +400,19 @@ function totalOf(traffics: readonly Traffic[]): Pick<Traffic, 'requests' | 'comm
     for (const [errno, n] of traffic.refusals) refusals.set(errno, (refusals.get(errno) ?? 0) + n);
   }
   return total;
+}
+
+/** Replies and events that clients got, and domains that went. */
+function gotIn(logs: readonly RecordLog[]): Record<'replies' | 'events' | 'gone', number> {
+  let [replies, events, gone] = [0, 0, 0];
+  for (const log of logs) {
+    gone += log.kept.filter((r) => r.kind === 'life' && r.what === 'gone').length;
+    for (let seq = 0; seq < log.length; seq++)
+      if (log.messageAt(seq) === 'got')
+        if (log.typeOf(seq) === XS.WATCH_EVENT) events++;
+        else replies++;
+  }
+  return { replies, events, gone };
 }
 
 /** Each is told everything, in their order. */

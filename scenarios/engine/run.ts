@@ -15,6 +15,7 @@ import type { PlannedFault } from '../faults/rule.ts';
 import type { History, Verdict } from '../judge/history.ts';
 import { judgeHistory, mappings, toolstackIntends } from '../judge/invariants/index.ts';
 import { countMarks, MARKS, type MarkName, type Traces } from '../judge/marks.ts';
+import { logOf } from '../judge/recorded-history.ts';
 import { Host, type HostOptions, LIFELIKE, STORE_BINARY } from './host.ts';
 import { addMarks, mergeVerdicts } from './merge.ts';
 import { SETTLE_NS } from './patience.ts';
@@ -304,6 +305,8 @@ export interface RunEnd {
   readonly migrations?: () => NonNullable<RunResult['migrations']>;
   /** What devices did, for the report. */
   readonly devices?: () => NonNullable<RunResult['devices']>;
+  /** Beside traffic ends what cannot be gone on with: its guests are told more than they can read. Left out: nothing. */
+  readonly giveUp?: () => void;
   /** What is missing in a run that does not come to end. */
   readonly missing?: () => string;
 }
@@ -456,7 +459,7 @@ function* untilNoticed({ machine }: Host): Actor {
   if (waitedNs > 0) yield EVENTS_NS;
 }
 
-function progressOf(runs: readonly Run[], { devices }: WholeEnd): Progress | undefined {
+function progressOf(runs: readonly Run[], { devices, giveUp }: WholeEnd): Progress | undefined {
   const { machine, traffic, recorder } = (runs[0] as Run).host;
   const witnesses = runs.flatMap(({ host }) => host.witness ?? []);
   if (witnesses.length === 0) return undefined;
@@ -471,6 +474,12 @@ function progressOf(runs: readonly Run[], { devices }: WholeEnd): Progress | und
   return new Progress(machine, all, {
     payload: devices === undefined ? undefined : () => devices().reduce((sum, [, count]) => sum + count, 0),
     isOver: () => traffic.stopping,
+    hush: () => {
+      if (traffic.stopping) return false;
+      giveUp?.();
+      traffic.stopping = true;
+      return true;
+    },
     // A hostile guest looks again and again, and gives up by itself.
     givesUp: ({ domain }) => domain !== undefined && recorder?.isHostile(domain.domid) === true,
   });
@@ -486,7 +495,7 @@ const OF_THE_END: readonly string[] = ['final-tree', 'devices-converge'];
  */
 function soFar({ machine, witness }: Host, all: readonly Verdict[], history: History | undefined): readonly Verdict[] {
   const isSilent = machine.nowNs - (witness?.messageNs ?? 0) >= SETTLE_NS;
-  const last = history?.records.at(-1)?.seq;
+  const last = history && logOf(history).at(-1)?.seq;
   return all
     .filter(({ invariant }) => !OF_THE_END.includes(invariant))
     .map((verdict) => {
@@ -551,6 +560,7 @@ function judged(
 /** Of what hosts have together nothing is counted but what its checks say. */
 const OF_NOBODY: Omit<Traces, 'verdicts'> = {
   history: { epochs: [], records: [], transactionPolicy: 'carry', compat: '4.22' },
+  kept: [],
   connections: [],
   updates: [],
   attempts: [],
@@ -572,12 +582,15 @@ function judgedHost(
     ...(history.toolstack === undefined ? [] : [toolstackIntends(history)]),
     ...(end.verdicts?.(history, isFinished) ?? []),
   ];
-  return { verdicts, marks: marksOf(run, { history, connections: judgement.connections, verdicts }) };
+  return {
+    verdicts,
+    marks: marksOf(run, { history, kept: logOf(history).kept, connections: judgement.connections, verdicts }),
+  };
 }
 
 function marksOf(
   { host, request, attempts }: Run,
-  judged: Pick<Traces, 'history' | 'connections' | 'verdicts'>,
+  judged: Pick<Traces, 'history' | 'kept' | 'connections' | 'verdicts'>,
 ): MarksSeen {
   const { faults, store } = host;
   const strikes = faults.asked.reduce((sum, { injected }) => sum + injected, 0);

@@ -8,6 +8,7 @@ import type { PlannedFault } from '../faults/rule.ts';
 
 import type { History, HistoryRecord, KnownDefect, Violation } from '../judge/history.ts';
 import { MARKS, type MarkName } from '../judge/marks.ts';
+import { logOf } from '../judge/recorded-history.ts';
 
 import { type Alike, alike, causedAt } from './cause.ts';
 import { eventText } from './events.ts';
@@ -237,7 +238,10 @@ function violationText(
   // What is missing is missed at the end: where it was caused tells more.
   const shown = caused ?? violation.seq;
   const history = historyOf(result, violation);
-  for (const record of (history?.records ?? []).slice(Math.max(0, shown - 8), shown + 3)) {
+  const log = history && logOf(history);
+  for (let seq = Math.max(0, shown - 8); seq < shown + 3; seq++) {
+    const record = log?.at(seq);
+    if (record === undefined) continue;
     const mark = record.seq === shown ? '>' : ' ';
     lines.push(paint('dim', `    ${mark} ${String(record.seq).padStart(7)}  ${recordText(history, record)}`));
   }
@@ -256,18 +260,19 @@ function knownText({ label, what, seen }: KnownDefect, paint: (style: Style, s: 
  *  distance; of what is found to be missing at the end nothing is known. */
 function straddled(result: RunResult, caused: number | undefined, violation: Violation): string {
   const { seq, timeNs } = violation;
-  const records = historyOf(result, violation)?.records ?? [];
+  const history = historyOf(result, violation);
+  const log = history && logOf(history);
+  if (log === undefined) return '';
+  const updates = log.kept.filter((record) => record.kind === 'liveUpdate');
   const between = new Set<number>();
-  for (const record of caused === undefined ? [] : records.slice(caused, seq + 1))
-    if (record.kind === 'liveUpdate') between.add(record.n);
+  for (const update of updates)
+    if (caused !== undefined && caused <= update.seq && update.seq <= seq) between.add(update.n);
   const [first, ...more] = between;
   if (first !== undefined)
     return more.length === 0 ? `, across live update #${first}` : `, across live updates #${first} to #${more.at(-1)}`;
-  const isAtOnce = records[seq]?.kind !== 'snapshot' && seq < records.length - 1;
-  const last = isAtOnce ? records.slice(0, seq).findLast(({ kind }) => kind === 'liveUpdate') : undefined;
-  return last?.kind === 'liveUpdate'
-    ? `, ${ms(timeNs - last.timeNs)} ms after live update #${last.n} (${last.what})`
-    : '';
+  const isAtOnce = log.at(seq)?.kind !== 'snapshot' && seq < log.length - 1;
+  const last = isAtOnce ? updates.findLast((update) => update.seq < seq) : undefined;
+  return last !== undefined ? `, ${ms(timeNs - last.timeNs)} ms after live update #${last.n} (${last.what})` : '';
 }
 
 function hostText({ hosts }: RunResult, { host }: Violation): string {
@@ -298,6 +303,8 @@ function recordText(history: History | undefined, record: HistoryRecord): string
       return `${time} ${name} ${record.kind}`;
     case 'noMemory':
       return `${time} ${name} no memory for its request`;
+    case 'page':
+      return `${time} ${name} has another page, of which ${record.unread} octets are to be read`;
     case 'stale':
       return `${time} domain ${record.mapper} touched reference ${record.gref} of domain ${record.granter} after its unmap`;
     case 'fault':

@@ -1,6 +1,7 @@
 import { Copies } from '../copies.ts';
 import type { History, Verdict } from '../history.ts';
 import type { Copy, MigrationHistory, MigrationRecord } from '../migrations.ts';
+import { logOf } from '../recorded-history.ts';
 import { Findings } from './finding.ts';
 import { knownHole } from './migration-holes.ts';
 import { begin, type Progress } from './migration-progress.ts';
@@ -215,7 +216,7 @@ function updatesMeanwhile({ records }: MigrationHistory, histories: readonly His
     else span.to = record.timeNs;
   }
   const updates = histories.flatMap((history) =>
-    history.records.flatMap((r) => (r.kind === 'liveUpdate' && r.what === 'up' ? [r.timeNs] : [])),
+    logOf(history).kept.flatMap((r) => (r.kind === 'liveUpdate' && r.what === 'up' ? [r.timeNs] : [])),
   );
   return updates.filter((at) => [...spans.values()].some(({ from, to }) => from <= at && at <= to)).length;
 }
