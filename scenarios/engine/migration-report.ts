@@ -66,8 +66,18 @@ function report(
     downtimeNs: isParkedHere ? undefined : downtimeNs,
     cut,
     owners,
+    said: { source: lastWord(history, n, 'S'), target: lastWord(history, n, 'R') },
     outcome: { source: source ?? 'not ended', target: target ?? 'none', fact: factOf(copies, copies.of(uuid), nameOf) },
   };
+}
+
+/** The last word of a side; of a destination the reason, where it has said one. */
+function lastWord({ records }: MigrationHistory, n: number, process: 'S' | 'R'): string {
+  const said = records.flatMap((r) =>
+    r.kind === 'news' && r.migration === n && r.news.what === 'says' && r.news.process === process ? [r.news.text] : [],
+  );
+  const reason = process === 'R' ? said.findLast((text) => !text.startsWith('migration target: ')) : undefined;
+  return reason ?? said.at(-1) ?? '';
 }
 
 /** What is so, whatever anybody says. */

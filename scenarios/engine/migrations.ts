@@ -29,7 +29,7 @@ export interface Moving {
     MigratePlan,
     'keepsDomid' | 'hasQuotas' | 'isAskable' | 'patienceNs' | 'rememberChannel' | 'dies'
   >;
-  readonly target?: Pick<ReceivePlan, 'domidPolicy' | 'checksIntroduce' | 'staysPaused' | 'dies'>;
+  readonly target?: Pick<ReceivePlan, 'domidPolicy' | 'hasQuotas' | 'checksIntroduce' | 'staysPaused' | 'dies'>;
   /** Left out: LAN. */
   readonly link?: LinkTraits;
   /** Each direction of the link goes on without the other; left out: a cut takes both. */
@@ -202,7 +202,12 @@ export class Migrations {
         if (machines[to]?.scheduler.isHalted !== false || !isReachable(at, to)) return undefined;
         return self.#logs[to]?.decide(uuid);
       }
-      host.dom0.os.start('handover-agent', (me) => handoverAgent(me, xl, { log, ask, isOver }));
+      const takenBack = (uuid: string, domid: number) => {
+        const migration = this.all.findLast((each) => each.uuid === uuid && each.from === at);
+        const news: MigrationNews = { what: 'go taken back', process: 'S', domid };
+        if (migration !== undefined) this.#add({ kind: 'news', migration: migration.n, host: at, news });
+      };
+      host.dom0.os.start('handover-agent', (me) => handoverAgent(me, xl, { log, ask, takenBack, isOver }));
     }
   }
 

@@ -192,6 +192,8 @@ export interface UpdatePlan {
   readonly link?: () => XsLink;
   /** Left out: all traffic of the host. */
   readonly traffic?: Traffic;
+  /** Whether the store has versions of its image to choose from: those before 4.22 have none. Left out: it has. */
+  readonly isVersioned?: boolean;
   /** All are forced (-F); left out: as drawn. */
   readonly force?: boolean;
   readonly lookNs?: readonly [least: number, more: number];
@@ -219,7 +221,7 @@ export function startOperator(run: Run, plan: UpdatePlan): Operator {
       moments,
       ...(atNs === undefined ? {} : { progress: () => machine.nowNs }),
       file: STORE_BINARY,
-      version: request.format === 'v1' ? 1 : 2,
+      version: plan.isVersioned === false ? undefined : request.format === 'v1' ? 1 : 2,
       way,
       connect: (n) => host.connect(`holder-${n}`),
       os: host.dom0.os,
