@@ -52,7 +52,7 @@ export const upgradeByMigration: Scenario = scenario({
 function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
   const { settings } = request;
   const hosts = [
-    { name: 'old', compat: '4.17' },
+    { name: 'old', compat: '4.17', policy: 'daemon' },
     { name: 'new', compat: '4.22' },
   ] as const;
   const world = new World(request, { ...settings, hosts, homeOf: () => 0 });

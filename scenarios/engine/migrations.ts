@@ -131,6 +131,11 @@ export class Migrations {
     return migration;
   }
 
+  /** Whether a guest is on its way to that host. */
+  isComing(host: number): boolean {
+    return this.all.some((each) => each.to === host && !this.isOver(each));
+  }
+
   /** Whether a process of a migration still runs. */
   isOver({ threads }: Migration): boolean {
     return threads.every(({ task }) => hasEnded(task));

@@ -161,8 +161,11 @@ export class World {
     const share = Math.max(1, Math.floor((requests * 6) / 10 / Math.max(1, updates)));
     const from = Math.floor((requests * 3) / 10);
     const atRequests = Array.from({ length: updates }, (_, i) => from + i * share + draws.below(share));
-    const isVersioned = this.#plan.hosts[at]?.compat !== '4.17';
-    this.#writers.push(startOperator(place.run, { atRequests, isVersioned, link: () => host.dom0.client }).me);
+    const { compat, policy } = this.#plan.hosts[at] ?? {};
+    // DST-9: a store that goes by the daemon's own image does not live through an update while a domain has a tree and no INTRODUCE.
+    const isHeld = () => policy === 'daemon' && this.migrations.isComing(at);
+    const link = () => host.dom0.client;
+    this.#writers.push(startOperator(place.run, { atRequests, isVersioned: compat !== '4.17', isHeld, link }).me);
   }
 
   *#create(me: Thread, place: Place, slot: number): Actor {
