@@ -25,7 +25,7 @@ export interface MemoryFinding {
 }
 
 const CLAIM = 'Every page of a guest that goes on elsewhere holds what it held when the guest parked';
-const SOURCE = 'tools/libs/guest/xg_sr_save.c, xg_sr_restore.c; migration.md INV-M9';
+const SOURCE = 'tools/libs/guest/xg_sr_save.c, xg_sr_restore.c';
 
 /**
  * INV-M9 of guests that were moved with their knowledge. Pages that somebody else had mapped at the park may be of another moment:
