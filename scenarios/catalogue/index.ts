@@ -7,6 +7,7 @@ import { hotplugStorm } from './hotplug-storm.ts';
 import { liveUpdateMidTraffic } from './live-update-mid-traffic.ts';
 import { migrateBackAndForth } from './migrate-back-and-forth.ts';
 import { migrateMidTraffic } from './migrate-mid-traffic.ts';
+import { migrationBreaks } from './migration-breaks.ts';
 import { saveRestore } from './save-restore.ts';
 import { steadyStateScenario } from './steady-state.ts';
 import { suspendResume } from './suspend-resume.ts';
@@ -25,5 +26,6 @@ export const SCENARIOS: readonly Scenario[] = [
   migrateMidTraffic,
   migrateBackAndForth,
   evacuateHost,
+  migrationBreaks,
   upgradeByMigration,
 ];
