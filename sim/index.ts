@@ -77,6 +77,7 @@ export {
   grantAccess,
   grantTransitive,
   isInUse,
+  writableByOthers,
 } from './grants/guest.ts';
 export { loadFlags, loadStatus, storeFlags, type TableBytes } from './grants/layout.ts';
 export type { MappedPage, PageAccess } from './grants/mapped-page.ts';
@@ -100,7 +101,7 @@ export {
 export { BackRing, FrontRing, initIoRing } from './io-ring.ts';
 export { type CutPlan, LAN, Link, type LinkDirection, type LinkTraits, PIPE_BYTES, WAN } from './link.ts';
 export { Machine } from './machine.ts';
-export { Frame, PAGE_BYTES } from './memory.ts';
+export { Frame, type Memory, PAGE_BYTES } from './memory.ts';
 export { type OctetChannel, type OctetReader, type OctetWriter, readExactly } from './octet-channel.ts';
 export { Devpts, Pty } from './pty.ts';
 export { type Stream, Streams } from './random.ts';
