@@ -213,7 +213,7 @@ export class Timeline {
       }
       this.steps++;
       if (owner.onStep !== undefined) owner.onStep(task);
-      this.#journal.step(task.id, this.nowNs);
+      this.#journal.step(task, this.nowNs);
       this.running = task;
       const result = task.actor.next();
       this.running = undefined;

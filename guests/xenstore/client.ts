@@ -5,6 +5,7 @@ import type { GuestOs, Thread } from '../kernel/index.ts';
 import { localError, toReply, txIdIn, watchPayload } from './calls.ts';
 import type { ClientHabits } from './habits.ts';
 import type { InFlight } from './in-flight.ts';
+import { cutRequest } from './left-out.ts';
 import type { EventQueue, Pending, Reply, XsLink } from './link.ts';
 import { LINUX_HABITS } from './named.ts';
 import { split, strings } from './payload.ts';
@@ -20,6 +21,8 @@ export interface ClientObserver {
   sent(actor: string, octetsSent: number, type: number, reqId: number, txId: number, payload: Uint8Array): void;
   /** A whole message was taken out; `octetsGot` counts all response octets so far. */
   got(octetsGot: number, type: number, reqId: number, txId: number, payload: Uint8Array): void;
+  /** A request was made that the run leaves out. */
+  leftOut?(): void;
   /** The client goes on in another domain, on another ring. */
   moved?(domid: number): void;
 }
@@ -143,12 +146,17 @@ export class XsClient implements XsLink {
     if (payload.length > PAYLOAD_MAX) throw new Error(`assertion: payload of ${payload.length} octets`);
     if (this.#habits.writes === 'messages' && HEADER_BYTES + payload.length > RING_BYTES)
       this.#os.hyper.domctl.shutdown(CRASH); // MO-1: BUG_ON
+    const cut = cutRequest(this.#os, me, type, payload, txId % LIFE);
+    if ('reply' in cut) {
+      this.observer?.leftOut?.();
+      return cut;
+    }
     const request: Request = {
       me,
       type,
       txId,
       wireTxId: txId % LIFE,
-      payload,
+      payload: cut.payload,
       sinceNs: this.#os.machine.nowNs,
       reqId: -1,
       reply: undefined,

@@ -14,7 +14,9 @@ import type { StorePolicy } from '../../store/index.ts';
 import type { History, Verdict } from '../judge/history.ts';
 import { judgeHistory, mappings, toolstackIntends } from '../judge/invariants/index.ts';
 import { countMarks, MARKS, type MarkName, type Traces } from '../judge/marks.ts';
+import { cutsOf, jitterOf } from './cuts.ts';
 import { Host, type HostOptions, LIFELIKE, STORE_BINARY } from './host.ts';
+import { withoutHost } from './host-guard.ts';
 import { SETTLE_NS } from './patience.ts';
 import { Progress } from './progress.ts';
 import type { MarksSeen, RunRequest, RunResult, UpdateAttempt, UpdateReport } from './scenario.ts';
@@ -72,7 +74,8 @@ export function openRun(request: RunRequest<HostSettings>, plan: RunPlan = {}): 
   const { isOver = ({ traffic }) => traffic.stopping } = plan;
   const host = new Host({
     seed,
-    jitter: LIFELIKE,
+    jitter: jitterOf(LIFELIKE, request.cuts?.pace),
+    cuts: cutsOf(request.cuts ?? {}),
     requestsMax,
     policy,
     compat: '4.22',
@@ -90,6 +93,7 @@ export function openRun(request: RunRequest<HostSettings>, plan: RunPlan = {}): 
   });
   const { faults } = host;
   if (request.traceLine !== undefined) host.traceTo(request.traceLine);
+  if (request.marksDigest !== undefined) host.machine.trace.markDigest(request.marksDigest);
   if (faults.faults.length > 0) request.planned?.(faults.faults);
   faults.arm(host, () => isOver(host));
   host.store.movesInSteps = faults.storeMovesInSteps();
@@ -153,7 +157,8 @@ export function startOperator(run: Run, plan: UpdatePlan): Operator {
   const { host, request, operators, attempts } = run;
   const { machine, store } = host;
   const { atNs, atRequests = [] } = plan;
-  const moments = host.faults.updates(atNs ?? atRequests);
+  const exactNs = request.cuts?.updatesAtNs;
+  const moments = exactNs ?? host.faults.updates(atNs ?? atRequests);
   const way = waysOf(run, plan.force === true);
   /** Updates so far, when each was asked for. */
   const before: number[] = [];
@@ -161,6 +166,7 @@ export function startOperator(run: Run, plan: UpdatePlan): Operator {
     operator(own, plan.link?.() ?? host.connect('operator'), plan.traffic ?? host.traffic, {
       moments,
       ...(atNs === undefined ? {} : { progress: () => machine.nowNs }),
+      ...(exactNs === undefined ? {} : { isExact: true }),
       file: STORE_BINARY,
       version: request.format === 'v1' ? 1 : 2,
       way,
@@ -312,7 +318,7 @@ function runToEnd({ host, request }: Run, end: WholeEnd): Ended {
       if (!finished) stuck = host.store.ended !== undefined || progress?.isStuck() === true;
       return finished || stuck;
     };
-    machine.scheduler.runUntil(isOver, end.horizonNs, end.sliceNs);
+    withoutHost(() => machine.scheduler.runUntil(isOver, end.horizonNs, end.sliceNs));
     if (finished) {
       recorder?.snapshot(nodes);
       end.finish?.();

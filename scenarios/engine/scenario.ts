@@ -1,3 +1,4 @@
+import type { DigestMarks } from '../../sim/index.ts';
 import type { StateFormat } from '../../store/format/model/index.ts';
 import type { StartStore, UpdateRecord } from '../../store/index.ts';
 import { FAULT_RULES } from '../faults/catalogue.ts';
@@ -6,6 +7,7 @@ import { type Doing, EVERYTHING, lacking } from '../faults/doings.ts';
 import type { PlannedFault } from '../faults/rule.ts';
 import type { History, Verdict } from '../judge/history.ts';
 import { MARKS, type MarkCounts, type MarkName } from '../judge/marks.ts';
+import type { RunCuts } from './cuts.ts';
 import { completeSettings, type SettingSpecs, type Settings, type SettingsOf } from './settings.ts';
 import type { Wait } from './wait.ts';
 import { earlyFailure, type Failure } from './witness.ts';
@@ -155,6 +157,8 @@ export interface RunRequest<V = Settings> {
   readonly asksForDepth?: boolean;
   /** Virtual time after which a run is not waited for any more; left out: long enough for any run. */
   readonly horizonNs?: number;
+  /** What of it is left out, or put elsewhere; left out: nothing. */
+  readonly cuts?: RunCuts | undefined;
   /** Called once, before the first step, with the faults that are planned; not in a run without any. */
   readonly planned?: (faults: readonly PlannedFault[]) => void;
   /** Called now and then, with how far the run is. */
@@ -163,6 +167,8 @@ export interface RunRequest<V = Settings> {
   readonly judgesUnfinished?: boolean;
   /** Called with each line of the trace, if one is wanted. */
   readonly traceLine?: (line: string) => void;
+  /** Called with the digest of all events so far, when and as often as it asks for it; left out: nobody asks. */
+  readonly marksDigest?: DigestMarks;
   /** What stands between the dump and the successor of update `n`: how a run meets a broken image. */
   readonly passImage?: ((image: Uint8Array, n: number) => Uint8Array) | undefined;
   /** Whether exec(2) of the successor fails in update `n`. */
