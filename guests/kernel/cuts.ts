@@ -1,5 +1,8 @@
-/** What becomes of one request of a thread: it goes out, with at most so many octets of value, or it is left out. */
-export type Kept = { readonly valueMax: number } | undefined;
+/** What becomes of one request of a thread: it goes out, not before its time, with at most so many octets of value. */
+export interface Kept {
+  readonly atNs: number;
+  readonly valueMax: number;
+}
 
 /**
  * What of a run is left out: requests, by the thread that makes them and by how many it made before. A thread of which nothing is
@@ -7,35 +10,24 @@ export type Kept = { readonly valueMax: number } | undefined;
  * else, stay where they are.
  */
 export interface Cuts {
-  kept(thread: string, request: number): Kept;
+  /** `undefined`: it is left out. */
+  kept(thread: string, request: number): Kept | undefined;
+  /** When the last request of a thread that is kept is made, virtual ns; `undefined`: there is none. */
+  lastNs(thread: string): number | undefined;
 }
 
-/** The requests that one thread makes: counted, and looked up. */
-export class RequestCount {
-  readonly #thread: string;
-  readonly #cuts: Cuts | undefined;
-  #made = 0;
+/** Somebody who hears of each request that goes out: the how manieth of its thread, when it was made, and what it is. */
+export type RequestNoted = (made: {
+  readonly thread: string;
+  readonly request: number;
+  readonly atNs: number;
+  readonly type: number;
+  readonly payload: Uint8Array;
+}) => void;
 
-  constructor(thread: string, cuts: Cuts | undefined) {
-    this.#thread = thread;
-    this.#cuts = cuts;
-  }
-
-  /** Whether any request of anybody is left out. */
-  get isCut(): boolean {
-    return this.#cuts !== undefined;
-  }
-
-  /** How many were made so far, those that were left out among them. */
-  get made(): number {
-    return this.#made;
-  }
-
-  /** One more is made: `undefined` where it is to be left out. */
-  next(): Kept {
-    const n = this.#made++;
-    return this.#cuts === undefined ? WHOLE : this.#cuts.kept(this.#thread, n);
-  }
+/** What a run does with the requests of its threads. */
+export interface RequestPlan {
+  /** Left out: all go out as they are made. */
+  readonly cuts?: Cuts | undefined;
+  readonly noted?: RequestNoted | undefined;
 }
-
-const WHOLE: Kept = { valueMax: Number.POSITIVE_INFINITY };

@@ -1,2 +1,2 @@
-export type { Cuts, Kept } from './cuts.ts';
+export type { Cuts, Kept, RequestNoted, RequestPlan } from './cuts.ts';
 export { GuestOs, Thread, type Waiting, type Waits } from './os.ts';

@@ -9,19 +9,19 @@ import {
   type Stream,
   type Task,
 } from '../../sim/index.ts';
-import { type Cuts, RequestCount } from './cuts.ts';
+import type { RequestPlan } from './cuts.ts';
 
 /** A thread or process in a guest: an actor with a name and draws of its own, which others wake when it has something to do. */
 export class Thread {
   readonly name: string;
   readonly draws: Stream;
-  readonly requests: RequestCount;
+  /** Requests to xenstore that it has made, those that are left out among them. */
+  requests = 0;
   task: Task | undefined = undefined;
 
-  constructor(name: string, draws: Stream, cuts?: Cuts) {
+  constructor(name: string, draws: Stream) {
     this.name = name;
     this.draws = draws;
-    this.requests = new RequestCount(name, cuts);
   }
 
   wake(): void {
@@ -52,22 +52,22 @@ export class GuestOs {
   /** Ports of which an event is itself the message: there is nothing else to look at. */
   readonly messagePorts = new Set<Port>();
   readonly #waits = new Map<string, Waits>();
-  readonly #cuts: Cuts | undefined;
+  /** What becomes of requests to xenstore. */
+  readonly requests: RequestPlan;
   /** Between the call of `suspend` and its return: the kernel is prepared to find itself in another domain. */
   isParked = false;
 
-  /** @param cuts which requests of its threads are left out; left out: none. */
-  constructor(machine: Machine, domain: Domain, cuts?: Cuts) {
+  constructor(machine: Machine, domain: Domain, requests: RequestPlan = {}) {
     this.machine = machine;
     this.domain = domain;
-    this.#cuts = cuts;
+    this.requests = requests;
     this.hyper = new Hypercalls(machine, domain);
   }
 
   /** Start a thread named `<domain>/<name>`; its actor is handed the thread that it is. */
   start(name: string, body: (me: Thread) => Actor, delayNs = 0): Thread {
     const full = `${this.domain.name}/${name}`;
-    const me = new Thread(full, this.machine.streams.for(full), this.#cuts);
+    const me = new Thread(full, this.machine.streams.for(full));
     me.task = this.machine.start(full, this.domain, body(me), delayNs);
     return me;
   }

@@ -21,8 +21,6 @@ export interface ClientObserver {
   sent(actor: string, octetsSent: number, type: number, reqId: number, txId: number, payload: Uint8Array): void;
   /** A whole message was taken out; `octetsGot` counts all response octets so far. */
   got(octetsGot: number, type: number, reqId: number, txId: number, payload: Uint8Array): void;
-  /** A request was made that the run leaves out. */
-  leftOut?(): void;
   /** The client goes on in another domain, on another ring. */
   moved?(domid: number): void;
 }
@@ -146,23 +144,24 @@ export class XsClient implements XsLink {
     if (payload.length > PAYLOAD_MAX) throw new Error(`assertion: payload of ${payload.length} octets`);
     if (this.#habits.writes === 'messages' && HEADER_BYTES + payload.length > RING_BYTES)
       this.#os.hyper.domctl.shutdown(CRASH); // MO-1: BUG_ON
-    const cut = cutRequest(this.#os, me, type, payload, txId % LIFE);
-    if ('reply' in cut) {
-      this.observer?.leftOut?.();
-      return cut;
-    }
+    const number = me.requests;
+    const going = cutRequest(this.#os, me, type, payload, txId % LIFE);
+    if ('reply' in going) return going;
+    const { scheduler } = this.#os.machine;
     const request: Request = {
       me,
+      number,
       type,
       txId,
       wireTxId: txId % LIFE,
-      payload: cut.payload,
+      payload: going.payload,
       sinceNs: this.#os.machine.nowNs,
       reqId: -1,
       reply: undefined,
     };
     this.#unanswered.add(request);
-    this.#enter(request);
+    if (going.atNs > scheduler.nowNs) scheduler.at(going.atNs, () => this.#enter(request));
+    else this.#enter(request);
     return request;
   }
 

@@ -3,28 +3,44 @@ import type { GuestOs, Thread } from '../kernel/index.ts';
 import type { Pending, Reply } from './link.ts';
 import { split, strings } from './payload.ts';
 
-/** How long a request takes that never leaves: about as long as one that does, so that its maker keeps its pace. */
-const LEFT_OUT_NS = 5_000;
+/** How long a request takes that never leaves: less than one that does, so that whoever is to make one later is there in time. */
+const LEFT_OUT_NS = 1_000;
+/** The same of a thread that has nothing more to do. */
+const IDLE_NS = 1_000_000;
+
+/** A request as the run has it: when it goes out, and with what. */
+export interface Going {
+  readonly payload: Uint8Array;
+  /** Not before, virtual ns. */
+  readonly atNs: number;
+}
 
 /**
- * A request as the run has it: as it is, with a shorter value, or left out. What is left out is answered by nobody, after a while,
- * as if the store had nothing to say: what asks for no more than OK gets it, of nodes there are none, and a transaction has the
- * id 0: what is done in it is done at once.
+ * A request as it is, later, or with a shorter value; or left out. What is left out is answered by nobody, after a while, as if the
+ * store had nothing to say: what asks for no more than OK gets it, of nodes there are none, and a transaction has the id 0: what is
+ * done in it is done at once.
  */
-export function cutRequest(
-  os: GuestOs,
-  me: Thread,
-  type: number,
-  payload: Uint8Array,
-  txId: number,
-): Pending | { readonly payload: Uint8Array } {
-  const kept = me.requests.next();
+export function cutRequest(os: GuestOs, me: Thread, type: number, payload: Uint8Array, txId: number): Pending | Going {
+  const request = me.requests++;
+  const { machine, requests } = os;
+  const { cuts, noted } = requests;
+  const { scheduler } = machine;
+  const { nowNs } = scheduler;
+  if (cuts === undefined) {
+    noted?.({ thread: me.name, request, atNs: nowNs, type, payload });
+    return { payload, atNs: nowNs };
+  }
+  const kept = cuts.kept(me.name, request);
   // The end of a transaction that was left out.
-  const isVoid = me.requests.isCut && type === XS.TRANSACTION_END && txId === 0;
-  if (kept !== undefined && !isVoid) return { payload: shortened(type, payload, kept.valueMax) };
+  const isVoid = type === XS.TRANSACTION_END && txId === 0;
+  if (kept !== undefined && !isVoid) {
+    const going = { payload: shortened(type, payload, kept.valueMax), atNs: Math.max(nowNs, kept.atNs) };
+    noted?.({ thread: me.name, request, type, ...going });
+    return going;
+  }
   const pending: Pending = { reqId: 0, reply: undefined };
-  const { scheduler } = os.machine;
-  scheduler.at(scheduler.nowNs + LEFT_OUT_NS, () => {
+  const isIdle = nowNs > (cuts.lastNs(me.name) ?? 0);
+  scheduler.at(nowNs + (isIdle ? IDLE_NS : LEFT_OUT_NS), () => {
     pending.reply = answerTo(type, payload);
     me.wake();
   });

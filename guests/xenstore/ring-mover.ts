@@ -126,7 +126,7 @@ export class RingMover {
   }
 
   *#run(me: Thread): Actor {
-    const { draws } = me;
+    let { draws } = me;
     const { tornOneIn, tornNsMax, slowReadNsMax, notify, badIndex, wraps, writes, reads } = this.#habits;
     const { suspendWaitsForMessage } = this.#habits;
     const checks = badIndex === 'zero both';
@@ -154,6 +154,9 @@ export class RingMover {
         current = owner.next();
         written = 0;
         piece = 0;
+        // Where requests are left out, how one is torn is a matter of that one alone.
+        if (current !== undefined && this.#os.requests.cuts !== undefined)
+          draws = this.#os.machine.streams.for(`torn/${current.request.me.name}/${current.request.number}`);
       }
       if (current !== undefined) {
         const cons = ring.load32(REQ_CONS);

@@ -1,8 +1,9 @@
-import { readFileSync } from 'node:fs';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { SCENARIOS } from '../catalogue/index.ts';
 import { conformCommand } from './conform.ts';
 import { driveCommand } from './drive.ts';
+import { replayCommand } from './hunt/replay.ts';
+import { verifyCommand } from './hunt/verify.ts';
 import { addImageCommands } from './image/commands.ts';
 import { orUnusable } from './image/io.ts';
 import { matrixCommand } from './matrix.ts';
@@ -11,6 +12,7 @@ import { serveCommand } from './serve.ts';
 import { sweepCommand } from './sweep-command.ts';
 import { stateFile, takeoverCommand } from './takeover.ts';
 import { say } from './terminal/output.ts';
+import { version } from './version.ts';
 
 /** Exit codes: 0 pass, 1 violation, 2 error or bad usage, 3 stuck or unknown. */
 export const EXIT = { pass: 0, violation: 1, error: 2, unknown: 3 } as const;
@@ -50,6 +52,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     .option('--format <name>', FORMAT, 'v2')
     .option('--set <key=value>', 'change a setting (repeatable)', collect, [])
     .option('--trace <file>', 'write every event as JSON Lines')
+    .option('--save <file>', 'write the run with all its events, for replay to compare with')
     .option('--json', 'one JSON object for programs')
     .action(async (name, options) =>
       done(await orUnusable(() => runCommand(name, { ...options, stack: hasStack(), commands: commands() }))),
@@ -64,6 +67,22 @@ export async function main(argv: readonly string[]): Promise<number> {
     .option('--jobs <n>', 'threads (default: one for each core)', positive)
     .option('--require-marks', 'exit code 3 if anything that the scenario promises never happened')
     .action(async (name, options) => done(await orUnusable(() => sweepCommand(name, options))));
+  program
+    .command('replay')
+    .description('run again what a token or a file of run --save names, and say whether it is the same')
+    .argument('<run>', 'a token (XS1-…), or the path of a file')
+    .option('--json', 'one JSON object for programs')
+    .action(async (run, options) =>
+      done(await orUnusable(() => replayCommand(run, { ...options, stack: hasStack() }))),
+    );
+  program
+    .command('verify')
+    .description('run a scenario in two processes, as unlike as can be, and name the first event that differs')
+    .argument('[scenario]', 'name of the scenario, a token, or a file of run --save', SCENARIOS[0]?.name)
+    .option('--seed <n>', 'decimal digits', digits, '1')
+    .option('--format <name>', FORMAT, 'v2')
+    .option('--set <key=value>', 'change a setting (repeatable)', collect, [])
+    .action(async (name, options) => done(await orUnusable(() => verifyCommand(name, options))));
   program
     .command('serve')
     .description('serve the store on a unix socket; SIGTERM or SIGINT ends it, SIGHUP opens its log file anew')
@@ -125,15 +144,6 @@ export async function main(argv: readonly string[]): Promise<number> {
     return EXIT.error;
   }
   return code;
-}
-
-function version(): string {
-  for (const up of ['../../package.json', '../../../package.json']) {
-    try {
-      return (JSON.parse(readFileSync(new URL(up, import.meta.url), 'utf8')) as { version: string }).version;
-    } catch {}
-  }
-  return 'unknown';
 }
 
 function digits(value: string): string {

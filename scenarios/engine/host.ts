@@ -3,9 +3,9 @@ import {
   buildDomain,
   type ClientHabits,
   type ClientObserver,
-  type Cuts,
   GuestOs,
   LINUX_HABITS,
+  type RequestPlan,
   type SocketHabits,
   type Thread,
   type ToolstackPlan,
@@ -108,8 +108,10 @@ export interface HostOptions {
   readonly appendTo?: StoreSetup['files']['appendTo'] | undefined;
   /** What serves xenstore; left out: the daemon of this package. */
   readonly startStore?: StartStore | undefined;
-  /** Which requests are left out; left out: none. */
-  readonly cuts?: Cuts | undefined;
+  /** Toolstacks make domains with nothing but a ring and a home; left out: as libxl does. */
+  readonly makesBareDomains?: boolean;
+  /** What becomes of threads' requests; left out: they go out as they are made. */
+  readonly requests?: RequestPlan | undefined;
 }
 
 /** What only the scenario knows of its run. */
@@ -158,12 +160,14 @@ export class Host implements FaultHost {
   /** What processes of its toolstack share; an id may be used again at once. */
   readonly #files = new SharedFiles(new DomidHistory(0));
   readonly #sockets: XsSocket[] = [];
-  readonly #cuts: Cuts | undefined;
+  readonly #requests: RequestPlan;
+  readonly #isBare: boolean;
   /** Programs of dom0 that have a connection to the store open. */
   #programs: XsProgram[] = [];
 
   constructor(options: HostOptions) {
-    this.#cuts = options.cuts;
+    this.#isBare = options.makesBareDomains === true;
+    this.#requests = options.requests ?? {};
     this.machine = loneMachine({ seed: options.seed, jitter: options.jitter });
     this.faults = new FaultPlan(this.machine, options.faults ?? 'off', options.ownFaults, options.does);
     this.listener = new Listener(9, this.machine.trace);
@@ -177,7 +181,7 @@ export class Host implements FaultHost {
       : undefined;
     const domain = this.machine.createDomain(0, 'dom0');
     this.machine.unpause(domain);
-    const os = new GuestOs(this.machine, domain, this.#cuts);
+    const os = new GuestOs(this.machine, domain, this.#requests);
     const home = options.storeIn === 'stubdom' ? this.#makeStubdom(os) : domain;
     this.storeDomain = home;
     // dom0's kernel offers its own ring page and port to the store: to the daemon both in dom0 (xsd_kva, xsd_port).
@@ -201,12 +205,20 @@ export class Host implements FaultHost {
     this.store.movesInSteps = options.movesInSteps ?? false;
     this.dom0 = this.#guest(os, { domain, ring, port }, DOM0_HABITS);
     if (own !== undefined)
-      this.stubdom = this.#guest(new GuestOs(this.machine, home, this.#cuts), { domain: home, ...own }, LINUX_HABITS);
+      this.stubdom = this.#guest(
+        new GuestOs(this.machine, home, this.#requests),
+        { domain: home, ...own },
+        LINUX_HABITS,
+      );
   }
 
   /** Start the kernel of a built domain: its client, observed. The domain must have been introduced. Faults may change its habits. */
   boot(built: BuiltDomain, habits: ClientHabits): Guest {
-    const guest = this.#guest(new GuestOs(this.machine, built.domain, this.#cuts), built, this.faults.habits(habits));
+    const guest = this.#guest(
+      new GuestOs(this.machine, built.domain, this.#requests),
+      built,
+      this.faults.habits(habits),
+    );
     this.guests.push(guest);
     return guest;
   }
@@ -222,7 +234,8 @@ export class Host implements FaultHost {
   }
 
   #ofLibxl(): LibxlOptions {
-    return { shared: this.#files, observer: this.recorder?.toolstack, mishaps: this.faults };
+    const bareBeside = this.#isBare ? this.storeDomid : undefined;
+    return { shared: this.#files, observer: this.recorder?.toolstack, mishaps: this.faults, bareBeside };
   }
 
   /** A program of dom0 opens the daemon's socket, or, where the store has a domain of its own, its kernel's device (LS-1).
@@ -269,12 +282,7 @@ export class Host implements FaultHost {
 
   /** Who listens to each client: the history, if one is written, and the count of requests. */
   #observers(recorded: ClientObserver | undefined): ClientObserver {
-    // One that is left out counts, too: traffic comes to its end where it would.
-    const counting: ClientObserver = {
-      sent: () => this.traffic.sent(),
-      got: () => {},
-      leftOut: () => this.traffic.sent(),
-    };
+    const counting: ClientObserver = { sent: () => this.traffic.sent(), got: () => {} };
     return recorded === undefined ? counting : tellingAll([recorded, counting]);
   }
 
@@ -310,6 +318,7 @@ export class Host implements FaultHost {
       seed: request.seed,
       format: request.format,
       settings: request.settings,
+      ...(request.cuts === undefined ? {} : { cuts: request.cuts }),
       digest: machine.trace.digest.hex(),
       virtualNs: machine.nowNs,
       steps: machine.scheduler.steps,
@@ -359,9 +368,6 @@ function tellingAll(observers: readonly ClientObserver[]): ClientObserver {
     },
     got: (...news) => {
       for (const each of observers) each.got(...news);
-    },
-    leftOut: () => {
-      for (const each of observers) each.leftOut?.();
     },
     moved: (domid) => {
       for (const each of observers) each.moved?.(domid);

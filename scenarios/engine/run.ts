@@ -14,7 +14,7 @@ import type { StorePolicy } from '../../store/index.ts';
 import type { History, Verdict } from '../judge/history.ts';
 import { judgeHistory, mappings, toolstackIntends } from '../judge/invariants/index.ts';
 import { countMarks, MARKS, type MarkName, type Traces } from '../judge/marks.ts';
-import { cutsOf, jitterOf } from './cuts.ts';
+import { cutsOf, jitterOf, LINGER_NS } from './cuts.ts';
 import { Host, type HostOptions, LIFELIKE, STORE_BINARY } from './host.ts';
 import { withoutHost } from './host-guard.ts';
 import { SETTLE_NS } from './patience.ts';
@@ -72,10 +72,12 @@ export function openRun(request: RunRequest<HostSettings>, plan: RunPlan = {}): 
   const { policy = 'carry', limitsWrites = false, ownFaults } = plan;
   const { requestsMax = Number.POSITIVE_INFINITY, checkEverySteps = CHECK_EVERY_STEPS } = plan;
   const { isOver = ({ traffic }) => traffic.stopping } = plan;
+  const cuts = cutsOf(request.cuts ?? {});
   const host = new Host({
     seed,
     jitter: jitterOf(LIFELIKE, request.cuts?.pace),
-    cuts: cutsOf(request.cuts ?? {}),
+    makesBareDomains: request.cuts?.domains === 'bare',
+    requests: { cuts, noted: request.requestNoted },
     requestsMax,
     policy,
     compat: '4.22',
@@ -91,9 +93,14 @@ export function openRun(request: RunRequest<HostSettings>, plan: RunPlan = {}): 
     execFails: request.execFails,
     startStore: request.startStore,
   });
-  const { faults } = host;
+  const { faults, machine, traffic } = host;
+  if (cuts !== undefined)
+    machine.scheduler.at(cuts.endNs + LINGER_NS, () => {
+      traffic.stopping = true;
+    });
   if (request.traceLine !== undefined) host.traceTo(request.traceLine);
-  if (request.marksDigest !== undefined) host.machine.trace.markDigest(request.marksDigest);
+  if (request.observed !== undefined) machine.trace.observe(request.observed);
+  if (request.marksDigest !== undefined) machine.trace.markDigest(request.marksDigest);
   if (faults.faults.length > 0) request.planned?.(faults.faults);
   faults.arm(host, () => isOver(host));
   host.store.movesInSteps = faults.storeMovesInSteps();

@@ -21,6 +21,8 @@ export interface Dress {
   readonly command?: string;
   /** Whether the stack of an error is shown. */
   readonly stack?: boolean;
+  /** The run in one word, for `replay`. */
+  readonly token?: string;
 }
 
 function painter(dress: Dress): (style: Style, s: string) => string {
@@ -79,7 +81,10 @@ export function textReport(result: RunResult, dress: Dress): string {
   const verdictWord = result.outcome === 'pass' ? paint('green', 'pass') : paint('red', result.outcome);
   lines.push(`  ${verdictWord}  trace digest ${result.digest} over ${n(result.traceEvents)} events  seed ${seed}`);
   if (result.reason !== '') lines.push(`  ${result.reason}`);
-  if (result.outcome !== 'pass') lines.push(`  replay: ${replayLine(result, dress.command)}`);
+  if (result.outcome !== 'pass') {
+    lines.push(`  replay: ${replayLine(result, dress.command, dress.token)}`);
+    if (dress.token !== undefined && result.cuts === undefined) lines.push(`  token: ${dress.token}`);
+  }
   return `${lines.join('\n')}\n`;
 }
 
@@ -119,9 +124,10 @@ function waitsText(result: RunResult, waits: readonly Wait[], paint: (style: Sty
   return lines;
 }
 
-/** The one line that runs this run again. `command`: how this program is called. */
-export function replayLine(result: RunResult, command = 'xenarium'): string {
-  return `${command} ${replayArguments(result)}`;
+/** The one line that runs this run again. `command`: how this program is called. Of a run of which something is left out only its
+ *  token tells. */
+export function replayLine(result: RunResult, command = 'xenarium', token = ''): string {
+  return `${command} ${result.cuts === undefined ? replayArguments(result) : `replay ${token}`}`;
 }
 
 /** As `replayLine`, from `run` on. */
