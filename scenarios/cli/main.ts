@@ -3,6 +3,7 @@ import { SCENARIOS } from '../catalogue/index.ts';
 import { conformCommand } from './conform.ts';
 import { driveCommand } from './drive.ts';
 import { replayCommand } from './hunt/replay.ts';
+import { shrinkCommand } from './hunt/shrink.ts';
 import { verifyCommand } from './hunt/verify.ts';
 import { addImageCommands } from './image/commands.ts';
 import { orUnusable } from './image/io.ts';
@@ -75,6 +76,14 @@ export async function main(argv: readonly string[]): Promise<number> {
     .action(async (run, options) =>
       done(await orUnusable(() => replayCommand(run, { ...options, stack: hasStack() }))),
     );
+  program
+    .command('shrink')
+    .description('make a failing run as small as it goes, tell it in sentences, and say what it fails by')
+    .argument('<run>', 'a token (XS1-…), or the path of a file of run --save')
+    .option('--jobs <n>', 'threads (default: one for each core)', positive)
+    .option('--test <file>', 'write a vitest file that fails as the run does')
+    .option('--json', 'one JSON object for programs')
+    .action(async (run, options) => done(await orUnusable(() => shrinkCommand(run, options))));
   program
     .command('verify')
     .description('run a scenario in two processes, as unlike as can be, and name the first event that differs')

@@ -1,6 +1,7 @@
 import { text, XS } from '../../guests/index.ts';
 import { VERIFIER } from '../engine/cuts.ts';
 import type { RunOutcome, RunResult } from '../engine/scenario.ts';
+import type { History } from '../judge/history.ts';
 import { causedAt } from '../report/cause.ts';
 import { type Signature, signaturesOf } from './signature.ts';
 import type { RunExtras, Runner, RunSpec } from './spec.ts';
@@ -35,6 +36,8 @@ export interface RunFacts {
   readonly made: readonly MadeRequest[];
   /** When images were written that came to something, or to nothing, virtual ns. */
   readonly updatesNs: readonly number[];
+  /** When the store took or gave octets, each moment once, virtual ns. */
+  readonly movesNs: readonly number[];
   /** Faults that struck. */
   readonly faults: readonly string[];
   /** Ids of domains that had a ring, by name. */
@@ -83,9 +86,20 @@ function factsOf(result: RunResult, made: readonly MadeRequest[]): RunFacts {
     virtualNs,
     made: made.filter(({ thread }) => thread !== VERIFIER),
     updatesNs: updates.map(({ atNs }) => atNs),
+    movesNs: movesOf(history),
     faults: faults.flatMap(({ id, injected }) => (injected > 0 ? [id] : [])),
     domids,
   };
+}
+
+function movesOf(history: History | undefined): number[] {
+  const moments = new Set<number>();
+  for (const record of history?.records ?? []) {
+    const { kind } = record;
+    if ((kind === 'consume' && record.dir === 'req') || (kind === 'publish' && record.dir === 'rsp'))
+      moments.add(record.timeNs);
+  }
+  return [...moments];
 }
 
 /** Whether a run fails as another does: what came first there came to pass here, too. */

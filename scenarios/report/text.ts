@@ -265,7 +265,8 @@ function straddled(result: RunResult, caused: number | undefined, { seq, timeNs 
     : '';
 }
 
-function recordText(result: RunResult, record: HistoryRecord): string {
+/** A record of a run's history in a line, with its time. */
+export function recordText(result: Pick<RunResult, 'history'>, record: HistoryRecord): string {
   const name = 'conn' in record ? (result.history?.epochs[record.conn]?.name ?? `conn ${record.conn}`) : '';
   const time = `${ms(record.timeNs)} ms`;
   switch (record.kind) {

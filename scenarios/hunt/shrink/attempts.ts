@@ -2,18 +2,22 @@ import type { RunFacts } from '../facts.ts';
 import type { RunSpec } from '../spec.ts';
 
 /**
- * Runs to try, in the order in which they are wanted; whoever drives a search answers with the first one that fails as it should.
- * The answer does not depend on how many are tried at a time, so that a search comes to the same with any number of workers.
+ * What a search asks whoever drives it: for the first of these runs, in the order in which they are wanted, that fails as it should;
+ * or (`isLook`) what becomes of the one run, whether it fails or not. The answer does not depend on how many are tried at a time, so
+ * that a search comes to the same with any number of workers.
  */
-export type Batch = readonly RunSpec[];
+export interface Ask {
+  readonly specs: readonly RunSpec[];
+  readonly isLook?: true;
+}
 
-/** The first of a batch that fails as it should. */
+/** The first of those that fails as it should, or the one that was looked at. */
 export interface Hit {
   readonly index: number;
   readonly facts: RunFacts;
 }
 
-export type Search<T> = Generator<Batch, T, Hit | undefined>;
+export type Search<T> = Generator<Ask, T, Hit | undefined>;
 
 /** A run that fails, and what is known of it. */
 export interface Failing {
@@ -22,10 +26,17 @@ export interface Failing {
 }
 
 /** The first of these that fails as it should; `undefined`: none does. */
-export function* firstOf(candidates: Batch): Search<Failing | undefined> {
-  if (candidates.length === 0) return undefined;
-  const hit = yield candidates;
-  return hit === undefined ? undefined : { spec: candidates[hit.index] as RunSpec, facts: hit.facts };
+export function* firstOf(specs: readonly RunSpec[]): Search<Failing | undefined> {
+  if (specs.length === 0) return undefined;
+  const hit = yield { specs };
+  return hit === undefined ? undefined : { spec: specs[hit.index] as RunSpec, facts: hit.facts };
+}
+
+/** What becomes of a run. */
+export function* lookAt(spec: RunSpec): Search<RunFacts> {
+  const hit = yield { specs: [spec], isLook: true };
+  if (hit === undefined) throw new Error('assertion: a run that was to be looked at');
+  return hit.facts;
 }
 
 /**
@@ -46,7 +57,7 @@ export function* reduceList<T>(
       const without: (readonly T[])[] = [];
       for (let cut = at; cut < kept.length; cut += size)
         without.push([...kept.slice(0, cut), ...kept.slice(cut + size)]);
-      const hit = yield without.map(make);
+      const hit = yield { specs: without.map(make) };
       if (hit === undefined) break;
       kept = without[hit.index] as readonly T[];
       failing = { spec: make(kept), facts: hit.facts };

@@ -73,7 +73,7 @@ export function suspectUpdates({ made, causedNs, failedNs }: RunFacts): (number 
     .filter(({ thread, about }) => thread === OPERATOR && about.includes('\0-s\0'))
     .map(({ atNs }) => atNs);
   if (asked.length === 0) return [undefined];
-  const between = asked.filter((atNs) => causedNs !== undefined && atNs >= causedNs - NEAR_NS && atNs <= failedNs);
+  const between = asked.filter((atNs) => causedNs !== undefined && atNs >= causedNs - ARMED_NS && atNs <= failedNs);
   const before = asked.filter((atNs) => atNs <= failedNs).reverse();
   return [...new Set([...between, ...before, ...asked])];
 }
@@ -126,13 +126,16 @@ export function updateAt(atNs: number): KeptRequest[] {
   return [ask(0, atNs - ARMED_NS), ask(1, atNs)];
 }
 
-/** Places where an update may meet what these requests are at: as it was, then shortly after each of them, the nearest first. */
-export function placesFor(kept: readonly KeptRequest[], updateNs: number): number[] {
-  const near = kept.filter(({ atNs }) => Math.abs(atNs - updateNs) <= NEAR_NS).map(({ atNs }) => atNs);
-  const places = near.flatMap((atNs) => AFTER_NS.map((ns) => atNs + ns));
-  const byDistance = (a: number, b: number) => Math.abs(a - updateNs) - Math.abs(b - updateNs) || a - b;
-  return [updateNs, ...new Set(places.sort(byDistance))].slice(0, PLACES_MAX);
+/**
+ * When to ask for an update so that it comes between any two moves of the store, those nearest to `updateNs` first.
+ * @param latencyNs from the request to the image
+ */
+export function placesBetween(movesNs: readonly number[], updateNs: number, latencyNs: number): number[] {
+  const near = movesNs.filter((ns) => Math.abs(ns - updateNs) <= NEAR_NS);
+  const places = near.flatMap((ns) => [ns - latencyNs, ns - latencyNs - EARLIER_NS]);
+  const distance = (ns: number) => Math.abs(ns + latencyNs - updateNs);
+  return [...new Set(places)].sort((a, b) => distance(a) - distance(b) || a - b).slice(0, PLACES_MAX);
 }
-/** A message is being written, read, answered; virtual ns after it was asked for. */
-const AFTER_NS = [1_000, 4_000, 9_000, 16_000] as const;
-const PLACES_MAX = 14;
+/** A pass of the daemon or so, virtual ns. */
+const EARLIER_NS = 900;
+const PLACES_MAX = 60;

@@ -12,10 +12,11 @@ export function driveHere<T>(
   for (let step = search.next(); ; ) {
     if (step.done === true) return { found: step.value, replays };
     let hit: { readonly index: number; readonly facts: RunFacts } | undefined;
-    for (const [index, spec] of step.value.entries()) {
+    const { specs, isLook = false } = step.value;
+    for (const [index, spec] of specs.entries()) {
       replays++;
       const facts = tryOne(spec);
-      if (!failsLike(facts, key)) continue;
+      if (!isLook && !failsLike(facts, key)) continue;
       hit = { index, facts };
       break;
     }

@@ -15,7 +15,7 @@ export function smallerThan(value: number, min: number): number[] {
 /** The run with another setting, by its own seed and by a few others. */
 function withSetting(spec: RunSpec, key: string, value: number | string): RunSpec[] {
   const settings = { ...spec.settings, [key]: value };
-  if (spec.cuts !== undefined) return [{ ...spec, settings }]; // times are those of this seed
+  if (spec.cuts?.requests !== undefined) return [{ ...spec, settings }]; // times are those of this seed
   const others = Array.from({ length: SEEDS - 1 }, (_, i) => String(i + 1)).filter((seed) => seed !== spec.seed);
   return [{ ...spec, settings }, ...others.map((seed) => ({ ...spec, seed, settings }))];
 }
@@ -34,6 +34,16 @@ export function* reduceFaults(from: Failing): Search<Failing> {
   const left = String(without.spec.settings.faults);
   if (left === 'off' || !left.includes(',')) return without;
   return (yield* reduceList(left.split(','), without, choose)).failing;
+}
+
+/** What is on is turned off, by this seed or by another. */
+export function* turnOff(from: Failing, specs: SettingSpecs): Search<Failing> {
+  let failing = from;
+  for (const [key, spec] of Object.entries(specs)) {
+    if (!('max' in spec) || spec.max - spec.min !== 1 || failing.spec.settings[key] === spec.min) continue;
+    failing = (yield* firstOf(withSetting(failing.spec, key, spec.min))) ?? failing;
+  }
+  return failing;
 }
 
 /** Every number is made as small as the failure allows, until none can be made smaller on its own. */
