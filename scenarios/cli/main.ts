@@ -1,5 +1,6 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { SCENARIOS } from '../catalogue/index.ts';
+import { STRATEGIES } from '../hunt/search-plan.ts';
 import { conformCommand } from './conform.ts';
 import { driveCommand } from './drive.ts';
 import { replayCommand } from './hunt/replay.ts';
@@ -60,14 +61,28 @@ export async function main(argv: readonly string[]): Promise<number> {
     );
   program
     .command('sweep')
-    .description('run one scenario with many seeds')
-    .argument('[scenario]', 'name of the scenario', SCENARIOS[0]?.name)
+    .description('run scenarios with many seeds; tell each failure once, and count')
+    .argument('[scenario...]', `names of scenarios, or all (default: ${SCENARIOS[0]?.name})`)
     .addOption(seeds('1..200'))
+    .option('--minutes <n>', 'seeds from the first on, until so many minutes are over', positive)
+    .addOption(
+      new Option(
+        '--search <strategy>',
+        'settings as asked for, drawn anew for each seed, or also changed from runs that met something new',
+      )
+        .choices(STRATEGIES)
+        .default('uniform'),
+    )
+    .option('--base <folder>', 'failures are kept there, and replayed first by the next sweep')
     .option('--format <name>', FORMAT, 'v2')
     .option('--set <key=value>', 'change a setting (repeatable)', collect, [])
     .option('--jobs <n>', 'threads (default: one for each core)', positive)
     .option('--require-marks', 'exit code 3 if anything that the scenario promises never happened')
-    .action(async (name, options) => done(await orUnusable(() => sweepCommand(name, options))));
+    .option('--situations', 'tell what updates met under way, and what they never met')
+    .option('--json', 'one JSON object for programs')
+    .action(async (names: string[], options) =>
+      done(await orUnusable(() => sweepCommand(names.length > 0 ? names : [SCENARIOS[0]?.name as string], options))),
+    );
   program
     .command('replay')
     .description('run again what a token or a file of run --save names, and say whether it is the same')

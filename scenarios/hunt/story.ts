@@ -11,22 +11,27 @@ type Got = Extract<HistoryRecord, { readonly kind: 'got' }>;
 /** Longest payload that a story quotes, characters. */
 const QUOTED_MAX = 60;
 
+/** Violations, and waits, that a story ends with. */
+const SHOWN_MAX = 3;
+
 /** What happened in a run, in sentences: who asked for what and was answered what, updates, faults, and what failed. */
 export function storyOf(result: RunResult): string[] {
   const { history } = result;
   if (history === undefined) return [];
   const answers = answersIn(history.records);
   const lines: string[] = [];
+  const asking = new Set(history.records.flatMap((r) => (r.kind === 'sent' && r.actor !== VERIFIER ? [r.conn] : [])));
   for (const record of history.records) {
+    if ('conn' in record && !asking.has(record.conn)) continue; // of it everything was left out
     const said = sentence(result, record, answers);
     if (said !== undefined) lines.push(`${us(record.timeNs)} us  ${said}`);
   }
   const violations = result.verdicts.flatMap((verdict) => verdict.violations).sort((a, b) => a.seq - b.seq);
-  for (const { invariant, actor, request, detail, seq } of violations.slice(0, 3))
-    lines.push(
-      `So ${invariant} is broken (seq ${seq}): ${[actor, request].filter((word) => word !== '').join(', ')}${actor + request === '' ? '' : ': '}${detail}`,
-    );
-  for (const { who, what } of (result.waits ?? []).slice(0, 3))
+  for (const { invariant, actor, request, detail, seq } of violations.slice(0, SHOWN_MAX)) {
+    const who = [actor, detail.includes(request) ? '' : request].filter((word) => word !== '').join(', ');
+    lines.push(`So ${invariant} is broken (seq ${seq})${who === '' ? '' : `, as ${who} finds`}: ${detail}`);
+  }
+  for (const { who, what } of (result.waits ?? []).slice(0, SHOWN_MAX))
     lines.push(`In the end ${who} waits for ${what || 'a wake-up'}.`);
   if (result.failure !== undefined)
     lines.push(`Then ${result.failure.actor || 'somebody'} fails: ${result.failure.what}`);

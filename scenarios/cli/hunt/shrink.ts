@@ -48,11 +48,6 @@ export async function shrinkCommand(
     const token = tokenFor(result);
     const story = storyOf(result);
     const causes = causesOf(result, window);
-    if (test !== undefined) {
-      const file = vitestFile(failing.spec, found);
-      if (file === undefined) throw new Unusable(`--test: updates go through ${spec.format}, which is code of its own`);
-      writeOctets(test, new TextEncoder().encode(file));
-    }
     if (json)
       printJson({
         record: 'xenarium-shrunk',
@@ -78,6 +73,12 @@ export async function shrinkCommand(
       for (const line of isCut ? story : []) print(`  ${line}\n`);
       print(`\n${causes.map((line) => `  ${line}\n`).join('')}`);
       print(`\n  token: ${token}\n  look into it: ${ownCommand()} show ${token}\n`);
+    }
+    if (test !== undefined) {
+      const file = vitestFile(failing.spec, found);
+      if (file === undefined)
+        throw new Unusable(`--test: updates go through ${spec.format}, which a test elsewhere would not find`);
+      writeOctets(test, new TextEncoder().encode(file));
     }
     return EXIT_OF[result.outcome];
   } finally {
