@@ -4,6 +4,7 @@ import { STRATEGIES } from '../hunt/search-plan.ts';
 import { conformCommand } from './conform.ts';
 import { driveCommand } from './drive.ts';
 import { replayCommand } from './hunt/replay.ts';
+import { showCommand } from './hunt/show.ts';
 import { shrinkCommand } from './hunt/shrink.ts';
 import { verifyCommand } from './hunt/verify.ts';
 import { addImageCommands } from './image/commands.ts';
@@ -100,6 +101,23 @@ export async function main(argv: readonly string[]): Promise<number> {
     .option('--json', 'one JSON object for programs')
     .action(async (run, options) => done(await orUnusable(() => shrinkCommand(run, options))));
   program
+    .command('show')
+    .description(
+      'look into a run: what there is at any moment of it, and what happened; moments are seq numbers, as messages have them',
+    )
+    .argument('<run>', 'a token (XS1-…), or the path of a file of run --save')
+    .option('--at <seq>', 'everything that there is on the host just after it', seqNumber)
+    .option('--around <seq>', 'what happened before and after it', seqNumber)
+    .option('--conn <name>', 'only of this connection or program: domU3, dom0/xenopsd, domU3/worker0')
+    .option('--path <path>', 'only of this node, those below it, and watches on it')
+    .option('--update <n>', 'what a live update met, and what happened in it', positive)
+    .option('--diff <a..b>', 'what came, went and changed between two moments', (value) => {
+      const { from, to } = range(value);
+      return [from, to];
+    })
+    .option('--unanswered', 'requests to which no reply has come')
+    .action(async (run, options) => done(await orUnusable(() => showCommand(run, options))));
+  program
     .command('verify')
     .description('run a scenario in two processes, as unlike as can be, and name the first event that differs')
     .argument('[scenario]', 'name of the scenario, a token, or a file of run --save', SCENARIOS[0]?.name)
@@ -182,6 +200,11 @@ function fileMode(value: string): number {
 
 function positive(value: string): number {
   if (!/^[1-9][0-9]{0,8}$/.test(value)) throw new InvalidArgumentError('a whole number from 1.');
+  return Number(value);
+}
+
+function seqNumber(value: string): number {
+  if (!/^[0-9]{1,9}$/.test(value)) throw new InvalidArgumentError('a number of the history, as messages have it.');
   return Number(value);
 }
 

@@ -99,6 +99,7 @@ export function openRun(request: RunRequest<HostSettings>, plan: RunPlan = {}): 
       traffic.stopping = true;
     });
   if (request.traceLine !== undefined) host.traceTo(request.traceLine);
+  request.opened?.(host);
   if (request.observed !== undefined) machine.trace.observe(request.observed);
   if (request.marksDigest !== undefined) machine.trace.markDigest(request.marksDigest);
   if (faults.faults.length > 0) request.planned?.(faults.faults);

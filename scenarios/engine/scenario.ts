@@ -9,6 +9,7 @@ import type { PlannedFault } from '../faults/rule.ts';
 import type { History, Verdict } from '../judge/history.ts';
 import { MARKS, type MarkCounts, type MarkName } from '../judge/marks.ts';
 import type { RunCuts } from './cuts.ts';
+import type { LookedAt } from './looked-at.ts';
 import { completeSettings, type SettingSpecs, type Settings, type SettingsOf } from './settings.ts';
 import type { Wait } from './wait.ts';
 import { earlyFailure, type Failure } from './witness.ts';
@@ -167,6 +168,8 @@ export interface RunRequest<V = Settings> {
   readonly looked?: (at: { readonly virtualNs: number; readonly requests: number }) => void;
   /** A run that does not come to its end is judged as if that were its end: the laboratory asks who misses what. */
   readonly judgesUnfinished?: boolean;
+  /** Called once with the host, before anybody does anything: who looks into a run. Nothing may be changed in it. */
+  readonly opened?: ((host: LookedAt) => void) | undefined;
   /** Called with each event of the trace; its octets are shared. */
   readonly observed?: ((event: TraceEvent) => void) | undefined;
   /** Called with each line of the trace, if one is wanted. */

@@ -20,6 +20,7 @@ export type RunExtras = Pick<
   RunRequest,
   | 'lab'
   | 'observed'
+  | 'opened'
   | 'passImage'
   | 'execFails'
   | 'startStore'

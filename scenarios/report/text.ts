@@ -83,9 +83,17 @@ export function textReport(result: RunResult, dress: Dress): string {
   if (result.reason !== '') lines.push(`  ${result.reason}`);
   if (result.outcome !== 'pass') {
     lines.push(`  replay: ${replayLine(result, dress.command, dress.token)}`);
-    if (dress.token !== undefined && result.cuts === undefined) lines.push(`  token: ${dress.token}`);
+    if (dress.token !== undefined) lines.push(...wayIn(result, dress.command ?? 'xenarium', dress.token));
   }
   return `${lines.join('\n')}\n`;
+}
+
+/** The run in a word, and the command that shows what the first message is about. */
+function wayIn(result: RunResult, command: string, token: string): string[] {
+  const [first] = result.verdicts.flatMap(({ violations }) => violations);
+  const seq = first === undefined ? result.history?.records.at(-1)?.seq : (causedAt(first) ?? first.seq);
+  const named = result.cuts === undefined ? [`  token: ${token}`] : [];
+  return seq === undefined ? named : [...named, `  seq ${seq}: ${command} show ${token} --around ${seq}`];
 }
 
 /** The faults of a run, before it: what may happen, how often, and what must hold. */

@@ -163,6 +163,11 @@ export const ROOMS: readonly Room[] = [
     about: 'smaller runs that fail in the same way',
     imports: [...HUNT, 'scenarios/hunt'],
   },
+  {
+    path: 'scenarios/hunt/look',
+    about: 'what there is on a host at any moment of a run',
+    imports: [...HUNT, 'scenarios/hunt'],
+  },
   { path: 'scenarios/lab', about: 'what each format loses in a live update, predicted and observed', imports: PLAYS },
   { path: 'scenarios/real', about: 'what meets programs of others', imports: [...PLAYS, 'scenarios/real/'] },
   {
