@@ -21,10 +21,10 @@ export class Comparison {
   readonly #right: LoggedEvent[] = [];
   #n: number | undefined;
 
-  /** @param left events of the other run, by their number, from number `first` on */
-  constructor(left: readonly LoggedEvent[], first = 0) {
+  /** @param left events of the other run, from some number on, without a gap */
+  constructor(left: readonly LoggedEvent[]) {
     this.#left = left;
-    this.#first = first;
+    this.#first = left[0]?.n ?? 0;
   }
 
   add(event: LoggedEvent): void {

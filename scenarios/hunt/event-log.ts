@@ -14,7 +14,7 @@ export interface LoggedEvent {
 /** Every so many events there is a checkpoint. */
 export const CHECKPOINT_EVERY = 1_024;
 
-/** Digests at checkpoints: number `i` is that of the first `i * CHECKPOINT_EVERY` events. */
+/** Digests at checkpoints: number `i` is that of the first `i * CHECKPOINT_EVERY` events; the first is that of a host before its run. */
 export class Checkpoints {
   readonly digests: string[] = [];
 
@@ -23,7 +23,7 @@ export class Checkpoints {
       from: 0,
       at: (count, digest) => {
         this.digests.push(digest);
-        return count + CHECKPOINT_EVERY;
+        return (Math.floor(count / CHECKPOINT_EVERY) + 1) * CHECKPOINT_EVERY;
       },
     };
     return { marksDigest };

@@ -12,12 +12,13 @@ export interface Signature {
 
 const OPERATIONS = new RegExp(`\\b(?:${Object.keys(XS).join('|')})\\b`, 'g');
 
-/** The kind of thing that a message is about: without names, operations, numbers and octets. */
+/** The kind of thing that a message is about: without names, operations, numbers, octets, and what was expected and came. */
 export function kindOf(message: string): string {
   return shapeOf(message.replace(/"(?:[^"\\]|\\.)*"/g, '"…"'))
     .replace(OPERATIONS, 'OP')
-    .replace(/\b(?:dom0|domU#|Xenstore)(?:\.#)?(?:\/[\w#/.-]+)?/g, 'dom')
-    .replace(/…(?:[ ,;]*…)+/g, '…');
+    .replace(/\b(?:dom#|domU#|Xenstore)(?:\.#)?(?:\/[\w#/.-]+)?/g, 'dom')
+    .replace(/ \(# octets\)/g, '')
+    .replace(/expected .*?, came (?:success )?(?:"…"|\w+)/g, 'expected …, came …');
 }
 
 /** Everything that failed in a run, what came first at first; none of one that has passed. */

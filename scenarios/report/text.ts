@@ -90,7 +90,7 @@ export function textReport(result: RunResult, dress: Dress): string {
 
 /** The run in a word, and the command that shows what the first message is about. */
 function wayIn(result: RunResult, command: string, token: string): string[] {
-  const [first] = result.verdicts.flatMap(({ violations }) => violations);
+  const [first] = result.verdicts.flatMap(({ violations }) => violations).sort((a, b) => a.seq - b.seq);
   const seq = first === undefined ? result.history?.records.at(-1)?.seq : (causedAt(first) ?? first.seq);
   const named = result.cuts === undefined ? [`  token: ${token}`] : [];
   return seq === undefined ? named : [...named, `  seq ${seq}: ${command} show ${token} --around ${seq}`];

@@ -7,7 +7,7 @@ import { readOctets, Unusable, writeOctets } from '../image/io.ts';
 /** A run with all its events, as it was: what `run --save` writes and `replay` compares with. */
 export interface RunFile {
   readonly ticket: Ticket;
-  /** By their number. */
+  /** From the first step of the run on. */
   readonly events: readonly LoggedEvent[];
 }
 

@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { SCENARIOS } from '../../catalogue/index.ts';
-import { causesOf } from '../../hunt/cause.ts';
 import { type RunFacts, tryWhole } from '../../hunt/facts.ts';
+import { causesOf } from '../../hunt/shrink/cause.ts';
 import { updateWindow } from '../../hunt/shrink/neighbours.ts';
 import { shrink } from '../../hunt/shrink/shrink.ts';
 import { runnerOf } from '../../hunt/spec.ts';

@@ -47,7 +47,7 @@ async function verifySpec(spec: RunSpec): Promise<number> {
   }
   const from = Math.max(0, at - 1) * CHECKPOINT_EVERY;
   const [left, right] = await both({ spec, range: { from, to: from + 2 * CHECKPOINT_EVERY } });
-  const comparison = new Comparison(left.events, from);
+  const comparison = new Comparison(left.events);
   for (const event of right.events) comparison.add(event);
   const parted = comparison.result();
   process.stdout.write(

@@ -1,6 +1,6 @@
-import type { RunResult } from '../engine/scenario.ts';
-import { recordText } from '../report/text.ts';
-import type { UpdateWindow } from './shrink/neighbours.ts';
+import type { RunResult } from '../../engine/scenario.ts';
+import { recordText } from '../../report/text.ts';
+import type { UpdateWindow } from './neighbours.ts';
 
 /** What a shrunk run fails by: the nearest runs that differ in one thing and do not fail like it, a sentence each. */
 export function causesOf(result: RunResult, window: UpdateWindow | undefined): string[] {
