@@ -45,8 +45,8 @@ describe('the events of a run', () => {
     const checkpoints = new Checkpoints();
     run(checkpoints.extras);
     const { events } = logged(0, 2 * CHECKPOINT_EVERY + 1);
-    const after = (count: number) => events.find(({ n }) => n === count - 1)?.digest;
-    expect(checkpoints.digests.slice(1, 3)).toEqual([after(CHECKPOINT_EVERY), after(2 * CHECKPOINT_EVERY)]);
+    const digestAfter = (count: number) => events.find(({ n }) => n === count - 1)?.digest;
+    expect(checkpoints.digests.slice(1, 3)).toEqual([digestAfter(CHECKPOINT_EVERY), digestAfter(2 * CHECKPOINT_EVERY)]);
   });
 });
 
