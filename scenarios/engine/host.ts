@@ -44,7 +44,8 @@ import {
 import type { Doing } from '../faults/doings.ts';
 import { FaultPlan } from '../faults/plan.ts';
 import type { FaultHost, FaultRule } from '../faults/rule.ts';
-import type { History } from '../judge/history.ts';
+import { RecordLog } from '../judge/record-log.ts';
+import { logOf } from '../judge/recorded-history.ts';
 import { Recorder } from '../judge/recorder.ts';
 import type { RunRequest, RunResult } from './scenario.ts';
 import type { StoreHome } from './settings.ts';
@@ -154,7 +155,9 @@ export class Host implements FaultHost {
   readonly witness: Witness | undefined;
   /** What processes of its toolstack share; an id may be used again at once. */
   readonly #files = new SharedFiles(new DomidHistory(0));
-  readonly #sockets: XsSocket[] = [];
+  /** Handles of the daemon's socket that are open, and some that are not any more. */
+  #sockets: XsSocket[] = [];
+  #socketsMax = 64;
   /** Programs of dom0 that have a connection to the store open. */
   #programs: XsProgram[] = [];
 
@@ -233,6 +236,10 @@ export class Host implements FaultHost {
     client.observer = this.#observers(this.recorder?.ofNewestSocket());
     client.start(program);
     this.#sockets.push(client);
+    if (this.#sockets.length > this.#socketsMax) {
+      this.#sockets = this.#sockets.filter(({ isOpen }) => isOpen);
+      this.#socketsMax = 64 + this.#sockets.length * 2;
+    }
     return this.#opened(client);
   }
 
@@ -294,7 +301,7 @@ export class Host implements FaultHost {
   result(run: RunSummary): RunResult {
     const { machine, traffic } = this;
     const { request, created, history, ...rest } = run;
-    const count = (is: (record: History['records'][number]) => boolean) => history?.records.filter(is).length ?? 0;
+    const got = gotIn(history === undefined ? RecordLog.of([]) : logOf(history));
     return {
       ...rest,
       seed: request.seed,
@@ -305,10 +312,10 @@ export class Host implements FaultHost {
       steps: machine.scheduler.steps,
       traceEvents: machine.trace.count,
       requests: traffic.requests,
-      replies: count((r) => r.kind === 'got' && r.type !== XS.WATCH_EVENT),
-      watchEvents: count((r) => r.kind === 'got' && r.type === XS.WATCH_EVENT),
+      replies: got.replies,
+      watchEvents: got.events,
       domainsCreated: created,
-      domainsDestroyed: count((r) => r.kind === 'life' && r.what === 'gone'),
+      domainsDestroyed: got.gone,
       commits: traffic.commits,
       conflicts: traffic.conflicts,
       refusals: [...traffic.refusals].sort((a, b) => (a[0] < b[0] ? -1 : 1)),
@@ -339,6 +346,17 @@ export class Host implements FaultHost {
     for (const client of this.#programs) n += client.inFlight;
     return n;
   }
+}
+
+/** Replies and events that clients got, and domains that went. */
+function gotIn(log: RecordLog): Record<'replies' | 'events' | 'gone', number> {
+  const gone = log.kept.filter((r) => r.kind === 'life' && r.what === 'gone').length;
+  let [replies, events] = [0, 0];
+  for (let seq = 0; seq < log.length; seq++)
+    if (log.messageAt(seq) === 'got')
+      if (log.typeOf(seq) === XS.WATCH_EVENT) events++;
+      else replies++;
+  return { replies, events, gone };
 }
 
 /** Each is told everything, in their order. */

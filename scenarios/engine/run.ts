@@ -14,6 +14,7 @@ import type { StorePolicy } from '../../store/index.ts';
 import type { History, Verdict } from '../judge/history.ts';
 import { judgeHistory, mappings, toolstackIntends } from '../judge/invariants/index.ts';
 import { countMarks, MARKS, type MarkName, type Traces } from '../judge/marks.ts';
+import { logOf } from '../judge/recorded-history.ts';
 import { Host, type HostOptions, LIFELIKE, STORE_BINARY } from './host.ts';
 import { SETTLE_NS } from './patience.ts';
 import { Progress } from './progress.ts';
@@ -371,7 +372,7 @@ const OF_THE_END: readonly string[] = ['final-tree', 'devices-converge'];
  */
 function soFar({ machine, witness }: Host, all: readonly Verdict[], history: History | undefined): readonly Verdict[] {
   const isSilent = machine.nowNs - (witness?.messageNs ?? 0) >= SETTLE_NS;
-  const last = history?.records.at(-1)?.seq;
+  const last = history && logOf(history).at(-1)?.seq;
   return all
     .filter(({ invariant }) => !OF_THE_END.includes(invariant))
     .map((verdict) => {
@@ -405,7 +406,12 @@ function judged(
           ];
     verdicts = isFinished || request.judgesUnfinished === true ? all : soFar(host, all, history);
     if (history !== undefined && judgement !== undefined)
-      marks = marksOf(run, { history, connections: judgement.connections, verdicts: all });
+      marks = marksOf(run, {
+        history,
+        kept: logOf(history).kept,
+        connections: judgement.connections,
+        verdicts: all,
+      });
   } catch (thrown) {
     const failure = { ...earlyFailure(thrown), actor: 'the judge', timeNs: host.machine.nowNs };
     return { outcome: 'error', reason: '', failure, verdicts: [] };
@@ -436,7 +442,7 @@ function judged(
 
 function marksOf(
   { host, request, attempts }: Run,
-  judged: Pick<Traces, 'history' | 'connections' | 'verdicts'>,
+  judged: Pick<Traces, 'history' | 'kept' | 'connections' | 'verdicts'>,
 ): MarksSeen {
   const { faults, store } = host;
   const strikes = faults.asked.reduce((sum, { injected }) => sum + injected, 0);

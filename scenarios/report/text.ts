@@ -8,6 +8,7 @@ import type { PlannedFault } from '../faults/rule.ts';
 
 import type { HistoryRecord, KnownDefect, Violation } from '../judge/history.ts';
 import { MARKS, type MarkName } from '../judge/marks.ts';
+import { logOf } from '../judge/recorded-history.ts';
 
 import { type Alike, alike, causedAt } from './cause.ts';
 import { eventText } from './events.ts';
@@ -226,8 +227,10 @@ function violationText(
   if (count > 1) lines.push(`    and ${n(count - 1)} more of this kind`);
   // What is missing is missed at the end: where it was caused tells more.
   const shown = caused ?? violation.seq;
-  const records = result.history?.records ?? [];
-  for (const record of records.slice(Math.max(0, shown - 8), shown + 3)) {
+  const log = result.history && logOf(result.history);
+  for (let seq = Math.max(0, shown - 8); seq < shown + 3; seq++) {
+    const record = log?.at(seq);
+    if (record === undefined) continue;
     const mark = record.seq === shown ? '>' : ' ';
     lines.push(paint('dim', `    ${mark} ${String(record.seq).padStart(7)}  ${recordText(result, record)}`));
   }
@@ -245,18 +248,18 @@ function knownText({ label, what, seen }: KnownDefect, paint: (style: Style, s: 
 /** The live updates between a cause and where it was noticed. Of what was noticed at once, the last one before it, with its
  *  distance; of what is found to be missing at the end nothing is known. */
 function straddled(result: RunResult, caused: number | undefined, { seq, timeNs }: Violation): string {
-  const records = result.history?.records ?? [];
+  const log = result.history && logOf(result.history);
+  if (log === undefined) return '';
+  const updates = log.kept.filter((record) => record.kind === 'liveUpdate');
   const between = new Set<number>();
-  for (const record of caused === undefined ? [] : records.slice(caused, seq + 1))
-    if (record.kind === 'liveUpdate') between.add(record.n);
+  for (const update of updates)
+    if (caused !== undefined && caused <= update.seq && update.seq <= seq) between.add(update.n);
   const [first, ...more] = between;
   if (first !== undefined)
     return more.length === 0 ? `, across live update #${first}` : `, across live updates #${first} to #${more.at(-1)}`;
-  const isAtOnce = records[seq]?.kind !== 'snapshot' && seq < records.length - 1;
-  const last = isAtOnce ? records.slice(0, seq).findLast(({ kind }) => kind === 'liveUpdate') : undefined;
-  return last?.kind === 'liveUpdate'
-    ? `, ${ms(timeNs - last.timeNs)} ms after live update #${last.n} (${last.what})`
-    : '';
+  const isAtOnce = log.at(seq)?.kind !== 'snapshot' && seq < log.length - 1;
+  const last = isAtOnce ? updates.findLast((update) => update.seq < seq) : undefined;
+  return last !== undefined ? `, ${ms(timeNs - last.timeNs)} ms after live update #${last.n} (${last.what})` : '';
 }
 
 function recordText(result: RunResult, record: HistoryRecord): string {

@@ -132,7 +132,12 @@ export const ROOMS: readonly Room[] = [
   {
     path: 'scenarios/judge/invariants',
     about: 'the checks',
-    imports: ['scenarios/judge/history.ts', 'scenarios/judge/oracles'],
+    imports: [
+      'scenarios/judge/history.ts',
+      'scenarios/judge/record-log.ts',
+      'scenarios/judge/recorded-history.ts',
+      'scenarios/judge/oracles',
+    ],
   },
   {
     path: 'scenarios/judge',
