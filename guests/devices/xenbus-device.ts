@@ -176,20 +176,37 @@ export class XenbusDevice {
     yield* this.writeState(state);
   }
 
-  /** As switchState(), also where it is the same again. */
-  *writeState(state: XenbusState, also: KeyValues = []): Actor {
+  /**
+   * As switchState(), also where it is the same again. A state that cannot be written, as in a transaction that an update by force
+   * has broken, is fatal: the end closes, once. Source: Linux, drivers/xen/xenbus/xenbus_client.c, __xenbus_switch_state.
+   */
+  *writeState(state: XenbusState, also: KeyValues = [], isLast = false): Actor {
     const { xs, nodename } = this;
+    const fatal = (why: string) => this.#fatal(why, isLast);
     const done = yield* xs.transaction(function* (tx) {
       const there = yield* xs.read(`${nodename}/state`, tx);
       if (there.error !== undefined) return undefined;
       for (const [key, value] of also) yield* xs.write(`${nodename}/${key}`, value, tx);
-      const reply = yield* xs.write(`${nodename}/state`, String(state), tx);
-      return reply.error === undefined ? true : undefined;
+      const { error } = yield* xs.write(`${nodename}/state`, String(state), tx);
+      if (error === undefined) return true;
+      yield* fatal(`${error} writing new state`);
+      return undefined;
     }, ROUNDS_MAX);
+    if ('error' in done && done.error !== 'aborted') {
+      yield* fatal(`${done.error} ending transaction`);
+      return;
+    }
     this.state = state;
     this.#stateNs = this.kernel.os.machine.nowNs;
     if (state === XenbusState.Connected) this.#failure = undefined;
     if ('value' in done) this.note({ what: 'state', side: this.side, state });
+  }
+
+  /** xenbus_switch_fatal: as fail(), but that a close which fails is the end of it. */
+  *#fatal(why: string, isLast: boolean): Actor {
+    this.#failure = { why, atNs: this.kernel.os.machine.nowNs };
+    yield* this.xs.write(`error/${this.nodename}/error`, why);
+    if (!isLast && this.state !== XenbusState.Closing) yield* this.writeState(XenbusState.Closing, [], true);
   }
 
   /** xenbus_dev_fatal (HS-4): say why in the own tree, and close. */

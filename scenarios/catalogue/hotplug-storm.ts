@@ -242,7 +242,10 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
     for (let i = 0; i < settings.checkpoints && attached < settings.devices; i++) {
       yield me.draws.between(...LIFE_NS);
       const free = running().filter(({ isMoving }) => !isMoving);
-      if (free.length === 0) continue;
+      if (free.length === 0) {
+        if (!slots.some(({ isMoving }) => isMoving)) return; // and nobody will be there again
+        continue;
+      }
       const slot = me.draws.pick(free);
       const { domid } = slot;
       slot.operations++;

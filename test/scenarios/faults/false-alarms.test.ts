@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { deviceIo } from '../../../scenarios/catalogue/device-io.ts';
 import { hostileGuests } from '../../../scenarios/catalogue/hostile-guests.ts';
+import { hotplugStorm } from '../../../scenarios/catalogue/hotplug-storm.ts';
 import { liveUpdateMidTraffic } from '../../../scenarios/catalogue/live-update-mid-traffic.ts';
 import { suspendResume } from '../../../scenarios/catalogue/suspend-resume.ts';
 import type { Setting } from '../../../scenarios/engine/settings.ts';
@@ -79,6 +81,18 @@ const ROWS: readonly (readonly [
     '710018',
     { requests: 3_000, faults: 'swarm', store: 'stubdom' },
     'a domain that was suspended and then destroyed, of which a successor tells both',
+  ],
+  [
+    hotplugStorm,
+    '710002',
+    { devices: 12, domains: 3, store: 'stubdom', faults: 'swarm' },
+    'no domain that could be made, and none to attach to or to save',
+  ],
+  [
+    deviceIo,
+    '710041',
+    { block: 300, net: 300, domains: 4, policy: 'daemon', faults: 'swarm' },
+    'a device whose change of state was in a transaction that a forced update broke: it closes',
   ],
   [suspendResume, '69', { requests: 3_000, faults: 'swarm' }, 'a guest that parks when whoever asked it has ended'],
   [
