@@ -1,7 +1,20 @@
 import type { DeviceObserver } from '../../guests/devices/index.ts';
 import type { ClientObserver, LibxlObserver, XsClient } from '../../guests/index.ts';
-import { copyOctets, type Machine, RING_BYTES, type StoreNews, type TraceEvent } from '../../sim/index.ts';
+import {
+  type Frame,
+  GNTTAB_RESERVED_XENSTORE,
+  type Machine,
+  RING_BYTES,
+  RSP_CONS,
+  RSP_PROD,
+  type StoreNews,
+  type TraceEvent,
+  used,
+} from '../../sim/index.ts';
 import type { DeviceRecord, Epoch, History, HistoryRecord, SnapshotNode, ToolstackRecord } from './history.ts';
+import { octetsOf, type Pieces } from './put-in.ts';
+import { RecordLog } from './record-log.ts';
+import { recordedHistory } from './recorded-history.ts';
 
 type Body = HistoryRecord extends infer R ? (R extends HistoryRecord ? Omit<R, 'seq' | 'timeNs'> : never) : never;
 
@@ -9,7 +22,13 @@ type Body = HistoryRecord extends infer R ? (R extends HistoryRecord ? Omit<R, '
 interface Ring {
   readonly conn: number;
   readonly positions: [number, number, number, number];
+  /** What stands in them; `undefined`: it did not move yet. */
+  readonly words: (number | undefined)[];
+  /** Where the guest granted it from; `undefined`: nobody granted it. */
+  readonly frame: Frame | undefined;
   readonly isHostile: boolean;
+  /** Its guest gave the page back, and the store has another one. */
+  isExchanged: boolean;
 }
 
 /** A socket in use: how far its two ends have written and read. */
@@ -17,6 +36,8 @@ interface Socket {
   readonly conn: number;
   readonly publish: { req: number; rsp: number };
   readonly consume: { req: number; rsp: number };
+  /** One of its ends is closed. */
+  isHalfClosed: boolean;
 }
 
 /** In which buffer of the page a stream lives. */
@@ -30,7 +51,7 @@ export class Recorder {
   readonly #machine: Machine;
   readonly #storeDomid: number;
   readonly #epochs: Epoch[] = [];
-  readonly #records: HistoryRecord[] = [];
+  readonly #log = new RecordLog();
   #devices: DeviceRecord[] | undefined;
   #toolstack: ToolstackRecord[] | undefined;
   #mappings = 0;
@@ -107,33 +128,10 @@ export class Recorder {
 
   #observer(conn: () => number): ClientObserver {
     return {
-      sent: (actor, end, type, reqId, txId, payload) => {
-        this.#records.push({
-          seq: this.length,
-          timeNs: this.#machine.nowNs,
-          kind: 'sent',
-          conn: conn(),
-          actor,
-          end,
-          type,
-          reqId,
-          txId,
-          payload,
-        });
-      },
-      got: (end, type, reqId, txId, payload) => {
-        this.#records.push({
-          seq: this.length,
-          timeNs: this.#machine.nowNs,
-          kind: 'got',
-          conn: conn(),
-          end,
-          type,
-          reqId,
-          txId,
-          payload,
-        });
-      },
+      sent: (actor, end, type, reqId, txId, payload) =>
+        this.#log.sent(this.#machine.nowNs, { conn: conn(), actor, end, type, reqId, txId, payload }),
+      got: (end, type, reqId, txId, payload) =>
+        this.#log.got(this.#machine.nowNs, { conn: conn(), actor: '', end, type, reqId, txId, payload }),
     };
   }
 
@@ -156,9 +154,8 @@ export class Recorder {
   }
 
   history(): History {
-    return {
+    return recordedHistory(this.#log, {
       epochs: this.#epochs,
-      records: this.#records,
       endNs: this.#machine.nowNs,
       transactionPolicy: this.#policy,
       compat: this.#compat,
@@ -166,16 +163,15 @@ export class Recorder {
       mappings: this.#mappings,
       ...(this.#devices === undefined ? {} : { devices: this.#devices }),
       ...(this.#toolstack === undefined ? {} : { toolstack: this.#toolstack }),
-    };
+    });
   }
 
   get length(): number {
-    return this.#records.length;
+    return this.#log.length;
   }
 
-  /** For what is rare; the others are made in one piece. */
   #add(body: Body): void {
-    this.#records.push({ seq: this.#records.length, timeNs: this.#machine.nowNs, ...body } as HistoryRecord);
+    this.#log.add({ seq: this.#log.length, timeNs: this.#machine.nowNs, ...body } as HistoryRecord);
   }
 
   #note(event: TraceEvent): void {
@@ -252,6 +248,16 @@ export class Recorder {
     }
   }
 
+  /** The words of the page do not go on where they were, and the guest has no right to expect it: the page is another one. */
+  #exchange(ring: Ring, { domid, word, from, bytes }: TraceEvent & { kind: 'index' }): void {
+    const { frame, conn } = ring;
+    if (frame === undefined || this.#machine.domain(domid)?.memory.frame(frame.gfn) === frame) return;
+    ring.isExchanged = true;
+    const page = new DataView(bytes.buffer, bytes.byteOffset);
+    const unread = used(word === 3 ? from : page.getUint32(RSP_PROD, true), page.getUint32(RSP_CONS, true));
+    this.#add({ kind: 'page', conn, unread });
+  }
+
   #bound(port: number, remoteDomid: number): void {
     const again = this.#between.get(remoteDomid);
     if (again !== undefined && this.#isThere(this.#epochs[again] as Epoch)) {
@@ -301,7 +307,8 @@ export class Recorder {
     this.#epochs.push({ conn, domid, uniqueId, name, ...(isHostile ? { isHostile } : {}) });
     const before = this.#rings.get(domid)?.conn;
     for (const [port, old] of this.#ports) if (old === before) this.#ports.set(port, conn);
-    this.#rings.set(domid, { conn, positions: [0, 0, 0, 0], isHostile });
+    const frame = domain.grants.active(GNTTAB_RESERVED_XENSTORE)?.frame;
+    this.#rings.set(domid, { conn, positions: [0, 0, 0, 0], words: [], frame, isHostile, isExchanged: false });
     this.#add({ kind: 'open', conn });
     return conn;
   }
@@ -313,22 +320,24 @@ export class Recorder {
       const { uniqueId = 0n, name = '' } = this.#machine.domain(domid) ?? {};
       const conn = this.#epochs.length;
       this.#epochs.push({ conn, domid, uniqueId, name: `${name}/${event.by}`, isSocket: true });
-      this.#sockets.set(fd, { conn, publish: { req: 0, rsp: 0 }, consume: { req: 0, rsp: 0 } });
+      this.#sockets.set(fd, { conn, publish: { req: 0, rsp: 0 }, consume: { req: 0, rsp: 0 }, isHalfClosed: false });
       return;
     }
     const socket = this.#sockets.get(fd);
     if (socket === undefined) return; // from before the recording
     const { conn } = socket;
     if (what === 'accept') this.#add({ kind: 'open', conn });
-    else if (what === 'close') this.#add({ kind: end === 'server' ? 'detach' : 'close', conn });
-    else {
+    else if (what === 'close') {
+      this.#add({ kind: end === 'server' ? 'detach' : 'close', conn });
+      if (socket.isHalfClosed) this.#sockets.delete(fd);
+      socket.isHalfClosed = true;
+    } else {
       const kind = what === 'write' ? 'publish' : 'consume';
       const dir = (end === 'client') === (what === 'write') ? 'req' : 'rsp';
       const from = socket[kind][dir];
-      const to = from + event.count;
-      socket[kind][dir] = to;
-      const bytes = event.bytes.slice(event.at, event.at + event.count);
-      this.#records.push({ seq: this.length, timeNs: this.#machine.nowNs, kind, conn, dir, from, to, bytes });
+      socket[kind][dir] = from + event.count;
+      const { bytes, at, count } = event;
+      this.#log.move(kind, conn, dir, this.#machine.nowNs, from, { bytes, at, first: count, rest: 0, count });
     }
   }
 
@@ -336,6 +345,11 @@ export class Recorder {
     const ring = this.#rings.get(event.domid);
     if (ring === undefined) return;
     const { word, by } = event;
+    if (ring.isExchanged && by === 'guest') return;
+    const { words } = ring;
+    const last = words[word];
+    words[word] = event.to;
+    if (last !== undefined && last !== event.from && !ring.isHostile && !ring.isExchanged) this.#exchange(ring, event);
     // So does a reset of its own words, which would look like a move by four billion.
     if (by === 'store' && event.to === 0 && (event.to - event.from) >>> 0 > RING_BYTES) return;
     if (ring.isHostile && (by === 'guest' || (event.to - event.from) >>> 0 > RING_BYTES)) return;
@@ -343,23 +357,28 @@ export class Recorder {
     if (by === 'store' && (word === 1 || word === 2)) return;
     const count = (event.to - event.from) >>> 0;
     const from = ring.positions[word];
-    const to = from + count;
-    ring.positions[word] = to;
+    ring.positions[word] = from + count;
     const dir = word < 2 ? 'req' : 'rsp';
-    const bytes = ringOctets(event.bytes, BUFFER[dir], event.from, count);
     const kind = word === 1 || word === 3 ? 'publish' : 'consume';
-    const { conn } = ring;
-    this.#records.push({ seq: this.length, timeNs: this.#machine.nowNs, kind, conn, dir, from, to, bytes });
+    // More than a ring full says so by itself: the octets are those that the page can hold.
+    if (count <= RING_BYTES)
+      this.#log.move(
+        kind,
+        ring.conn,
+        dir,
+        this.#machine.nowNs,
+        from,
+        inRing(event.bytes, BUFFER[dir], event.from, count),
+      );
+    else {
+      const bytes = octetsOf(inRing(event.bytes, BUFFER[dir], event.from, RING_BYTES));
+      this.#add({ kind, conn: ring.conn, dir, from, to: from + count, bytes });
+    }
   }
 }
 
-/** Copy `count` octets (at most a ring full) that begin at free-running index `at`. */
-function ringOctets(page: Uint8Array, buffer: number, at: number, count: number): Uint8Array {
-  const n = Math.min(count, RING_BYTES);
+/** Where in a page `count` octets lie, at most a ring full, that begin at free-running index `at`. */
+function inRing(bytes: Uint8Array, buffer: number, at: number, count: number): Pieces {
   const start = at & (RING_BYTES - 1);
-  const first = Math.min(n, RING_BYTES - start);
-  const copy = new Uint8Array(n);
-  copyOctets(page, buffer + start, copy, 0, first);
-  copyOctets(page, buffer, copy, first, n - first);
-  return copy;
+  return { bytes, at: buffer + start, first: RING_BYTES - start, rest: buffer, count };
 }

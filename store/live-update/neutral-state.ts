@@ -19,7 +19,6 @@ import { octetsOf, textOf } from '../protocol/octets.ts';
 import { parentOf } from '../protocol/path.ts';
 import { listOf } from '../tree/names.ts';
 import { type Node, ownerOf } from '../tree/node.ts';
-import { PersistentMap } from '../tree/persistent-map.ts';
 import type { Access, Transaction } from '../tree/transaction.ts';
 import { type ProcessNumbers, putRecords, type Requester } from './dump.ts';
 import { type Restored, Restoring } from './restore.ts';
@@ -125,7 +124,9 @@ export function restoreNeutralState(
     const failed = restoring.take(record, record.kind === 'NODE_DATA' ? check.text(record, 'path') : '');
     if (failed !== undefined) return { ok: false, reason: failed };
   }
-  const restored = restoring.finish();
+  const restored = restoring.finish(
+    (reason) => `behind the ${records.length} records of what the files say: ${reason}`,
+  );
   if (!restored.ok) return restored;
   const { state } = restored;
   makeSpecialNodes(restoring.daemon); // in files that cannot name them
@@ -174,7 +175,7 @@ function restoreGenerations(state: DaemonState, { nodes, specials, connections }
     if (generation === undefined) return false;
     tree.push({ ...node, generation });
   }
-  state.tree = PersistentMap.of(tree, (node) => node.path);
+  for (const node of tree) state.tree.set(node.path, node);
   // Entries that meant somebody else are marked: what was made on the way is as old as the oldest node.
   let [oldest, youngest] = [Number.MAX_SAFE_INTEGER, 0];
   for (const { generation } of tree)

@@ -16,7 +16,7 @@ import {
   startOperator,
 } from '../../engine/run.ts';
 import type { RunRequest, RunResult } from '../../engine/scenario.ts';
-import type { Trip } from '../../faults/trips.ts';
+import type { Trip } from '../../faults/trip.ts';
 import type { Verdict } from '../../judge/history.ts';
 import { devices } from '../../judge/invariants/devices.ts';
 import { disksOverHosts } from '../../judge/invariants/disks-over-hosts.ts';

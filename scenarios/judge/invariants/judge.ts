@@ -6,6 +6,7 @@ import type { Answer } from '../oracles/prediction.ts';
 import type { Transaction } from '../oracles/tree.ts';
 import { type Moment, Op } from '../oracles/wire.ts';
 import { type Peer, XenstoreModel } from '../oracles/xenstore-model.ts';
+import { Code, type RecordLog } from '../record-log.ts';
 import { answerOf, apply, reportWrong, wrong } from './answers.ts';
 import type { Connection, Request } from './connection-epochs.ts';
 import { Deaths } from './deaths.ts';
@@ -18,9 +19,16 @@ import { UnnoticedEnds } from './unnoticed-ends.ts';
 import { explainEvent, ShutdownEvents } from './watch-events.ts';
 import { WriteRate } from './write-rate.ts';
 
-/** Run the model once over the history, in the order in which requests took effect, and compare what comes out. */
-export function judge(history: History, connections: readonly Connection[], evidence: Evidence): void {
-  new Judge(history, connections, evidence).run();
+/** Run the model once over the history, in the order in which requests took effect, and compare what comes out. `recognises`:
+ *  the store may know its queued events again behind an update. */
+export function judge(
+  history: History,
+  log: RecordLog,
+  connections: readonly Connection[],
+  evidence: Evidence,
+  recognises: boolean,
+): void {
+  new Judge(history, log, connections, evidence, recognises).run();
 }
 
 /** A release that was served: whether its reply comes before or behind the events shows only with the next record. */
@@ -33,6 +41,7 @@ interface Releasing {
 
 class Judge {
   readonly #history: History;
+  readonly #log: RecordLog;
   readonly #connections: readonly Connection[];
   readonly #evidence: Evidence;
   readonly #model: XenstoreModel;
@@ -44,6 +53,8 @@ class Judge {
   /** Where the store limits writes. */
   readonly #rate: WriteRate | undefined;
   #dumpedNs = 0;
+  /** Updates after which the old instance went on: it looks for the dead before it says so, and is nobody's successor. */
+  readonly #failing: ReadonlySet<number>;
   /** Where requests were consumed for which the store had no memory. */
   readonly #noMemory: ReadonlySet<number>;
   /** Put-aside requests that were found to have run before their reply was written. */
@@ -62,26 +73,40 @@ class Judge {
   /** The last `live-update -s` that was seen in a ring. */
   #updating: Request | undefined;
 
-  constructor(history: History, connections: readonly Connection[], evidence: Evidence) {
+  constructor(
+    history: History,
+    log: RecordLog,
+    connections: readonly Connection[],
+    evidence: Evidence,
+    recognises: boolean,
+  ) {
     this.#history = history;
+    this.#log = log;
     this.#connections = connections;
     this.#evidence = evidence;
     this.#model = new XenstoreModel(history.compat);
-    this.#boxes = connections.map((connection) => new Outbox(connection, evidence['watch-events']));
+    this.#boxes = connections.map((connection) => new Outbox(connection, evidence['watch-events'], recognises));
     this.#deaths = new Deaths(connections, evidence);
     this.#rate = history.limitsWrites === true ? new WriteRate() : undefined;
     this.#unnoticed = new UnnoticedEnds(this.#model, this.#boxes);
-    this.#noMemory = requestsWithoutMemory(history);
+    this.#noMemory = requestsWithoutMemory(log);
+    this.#failing = new Set(log.kept.flatMap((r) => (r.kind === 'liveUpdate' && r.what === 'failed' ? [r.n] : [])));
     this.#at = connections.map(() => ({ served: 0, begun: 0, finished: 0 }));
     for (const connection of connections)
       for (const r of connection.requests) if (r.reply !== undefined) this.#requestOf.set(r.reply, r);
   }
 
   run(): void {
-    for (const r of this.#history.records) this.#step(r);
+    const { codes, conns, length } = this.#log;
+    for (let seq = 0; seq < length; seq++) {
+      const code = codes[seq]!;
+      if (code === Code.tookReq) this.#consumed(this.#connections[conns[seq]!]!, seq);
+      else if (code === Code.putRsp) this.#published(this.#connections[conns[seq]!]!, seq);
+      else if (code === Code.kept) this.#step(this.#log.at(seq)!);
+    }
     this.#settleRelease();
-    checkThereIsOne(this.#history.records, this.#evidence);
-    const end = this.#history.records.at(-1);
+    const end = this.#log.at(-1);
+    checkThereIsOne(this.#log, this.#evidence);
     if (end === undefined) return;
     const someoneStalls = this.#connections.some((l) => l.isStalled);
     for (const [conn, box] of this.#boxes.entries())
@@ -112,7 +137,7 @@ class Judge {
         if (r.what === 'up' && this.#phase !== 'taken over') this.#updated(r);
         if (r.what === 'up') this.#deaths.checkTakenOver(r, this.#model);
         else if (r.what === 'failed') this.#updating = undefined;
-        this.#phase = r.what === 'dump' ? 'dumped' : 'serving';
+        this.#phase = r.what === 'dump' && !this.#failing.has(r.n) ? 'dumped' : 'serving';
         break;
       case 'snapshot':
         this.#settleRelease();
@@ -124,6 +149,7 @@ class Judge {
         break;
       case 'close': // what the store has not read it never will: nothing changes before it closes its own end
       case 'noMemory':
+      case 'page':
       case 'stale':
       case 'sent':
       case 'got':
@@ -352,7 +378,8 @@ class Judge {
     if (noteLife(this.#model, r.domid, r.what)) this.#unnoticed.add(r.domid);
     if (r.what === 'shutdown' && this.#model.introduced(r.domid) !== undefined) this.#shutdowns.shutdown(r.domid, r);
     this.#deaths.note(r);
-    if (r.what === 'resumed' || r.what === 'dying' || r.what === 'dead') this.#shutdowns.over(r.domid);
+    if (r.what === 'resumed') this.#shutdowns.over(r.domid);
+    else if (r.what === 'dying' || r.what === 'dead') this.#shutdowns.ended(r.domid);
   }
 
   #updated(at: Moment): void {
@@ -377,11 +404,14 @@ class Judge {
 }
 
 /** Positions of the `consume` records whose requests met a lack of memory. */
-function requestsWithoutMemory(history: History): ReadonlySet<number> {
+function requestsWithoutMemory(log: RecordLog): ReadonlySet<number> {
   const found = new Set<number>();
-  if (!history.records.some((r) => r.kind === 'noMemory')) return found;
+  if (!log.kept.some((r) => r.kind === 'noMemory')) return found;
   const last = new Map<number, number>();
-  for (const r of history.records) {
+  for (let seq = 0; seq < log.length; seq++) {
+    if (log.codes[seq] === Code.tookReq) last.set(log.conns[seq]!, seq);
+    if (log.codes[seq] !== Code.kept) continue;
+    const r = log.at(seq)!;
     if (r.kind === 'consume' && r.dir === 'req') last.set(r.conn, r.seq);
     if (r.kind === 'noMemory') found.add(last.get(r.conn) ?? -1);
   }
