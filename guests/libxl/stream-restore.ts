@@ -16,13 +16,15 @@ import {
 } from '../save-helper/index.ts';
 import type { BuiltDomain, Daemons } from './build.ts';
 import type { Call } from './call.ts';
-import type { DomainType } from './domain-config.ts';
+import { type DomainType, MEMORY_KB } from './domain-config.ts';
 import { parsePairs, writePairs } from './emulator-data.ts';
 
 export interface RestoreStreamOptions {
   readonly type: DomainType;
   readonly ports: { readonly store: Port; readonly console: Port };
   readonly daemons: Daemons;
+  /** Pages that the new domain may have; left out: those of a configuration that does not say, and some more. */
+  readonly maxPages?: number;
   /** The stream may end at any time; what its last whole checkpoint had is restored then. */
   readonly checkpointed?: boolean;
   /** [sim] The guest is not to notice: special pages stay as they were sent, no reserved grant is made, and records that no
@@ -50,6 +52,10 @@ export interface RestoreEnd {
 }
 
 const BIG_ENDIAN = 1;
+const KB_PER_PAGE = 4;
+/** Beside a guest's memory: LIBXL_MAXMEM_CONSTANT. */
+const SLACK_KB = 1024;
+const MAX_PAGES = (MEMORY_KB + SLACK_KB) / KB_PER_PAGE;
 
 /**
  * A libxl stream into a new, paused domain that has a tree and its two ports, and no page yet: DE7 to DE9. Whoever called it
@@ -86,6 +92,8 @@ class Restoring {
   }
 
   *run(): Actor<RestoreEnd> {
+    const { maxPages = MAX_PAGES } = this.#options;
+    this.#call.xl.os.hyper.paging.setMaxPages(this.#heir.domid, maxPages); // whatever the stream says
     const failure = yield* this.#records('END');
     const { ports } = this.#options;
     const built = failure === undefined ? this.#built(ports) : undefined;

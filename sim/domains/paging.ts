@@ -68,6 +68,13 @@ export class PagingHypercalls {
     });
   }
 
+  /** XEN_DOMCTL_max_mem (11), in pages: it may have no more from here on; what it has it keeps. Errors: EPERM, ESRCH. */
+  setMaxPages(domid: Domid, pages: number): Result<void> {
+    return attempt(() => {
+      this.#domain('XEN_DOMCTL_max_mem', domid).memory.maxPages = pages;
+    });
+  }
+
   /** XEN_DOMCTL_getpageframeinfo3: PAGE_TYPE of each. Errors: EPERM, ESRCH, E2BIG. */
   pageTypes(domid: Domid, gfns: readonly Gfn[]): Result<number[]> {
     return attempt(() => {

@@ -36,6 +36,7 @@ export const PERMISSION = {
   XEN_DOMCTL_set_target: 'PRIV',
   XEN_DOMCTL_set_virq_handler: 'PRIV',
   XEN_SYSCTL_getdomaininfolist: 'PRIV',
+  XEN_DOMCTL_max_mem: 'PRIV',
   XEN_DOMCTL_shadow_op: 'PRIV',
   XEN_DOMCTL_getpageframeinfo3: 'PRIV',
   XEN_DOMCTL_gettscinfo: 'PRIV',

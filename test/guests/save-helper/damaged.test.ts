@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { destroyDomain, type RestoreFileEnd, restoreFromFile } from '../../../guests/libxl/index.ts';
 import { SavedFile } from '../../../guests/save-helper/index.ts';
+import { libxcRecordOctets } from '../../../store/format/enclosing/leaving.ts';
 import { decodeXl } from '../../../store/format/enclosing/xl.ts';
 import { pass, run } from '../../support/host.ts';
 import { restore, type SavedBench, save, savedBench } from './saved.ts';
@@ -94,6 +95,27 @@ describe('FP-31: a disk that is full', () => {
     expect(save(bench).exit).toBe(0);
     expect(restore(bench).exit).toBe(0);
   }, 60_000);
+});
+
+describe('a stream that asks for more memory than its guest may have', () => {
+  it('is refused when that is reached, and nothing of it stays', () => {
+    const bench = savedBench('pvh', { pages: 2, hot: 1, hotPeriodNs: 1_000_000, background: 0, burstsOf100: 0 });
+    save(bench);
+    const { octets } = bench.file;
+    pass(bench, 100_000_000);
+    const before = domains(bench);
+    const tail = tailOf(octets);
+    // Pages that are there, and whose octets never come: 8 octets each.
+    const pfns = Array.from({ length: 40_000 }, (_, i) => ({ pfn: (0xen << 60n) | BigInt(0x2000 + i) }));
+    const bomb = libxcRecordOctets({ kind: 'PAGE_DATA', pfns, pages: new Uint8Array(0) });
+    const changed = new Uint8Array(octets.length + bomb.length);
+    changed.set(octets.subarray(0, tail));
+    changed.set(bomb, tail);
+    changed.set(octets.subarray(tail), tail + bomb.length);
+    expect(attempt(bench, changed).load?.failure?.reason).toBe('Failed to populate physmap');
+    pass(bench, 100_000_000);
+    expect(domains(bench)).toEqual(before);
+  });
 });
 
 describe('INJ-M7: one octet that is another', () => {

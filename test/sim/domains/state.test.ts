@@ -252,6 +252,7 @@ describe('permissions', () => {
     GNTTABOP_query_size: (h, d) => h.gnttab.querySize(d),
     GNTTABOP_get_version: (h, d) => h.gnttab.getVersion(d),
     XENMEM_add_to_physmap: (h, d) => h.gnttab.addToPhysmap(d, 0, 0x9000),
+    XEN_DOMCTL_max_mem: (h, d) => h.paging.setMaxPages(d, 10),
     XEN_DOMCTL_shadow_op: (h, d) => h.paging.logDirty(d, 'enable'),
     XEN_DOMCTL_getpageframeinfo3: (h, d) => h.paging.pageTypes(d, [1]),
     XEN_DOMCTL_gettscinfo: (h, d) => h.paging.tscInfo(d),
