@@ -15,12 +15,15 @@ export {
   handOver,
   type LibxlNews,
   type LibxlObserver,
+  type MigrationNews,
   restoreGuest,
   resumeGuest,
   suspendGuest,
 } from './libxl/index.ts';
 export {
   curious,
+  DirtyMemory,
+  type DirtyPlan,
   deviceModel,
   monitor,
   operator,
@@ -41,6 +44,7 @@ export {
   suspender,
   suspendSelf,
 } from './power/index.ts';
+export { SavedFile } from './save-helper/index.ts';
 export {
   type ClientHabits,
   type ClientObserver,

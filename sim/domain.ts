@@ -1,5 +1,5 @@
 import type { Domid, Gfn, Port } from './ids.ts';
-import { Memory } from './memory.ts';
+import { type Frame, Memory } from './memory.ts';
 
 /** SCHEDOP_shutdown reasons, by code. Source: xen/include/public/sched.h. */
 export const SHUTDOWN_REASONS = ['poweroff', 'reboot', 'suspend', 'crash', 'watchdog', 'soft_reset'] as const;
@@ -10,6 +10,25 @@ export interface Capabilities {
   readonly control: boolean;
   readonly hardware: boolean;
   readonly xenstore: boolean;
+}
+
+/** A host's, which nothing here depends on. */
+const TSC_KHZ = 2_400_000;
+
+/** Where a guest finds the rings that it shares with the daemons. */
+export interface StartInfo {
+  readonly storeGfn: Gfn;
+  readonly storePort: Port;
+  readonly console?: { readonly gfn: Gfn; readonly port: Port };
+}
+
+/** Source: struct xen_domctl_tsc_info in xen/include/public/domctl.h. */
+export interface TscInfo {
+  readonly mode: number;
+  readonly khz: number;
+  /** Guest time, ns. */
+  readonly nsec: bigint;
+  readonly incarnation: number;
 }
 
 const NO_CAPABILITIES: Capabilities = { control: false, hardware: false, xenstore: false };
@@ -34,9 +53,22 @@ export class DomainBase {
   returnRegister: 0 | 1 = 0;
   /**
    * Where the guest is told that its xenstore ring is, by who builds or restores it: store_mfn and store_evtchn of start_info,
-   * HVM_PARAM_STORE_PFN and HVM_PARAM_STORE_EVTCHN. Absent: its kernel was handed both when it was loaded.
+   * HVM_PARAM_STORE_PFN and HVM_PARAM_STORE_EVTCHN; and its console ring, where it has one. Absent: its kernel was handed both when
+   * it was loaded.
    */
-  startInfo: { readonly storeGfn: Gfn; readonly storePort: Port } | undefined = undefined;
+  startInfo: StartInfo | undefined = undefined;
+  /** Those that are not told by `startInfo`. */
+  readonly hvmParams = new Map<number, bigint>();
+  /** What its time stamp counter tells: XEN_DOMCTL_gettscinfo. */
+  tsc: TscInfo = { mode: 0, khz: TSC_KHZ, nsec: 0n, incarnation: 0 };
+  /** PV: how often the guest's own list of its pages was rebuilt; a saver that mapped it before gives up. */
+  p2mGeneration = 0;
+  /** How often it has parked; a saved context is of one of them. */
+  parks = 0;
+  /** When it did so the last time. */
+  parkedNs = 0;
+  /** What a kernel in a new domain begins with when the threads of this one are not to be had; '': nothing. */
+  program = '';
   /** Port of this domain that XEN_DOMCTL_subscribe named; 0: none. It may have been closed since. */
   suspendPort: Port = 0;
   /** vCPUs whose device model owes them an answer: they park only when they have it (DOM-16). */
@@ -56,6 +88,8 @@ export class DomainBase {
   stubdoms = 0;
   /** Mappings that others hold of this domain's pages: while there are any, a dead domain is a zombie (DOM-8). */
   foreignMaps = 0;
+  /** Those among them that a toolstack's programs made without a grant: each holds a reference to each page. */
+  readonly toolMaps = new Set<{ readonly pages: readonly (Frame | undefined)[] }>();
 
   constructor(domid: Domid, uniqueId: bigint, name: string, capabilities = NO_CAPABILITIES) {
     this.domid = domid;

@@ -45,7 +45,8 @@ const UPCALL_NS = 400;
 
 /** What every guest kernel needs: pages, ports with handlers, and actors on its virtual CPUs. */
 export class GuestOs {
-  readonly machine: Machine;
+  /** Another one after a migration. */
+  machine: Machine;
   /** Another one after a restore. */
   domain: Domain;
   hyper: Hypercalls;
@@ -82,10 +83,12 @@ export class GuestOs {
     yield HYPERCALL_NS;
     this.isParked = false;
     const here = me.task?.domain;
-    const heir = here === undefined || here === this.domain ? undefined : this.machine.domain(here.domid);
-    if (heir !== undefined) {
+    const machine = here === undefined || here === this.domain ? undefined : this.machine.hostOf(here);
+    const heir = machine?.domain(here?.domid ?? 0);
+    if (machine !== undefined && heir !== undefined) {
+      this.machine = machine;
       this.domain = heir;
-      this.hyper = new Hypercalls(this.machine, heir);
+      this.hyper = new Hypercalls(machine, heir);
     }
     const returned = this.domain.returnRegister;
     this.domain.returnRegister = 0;

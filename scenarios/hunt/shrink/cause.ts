@@ -19,7 +19,7 @@ function windowText(result: RunResult, { firstNs, lastNs, before, after }: Updat
   const span = firstNs === lastNs ? `at ${firstNs} ns` : `from ${firstNs} to ${lastNs} ns`;
   const lines = [`It fails if the image is written ${span}:`];
   const last = lastBefore(result, firstNs);
-  if (last !== undefined) lines.push(`  after seq ${last.seq}: ${recordText(result, last)}`);
+  if (last !== undefined) lines.push(`  after seq ${last.seq}: ${recordText(result.history, last)}`);
   for (const [side, when] of [
     [before, 'before'],
     [after, 'after'],
