@@ -16,7 +16,7 @@ describe('delta debugging', () => {
   /** What is left of 0 .. count-1 where a list fails that has all of `needed`. */
   const reduced = (count: number, needed: readonly number[]) => {
     const items = Array.from({ length: count }, (_, i) => i);
-    const listOf = (spec: RunSpec) => spec.seed.split(',').map(Number);
+    const listOf = (spec: RunSpec) => (spec.seed === '' ? [] : spec.seed.split(',').map(Number));
     const make = (some: readonly number[]): RunSpec => ({ scenario: '', seed: some.join(), format: '', settings: {} });
     const tryOne = (spec: RunSpec) => {
       const fails = needed.every((each) => listOf(spec).includes(each));
