@@ -12,8 +12,8 @@ export interface Kept {
 export interface Cuts {
   /** `undefined`: it is left out. */
   kept(thread: string, request: number): Kept | undefined;
-  /** When the last request of a thread that is kept is made, virtual ns; `undefined`: there is none. */
-  lastNs(thread: string): number | undefined;
+  /** The last request of a thread that is kept; -1: there is none. */
+  lastKept(thread: string): number;
 }
 
 /** Somebody who hears of each request that goes out: the how manieth of its thread, when it was made, and what it is. */

@@ -5,7 +5,9 @@ import { split, strings } from './payload.ts';
 
 /** How long a request takes that never leaves: less than one that does, so that whoever is to make one later is there in time. */
 const LEFT_OUT_NS = 1_000;
-/** The same of a thread that has nothing more to do. */
+/** So many are answered so quickly behind the last one that is kept: others may wait for what their thread does then. */
+const QUICK_MAX = 64;
+/** Later ones: the thread goes on and on, and has nothing more to do. */
 const IDLE_NS = 1_000_000;
 
 /** A request as the run has it: when it goes out, and with what. */
@@ -39,7 +41,7 @@ export function cutRequest(os: GuestOs, me: Thread, type: number, payload: Uint8
     return going;
   }
   const pending: Pending = { reqId: 0, reply: undefined };
-  const isIdle = nowNs > (cuts.lastNs(me.name) ?? 0);
+  const isIdle = request > cuts.lastKept(me.name) + QUICK_MAX;
   scheduler.at(nowNs + (isIdle ? IDLE_NS : LEFT_OUT_NS), () => {
     pending.reply = answerTo(type, payload);
     me.wake();

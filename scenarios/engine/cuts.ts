@@ -52,18 +52,22 @@ export function formatKept(kept: Iterable<readonly [request: number, kept: Kept]
 export function cutsOf({ requests }: RunCuts): (Cuts & { readonly endNs: number }) | undefined {
   if (requests === undefined) return undefined;
   const byThread = new Map<string, ReadonlyMap<number, Kept>>();
-  const lastNs = new Map<string, number>();
+  const lastKept = new Map<string, number>();
+  let endNs = 0;
   for (const [thread, text] of Object.entries(requests)) {
     const kept = parseKept(text);
     if (kept === undefined) throw new Error(`assertion: requests of ${thread}: ${text}`);
     byThread.set(thread, kept);
-    lastNs.set(thread, Math.max(0, ...[...kept.values()].map(({ atNs }) => atNs)));
+    for (const [request, { atNs }] of kept) {
+      endNs = Math.max(endNs, atNs);
+      lastKept.set(thread, Math.max(request, lastKept.get(thread) ?? -1));
+    }
   }
   return {
     kept: (thread, request) =>
       thread === VERIFIER ? { atNs: 0, valueMax: WHOLE } : byThread.get(thread)?.get(request),
-    lastNs: (thread) => lastNs.get(thread),
-    endNs: Math.max(0, ...lastNs.values()),
+    lastKept: (thread) => lastKept.get(thread) ?? -1,
+    endNs,
   };
 }
 

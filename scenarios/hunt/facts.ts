@@ -103,6 +103,6 @@ function movesOf(history: History | undefined): number[] {
 }
 
 /** Whether a run fails as another does: what came first there came to pass here, too. */
-export function failsLike({ signatures }: Pick<RunFacts, 'signatures'>, key: string): boolean {
-  return signatures.some((each) => each.key === key);
+export function failsLike({ signatures }: Pick<RunFacts, 'signatures'>, kin: string): boolean {
+  return signatures.some((each) => each.kin === kin);
 }

@@ -3,9 +3,12 @@ import type { RunResult } from '../engine/scenario.ts';
 import type { Violation } from '../judge/history.ts';
 import { causeOf, shapeOf } from '../report/cause.ts';
 
-/** What failed, whoever it befell: two runs with one key show one mistake. */
+/** What failed, whoever it befell: two runs with one key show one mistake in one way. */
 export interface Signature {
   readonly key: string;
+  /** Of ways in which one mistake may show: what is lost or doubled on its way through a ring or a socket is found as octets, or as a
+   *  reply that never came, or that nobody waits for. A smaller run is held to this. */
+  readonly kin: string;
   /** Of this run. */
   readonly text: string;
 }
@@ -34,10 +37,10 @@ export function signaturesOf(result: RunResult): Signature[] {
     );
   const cause = causeOf(result);
   const text = cause?.text ?? outcome;
-  if (outcome === 'error') return [{ key: `error: ${kindOf(failure?.what ?? text)}`, text }];
+  if (outcome === 'error') return [alone(`error: ${kindOf(failure?.what ?? text)}`, text)];
   const wait = outcome === 'stuck' ? waits[0] : undefined;
   const what = wait === undefined ? text : `somebody waits for ${turnOf(wait.what)}`;
-  return [{ key: `${outcome}: ${kindOf(what)}`, text }];
+  return [alone(`${outcome}: ${kindOf(what)}`, text)];
 }
 
 /** The first thing that failed. */
@@ -45,8 +48,24 @@ export function signatureOf(result: RunResult): Signature | undefined {
   return signaturesOf(result)[0];
 }
 
-function ofViolation({ invariant, detail }: Violation): Signature {
-  return { key: `${invariant}: ${kindOf(detail)}`, text: `${invariant}: ${detail}` };
+/** A failure that shows in one way only. */
+function alone(key: string, text: string): Signature {
+  return { key, kin: key, text };
+}
+
+/** Families that look at one stream of octets from two sides. */
+const OF_STREAMS: readonly string[] = ['ring-octets', 'replies'];
+
+function ofViolation({ invariant, actor, detail }: Violation): Signature {
+  const key = `${invariant}: ${kindOf(detail)}`;
+  const kin = OF_STREAMS.includes(invariant) ? `octets or replies of ${linkOf(actor)}` : key;
+  return { key, kin, text: `${invariant}: ${detail}` };
+}
+
+/** What kind of connection somebody has. */
+function linkOf(actor: string): string {
+  if (!actor.startsWith('dom0')) return "a guest's ring";
+  return actor === 'dom0' ? "dom0's ring" : 'a program of dom0';
 }
 
 function bySeq(a: Violation, b: Violation): number {

@@ -8,9 +8,6 @@ import type { HistoryRecord } from '../judge/history.ts';
 type Sent = Extract<HistoryRecord, { readonly kind: 'sent' }>;
 type Got = Extract<HistoryRecord, { readonly kind: 'got' }>;
 
-/** Longest payload that a story quotes, characters. */
-const QUOTED_MAX = 60;
-
 /** Violations, and waits, that a story ends with. */
 const SHOWN_MAX = 3;
 
@@ -60,11 +57,11 @@ function sentence(result: RunResult, record: HistoryRecord, answers: ReadonlyMap
     case 'sent': {
       if (record.actor === VERIFIER) return undefined;
       const tx = record.txId === 0 ? '' : ` in transaction ${record.txId}`;
-      return `${record.actor} asks ${opName(record.type)} ${quoted(record.payload)}${tx}: ${answerText(answers.get(record), record)}`;
+      return `${record.actor} asks ${opName(record.type)} ${showOctets(record.payload)}${tx}: ${answerText(answers.get(record), record)}`;
     }
     case 'got':
       return record.type === XS.WATCH_EVENT
-        ? `${nameOf(record.conn)} gets the event ${quoted(record.payload)}`
+        ? `${nameOf(record.conn)} gets the event ${showOctets(record.payload)}`
         : undefined;
     case 'open':
       return nameOf(record.conn) === 'dom0'
@@ -99,7 +96,7 @@ function answerText(got: Got | undefined, sent: Sent): string {
       ? text(got.payload).replace(/\0$/, '')
       : got.payload.length === 0
         ? 'nothing'
-        : quoted(got.payload);
+        : showOctets(got.payload);
   return `${said}, after ${after} us`;
 }
 
@@ -121,11 +118,6 @@ function updateText(
   ] as const;
   const told = held.filter(([count]) => count > 0).map(([count, kind]) => `${count} ${kind}`);
   return `live update #${n}: the image is written, with ${told.join(', ') || 'nothing on its way'}`;
-}
-
-function quoted(payload: Uint8Array): string {
-  const shown = showOctets(payload);
-  return shown.length <= QUOTED_MAX ? shown : `${shown.slice(0, QUOTED_MAX)}… (${payload.length} octets)`;
 }
 
 function us(ns: number): string {

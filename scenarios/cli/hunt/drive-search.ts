@@ -26,11 +26,11 @@ export class SearchDriver {
   }
 
   /** Errors: rejects with what a search throws. */
-  async drive<T>(search: Search<T>, key: string): Promise<T> {
+  async drive<T>(search: Search<T>, kin: string): Promise<T> {
     for (let step = search.next(); ; ) {
       if (step.done === true) return step.value;
       const { specs, isLook = false } = step.value;
-      step = search.next(await this.#first(specs, (facts) => isLook || failsLike(facts, key)));
+      step = search.next(await this.#first(specs, (facts) => isLook || failsLike(facts, kin)));
     }
   }
 
@@ -64,7 +64,7 @@ export class SearchDriver {
 function diedFacts(_spec: RunSpec, why: string): RunFacts {
   return {
     outcome: 'error',
-    signatures: [{ key: `error: ${why}`, text: why }],
+    signatures: [{ key: `error: ${why}`, kin: `error: ${why}`, text: why }],
     actor: '',
     failedNs: 0,
     causedNs: undefined,

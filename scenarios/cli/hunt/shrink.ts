@@ -39,12 +39,12 @@ export async function shrinkCommand(
   const progress = new Progress();
   const driver = new SearchDriver(jobs, (replays) => progress.at(() => `${replays} replays`));
   try {
-    const { failing, isCut } = await driver.drive(shrink({ spec, facts }, scenario.settings), signature.key);
+    const { failing, isCut } = await driver.drive(shrink({ spec, facts }, scenario.settings), signature.kin);
     const { replays } = driver;
-    const window = await driver.drive(updateWindow(failing, signature.key), signature.key);
+    const window = await driver.drive(updateWindow(failing, signature.kin), signature.kin);
     progress.clear();
     const { result } = tryWhole(runner, failing.spec);
-    const found = failing.facts.signatures.find(({ key }) => key === signature.key) ?? signature;
+    const found = failing.facts.signatures.find(({ key }) => key === signature.kin) ?? signature;
     const token = tokenFor(result);
     const story = storyOf(result);
     const causes = causesOf(result, window);

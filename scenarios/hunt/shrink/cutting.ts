@@ -83,12 +83,15 @@ export function suspectUpdates({ made, causedNs, failedNs }: RunFacts): (number 
  * update; then with its watches, and what others changed; then of all guests.
  */
 export function likelyCores({ made, domids }: RunFacts, { domain, updateNs }: Suspects): KeptRequest[][] {
+  const openSinceNs = openTransactions(made, updateNs);
   const domid = domids[domain];
   const isBirth = (one: MadeRequest) => domid !== undefined && domid !== 0 && isBirthOf(one, domid);
   const isAnyBirth = (one: MadeRequest) => Object.values(domids).some((each) => each !== 0 && isBirthOf(one, each));
   const isOwn = ({ thread }: MadeRequest) => domainOf(thread) === domain && thread !== OPERATOR;
   const isGuests = ({ thread }: MadeRequest) => !thread.startsWith('dom0/');
-  const isNear = ({ atNs }: MadeRequest) => updateNs === undefined || Math.abs(atNs - updateNs) <= NEAR_NS;
+  const isNear = ({ thread, atNs }: MadeRequest) =>
+    updateNs === undefined ||
+    (atNs <= updateNs + NEAR_NS && atNs >= Math.min(updateNs - NEAR_NS, openSinceNs.get(thread) ?? updateNs));
   const isStanding = ({ type, atNs }: MadeRequest) => type === XS.WATCH && (updateNs === undefined || atNs < updateNs);
   const isChange = ({ type }: MadeRequest) => CHANGES.includes(type) || type === XS.RM;
   const cores: ((one: MadeRequest) => boolean)[] = [
@@ -106,6 +109,17 @@ export function likelyCores({ made, domids }: RunFacts, { domain, updateNs }: Su
     .map((is) => made.filter((one) => is(one) && one.thread !== OPERATOR).map(keptOf))
     .filter((core, i, all) => core.length > (all[i - 1]?.length ?? 0));
 }
+/** Since when each thread has a transaction open at an update. */
+function openTransactions(made: readonly MadeRequest[], updateNs = 0): ReadonlyMap<string, number> {
+  const sinceNs = new Map<string, number>();
+  for (const { thread, type, atNs } of made) {
+    if (atNs > updateNs) continue;
+    if (type === XS.TRANSACTION_START) sinceNs.set(thread, atNs);
+    else if (type === XS.TRANSACTION_END) sinceNs.delete(thread);
+  }
+  return sinceNs;
+}
+
 /** What is near an update, virtual ns. */
 const NEAR_NS = 400_000;
 

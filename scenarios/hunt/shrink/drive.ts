@@ -5,7 +5,7 @@ import type { Search } from './attempts.ts';
 /** Drive a search in this thread. @returns what it comes to, and how many runs that took. */
 export function driveHere<T>(
   search: Search<T>,
-  key: string,
+  kin: string,
   tryOne: (spec: RunSpec) => RunFacts,
 ): { readonly found: T; readonly replays: number } {
   let replays = 0;
@@ -16,7 +16,7 @@ export function driveHere<T>(
     for (const [index, spec] of specs.entries()) {
       replays++;
       const facts = tryOne(spec);
-      if (!isLook && !failsLike(facts, key)) continue;
+      if (!isLook && !failsLike(facts, kin)) continue;
       hit = { index, facts };
       break;
     }

@@ -22,7 +22,7 @@ const STEP_NS = 500;
  * Move the one update of a run that fails, step by step to both sides, until it fails no more. `undefined`: there is no update, or
  * more than one.
  */
-export function* updateWindow({ spec, facts }: Failing, key: string): Search<UpdateWindow | undefined> {
+export function* updateWindow({ spec, facts }: Failing, kin: string): Search<UpdateWindow | undefined> {
   const [atNs] = facts.updatesNs;
   if (atNs === undefined || facts.updatesNs.length > 1 || spec.cuts?.updatesAtNs === undefined) return undefined;
   function* toward(sign: 1 | -1): Search<{ readonly last: number; readonly other: UpdateWindow['before'] }> {
@@ -34,7 +34,7 @@ export function* updateWindow({ spec, facts }: Failing, key: string): Search<Upd
       const seen = yield* lookAt(moved);
       const [dumpNs] = seen.updatesNs;
       if (dumpNs === undefined) continue;
-      if (!failsLike(seen, key)) return { last, other: { atNs: dumpNs, facts: seen } };
+      if (!failsLike(seen, kin)) return { last, other: { atNs: dumpNs, facts: seen } };
       last = dumpNs;
     }
     return { last, other: undefined };

@@ -16,11 +16,11 @@ describe('delta debugging', () => {
   /** What is left of 0 .. count-1 where a list fails that has all of `needed`. */
   const reduced = (count: number, needed: readonly number[]) => {
     const items = Array.from({ length: count }, (_, i) => i);
-    const listOf = (spec: RunSpec) => spec.seed.split(',').map(Number);
+    const listOf = (spec: RunSpec) => (spec.seed === '' ? [] : spec.seed.split(',').map(Number));
     const make = (some: readonly number[]): RunSpec => ({ scenario: '', seed: some.join(), format: '', settings: {} });
     const tryOne = (spec: RunSpec) => {
       const fails = needed.every((each) => listOf(spec).includes(each));
-      return { signatures: fails ? [{ key: 'it', text: '' }] : [] } as unknown as RunFacts;
+      return { signatures: fails ? [{ key: 'it', kin: 'it', text: '' }] : [] } as unknown as RunFacts;
     };
     return driveHere(reduceList(items, NOTHING, make), 'it', tryOne);
   };
@@ -70,13 +70,13 @@ describe('a run whose successor loses', () => {
     const specs = ['1', '2', '3', '4'].map((seed) => ({ scenario: headline!.name, seed, format: 'v2', settings }));
     const spec = specs.find((each) => tryRun(runner, each).signatures.length > 0)!;
     const facts = tryRun(runner, spec);
-    const { key } = facts.signatures[0]!;
-    const { found, replays } = driveHere(shrink({ spec, facts }, headline!.settings), key, (each) =>
+    const { kin } = facts.signatures[0]!;
+    const { found, replays } = driveHere(shrink({ spec, facts }, headline!.settings), kin, (each) =>
       tryRun(runner, each),
     );
     const { failing, isCut } = found;
     const again = tryRun(runner, failing.spec);
-    expect(failsLike(again, key)).toBe(true);
+    expect(failsLike(again, kin)).toBe(true);
     expect(again.digest).toBe(failing.facts.digest);
     const guests = new Set(again.made.map(({ thread }) => thread.split('/')[0]).filter((name) => name !== 'dom0'));
     expect({ isCut, guests: guests.size <= 2, requests: again.made.length <= 12, replays: replays <= 300 }).toEqual({
