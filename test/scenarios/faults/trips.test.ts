@@ -44,9 +44,13 @@ describe('what breaks while a guest is on its way', () => {
     60_000,
   );
 
-  it.each(['INJ-M1', 'INJ-M2', 'INJ-M11'])(
+  it.each([
+    ['INJ-M1', '1'],
+    ['INJ-M2', '1'],
+    ['INJ-M11', '2'],
+  ])(
     '%s leaves nothing to a person where a log is kept',
-    (id) => {
+    (id, seed) => {
       const { outcome, verdicts } = migrationBreaks.run({
         seed,
         format: 'v2',
