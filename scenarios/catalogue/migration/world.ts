@@ -20,10 +20,12 @@ import type { Trip } from '../../faults/trip.ts';
 import type { Verdict } from '../../judge/history.ts';
 import { devices } from '../../judge/invariants/devices.ts';
 import { disksOverHosts } from '../../judge/invariants/disks-over-hosts.ts';
+import { livesGoOn } from '../../judge/invariants/lives.ts';
 import { type MemoryFinding, memoryMoved } from '../../judge/invariants/memory.ts';
 import { migrationOwners } from '../../judge/invariants/migration-owners.ts';
 import { migrationTraces } from '../../judge/invariants/migration-traces.ts';
 import { type FinalDisk, joinDisks } from '../../judge/joined-disks.ts';
+import { joinSessions } from '../../judge/joined-sessions.ts';
 import type { MigrationHistory } from '../../judge/migrations.ts';
 import { type Place, Site } from './site.ts';
 import { Traveller } from './traveller.ts';
@@ -275,6 +277,7 @@ export class World {
           migrationOwners(history, histories, plan),
           migrationTraces(history, histories, plan),
           memoryMoved(this.migrations.memories.moves, this.#foundInMemory()),
+          livesGoOn(joinSessions(histories, history, 'newest first')),
           disksOverHosts(joinDisks(histories, history, this.#finalDisks())),
           ...(end.joined?.(history) ?? []),
         ];

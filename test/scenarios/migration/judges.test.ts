@@ -2,9 +2,11 @@ import { describe, expect, it } from 'vitest';
 import type { MigrationNews } from '../../../guests/index.ts';
 import type { History } from '../../../scenarios/judge/history.ts';
 import { disksOverHosts } from '../../../scenarios/judge/invariants/disks-over-hosts.ts';
+import { livesGoOn } from '../../../scenarios/judge/invariants/lives.ts';
 import { migrationOwners } from '../../../scenarios/judge/invariants/migration-owners.ts';
 import { migrationTraces } from '../../../scenarios/judge/invariants/migration-traces.ts';
 import { joinDisks } from '../../../scenarios/judge/joined-disks.ts';
+import { joinSessions } from '../../../scenarios/judge/joined-sessions.ts';
 import type { MigrationHistory, MigrationRecord } from '../../../scenarios/judge/migrations.ts';
 import { Bench } from '../../support/migration-bench.ts';
 
@@ -90,6 +92,27 @@ describe('the judge of what is left', () => {
     ['INV-M26', node('/local/domain/0/backend/vbd/9/51712/state', '4')],
   ] as const)('%s: %o', (label, left) => {
     expect(said(withTree(left))).toContain(label);
+  });
+});
+
+describe('INV-M15: the judge of sessions', () => {
+  const WATCH = 4;
+  const said = (changed: readonly History[]) => livesGoOn(joinSessions(changed, history, 'newest first'));
+
+  it('says nothing of a guest that registers every watch anew', () => {
+    const { violations, checked } = said(histories);
+    expect(violations).toEqual([]);
+    expect(checked).toContainEqual(['restores', 1]);
+  });
+
+  it('finds one that is left out', () => {
+    const [first, second] = histories as [History, History];
+    const guest = second.epochs.find(
+      ({ uniqueId }) => uniqueId === history.copies.find(({ host }) => host === 1)?.uniqueId,
+    );
+    const left = second.records.find((r) => r.kind === 'sent' && r.conn === guest?.conn && r.type === WATCH);
+    const records = second.records.filter((r) => r !== left);
+    expect(said([first, { ...second, records }]).violations.length).toBeGreaterThan(0);
   });
 });
 
