@@ -246,6 +246,15 @@ export class World {
     if (created.rc !== 0) traffic.refused(`${created.rc} in ${created.failedIn}`);
   }
 
+  /** Whether a guest, or a copy, waits for somebody who will come and look after it. */
+  get #isUnsettled(): boolean {
+    const { toolstack, hasAdministrator } = this.#plan;
+    if (toolstack === 'xl' && hasAdministrator !== true) return false;
+    const isParked = ({ guest }: Traveller) =>
+      guest.os.domain.dying === 'alive' && guest.os.domain.shutdown === 'suspend';
+    return this.travellers.some(isParked) || this.migrations.hasLeft;
+  }
+
   /** Run to the end of all traffic, and judge. */
   finish(end: WorldEnd): RunResult {
     const { runs } = this.runs;
@@ -259,7 +268,7 @@ export class World {
         if (!block.stopping && this.#plan.block > 0) return true;
         if (!net.stopping && this.#plan.net > 0) return true;
         traffic.stopping = true;
-        if (travellers.some(isWorking)) return true;
+        if (travellers.some(isWorking) || this.#isUnsettled) return true;
         this.#isOver = true;
         return runs.some(({ host }) => host.inFlight > 0);
       },
@@ -290,11 +299,11 @@ export class World {
     });
   }
 
-  /** What guests find of their own memory when all is over: pages of different moments. One that is nowhere finds nothing. */
+  /** What guests find of their own memory when all is over: pages of different moments. One that does not run finds nothing. */
   #foundInMemory(): MemoryFinding[] {
     return this.travellers.flatMap(({ guest, memory, name }) => {
       const { domain, machine } = guest.os;
-      if (domain.dying !== 'alive') return [];
+      if (!domain.isRunning) return [];
       return [...memory.check()].map(({ detail, gfn }) => ({
         timeNs: machine.nowNs,
         what: name,
