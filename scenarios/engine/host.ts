@@ -294,15 +294,15 @@ export class Host implements FaultHost {
     const client = new XsClient(os, built.ring, built.port, habits);
     this.watch?.trust(built.domain, built.ring);
     const guest = { os, client };
-    this.#listenTo(guest);
+    this.#listenTo(guest, this.recorder?.ofClient(client, os.domain.domid));
     client.start();
     return guest;
   }
 
   /** Everything that the guest's client says is said of the host where it is. */
-  #listenTo(guest: Guest): void {
+  #listenTo(guest: Guest, recorded: ClientObserver | undefined): void {
     const { os, client } = guest;
-    const told = this.#observers(this.recorder?.ofClient(client, os.domain.domid));
+    const told = this.#observers(recorded);
     const moved = (domid: Domid) => {
       const home = this.homeOf(os);
       if (home === this) told.moved?.(domid);
@@ -317,7 +317,8 @@ export class Host implements FaultHost {
     if (at >= 0) from.guests.splice(at, 1);
     this.guests.push(guest);
     this.watch?.trust(guest.os.domain, guest.client.ring.frame);
-    this.#listenTo(guest);
+    const { os, client } = guest;
+    this.#listenTo(guest, this.recorder?.ofArrived(client, os.domain.domid));
   }
 
   /** The host where a kernel runs now. */

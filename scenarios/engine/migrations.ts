@@ -140,6 +140,11 @@ export class Migrations {
     return migration;
   }
 
+  /** Whether a log has copies that nobody works on, and that are not decided. */
+  get hasLeft(): boolean {
+    return this.#logs.some(({ received }) => received.some(({ isLeft, state }) => isLeft && state !== 'running'));
+  }
+
   /** Somebody acts for a migration who is none of its processes. */
   personActs({ n, from, domid }: Migration): void {
     this.#add({ kind: 'news', migration: n, host: from, news: { what: 'person acts', process: 'S', domid } });

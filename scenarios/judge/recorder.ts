@@ -119,6 +119,16 @@ export class Recorder {
     };
   }
 
+  /**
+   * The same of a guest that comes from another host. Nobody may have introduced it (DST-8): then nothing that it says reaches a
+   * store, and there is no connection that it could be told of.
+   */
+  ofArrived(client: Pick<XsClient, 'rewatch'>, domain: number): ClientObserver {
+    const uniqueId = this.#machine.domain(domain)?.uniqueId;
+    const isKnown = this.#epochs.some((epoch) => epoch.uniqueId === uniqueId && epoch.isSocket !== true);
+    return isKnown ? this.ofClient(client, domain) : { sent: () => {}, got: () => {} };
+  }
+
   /** What the library of the program at the newest connection of the store's socket is to tell. */
   ofNewestSocket(): ClientObserver {
     const conn = this.#epochs.length - 1;

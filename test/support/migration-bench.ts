@@ -3,7 +3,7 @@ import { createDomain, type DomainPlan, initDom0 } from '../../guests/libxl/inde
 import { Site } from '../../scenarios/catalogue/migration/site.ts';
 import type { Guest } from '../../scenarios/engine/host.ts';
 import { type Migration, Migrations, type Moving } from '../../scenarios/engine/migrations.ts';
-import { type HostPlan, openRuns, type Runs } from '../../scenarios/engine/run.ts';
+import { type HostPlan, openRuns, type Runs, startOperator } from '../../scenarios/engine/run.ts';
 import { Copies } from '../../scenarios/judge/copies.ts';
 import type { Verdict } from '../../scenarios/judge/history.ts';
 import { migrationOwners } from '../../scenarios/judge/invariants/migration-owners.ts';
@@ -89,6 +89,17 @@ export class Bench {
       yield* body(own);
     });
     this.runs.universe.timeline.runUntil(() => me.task?.state === 'done', this.nowNs + 300 * S);
+  }
+
+  /** The store of a host is updated now. */
+  update(n: number): void {
+    const run = this.runs.runs[n];
+    if (run !== undefined) startOperator(run, { atRequests: [0], link: () => run.host.dom0.client });
+  }
+
+  /** A host is down from now on. */
+  halt(n: number): void {
+    this.host(n).machine.scheduler.halt();
   }
 
   /** `xl create` on a host. */

@@ -22,7 +22,7 @@ export const FAMILIES: Readonly<Record<string, string>> = {
   EVT: '',
   GNT: '',
   HS: '',
-  INJ: '[DEGRT]',
+  INJ: '[DEGMRT]',
   INV: '[DHLNPQRSTW]',
   LD: '',
   LS: '',

@@ -56,7 +56,7 @@ class HandoverAgent {
     const { log } = this.#plan;
     const { domid, names } = entry;
     if (!this.#isThere(domid)) {
-      log.forgetReceived(names.uuid);
+      log.forgetReceived(entry);
       return;
     }
     if (entry.state === 'accepted') {
@@ -66,7 +66,7 @@ class HandoverAgent {
     }
     if (entry.state === 'running') return; // kept: the source may still ask
     entry.state = 'refused';
-    if ((yield* domainDestroy(call, domid)) === 0) log.forgetReceived(names.uuid);
+    if ((yield* domainDestroy(call, domid)) === 0) log.forgetReceived(entry);
   }
 
   /** The source. */

@@ -38,7 +38,8 @@ export interface Handover {
  */
 export class HandoverLog {
   readonly #sent = new Map<string, Handover>();
-  readonly #received = new Map<string, Handover>();
+  /** Oldest first; of one guest there may be several, of attempts that came to nothing. */
+  #received: Handover[] = [];
 
   /** Handovers that this host gives, and those that it gets. */
   get sent(): readonly Handover[] {
@@ -46,7 +47,7 @@ export class HandoverLog {
   }
 
   get received(): readonly Handover[] {
-    return [...this.#received.values()];
+    return [...this.#received];
   }
 
   /** S: before the guest is asked. */
@@ -56,16 +57,16 @@ export class HandoverLog {
     return entry;
   }
 
-  /** R: the domain is there, paused. A refusal of before was that of another attempt. */
+  /** R: the domain is there, paused. What was decided of an attempt before stands for that one. */
   incoming(domid: number, names: HandoverNames): Handover {
     const entry: Handover = { domid, names, peer: '', state: 'incoming', isLeft: false };
-    this.#received.set(names.uuid, entry);
+    this.#received.push(entry);
     return entry;
   }
 
   /** The destination's word, asked by whoever has to know: what was not decided is refused by that. */
   decide(uuid: string): 'accepted' | 'refused' | 'running' {
-    const entry = this.#received.get(uuid);
+    const entry = this.#received.findLast(({ names }) => names.uuid === uuid);
     if (entry === undefined) return 'refused';
     if (entry.state === 'incoming') entry.state = 'refused';
     return entry.state === 'accepted' || entry.state === 'running' ? entry.state : 'refused';
@@ -81,7 +82,7 @@ export class HandoverLog {
     this.#sent.delete(uuid);
   }
 
-  forgetReceived(uuid: string): void {
-    this.#received.delete(uuid);
+  forgetReceived(entry: Handover): void {
+    this.#received = this.#received.filter((each) => each !== entry);
   }
 }

@@ -20,10 +20,12 @@ import type { Trip } from '../../faults/trip.ts';
 import type { Verdict } from '../../judge/history.ts';
 import { devices } from '../../judge/invariants/devices.ts';
 import { disksOverHosts } from '../../judge/invariants/disks-over-hosts.ts';
+import { livesGoOn } from '../../judge/invariants/lives.ts';
 import { type MemoryFinding, memoryMoved } from '../../judge/invariants/memory.ts';
 import { migrationOwners } from '../../judge/invariants/migration-owners.ts';
 import { migrationTraces } from '../../judge/invariants/migration-traces.ts';
 import { type FinalDisk, joinDisks } from '../../judge/joined-disks.ts';
+import { joinSessions } from '../../judge/joined-sessions.ts';
 import type { MigrationHistory } from '../../judge/migrations.ts';
 import { type Place, Site } from './site.ts';
 import { Traveller } from './traveller.ts';
@@ -244,6 +246,15 @@ export class World {
     if (created.rc !== 0) traffic.refused(`${created.rc} in ${created.failedIn}`);
   }
 
+  /** Whether a guest, or a copy, waits for somebody who will come and look after it. */
+  get #isUnsettled(): boolean {
+    const { toolstack, hasAdministrator } = this.#plan;
+    if (toolstack === 'xl' && hasAdministrator !== true) return false;
+    const isParked = ({ guest }: Traveller) =>
+      guest.os.domain.dying === 'alive' && guest.os.domain.shutdown === 'suspend';
+    return this.travellers.some(isParked) || this.migrations.hasLeft;
+  }
+
   /** Run to the end of all traffic, and judge. */
   finish(end: WorldEnd): RunResult {
     const { runs } = this.runs;
@@ -257,7 +268,7 @@ export class World {
         if (!block.stopping && this.#plan.block > 0) return true;
         if (!net.stopping && this.#plan.net > 0) return true;
         traffic.stopping = true;
-        if (travellers.some(isWorking)) return true;
+        if (travellers.some(isWorking) || this.#isUnsettled) return true;
         this.#isOver = true;
         return runs.some(({ host }) => host.inFlight > 0);
       },
@@ -275,6 +286,7 @@ export class World {
           migrationOwners(history, histories, plan),
           migrationTraces(history, histories, plan),
           memoryMoved(this.migrations.memories.moves, this.#foundInMemory()),
+          livesGoOn(joinSessions(histories, history, 'newest first')),
           disksOverHosts(joinDisks(histories, history, this.#finalDisks())),
           ...(end.joined?.(history) ?? []),
         ];
@@ -287,11 +299,11 @@ export class World {
     });
   }
 
-  /** What guests find of their own memory when all is over: pages of different moments. One that is nowhere finds nothing. */
+  /** What guests find of their own memory when all is over: pages of different moments. One that does not run finds nothing. */
   #foundInMemory(): MemoryFinding[] {
     return this.travellers.flatMap(({ guest, memory, name }) => {
       const { domain, machine } = guest.os;
-      if (domain.dying !== 'alive') return [];
+      if (!domain.isRunning) return [];
       return [...memory.check()].map(({ detail, gfn }) => ({
         timeNs: machine.nowNs,
         what: name,

@@ -55,7 +55,7 @@ function* wrongWith(
     if (toolstack === 'handoverLog') yield `INV-M7: domain ${domid} is still called ${textOf(value)}`;
     else if (!left.has(domid)) yield `INV-M7: domain ${domid} is called ${textOf(value)}, and no failure has left it`;
   }
-  const of = HOME.exec(path)?.[1] ?? OF_DOMAIN.exec(path)?.[1];
+  const of = OF_DOMAIN.exec(path)?.[1] ?? HOME.exec(path)?.[1];
   if (of !== undefined && !alive.has(Number(of))) yield `INV-M26: ${path} is left of domain ${of}`;
 }
 

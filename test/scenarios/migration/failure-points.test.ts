@@ -229,7 +229,7 @@ const ROWS: readonly Row[] = [
   ...(['SO16', 'SO17'] as const).map(
     (step): Row => ({
       fp: 'FP-21',
-      what: `S is killed at ${step}`,
+      what: `S is killed at ${step}: the source stays beside its heir (INJ-T13)`,
       how: () => kill('S', step),
       xl: { source: 'killed', copies: 'alpha parked, beta running' },
       log: 'beta',

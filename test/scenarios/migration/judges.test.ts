@@ -1,0 +1,160 @@
+import { describe, expect, it } from 'vitest';
+import type { MigrationNews } from '../../../guests/index.ts';
+import type { History } from '../../../scenarios/judge/history.ts';
+import { disksOverHosts } from '../../../scenarios/judge/invariants/disks-over-hosts.ts';
+import { livesGoOn } from '../../../scenarios/judge/invariants/lives.ts';
+import { migrationOwners } from '../../../scenarios/judge/invariants/migration-owners.ts';
+import { migrationTraces } from '../../../scenarios/judge/invariants/migration-traces.ts';
+import { joinDisks } from '../../../scenarios/judge/joined-disks.ts';
+import { joinSessions } from '../../../scenarios/judge/joined-sessions.ts';
+import type { MigrationHistory, MigrationRecord } from '../../../scenarios/judge/migrations.ts';
+import { Bench } from '../../support/migration-bench.ts';
+
+/** What a sound migration leaves for the judges. */
+function sound(): { readonly history: MigrationHistory; readonly histories: readonly History[] } {
+  const bench = new Bench();
+  bench.migrate();
+  return {
+    history: bench.migrations.history(),
+    histories: bench.runs.runs.flatMap(({ host }) => host.recorder?.history() ?? []),
+  };
+}
+
+const { history, histories } = sound();
+
+type Life = Extract<MigrationRecord, { kind: 'life' }>;
+const isNews = (what: MigrationNews['what']) => (r: MigrationRecord) => r.kind === 'news' && r.news.what === what;
+const isLife = (what: Life['what'], host: number, n = 0) => {
+  let seen = 0;
+  return (r: MigrationRecord) => {
+    const { uniqueId } = history.copies.find((copy) => copy.host === host) ?? {};
+    return r.kind === 'life' && r.what === what && r.uniqueId === uniqueId && seen++ === n;
+  };
+};
+
+function without(is: (r: MigrationRecord) => boolean): MigrationHistory {
+  return { ...history, records: history.records.filter((r) => !is(r)) };
+}
+
+function moved(is: (r: MigrationRecord) => boolean, before: (r: MigrationRecord) => boolean): MigrationHistory {
+  const one = history.records.find(is) as MigrationRecord;
+  const rest = history.records.filter((r) => r !== one);
+  rest.splice(rest.findIndex(before), 0, one);
+  return { ...history, records: rest };
+}
+
+function findings(changed: MigrationHistory): string {
+  return migrationOwners(changed, histories, { toolstack: 'xl' })
+    .violations.map(({ detail }) => detail)
+    .join('; ');
+}
+
+describe('the judge of owners', () => {
+  it('says nothing of a sound migration', () => {
+    expect(findings(history)).toBe('');
+  });
+
+  it.each([
+    ['INV-M1', 'the source does not park', () => without(isLife('shutdown', 0))],
+    ['INV-M2', 'the heir ends behind the source', () => without(isLife('unpaused', 1))],
+    ['INV-M3', 'no go was read', () => without(isNews('go read'))],
+    ['INV-M3', 'it starts before all is there', () => moved(isNews('unpaused'), isNews('received all'))],
+    ['INV-M4', 'the source is destroyed before the status', () => moved(isNews('destroys'), isNews('status read'))],
+    ['INV-M5', 'success is said of a source that stays', () => without(isNews('destroys'))],
+  ] as const)('%s: %s', (label, _, changed) => {
+    expect(findings(changed())).toContain(label);
+  });
+});
+
+describe('the judge of what is left', () => {
+  const node = (path: string, value: string) => ({
+    path,
+    value: Uint8Array.from(value, (c) => c.charCodeAt(0)),
+    perms: ['n0'],
+  });
+  const withTree = (...nodes: readonly ReturnType<typeof node>[]): History[] => {
+    const [first, second] = histories as [History, History];
+    const records = [...second.records, { seq: second.records.length, timeNs: 0, kind: 'snapshot' as const, nodes }];
+    return [first, { ...second, records }];
+  };
+  const said = (changed: readonly History[]) =>
+    migrationTraces(history, changed, { toolstack: 'xl' })
+      .violations.map(({ detail }) => detail)
+      .join('; ');
+
+  it('says nothing of what is there', () => {
+    expect(said(withTree(node('/local/domain/1/name', 'guest')))).toBe('');
+  });
+
+  it.each([
+    ['INV-M7', node('/local/domain/1/name', 'guest--incoming')],
+    ['INV-M26', node('/local/domain/9/name', 'guest')],
+    ['INV-M26', node('/local/domain/0/backend/vbd/9/51712/state', '4')],
+  ] as const)('%s: %o', (label, left) => {
+    expect(said(withTree(left))).toContain(label);
+  });
+});
+
+describe('INV-M15: the judge of sessions', () => {
+  const WATCH = 4;
+  const said = (changed: readonly History[]) => livesGoOn(joinSessions(changed, history, 'newest first'));
+
+  it('says nothing of a guest that registers every watch anew', () => {
+    const { violations, checked } = said(histories);
+    expect(violations).toEqual([]);
+    expect(checked).toContainEqual(['restores', 1]);
+  });
+
+  it('finds one that is left out', () => {
+    const [first, second] = histories as [History, History];
+    const guest = second.epochs.find(
+      ({ uniqueId }) => uniqueId === history.copies.find(({ host }) => host === 1)?.uniqueId,
+    );
+    const left = second.records.find((r) => r.kind === 'sent' && r.conn === guest?.conn && r.type === WATCH);
+    const records = second.records.filter((r) => r !== left);
+    expect(said([first, { ...second, records }]).violations.length).toBeGreaterThan(0);
+  });
+});
+
+describe('INV-M28: the judge of disks', () => {
+  const [source, heir] = [0, 1].map((host) => history.copies.find((copy) => copy.host === host));
+  const write = (host: number, seq: number, timeNs: number, what: string, more: object) => ({
+    host,
+    record: { seq, timeNs, dev: `vbd/${(host === 0 ? source : heir)?.domid}/51712`, what, ...more },
+  });
+  const extent = (id: number, sum: number) => ({ id, op: 'write', sector: 0, sectors: 1, sums: [sum] });
+  /** The guest writes twice at its new host; the old backend executes what it had taken before (INJ-M19) at `lateNs`. */
+  const run = (lateNs: number) => {
+    const endNs = 10_000_000_000;
+    const all = [
+      write(0, 1e9, 60_000_000, 'submitted', extent(1, 11)),
+      write(0, 1e9, 60_000_001, 'taken', { id: 1 }),
+      write(0, 1e9, lateNs, 'executed', { ...extent(1, 11), ok: true }),
+      write(1, 1e9, endNs - 100, 'withdrawn', {}),
+      write(1, 1e9, endNs - 90, 'submitted', extent(1, 11)),
+      write(1, 1e9, endNs - 89, 'taken', { id: 1 }),
+      write(1, 1e9, endNs - 88, 'executed', { ...extent(1, 11), ok: true }),
+      write(1, 1e9, endNs - 87, 'completed', { id: 1, ok: true, sums: [] }),
+      write(1, 1e9, endNs - 80, 'submitted', extent(2, 22)),
+      write(1, 1e9, endNs - 79, 'taken', { id: 2 }),
+      write(1, 1e9, endNs - 78, 'executed', { ...extent(2, 22), ok: true }),
+      write(1, 1e9, endNs - 77, 'completed', { id: 2, ok: true, sums: [] }),
+    ];
+    const joined = histories.map((each, host) => ({
+      ...each,
+      devices: all.flatMap((one) => (one.host === host ? [one.record as never] : [])),
+    }));
+    const verdict = disksOverHosts(
+      joinDisks(joined, history, [{ uuid: source?.uuid ?? '', devid: 51712, sums: [22] }]),
+    );
+    return verdict.violations.map(({ detail }) => detail);
+  };
+
+  it('lets a backend finish before its successor begins', () => {
+    expect(run(60_000_002)).toEqual([]);
+  });
+
+  it('finds a write that the old backend executes late', () => {
+    expect(run(10_000_000_000 - 70).length).toBeGreaterThan(0);
+  });
+});
