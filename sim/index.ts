@@ -33,7 +33,7 @@ export {
   XEN_DOMINF_shutdownshift,
   XEN_DOMINF_xs_domain,
 } from './domains/queries.ts';
-export { type Result, XenError } from './errors.ts';
+export { ERRNO, type Errno, type Result, XenError } from './errors.ts';
 export type { EdgeVerdict } from './events/context.ts';
 export { EventFile } from './events/event-file.ts';
 export { Events } from './events/events.ts';

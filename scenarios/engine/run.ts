@@ -12,7 +12,7 @@ import type { Actor, Stream } from '../../sim/index.ts';
 import { extentOf } from '../../store/format/model/index.ts';
 import type { StorePolicy } from '../../store/index.ts';
 import type { History, Verdict } from '../judge/history.ts';
-import { judgeHistory, mappings, toolstackIntends } from '../judge/invariants/index.ts';
+import { judgeHistory, mappings, storeLives, toolstackIntends } from '../judge/invariants/index.ts';
 import { countMarks, MARKS, type MarkName, type Traces } from '../judge/marks.ts';
 import { Host, type HostOptions, LIFELIKE, STORE_BINARY } from './host.ts';
 import { SETTLE_NS } from './patience.ts';
@@ -67,7 +67,10 @@ export interface Run {
  */
 export function openRun(request: RunRequest<HostSettings>, plan: RunPlan = {}): Run {
   const { settings, seed, lab, checks } = request;
-  const { policy = 'carry', limitsWrites = false, ownFaults } = plan;
+  const { real } = request;
+  const { ownFaults } = plan;
+  const policy = real === undefined ? (plan.policy ?? 'carry') : 'daemon';
+  const limitsWrites = real !== undefined || plan.limitsWrites === true;
   const { requestsMax = Number.POSITIVE_INFINITY, checkEverySteps = CHECK_EVERY_STEPS } = plan;
   const { isOver = ({ traffic }) => traffic.stopping } = plan;
   const host = new Host({
@@ -75,7 +78,7 @@ export function openRun(request: RunRequest<HostSettings>, plan: RunPlan = {}): 
     jitter: LIFELIKE,
     requestsMax,
     policy,
-    compat: '4.22',
+    compat: real?.compat ?? '4.22',
     storeIn: settings.store,
     records: checks,
     ...(checks ? { checkEverySteps } : {}),
@@ -162,7 +165,7 @@ export function startOperator(run: Run, plan: UpdatePlan): Operator {
       moments,
       ...(atNs === undefined ? {} : { progress: () => machine.nowNs }),
       file: STORE_BINARY,
-      version: request.format === 'v1' ? 1 : 2,
+      version: request.real === undefined ? (request.format === 'v1' ? 1 : 2) : request.real.streamVersion,
       way,
       connect: (n) => host.connect(`holder-${n}`),
       os: host.dom0.os,
@@ -369,6 +372,20 @@ function soFar({ machine, witness }: Host, all: readonly Verdict[], history: His
     });
 }
 
+/**
+ * A store that is a process of its own may die: that is a finding, or a known defect; what comes behind it is none. 1. It dies.
+ * 2. Its kernel closes its ports. 3. What guests wait for does not come.
+ */
+function upToDeath({ store, recorder }: Host, all: readonly Verdict[]): readonly Verdict[] {
+  const { death } = store;
+  const end = recorder?.storeEnd;
+  if (death === undefined || end === undefined) return [...all, storeLives(undefined)];
+  const before = all.map((verdict) => {
+    return { ...verdict, violations: verdict.violations.filter(({ seq }) => seq < end.seq) };
+  });
+  return [...before, storeLives({ ...end, ...death })];
+}
+
 /** What a run came to, and why. What compares the end is left out where there was none. */
 function judged(
   run: Run,
@@ -392,7 +409,8 @@ function judged(
             ...(history.toolstack === undefined ? [] : [toolstackIntends(history)]),
             ...(end.verdicts?.(history, isFinished) ?? []),
           ];
-    verdicts = isFinished || request.judgesUnfinished === true ? all : soFar(host, all, history);
+    const judgedSoFar = isFinished || request.judgesUnfinished === true ? all : soFar(host, all, history);
+    verdicts = request.real === undefined ? judgedSoFar : upToDeath(host, judgedSoFar);
     if (history !== undefined && judgement !== undefined)
       marks = marksOf(run, { history, connections: judgement.connections, verdicts: all });
   } catch (thrown) {
@@ -401,6 +419,9 @@ function judged(
   }
   const violated = verdicts.some((v) => v.violations.length > 0);
   const seen = marks === undefined ? {} : { marks };
+  const { death } = host.store;
+  if (death?.known !== undefined && !violated)
+    return { outcome: 'pass', reason: `judged up to the known defect ${death.known.label}`, verdicts, ...seen };
   if (isFinished && !violated && marks !== undefined && marks.missing.length > 0)
     return { outcome: 'unknown', reason: `not reached: ${namesOf(marks.missing)}`, verdicts, ...seen };
   if (isFinished) return { outcome: violated ? 'violation' : 'pass', reason: '', verdicts, ...seen };

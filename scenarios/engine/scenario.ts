@@ -1,5 +1,5 @@
 import type { StateFormat } from '../../store/format/model/index.ts';
-import type { StartStore, UpdateRecord } from '../../store/index.ts';
+import type { CompatName, StartStore, UpdateRecord } from '../../store/index.ts';
 import { FAULT_RULES } from '../faults/catalogue.ts';
 import { namedIn } from '../faults/choice.ts';
 import { type Doing, EVERYTHING, lacking } from '../faults/doings.ts';
@@ -169,8 +169,18 @@ export interface RunRequest<V = Settings> {
   readonly execFails?: ((n: number) => boolean) | undefined;
   /** What serves xenstore; left out: the daemon of this package. */
   readonly startStore?: StartStore | undefined;
+  /** What serves it is a daemon of somebody else: what follows from that; left out: it is not. */
+  readonly real?: RealTraits | undefined;
   /** Whether the history is recorded and judged; without, only the traffic runs (benchmarks). */
   readonly checks: boolean;
+}
+
+/** What a run has to know of a daemon that it did not bring along. It waits for transactions, and its limits are on. */
+export interface RealTraits {
+  /** Whose rules it is judged by. */
+  readonly compat: CompatName;
+  /** Highest version that `live-update -v` may ask for; `undefined`: it does not know that word. */
+  readonly streamVersion: 1 | 2 | undefined;
 }
 
 /** One try to update the store: what was asked of it in the end, and what it said. */

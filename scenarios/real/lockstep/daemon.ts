@@ -1,0 +1,94 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
+import type { StartStore } from '../../../store/index.ts';
+import { knownEnd } from './known-ends.ts';
+import { compileStandin, DaemonProcess } from './launch.ts';
+import { RealStore } from './real-store.ts';
+import { type Traits, traitsOf } from './traits.ts';
+
+export interface RealDaemonOptions {
+  /** A C xenstored or an oxenstored. */
+  readonly binary: string;
+  /** What its live updates execute; left out: itself. */
+  readonly successor?: string | undefined;
+}
+
+/** Where a debugger is, and how long it may look, ms. */
+const DEBUGGER = { path: '/usr/bin/gdb', ms: 20_000 } as const;
+
+/** A daemon's binary that serves runs, each with a process of its own. */
+export class RealDaemon {
+  readonly traits: Traits;
+  readonly #binary: string;
+  readonly #successor: string;
+  readonly #standin: Uint8Array;
+  readonly #processes: DaemonProcess[] = [];
+
+  /** Errors: it is no daemon, or the stand-in cannot be compiled: the message says which. */
+  constructor({ binary, successor = binary }: RealDaemonOptions) {
+    for (const each of [binary, successor]) {
+      const traits = traitsOf(each);
+      if (typeof traits === 'string') throw new Error(traits);
+    }
+    this.traits = traitsOf(binary) as Traits;
+    this.#binary = resolve(binary);
+    this.#successor = resolve(successor);
+    this.#standin = compileStandin();
+  }
+
+  /** Start it as the store of a simulated host. */
+  readonly startStore: StartStore = (machine, domain, setup) =>
+    new RealStore(machine, domain, {
+      ...setup,
+      launch: () => {
+        const started = this.#launch(setup.dom0Port, setup.eventsExpire !== false);
+        this.#processes.push(started);
+        return started;
+      },
+      successor: () => this.#successor,
+      stateFile: this.traits.stateFile,
+      autopsy: backtrace,
+      knownEnd,
+    });
+
+  /** Kill what still runs: to be called behind each run, whatever came of it. */
+  close(): void {
+    for (const process of this.#processes.splice(0)) process.kill();
+  }
+
+  #launch(dom0Port: number, eventsExpire: boolean): DaemonProcess {
+    const files = new Map([
+      ['xsd_port', String(dom0Port)],
+      ['oxenstored.conf', 'persistent = false\n'],
+    ]);
+    const args =
+      this.traits.kind === 'oxenstored'
+        ? ['--no-fork', '--config-file', '/etc/xen/oxenstored.conf']
+        : [
+            '--no-fork',
+            '--pid-file',
+            '/var/run/xenstored/pid',
+            ...(eventsExpire ? [] : ['--timeout', 'watch-event=0']),
+          ];
+    return new DaemonProcess(this.#binary, args, this.#standin, files);
+  }
+}
+
+/** Where each of its threads is, in the words of a debugger; '' where there is none. */
+function backtrace(pid: number | undefined): string {
+  if (pid === undefined || !existsSync(DEBUGGER.path)) return '';
+  try {
+    const told = execFileSync(DEBUGGER.path, ['-nx', '-batch', '-p', String(pid), '-ex', 'bt 40'], {
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'ignore'],
+      timeout: DEBUGGER.ms,
+    });
+    return told
+      .split('\n')
+      .filter((line) => line.startsWith('#'))
+      .join('\n');
+  } catch {
+    return '';
+  }
+}

@@ -1,0 +1,30 @@
+import type { StoreDeath } from '../../../store/index.ts';
+import type { DaemonEnd } from './real-store.ts';
+
+/** A way in which released daemons are known to end. */
+export interface KnownEnd {
+  /** As in docs/daemons.md. */
+  readonly label: string;
+  readonly what: string;
+  readonly is: (end: DaemonEnd) => boolean;
+}
+
+/** docs/daemons.md tells of each, with its source in Xen's tree and the releases that have it. */
+export const KNOWN_ENDS: readonly KnownEnd[] = [
+  {
+    label: 'owner-not-introduced-in-image',
+    what: 'a live update while a domain that is not introduced owns a node, as one does that is being built',
+    is: ({ isInUpdate, said }) => isInUpdate && said.includes('write node error restoring node'),
+  },
+  {
+    label: 'not-introduced-in-image',
+    what: 'a live update while a domain is known that is not introduced and owns nothing',
+    is: ({ isInUpdate, said }) => isInUpdate && said.includes('referenced domain not found'),
+  },
+];
+
+/** The known defect that an end is; `undefined`: it is none. */
+export function knownEnd(end: DaemonEnd): StoreDeath['known'] {
+  const found = KNOWN_ENDS.find(({ is }) => is(end));
+  return found === undefined ? undefined : { label: found.label, what: found.what };
+}
