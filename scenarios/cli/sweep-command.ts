@@ -2,14 +2,17 @@ import { availableParallelism } from 'node:os';
 import type { MarkPlan, RunOutcome } from '../engine/scenario.ts';
 import { MARKS, type MarkCounts, type MarkName } from '../judge/marks.ts';
 import { ownCommand } from './command.ts';
+import { daemonOf, formatFor, prepareFor } from './daemon.ts';
 import { labOf } from './lab-of.ts';
 import { Progress } from './progress.ts';
-import { EXIT_OF, prepare } from './run.ts';
+import { EXIT_OF } from './run.ts';
 import { type SeedRange, type SeedReport, sweep } from './sweep.ts';
 
 interface SweepOptions {
   readonly seeds: SeedRange;
-  readonly format: string;
+  readonly format?: string;
+  readonly daemon?: string;
+  readonly daemonNext?: string;
   readonly set: readonly string[];
   readonly jobs?: number;
   readonly requireMarks?: true;
@@ -30,8 +33,10 @@ interface Group {
 
 /** Run many seeds; tell each cause of a failure once, with a seed that has it, and count at the end. Errors: Unusable. */
 export async function sweepCommand(name: string, options: SweepOptions): Promise<number> {
-  const { scenario, settings } = prepare(name, options.set);
-  await labOf(options.format); // whether it can be loaded: threads load their own
+  const daemon = daemonOf(options);
+  const { scenario, settings } = prepareFor(daemon, name, options.set);
+  const format = formatFor(daemon, options.format);
+  await labOf(format); // whether it can be loaded: threads load their own
   const { from, to } = options.seeds;
   const count = to - from + 1;
   const command = ownCommand();
@@ -44,7 +49,7 @@ export async function sweepCommand(name: string, options: SweepOptions): Promise
   let requests = 0;
   let failed = 0;
   let isInterrupted = false;
-  const plan = { scenario: scenario.name, format: options.format, settings };
+  const plan = { scenario: scenario.name, format, settings, daemon: daemon?.options };
   const sweeping = sweep(plan, options.seeds, options.jobs ?? availableParallelism(), (report) => {
     done++;
     requests += report.requests;

@@ -3,6 +3,8 @@ import type { StateFormat } from '../../store/format/model/index.ts';
 import { SCENARIOS } from '../catalogue/index.ts';
 import type { MarksSeen, RunOutcome } from '../engine/scenario.ts';
 import type { Settings } from '../engine/settings.ts';
+import type { RealDaemon, RealDaemonOptions } from '../real/lockstep/daemon.ts';
+import { runOn } from '../real/lockstep/run-on.ts';
 import { type Cause, causeOf, shapeOf } from '../report/cause.ts';
 import { replayArguments } from '../report/text.ts';
 
@@ -12,6 +14,8 @@ export interface SweepPlan {
   /** `v1`, `v2`, or the name or path of the format that updates go through. */
   readonly format: string;
   readonly settings: Settings;
+  /** What serves in place of the daemon of this package. */
+  readonly daemon?: RealDaemonOptions | undefined;
 }
 
 /** Seeds from the first to the last, both included. */
@@ -35,12 +39,17 @@ export interface SeedReport {
   readonly replay: string;
 }
 
-/** Run one seed of a plan. Errors: none but for a scenario that there is not. */
-export function runSeed(plan: SweepPlan, lab: StateFormat | undefined, seed: number): SeedReport {
+/** Run one seed of a plan. `daemon`: that of the plan. Errors: none but for a scenario that there is not. */
+export function runSeed(
+  plan: SweepPlan,
+  lab: StateFormat | undefined,
+  seed: number,
+  daemon: RealDaemon | undefined = undefined,
+): SeedReport {
   const { format, settings } = plan;
   const scenario = SCENARIOS.find((s) => s.name === plan.scenario);
   if (scenario === undefined) throw new Error(`assertion: no scenario '${plan.scenario}'`);
-  const result = scenario.run({ seed: String(seed), format, lab, settings, checks: true });
+  const result = runOn(daemon, scenario, { seed: String(seed), format, lab, settings, checks: true });
   const { outcome, requests, marks } = result;
   const known = result.verdicts.flatMap((verdict) => verdict.known ?? []).map(({ label }) => label);
   const replay = outcome === 'pass' ? '' : replayArguments(result);

@@ -304,6 +304,7 @@ export class Host implements FaultHost {
       virtualNs: machine.nowNs,
       steps: machine.scheduler.steps,
       traceEvents: machine.trace.count,
+      ...(request.real === undefined ? {} : { real: request.real }),
       requests: traffic.requests,
       replies: count((r) => r.kind === 'got' && r.type !== XS.WATCH_EVENT),
       watchEvents: count((r) => r.kind === 'got' && r.type === XS.WATCH_EVENT),

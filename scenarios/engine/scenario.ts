@@ -65,7 +65,10 @@ export function scenario<const S extends SettingSpecs>(
   },
 ): Scenario {
   const { settings } = definition;
-  const does = (given: Settings) => definition.does?.(completeSettings(settings, given)) ?? EVERYTHING;
+  const does = (given: Settings): readonly Doing[] => {
+    const done = definition.does?.(completeSettings(settings, given));
+    return done === undefined ? EVERYTHING : [...done, 'ours'];
+  };
   const wanted = (given: Settings): MarkPlan => {
     const complete = completeSettings(settings, given);
     const { run, sweep } = definition.marks?.(complete) ?? { run: [], sweep: [] };
@@ -81,7 +84,7 @@ export function scenario<const S extends SettingSpecs>(
       const complete = {
         ...request,
         settings: completeSettings(settings, request.settings),
-        does: does(request.settings),
+        does: does(request.settings).filter((doing) => request.real === undefined || doing !== 'ours'),
         marks: wanted(request.settings),
       };
       const [strange] = unhosted(complete.does, complete.settings);
@@ -181,6 +184,8 @@ export interface RealTraits {
   readonly compat: CompatName;
   /** Highest version that `live-update -v` may ask for; `undefined`: it does not know that word. */
   readonly streamVersion: 1 | 2 | undefined;
+  /** What a command line says to have it again. */
+  readonly words: readonly string[];
 }
 
 /** One try to update the store: what was asked of it in the end, and what it said. */
@@ -246,4 +251,6 @@ export interface RunResult {
   /** What happened, counted; absent in a run that was not judged. */
   readonly marks?: MarksSeen;
   readonly history: History | undefined;
+  /** The daemon of somebody else that served; absent in a run of this package's own. */
+  readonly real?: RealTraits;
 }

@@ -125,10 +125,11 @@ export function replayLine(result: RunResult, command = 'xenarium'): string {
 }
 
 /** As `replayLine`, from `run` on. */
-export function replayArguments(run: Pick<RunResult, 'scenario' | 'seed' | 'format' | 'settings'>): string {
-  const { scenario, seed, format, settings } = run;
+export function replayArguments(run: Pick<RunResult, 'scenario' | 'seed' | 'format' | 'settings' | 'real'>): string {
+  const { scenario, seed, format, settings, real } = run;
   const set = Object.entries(settings).map(([key, value]) => ` --set ${quoted(`${key}=${value}`)}`);
-  return `run ${scenario} --seed ${seed} --format ${quoted(format)}${set.join('')}`;
+  const words = (real?.words ?? []).map((each) => ` ${quoted(each)}`);
+  return `run ${scenario} --seed ${seed} --format ${quoted(format)}${set.join('')}${words.join('')}`;
 }
 
 /** A word as a shell takes it. */

@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
+import type { RealTraits } from '../../engine/scenario.ts';
 import type { StartStore } from '../../../store/index.ts';
 import { knownEnd } from './known-ends.ts';
 import { compileStandin, DaemonProcess } from './launch.ts';
@@ -19,6 +20,7 @@ const DEBUGGER = { path: '/usr/bin/gdb', ms: 20_000 } as const;
 
 /** A daemon's binary that serves runs, each with a process of its own. */
 export class RealDaemon {
+  readonly options: RealDaemonOptions;
   readonly traits: Traits;
   readonly #binary: string;
   readonly #successor: string;
@@ -26,7 +28,9 @@ export class RealDaemon {
   readonly #processes: DaemonProcess[] = [];
 
   /** Errors: it is no daemon, or the stand-in cannot be compiled: the message says which. */
-  constructor({ binary, successor = binary }: RealDaemonOptions) {
+  constructor(options: RealDaemonOptions) {
+    const { binary, successor = binary } = options;
+    this.options = options;
     for (const each of [binary, successor]) {
       const traits = traitsOf(each);
       if (typeof traits === 'string') throw new Error(traits);
@@ -35,6 +39,14 @@ export class RealDaemon {
     this.#binary = resolve(binary);
     this.#successor = resolve(successor);
     this.#standin = compileStandin();
+  }
+
+  /** What a run has to know of it. */
+  get real(): RealTraits {
+    const { binary, successor } = this.options;
+    const { compat, streamVersion } = this.traits;
+    const next = successor === undefined ? [] : ['--daemon-next', successor];
+    return { compat, streamVersion, words: ['--daemon', binary, ...next] };
   }
 
   /** Start it as the store of a simulated host. */
