@@ -75,6 +75,7 @@ function* phases(call: Call, plan: DomainPlan, hooks: CreateHooks, progress: Pro
   const dies = () => hooks.dies?.() === true || xl.mishaps?.toolstackDies() === true;
 
   const { softReset } = hooks;
+  if (softReset === undefined) yield* xl.shared.untilFree();
   const created =
     softReset === undefined ? yield* newDomain(call, plan) : { domain: softReset.domain, isRecent: false };
   if (created === undefined) return 'ERROR_FAIL';

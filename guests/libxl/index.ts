@@ -55,6 +55,7 @@ export {
   resumeGuest,
   type SuspendOutcome,
   type SuspendRequest,
+  PATIENCE_NS as SUSPEND_PATIENCE_NS,
   suspendGuest,
 } from './suspend.ts';
 export { type EndReason, type ShutdownAction, type XlEnd, type XlPlan, xlCreate } from './xl.ts';

@@ -1,6 +1,9 @@
-import type { Domain } from '../../sim/index.ts';
+import type { Actor, Domain } from '../../sim/index.ts';
 import { DomidHistory } from './domid-history.ts';
 import { Lock } from './lock.ts';
+
+/** How often is looked whether domains may be built. */
+const HELD_LOOK_NS = 100_000;
 
 /** What all processes that use libxl on one host have in common: files, and what Xen keeps for them. */
 export class SharedFiles {
@@ -12,6 +15,8 @@ export class SharedFiles {
   lastGone: number | undefined = undefined;
   /** Ids of domains that the store has taken. */
   readonly taken = new Set<number>();
+  /** Nobody may begin to build a domain: an administrator has a file that all who do so look for. */
+  isHeld = false;
   readonly #handles = new Map<bigint, string>();
   readonly #userdata = new Map<number, Lock>();
 
@@ -24,6 +29,11 @@ export class SharedFiles {
     const lock = this.#userdata.get(domid) ?? new Lock();
     this.#userdata.set(domid, lock);
     return lock;
+  }
+
+  /** Wait until domains may be built. No time passes where they may. */
+  *untilFree(): Actor {
+    while (this.isHeld) yield HELD_LOOK_NS;
   }
 
   setHandle({ uniqueId }: Domain, uuid: string): void {

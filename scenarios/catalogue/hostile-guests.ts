@@ -1,4 +1,4 @@
-import { Attacker, HOSTILE_KINDS, type HostileKind } from '../../guests/hostile/index.ts';
+import { Attacker, HOSTILE_KINDS, type HostileKind, type StoreVersion } from '../../guests/hostile/index.ts';
 import {
   buildDomain,
   curious,
@@ -97,6 +97,14 @@ export const hostileGuests: Scenario = scenario({
 /** A domain's share of the write rate, for the most that a worker's request makes or removes (store.md 10.3). */
 const CREDIT_NS = 12 * WRITE_CREDIT_NS;
 
+/** What does not change in a run. */
+interface Stage {
+  readonly host: Host;
+  readonly hasFaults: boolean;
+  /** Whose consequences are due. */
+  readonly version: StoreVersion;
+}
+
 /** One hostile guest of a run. */
 interface Bad {
   readonly kind: HostileKind;
@@ -167,11 +175,12 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
     });
   });
   const bad: Bad[] = [];
+  const stage: Stage = { host, hasFaults, version: request.real?.compat ?? '4.22' };
   const builder = dom0.os.start('xl-bad', function* (me): Actor {
     const xs = new Xs(dom0.client, me);
     // With the first guest the shared directories are there; or faults have let none of them come to be.
     while (booted === 0 && mayGoOn(xl)) yield 50_000;
-    for (const [i, kind] of kinds.entries()) bad.push(yield* raise(host, xs, kind, `bad${i}-${kind.name}`, hasFaults));
+    for (const [i, kind] of kinds.entries()) bad.push(yield* raise(stage, xs, kind, `bad${i}-${kind.name}`));
   });
   if (keepsStanding(request))
     writers.push(
@@ -224,7 +233,7 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
     verdicts: (history) => [
       // A paused or slow guest keeps itself and others waiting: with faults there is no bound to wait for.
       ...(hasFaults ? [] : [fairService(history, { ...SERVICE, creditNs: settings.limit * CREDIT_NS })]),
-      containment(hasFaults ? bad.filter((b) => b.me !== undefined) : bad, accounts, machine.nowNs),
+      containment(stage, hasFaults ? bad.filter((b) => b.me !== undefined) : bad, accounts),
     ],
   });
 }
@@ -237,13 +246,15 @@ const STANDING_NS = 400_000;
 const OWN_QUOTA = ['transactions', '9'] as const;
 
 /** What INTRODUCE has to answer. */
-function dueOf(kind: HostileKind): string {
-  return kind.introduce?.('4.22') ?? 'OK';
+function dueOf(kind: HostileKind, version: StoreVersion): string {
+  return kind.introduce?.(version) ?? 'OK';
 }
 
 /** Build a hostile domain, introduce it, and let it loose. */
-function* raise(host: Host, xs: Xs, kind: HostileKind, name: string, hasFaults: boolean): Actor<Bad> {
+function* raise(stage: Stage, xs: Xs, kind: HostileKind, name: string): Actor<Bad> {
+  const { host, hasFaults, version } = stage;
   const { dom0, machine, traffic } = host;
+  yield* host.files.untilFree();
   const built = buildDomain(dom0.os, DOMID_ANY, name, host.storeDomid);
   if (built === undefined) throw new Error('assertion: no domid is free');
   const { domid } = built.domain;
@@ -263,17 +274,22 @@ function* raise(host: Host, xs: Xs, kind: HostileKind, name: string, hasFaults: 
   const introduced = reply.error ?? text(reply.payload).slice(0, -1);
   const bad: Bad = { kind, domid, introduced, attacker: undefined, me: undefined };
   // One that a fault keeps out of the store would wait for answers for ever.
-  if (hasFaults && introduced !== dueOf(kind)) return bad;
+  if (hasFaults && introduced !== dueOf(kind, version)) return bad;
   dom0.os.hyper.unpause(domid);
   bad.me = os.start('bad', (me) => {
-    bad.attacker = new Attacker(os, me, built, '4.22', () => traffic.stopping);
+    bad.attacker = new Attacker(os, me, built, version, () => traffic.stopping);
     return kind.run(bad.attacker);
   });
   return bad;
 }
 
 /** What the hostile guests had to get, and whether the store kept to its quotas for them. */
-function containment(bad: readonly Bad[], accounts: ReadonlyMap<number, string>, timeNs: number): Verdict {
+function containment(
+  { host, version }: Stage,
+  bad: readonly Bad[],
+  accounts: ReadonlyMap<number, string>,
+): Verdict {
+  const timeNs = host.machine.nowNs;
   const violations: Violation[] = [];
   const note = (b: Bad, detail: string) =>
     violations.push({
@@ -287,7 +303,7 @@ function containment(bad: readonly Bad[], accounts: ReadonlyMap<number, string>,
   let answers = 0;
   let quotas = 0;
   for (const b of bad) {
-    const due = dueOf(b.kind);
+    const due = dueOf(b.kind, version);
     if (b.introduced !== due) note(b, `INTRODUCE: ${due} was due, came ${b.introduced}`);
     answers += b.attacker?.expected ?? 0;
     for (const surprise of b.attacker?.surprises ?? []) note(b, surprise);

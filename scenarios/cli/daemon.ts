@@ -10,14 +10,15 @@ import { prepare } from './prepare.ts';
 export function daemonOf(options: {
   readonly daemon?: string;
   readonly daemonNext?: string;
+  readonly all?: true;
 }): RealDaemon | undefined {
-  const { daemon, daemonNext } = options;
+  const { daemon, daemonNext, all } = options;
   if (daemon === undefined) {
     if (daemonNext !== undefined) throw new Unusable('--daemon-next: there is no --daemon to be updated');
     return undefined;
   }
   try {
-    return new RealDaemon({ binary: daemon, successor: daemonNext });
+    return new RealDaemon({ binary: daemon, successor: daemonNext, all });
   } catch (error) {
     throw new Unusable(`--daemon: ${error instanceof Error ? error.message : String(error)}`);
   }

@@ -60,6 +60,7 @@ interface RunOptions {
   readonly format?: string;
   readonly daemon?: string;
   readonly daemonNext?: string;
+  readonly all?: true;
   readonly set: readonly string[];
   readonly trace?: string;
   readonly json?: true;

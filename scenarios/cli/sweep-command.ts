@@ -13,6 +13,7 @@ interface SweepOptions {
   readonly format?: string;
   readonly daemon?: string;
   readonly daemonNext?: string;
+  readonly all?: true;
   readonly set: readonly string[];
   readonly jobs?: number;
   readonly requireMarks?: true;

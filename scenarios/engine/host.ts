@@ -153,7 +153,7 @@ export class Host implements FaultHost {
   /** In a run that is checked. */
   readonly witness: Witness | undefined;
   /** What processes of its toolstack share; an id may be used again at once. */
-  readonly #files = new SharedFiles(new DomidHistory(0));
+  readonly files = new SharedFiles(new DomidHistory(0));
   readonly #sockets: XsSocket[] = [];
   /** Programs of dom0 that have a connection to the store open. */
   #programs: XsProgram[] = [];
@@ -217,7 +217,7 @@ export class Host implements FaultHost {
   }
 
   #ofLibxl(): LibxlOptions {
-    return { shared: this.#files, observer: this.recorder?.toolstack, mishaps: this.faults };
+    return { shared: this.files, observer: this.recorder?.toolstack, mishaps: this.faults };
   }
 
   /** A program of dom0 opens the daemon's socket, or, where the store has a domain of its own, its kernel's device (LS-1).

@@ -170,6 +170,9 @@ export function startOperator(run: Run, plan: UpdatePlan): Operator {
       connect: (n) => host.connect(`holder-${n}`),
       os: host.dom0.os,
       ...(plan.lookNs === undefined ? {} : { lookNs: plan.lookNs }),
+      ...(request.real?.holdsBuilders === true
+        ? { before: () => untilNoneIsBuilt(host), after: () => void (host.files.isHeld = false) }
+        : {}),
       asked: (n, command) => {
         const { timeNs } = attempts[n - 1] ?? { timeNs: machine.nowNs };
         attempts[n - 1] = { n, timeNs, command, answer: '', update: undefined };
@@ -184,6 +187,28 @@ export function startOperator(run: Run, plan: UpdatePlan): Operator {
   );
   operators.push(me);
   return { me };
+}
+
+/** How long the administrator waits for domains that are being built, and how often that is looked at, ns. */
+const BUILDERS_NS = 200_000_000;
+const BUILDERS_LOOK_NS = 200_000;
+
+/** Nobody begins to build a domain, and those that are being built are introduced, or never will be. */
+function* untilNoneIsBuilt({ machine, store, storeDomain, files }: Host): Actor {
+  files.isHeld = true;
+  const connected = () => {
+    const domids = new Set([storeDomain.domid]);
+    for (const port of store.ports) {
+      const channel = storeDomain.ports.get(port);
+      if (channel?.state === 'interdomain') domids.add(channel.remote.domain.domid);
+    }
+    return domids;
+  };
+  for (let waitedNs = 0; waitedNs < BUILDERS_NS; waitedNs += BUILDERS_LOOK_NS) {
+    const domids = connected();
+    if (machine.domains().every(({ domid, dying }) => domids.has(domid) || dying !== 'alive')) return;
+    yield BUILDERS_LOOK_NS;
+  }
 }
 
 /** A time that is over within a second of virtual time, or within two. */

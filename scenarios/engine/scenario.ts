@@ -81,11 +81,12 @@ export function scenario<const S extends SettingSpecs>(
     does,
     marks: wanted,
     run: (request) => {
+      const plan = wanted(request.settings);
       const complete = {
         ...request,
         settings: completeSettings(settings, request.settings),
         does: does(request.settings).filter((doing) => request.real === undefined || doing !== 'ours'),
-        marks: wanted(request.settings),
+        marks: request.real === undefined ? plan : ofDaemon(plan),
       };
       const [strange] = unhosted(complete.does, complete.settings);
       if (strange !== undefined) throw new Error(`assertion: ${definition.name} has no occasion for ${strange.id}`);
@@ -96,6 +97,13 @@ export function scenario<const S extends SettingSpecs>(
       }
     },
   };
+}
+
+/** A daemon waits for transactions: none is carried, and an update may come to nothing. */
+export function ofDaemon({ run, sweep }: MarkPlan): MarkPlan {
+  const isDue = (name: MarkName) => name !== 'transaction-carried';
+  const wanted = run.includes('update') ? [...sweep, 'update' as const] : sweep;
+  return { run: run.filter((name) => name !== 'update' && isDue(name)), sweep: wanted.filter(isDue) };
 }
 
 /** Rules that are asked for by name, and never strike in what is done; what they need for it. */
@@ -184,6 +192,8 @@ export interface RealTraits {
   readonly compat: CompatName;
   /** Highest version that `live-update -v` may ask for; `undefined`: it does not know that word. */
   readonly streamVersion: 1 | 2 | undefined;
+  /** It does not survive an update while a domain is being built: nobody builds one meanwhile. */
+  readonly holdsBuilders: boolean;
   /** What a command line says to have it again. */
   readonly words: readonly string[];
 }

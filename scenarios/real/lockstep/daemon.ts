@@ -13,6 +13,8 @@ export interface RealDaemonOptions {
   readonly binary: string;
   /** What its live updates execute; left out: itself. */
   readonly successor?: string | undefined;
+  /** Runs do what released daemons are known not to survive, too. */
+  readonly all?: boolean | undefined;
 }
 
 /** Where a debugger is, and how long it may look, ms. */
@@ -43,10 +45,11 @@ export class RealDaemon {
 
   /** What a run has to know of it. */
   get real(): RealTraits {
-    const { binary, successor } = this.options;
+    const { binary, successor, all } = this.options;
     const { compat, streamVersion } = this.traits;
     const next = successor === undefined ? [] : ['--daemon-next', successor];
-    return { compat, streamVersion, words: ['--daemon', binary, ...next] };
+    const withAll = all === true ? ['--all'] : [];
+    return { compat, streamVersion, holdsBuilders: all !== true, words: ['--daemon', binary, ...next, ...withAll] };
   }
 
   /** Start it as the store of a simulated host. */
