@@ -51,11 +51,11 @@ export { type Destroy, handOver, type RestorePlan, restoreGuest } from './restor
 export { SharedFiles } from './shared-files.ts';
 export {
   PATIENCE_NS,
+  PATIENCE_NS as SUSPEND_PATIENCE_NS,
   type ResumeRequest,
   resumeGuest,
   type SuspendOutcome,
   type SuspendRequest,
-  PATIENCE_NS as SUSPEND_PATIENCE_NS,
   suspendGuest,
 } from './suspend.ts';
 export { type EndReason, type ShutdownAction, type XlEnd, type XlPlan, xlCreate } from './xl.ts';

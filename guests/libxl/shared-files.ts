@@ -17,6 +17,7 @@ export class SharedFiles {
   readonly taken = new Set<number>();
   /** Nobody may begin to build a domain: an administrator has a file that all who do so look for. */
   isHeld = false;
+  readonly #building = new Set<object>();
   readonly #handles = new Map<bigint, string>();
   readonly #userdata = new Map<number, Lock>();
 
@@ -31,9 +32,17 @@ export class SharedFiles {
     return lock;
   }
 
-  /** Wait until domains may be built. No time passes where they may. */
-  *untilFree(): Actor {
+  /** Domains that are being built: they have nodes, and the store has not taken them. */
+  get building(): number {
+    return this.#building.size;
+  }
+
+  /** Wait until domains may be built, and begin with one; no time passes where they may. @returns what ends it. */
+  *beginToBuild(): Actor<() => void> {
     while (this.isHeld) yield HELD_LOOK_NS;
+    const one = {};
+    this.#building.add(one);
+    return () => void this.#building.delete(one);
   }
 
   setHandle({ uniqueId }: Domain, uuid: string): void {

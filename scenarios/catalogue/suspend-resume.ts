@@ -287,7 +287,7 @@ function* cycle(
     // 1. A fault parks the guest amid its messages (INJ-D9, INJ-D10). 2. The toolstack, which has asked, takes that for the answer.
     // 3. A kernel that has not made the call itself cannot go on in another domain: it would write into its old pages.
     if (draws.below(100) < restoresOf100 && guest.os.isParked) {
-      yield* host.files.untilFree();
+      const isBuilt = yield* host.files.beginToBuild();
       const heir = yield* restoreGuest(xs, dom0.os, {
         from,
         name: from.name,
@@ -297,6 +297,7 @@ function* cycle(
         introduce: (heir) => introduceDomain(me, stage.xl, heir),
         destroy: (domid) => destroyDomain(me, stage.xl, domid),
       });
+      isBuilt();
       if (heir !== undefined) {
         tally.restored++;
         tally.created++;
@@ -358,7 +359,7 @@ function* raiseBad(stage: Stage, xs: Xs, kind: BadSuspender, i: number): Actor {
 
 /** `undefined`: the store did not take it, which only a fault can cause. */
 function* build(stage: Stage, xs: Xs, name: string): Actor<BuiltDomain | undefined> {
-  yield* stage.host.files.untilFree();
+  const isBuilt = yield* stage.host.files.beginToBuild();
   const built = buildDomain(stage.host.dom0.os, DOMID_ANY, name, stage.host.storeDomid);
   if (built === undefined) throw new Error('assertion: no domid is free');
   stage.tally.created++;
@@ -366,6 +367,7 @@ function* build(stage: Stage, xs: Xs, name: string): Actor<BuiltDomain | undefin
   yield* tree(stage, xs.me, { domain, gfn: ring.gfn, port }, name);
   const { domid } = domain;
   const error = yield* introduceDomain(xs.me, stage.xl, built);
+  isBuilt();
   if (error === undefined) return built;
   stage.host.traffic.refused(`${error} at INTRODUCE`);
   yield* destroyDomain(xs.me, stage.xl, domid);

@@ -1,7 +1,7 @@
 import type { Scenario } from '../engine/scenario.ts';
 import type { Settings } from '../engine/settings.ts';
-import { namedIn } from '../faults/choice.ts';
 import { FAULT_RULES } from '../faults/catalogue.ts';
+import { namedIn } from '../faults/choice.ts';
 import { RealDaemon } from '../real/lockstep/daemon.ts';
 import { Unusable } from './image/io.ts';
 import { prepare } from './prepare.ts';

@@ -305,6 +305,7 @@ export class Host implements FaultHost {
       steps: machine.scheduler.steps,
       traceEvents: machine.trace.count,
       ...(request.real === undefined ? {} : { real: request.real }),
+      ...(this.store.death === undefined ? {} : { death: this.store.death }),
       requests: traffic.requests,
       replies: count((r) => r.kind === 'got' && r.type !== XS.WATCH_EVENT),
       watchEvents: count((r) => r.kind === 'got' && r.type === XS.WATCH_EVENT),

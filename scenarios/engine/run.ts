@@ -189,26 +189,13 @@ export function startOperator(run: Run, plan: UpdatePlan): Operator {
   return { me };
 }
 
-/** How long the administrator waits for domains that are being built, and how often that is looked at, ns. */
-const BUILDERS_NS = 200_000_000;
+/** How often the administrator looks whether a domain is still being built, ns. */
 const BUILDERS_LOOK_NS = 200_000;
 
-/** Nobody begins to build a domain, and those that are being built are introduced, or never will be. */
-function* untilNoneIsBuilt({ machine, store, storeDomain, files }: Host): Actor {
+/** Nobody begins to build a domain, and the store has been told of those that are being built. */
+function* untilNoneIsBuilt({ files }: Host): Actor {
   files.isHeld = true;
-  const connected = () => {
-    const domids = new Set([storeDomain.domid]);
-    for (const port of store.ports) {
-      const channel = storeDomain.ports.get(port);
-      if (channel?.state === 'interdomain') domids.add(channel.remote.domain.domid);
-    }
-    return domids;
-  };
-  for (let waitedNs = 0; waitedNs < BUILDERS_NS; waitedNs += BUILDERS_LOOK_NS) {
-    const domids = connected();
-    if (machine.domains().every(({ domid, dying }) => domids.has(domid) || dying !== 'alive')) return;
-    yield BUILDERS_LOOK_NS;
-  }
+  while (files.building > 0) yield BUILDERS_LOOK_NS;
 }
 
 /** A time that is over within a second of virtual time, or within two. */

@@ -1,5 +1,5 @@
 import type { StateFormat } from '../../store/format/model/index.ts';
-import type { CompatName, StartStore, UpdateRecord } from '../../store/index.ts';
+import type { CompatName, StartStore, StoreDeath, UpdateRecord } from '../../store/index.ts';
 import { FAULT_RULES } from '../faults/catalogue.ts';
 import { namedIn } from '../faults/choice.ts';
 import { type Doing, EVERYTHING, lacking } from '../faults/doings.ts';
@@ -263,4 +263,6 @@ export interface RunResult {
   readonly history: History | undefined;
   /** The daemon of somebody else that served; absent in a run of this package's own. */
   readonly real?: RealTraits;
+  /** What that died of; absent where it lives. */
+  readonly death?: StoreDeath;
 }

@@ -71,6 +71,8 @@ export function textReport(result: RunResult, dress: Dress): string {
     for (const one of alike(verdict.violations).slice(0, SHOWN_MAX))
       lines.push(...violationText(result, one, paint), '');
   for (const { known = [] } of result.verdicts) for (const defect of known) lines.push(...knownText(defect, paint), '');
+  if (result.death !== undefined)
+    lines.push(paint('bold', '  the end of the daemon'), ...result.death.lines.map((line) => `    ${line}`), '');
   if (result.failure !== undefined) lines.push(...failureText(result.failure, dress, paint), '');
   if (result.waits !== undefined) lines.push(...waitsText(result, result.waits, paint), '');
   const { lastFault } = result;

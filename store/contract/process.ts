@@ -52,8 +52,10 @@ export interface StoreProcess {
 
 /** The end of a process that nobody has ended. */
 export interface StoreDeath {
-  /** How it ended, during what, and what it said last; lines. */
+  /** How it ended, and the last that it said; one line, alike for what is alike. */
   readonly what: string;
+  /** What it read last, what it said, where it was; a line each. */
+  readonly lines: readonly string[];
   /** The known defect that it is. */
   readonly known?: { readonly label: string; readonly what: string } | undefined;
 }

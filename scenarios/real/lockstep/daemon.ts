@@ -1,8 +1,8 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
-import type { RealTraits } from '../../engine/scenario.ts';
 import type { StartStore } from '../../../store/index.ts';
+import type { RealTraits } from '../../engine/scenario.ts';
 import { knownEnd } from './known-ends.ts';
 import { compileStandin, DaemonProcess } from './launch.ts';
 import { RealStore } from './real-store.ts';
@@ -91,11 +91,12 @@ export class RealDaemon {
 }
 
 /** Where each of its threads is, in the words of a debugger; '' where there is none. */
-function backtrace(pid: number | undefined): string {
+function backtrace({ pid, dir }: DaemonProcess): string {
   if (pid === undefined || !existsSync(DEBUGGER.path)) return '';
   try {
     const told = execFileSync(DEBUGGER.path, ['-nx', '-batch', '-p', String(pid), '-ex', 'bt 40'], {
       encoding: 'utf8',
+      cwd: dir, // where its libraries are
       stdio: ['ignore', 'pipe', 'ignore'],
       timeout: DEBUGGER.ms,
     });

@@ -21,7 +21,18 @@ export const KNOWN_ENDS: readonly KnownEnd[] = [
     what: 'a live update while a domain is known that is not introduced and owns nothing',
     is: ({ isInUpdate, said }) => isInUpdate && said.includes('referenced domain not found'),
   },
+  {
+    label: 'no-errno-yet',
+    what: 'SET_PERMS of a special path, or a request whose payload is no string, refused while there was no errno yet',
+    is: ({ how, said, lastRead }) =>
+      how.includes('SIGABRT') && /Assertion `conn->in == NULL' failed/.test(said) && !isString(lastRead.at(-1) ?? ''),
+  },
 ];
+
+/** A payload that is one string with its end, and no special path. */
+function isString(payload: string): boolean {
+  return payload.indexOf('\0') === payload.length - 1 && !payload.startsWith('@');
+}
 
 /** The known defect that an end is; `undefined`: it is none. */
 export function knownEnd(end: DaemonEnd): StoreDeath['known'] {

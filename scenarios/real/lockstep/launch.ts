@@ -37,7 +37,7 @@ const LOG_MAX = 4_000;
 /** A daemon's process, and the directory that it has for its own. */
 export class DaemonProcess {
   readonly channel: Channel;
-  readonly #dir: string;
+  readonly dir: string;
   readonly #pid: number | undefined;
   #isGone = false;
 
@@ -52,7 +52,7 @@ export class DaemonProcess {
     standin: Uint8Array,
     files: ReadonlyMap<string, Uint8Array | string>,
   ) {
-    this.#dir = mkdtempSync(join(tmpdir(), 'xenarium-daemon-'));
+    this.dir = mkdtempSync(join(tmpdir(), 'xenarium-daemon-'));
     const own: number[] = [];
     const open = (path: string, flags: string) => {
       const fd = openSync(path, flags);
@@ -60,18 +60,18 @@ export class DaemonProcess {
       return fd;
     };
     try {
-      const [to, from] = [join(this.#dir, 'to'), join(this.#dir, 'from')];
+      const [to, from] = [join(this.dir, 'to'), join(this.dir, 'from')];
       execFileSync('mkfifo', ['-m', '600', to, from]);
-      writeFileSync(join(this.#dir, 'standin.so'), standin);
-      for (const [name, octets] of files) writeFileSync(join(this.#dir, name), octets);
+      writeFileSync(join(this.dir, 'standin.so'), standin);
+      for (const [name, octets] of files) writeFileSync(join(this.dir, name), octets);
       // An end opens only where there is the other: both, at first.
       open(to, 'r+');
       open(from, 'r+');
       const theirs = [open(to, 'r'), open(from, 'w')];
       this.channel = new Channel(openSync(to, 'w'), openSync(from, 'r'));
-      const log = open(join(this.#dir, 'log'), 'w');
+      const log = open(join(this.dir, 'log'), 'w');
       const child = spawn(binary, args, {
-        cwd: this.#dir,
+        cwd: this.dir,
         env: ENVIRONMENT,
         stdio: ['ignore', log, log, ...theirs],
         detached: true, // a process group of its own, to be killed as one
@@ -80,7 +80,7 @@ export class DaemonProcess {
       child.unref();
       this.#pid = child.pid;
     } catch (error) {
-      rmSync(this.#dir, { recursive: true, force: true });
+      rmSync(this.dir, { recursive: true, force: true });
       throw error;
     } finally {
       for (const fd of own) closeSync(fd);
@@ -93,12 +93,12 @@ export class DaemonProcess {
 
   /** The octets of a file in its directory; `undefined`: there is none. */
   read(name: string): Uint8Array | undefined {
-    const path = join(this.#dir, name);
+    const path = join(this.dir, name);
     return existsSync(path) ? new Uint8Array(readFileSync(path)) : undefined;
   }
 
   write(name: string, octets: Uint8Array): void {
-    writeFileSync(join(this.#dir, name), octets);
+    writeFileSync(join(this.dir, name), octets);
   }
 
   /** The end of what it has said. */
@@ -118,7 +118,7 @@ export class DaemonProcess {
       this.channel.drain();
     }
     this.channel.close();
-    rmSync(this.#dir, { recursive: true, force: true });
+    rmSync(this.dir, { recursive: true, force: true });
   }
 }
 

@@ -15,7 +15,7 @@ import {
   type Task,
   XenError,
 } from '../../../sim/index.ts';
-import { escapeOctets } from '../../../store/format/index.ts';
+import { escapeOctets, textOf } from '../../../store/format/index.ts';
 import {
   MESSAGE_NS,
   PASS_NS,
@@ -58,7 +58,7 @@ export interface RealSetup extends StoreSetup {
   /** The file in which it leaves its state to its successor. */
   readonly stateFile: string;
   /** A daemon has died, or hangs: called while its process is still there. @returns what is to be told of it. */
-  readonly autopsy: (pid: number | undefined) => string;
+  readonly autopsy: (process: DaemonProcess) => string;
   /** The known defect that an end is. */
   readonly knownEnd: (end: DaemonEnd) => StoreDeath['known'];
 }
@@ -77,6 +77,8 @@ export interface DaemonEnd {
   readonly isInUpdate: boolean;
   /** The end of what it has said. */
   readonly said: string;
+  /** Pieces of requests that it has read, the last one at the end; one octet for each character. */
+  readonly lastRead: readonly string[];
 }
 
 /** What a daemon has read last is told when it dies: so many pieces of requests. */
@@ -503,7 +505,7 @@ export class RealStore implements StoreProcess {
 
   #died(signal: number): void {
     const how = signal === 0 ? 'it hangs' : `it has died of ${nameOf(signal)}`;
-    this.#die(how, this.#setup.autopsy(this.#process.pid));
+    this.#die(how, this.#setup.autopsy(this.#process));
   }
 
   /** Nobody has ended it: what is known of its end is kept. */
@@ -511,14 +513,17 @@ export class RealStore implements StoreProcess {
     const said = this.#process.lastWords;
     const isInUpdate = this.#pending !== undefined;
     const update = this.#pending?.begun.n ?? 0;
+    const spoken = said.split('\n').filter((line) => line.trim() !== '');
+    const what = `${how}${isInUpdate ? ' in a live update' : ''}${spoken.length === 0 ? '' : `: ${spoken.at(-1)}`}`;
     const lines = [
-      `xenstored: ${how}${isInUpdate ? ` while update ${update} went on` : ''}`,
-      ...this.#lastRead.map(({ whose, octets }) => `  read from ${whose}: ${escapeOctets(octets)}`),
-      ...said.split('\n').map((line) => `  it said: ${line}`),
-      ...(seen === '' ? [] : seen.split('\n').map((line) => `  ${line}`)),
+      ...(isInUpdate ? [`live update ${update} went on`] : []),
+      ...this.#lastRead.map(({ whose, octets }) => `it read from ${whose}: ${escapeOctets(octets)}`),
+      ...spoken.map((line) => `it said: ${line}`),
+      ...seen.split('\n').filter((line) => line !== ''),
     ];
-    this.death = { what: lines.join('\n'), known: this.#setup.knownEnd({ how, isInUpdate, said }) };
-    this.#leave(`${how}${isInUpdate ? ` while update ${update} went on` : ''}`);
+    const lastRead = this.#lastRead.map(({ octets }) => textOf(octets));
+    this.death = { what, lines, known: this.#setup.knownEnd({ how, isInUpdate, said, lastRead }) };
+    this.#leave(what);
   }
 
   #remember(whose: string, octets: Uint8Array): void {
