@@ -105,6 +105,8 @@ interface Stage {
   readonly version: StoreVersion;
   /** What was written for a domain that was not introduced is removed. */
   readonly removesRefused: boolean;
+  /** The store is a daemon that leaves some errnos to chance. */
+  readonly leavesErrno: boolean;
 }
 
 /** One hostile guest of a run. */
@@ -182,6 +184,7 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
     hasFaults,
     version: request.real?.compat ?? '4.22',
     removesRefused: request.real?.holdsBuilders === true,
+    leavesErrno: request.real?.compat === '4.17',
   };
   const builder = dom0.os.start('xl-bad', function* (me): Actor {
     const xs = new Xs(dom0.client, me);
@@ -287,7 +290,7 @@ function* raise(stage: Stage, xs: Xs, kind: HostileKind, name: string): Actor<Ba
   if (hasFaults && introduced !== dueOf(kind, version)) return bad;
   dom0.os.hyper.unpause(domid);
   bad.me = os.start('bad', (me) => {
-    bad.attacker = new Attacker(os, me, built, version, () => traffic.stopping);
+    bad.attacker = new Attacker(os, me, built, version, () => traffic.stopping, stage.leavesErrno);
     return kind.run(bad.attacker);
   });
   return bad;
@@ -297,8 +300,9 @@ function* raise(stage: Stage, xs: Xs, kind: HostileKind, name: string): Actor<Ba
 function containment({ host, version }: Stage, bad: readonly Bad[], accounts: ReadonlyMap<number, string>): Verdict {
   const timeNs = host.machine.nowNs;
   const violations: Violation[] = [];
-  const note = (b: Bad, detail: string) =>
-    violations.push({
+  const leftOver: Violation[] = [];
+  const note = (b: Bad, detail: string, to = violations) =>
+    to.push({
       invariant: 'containment',
       seq: 0,
       timeNs,
@@ -313,6 +317,7 @@ function containment({ host, version }: Stage, bad: readonly Bad[], accounts: Re
     if (b.introduced !== due) note(b, `INTRODUCE: ${due} was due, came ${b.introduced}`);
     answers += b.attacker?.expected ?? 0;
     for (const surprise of b.attacker?.surprises ?? []) note(b, surprise);
+    for (const refusal of b.attacker?.leftOver ?? []) note(b, refusal, leftOver);
     for (const [label, most] of QUOTA_MOST) {
       const seen = new RegExp(`^${label} *: .*max *([0-9]+)`, 'm').exec(accounts.get(b.domid) ?? '')?.[1];
       if (seen === undefined) continue;
@@ -331,8 +336,15 @@ function containment({ host, version }: Stage, bad: readonly Bad[], accounts: Re
       ['quotas kept', quotas],
     ],
     violations,
+    ...(leftOver.length === 0 ? {} : { known: [{ ...LEFT_OVER, seen: leftOver }] }),
   };
 }
+
+/** A defect of xenstored 4.17. */
+const LEFT_OVER = {
+  label: 'left-over-errno',
+  what: 'a refusal with whatever errno the process came across last',
+} as const;
 
 /** Largest values that the store's accounts may show. Memory: the hard limit is looked at before a message is read, so that
  *  one message of each direction may come on top. */

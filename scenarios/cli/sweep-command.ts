@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os';
-import type { MarkPlan, RunOutcome } from '../engine/scenario.ts';
+import { type MarkPlan, ofDaemon, type RunOutcome } from '../engine/scenario.ts';
 import { MARKS, type MarkCounts, type MarkName } from '../judge/marks.ts';
 import { ownCommand } from './command.ts';
 import { daemonOf, formatFor, prepareFor } from './daemon.ts';
@@ -42,7 +42,8 @@ export async function sweepCommand(name: string, options: SweepOptions): Promise
   const count = to - from + 1;
   const command = ownCommand();
   const groups = new Map<string, Group>();
-  const tally = new MarkTally(scenario.marks(settings));
+  const marks = scenario.marks(settings);
+  const tally = new MarkTally(daemon === undefined ? marks : ofDaemon(marks));
   /** Known defects, with the number of seeds that showed them. */
   const known = new Map<string, number>();
   const progress = new Progress();
