@@ -13,6 +13,8 @@ export interface RealDaemonOptions {
   readonly binary: string;
   /** What its live updates execute; left out: itself. */
   readonly successor?: string | undefined;
+  /** The compiled stand-in; left out: it is compiled. */
+  readonly standin?: Uint8Array | undefined;
   /** Runs do what released daemons are known not to survive, too. */
   readonly all?: boolean | undefined;
 }
@@ -22,6 +24,7 @@ const DEBUGGER = { path: '/usr/bin/gdb', ms: 20_000 } as const;
 
 /** A daemon's binary that serves runs, each with a process of its own. */
 export class RealDaemon {
+  /** With which another thread makes the same of it. */
   readonly options: RealDaemonOptions;
   readonly traits: Traits;
   readonly #binary: string;
@@ -32,7 +35,6 @@ export class RealDaemon {
   /** Errors: it is no daemon, or the stand-in cannot be compiled: the message says which. */
   constructor(options: RealDaemonOptions) {
     const { binary, successor = binary } = options;
-    this.options = options;
     for (const each of [binary, successor]) {
       const traits = traitsOf(each);
       if (typeof traits === 'string') throw new Error(traits);
@@ -40,7 +42,8 @@ export class RealDaemon {
     this.traits = traitsOf(binary) as Traits;
     this.#binary = resolve(binary);
     this.#successor = resolve(successor);
-    this.#standin = compileStandin();
+    this.#standin = options.standin ?? compileStandin();
+    this.options = { ...options, standin: this.#standin };
   }
 
   /** What a run has to know of it. */

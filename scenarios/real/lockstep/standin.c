@@ -15,6 +15,7 @@
  * Nothing is kept here that must outlive exec: it is asked for at the start.
  */
 #define _GNU_SOURCE
+#include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -73,7 +74,7 @@ struct ring {
 	uint8_t known[PAGE_OCTETS];
 };
 
-static int is_simulated, in_steps;
+static int is_simulated, in_steps, own_dir = -1;
 static uint8_t out[ROOM] __attribute__((aligned(8))), in[ROOM] __attribute__((aligned(8)));
 static uint32_t out_octets = 4;
 static struct ring rings[RINGS];
@@ -87,6 +88,38 @@ static volatile sig_atomic_t calls, calls_seen_cpu, calls_seen_real;
 #define NEXT(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
 
 /* The channel ------------------------------------------------------------------------------------------------------ */
+
+/* The simulation is gone: nobody else removes the run's directory. */
+static void leave_nothing(void)
+{
+	char path[PATH_MAX], link[32];
+	struct dirent *entry;
+	ssize_t n;
+	DIR *dir;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", own_dir);
+	n = own_dir < 0 ? -1 : readlink(link, path, sizeof(path) - 1);
+	if (n <= 0)
+		return;
+	path[n] = 0;
+	dir = strstr(path, "/xenarium-daemon-") ? fdopendir(own_dir) : NULL;
+	while (dir && (entry = readdir(dir)))
+		unlinkat(own_dir, entry->d_name, 0);
+	if (dir)
+		rmdir(path);
+}
+
+static void abandoned(void)
+{
+	leave_nothing();
+	_exit(0);
+}
+
+static void on_abandoned(int sig)
+{
+	(void)sig;
+	abandoned();
+}
 
 static void give_up(const char *what)
 {
@@ -140,7 +173,7 @@ static void send_out(void)
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0)
-			_exit(0); /* the simulation is gone */
+			abandoned();
 		at += n;
 	}
 	out_octets = 4;
@@ -156,7 +189,7 @@ static void receive(void)
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0)
-			_exit(0);
+			abandoned();
 		at += n;
 		if (at >= 4) {
 			memcpy(&count, in, 4);
@@ -1100,7 +1133,9 @@ __attribute__((constructor)) static void start(int argc, char **argv)
 	persona = personality(0xffffffff);
 	if (persona != -1 && !(persona & ADDR_NO_RANDOMIZE) && personality(persona | ADDR_NO_RANDOMIZE) != -1)
 		NEXT(execve)("/proc/self/exe", argv, environ);
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	own_dir = fcntl(NEXT(open)(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), F_DUPFD_CLOEXEC, FDS / 4);
+	signal(SIGUSR2, on_abandoned);
+	prctl(PR_SET_PDEATHSIG, SIGUSR2); /* also of one that does not come to its next call */
 	catch_ends();
 	word(CALL_START), word(NEXT(getpid)());
 	answer = ask();
