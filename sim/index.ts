@@ -13,6 +13,7 @@ export { Digest } from './digest.ts';
 export { SHUTDOWN_REASONS, type ShutdownReason } from './domain.ts';
 export type { DomainConfig } from './domains/create.ts';
 export { Domain } from './domains/domain.ts';
+export { ForeignPages } from './domains/foreign-pages.ts';
 export { DomainHypercalls } from './domains/hypercalls.ts';
 export { PERMISSION } from './domains/permissions.ts';
 export {

@@ -183,7 +183,7 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
     host,
     hasFaults,
     version: request.real?.compat ?? '4.22',
-    removesRefused: request.real?.holdsBuilders === true,
+    removesRefused: request.real?.avoids === true,
     leavesErrno: request.real?.compat === '4.17',
   };
   const builder = dom0.os.start('xl-bad', function* (me): Actor {

@@ -100,13 +100,15 @@ export function openRun(request: RunRequest<HostSettings>, plan: RunPlan = {}): 
 }
 
 /** Whether guests may ask for watches with a depth: images of version 1, and formats that say so, lose it. */
-export function keepsDepth({ lab, format }: Pick<RunRequest, 'lab' | 'format'>): boolean {
+export function keepsDepth({ lab, format, real }: Pick<RunRequest, 'lab' | 'format' | 'real'>): boolean {
+  if (real?.avoids === true) return false;
   return lab === undefined ? format !== 'v1' : extentOf(lab.carriage, 'watchDepth') !== 'none';
 }
 
 /** Whether what the store keeps of domains beside their nodes outlives an update: targets, quotas of their own, stale entries.
  *  Images of version 1 have no quotas; other formats have what they say. */
-export function keepsStanding({ lab, format }: Pick<RunRequest, 'lab' | 'format'>): boolean {
+export function keepsStanding({ lab, format, real }: Pick<RunRequest, 'lab' | 'format' | 'real'>): boolean {
+  if (real?.avoids === true) return false;
   if (lab === undefined) return format !== 'v1';
   return STANDING_ROWS.every((row) => extentOf(lab.carriage, row) !== 'none');
 }
@@ -170,7 +172,7 @@ export function startOperator(run: Run, plan: UpdatePlan): Operator {
       connect: (n) => host.connect(`holder-${n}`),
       os: host.dom0.os,
       ...(plan.lookNs === undefined ? {} : { lookNs: plan.lookNs }),
-      ...(request.real?.holdsBuilders === true
+      ...(request.real?.avoids === true
         ? { before: () => untilNoneIsBuilt(host), after: () => void (host.files.isHeld = false) }
         : {}),
       asked: (n, command) => {

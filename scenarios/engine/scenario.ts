@@ -192,8 +192,9 @@ export interface RealTraits {
   readonly compat: CompatName;
   /** Highest version that `live-update -v` may ask for; `undefined`: it does not know that word. */
   readonly streamVersion: 1 | 2 | undefined;
-  /** It does not survive an update while a domain is being built: nobody builds one meanwhile. */
-  readonly holdsBuilders: boolean;
+  /** The run keeps away from what released daemons do not survive: nobody builds a domain while one is updated, nobody asks for a
+   *  watch with a depth, and no entry names a domain before it is born. */
+  readonly avoids: boolean;
   /** What a command line says to have it again. */
   readonly words: readonly string[];
 }

@@ -19,6 +19,12 @@ export interface RealDaemonOptions {
   readonly all?: boolean | undefined;
 }
 
+/** What the stand-in knows by these names. */
+const OXENSTORED_CONF = `persistent = false
+xenstored-kva = /proc/xen/xsd_kva
+xenstored-port = /proc/xen/xsd_port
+`;
+
 /** Where a debugger is, and how long it may look, ms. */
 const DEBUGGER = { path: '/usr/bin/gdb', ms: 20_000 } as const;
 
@@ -52,7 +58,7 @@ export class RealDaemon {
     const { compat, streamVersion } = this.traits;
     const next = successor === undefined ? [] : ['--daemon-next', successor];
     const withAll = all === true ? ['--all'] : [];
-    return { compat, streamVersion, holdsBuilders: all !== true, words: ['--daemon', binary, ...next, ...withAll] };
+    return { compat, streamVersion, avoids: all !== true, words: ['--daemon', binary, ...next, ...withAll] };
   }
 
   /** Start it as the store of a simulated host. */
@@ -78,7 +84,7 @@ export class RealDaemon {
   #launch(dom0Port: number, eventsExpire: boolean): DaemonProcess {
     const files = new Map([
       ['xsd_port', String(dom0Port)],
-      ['oxenstored.conf', 'persistent = false\n'],
+      ['oxenstored.conf', OXENSTORED_CONF],
     ]);
     const args =
       this.traits.kind === 'oxenstored'

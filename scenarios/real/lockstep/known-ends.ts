@@ -22,6 +22,12 @@ export const KNOWN_ENDS: readonly KnownEnd[] = [
     is: ({ isInUpdate, said }) => isInUpdate && said.includes('referenced domain not found'),
   },
   {
+    label: 'depth-over-update',
+    what: 'a live update while a watch has a depth',
+    is: ({ isInUpdate, said }) =>
+      isInUpdate && /FATAL: (Inconsistent state data|allocation error for read watch)/.test(said),
+  },
+  {
     label: 'no-errno-yet',
     what: 'SET_PERMS of a special path, or a request whose payload is no string, refused while there was no errno yet',
     is: ({ how, said, lastRead }) =>

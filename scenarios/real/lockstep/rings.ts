@@ -1,6 +1,7 @@
 import {
   type Domain,
   ERROR,
+  ForeignPages,
   type Frame,
   GNTMAP_host_map,
   GNTST,
@@ -76,8 +77,8 @@ export class Rings {
     const owner = this.#machine.domain(domid);
     const frame = owner?.memory.frame(gfn);
     if (owner === undefined || frame === undefined) return { ok: false, errno: 'EINVAL' };
-    owner.memory.get(frame);
-    return this.#add(domid, frame, frame, () => owner.memory.put(frame));
+    const pages = new ForeignPages(owner, [frame], true, (of) => this.#machine.lives.freeIfUnreferenced(of));
+    return this.#add(domid, frame, frame, () => pages.unmap());
   }
 
   unmap(slot: number): void {
