@@ -15,8 +15,7 @@ export class SharedFiles {
   lastGone: number | undefined = undefined;
   /** Ids of domains that the store has taken. */
   readonly taken = new Set<number>();
-  /** Nobody may begin to build a domain: an administrator has a file that all who do so look for. */
-  isHeld = false;
+  #isHeld = false;
   readonly #building = new Set<object>();
   readonly #handles = new Map<bigint, string>();
   readonly #userdata = new Map<number, Lock>();
@@ -32,6 +31,11 @@ export class SharedFiles {
     return lock;
   }
 
+  /** From now on nobody may begin to build a domain, or all may: an administrator has a file that all who do so look for. */
+  hold(isHeld: boolean): void {
+    this.#isHeld = isHeld;
+  }
+
   /** Domains that are being built: they have nodes, and the store has not taken them. */
   get building(): number {
     return this.#building.size;
@@ -39,7 +43,7 @@ export class SharedFiles {
 
   /** Wait until domains may be built, and begin with one; no time passes where they may. @returns what ends it. */
   *beginToBuild(): Actor<() => void> {
-    while (this.isHeld) yield HELD_LOOK_NS;
+    while (this.#isHeld) yield HELD_LOOK_NS;
     const one = {};
     this.#building.add(one);
     return () => void this.#building.delete(one);

@@ -17,7 +17,7 @@ import { countMarks, MARKS, type MarkName, type Traces } from '../judge/marks.ts
 import { Host, type HostOptions, LIFELIKE, STORE_BINARY } from './host.ts';
 import { SETTLE_NS } from './patience.ts';
 import { Progress } from './progress.ts';
-import type { MarksSeen, RunRequest, RunResult, UpdateAttempt, UpdateReport } from './scenario.ts';
+import type { MarksSeen, RealTraits, RunRequest, RunResult, UpdateAttempt, UpdateReport } from './scenario.ts';
 import type { Settings, StoreHome } from './settings.ts';
 import { earlyFailure, type Failure } from './witness.ts';
 
@@ -173,7 +173,7 @@ export function startOperator(run: Run, plan: UpdatePlan): Operator {
       os: host.dom0.os,
       ...(plan.lookNs === undefined ? {} : { lookNs: plan.lookNs }),
       ...(request.real?.avoids === true
-        ? { before: () => untilNoneIsBuilt(host), after: () => void (host.files.isHeld = false) }
+        ? { before: () => untilNoneIsBuilt(host), after: () => host.files.hold(false) }
         : {}),
       asked: (n, command) => {
         const { timeNs } = attempts[n - 1] ?? { timeNs: machine.nowNs };
@@ -196,7 +196,7 @@ const BUILDERS_LOOK_NS = 200_000;
 
 /** Nobody begins to build a domain, and the store has been told of those that are being built. */
 function* untilNoneIsBuilt({ files }: Host): Actor {
-  files.isHeld = true;
+  files.hold(true);
   while (files.building > 0) yield BUILDERS_LOOK_NS;
 }
 
@@ -386,6 +386,20 @@ function soFar({ machine, witness }: Host, all: readonly Verdict[], history: His
     });
 }
 
+/** What holds of any xenstored, and asks no model: no octet is lost, nobody touches what is not mapped, the process lives. */
+const OF_ANY: readonly string[] = ['ring-octets', 'mappings', 'store-lives'];
+
+/** What is said of a daemon of somebody else. Of one whose answers are not the model's the model's findings are a known difference. */
+function ofReal(host: Host, { differs }: RealTraits, all: readonly Verdict[]): readonly Verdict[] {
+  const upTo = upToDeath(host, all);
+  if (differs === undefined) return upTo;
+  return upTo.map((verdict) => {
+    const { invariant, violations } = verdict;
+    if (OF_ANY.includes(invariant) || violations.length === 0) return verdict;
+    return { ...verdict, violations: [], known: [...(verdict.known ?? []), { ...differs, seen: violations }] };
+  });
+}
+
 /**
  * A store that is a process of its own may die: that is a finding, or a known defect; what comes behind it is none. 1. It dies.
  * 2. Its kernel closes its ports. 3. What guests wait for does not come.
@@ -424,7 +438,7 @@ function judged(
             ...(end.verdicts?.(history, isFinished) ?? []),
           ];
     const judgedSoFar = isFinished || request.judgesUnfinished === true ? all : soFar(host, all, history);
-    verdicts = request.real === undefined ? judgedSoFar : upToDeath(host, judgedSoFar);
+    verdicts = request.real === undefined ? judgedSoFar : ofReal(host, request.real, judgedSoFar);
     if (history !== undefined && judgement !== undefined)
       marks = marksOf(run, { history, connections: judgement.connections, verdicts: all });
   } catch (thrown) {

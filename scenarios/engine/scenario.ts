@@ -195,6 +195,8 @@ export interface RealTraits {
   /** The run keeps away from what released daemons do not survive: nobody builds a domain while one is updated, nobody asks for a
    *  watch with a depth, and no entry names a domain before it is born. */
   readonly avoids: boolean;
+  /** Its answers are not those of the model: what only the model tells is told as this known difference; left out: they are. */
+  readonly differs?: { readonly label: string; readonly what: string } | undefined;
   /** What a command line says to have it again. */
   readonly words: readonly string[];
 }

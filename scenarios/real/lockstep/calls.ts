@@ -33,7 +33,7 @@ export const NOTE = {
 /** As `NOTE`, and what the answer carries behind its head. Where that begins with an errno, 0 means success. */
 export const CALL = {
   /** process number → thread to share a processor with (0: none), processor; ports: count of (port, owner's domid + 1);
-   *  descriptors: count of (descriptor, kind) */
+   *  descriptors: count of (descriptor, kind); path of the program that a live update executes, in octets */
   start: 32,
   /** timeout in ms, count of (index, descriptor, events) → port that can be read (0: none), clients that wait, count of (index,
    *  events that are so, room) */

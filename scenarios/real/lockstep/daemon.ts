@@ -19,6 +19,11 @@ export interface RealDaemonOptions {
   readonly all?: boolean | undefined;
 }
 
+const OXENSTORED_DIFFERS = {
+  label: 'oxenstored',
+  what: 'answers, events or commits in which oxenstored differs from the C daemon, or a defect: docs/daemons.md lists the former',
+} as const;
+
 /** What the stand-in knows by these names. */
 const OXENSTORED_CONF = `persistent = false
 xenstored-kva = /proc/xen/xsd_kva
@@ -55,10 +60,16 @@ export class RealDaemon {
   /** What a run has to know of it. */
   get real(): RealTraits {
     const { binary, successor, all } = this.options;
-    const { compat, streamVersion } = this.traits;
+    const { kind, compat, streamVersion } = this.traits;
     const next = successor === undefined ? [] : ['--daemon-next', successor];
     const withAll = all === true ? ['--all'] : [];
-    return { compat, streamVersion, avoids: all !== true, words: ['--daemon', binary, ...next, ...withAll] };
+    return {
+      compat,
+      streamVersion,
+      avoids: all !== true,
+      differs: kind === 'oxenstored' ? OXENSTORED_DIFFERS : undefined,
+      words: ['--daemon', binary, ...next, ...withAll],
+    };
   }
 
   /** Start it as the store of a simulated host. */

@@ -36,6 +36,8 @@ const HYPERCALL_NS = 300;
 const WAKE_NS = 1_500;
 const EXEC_NS = 1_500_000;
 const OCTETS_PER_NS = 2;
+/** An oxenstored waits for less than a millisecond by asking again and again: each time longer, at most for so long. */
+const SPIN_NS_MAX = 200_000;
 
 /** Any time but zero, which daemons take for none. */
 const WALL_START_S = 0x1000_0000;
@@ -117,6 +119,9 @@ export class RealStore implements StoreProcess {
   #wallOffset = 0;
   #isHungUp = false;
   #isPolling = false;
+  /** It has done something since its last poll(2); how many passes in a row it has not. */
+  #hasMoved = true;
+  #idlePasses = 0;
   #instance = 1;
   #pending: Pending | undefined;
   #ended: string | undefined;
@@ -233,7 +238,8 @@ export class RealStore implements StoreProcess {
     if (words === undefined) return this.#die('it is gone');
     for (;;) {
       const kind = words.next();
-      if (kind >= CALL.start) {
+      if (kind < CALL.start) this.#hasMoved = true;
+      else {
         this.#kind = kind;
         this.#call = words;
         return;
@@ -303,7 +309,9 @@ export class RealStore implements StoreProcess {
     const { nowNs } = this.#machine;
     const untilNs = timeout === NEVER ? undefined : nowNs + timeout * MS;
     let ready = this.#ready(wanted);
-    if (timeout === 0) yield PASS_NS;
+    this.#idlePasses = this.#hasMoved ? 0 : this.#idlePasses + 1;
+    this.#hasMoved = false;
+    if (timeout === 0) yield Math.min(PASS_NS * 2 ** this.#idlePasses, SPIN_NS_MAX);
     else {
       if (untilNs !== undefined && ready.length === 0) this.#machine.scheduler.at(untilNs, () => this.#wake());
       this.#isPolling = true;
@@ -492,6 +500,7 @@ export class RealStore implements StoreProcess {
     const open = this.#descriptors.all();
     answer.word(open.length);
     for (const [fd, kind] of open) answer.word(fd).word(kind);
+    answer.text(this.#setup.successor(this.updates.length + 1));
     this.#go(answer);
   }
 

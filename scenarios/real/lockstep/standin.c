@@ -74,7 +74,8 @@ struct ring {
 	uint8_t known[PAGE_OCTETS];
 };
 
-static int is_simulated, in_steps, own_dir = -1;
+static int is_simulated, redirects, in_steps, own_dir = -1;
+static char successor[PATH_MAX];
 static uint8_t out[ROOM] __attribute__((aligned(8))), in[ROOM] __attribute__((aligned(8)));
 static uint32_t out_octets = 4;
 static struct ring rings[RINGS];
@@ -249,10 +250,6 @@ static void compare_page(uint32_t slot)
 	}
 }
 
-static void raise_hangup(void)
-{
-	raise(SIGHUP);
-}
 
 /* Send the notes and wait for the answer to the last one; returns what is left of it when everybody's part is taken. */
 static const uint32_t *ask(void)
@@ -282,7 +279,7 @@ static const uint32_t *ask(void)
 		at += (count + 3) / 4;
 	}
 	if (flags & FLAG_HANGUP)
-		raise_hangup();
+		raise(SIGHUP);
 	if (flags & FLAG_END)
 		_exit(0);
 	errno = saved;
@@ -347,7 +344,7 @@ static const char *redirect(const char *path, char *room)
 					     "/var/log/xen", "/var/lib/xenstored", "/var/lib/xen", "/etc/xen" };
 	size_t i;
 
-	if (!is_simulated || !path)
+	if (!redirects || !path)
 		return path;
 	if (!strcmp(path, "/proc/xen/xsd_port"))
 		return "./xsd_port";
@@ -469,9 +466,28 @@ static int execute(const char *path, char *const argv[], char *const env[])
 	return NEXT(execve)(room, argv, env);
 }
 
+/* A child is no daemon: it may look whether the successor takes its arguments, and finds the same files. */
+static const char *in_child(const char *path)
+{
+	return redirects && NEXT(access)(path, X_OK) ? successor : path;
+}
+
 int execve(const char *path, char *const argv[], char *const env[])
 {
-	return is_simulated ? execute(path, argv, env) : NEXT(execve)(path, argv, env);
+	return is_simulated ? execute(path, argv, env) : NEXT(execve)(in_child(path), argv, env);
+}
+
+pid_t fork(void)
+{
+	pid_t child = NEXT(fork)();
+
+	if (child == 0 && is_simulated) {
+		is_simulated = 0;
+		NEXT(close)(TO_DAEMON);
+		NEXT(close)(FROM_DAEMON);
+		setenv("XENARIUM_LOCKSTEP", "child", 1);
+	}
+	return child;
 }
 
 int execv(const char *path, char *const argv[])
@@ -481,7 +497,7 @@ int execv(const char *path, char *const argv[])
 
 int execvp(const char *path, char *const argv[])
 {
-	return is_simulated ? execute(path, argv, environ) : NEXT(execvp)(path, argv);
+	return is_simulated ? execute(path, argv, environ) : NEXT(execvp)(in_child(path), argv);
 }
 
 /* Its own number is one of the few things by which two runs of a process differ. */
@@ -1123,12 +1139,16 @@ static void move_together(uint32_t thread, uint32_t cpu)
 
 __attribute__((constructor)) static void start(int argc, char **argv)
 {
+	const char *role = getenv("XENARIUM_LOCKSTEP");
 	const uint32_t *answer;
 	uint32_t count;
 	int persona;
 
 	(void)argc;
-	if (!getenv("XENARIUM_LOCKSTEP"))
+	if (!role)
+		return;
+	redirects = 1;
+	if (!strcmp(role, "child"))
 		return;
 	persona = personality(0xffffffff);
 	if (persona != -1 && !(persona & ADDR_NO_RANDOMIZE) && personality(persona | ADDR_NO_RANDOMIZE) != -1)
@@ -1152,5 +1172,9 @@ __attribute__((constructor)) static void start(int argc, char **argv)
 		else
 			own_fd(answer[0], answer[1]);
 	}
+	count = *answer++;
+	if (count >= sizeof(successor))
+		give_up("too long a path");
+	memcpy(successor, answer, count);
 	is_simulated = 1;
 }
