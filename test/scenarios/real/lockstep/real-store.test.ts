@@ -84,7 +84,7 @@ describe.skipIf(isMissing)('a real xenstored as the store of a simulated host', 
     expect(result.death).toBeUndefined();
   });
 
-  it('is a finding when it dies, with what it read and said last', () => {
+  it('INV-X1: is a finding when it dies, with what it read and said last', () => {
     const result = run(daemon, { seed: '1', passImage: (image) => image.slice(0, 4) });
     expect(result.outcome).toBe('violation');
     expect(result.death?.what).toMatch(/^it has ended itself with status 1 in a live update: /);
