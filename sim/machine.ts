@@ -1,4 +1,4 @@
-import type { Actor } from './actor.ts';
+import type { Actor, Program } from './actor.ts';
 import type { ShutdownReason } from './domain.ts';
 import type { DomainConfig } from './domains/create.ts';
 import type { Domain } from './domains/domain.ts';
@@ -68,7 +68,7 @@ export class Machine {
   }
 
   /** Start an actor on a domain's virtual CPU, with a stream of its own that bears its name. */
-  start(name: string, domain: Domain | undefined, actor: Actor, delayNs = 0): Task {
+  start(name: string, domain: Domain | undefined, actor: Program, delayNs = 0): Task {
     return this.scheduler.spawn(name, domain, actor, this.streams.for(`sched/${name}`), delayNs);
   }
 

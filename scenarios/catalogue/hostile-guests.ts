@@ -1,4 +1,10 @@
-import { Attacker, HOSTILE_KINDS, type HostileKind, type StoreVersion } from '../../guests/hostile/index.ts';
+import {
+  Attacker,
+  entrustedTo,
+  HOSTILE_KINDS,
+  type HostileKind,
+  type StoreVersion,
+} from '../../guests/hostile/index.ts';
 import {
   buildDomain,
   curious,
@@ -12,6 +18,7 @@ import {
   XS,
   Xs,
 } from '../../guests/index.ts';
+import { untilFree } from '../../guests/libxl/index.ts';
 import { type Actor, DOMID_ANY } from '../../sim/index.ts';
 import { DEFAULT_QUOTAS, MESSAGE_NS, PASS_NS, WRITE_CREDIT_NS, WRITE_NS } from '../../store/index.ts';
 import { HEADER_BYTES, PAYLOAD_MAX } from '../../store/protocol/wire.ts';
@@ -29,7 +36,7 @@ import {
 import { marks, type RunRequest, type RunResult, type Scenario, scenario } from '../engine/scenario.ts';
 import { count, FAULTS_SETTING, flag, type SettingsOf, STORE_SETTING, word } from '../engine/settings.ts';
 import { doings } from '../faults/doings.ts';
-import type { Verdict, Violation } from '../judge/history.ts';
+import type { History, Verdict, Violation } from '../judge/history.ts';
 import { fairService } from '../judge/invariants/fair-service.ts';
 
 const HORIZON_NS = 300_000_000_000;
@@ -190,7 +197,7 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
     const xs = new Xs(dom0.client, me);
     // With the first guest the shared directories are there; or faults have let none of them come to be.
     while (booted === 0 && mayGoOn(xl)) yield 50_000;
-    for (const [i, kind] of kinds.entries()) bad.push(yield* raise(stage, xs, kind, `bad${i}-${kind.name}`));
+    for (const [i, kind] of kinds.entries()) bad.push(...(yield* raise(stage, xs, kind, `bad${i}-${kind.name}`)));
   });
   if (keepsStanding(request))
     writers.push(
@@ -243,7 +250,7 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
     verdicts: (history) => [
       // A paused or slow guest keeps itself and others waiting: with faults there is no bound to wait for.
       ...(hasFaults ? [] : [fairService(history, { ...SERVICE, creditNs: settings.limit * CREDIT_NS })]),
-      containment(stage, hasFaults ? bad.filter((b) => b.me !== undefined) : bad, accounts),
+      containment(stage, hasFaults ? bad.filter((b) => b.me !== undefined) : bad, accounts, history),
     ],
   });
 }
@@ -260,13 +267,37 @@ function dueOf(kind: HostileKind, version: StoreVersion): string {
   return kind.introduce?.(version) ?? 'OK';
 }
 
-/** Build a hostile domain, introduce it, and let it loose. */
-function* raise(stage: Stage, xs: Xs, kind: HostileKind, name: string): Actor<Bad> {
+/** How long it is looked whether the id of a domain is free, ns. */
+const FREE_NS = 20_000_000;
+
+/** Let a hostile guest loose, or one after the other two with one id. */
+function* raise(stage: Stage, xs: Xs, kind: HostileKind, name: string): Actor<Bad[]> {
+  const { dom0, traffic } = stage.host;
+  const first = yield* build(stage, xs, kind, name, DOMID_ANY);
+  if (first === undefined) throw new Error('assertion: no domid is free');
+  if (kind.comesAgain !== true) return [first];
+  const { domid } = first;
+  const entrusted = entrustedTo(domid);
+  yield* xs.write(entrusted, 'for the first of that id');
+  yield* xs.setPerms(entrusted, ['n0', `r${domid}`]);
+  while (first.me !== undefined && isWorking(first.me) && !traffic.stopping) yield 50_000;
+  dom0.os.hyper.destroyDomain(domid);
+  yield* xs.rm(`/local/domain/${domid}`);
+  if (!(yield* untilFree(dom0.os, domid, FREE_NS))) return [first];
+  const second = yield* build(stage, xs, kind, name, domid);
+  return second === undefined ? [first] : [first, second];
+}
+
+/** Build a hostile domain, introduce it, and let it go; `undefined`: the id is somebody's. */
+function* build(stage: Stage, xs: Xs, kind: HostileKind, name: string, wanted: number): Actor<Bad | undefined> {
   const { host, hasFaults, version } = stage;
   const { dom0, machine, traffic } = host;
   const isBuilt = yield* host.files.beginToBuild();
-  const built = buildDomain(dom0.os, DOMID_ANY, name, host.storeDomid);
-  if (built === undefined) throw new Error('assertion: no domid is free');
+  const built = buildDomain(dom0.os, wanted, name, host.storeDomid);
+  if (built === undefined) {
+    isBuilt();
+    return undefined;
+  }
   const { domid } = built.domain;
   const os = new GuestOs(machine, built.domain);
   host.recorder?.distrust(domid);
@@ -297,7 +328,12 @@ function* raise(stage: Stage, xs: Xs, kind: HostileKind, name: string): Actor<Ba
 }
 
 /** What the hostile guests had to get, and whether the store kept to its quotas for them. */
-function containment({ host, version }: Stage, bad: readonly Bad[], accounts: ReadonlyMap<number, string>): Verdict {
+function containment(
+  { host, version }: Stage,
+  bad: readonly Bad[],
+  accounts: ReadonlyMap<number, string>,
+  history: History,
+): Verdict {
   const timeNs = host.machine.nowNs;
   const violations: Violation[] = [];
   const leftOver: Violation[] = [];
@@ -312,6 +348,8 @@ function containment({ host, version }: Stage, bad: readonly Bad[], accounts: Re
     });
   let answers = 0;
   let quotas = 0;
+  let counts = 0;
+  const owned = nodesByOwner(history);
   for (const b of bad) {
     const due = dueOf(b.kind, version);
     if (b.introduced !== due) note(b, `INTRODUCE: ${due} was due, came ${b.introduced}`);
@@ -324,6 +362,11 @@ function containment({ host, version }: Stage, bad: readonly Bad[], accounts: Re
       quotas++;
       if (Number(seen) > most) note(b, `${label} rose to ${seen}, of ${most}`);
     }
+    const counted = /^nodes *: *([0-9]+)/m.exec(accounts.get(b.domid) ?? '')?.[1];
+    if (counted === undefined || owned === undefined) continue;
+    counts++;
+    const there = owned.get(b.domid) ?? 0;
+    if (Number(counted) !== there) note(b, `is said to own ${counted} nodes, and owns ${there}`);
   }
   return {
     invariant: 'containment',
@@ -334,6 +377,7 @@ function containment({ host, version }: Stage, bad: readonly Bad[], accounts: Re
       ['kinds', new Set(bad.map((b) => b.kind.name)).size],
       ['answers as due', answers],
       ['quotas kept', quotas],
+      ['accounts of nodes', counts],
     ],
     violations,
     ...(leftOver.length === 0 ? {} : { known: [{ ...LEFT_OVER, seen: leftOver }] }),
@@ -345,6 +389,18 @@ const LEFT_OVER = {
   label: 'left-over-errno',
   what: 'a refusal with whatever errno the process came across last',
 } as const;
+
+/** How many nodes each domain owns at the end; `undefined`: the tree was not read. */
+function nodesByOwner({ records }: History): ReadonlyMap<number, number> | undefined {
+  const tree = records.findLast((r) => r.kind === 'snapshot');
+  if (tree?.kind !== 'snapshot') return undefined;
+  const owned = new Map<number, number>();
+  for (const { perms } of tree.nodes) {
+    const owner = Number(perms[0]?.slice(1));
+    owned.set(owner, (owned.get(owner) ?? 0) + 1);
+  }
+  return owned;
+}
 
 /** Largest values that the store's accounts may show. Memory: the hard limit is looked at before a message is read, so that
  *  one message of each direction may come on top. */

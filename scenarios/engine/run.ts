@@ -255,6 +255,8 @@ export interface RunEnd {
   readonly verdicts?: (history: History, isFinished: boolean) => readonly Verdict[];
   /** What devices did, for the report. */
   readonly devices?: () => NonNullable<RunResult['devices']>;
+  /** Beside traffic ends what cannot be gone on with: its guests are told more than they can read. Left out: nothing. */
+  readonly giveUp?: () => void;
   /** What is missing in a run that does not come to end. */
   readonly missing?: () => string;
 }
@@ -357,11 +359,20 @@ function* untilNoticed({ machine }: Host): Actor {
   if (waitedNs > 0) yield EVENTS_NS;
 }
 
-function progressOf({ machine, witness, traffic, recorder }: Host, { devices }: WholeEnd): Progress | undefined {
+function progressOf(
+  { machine, witness, traffic, recorder }: Host,
+  { devices, giveUp }: WholeEnd,
+): Progress | undefined {
   if (witness === undefined) return undefined;
   return new Progress(machine, witness, {
     payload: devices === undefined ? undefined : () => devices().reduce((sum, [, count]) => sum + count, 0),
     isOver: () => traffic.stopping,
+    hush: () => {
+      if (traffic.stopping) return false;
+      giveUp?.();
+      traffic.stopping = true;
+      return true;
+    },
     // A hostile guest looks again and again, and gives up by itself.
     givesUp: ({ domain }) => domain !== undefined && recorder?.isHostile(domain.domid) === true,
   });
