@@ -1,5 +1,5 @@
 import type { StoreDeath } from '../../../store/index.ts';
-import type { DaemonEnd } from './real-store.ts';
+import type { DaemonEnd } from './end.ts';
 
 /** A way in which released daemons are known to end. */
 export interface KnownEnd {
@@ -14,18 +14,18 @@ export const KNOWN_ENDS: readonly KnownEnd[] = [
   {
     label: 'owner-not-introduced-in-image',
     what: 'a live update while a domain that is not introduced owns a node, as one does that is being built',
-    is: ({ isInUpdate, said }) => isInUpdate && said.includes('write node error restoring node'),
+    is: ({ update, said }) => update !== undefined && said.includes('write node error restoring node'),
   },
   {
     label: 'not-introduced-in-image',
     what: 'a live update while a domain is known that is not introduced and owns nothing',
-    is: ({ isInUpdate, said }) => isInUpdate && said.includes('referenced domain not found'),
+    is: ({ update, said }) => update !== undefined && said.includes('referenced domain not found'),
   },
   {
     label: 'depth-over-update',
     what: 'a live update while a watch has a depth',
-    is: ({ isInUpdate, said }) =>
-      isInUpdate && /FATAL: (Inconsistent state data|allocation error for read watch)/.test(said),
+    is: ({ update, said }) =>
+      update !== undefined && /FATAL: (Inconsistent state data|allocation error for read watch)/.test(said),
   },
   {
     label: 'no-errno-yet',

@@ -1,35 +1,26 @@
 import {
   type Actor,
-  DOMID_INVALID,
   type Domain,
   ERRNO,
   type Errno,
-  EventFile,
-  Hypercalls,
   type Machine,
   PARK,
   type Port,
-  REQ_CONS,
-  type Result,
   type StoreNews,
   type Task,
-  XenError,
 } from '../../../sim/index.ts';
-import { escapeOctets, textOf } from '../../../store/format/index.ts';
 import {
-  MESSAGE_NS,
   PASS_NS,
   type StoreDeath,
   type StoreProcess,
   type StoreSetup,
   type UpdateRecord,
-  WRITE_NS,
 } from '../../../store/index.ts';
-import { Answer, CALL, FLAG, NOTE, POLL, type Words } from './calls.ts';
+import { Answer, CALL, FLAG, type Words } from './calls.ts';
 import { censusOf } from './census.ts';
+import { type DaemonEnd, deathOf, howItDied, LastRead } from './end.ts';
+import { Kernel, type Wanted } from './kernel.ts';
 import { type DaemonProcess, ownThread } from './launch.ts';
-import { type Mapped, Rings } from './rings.ts';
-import { Descriptors } from './sockets.ts';
 
 /** Virtual time, ns, beside that of the daemon of this package: a hypercall, the way out of poll(2), exec and start. */
 const HYPERCALL_NS = 300;
@@ -71,21 +62,6 @@ interface Pending {
   readonly image: Uint8Array;
 }
 
-/** How a daemon's process has ended, for who knows what it can be. */
-export interface DaemonEnd {
-  /** In words; a signal is named. */
-  readonly how: string;
-  /** It had executed its successor, which did not come to serve. */
-  readonly isInUpdate: boolean;
-  /** The end of what it has said. */
-  readonly said: string;
-  /** Pieces of requests that it has read, the last one at the end; one octet for each character. */
-  readonly lastRead: readonly string[];
-}
-
-/** What a daemon has read last is told when it dies: so many pieces of requests. */
-const READS_KEPT = 4;
-
 /**
  * A real daemon as a host's store, in lock-step: its process runs only within a step of its task, from the answer to one of its
  * calls to its next call, and stands still else. What it has done meanwhile is done here in the order of its program, all in the
@@ -101,10 +77,7 @@ export class RealStore implements StoreProcess {
   readonly #machine: Machine;
   readonly #domain: Domain;
   readonly #setup: RealSetup;
-  readonly #hyper: Hypercalls;
-  readonly #file: EventFile;
-  readonly #rings: Rings;
-  readonly #descriptors: Descriptors;
+  readonly #kernel: Kernel;
   readonly #process: DaemonProcess;
   readonly #answer = new Answer();
   readonly #task: Task;
@@ -113,9 +86,6 @@ export class RealStore implements StoreProcess {
   #kind = 0;
   /** Virtual time that its last step has taken. */
   #spentNs = 0;
-  /** Read from the event channel file, and handed to the process, which may take it or leave it. */
-  #heldPort: Port | undefined;
-  #ownerOf = new Map<Port, number>();
   #wallOffset = 0;
   #isHungUp = false;
   #isPolling = false;
@@ -126,17 +96,18 @@ export class RealStore implements StoreProcess {
   #pending: Pending | undefined;
   #ended: string | undefined;
   death: StoreDeath | undefined = undefined;
-  readonly #lastRead: LastRead[] = [];
+  readonly #lastRead = new LastRead();
 
   constructor(machine: Machine, domain: Domain, setup: RealSetup) {
     this.#machine = machine;
     this.#domain = domain;
     this.#setup = setup;
-    this.#hyper = new Hypercalls(machine, domain);
-    this.#file = new EventFile(machine.events, domain);
-    this.#file.onReadable = () => this.#task?.wake(WAKE_NS);
-    this.#descriptors = new Descriptors(setup.listener, () => this.#wake());
-    this.#rings = new Rings(machine, domain, (client, error) => this.#tell({ phase: 'error-word', client, error }));
+    this.#kernel = new Kernel(machine, domain, setup, {
+      tell: (news) => this.#tell(news),
+      socketReady: () => this.#wake(),
+      eventReady: () => this.#task?.wake(WAKE_NS),
+      hasRead: (whose, octets) => this.#lastRead.note(whose, octets),
+    });
     this.#process = setup.launch();
     this.#task = machine.start(`${domain.name}/xenstored`, domain, this.#run());
     this.#take(this.#process.channel.next());
@@ -149,11 +120,11 @@ export class RealStore implements StoreProcess {
   }
 
   get ports(): readonly Port[] {
-    return this.#file.ports;
+    return this.#kernel.ports;
   }
 
   get waitsForCredit(): boolean {
-    return this.#isPolling && this.#rings.areUnread;
+    return this.#isPolling && this.#kernel.rings.areUnread;
   }
 
   jumpWallClock(seconds: number): void {
@@ -162,6 +133,7 @@ export class RealStore implements StoreProcess {
 
   hangUp(): void {
     this.#isHungUp = true;
+    this.#wake();
   }
 
   end(): void {
@@ -202,14 +174,14 @@ export class RealStore implements StoreProcess {
       case CALL.exec:
         return yield* this.#exec(call.text());
       case CALL.died:
-        return this.#died(call.next());
+        return this.#die(howItDied(call.next()), this.#setup.autopsy(this.#process));
       case CALL.exit:
         return this.#die(`it has ended itself with status ${call.next()}`);
       case CALL.start:
         return this.#begin();
       default:
         this.#spentNs += HYPERCALL_NS;
-        return this.#hypercall(this.#kind, call);
+        return this.#go(this.#kernel.answer(this.#kind, call, () => this.#head()));
     }
   }
 
@@ -225,7 +197,7 @@ export class RealStore implements StoreProcess {
       .word(MONOTONIC_START_S + seconds)
       .word(nowNs % SECOND)
       .word(WALL_START_S + seconds + this.#wallOffset);
-    this.#rings.tell(answer);
+    this.#kernel.rings.tell(answer);
     return answer;
   }
 
@@ -244,58 +216,7 @@ export class RealStore implements StoreProcess {
         this.#call = words;
         return;
       }
-      this.#note(kind, words);
-    }
-  }
-
-  #note(kind: number, words: Words): void {
-    switch (kind) {
-      case NOTE.notify:
-        return this.#file.notify(words.next());
-      case NOTE.unmask:
-        return this.#file.write([words.next()]);
-      case NOTE.store: {
-        this.#spentNs += MESSAGE_NS / 2;
-        const [ring, offset, value] = [words.next(), words.next(), words.next()];
-        if (offset === REQ_CONS)
-          this.#remember(`domain ${this.#rings.ownerOf(ring)}`, this.#rings.consumed(ring, value));
-        return this.#rings.store(ring, offset, value);
-      }
-      case NOTE.put:
-        return this.#rings.put(words.next(), words.next(), words.octets());
-      case NOTE.unmap:
-        return this.#rings.unmap(words.next());
-      case NOTE.write: {
-        this.#spentNs += WRITE_NS;
-        const client = this.#descriptors.client(words.next());
-        const octets = words.octets();
-        client?.write(octets, 0, octets.length);
-        return;
-      }
-      case NOTE.close: {
-        const fd = words.next();
-        if (fd === this.#descriptors.events) this.#closePorts();
-        return this.#descriptors.close(fd);
-      }
-      case NOTE.accept:
-        return this.#descriptors.accept(words.next());
-      case NOTE.tookPort:
-        words.next();
-        this.#heldPort = undefined;
-        return;
-      case NOTE.listen:
-        return this.#descriptors.listen(words.next());
-      case NOTE.events:
-        this.#descriptors.events = words.next();
-        return;
-      case NOTE.unbind: {
-        const port = words.next();
-        this.#file.unbind(port);
-        this.#ownerOf.delete(port);
-        return this.#tell({ phase: 'unbound', port });
-      }
-      default:
-        throw new Error(`assertion: note ${kind} of the stand-in`);
+      this.#spentNs += this.#kernel.note(kind, words);
     }
   }
 
@@ -305,10 +226,10 @@ export class RealStore implements StoreProcess {
   *#poll(call: Words): Actor {
     if (this.#pending !== undefined) this.#isUp(this.#pending);
     const timeout = call.next();
-    const wanted = Array.from({ length: call.next() }, () => [call.next(), call.next(), call.next()] as const);
+    const wanted = Array.from({ length: call.next() }, (): Wanted => [call.next(), call.next(), call.next()]);
     const { nowNs } = this.#machine;
     const untilNs = timeout === NEVER ? undefined : nowNs + timeout * MS;
-    let ready = this.#ready(wanted);
+    let ready = this.#kernel.ready(wanted);
     this.#idlePasses = this.#hasMoved ? 0 : this.#idlePasses + 1;
     this.#hasMoved = false;
     if (timeout === 0) yield Math.min(PASS_NS * 2 ** this.#idlePasses, SPIN_NS_MAX);
@@ -317,50 +238,36 @@ export class RealStore implements StoreProcess {
       this.#isPolling = true;
       while (ready.length === 0 && !this.#isHungUp && (untilNs === undefined || this.#machine.nowNs < untilNs)) {
         yield PARK;
-        ready = this.#ready(wanted);
+        ready = this.#kernel.ready(wanted);
       }
       this.#isPolling = false;
     }
-    ready = this.#ready(wanted);
+    ready = this.#kernel.ready(wanted);
     this.#spentNs += PASS_NS;
     const answer = this.#head();
-    answer
-      .word(this.#heldPort ?? 0)
-      .word(this.#descriptors.waiting)
-      .word(ready.length);
+    answer.word(this.#kernel.heldPort).word(this.#kernel.descriptors.waiting).word(ready.length);
     for (const [index, events, room] of ready) answer.word(index).word(events).word(room);
     this.#go(answer);
-  }
-
-  #ready(wanted: readonly (readonly [index: number, fd: number, events: number])[]) {
-    if (this.#heldPort === undefined && this.#file.isReadable) [this.#heldPort] = this.#file.read(1);
-    const ready: (readonly [index: number, events: number, room: number])[] = [];
-    for (const [index, fd, events] of wanted) {
-      const are = this.#descriptors.poll(fd, events, this.#heldPort !== undefined);
-      const room = (are & POLL.out) === 0 ? 0 : (this.#descriptors.client(fd)?.writable() ?? 0);
-      if (are !== 0) ready.push([index, are, room]);
-    }
-    return ready;
   }
 
   /** read(2) of a client's socket; one that may wait serves nobody until something comes. */
   *#read(call: Words): Actor {
     const [fd, max, mayNotWait] = [call.next(), call.next(), call.next()];
-    const client = this.#descriptors.client(fd);
+    const client = this.#kernel.descriptors.client(fd);
     if (client === undefined) return this.#go(this.#head().word(EBADF).word(0));
     while (client.readable() === 0 && !client.atEof() && mayNotWait === 0) yield* this.#parked();
     this.#spentNs += HYPERCALL_NS;
     if (client.readable() === 0 && !client.atEof()) return this.#go(this.#head().word(ERRNO.EAGAIN).word(0));
     const octets = new Uint8Array(Math.min(max, client.readable()));
     client.read(octets, 0, octets.length);
-    this.#remember(`descriptor ${fd}`, octets);
+    this.#lastRead.note(`descriptor ${fd}`, octets);
     this.#go(this.#head().word(0).octets(octets));
   }
 
   /** write(2) to a client's socket that has no room. */
   *#room(call: Words): Actor {
     const [fd, mayNotWait] = [call.next(), call.next()];
-    const client = this.#descriptors.client(fd);
+    const client = this.#kernel.descriptors.client(fd);
     if (client === undefined) return this.#go(this.#head().word(EBADF).word(0));
     while (client.writable() === 0 && !client.hungUp() && mayNotWait === 0) yield* this.#parked();
     const errno = client.hungUp() ? EPIPE : client.writable() === 0 ? ERRNO.EAGAIN : 0;
@@ -371,78 +278,6 @@ export class RealStore implements StoreProcess {
     this.#isPolling = true;
     yield PARK;
     this.#isPolling = false;
-  }
-
-  // The hypervisor ---------------------------------------------------------------------------------------------------
-
-  #hypercall(kind: number, call: Words): void {
-    switch (kind) {
-      case CALL.bind: {
-        const [domid, remote] = [call.next(), call.next()];
-        const port = attempt(() => this.#file.bindInterdomain(domid, remote));
-        if (port.ok) {
-          this.#ownerOf.set(port.value, domid);
-          this.#tell({ phase: 'bound', port: port.value, remoteDomid: domid });
-        }
-        return this.#go(result(this.#head(), port));
-      }
-      case CALL.virq: {
-        const virq = call.next();
-        return this.#go(
-          result(
-            this.#head(),
-            attempt(() => this.#file.bindVirq(virq)),
-          ),
-        );
-      }
-      case CALL.port: {
-        const port = this.#heldPort ?? (this.#file.isReadable ? this.#file.read(1)[0] : 0) ?? 0;
-        this.#heldPort = undefined;
-        return this.#go(this.#head().word(port));
-      }
-      case CALL.map: {
-        const [domid, gref] = [call.next(), call.next()];
-        return this.#mapped(this.#rings.map(domid, gref));
-      }
-      case CALL.mapGfn: {
-        const [domid, gfn] = [call.next(), call.next()];
-        return this.#mapped(this.#rings.mapGfn(domid, gfn));
-      }
-      case CALL.domain: {
-        const list = this.#hyper.domctl.getDomainInfoList(call.next(), 1);
-        if (!list.ok) return this.#go(this.#head().word(ERRNO[list.errno]));
-        const [found] = list.value;
-        const answer = this.#head().word(0);
-        return this.#go(found === undefined ? answer.word(0) : answer.word(1).word(found.domid).word(found.flags));
-      }
-      case CALL.state:
-      case CALL.changed: {
-        const state = this.#hyper.domctl.getDomainState(kind === CALL.changed ? DOMID_INVALID : call.next());
-        if (!state.ok) return this.#go(this.#head().word(ERRNO[state.errno]));
-        const { domid, state: bits, caps, uniqueId } = state.value;
-        const [low, high] = [uniqueId & 0xffff_ffffn, uniqueId >> 32n];
-        return this.#go(this.#head().word(0).word(domid).word(bits).word(caps).word(Number(low)).word(Number(high)));
-      }
-      case CALL.stat: {
-        const mode = this.#setup.files.get(call.text());
-        if (mode === undefined) return this.#go(this.#head().word(ERRNO.ENOENT).word(0));
-        return this.#go(
-          this.#head()
-            .word(0)
-            .word(mode === 'executable' ? 0o100755 : 0o100644),
-        );
-      }
-      case CALL.moved:
-        return this.#go(this.#head());
-      default:
-        throw new Error(`assertion: call ${kind} of the stand-in`);
-    }
-  }
-
-  #mapped(mapped: Mapped): void {
-    const answer = this.#head();
-    if (!mapped.ok) return this.#go(answer.word(ERRNO[mapped.errno]));
-    this.#go(answer.word(0).word(mapped.ring).raw(mapped.octets, 0, mapped.octets.length));
   }
 
   // Live updates -----------------------------------------------------------------------------------------------------
@@ -459,7 +294,7 @@ export class RealStore implements StoreProcess {
       format: 'its own',
       atNs: machine.nowNs,
       ...censusOf(image),
-      requestOctetsInRings: this.#rings.unreadOctets,
+      requestOctetsInRings: this.#kernel.rings.unreadOctets,
       openTransactions: 0,
       imageBytes,
       losses: [],
@@ -479,7 +314,7 @@ export class RealStore implements StoreProcess {
     const passed = passImage?.(image, n) ?? image;
     if (passed !== image) this.#process.write(stateFile, passed);
     this.#pending = { begun, image: passed };
-    this.#rings.unmapAll();
+    this.#kernel.rings.unmapAll();
     this.#instance++;
     this.#spentNs += EXEC_NS;
     this.#go(this.#head().word(0).text(successor(n)));
@@ -491,15 +326,7 @@ export class RealStore implements StoreProcess {
     const answer = this.#head()
       .word(own?.thread ?? 0)
       .word(own?.cpu ?? 0);
-    const { ports } = this.#file;
-    answer.word(ports.length);
-    for (const port of ports) {
-      const owner = this.#ownerOf.get(port);
-      answer.word(port).word(owner === undefined ? 0xffff_ffff : owner + 1);
-    }
-    const open = this.#descriptors.all();
-    answer.word(open.length);
-    for (const [fd, kind] of open) answer.word(fd).word(kind);
+    this.#kernel.tellWhatIsOpen(answer);
     answer.text(this.#setup.successor(this.updates.length + 1));
     this.#go(answer);
   }
@@ -512,84 +339,19 @@ export class RealStore implements StoreProcess {
 
   // The end ----------------------------------------------------------------------------------------------------------
 
-  #died(signal: number): void {
-    const how = signal === 0 ? 'it hangs' : `it has died of ${nameOf(signal)}`;
-    this.#die(how, this.#setup.autopsy(this.#process));
-  }
-
   /** Nobody has ended it: what is known of its end is kept. */
   #die(how: string, seen = ''): void {
     const said = this.#process.lastWords;
-    const isInUpdate = this.#pending !== undefined;
-    const update = this.#pending?.begun.n ?? 0;
-    const spoken = said.split('\n').filter((line) => line.trim() !== '');
-    const what = `${how}${isInUpdate ? ' in a live update' : ''}${spoken.length === 0 ? '' : `: ${spoken.at(-1)}`}`;
-    const lines = [
-      ...(isInUpdate ? [`live update ${update} went on`] : []),
-      ...this.#lastRead.map(({ whose, octets }) => `it read from ${whose}: ${escapeOctets(octets)}`),
-      ...spoken.map((line) => `it said: ${line}`),
-      ...seen.split('\n').filter((line) => line !== ''),
-    ];
-    const lastRead = this.#lastRead.map(({ octets }) => textOf(octets));
-    this.death = { what, lines, known: this.#setup.knownEnd({ how, isInUpdate, said, lastRead }) };
-    this.#leave(what);
-  }
-
-  #remember(whose: string, octets: Uint8Array): void {
-    if (octets.length === 0) return;
-    if (this.#lastRead.length === READS_KEPT) this.#lastRead.shift();
-    this.#lastRead.push({ whose, octets: octets.slice(0, OCTETS_KEPT) });
-  }
-
-  #closePorts(): void {
-    for (const port of this.#file.ports) {
-      this.#file.unbind(port);
-      this.#tell({ phase: 'unbound', port });
-    }
-    this.#file.release();
-    this.#heldPort = undefined;
+    const end: DaemonEnd = { how, update: this.#pending?.begun.n, said, lastRead: this.#lastRead.texts };
+    this.death = deathOf(end, this.#lastRead, seen, this.#setup.knownEnd(end));
+    this.#leave(this.death.what);
   }
 
   /** The process is no more: the kernel closes what it had. */
   #leave(reason: string): void {
     this.#ended = reason;
     this.#tell({ phase: 'ended' });
-    this.#closePorts();
-    this.#rings.unmapAll();
-    this.#descriptors.end();
+    this.#kernel.end();
     this.#process.kill();
   }
-}
-
-interface LastRead {
-  readonly whose: string;
-  readonly octets: Uint8Array;
-}
-
-const OCTETS_KEPT = 80;
-
-/** Source: asm/signal.h of Linux. */
-const SIGNALS: Readonly<Record<number, string>> = {
-  4: 'SIGILL',
-  6: 'SIGABRT',
-  7: 'SIGBUS',
-  8: 'SIGFPE',
-  11: 'SIGSEGV',
-};
-
-function nameOf(signal: number): string {
-  return SIGNALS[signal] ?? `signal ${signal}`;
-}
-
-function attempt<T>(call: () => T): Result<T> {
-  try {
-    return { ok: true, value: call() };
-  } catch (error) {
-    if (error instanceof XenError) return { ok: false, errno: error.errno };
-    throw error;
-  }
-}
-
-function result(answer: Answer, of: Result<number>): Answer {
-  return of.ok ? answer.word(0).word(of.value) : answer.word(ERRNO[of.errno]).word(0);
 }
