@@ -3,6 +3,7 @@ import {
   entrustedTo,
   HOSTILE_KINDS,
   type HostileKind,
+  type OtherDaemon,
   type StoreVersion,
 } from '../../guests/hostile/index.ts';
 import {
@@ -104,6 +105,9 @@ export const hostileGuests: Scenario = scenario({
 /** A domain's share of the write rate, for the most that a worker's request makes or removes (store.md 10.3). */
 const CREDIT_NS = 12 * WRITE_CREDIT_NS;
 
+/** How long a daemon that holds writers up may let them wait for an answer, ns. */
+const HELD_UP_NS = 200_000_000_000;
+
 /** What does not change in a run. */
 interface Stage {
   readonly host: Host;
@@ -112,8 +116,7 @@ interface Stage {
   readonly version: StoreVersion;
   /** What was written for a domain that was not introduced is removed. */
   readonly removesRefused: boolean;
-  /** The store is a daemon that leaves some errnos to chance. */
-  readonly leavesErrno: boolean;
+  readonly daemon: OtherDaemon;
 }
 
 /** One hostile guest of a run. */
@@ -191,7 +194,7 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
     hasFaults,
     version: request.real?.compat ?? '4.22',
     removesRefused: request.real?.avoids === true,
-    leavesErrno: request.real?.compat === '4.17',
+    daemon: request.real === undefined ? {} : { leavesErrno: request.real.compat === '4.17', patienceNs: HELD_UP_NS },
   };
   const builder = dom0.os.start('xl-bad', function* (me): Actor {
     const xs = new Xs(dom0.client, me);
@@ -321,7 +324,7 @@ function* build(stage: Stage, xs: Xs, kind: HostileKind, name: string, wanted: n
   if (hasFaults && introduced !== dueOf(kind, version)) return bad;
   dom0.os.hyper.unpause(domid);
   bad.me = os.start('bad', (me) => {
-    bad.attacker = new Attacker(os, me, built, version, () => traffic.stopping, stage.leavesErrno);
+    bad.attacker = new Attacker(os, me, built, version, () => traffic.stopping, stage.daemon);
     return kind.run(bad.attacker);
   });
   return bad;
