@@ -24,6 +24,11 @@ const OXENSTORED_DIFFERS = {
   what: 'answers, events or commits in which oxenstored differs from the C daemon, or a defect: docs/daemons.md lists the former',
 } as const;
 
+const RELEASES_DIFFER = {
+  label: 'another-release',
+  what: 'answers or events in which the release that an update executed differs from the one before, or a defect',
+} as const;
+
 /** What the stand-in knows by these names. */
 const OXENSTORED_CONF = `persistent = false
 xenstored-kva = /proc/xen/xsd_kva
@@ -57,6 +62,11 @@ export class RealDaemon {
     this.options = { ...options, standin: this.#standin };
   }
 
+  get #isOfTwoReleases(): boolean {
+    const successor = traitsOf(this.#successor);
+    return typeof successor !== 'string' && successor.compat !== this.traits.compat;
+  }
+
   /** What a run has to know of it. */
   get real(): RealTraits {
     const { binary, successor, all } = this.options;
@@ -67,7 +77,7 @@ export class RealDaemon {
       compat,
       streamVersion,
       avoids: all !== true,
-      differs: kind === 'oxenstored' ? OXENSTORED_DIFFERS : undefined,
+      differs: kind === 'oxenstored' ? OXENSTORED_DIFFERS : this.#isOfTwoReleases ? RELEASES_DIFFER : undefined,
       words: ['--daemon', binary, ...next, ...withAll],
     };
   }
