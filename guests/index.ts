@@ -8,19 +8,22 @@ export {
   Xenconsoled,
   type XenconsoledOptions,
 } from './console/index.ts';
-export { GuestOs, Thread } from './kernel/index.ts';
+export { type Cuts, GuestOs, type Kept, type RequestNoted, type RequestPlan, Thread } from './kernel/index.ts';
 export {
   type BuiltDomain,
   buildDomain,
   handOver,
   type LibxlNews,
   type LibxlObserver,
+  type MigrationNews,
   restoreGuest,
   resumeGuest,
   suspendGuest,
 } from './libxl/index.ts';
 export {
   curious,
+  DirtyMemory,
+  type DirtyPlan,
   deviceModel,
   monitor,
   operator,
@@ -41,6 +44,7 @@ export {
   suspender,
   suspendSelf,
 } from './power/index.ts';
+export { SavedFile } from './save-helper/index.ts';
 export {
   type ClientHabits,
   type ClientObserver,

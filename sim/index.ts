@@ -10,11 +10,16 @@ export {
   XENCONSOLE_DISCONNECTED,
 } from './console-ring.ts';
 export { Digest } from './digest.ts';
-export { SHUTDOWN_REASONS, type ShutdownReason } from './domain.ts';
+export { SHUTDOWN_REASONS, type ShutdownReason, type StartInfo } from './domain.ts';
+export { type ContextOctets, decodeContext } from './domains/context-octets.ts';
 export type { DomainConfig } from './domains/create.ts';
 export { Domain } from './domains/domain.ts';
 export { ForeignPages } from './domains/foreign-pages.ts';
+export { decodeHvmContext } from './domains/hvm-context.ts';
+export { HVM_PARAM } from './domains/hvm-params.ts';
 export { DomainHypercalls } from './domains/hypercalls.ts';
+export { hasStreamData, isKnownPageType, isPopulated, PAGE_TYPE } from './domains/page-types.ts';
+export type { DirtyPages, LogDirtyOp, PagingHypercalls } from './domains/paging.ts';
 export { PERMISSION } from './domains/permissions.ts';
 export {
   DOMCAP_CONTROL,
@@ -72,6 +77,7 @@ export {
   grantAccess,
   grantTransitive,
   isInUse,
+  writableByOthers,
 } from './grants/guest.ts';
 export { loadFlags, loadStatus, storeFlags, type TableBytes } from './grants/layout.ts';
 export type { MappedPage, PageAccess } from './grants/mapped-page.ts';
@@ -93,8 +99,10 @@ export {
   type Port,
 } from './ids.ts';
 export { BackRing, FrontRing, initIoRing } from './io-ring.ts';
+export { type CutPlan, LAN, Link, type LinkDirection, type LinkTraits, PIPE_BYTES, WAN } from './link.ts';
 export { Machine } from './machine.ts';
-export { Frame, PAGE_BYTES } from './memory.ts';
+export { Frame, type Memory, PAGE_BYTES } from './memory.ts';
+export { type OctetChannel, type OctetReader, type OctetWriter, readExactly } from './octet-channel.ts';
 export { Devpts, Pty } from './pty.ts';
 export { type Stream, Streams } from './random.ts';
 export {
@@ -126,7 +134,7 @@ export {
 } from './ring.ts';
 export type { StoreNews } from './store-news.ts';
 export { type Jitter, NO_JITTER, Task } from './timeline.ts';
-export type { Trace, TraceEvent } from './trace.ts';
+export type { DigestMarks, Trace, TraceEvent } from './trace.ts';
 export { loneMachine, Universe } from './universe.ts';
 export { Listener, UnixSocket } from './unix-socket.ts';
 export { StoreBuffer, type StoreOrder } from './weak-memory.ts';

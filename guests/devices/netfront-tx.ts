@@ -50,6 +50,16 @@ export class NetTransmit {
     this.#queue.push(packet);
   }
 
+  /** A frontend of a new domain: its packets are counted from 0. */
+  restart(): void {
+    this.#packets = 0;
+  }
+
+  /** Before all that waits. */
+  queueFirst(packet: Uint8Array): void {
+    this.#queue.unshift(packet);
+  }
+
   /** Whether there is a packet, and room for the largest. */
   hasWork({ tx }: NetRings): boolean {
     return this.#queue.length > 0 && tx.free >= NETIF_NR_SLOTS_MIN;
@@ -137,6 +147,7 @@ export class NetTransmit {
         return undefined;
       }
       frame.bytes.set(packet.subarray(at, at + size), offset);
+      frame.wrote();
       buffers.push({ frame, gref });
     }
     return buffers;

@@ -2,6 +2,7 @@ import type { Actor, Domain, Gfn, Port } from '../../sim/index.ts';
 import { XS } from '../../store/protocol/wire.ts';
 import type { Thread } from '../kernel/index.ts';
 import { strings, Xs } from '../xenstore/index.ts';
+import { bareCreate } from './bare-create.ts';
 import type { BuiltDomain } from './build.ts';
 import { Call } from './call.ts';
 import type { Tally } from './counted-link.ts';
@@ -11,7 +12,7 @@ import { deviceAdd } from './device-add.ts';
 import type { Device, DeviceName } from './device-kinds.ts';
 import { deviceRemove, type Force } from './device-remove.ts';
 import type { DomainPlan } from './domain-config.ts';
-import { writeBuilt, writeTree } from './domain-tree.ts';
+import { domainRename, writeBuilt, writeTree } from './domain-tree.ts';
 import { domainControl, sendSysrq, setMemoryTarget, setVcpus } from './power.ts';
 import type { Libxl, Rc } from './process.ts';
 
@@ -29,7 +30,7 @@ export function* createDomain(
 ): Actor<Created & Readonly<Tally>> {
   const call = new Call(xl, me);
   yield* call.enter();
-  const created = yield* domainCreate(call, plan, hooks);
+  const created = yield* (xl.isBare ? bareCreate : domainCreate)(call, plan, hooks);
   if (created.rc !== 'died') call.leave(); // a dead process does nothing more, in none of its parts
   return { ...created, ...call.tally };
 }
@@ -37,6 +38,20 @@ export function* createDomain(
 /** `xl unpause`. */
 export function unpauseDomain(me: Thread, xl: Libxl, domid: number): Actor<Outcome> {
   return operation(me, xl, (call) => domainUnpause(call, domid));
+}
+
+/** `xl rename`: refused if it has not the old name any more, or another has the new one. */
+export function renameDomain(
+  me: Thread,
+  xl: Libxl,
+  domid: number,
+  names: { readonly old: string; readonly new: string },
+): Actor<Outcome> {
+  return operation(me, xl, (call) => {
+    const domain = xl.os.machine.domain(domid);
+    const uuid = domain === undefined ? '' : xl.shared.handleOf(domain);
+    return domainRename(call, domid, { ...names, uuid });
+  });
 }
 
 /** `xl destroy`. */

@@ -3,11 +3,14 @@ import { SCENARIOS } from '../catalogue/index.ts';
 import type { RunOutcome } from '../engine/scenario.ts';
 import type { SettingSpecs } from '../engine/settings.ts';
 import { FAULT_RULES } from '../faults/catalogue.ts';
+import { EventLog, type LoggedEvent } from '../hunt/event-log.ts';
 import { runOn } from '../real/lockstep/run-on.ts';
 import { jsonReport } from '../report/json.ts';
 import { planText, textReport } from '../report/text.ts';
 import { ownCommand } from './command.ts';
 import { daemonOf, formatFor, prepareFor } from './daemon.ts';
+import { writeRunFile } from './hunt/run-file.ts';
+import { ticketFor, tokenFor } from './hunt/ticket.ts';
 import { Unusable } from './image/io.ts';
 import { labOf } from './lab-of.ts';
 import { hostsOf } from './prepare.ts';
@@ -63,13 +66,18 @@ interface RunOptions {
   readonly all?: true;
   readonly set: readonly string[];
   readonly trace?: string;
+  readonly save?: string;
   readonly json?: true;
   readonly stack: boolean;
   readonly commands: readonly string[];
 }
 
+const ALL = { from: 0, to: Number.POSITIVE_INFINITY };
+
 export async function runCommand(name: string, options: RunOptions): Promise<number> {
   const daemon = daemonOf(options);
+  if (daemon !== undefined && options.save !== undefined)
+    throw new Unusable('--save: a file tells of no daemon, so that it could not be replayed');
   const { scenario, settings } = prepareFor(daemon, name, options.set, options.commands);
   const format = formatFor(daemon, options.format);
   const lab = await labOf(format);
@@ -77,7 +85,10 @@ export async function runCommand(name: string, options: RunOptions): Promise<num
   const colour = process.stdout.isTTY === true && process.env.NO_COLOR === undefined;
   const command = ownCommand();
   const progress = new Progress();
+  const events: LoggedEvent[] = [];
+  const log = options.save === undefined ? undefined : new EventLog(ALL, (event) => events.push(event));
   const result = runOn(daemon, scenario, {
+    ...log?.extras,
     seed: options.seed,
     format,
     settings,
@@ -90,8 +101,11 @@ export async function runCommand(name: string, options: RunOptions): Promise<num
   });
   progress.clear();
   trace?.close();
-  const dress = { colour, command, stack: options.stack };
-  process.stdout.write(options.json ? jsonReport(result, command) : textReport(result, dress));
+  log?.end(result.digest);
+  const token = tokenFor(result);
+  if (options.save !== undefined) writeRunFile(options.save, { ticket: ticketFor(result), events });
+  const dress = { colour, command, stack: options.stack, token };
+  process.stdout.write(options.json ? jsonReport(result, command, { token }) : textReport(result, dress));
   return EXIT_OF[result.outcome];
 }
 

@@ -5,6 +5,7 @@ import {
   type ClientObserver,
   GuestOs,
   LINUX_HABITS,
+  type RequestPlan,
   type SocketHabits,
   type Thread,
   type ToolstackPlan,
@@ -22,6 +23,7 @@ import {
   type Actor,
   DOMID_ANY,
   type Domain,
+  type Domid,
   type Frame,
   GNTTAB_RESERVED_XENSTORE,
   type Jitter,
@@ -44,7 +46,8 @@ import {
 import type { Doing } from '../faults/doings.ts';
 import { FaultPlan } from '../faults/plan.ts';
 import type { FaultHost, FaultRule } from '../faults/rule.ts';
-import type { History } from '../judge/history.ts';
+import type { RecordLog } from '../judge/record-log.ts';
+import { logOf } from '../judge/recorded-history.ts';
 import { Recorder } from '../judge/recorder.ts';
 import type { RunRequest, RunResult } from './scenario.ts';
 import type { StoreHome } from './settings.ts';
@@ -80,7 +83,13 @@ export interface Guest {
 export interface HostOptions {
   readonly seed: string;
   readonly jitter: Jitter;
+  /** One of several hosts of a universe, which has seed and jitter already; left out: it is alone. */
+  readonly machine?: Machine | undefined;
+  /** All hosts of its universe, this one among them. */
+  readonly hosts?: (() => readonly Host[]) | undefined;
   readonly requestsMax: number;
+  /** Counted together with another host's; left out: its own. */
+  readonly traffic?: Traffic | undefined;
   readonly policy: StorePolicy;
   readonly compat: StoreSetup['compat'];
   /** Left out: dom0. */
@@ -107,6 +116,10 @@ export interface HostOptions {
   readonly appendTo?: StoreSetup['files']['appendTo'] | undefined;
   /** What serves xenstore; left out: the daemon of this package. */
   readonly startStore?: StartStore | undefined;
+  /** Toolstacks make domains with nothing but a ring and a home; left out: as libxl does. */
+  readonly makesBareDomains?: boolean;
+  /** What becomes of threads' requests; left out: they go out as they are made. */
+  readonly requests?: RequestPlan | undefined;
 }
 
 /** What only the scenario knows of its run. */
@@ -126,6 +139,8 @@ export interface RunSummary
     | 'history'
     | 'faults'
     | 'devices'
+    | 'hosts'
+    | 'migrations'
   > {
   readonly request: RunRequest;
   readonly created: number;
@@ -154,25 +169,33 @@ export class Host implements FaultHost {
   readonly witness: Witness | undefined;
   /** What processes of its toolstack share; an id may be used again at once. */
   readonly files = new SharedFiles(new DomidHistory(0));
-  readonly #sockets: XsSocket[] = [];
+  /** Handles of the daemon's socket that are open, and some that are not any more. */
+  #sockets: XsSocket[] = [];
+  #socketsMax = 64;
+  readonly #hosts: () => readonly Host[];
+  readonly #requests: RequestPlan;
+  readonly #isBare: boolean;
   /** Programs of dom0 that have a connection to the store open. */
   #programs: XsProgram[] = [];
 
   constructor(options: HostOptions) {
-    this.machine = loneMachine({ seed: options.seed, jitter: options.jitter });
+    this.machine = options.machine ?? loneMachine({ seed: options.seed, jitter: options.jitter });
+    this.#hosts = options.hosts ?? (() => [this]);
+    this.#isBare = options.makesBareDomains === true;
+    this.#requests = options.requests ?? {};
     this.faults = new FaultPlan(this.machine, options.faults ?? 'off', options.ownFaults, options.does);
     this.listener = new Listener(9, this.machine.trace);
     this.watch =
       options.checkEverySteps === undefined ? undefined : new MachineWatch(this.machine, options.checkEverySteps);
     this.witness = options.records ? new Witness(this.machine) : undefined;
-    this.traffic = new Traffic(options.requestsMax);
+    this.traffic = options.traffic ?? new Traffic(options.requestsMax);
     this.storeDomid = options.storeIn === 'stubdom' ? STUBDOM.domid : 0;
     this.recorder = options.records
       ? new Recorder(this.machine, this.storeDomid, options.policy, options.compat, options.limitsWrites ?? true)
       : undefined;
     const domain = this.machine.createDomain(0, 'dom0');
     this.machine.unpause(domain);
-    const os = new GuestOs(this.machine, domain);
+    const os = new GuestOs(this.machine, domain, this.#requests);
     const home = options.storeIn === 'stubdom' ? this.#makeStubdom(os) : domain;
     this.storeDomain = home;
     // dom0's kernel offers its own ring page and port to the store: to the daemon both in dom0 (xsd_kva, xsd_port).
@@ -196,12 +219,20 @@ export class Host implements FaultHost {
     this.store.movesInSteps = options.movesInSteps ?? false;
     this.dom0 = this.#guest(os, { domain, ring, port }, DOM0_HABITS);
     if (own !== undefined)
-      this.stubdom = this.#guest(new GuestOs(this.machine, home), { domain: home, ...own }, LINUX_HABITS);
+      this.stubdom = this.#guest(
+        new GuestOs(this.machine, home, this.#requests),
+        { domain: home, ...own },
+        LINUX_HABITS,
+      );
   }
 
   /** Start the kernel of a built domain: its client, observed. The domain must have been introduced. Faults may change its habits. */
   boot(built: BuiltDomain, habits: ClientHabits): Guest {
-    const guest = this.#guest(new GuestOs(this.machine, built.domain), built, this.faults.habits(habits));
+    const guest = this.#guest(
+      new GuestOs(this.machine, built.domain, this.#requests),
+      built,
+      this.faults.habits(habits),
+    );
     this.guests.push(guest);
     return guest;
   }
@@ -217,7 +248,8 @@ export class Host implements FaultHost {
   }
 
   #ofLibxl(): LibxlOptions {
-    return { shared: this.files, observer: this.recorder?.toolstack, mishaps: this.faults };
+    const bareBeside = this.#isBare ? this.storeDomid : undefined;
+    return { shared: this.files, observer: this.recorder?.toolstack, mishaps: this.faults, bareBeside };
   }
 
   /** A program of dom0 opens the daemon's socket, or, where the store has a domain of its own, its kernel's device (LS-1).
@@ -233,6 +265,10 @@ export class Host implements FaultHost {
     client.observer = this.#observers(this.recorder?.ofNewestSocket());
     client.start(program);
     this.#sockets.push(client);
+    if (this.#sockets.length > this.#socketsMax) {
+      this.#sockets = this.#sockets.filter(({ isOpen }) => isOpen);
+      this.#socketsMax = 64 + this.#sockets.length * 2;
+    }
     return this.#opened(client);
   }
 
@@ -257,9 +293,36 @@ export class Host implements FaultHost {
   #guest(os: GuestOs, built: BuiltDomain, habits: ClientHabits): Guest {
     const client = new XsClient(os, built.ring, built.port, habits);
     this.watch?.trust(built.domain, built.ring);
-    client.observer = this.#observers(this.recorder?.ofClient(client, built.domain.domid));
+    const guest = { os, client };
+    this.#listenTo(guest);
     client.start();
-    return { os, client };
+    return guest;
+  }
+
+  /** Everything that the guest's client says is said of the host where it is. */
+  #listenTo(guest: Guest): void {
+    const { os, client } = guest;
+    const told = this.#observers(this.recorder?.ofClient(client, os.domain.domid));
+    const moved = (domid: Domid) => {
+      const home = this.homeOf(os);
+      if (home === this) told.moved?.(domid);
+      else home.#takeIn(guest, this);
+    };
+    client.observer = { ...told, moved };
+  }
+
+  /** A guest goes on here that was at another host. */
+  #takeIn(guest: Guest, from: Host): void {
+    const at = from.guests.findIndex(({ os }) => os === guest.os);
+    if (at >= 0) from.guests.splice(at, 1);
+    this.guests.push(guest);
+    this.watch?.trust(guest.os.domain, guest.client.ring.frame);
+    this.#listenTo(guest);
+  }
+
+  /** The host where a kernel runs now. */
+  homeOf({ machine }: GuestOs): Host {
+    return this.#hosts().find((host) => host.machine === machine) ?? this;
   }
 
   /** Who listens to each client: the history, if one is written, and the count of requests. */
@@ -290,16 +353,19 @@ export class Host implements FaultHost {
     );
   }
 
-  /** What every scenario reports of its run. */
+  /** What every scenario reports of its run, in which there may have been other hosts. */
   result(run: RunSummary): RunResult {
-    const { machine, traffic } = this;
-    const { request, created, history, ...rest } = run;
-    const count = (is: (record: History['records'][number]) => boolean) => history?.records.filter(is).length ?? 0;
+    const { machine } = this;
+    const { request, created, history, hosts = [], ...rest } = run;
+    const histories = [history, ...hosts.slice(1).map((host) => host.history)].flatMap((each) => each ?? []);
+    const got = gotIn(histories.map(logOf));
+    const traffic = totalOf(this.#hosts().map((host) => host.traffic));
     return {
       ...rest,
       seed: request.seed,
       format: request.format,
       settings: request.settings,
+      ...(request.cuts === undefined ? {} : { cuts: request.cuts }),
       digest: machine.trace.digest.hex(),
       virtualNs: machine.nowNs,
       steps: machine.scheduler.steps,
@@ -307,14 +373,15 @@ export class Host implements FaultHost {
       ...(request.real === undefined ? {} : { real: request.real }),
       ...(this.store.death === undefined ? {} : { death: this.store.death }),
       requests: traffic.requests,
-      replies: count((r) => r.kind === 'got' && r.type !== XS.WATCH_EVENT),
-      watchEvents: count((r) => r.kind === 'got' && r.type === XS.WATCH_EVENT),
+      replies: got.replies,
+      watchEvents: got.events,
       domainsCreated: created,
-      domainsDestroyed: count((r) => r.kind === 'life' && r.what === 'gone'),
+      domainsDestroyed: got.gone,
       commits: traffic.commits,
       conflicts: traffic.conflicts,
       refusals: [...traffic.refusals].sort((a, b) => (a[0] < b[0] ? -1 : 1)),
       history,
+      ...(hosts.length === 0 ? {} : { hosts }),
     };
   }
 
@@ -341,6 +408,32 @@ export class Host implements FaultHost {
     for (const client of this.#programs) n += client.inFlight;
     return n;
   }
+}
+
+/** Requests of one run; hosts that share their traffic count it together. */
+function totalOf(traffics: readonly Traffic[]): Pick<Traffic, 'requests' | 'commits' | 'conflicts' | 'refusals'> {
+  const refusals = new Map<string, number>();
+  const total = { requests: 0, commits: 0, conflicts: 0, refusals };
+  for (const traffic of new Set(traffics)) {
+    total.requests += traffic.requests;
+    total.commits += traffic.commits;
+    total.conflicts += traffic.conflicts;
+    for (const [errno, n] of traffic.refusals) refusals.set(errno, (refusals.get(errno) ?? 0) + n);
+  }
+  return total;
+}
+
+/** Replies and events that clients got, and domains that went. */
+function gotIn(logs: readonly RecordLog[]): Record<'replies' | 'events' | 'gone', number> {
+  let [replies, events, gone] = [0, 0, 0];
+  for (const log of logs) {
+    gone += log.kept.filter((r) => r.kind === 'life' && r.what === 'gone').length;
+    for (let seq = 0; seq < log.length; seq++)
+      if (log.messageAt(seq) === 'got')
+        if (log.typeOf(seq) === XS.WATCH_EVENT) events++;
+        else replies++;
+  }
+  return { replies, events, gone };
 }
 
 /** Each is told everything, in their order. */

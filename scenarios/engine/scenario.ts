@@ -1,3 +1,5 @@
+import type { RequestNoted } from '../../guests/index.ts';
+import type { DigestMarks, TraceEvent } from '../../sim/index.ts';
 import type { StateFormat } from '../../store/format/model/index.ts';
 import type { CompatName, StartStore, StoreDeath, UpdateRecord } from '../../store/index.ts';
 import { FAULT_RULES } from '../faults/catalogue.ts';
@@ -6,6 +8,9 @@ import { type Doing, EVERYTHING, lacking } from '../faults/doings.ts';
 import type { PlannedFault } from '../faults/rule.ts';
 import type { History, Verdict } from '../judge/history.ts';
 import { MARKS, type MarkCounts, type MarkName } from '../judge/marks.ts';
+import type { MigrationReport } from '../judge/migrations.ts';
+import type { RunCuts } from './cuts.ts';
+import type { LookedAt } from './looked-at.ts';
 import { completeSettings, type SettingSpecs, type Settings, type SettingsOf } from './settings.ts';
 import type { Wait } from './wait.ts';
 import { earlyFailure, type Failure } from './witness.ts';
@@ -118,7 +123,7 @@ export function unhosted(
 }
 
 /** The result of a run that threw before its host was there, or after it was judged. */
-function neverBegun(scenario: string, { seed, format, settings }: RunRequest, thrown: unknown): RunResult {
+function neverBegun(scenario: string, { seed, format, settings, cuts }: RunRequest, thrown: unknown): RunResult {
   return {
     outcome: 'error',
     reason: '',
@@ -127,6 +132,7 @@ function neverBegun(scenario: string, { seed, format, settings }: RunRequest, th
     seed,
     format,
     settings,
+    ...(cuts === undefined ? {} : { cuts }),
     digest: '',
     virtualNs: 0,
     steps: 0,
@@ -166,14 +172,24 @@ export interface RunRequest<V = Settings> {
   readonly asksForDepth?: boolean;
   /** Virtual time after which a run is not waited for any more; left out: long enough for any run. */
   readonly horizonNs?: number;
+  /** What of it is left out, or put elsewhere; left out: nothing. */
+  readonly cuts?: RunCuts | undefined;
   /** Called once, before the first step, with the faults that are planned; not in a run without any. */
   readonly planned?: (faults: readonly PlannedFault[]) => void;
   /** Called now and then, with how far the run is. */
   readonly looked?: (at: { readonly virtualNs: number; readonly requests: number }) => void;
   /** A run that does not come to its end is judged as if that were its end: the laboratory asks who misses what. */
   readonly judgesUnfinished?: boolean;
+  /** Called once with the host, before anybody does anything: who looks into a run. Nothing may be changed in it. */
+  readonly opened?: ((host: LookedAt) => void) | undefined;
+  /** Called with each event of the trace; its octets are shared. */
+  readonly observed?: ((event: TraceEvent) => void) | undefined;
   /** Called with each line of the trace, if one is wanted. */
   readonly traceLine?: (line: string) => void;
+  /** Called with each request that a guest or a program makes, and that goes out; left out: nobody asks. */
+  readonly requestNoted?: RequestNoted | undefined;
+  /** Called with the digest of all events so far, when and as often as it asks for it; left out: nobody asks. */
+  readonly marksDigest?: DigestMarks | undefined;
   /** What stands between the dump and the successor of update `n`: how a run meets a broken image. */
   readonly passImage?: ((image: Uint8Array, n: number) => Uint8Array) | undefined;
   /** Whether exec(2) of the successor fails in update `n`. */
@@ -210,6 +226,8 @@ export interface UpdateAttempt {
   readonly command: string;
   /** '': none so far. */
   readonly answer: string;
+  /** Where there are several. */
+  readonly host?: string;
   /** Number of the update that came of it; `undefined`: it was refused, or given up. */
   readonly update: number | undefined;
 }
@@ -217,6 +235,14 @@ export interface UpdateAttempt {
 /** What one live update interrupted, and what its requester was told. */
 export interface UpdateReport extends UpdateRecord {
   readonly answer: string;
+  /** Where there are several. */
+  readonly host?: string;
+}
+
+/** One of several hosts of a run. */
+export interface HostResult {
+  readonly name: string;
+  readonly history: History | undefined;
 }
 
 /**
@@ -241,6 +267,8 @@ export interface RunResult {
   readonly seed: string;
   readonly format: string;
   readonly settings: Settings;
+  /** What of it was left out, or put elsewhere; absent: nothing. */
+  readonly cuts?: RunCuts;
   readonly digest: string;
   readonly virtualNs: number;
   readonly steps: number;
@@ -263,9 +291,14 @@ export interface RunResult {
   readonly verdicts: readonly Verdict[];
   /** What happened, counted; absent in a run that was not judged. */
   readonly marks?: MarksSeen;
+  /** Of the only host, or of the first. */
   readonly history: History | undefined;
   /** The daemon of somebody else that served; absent in a run of this package's own. */
   readonly real?: RealTraits;
   /** What that died of; absent where it lives. */
   readonly death?: StoreDeath;
+  /** In a run on several: each, the first among them. Violations say by number at which they are. */
+  readonly hosts?: readonly HostResult[];
+  /** In their order; absent in a run without any. */
+  readonly migrations?: readonly MigrationReport[];
 }

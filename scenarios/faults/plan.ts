@@ -6,6 +6,7 @@ import { COMMON_RULES, FAULT_RULES } from './catalogue.ts';
 import { CHOICES, isChosen } from './choice.ts';
 import { type Doing, EVERYTHING, lacking } from './doings.ts';
 import type { FaultHost, FaultRule, Hooks, PlannedFault } from './rule.ts';
+import type { Trip } from './trip.ts';
 
 /**
  * So long faults of a moment come at their rate, ns; from then on ever more rarely, at half the rate at twice the time. A run that
@@ -127,6 +128,11 @@ export class FaultPlan implements Mishaps {
 
   storeMovesInSteps(): boolean {
     return this.#having('storeMovesInSteps').some((rule) => rule());
+  }
+
+  /** A migration is about to begin. */
+  trip(trip: Trip): void {
+    for (const rule of this.#having('trip')) rule(trip);
   }
 
   updates(moments: readonly number[]): readonly number[] {

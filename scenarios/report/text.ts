@@ -6,11 +6,13 @@ import type { Wait } from '../engine/wait.ts';
 import type { Failure } from '../engine/witness.ts';
 import type { PlannedFault } from '../faults/rule.ts';
 
-import type { HistoryRecord, KnownDefect, Violation } from '../judge/history.ts';
+import type { History, HistoryRecord, KnownDefect, Violation } from '../judge/history.ts';
 import { MARKS, type MarkName } from '../judge/marks.ts';
+import { logOf } from '../judge/recorded-history.ts';
 
 import { type Alike, alike, causedAt } from './cause.ts';
 import { eventText } from './events.ts';
+import { migrationTable } from './migrations.ts';
 
 type Style = Parameters<typeof styleText>[0];
 
@@ -21,6 +23,8 @@ export interface Dress {
   readonly command?: string;
   /** Whether the stack of an error is shown. */
   readonly stack?: boolean;
+  /** The run in one word, for `replay`. */
+  readonly token?: string;
 }
 
 function painter(dress: Dress): (style: Style, s: string) => string {
@@ -49,6 +53,8 @@ export function textReport(result: RunResult, dress: Dress): string {
   if (result.faults !== undefined)
     lines.push(`  faults: ${result.faults.map((f) => `${f.id} ${n(f.injected)}`).join(', ') || 'none'}`);
   lines.push('');
+  if (result.migrations !== undefined && result.migrations.length > 0)
+    lines.push(...migrationTable(result.migrations, { count: n, ms, bold: (s) => paint('bold', s) }), '');
   lines.push(...updateTable(result, paint));
   for (const { n: update, lossCounts } of result.updates)
     if (lossCounts.length > 0) lines.push(`  #${update} lost: ${lossesText(lossCounts)}`);
@@ -81,8 +87,20 @@ export function textReport(result: RunResult, dress: Dress): string {
   const verdictWord = result.outcome === 'pass' ? paint('green', 'pass') : paint('red', result.outcome);
   lines.push(`  ${verdictWord}  trace digest ${result.digest} over ${n(result.traceEvents)} events  seed ${seed}`);
   if (result.reason !== '') lines.push(`  ${result.reason}`);
-  if (result.outcome !== 'pass') lines.push(`  replay: ${replayLine(result, dress.command)}`);
+  if (result.outcome !== 'pass') {
+    lines.push(`  replay: ${replayLine(result, dress.command, dress.token)}`);
+    if (dress.token !== undefined && dress.token !== '')
+      lines.push(...wayIn(result, dress.command ?? 'xenarium', dress.token));
+  }
   return `${lines.join('\n')}\n`;
+}
+
+/** The run in a word, and the command that shows what the first message is about. */
+function wayIn(result: RunResult, command: string, token: string): string[] {
+  const [first] = result.verdicts.flatMap(({ violations }) => violations).sort((a, b) => a.seq - b.seq);
+  const seq = first === undefined ? result.history?.records.at(-1)?.seq : (causedAt(first) ?? first.seq);
+  const named = result.cuts === undefined ? [`  token: ${token}`] : [];
+  return seq === undefined ? named : [...named, `  seq ${seq}: ${command} show ${token} --around ${seq}`];
 }
 
 /** The faults of a run, before it: what may happen, how often, and what must hold. */
@@ -121,9 +139,10 @@ function waitsText(result: RunResult, waits: readonly Wait[], paint: (style: Sty
   return lines;
 }
 
-/** The one line that runs this run again. `command`: how this program is called. */
-export function replayLine(result: RunResult, command = 'xenarium'): string {
-  return `${command} ${replayArguments(result)}`;
+/** The one line that runs this run again. `command`: how this program is called. Of a run of which something is left out only its
+ *  token tells. */
+export function replayLine(result: RunResult, command = 'xenarium', token = ''): string {
+  return `${command} ${result.cuts === undefined ? replayArguments(result) : `replay ${token}`}`;
 }
 
 /** As `replayLine`, from `run` on. */
@@ -164,7 +183,7 @@ interface UpdateRow {
 function rowsOf({ updates, attempts }: RunResult): UpdateRow[] {
   const rows: UpdateRow[] = attempts.map((attempt) => ({
     attempt,
-    update: updates.find(({ n: update }) => update === attempt.update),
+    update: updates.find(({ n: update, host }) => update === attempt.update && host === attempt.host),
   }));
   for (const update of updates)
     if (!rows.some((row) => row.update === update)) rows.push({ update, attempt: undefined });
@@ -178,7 +197,14 @@ function updateTable(result: RunResult, paint: (style: Style, s: string) => stri
     ({ update }: UpdateRow) =>
       update === undefined ? '-' : cell(update);
   const columns: readonly (readonly [string, (row: UpdateRow) => string])[] = [
-    ['live update', ({ update }) => (update === undefined ? 'none' : `#${update.n} ${update.format}`)],
+    [
+      'live update',
+      ({ update, attempt }) => {
+        const host = update?.host ?? attempt?.host;
+        const what = update === undefined ? 'none' : `#${update.n} ${update.format}`;
+        return host === undefined ? what : `${host} ${what}`;
+      },
+    ],
     ['at ms', ({ update, attempt }) => ms(update?.atNs ?? attempt?.timeNs ?? 0)],
     ['requests cut', of((u) => n(u.partialRequests))],
     ['octets unread', of((u) => n(u.requestOctetsInRings))],
@@ -222,17 +248,20 @@ function violationText(
 ): string[] {
   const caused = causedAt(violation);
   const lines = [
-    `  ${paint('red', `violation of ${violation.invariant}`)} at ${ms(violation.timeNs)} virtual ms${violation.actor === '' ? '' : `, ${violation.actor}`}` +
+    `  ${paint('red', `violation of ${violation.invariant}`)} at ${ms(violation.timeNs)} virtual ms${hostText(result, violation)}${violation.actor === '' ? '' : `, ${violation.actor}`}` +
       `${violation.request === '' ? '' : `, ${violation.request}`}${straddled(result, caused, violation)}`,
     `    ${violation.detail}`,
   ];
   if (count > 1) lines.push(`    and ${n(count - 1)} more of this kind`);
   // What is missing is missed at the end: where it was caused tells more.
   const shown = caused ?? violation.seq;
-  const records = result.history?.records ?? [];
-  for (const record of records.slice(Math.max(0, shown - 8), shown + 3)) {
+  const history = historyOf(result, violation);
+  const log = history && logOf(history);
+  for (let seq = Math.max(0, shown - 8); seq < shown + 3; seq++) {
+    const record = log?.at(seq);
+    if (record === undefined) continue;
     const mark = record.seq === shown ? '>' : ' ';
-    lines.push(paint('dim', `    ${mark} ${String(record.seq).padStart(7)}  ${recordText(result, record)}`));
+    lines.push(paint('dim', `    ${mark} ${String(record.seq).padStart(7)}  ${recordText(history, record)}`));
   }
   return lines;
 }
@@ -247,23 +276,37 @@ function knownText({ label, what, seen }: KnownDefect, paint: (style: Style, s: 
 
 /** The live updates between a cause and where it was noticed. Of what was noticed at once, the last one before it, with its
  *  distance; of what is found to be missing at the end nothing is known. */
-function straddled(result: RunResult, caused: number | undefined, { seq, timeNs }: Violation): string {
-  const records = result.history?.records ?? [];
+function straddled(result: RunResult, caused: number | undefined, violation: Violation): string {
+  const { seq, timeNs } = violation;
+  const history = historyOf(result, violation);
+  const log = history && logOf(history);
+  if (log === undefined) return '';
+  const updates = log.kept.filter((record) => record.kind === 'liveUpdate');
   const between = new Set<number>();
-  for (const record of caused === undefined ? [] : records.slice(caused, seq + 1))
-    if (record.kind === 'liveUpdate') between.add(record.n);
+  for (const update of updates)
+    if (caused !== undefined && caused <= update.seq && update.seq <= seq) between.add(update.n);
   const [first, ...more] = between;
   if (first !== undefined)
     return more.length === 0 ? `, across live update #${first}` : `, across live updates #${first} to #${more.at(-1)}`;
-  const isAtOnce = records[seq]?.kind !== 'snapshot' && seq < records.length - 1;
-  const last = isAtOnce ? records.slice(0, seq).findLast(({ kind }) => kind === 'liveUpdate') : undefined;
-  return last?.kind === 'liveUpdate'
-    ? `, ${ms(timeNs - last.timeNs)} ms after live update #${last.n} (${last.what})`
-    : '';
+  const isAtOnce = log.at(seq)?.kind !== 'snapshot' && seq < log.length - 1;
+  const last = isAtOnce ? updates.findLast((update) => update.seq < seq) : undefined;
+  return last !== undefined ? `, ${ms(timeNs - last.timeNs)} ms after live update #${last.n} (${last.what})` : '';
 }
 
-function recordText(result: RunResult, record: HistoryRecord): string {
-  const name = 'conn' in record ? (result.history?.epochs[record.conn]?.name ?? `conn ${record.conn}`) : '';
+function hostText({ hosts }: RunResult, { host }: Violation): string {
+  const name = host === undefined ? undefined : hosts?.[host]?.name;
+  return name === undefined ? '' : ` on ${name}`;
+}
+
+/** The history that a violation is about. */
+function historyOf({ history, hosts }: RunResult, { host }: Violation): History | undefined {
+  if (hosts === undefined) return history;
+  return host === undefined ? undefined : hosts[host]?.history; // of all together there is no one order of records
+}
+
+/** A record of a run's history in a line, with its time. */
+export function recordText(history: History | undefined, record: HistoryRecord): string {
+  const name = 'conn' in record ? (history?.epochs[record.conn]?.name ?? `conn ${record.conn}`) : '';
   const time = `${ms(record.timeNs)} ms`;
   switch (record.kind) {
     case 'publish':

@@ -19,6 +19,8 @@ export interface Room {
 const HEADERS = ['sim/', 'store/protocol'];
 const KERNEL = [...HEADERS, 'guests/kernel'];
 const CLIENT = [...KERNEL, 'guests/xenstore'];
+/** Formats that tools of dom0 read and write: headers, too. */
+const STREAMS = ['store/format/enclosing', 'store/format'];
 /** The trunk of the laboratory: a language, what reads and writes by it, and the formats that are told in it. */
 const FORMAT = ['schema', 'codec', 'file', 'generations', 'dialects']
   .map((room) => `store/format/${room}`)
@@ -26,6 +28,7 @@ const FORMAT = ['schema', 'codec', 'file', 'generations', 'dialects']
 /** What scenarios run: guests on a machine beside a store. */
 const HOST = ['sim/', 'store', 'store/protocol', 'store/format', 'store/format/model', 'guests/'];
 const ENGINE = [...HOST, 'scenarios/engine', 'scenarios/faults', 'scenarios/judge', 'scenarios/judge/invariants'];
+const HUNT = [...ENGINE, 'scenarios/report'];
 const PLAYS = [...ENGINE, 'scenarios/catalogue', 'scenarios/drive', 'scenarios/report'];
 
 /** Who may import whom, from the ground up: the whole graph of the house, and what its picture is drawn from. */
@@ -99,7 +102,16 @@ export const ROOMS: readonly Room[] = [
     imports: KERNEL,
   },
   { path: 'guests/devices', about: 'blkfront, blkback, netfront, netback, bridge', imports: CLIENT },
-  { path: 'guests/libxl', about: 'the toolstack: xl, libxl, hotplug scripts', imports: CLIENT },
+  {
+    path: 'guests/save-helper',
+    about: 'libxl-save-helper: a guest into a libxc image, and out of it',
+    imports: [...KERNEL, ...STREAMS],
+  },
+  {
+    path: 'guests/libxl',
+    about: 'the toolstack: xl, libxl, hotplug scripts',
+    imports: [...CLIENT, ...STREAMS, 'guests/save-helper'],
+  },
   { path: 'guests/console', about: 'the console ring and xenconsoled', imports: CLIENT },
   { path: 'guests/power', about: 'suspend, resume, shutdown as a guest does them', imports: CLIENT },
   {
@@ -132,7 +144,14 @@ export const ROOMS: readonly Room[] = [
   {
     path: 'scenarios/judge/invariants',
     about: 'the checks',
-    imports: ['scenarios/judge/history.ts', 'scenarios/judge/oracles'],
+    imports: [
+      'scenarios/judge/history.ts',
+      'scenarios/judge/migrations.ts',
+      'scenarios/judge/copies.ts',
+      'scenarios/judge/record-log.ts',
+      'scenarios/judge/recorded-history.ts',
+      'scenarios/judge/oracles',
+    ],
   },
   {
     path: 'scenarios/judge',
@@ -152,6 +171,21 @@ export const ROOMS: readonly Room[] = [
   { path: 'scenarios/catalogue/storms', about: 'what the storms share', imports: ENGINE },
   { path: 'scenarios/drive', about: 'traffic scripts: text in, JSON Lines out', imports: ENGINE },
   { path: 'scenarios/report', about: 'what a run came to, for people and for programs', imports: ENGINE },
+  {
+    path: 'scenarios/hunt',
+    about: 'from a failing run to its cause: tokens, where two runs part, what fails alike',
+    imports: HUNT,
+  },
+  {
+    path: 'scenarios/hunt/shrink',
+    about: 'smaller runs that fail in the same way',
+    imports: [...HUNT, 'scenarios/hunt'],
+  },
+  {
+    path: 'scenarios/hunt/look',
+    about: 'what there is on a host at any moment of a run',
+    imports: [...HUNT, 'scenarios/hunt'],
+  },
   { path: 'scenarios/lab', about: 'what each format loses in a live update, predicted and observed', imports: PLAYS },
   { path: 'scenarios/real', about: 'what meets programs of others', imports: [...PLAYS, 'scenarios/real/'] },
   {
@@ -172,7 +206,12 @@ export const ROOMS: readonly Room[] = [
   {
     path: 'scenarios/cli',
     about: 'the commands: they parse, call, print, and set the exit code',
-    imports: [...PLAYS, 'scenarios/lab', 'scenarios/real/', 'scenarios/cli/', 'store/format/'],
+    imports: [...PLAYS, 'scenarios/hunt/', 'scenarios/lab', 'scenarios/real/', 'scenarios/cli/', 'store/format/'],
+  },
+  {
+    path: 'scenarios/cli/hunt',
+    about: 'into runs',
+    imports: [...PLAYS, 'scenarios/hunt/', 'scenarios/cli', 'scenarios/cli/image', 'scenarios/cli/terminal'],
   },
   {
     path: 'scenarios/cli/image',
@@ -206,6 +245,11 @@ export const SIDE_DOORS: readonly { readonly into: string; readonly from: string
     into: 'store/protocol',
     from: 'guests/',
     why: 'xenstore.h and xs_wire.h of this house: guests have the headers, and the door leads to the daemon',
+  },
+  {
+    into: 'store/format/enclosing',
+    from: 'guests/',
+    why: 'the headers of saved and migrated guests, which the tools of dom0 have; the door leads to the state image',
   },
   {
     into: 'store/protocol',

@@ -1,4 +1,5 @@
 import type { History, Verdict } from '../history.ts';
+import { logOf } from '../recorded-history.ts';
 import { BlockDevice } from './devices-block.ts';
 import { DeviceEvidence } from './devices-evidence.ts';
 import { Handshake, ownership } from './devices-handshake.ts';
@@ -11,9 +12,11 @@ export const SOURCE = 'guests.md 2.3 to 2.5, 6.11 INV-H1, INV-H2, INV-H3, INV-H7
 /**
  * Judge what the ends of devices told of their work, each from its own knowledge. Needs `history.devices`. Linear. A frontend
  * whose domain died, or that closed its device, is owed nothing any more; the others keep all their rights.
+ * @param of of one host of several a disk is not judged: others wrote to it.
  */
-export function devices(history: History): Verdict {
-  const evidence = new DeviceEvidence(history);
+export function devices(history: History, of: 'all' | 'one host of several' = 'all'): Verdict {
+  const log = logOf(history);
+  const evidence = new DeviceEvidence(history, log);
   const { findings } = evidence;
   const blocks = new Map<string, BlockDevice>();
   const network = new Network(evidence);
@@ -23,7 +26,7 @@ export function devices(history: History): Verdict {
     findings.count('records');
     handshake.note(record);
     if (record.dev.startsWith('vif/')) network.note(record);
-    else {
+    else if (of === 'all') {
       let block = blocks.get(record.dev);
       if (block === undefined) {
         block = new BlockDevice(evidence, record.dev);
@@ -32,10 +35,10 @@ export function devices(history: History): Verdict {
       block.note(record);
     }
   }
-  evidence.advance(history.records.length);
-  ownership(history, findings);
+  evidence.advance(log.length);
+  ownership(history, log, findings);
   // A run that did not come to rest is judged by what it did, not by what it left undone.
-  if (history.records.some((r) => r.kind === 'snapshot')) {
+  if (log.kept.some((r) => r.kind === 'snapshot')) {
     for (const check of [...blocks.values(), network]) check.finish();
   }
   return findings.verdict(CLAIM, SOURCE);

@@ -82,6 +82,11 @@ export class RealDaemon {
     };
   }
 
+  /** What makes a run one on this daemon. */
+  get extras(): { readonly startStore: StartStore; readonly real: RealTraits } {
+    return { startStore: this.startStore, real: this.real };
+  }
+
   /** Start it as the store of a simulated host. */
   readonly startStore: StartStore = (machine, domain, setup) =>
     new RealStore(machine, domain, {

@@ -5,7 +5,7 @@ import type { RealDaemon } from './daemon.ts';
 export function runOn(daemon: RealDaemon | undefined, scenario: Scenario, request: RunRequest): RunResult {
   if (daemon === undefined) return scenario.run(request);
   try {
-    return scenario.run({ ...request, startStore: daemon.startStore, real: daemon.real });
+    return scenario.run({ ...request, ...daemon.extras });
   } finally {
     daemon.close();
   }
