@@ -14,7 +14,7 @@ export { SHUTDOWN_REASONS, type ShutdownReason, type StartInfo } from './domain.
 export { type ContextOctets, decodeContext } from './domains/context-octets.ts';
 export type { DomainConfig } from './domains/create.ts';
 export { Domain } from './domains/domain.ts';
-export type { ForeignPages } from './domains/foreign-pages.ts';
+export { ForeignPages } from './domains/foreign-pages.ts';
 export { decodeHvmContext } from './domains/hvm-context.ts';
 export { HVM_PARAM } from './domains/hvm-params.ts';
 export { DomainHypercalls } from './domains/hypercalls.ts';
@@ -39,7 +39,7 @@ export {
   XEN_DOMINF_shutdownshift,
   XEN_DOMINF_xs_domain,
 } from './domains/queries.ts';
-export { type Result, XenError } from './errors.ts';
+export { ERRNO, type Errno, type Result, XenError } from './errors.ts';
 export type { EdgeVerdict } from './events/context.ts';
 export { EventFile } from './events/event-file.ts';
 export { Events } from './events/events.ts';

@@ -1,4 +1,4 @@
-export type { StartStore, StoreProcess, StoreSetup } from './contract/process.ts';
+export type { StartStore, StoreDeath, StoreProcess, StoreSetup } from './contract/process.ts';
 export type { UpdateRecord } from './contract/update-record.ts';
 export type { CompatName } from './daemon/compat.ts';
 export { MESSAGE_NS, PASS_NS, WRITE_NS } from './daemon/costs.ts';

@@ -5,7 +5,7 @@ import {
   type XENSTORE_ERROR_PROTO,
   type XENSTORE_ERROR_RINGIDX,
 } from '../../sim/index.ts';
-import { type Message, type OpName, XS } from '../../store/protocol/wire.ts';
+import { ERROR_NAMES, type Message, type OpName, XS } from '../../store/protocol/wire.ts';
 import type { GuestOs, Thread } from '../kernel/index.ts';
 import type { BuiltDomain } from '../libxl/index.ts';
 import { pauseAfter, RawRing, requestOctets, said } from './raw-ring.ts';
@@ -47,6 +47,14 @@ export interface HostileKind {
 /** Longest virtual time that a hostile guest waits for an answer before it says that none came. */
 const PATIENCE_NS = 30_000_000_000;
 
+/** What a guest has to know of a daemon that is not this package's own. */
+export interface OtherDaemon {
+  /** It leaves some errnos to chance; left out: it does not. */
+  readonly leavesErrno?: boolean;
+  /** How long an answer may take, ns, where writers are made to wait; left out: half a minute. */
+  readonly patienceNs?: number;
+}
+
 /** A hostile guest at work: its tools, and its word on what it got. */
 export class Attacker {
   readonly os: GuestOs;
@@ -67,7 +75,22 @@ export class Attacker {
   events = 0;
   taken = 0;
 
-  constructor(os: GuestOs, me: Thread, built: BuiltDomain, version: StoreVersion, stopping: () => boolean) {
+  /** Refusals with an errno that the daemon left to chance, as 4.17 does here and there (docs/daemons.md). */
+  readonly leftOver: string[] = [];
+  readonly #leavesErrno: boolean;
+  readonly #patienceNs: number;
+
+  /** @param daemon what is so where the store is a daemon of somebody else. */
+  constructor(
+    os: GuestOs,
+    me: Thread,
+    built: BuiltDomain,
+    version: StoreVersion,
+    stopping: () => boolean,
+    daemon: OtherDaemon = {},
+  ) {
+    this.#leavesErrno = daemon.leavesErrno ?? false;
+    this.#patienceNs = daemon.patienceNs ?? PATIENCE_NS;
     this.os = os;
     this.me = me;
     this.built = built;
@@ -101,12 +124,12 @@ export class Attacker {
   /** As `send`, with the payload as it is. */
   *sendOctets(type: number, payload: string, tx = 0): Actor<number> {
     const reqId = ++this.#reqId;
-    yield* this.ring.put(requestOctets(type, reqId, tx, payload), PATIENCE_NS);
+    yield* this.ring.put(requestOctets(type, reqId, tx, payload), this.#patienceNs);
     return reqId;
   }
 
   /** Wait for the reply to `reqId`; `undefined`: none came. */
-  *reply(reqId: number, patienceNs = PATIENCE_NS): Actor<Message | undefined> {
+  *reply(reqId: number, patienceNs = this.#patienceNs): Actor<Message | undefined> {
     for (let waitedNs = 0; ; ) {
       for (let m = this.ring.take(); m !== undefined; m = this.ring.take()) {
         if (m.type === XS.WATCH_EVENT) this.events++;
@@ -127,7 +150,7 @@ export class Attacker {
   }
 
   /** Wait for the next reply, whatever its req_id. */
-  *replyInOrder(patienceNs = PATIENCE_NS): Actor<Message | undefined> {
+  *replyInOrder(patienceNs = this.#patienceNs): Actor<Message | undefined> {
     for (let waitedNs = 0; waitedNs < patienceNs; ) {
       const m = this.ring.take();
       if (m?.type === XS.WATCH_EVENT) this.events++;
@@ -156,6 +179,14 @@ export class Attacker {
     return got;
   }
 
+  /** As `must`, of a refusal whose errno some daemons leave to chance: any is noted, if it is one. */
+  *mustRefuse(op: OpName, payload: string, wanted: readonly string[]): Actor {
+    const got = yield* this.ask(op, payload);
+    const isError = ERROR_NAMES.some((name) => name === got);
+    if (this.#leavesErrno && isError && !wanted.includes(got)) this.leftOver.push(`${op} ${payload}: ${got}`);
+    else this.check(`${op} ${payload}`, got, wanted);
+  }
+
   /** One harmless request: the connection works. */
   *hello(): Actor {
     yield* this.must('READ', 'name^', this.name);
@@ -168,9 +199,15 @@ export class Attacker {
 
   /** Wait until the store has written its error word; it must be `word`. */
   *ignored(word: typeof XENSTORE_ERROR_RINGIDX | typeof XENSTORE_ERROR_PROTO): Actor {
-    for (let waitedNs = 0; this.errorWord === 0 && waitedNs < PATIENCE_NS; waitedNs += pauseAfter(waitedNs))
+    for (let waitedNs = 0; this.errorWord === 0 && waitedNs < this.#patienceNs; waitedNs += pauseAfter(waitedNs))
       yield pauseAfter(waitedNs);
     this.check('error word', this.errorWord, word);
+  }
+
+  /** Wait until the store has taken everything out of the ring; no time passes where it has. */
+  *untilRead(): Actor {
+    for (let waitedNs = 0; this.ring.unread > 0 && waitedNs < this.#patienceNs; waitedNs += pauseAfter(waitedNs))
+      yield pauseAfter(waitedNs);
   }
 
   /** Keep away from the ring until the run ends, at most `patienceNs`. */

@@ -5,7 +5,7 @@ import { REQUEST_KINDS } from './requests.ts';
 import { RING_KINDS } from './rings.ts';
 
 export { entrustedTo } from './advisories.ts';
-export { Attacker, type Consequence, type HostileKind, type StoreVersion } from './attacker.ts';
+export { Attacker, type Consequence, type HostileKind, type OtherDaemon, type StoreVersion } from './attacker.ts';
 export { requestOctets, said } from './raw-ring.ts';
 export { BAD_SUSPENDERS, type BadSuspender } from './suspends.ts';
 

@@ -141,6 +141,8 @@ export const RING_KINDS: readonly HostileKind[] = [
       yield* attacker.ring.put(bytes.subarray(0, attacker.me.draws.between(1, bytes.length - 1)), LOOK_NS);
       yield* attacker.keepAway(20_000_000);
       attacker.check('reply', said(yield* attacker.reply(7, LOOK_NS)), 'nothing');
+      // 1. It has written all the time. 2. It is made to wait for credit. 3. The run ends before that has come.
+      yield* attacker.untilRead();
       attacker.check('octets left in the ring', attacker.ring.unread, 0);
       attacker.check('error word', attacker.errorWord, 0);
     },

@@ -74,7 +74,13 @@ export function* domainCreate(call: Call, plan: DomainPlan, hooks: CreateHooks =
     introduced: undefined,
     uuid: undefined,
   };
-  const rc = yield* phases(call, plan, hooks, progress);
+  const isBuilt = hooks.softReset === undefined ? yield* call.xl.shared.beginToBuild() : () => {};
+  let rc: Rc | 'died';
+  try {
+    rc = yield* phases(call, plan, hooks, progress, isBuilt);
+  } finally {
+    isBuilt();
+  }
   const { phase, domain, built, introduced, uuid } = progress;
   if (rc !== 0 && domain !== undefined) {
     const { domid } = domain;
@@ -84,7 +90,14 @@ export function* domainCreate(call: Call, plan: DomainPlan, hooks: CreateHooks =
   return { rc, failedIn: rc === 0 ? undefined : phase, built, introduced, uuid };
 }
 
-function* phases(call: Call, plan: DomainPlan, hooks: CreateHooks, progress: Progress): Actor<Rc | 'died'> {
+/** `isBuilt`: to be called once the store has been told of the domain. */
+function* phases(
+  call: Call,
+  plan: DomainPlan,
+  hooks: CreateHooks,
+  progress: Progress,
+  isBuilt: () => void,
+): Actor<Rc | 'died'> {
   const { xl } = call;
   const { hyper } = xl.os;
   const dies = () => hooks.dies?.(progress.phase) === true || xl.mishaps?.toolstackDies() === true;
@@ -138,6 +151,7 @@ function* phases(call: Call, plan: DomainPlan, hooks: CreateHooks, progress: Pro
     strings(String(domid), String(built.ring.gfn), String(built.port)),
   );
   progress.introduced = introduced.error ?? 'OK'; // C8: libxl does not look at it
+  isBuilt();
   if (introduced.error === undefined) xl.shared.taken.add(domid);
   else if (restore?.checksIntroduce === true) return 'ERROR_FAIL';
   progress.phase = 'C9';

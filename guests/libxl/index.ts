@@ -63,6 +63,7 @@ export { type Destroy, handOver, type RestorePlan, restoreGuest } from './restor
 export { SharedFiles } from './shared-files.ts';
 export {
   PATIENCE_NS,
+  PATIENCE_NS as SUSPEND_PATIENCE_NS,
   type ResumeRequest,
   resumeGuest,
   type SuspendOutcome,

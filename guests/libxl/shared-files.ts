@@ -1,7 +1,10 @@
-import type { Domain } from '../../sim/index.ts';
+import type { Actor, Domain } from '../../sim/index.ts';
 import type { DomainPlan } from './domain-config.ts';
 import { DomidHistory } from './domid-history.ts';
 import { Lock } from './lock.ts';
+
+/** How often is looked whether domains may be built. */
+const HELD_LOOK_NS = 100_000;
 
 /** What all processes that use libxl on one host have in common: files, and what Xen keeps for them. */
 export class SharedFiles {
@@ -15,6 +18,8 @@ export class SharedFiles {
   readonly taken = new Set<number>();
   /** Configurations of domains, by domid, as libxl keeps them (`libxl-json` of a domain's userdata). */
   readonly configs = new Map<number, DomainPlan>();
+  #isHeld = false;
+  readonly #building = new Set<object>();
   readonly #handles = new Map<bigint, string>();
   readonly #userdata = new Map<number, Lock>();
 
@@ -27,6 +32,24 @@ export class SharedFiles {
     const lock = this.#userdata.get(domid) ?? new Lock();
     this.#userdata.set(domid, lock);
     return lock;
+  }
+
+  /** From now on nobody may begin to build a domain, or all may: an administrator has a file that all who do so look for. */
+  hold(isHeld: boolean): void {
+    this.#isHeld = isHeld;
+  }
+
+  /** Domains that are being built: they have nodes, and the store has not taken them. */
+  get building(): number {
+    return this.#building.size;
+  }
+
+  /** Wait until domains may be built, and begin with one; no time passes where they may. @returns what ends it. */
+  *beginToBuild(): Actor<() => void> {
+    while (this.#isHeld) yield HELD_LOOK_NS;
+    const one = {};
+    this.#building.add(one);
+    return () => void this.#building.delete(one);
   }
 
   setHandle({ uniqueId }: Domain, uuid: string): void {

@@ -35,6 +35,10 @@ export interface OperatorPlan {
   readonly isExact?: true;
   /** How often the operator looks how far the traffic is, ns: at least, and up to so much more. Left out: often. */
   readonly lookNs?: readonly [least: number, more: number];
+  /** What is seen to before each update is asked for; left out: nothing. */
+  readonly before?: () => Actor;
+  /** Called when it has been answered, or given up. */
+  readonly after?: () => void;
   /** Called with what is asked for in the end: the arguments of live-update. */
   readonly asked: (n: number, command: string) => void;
   /** Called with the answer to that. */
@@ -71,7 +75,9 @@ export function* operator(me: Thread, client: XsLink, traffic: Traffic, plan: Op
       );
       while (!isHeld && holder.task?.state !== 'done') yield HOLD_LOOK_NS;
     }
+    if (plan.before !== undefined) yield* plan.before();
     yield* ask(xs, plan, n, way);
+    plan.after?.();
     isAnswered = true;
   }
 }

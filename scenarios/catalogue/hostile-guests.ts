@@ -1,4 +1,11 @@
-import { Attacker, entrustedTo, HOSTILE_KINDS, type HostileKind } from '../../guests/hostile/index.ts';
+import {
+  Attacker,
+  entrustedTo,
+  HOSTILE_KINDS,
+  type HostileKind,
+  type OtherDaemon,
+  type StoreVersion,
+} from '../../guests/hostile/index.ts';
 import {
   buildDomain,
   curious,
@@ -98,6 +105,20 @@ export const hostileGuests: Scenario = scenario({
 /** A domain's share of the write rate, for the most that a worker's request makes or removes (store.md 10.3). */
 const CREDIT_NS = 12 * WRITE_CREDIT_NS;
 
+/** How long a daemon that holds writers up may let them wait for an answer, ns. */
+const HELD_UP_NS = 200_000_000_000;
+
+/** What does not change in a run. */
+interface Stage {
+  readonly host: Host;
+  readonly hasFaults: boolean;
+  /** Whose consequences are due. */
+  readonly version: StoreVersion;
+  /** What was written for a domain that was not introduced is removed. */
+  readonly removesRefused: boolean;
+  readonly daemon: OtherDaemon;
+}
+
 /** One hostile guest of a run. */
 interface Bad {
   readonly kind: HostileKind;
@@ -168,12 +189,18 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
     });
   });
   const bad: Bad[] = [];
+  const stage: Stage = {
+    host,
+    hasFaults,
+    version: request.real?.compat ?? '4.22',
+    removesRefused: request.real?.avoids === true,
+    daemon: request.real === undefined ? {} : { leavesErrno: request.real.compat === '4.17', patienceNs: HELD_UP_NS },
+  };
   const builder = dom0.os.start('xl-bad', function* (me): Actor {
     const xs = new Xs(dom0.client, me);
     // With the first guest the shared directories are there; or faults have let none of them come to be.
     while (booted === 0 && mayGoOn(xl)) yield 50_000;
-    for (const [i, kind] of kinds.entries())
-      bad.push(...(yield* raise(host, xs, kind, `bad${i}-${kind.name}`, hasFaults)));
+    for (const [i, kind] of kinds.entries()) bad.push(...(yield* raise(stage, xs, kind, `bad${i}-${kind.name}`)));
   });
   if (keepsStanding(request))
     writers.push(
@@ -226,7 +253,7 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
     verdicts: (history) => [
       // A paused or slow guest keeps itself and others waiting: with faults there is no bound to wait for.
       ...(hasFaults ? [] : [fairService(history, { ...SERVICE, creditNs: settings.limit * CREDIT_NS })]),
-      containment(hasFaults ? bad.filter((b) => b.me !== undefined) : bad, accounts, history, machine.nowNs),
+      containment(stage, hasFaults ? bad.filter((b) => b.me !== undefined) : bad, accounts, history),
     ],
   });
 }
@@ -239,17 +266,17 @@ const STANDING_NS = 400_000;
 const OWN_QUOTA = ['transactions', '9'] as const;
 
 /** What INTRODUCE has to answer. */
-function dueOf(kind: HostileKind): string {
-  return kind.introduce?.('4.22') ?? 'OK';
+function dueOf(kind: HostileKind, version: StoreVersion): string {
+  return kind.introduce?.(version) ?? 'OK';
 }
 
 /** How long it is looked whether the id of a domain is free, ns. */
 const FREE_NS = 20_000_000;
 
 /** Let a hostile guest loose, or one after the other two with one id. */
-function* raise(host: Host, xs: Xs, kind: HostileKind, name: string, hasFaults: boolean): Actor<Bad[]> {
-  const { dom0, traffic } = host;
-  const first = yield* build(host, xs, kind, name, hasFaults, DOMID_ANY);
+function* raise(stage: Stage, xs: Xs, kind: HostileKind, name: string): Actor<Bad[]> {
+  const { dom0, traffic } = stage.host;
+  const first = yield* build(stage, xs, kind, name, DOMID_ANY);
   if (first === undefined) throw new Error('assertion: no domid is free');
   if (kind.comesAgain !== true) return [first];
   const { domid } = first;
@@ -260,22 +287,20 @@ function* raise(host: Host, xs: Xs, kind: HostileKind, name: string, hasFaults: 
   dom0.os.hyper.destroyDomain(domid);
   yield* xs.rm(`/local/domain/${domid}`);
   if (!(yield* untilFree(dom0.os, domid, FREE_NS))) return [first];
-  const second = yield* build(host, xs, kind, name, hasFaults, domid);
+  const second = yield* build(stage, xs, kind, name, domid);
   return second === undefined ? [first] : [first, second];
 }
 
 /** Build a hostile domain, introduce it, and let it go; `undefined`: the id is somebody's. */
-function* build(
-  host: Host,
-  xs: Xs,
-  kind: HostileKind,
-  name: string,
-  hasFaults: boolean,
-  wanted: number,
-): Actor<Bad | undefined> {
+function* build(stage: Stage, xs: Xs, kind: HostileKind, name: string, wanted: number): Actor<Bad | undefined> {
+  const { host, hasFaults, version } = stage;
   const { dom0, machine, traffic } = host;
+  const isBuilt = yield* host.files.beginToBuild();
   const built = buildDomain(dom0.os, wanted, name, host.storeDomid);
-  if (built === undefined) return undefined;
+  if (built === undefined) {
+    isBuilt();
+    return undefined;
+  }
   const { domid } = built.domain;
   const os = new GuestOs(machine, built.domain);
   host.recorder?.distrust(domid);
@@ -291,12 +316,15 @@ function* build(
   }
   const reply = yield* xs.call(XS.INTRODUCE, strings(String(domid), String(built.ring.gfn), String(built.port)));
   const introduced = reply.error ?? text(reply.payload).slice(0, -1);
+  // Nobody but a toolstack that has died leaves the nodes of a domain that the store does not take.
+  if (stage.removesRefused && reply.error !== undefined) yield* xs.call(XS.RM, strings(home));
+  isBuilt();
   const bad: Bad = { kind, domid, introduced, attacker: undefined, me: undefined };
   // One that a fault keeps out of the store would wait for answers for ever.
-  if (hasFaults && introduced !== dueOf(kind)) return bad;
+  if (hasFaults && introduced !== dueOf(kind, version)) return bad;
   dom0.os.hyper.unpause(domid);
   bad.me = os.start('bad', (me) => {
-    bad.attacker = new Attacker(os, me, built, '4.22', () => traffic.stopping);
+    bad.attacker = new Attacker(os, me, built, version, () => traffic.stopping, stage.daemon);
     return kind.run(bad.attacker);
   });
   return bad;
@@ -304,14 +332,16 @@ function* build(
 
 /** What the hostile guests had to get, and whether the store kept to its quotas for them. */
 function containment(
+  { host, version }: Stage,
   bad: readonly Bad[],
   accounts: ReadonlyMap<number, string>,
   history: History,
-  timeNs: number,
 ): Verdict {
+  const timeNs = host.machine.nowNs;
   const violations: Violation[] = [];
-  const note = (b: Bad, detail: string) =>
-    violations.push({
+  const leftOver: Violation[] = [];
+  const note = (b: Bad, detail: string, to = violations) =>
+    to.push({
       invariant: 'containment',
       seq: 0,
       timeNs,
@@ -324,10 +354,11 @@ function containment(
   let counts = 0;
   const owned = nodesByOwner(history);
   for (const b of bad) {
-    const due = dueOf(b.kind);
+    const due = dueOf(b.kind, version);
     if (b.introduced !== due) note(b, `INTRODUCE: ${due} was due, came ${b.introduced}`);
     answers += b.attacker?.expected ?? 0;
     for (const surprise of b.attacker?.surprises ?? []) note(b, surprise);
+    for (const refusal of b.attacker?.leftOver ?? []) note(b, refusal, leftOver);
     for (const [label, most] of QUOTA_MOST) {
       const seen = new RegExp(`^${label} *: .*max *([0-9]+)`, 'm').exec(accounts.get(b.domid) ?? '')?.[1];
       if (seen === undefined) continue;
@@ -352,8 +383,15 @@ function containment(
       ['accounts of nodes', counts],
     ],
     violations,
+    ...(leftOver.length === 0 ? {} : { known: [{ ...LEFT_OVER, seen: leftOver }] }),
   };
 }
+
+/** A defect of xenstored 4.17. */
+const LEFT_OVER = {
+  label: 'left-over-errno',
+  what: 'a refusal with whatever errno the process came across last',
+} as const;
 
 /** How many nodes each domain owns at the end; `undefined`: the tree was not read. */
 function nodesByOwner({ records }: History): ReadonlyMap<number, number> | undefined {

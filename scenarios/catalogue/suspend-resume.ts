@@ -18,7 +18,14 @@ import {
   XS,
   Xs,
 } from '../../guests/index.ts';
-import { destroyDomain, initDom0, introduceDomain, type Libxl, writeDomain } from '../../guests/libxl/index.ts';
+import {
+  destroyDomain,
+  initDom0,
+  introduceDomain,
+  type Libxl,
+  SUSPEND_PATIENCE_NS,
+  writeDomain,
+} from '../../guests/libxl/index.ts';
 import { type Actor, DOMID_ANY, type Domain } from '../../sim/index.ts';
 import type { Guest, Host } from '../engine/host.ts';
 import { keepsDepth, mayGoOn, moments, openRun, runAndJudge, startOperator } from '../engine/run.ts';
@@ -34,6 +41,8 @@ const VALUE_MAX = 800;
 /** How long the toolstack waits for a guest, and for the bad ones: nobody wants to see 60 s of nothing. */
 const PATIENCE_NS = 1_000_000_000;
 const BAD_PATIENCE_NS = 4_000_000;
+/** The same on a daemon that holds writers up, and transactions while it waits for its update. */
+const HELD_UP = { patienceNs: SUSPEND_PATIENCE_NS, badNs: 20_000_000_000 } as const;
 /** How often it looks after one that may suspend late. */
 const LOOK_NS = 1_000_000;
 
@@ -142,7 +151,16 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
   const writers: Thread[] = [];
   const xl = host.libxl(dom0.client, { hasBackends: false });
   const workers: Thread[] = [];
-  const stage: Stage = { host, xl, tally, writers, workers, hasDepth, restoresOf100: settings.restores };
+  const stage: Stage = {
+    host,
+    xl,
+    tally,
+    writers,
+    workers,
+    hasDepth,
+    restoresOf100: settings.restores,
+    ...(request.real === undefined ? { patienceNs: PATIENCE_NS, badNs: BAD_PATIENCE_NS } : HELD_UP),
+  };
 
   const builder = dom0.os.start('xl', function* (me): Actor {
     const xs = new Xs(dom0.client, me);
@@ -188,6 +206,9 @@ interface Stage {
   readonly workers: Thread[];
   readonly hasDepth: boolean;
   readonly restoresOf100: number;
+  /** How long an answer to a suspend is waited for, of guests and of bad ones. */
+  readonly patienceNs: number;
+  readonly badNs: number;
 }
 
 /** Build a guest, start its programs, and the one in dom0 that suspends it now and then. */
@@ -244,7 +265,7 @@ function* cycle(
     yield draws.between(1_000_000, 6_000_000);
     if (traffic.stopping) return host.faults.faults.length === 0 ? undefined : yield* letGoOn(host, xs, guest, worker);
     const from = guest.os.domain;
-    const outcome = yield* suspendGuest(xs, dom0.os, { domid: from.domid, patienceNs: PATIENCE_NS });
+    const outcome = yield* suspendGuest(xs, dom0.os, { domid: from.domid, patienceNs: stage.patienceNs });
     tally.suspends++;
     if (outcome.kind === 'runs on' && !isStoreTold && from.shutdown === 'suspend') {
       // 1. It was resumed without XS_RESUME. 2. It parks again, of which the store tells nobody (DOM-24). 3. The time is up.
@@ -266,6 +287,7 @@ function* cycle(
     // 1. A fault parks the guest amid its messages (INJ-D9, INJ-D10). 2. The toolstack, which has asked, takes that for the answer.
     // 3. A kernel that has not made the call itself cannot go on in another domain: it would write into its old pages.
     if (draws.below(100) < restoresOf100 && guest.os.isParked) {
+      const isBuilt = yield* host.files.beginToBuild();
       const heir = yield* restoreGuest(xs, dom0.os, {
         from,
         name: from.name,
@@ -275,6 +297,7 @@ function* cycle(
         introduce: (heir) => introduceDomain(me, stage.xl, heir),
         destroy: (domid) => destroyDomain(me, stage.xl, domid),
       });
+      isBuilt();
       if (heir !== undefined) {
         tally.restored++;
         tally.created++;
@@ -320,7 +343,7 @@ function* raiseBad(stage: Stage, xs: Xs, kind: BadSuspender, i: number): Actor {
       const own = new Xs(dom0.client, me);
       for (let n = 0; n < 2 && !traffic.stopping; n++) {
         yield 1_000_000 + me.draws.below(3_000_000);
-        const outcome = yield* suspendGuest(own, dom0.os, { domid, patienceNs: BAD_PATIENCE_NS });
+        const outcome = yield* suspendGuest(own, dom0.os, { domid, patienceNs: stage.badNs });
         tally.bad++;
         if (outcome.kind !== kind.gets)
           tally.surprises.push({
@@ -336,6 +359,7 @@ function* raiseBad(stage: Stage, xs: Xs, kind: BadSuspender, i: number): Actor {
 
 /** `undefined`: the store did not take it, which only a fault can cause. */
 function* build(stage: Stage, xs: Xs, name: string): Actor<BuiltDomain | undefined> {
+  const isBuilt = yield* stage.host.files.beginToBuild();
   const built = buildDomain(stage.host.dom0.os, DOMID_ANY, name, stage.host.storeDomid);
   if (built === undefined) throw new Error('assertion: no domid is free');
   stage.tally.created++;
@@ -343,6 +367,7 @@ function* build(stage: Stage, xs: Xs, name: string): Actor<BuiltDomain | undefin
   yield* tree(stage, xs.me, { domain, gfn: ring.gfn, port }, name);
   const { domid } = domain;
   const error = yield* introduceDomain(xs.me, stage.xl, built);
+  isBuilt();
   if (error === undefined) return built;
   stage.host.traffic.refused(`${error} at INTRODUCE`);
   yield* destroyDomain(xs.me, stage.xl, domid);

@@ -1,17 +1,19 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { SCENARIOS } from '../catalogue/index.ts';
-import { type RunOutcome, type Scenario, unhosted } from '../engine/scenario.ts';
-import { parseSettings, type SettingSpecs, type Settings } from '../engine/settings.ts';
+import type { RunOutcome } from '../engine/scenario.ts';
+import type { SettingSpecs } from '../engine/settings.ts';
 import { FAULT_RULES } from '../faults/catalogue.ts';
-import { DOINGS } from '../faults/doings.ts';
 import { EventLog, type LoggedEvent } from '../hunt/event-log.ts';
+import { runOn } from '../real/lockstep/run-on.ts';
 import { jsonReport } from '../report/json.ts';
 import { planText, textReport } from '../report/text.ts';
 import { ownCommand } from './command.ts';
+import { daemonOf, formatFor, prepareFor } from './daemon.ts';
 import { writeRunFile } from './hunt/run-file.ts';
 import { ticketFor, tokenFor } from './hunt/ticket.ts';
-import { meant, Unusable } from './image/io.ts';
+import { Unusable } from './image/io.ts';
 import { labOf } from './lab-of.ts';
+import { hostsOf } from './prepare.ts';
 import { Progress } from './progress.ts';
 import { reasonOf } from './terminal/output.ts';
 
@@ -33,11 +35,6 @@ export function listCommand(options: { readonly json?: true; readonly faults?: t
     }
   }
   return 0;
-}
-
-/** Scenarios in which a rule can strike, with their default settings. */
-function hostsOf(id: string): string[] {
-  return SCENARIOS.filter((each) => unhosted(each.does({}), { faults: id }).length === 0).map((each) => each.name);
 }
 
 function listFaults(isJson: boolean): number {
@@ -63,7 +60,10 @@ function rangesOf(settings: SettingSpecs): object {
 
 interface RunOptions {
   readonly seed: string;
-  readonly format: string;
+  readonly format?: string;
+  readonly daemon?: string;
+  readonly daemonNext?: string;
+  readonly all?: true;
   readonly set: readonly string[];
   readonly trace?: string;
   readonly save?: string;
@@ -75,18 +75,22 @@ interface RunOptions {
 const ALL = { from: 0, to: Number.POSITIVE_INFINITY };
 
 export async function runCommand(name: string, options: RunOptions): Promise<number> {
-  const { scenario, settings } = prepare(name, options.set, options.commands);
-  const lab = await labOf(options.format);
+  const daemon = daemonOf(options);
+  if (daemon !== undefined && options.save !== undefined)
+    throw new Unusable('--save: a file tells of no daemon, so that it could not be replayed');
+  const { scenario, settings } = prepareFor(daemon, name, options.set, options.commands);
+  const format = formatFor(daemon, options.format);
+  const lab = await labOf(format);
   const trace = options.trace === undefined ? undefined : new TraceFile(options.trace);
   const colour = process.stdout.isTTY === true && process.env.NO_COLOR === undefined;
   const command = ownCommand();
   const progress = new Progress();
   const events: LoggedEvent[] = [];
   const log = options.save === undefined ? undefined : new EventLog(ALL, (event) => events.push(event));
-  const result = scenario.run({
+  const result = runOn(daemon, scenario, {
     ...log?.extras,
     seed: options.seed,
-    format: options.format,
+    format,
     settings,
     lab,
     checks: true,
@@ -103,30 +107,6 @@ export async function runCommand(name: string, options: RunOptions): Promise<num
   const dress = { colour, command, stack: options.stack, token };
   process.stdout.write(options.json ? jsonReport(result, command, { token }) : textReport(result, dress));
   return EXIT_OF[result.outcome];
-}
-
-/** The scenario and the settings that were asked for. `commands`: what may have been meant in place of a scenario. Errors: Unusable. */
-export function prepare(
-  name: string,
-  set: readonly string[],
-  commands: readonly string[] = [],
-): { readonly scenario: Scenario; readonly settings: Settings } {
-  const scenario = SCENARIOS.find((s) => s.name === name);
-  if (scenario === undefined) {
-    const names = [...SCENARIOS.map((each) => each.name), ...commands];
-    throw new Unusable(`no scenario '${name}'${meant(name, names)}; xenarium list names them`);
-  }
-  const parsed = parseSettings(name, scenario.settings, set);
-  if (!parsed.ok) throw new Unusable(`--set ${parsed.reason}${meant(parsed.given, parsed.known)}`);
-  const [strange] = unhosted(scenario.does(parsed.settings), parsed.settings);
-  if (strange !== undefined) {
-    const needs = strange.lacks.map((doing) => DOINGS[doing]).join('; ');
-    const others = hostsOf(strange.id).join(', ');
-    throw new Unusable(
-      `--set faults=${parsed.settings.faults}: ${strange.id} never strikes in ${name} with these settings. It needs ${needs}; with their defaults, ${others} have that`,
-    );
-  }
-  return { scenario, settings: parsed.settings };
 }
 
 /** Where events go. What cannot be written is told when the run is over: a full disk is no matter of the run. */

@@ -1,15 +1,16 @@
 import { availableParallelism } from 'node:os';
 import { SCENARIOS } from '../catalogue/index.ts';
-import type { RunOutcome } from '../engine/scenario.ts';
+import { ofDaemon, type RunOutcome } from '../engine/scenario.ts';
 import { type CampaignPlan, RunChoice, type Strategy } from '../hunt/search-plan.ts';
 import { SITUATIONS } from '../hunt/situations.ts';
 import type { RunSpec } from '../hunt/spec.ts';
 import { ownCommand } from './command.ts';
+import { daemonOf, formatFor, prepareFor } from './daemon.ts';
 import { FailureBase, type KnownFailure } from './hunt/failure-base.ts';
 import { labOf } from './lab-of.ts';
 import { MarkTally } from './mark-tally.ts';
 import { Progress } from './progress.ts';
-import { EXIT_OF, prepare } from './run.ts';
+import { EXIT_OF } from './run.ts';
 import { type Finding, type SeedRange, type SeedReport, sweep } from './sweep.ts';
 import { printJson } from './terminal/output.ts';
 
@@ -17,7 +18,10 @@ interface SweepOptions {
   readonly seeds: SeedRange;
   /** Until so many minutes are over, in place of the last seed. */
   readonly minutes?: number;
-  readonly format: string;
+  readonly format?: string;
+  readonly daemon?: string;
+  readonly daemonNext?: string;
+  readonly all?: true;
   readonly set: readonly string[];
   readonly search: Strategy;
   readonly base?: string;
@@ -46,10 +50,12 @@ interface Group {
  */
 export async function sweepCommand(names: readonly string[], options: SweepOptions): Promise<number> {
   const whole = names.length === 1 && names[0] === 'all' ? SCENARIOS.map(({ name }) => name) : names;
-  const scenarios = whole.map((name) => prepare(name, options.set));
-  await labOf(options.format); // whether it can be loaded: threads load their own
-  const { format, search, jobs = availableParallelism() } = options;
-  const campaign = new Campaign({ scenarios, format, strategy: search }, options);
+  const daemon = daemonOf(options);
+  const scenarios = whole.map((name) => prepareFor(daemon, name, options.set));
+  const format = formatFor(daemon, options.format);
+  await labOf(format); // whether it can be loaded: threads load their own
+  const { search, jobs = availableParallelism() } = options;
+  const campaign = new Campaign({ scenarios, format, strategy: search }, options, daemon?.options);
   const base = options.base === undefined ? undefined : new FailureBase(options.base);
   const stop = new AbortController();
   const interrupt = () => stop.abort('SIGINT');
@@ -92,6 +98,7 @@ async function replayBase(base: FailureBase, jobs: number, signal: AbortSignal, 
 class Campaign {
   readonly #plan: CampaignPlan;
   readonly #options: SweepOptions;
+  readonly #daemon: RunSpec['daemon'];
   readonly #choice: RunChoice;
   readonly #tally: MarkTally;
   readonly #groups = new Map<string, Group>();
@@ -105,11 +112,14 @@ class Campaign {
   #requests = 0;
   #failed = 0;
 
-  constructor(plan: CampaignPlan, options: SweepOptions) {
+  constructor(plan: CampaignPlan, options: SweepOptions, daemon: RunSpec['daemon']) {
     this.#plan = plan;
+    this.#daemon = daemon;
     this.#options = options;
     this.#choice = new RunChoice(plan);
-    const marks = plan.scenarios.map(({ scenario, settings }) => scenario.marks(settings));
+    const marks = plan.scenarios.map(({ scenario, settings }) =>
+      daemon === undefined ? scenario.marks(settings) : ofDaemon(scenario.marks(settings)),
+    );
     this.#tally = new MarkTally({ run: marks.flatMap(({ run }) => run), sweep: marks.flatMap(({ sweep }) => sweep) });
     this.#untilSeconds = (options.minutes ?? Number.POSITIVE_INFINITY) * 60;
     const { from, to } = options.seeds;
@@ -120,7 +130,7 @@ class Campaign {
     const { seeds, minutes } = this.#options;
     for (const spec of this.#choice.runs(minutes === undefined ? seeds : { ...seeds, to: Number.MAX_SAFE_INTEGER })) {
       if (this.#progress.seconds >= this.#untilSeconds) return;
-      yield spec;
+      yield this.#daemon === undefined ? spec : { ...spec, daemon: this.#daemon };
     }
   }
 

@@ -168,7 +168,7 @@ export class Host implements FaultHost {
   /** In a run that is checked. */
   readonly witness: Witness | undefined;
   /** What processes of its toolstack share; an id may be used again at once. */
-  readonly #files = new SharedFiles(new DomidHistory(0));
+  readonly files = new SharedFiles(new DomidHistory(0));
   /** Handles of the daemon's socket that are open, and some that are not any more. */
   #sockets: XsSocket[] = [];
   #socketsMax = 64;
@@ -249,7 +249,7 @@ export class Host implements FaultHost {
 
   #ofLibxl(): LibxlOptions {
     const bareBeside = this.#isBare ? this.storeDomid : undefined;
-    return { shared: this.#files, observer: this.recorder?.toolstack, mishaps: this.faults, bareBeside };
+    return { shared: this.files, observer: this.recorder?.toolstack, mishaps: this.faults, bareBeside };
   }
 
   /** A program of dom0 opens the daemon's socket, or, where the store has a domain of its own, its kernel's device (LS-1).
@@ -371,6 +371,8 @@ export class Host implements FaultHost {
       virtualNs: machine.nowNs,
       steps: machine.scheduler.steps,
       traceEvents: machine.trace.count,
+      ...(request.real === undefined ? {} : { real: request.real }),
+      ...(this.store.death === undefined ? {} : { death: this.store.death }),
       requests: traffic.requests,
       replies: got.replies,
       watchEvents: got.events,

@@ -13,7 +13,7 @@ import { extentOf } from '../../store/format/model/index.ts';
 import type { StorePolicy } from '../../store/index.ts';
 import type { PlannedFault } from '../faults/rule.ts';
 import type { History, Verdict } from '../judge/history.ts';
-import { judgeHistory, mappings, toolstackIntends } from '../judge/invariants/index.ts';
+import { judgeHistory, mappings, storeLives, toolstackIntends } from '../judge/invariants/index.ts';
 import { countMarks, MARKS, type MarkName, type Traces } from '../judge/marks.ts';
 import { logOf } from '../judge/recorded-history.ts';
 import { cutsOf, jitterOf, LINGER_NS } from './cuts.ts';
@@ -22,7 +22,7 @@ import { withoutHost } from './host-guard.ts';
 import { addMarks, mergeVerdicts } from './merge.ts';
 import { SETTLE_NS } from './patience.ts';
 import { Progress } from './progress.ts';
-import type { MarksSeen, RunRequest, RunResult, UpdateAttempt, UpdateReport } from './scenario.ts';
+import type { MarksSeen, RealTraits, RunRequest, RunResult, UpdateAttempt, UpdateReport } from './scenario.ts';
 import type { Settings, StoreHome } from './settings.ts';
 import { earlyFailure, type Failure } from './witness.ts';
 
@@ -123,7 +123,10 @@ function newRun(
   place: Pick<HostOptions, 'machine' | 'hosts' | 'traffic'> = {},
 ): Run {
   const { settings, seed, lab, checks } = request;
-  const { policy = 'carry', limitsWrites = false, ownFaults } = plan;
+  const { real } = request;
+  const { ownFaults } = plan;
+  const policy = real === undefined ? (plan.policy ?? 'carry') : 'daemon';
+  const limitsWrites = real !== undefined || plan.limitsWrites === true;
   const { requestsMax = Number.POSITIVE_INFINITY, checkEverySteps = CHECK_EVERY_STEPS } = plan;
   const cuts = cutsOf(request.cuts ?? {});
   const host = new Host({
@@ -134,7 +137,7 @@ function newRun(
     requests: { cuts, noted: request.requestNoted },
     requestsMax,
     policy,
-    compat: plan.compat ?? '4.22',
+    compat: real?.compat ?? plan.compat ?? '4.22',
     storeIn: plan.storeIn ?? settings.store,
     records: checks,
     ...(checks ? { checkEverySteps } : {}),
@@ -168,13 +171,15 @@ function arm({ request, host }: Run, { isOver = ({ traffic }) => traffic.stoppin
 }
 
 /** Whether guests may ask for watches with a depth: images of version 1, and formats that say so, lose it. */
-export function keepsDepth({ lab, format }: Pick<RunRequest, 'lab' | 'format'>): boolean {
+export function keepsDepth({ lab, format, real }: Pick<RunRequest, 'lab' | 'format' | 'real'>): boolean {
+  if (real?.avoids === true) return false;
   return lab === undefined ? format !== 'v1' : extentOf(lab.carriage, 'watchDepth') !== 'none';
 }
 
 /** Whether what the store keeps of domains beside their nodes outlives an update: targets, quotas of their own, stale entries.
  *  Images of version 1 have no quotas; other formats have what they say. */
-export function keepsStanding({ lab, format }: Pick<RunRequest, 'lab' | 'format'>): boolean {
+export function keepsStanding({ lab, format, real }: Pick<RunRequest, 'lab' | 'format' | 'real'>): boolean {
+  if (real?.avoids === true) return false;
   if (lab === undefined) return format !== 'v1';
   return STANDING_ROWS.every((row) => extentOf(lab.carriage, row) !== 'none');
 }
@@ -239,12 +244,22 @@ export function startOperator(run: Run, plan: UpdatePlan): Operator {
       ...(atNs === undefined ? {} : { progress: () => machine.nowNs }),
       ...(exactNs === undefined ? {} : { isExact: true }),
       file: STORE_BINARY,
-      version: plan.isVersioned === false ? undefined : request.format === 'v1' ? 1 : 2,
+      version:
+        request.real !== undefined
+          ? request.real.streamVersion
+          : plan.isVersioned === false
+            ? undefined
+            : request.format === 'v1'
+              ? 1
+              : 2,
       way,
       ...(plan.isHeld === undefined ? {} : { isHeld: plan.isHeld }),
       connect: (n) => host.connect(`holder-${n}`),
       os: host.dom0.os,
       ...(plan.lookNs === undefined ? {} : { lookNs: plan.lookNs }),
+      ...(request.real?.avoids === true
+        ? { before: () => untilNoneIsBuilt(host), after: () => host.files.hold(false) }
+        : {}),
       asked: (n, command) => {
         const { timeNs } = attempts[n - 1] ?? { timeNs: machine.nowNs };
         attempts[n - 1] = { n, timeNs, command, answer: '', update: undefined };
@@ -259,6 +274,15 @@ export function startOperator(run: Run, plan: UpdatePlan): Operator {
   );
   operators.push(me);
   return { me };
+}
+
+/** How often the administrator looks whether a domain is still being built, ns. */
+const BUILDERS_LOOK_NS = 200_000;
+
+/** Nobody begins to build a domain, and the store has been told of those that are being built. */
+function* untilNoneIsBuilt({ files }: Host): Actor {
+  files.hold(true);
+  while (files.building > 0) yield BUILDERS_LOOK_NS;
 }
 
 /** A time that is over within a second of virtual time, or within two. */
@@ -519,6 +543,38 @@ function soFar({ machine, witness }: Host, all: readonly Verdict[], history: His
     });
 }
 
+/** What holds of any xenstored, and asks no model: no octet is lost, nobody touches what is not mapped, the process lives. */
+const OF_ANY: readonly string[] = ['ring-octets', 'mappings', 'store-lives'];
+
+function ofRun({ host, request }: Run, all: readonly Verdict[]): readonly Verdict[] {
+  return request.real === undefined ? all : ofReal(host, request.real, all);
+}
+
+/** What is said of a daemon of somebody else. Of one whose answers are not the model's the model's findings are a known difference. */
+function ofReal(host: Host, { differs }: RealTraits, all: readonly Verdict[]): readonly Verdict[] {
+  const upTo = upToDeath(host, all);
+  if (differs === undefined) return upTo;
+  return upTo.map((verdict) => {
+    const { invariant, violations } = verdict;
+    if (OF_ANY.includes(invariant) || violations.length === 0) return verdict;
+    return { ...verdict, violations: [], known: [...(verdict.known ?? []), { ...differs, seen: violations }] };
+  });
+}
+
+/**
+ * A store that is a process of its own may die: that is a finding, or a known defect; what comes behind it is none. 1. It dies.
+ * 2. Its kernel closes its ports. 3. What guests wait for does not come.
+ */
+function upToDeath({ store, recorder }: Host, all: readonly Verdict[]): readonly Verdict[] {
+  const { death } = store;
+  const end = recorder?.storeEnd;
+  if (death === undefined || end === undefined) return [...all, storeLives(undefined)];
+  const before = all.map((verdict) => {
+    return { ...verdict, violations: verdict.violations.filter(({ seq }) => seq < end.seq) };
+  });
+  return [...before, storeLives({ ...end, ...death })];
+}
+
 /** What a run came to, and why. What compares the end is left out where there was none. */
 function judged(
   runs: readonly Run[],
@@ -535,7 +591,10 @@ function judged(
     const perHost = runs.map((run, i) => judgedHost(run, end, isFinished, histories[i]));
     const joined = histories.length === 0 ? [] : (end.joined?.(histories, isFinished) ?? []);
     const told = perHost.map(({ verdicts: all }, i) =>
-      isFinished || request.judgesUnfinished === true ? all : soFar((runs[i] as Run).host, all, histories[i]),
+      ofRun(
+        runs[i] as Run,
+        isFinished || request.judgesUnfinished === true ? all : soFar((runs[i] as Run).host, all, histories[i]),
+      ),
     );
     verdicts = [...(runs.length === 1 ? (told[0] ?? []) : mergeVerdicts(told)), ...joined];
     if (histories.length > 0)
@@ -549,6 +608,9 @@ function judged(
   }
   const violated = verdicts.some((v) => v.violations.length > 0);
   const seen = marks === undefined ? {} : { marks };
+  const { death } = host.store;
+  if (death?.known !== undefined && !violated)
+    return { outcome: 'pass', reason: `judged up to the known defect ${death.known.label}`, verdicts, ...seen };
   if (isFinished && !violated && marks !== undefined && marks.missing.length > 0)
     return { outcome: 'unknown', reason: `not reached: ${namesOf(marks.missing)}`, verdicts, ...seen };
   if (isFinished) return { outcome: violated ? 'violation' : 'pass', reason: '', verdicts, ...seen };

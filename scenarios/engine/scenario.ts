@@ -1,7 +1,7 @@
 import type { RequestNoted } from '../../guests/index.ts';
 import type { DigestMarks, TraceEvent } from '../../sim/index.ts';
 import type { StateFormat } from '../../store/format/model/index.ts';
-import type { StartStore, UpdateRecord } from '../../store/index.ts';
+import type { CompatName, StartStore, StoreDeath, UpdateRecord } from '../../store/index.ts';
 import { FAULT_RULES } from '../faults/catalogue.ts';
 import { namedIn } from '../faults/choice.ts';
 import { type Doing, EVERYTHING, lacking } from '../faults/doings.ts';
@@ -70,7 +70,10 @@ export function scenario<const S extends SettingSpecs>(
   },
 ): Scenario {
   const { settings } = definition;
-  const does = (given: Settings) => definition.does?.(completeSettings(settings, given)) ?? EVERYTHING;
+  const does = (given: Settings): readonly Doing[] => {
+    const done = definition.does?.(completeSettings(settings, given));
+    return done === undefined ? EVERYTHING : [...done, 'ours'];
+  };
   const wanted = (given: Settings): MarkPlan => {
     const complete = completeSettings(settings, given);
     const { run, sweep } = definition.marks?.(complete) ?? { run: [], sweep: [] };
@@ -83,11 +86,12 @@ export function scenario<const S extends SettingSpecs>(
     does,
     marks: wanted,
     run: (request) => {
+      const plan = wanted(request.settings);
       const complete = {
         ...request,
         settings: completeSettings(settings, request.settings),
-        does: does(request.settings),
-        marks: wanted(request.settings),
+        does: does(request.settings).filter((doing) => request.real === undefined || doing !== 'ours'),
+        marks: request.real === undefined ? plan : ofDaemon(plan),
       };
       const [strange] = unhosted(complete.does, complete.settings);
       if (strange !== undefined) throw new Error(`assertion: ${definition.name} has no occasion for ${strange.id}`);
@@ -98,6 +102,13 @@ export function scenario<const S extends SettingSpecs>(
       }
     },
   };
+}
+
+/** A daemon waits for transactions: none is carried, and an update may come to nothing. */
+export function ofDaemon({ run, sweep }: MarkPlan): MarkPlan {
+  const isDue = (name: MarkName) => name !== 'transaction-carried';
+  const wanted = run.includes('update') ? [...sweep, 'update' as const] : sweep;
+  return { run: run.filter((name) => name !== 'update' && isDue(name)), sweep: wanted.filter(isDue) };
 }
 
 /** Rules that are asked for by name, and never strike in what is done; what they need for it. */
@@ -185,8 +196,25 @@ export interface RunRequest<V = Settings> {
   readonly execFails?: ((n: number) => boolean) | undefined;
   /** What serves xenstore; left out: the daemon of this package. */
   readonly startStore?: StartStore | undefined;
+  /** What serves it is a daemon of somebody else: what follows from that; left out: it is not. */
+  readonly real?: RealTraits | undefined;
   /** Whether the history is recorded and judged; without, only the traffic runs (benchmarks). */
   readonly checks: boolean;
+}
+
+/** What a run has to know of a daemon that it did not bring along. It waits for transactions, and its limits are on. */
+export interface RealTraits {
+  /** Whose rules it is judged by. */
+  readonly compat: CompatName;
+  /** Highest version that `live-update -v` may ask for; `undefined`: it does not know that word. */
+  readonly streamVersion: 1 | 2 | undefined;
+  /** The run keeps away from what released daemons do not survive: nobody builds a domain while one is updated, nobody asks for a
+   *  watch with a depth, and no entry names a domain before it is born. */
+  readonly avoids: boolean;
+  /** Its answers are not those of the model: what only the model tells is told as this known difference; left out: they are. */
+  readonly differs?: { readonly label: string; readonly what: string } | undefined;
+  /** What a command line says to have it again. */
+  readonly words: readonly string[];
 }
 
 /** One try to update the store: what was asked of it in the end, and what it said. */
@@ -265,6 +293,10 @@ export interface RunResult {
   readonly marks?: MarksSeen;
   /** Of the only host, or of the first. */
   readonly history: History | undefined;
+  /** The daemon of somebody else that served; absent in a run of this package's own. */
+  readonly real?: RealTraits;
+  /** What that died of; absent where it lives. */
+  readonly death?: StoreDeath;
   /** In a run on several: each, the first among them. Violations say by number at which they are. */
   readonly hosts?: readonly HostResult[];
   /** In their order; absent in a run without any. */

@@ -56,7 +56,7 @@ export const STORE_RULES: readonly FaultRule[] = [
     id: 'INJ-T10',
     what: 'the store has no memory for a request of a guest',
     mustHold: 'ENOMEM is the answer, and nothing else comes of the request',
-    needs: ['creates'],
+    needs: ['creates', 'ours'],
     oneIn: [64, 512],
     arm: ({ host, strikes, injected }) => {
       host.store.allocationFails = (domid) => {

@@ -54,7 +54,7 @@ export const TOOL_RULES: readonly FaultRule[] = [
     id: 'INJ-T2',
     what: 'the successor cannot parse the image, which is cut off or has an octet of its header changed, or cannot be executed',
     mustHold: 'the old instance goes on as if nothing had been, and its requester is told',
-    needs: ['updates'],
+    needs: ['updates', 'ours'],
     oneIn: [1, 3],
     arm: ({ draws, strikes, injected }) => ({
       passImage: (image) => {

@@ -13,6 +13,12 @@ export interface RunSpec {
   readonly settings: Settings;
   /** Left out: nothing is cut. */
   readonly cuts?: RunCuts;
+  /** Of a daemon of somebody else that serves: who makes it runs it; no token tells of it. Left out: ours. */
+  readonly daemon?: {
+    readonly binary: string;
+    readonly successor?: string | undefined;
+    readonly all?: boolean | undefined;
+  };
 }
 
 /** What a host of runs adds to a spec: code, which is no data. */
@@ -24,6 +30,7 @@ export type RunExtras = Pick<
   | 'passImage'
   | 'execFails'
   | 'startStore'
+  | 'real'
   | 'marksDigest'
   | 'requestNoted'
   | 'planned'

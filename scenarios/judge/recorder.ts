@@ -69,6 +69,8 @@ export class Recorder {
   readonly #between = new Map<number, number>();
   /** The old daemon ends: what is closed now is not given up. */
   #isEnding = false;
+  /** Where in the history the store's process ended; `undefined`: it goes on. */
+  storeEnd: { readonly seq: number; readonly timeNs: number } | undefined = undefined;
 
   constructor(
     machine: Machine,
@@ -237,6 +239,7 @@ export class Recorder {
         this.#isEnding = false;
         return;
       case 'ended':
+        this.storeEnd = { seq: this.length, timeNs: this.#machine.nowNs };
         this.#isEnding = false;
         for (const conn of this.#between.values()) this.#detach(conn, this.#epochs[conn] as Epoch);
         this.#between.clear();

@@ -77,6 +77,8 @@ export function textReport(result: RunResult, dress: Dress): string {
     for (const one of alike(verdict.violations).slice(0, SHOWN_MAX))
       lines.push(...violationText(result, one, paint), '');
   for (const { known = [] } of result.verdicts) for (const defect of known) lines.push(...knownText(defect, paint), '');
+  if (result.death !== undefined)
+    lines.push(paint('bold', '  the end of the daemon'), ...result.death.lines.map((line) => `    ${line}`), '');
   if (result.failure !== undefined) lines.push(...failureText(result.failure, dress, paint), '');
   if (result.waits !== undefined) lines.push(...waitsText(result, result.waits, paint), '');
   const { lastFault } = result;
@@ -87,7 +89,8 @@ export function textReport(result: RunResult, dress: Dress): string {
   if (result.reason !== '') lines.push(`  ${result.reason}`);
   if (result.outcome !== 'pass') {
     lines.push(`  replay: ${replayLine(result, dress.command, dress.token)}`);
-    if (dress.token !== undefined) lines.push(...wayIn(result, dress.command ?? 'xenarium', dress.token));
+    if (dress.token !== undefined && dress.token !== '')
+      lines.push(...wayIn(result, dress.command ?? 'xenarium', dress.token));
   }
   return `${lines.join('\n')}\n`;
 }
@@ -143,10 +146,11 @@ export function replayLine(result: RunResult, command = 'xenarium', token = ''):
 }
 
 /** As `replayLine`, from `run` on. */
-export function replayArguments(run: Pick<RunResult, 'scenario' | 'seed' | 'format' | 'settings'>): string {
-  const { scenario, seed, format, settings } = run;
+export function replayArguments(run: Pick<RunResult, 'scenario' | 'seed' | 'format' | 'settings' | 'real'>): string {
+  const { scenario, seed, format, settings, real } = run;
   const set = Object.entries(settings).map(([key, value]) => ` --set ${quoted(`${key}=${value}`)}`);
-  return `run ${scenario} --seed ${seed} --format ${quoted(format)}${set.join('')}`;
+  const words = (real?.words ?? []).map((each) => ` ${quoted(each)}`);
+  return `run ${scenario} --seed ${seed} --format ${quoted(format)}${set.join('')}${words.join('')}`;
 }
 
 /** A word as a shell takes it. */

@@ -20,6 +20,8 @@ import type { UpdateRecord } from './update-record.ts';
 export interface StoreProcess {
   /** Why there is no process (any more); `undefined`: it runs. Once set it stays. */
   readonly ended: string | undefined;
+  /** What it has died of by itself; `undefined`: it lives, it was ended, or it is one that cannot die. */
+  readonly death?: StoreDeath | undefined;
   /** Ports of its domain that it has open, that of VIRQ_DOM_EXC among them, in no order that means anything. Empty at its end. */
   readonly ports: readonly Port[];
   /** Live updates that have come to their end, in the order in which they began; one is added when its news has been told. */
@@ -49,6 +51,16 @@ export interface StoreProcess {
    * away. Nothing when it has ended already.
    */
   end(): void;
+}
+
+/** The end of a process that nobody has ended. */
+export interface StoreDeath {
+  /** How it ended, and the last that it said; one line, alike for what is alike. */
+  readonly what: string;
+  /** What it read last, what it said, where it was; a line each. */
+  readonly lines: readonly string[];
+  /** The known defect that it is. */
+  readonly known?: { readonly label: string; readonly what: string } | undefined;
 }
 
 /** What a store is given when it starts. */

@@ -8,6 +8,7 @@ import { childTimes } from './children.ts';
 import { alone, judgedHeadline, startSeconds } from './judging.ts';
 import type { ManyDomains } from './many.ts';
 import { millionNodes } from './million.ts';
+import { realDaemonRates } from './real-daemon.ts';
 import { ringRequests } from './ring.ts';
 import { streamedOctets } from './stream.ts';
 import { updatePause } from './update.ts';
@@ -128,6 +129,13 @@ for (const { name, unit, perRound } of lines) {
       .padStart(12)} ${unit}\n`,
   );
 }
+const real = realDaemonRates();
+if (typeof real === 'string') process.stdout.write(`a real daemon in lock-step: skipped: ${real}\n`);
+else
+  for (const [guests, perSecond] of real)
+    process.stdout.write(
+      `${`READ on a real daemon in lock-step, ${guests} guests`.padEnd(46)} ${perSecond.toLocaleString('en').padStart(12)} requests/s\n`,
+    );
 for (const nodes of [1_000, 100_000, 1_000_000]) {
   const { wallMs, virtualMs, imageBytes } = updatePause(nodes);
   process.stdout.write(

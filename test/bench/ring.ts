@@ -1,16 +1,19 @@
 import { LINUX_HABITS, octets, strings, XS } from '../../guests/index.ts';
 import { PARK } from '../../sim/index.ts';
+import type { StartStore } from '../../store/index.ts';
 import { testHost } from '../support/host.ts';
 
 export interface RingLoad {
   readonly guests: number;
   readonly requests: number;
   readonly kind: 'read' | 'mixed';
+  /** What serves; left out: the daemon of this package. */
+  readonly startStore?: StartStore;
 }
 
 /** `requests` requests through real rings, 16 in flight for each guest; returns when the last reply was taken out. */
 export function ringRequests(load: RingLoad): void {
-  const host = testHost({ policy: 'daemon' });
+  const host = testHost({ policy: 'daemon', startStore: load.startStore });
   const { dom0, machine } = host;
   let open = load.guests;
   dom0.os.start('toolstack', function* (me) {

@@ -194,6 +194,11 @@ export const ROOMS: readonly Room[] = [
     imports: [...PLAYS, 'scenarios/real', 'scenarios/real/serve'],
   },
   {
+    path: 'scenarios/real/lockstep',
+    about: "a real daemon as a simulated host's store, in lock-step",
+    imports: [...PLAYS, 'scenarios/real'],
+  },
+  {
     path: 'scenarios/real/serve',
     about: 'the store on a real socket',
     imports: [...PLAYS, 'scenarios/real'],

@@ -23,7 +23,7 @@ export const FAMILIES: Readonly<Record<string, string>> = {
   GNT: '',
   HS: '',
   INJ: '[DEGMRT]',
-  INV: '[DHLNPQRSTW]',
+  INV: '[DHLNPQRSTWX]',
   LD: '',
   LS: '',
   LX: '',

@@ -5,7 +5,8 @@ import { CHECKPOINT_EVERY, firstDifference, type LoggedEvent } from '../../hunt/
 import type { RunSpec } from '../../hunt/spec.ts';
 import { isToken } from '../../hunt/token.ts';
 import { labOf } from '../lab-of.ts';
-import { EXIT_OF, prepare } from '../run.ts';
+import { prepare } from '../prepare.ts';
+import { EXIT_OF } from '../run.ts';
 import { namedRun } from './ticket.ts';
 
 /** What a process of its own is asked for. */
