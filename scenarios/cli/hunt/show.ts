@@ -72,7 +72,9 @@ export async function showCommand(word: string, options: ShowOptions): Promise<n
 
 function tell(result: RunResult, records: readonly HistoryRecord[], marked: number | undefined): void {
   for (const record of records)
-    print(`${record.seq === marked ? '>' : ' '} ${String(record.seq).padStart(8)}  ${recordText(result.history, record)}\n`);
+    print(
+      `${record.seq === marked ? '>' : ' '} ${String(record.seq).padStart(8)}  ${recordText(result.history, record)}\n`,
+    );
 }
 
 /** What an update met: the moment before its image, and what happened until the successor served. */
