@@ -4,6 +4,7 @@ import { STRATEGIES } from '../hunt/search-plan.ts';
 import { conformCommand } from './conform.ts';
 import { driveCommand } from './drive.ts';
 import { EXHAUST_KINDS, exhaustCommand } from './exhaust.ts';
+import { group } from './help.ts';
 import { replayCommand } from './hunt/replay.ts';
 import { showCommand } from './hunt/show.ts';
 import { shrinkCommand } from './hunt/shrink.ts';
@@ -197,6 +198,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     .action(async (options) => done(await orUnusable(() => matrixCommand(options))));
   addScriptCommands(program, done);
   addImageCommands(program, done);
+  group(program);
 
   try {
     await program.parseAsync(argv as string[]);

@@ -22,7 +22,7 @@ export function writeRunFile(path: string, { ticket, events }: RunFile): void {
   const { spec, version, digest, events: count } = ticket;
   const { settings: set, ...rest } = spec;
   const head = { record: RECORD, fileVersion: VERSION, ...rest, set, version, digest, events: count };
-  const lines = events.map((event) => `${event.digest} ${event.text}`);
+  const lines = events.map((event) => `${event.digest} ${event.text.replaceAll('\n', '\\n')}`);
   writeOctets(path, gzipSync([JSON.stringify(head), ...lines].join('\n')));
 }
 
@@ -42,8 +42,9 @@ export function readRunFile(path: string, scenarios: readonly Scenario[]): RunFi
     throw new Unusable(`${path}: version ${head.fileVersion}; this program reads version ${VERSION}`);
   const ticket = ticketOf(head, scenarios);
   if (!ticket.ok) throw new Unusable(`${path}: ${ticket.reason}`);
-  const events = lines.map((line, n) => ({
-    n,
+  const before = ticket.value.events - lines.length; // what made the host
+  const events = lines.map((line, i) => ({
+    n: before + i,
     digest: line.slice(0, DIGEST_DIGITS),
     text: line.slice(DIGEST_DIGITS + 1),
   }));
