@@ -134,7 +134,7 @@ export {
 } from './ring.ts';
 export type { StoreNews } from './store-news.ts';
 export { type Jitter, NO_JITTER, Task } from './timeline.ts';
-export type { Trace, TraceEvent } from './trace.ts';
+export type { DigestMarks, Trace, TraceEvent } from './trace.ts';
 export { loneMachine, Universe } from './universe.ts';
 export { Listener, UnixSocket } from './unix-socket.ts';
 export { StoreBuffer, type StoreOrder } from './weak-memory.ts';

@@ -5,6 +5,7 @@ import {
   type ClientObserver,
   GuestOs,
   LINUX_HABITS,
+  type RequestPlan,
   type SocketHabits,
   type Thread,
   type ToolstackPlan,
@@ -115,6 +116,10 @@ export interface HostOptions {
   readonly appendTo?: StoreSetup['files']['appendTo'] | undefined;
   /** What serves xenstore; left out: the daemon of this package. */
   readonly startStore?: StartStore | undefined;
+  /** Toolstacks make domains with nothing but a ring and a home; left out: as libxl does. */
+  readonly makesBareDomains?: boolean;
+  /** What becomes of threads' requests; left out: they go out as they are made. */
+  readonly requests?: RequestPlan | undefined;
 }
 
 /** What only the scenario knows of its run. */
@@ -168,12 +173,16 @@ export class Host implements FaultHost {
   #sockets: XsSocket[] = [];
   #socketsMax = 64;
   readonly #hosts: () => readonly Host[];
+  readonly #requests: RequestPlan;
+  readonly #isBare: boolean;
   /** Programs of dom0 that have a connection to the store open. */
   #programs: XsProgram[] = [];
 
   constructor(options: HostOptions) {
     this.machine = options.machine ?? loneMachine({ seed: options.seed, jitter: options.jitter });
     this.#hosts = options.hosts ?? (() => [this]);
+    this.#isBare = options.makesBareDomains === true;
+    this.#requests = options.requests ?? {};
     this.faults = new FaultPlan(this.machine, options.faults ?? 'off', options.ownFaults, options.does);
     this.listener = new Listener(9, this.machine.trace);
     this.watch =
@@ -186,7 +195,7 @@ export class Host implements FaultHost {
       : undefined;
     const domain = this.machine.createDomain(0, 'dom0');
     this.machine.unpause(domain);
-    const os = new GuestOs(this.machine, domain);
+    const os = new GuestOs(this.machine, domain, this.#requests);
     const home = options.storeIn === 'stubdom' ? this.#makeStubdom(os) : domain;
     this.storeDomain = home;
     // dom0's kernel offers its own ring page and port to the store: to the daemon both in dom0 (xsd_kva, xsd_port).
@@ -210,12 +219,20 @@ export class Host implements FaultHost {
     this.store.movesInSteps = options.movesInSteps ?? false;
     this.dom0 = this.#guest(os, { domain, ring, port }, DOM0_HABITS);
     if (own !== undefined)
-      this.stubdom = this.#guest(new GuestOs(this.machine, home), { domain: home, ...own }, LINUX_HABITS);
+      this.stubdom = this.#guest(
+        new GuestOs(this.machine, home, this.#requests),
+        { domain: home, ...own },
+        LINUX_HABITS,
+      );
   }
 
   /** Start the kernel of a built domain: its client, observed. The domain must have been introduced. Faults may change its habits. */
   boot(built: BuiltDomain, habits: ClientHabits): Guest {
-    const guest = this.#guest(new GuestOs(this.machine, built.domain), built, this.faults.habits(habits));
+    const guest = this.#guest(
+      new GuestOs(this.machine, built.domain, this.#requests),
+      built,
+      this.faults.habits(habits),
+    );
     this.guests.push(guest);
     return guest;
   }
@@ -231,7 +248,8 @@ export class Host implements FaultHost {
   }
 
   #ofLibxl(): LibxlOptions {
-    return { shared: this.#files, observer: this.recorder?.toolstack, mishaps: this.faults };
+    const bareBeside = this.#isBare ? this.storeDomid : undefined;
+    return { shared: this.#files, observer: this.recorder?.toolstack, mishaps: this.faults, bareBeside };
   }
 
   /** A program of dom0 opens the daemon's socket, or, where the store has a domain of its own, its kernel's device (LS-1).
@@ -348,6 +366,7 @@ export class Host implements FaultHost {
       seed: request.seed,
       format: request.format,
       settings: request.settings,
+      ...(request.cuts === undefined ? {} : { cuts: request.cuts }),
       digest: machine.trace.digest.hex(),
       virtualNs: machine.nowNs,
       steps: machine.scheduler.steps,

@@ -16,7 +16,9 @@ import type { History, Verdict } from '../judge/history.ts';
 import { judgeHistory, mappings, toolstackIntends } from '../judge/invariants/index.ts';
 import { countMarks, MARKS, type MarkName, type Traces } from '../judge/marks.ts';
 import { logOf } from '../judge/recorded-history.ts';
+import { cutsOf, jitterOf, LINGER_NS } from './cuts.ts';
 import { Host, type HostOptions, LIFELIKE, STORE_BINARY } from './host.ts';
+import { withoutHost } from './host-guard.ts';
 import { addMarks, mergeVerdicts } from './merge.ts';
 import { SETTLE_NS } from './patience.ts';
 import { Progress } from './progress.ts';
@@ -123,10 +125,13 @@ function newRun(
   const { settings, seed, lab, checks } = request;
   const { policy = 'carry', limitsWrites = false, ownFaults } = plan;
   const { requestsMax = Number.POSITIVE_INFINITY, checkEverySteps = CHECK_EVERY_STEPS } = plan;
+  const cuts = cutsOf(request.cuts ?? {});
   const host = new Host({
     ...place,
     seed,
-    jitter: LIFELIKE,
+    jitter: jitterOf(LIFELIKE, request.cuts?.pace),
+    makesBareDomains: request.cuts?.domains === 'bare',
+    requests: { cuts, noted: request.requestNoted },
     requestsMax,
     policy,
     compat: plan.compat ?? '4.22',
@@ -147,8 +152,16 @@ function newRun(
 
 /** From now on what is planned may break. */
 function arm({ request, host }: Run, { isOver = ({ traffic }) => traffic.stopping }: RunPlan, isFirst = true): void {
-  const { faults } = host;
+  const { faults, machine, traffic } = host;
+  const cuts = cutsOf(request.cuts ?? {});
+  if (cuts !== undefined)
+    machine.scheduler.at(cuts.endNs + LINGER_NS, () => {
+      traffic.stopping = true;
+    });
   if (request.traceLine !== undefined) host.traceTo(request.traceLine);
+  request.opened?.(host);
+  if (isFirst && request.observed !== undefined) machine.trace.observe(request.observed);
+  if (isFirst && request.marksDigest !== undefined) machine.trace.markDigest(request.marksDigest);
   if (isFirst && faults.faults.length > 0) request.planned?.(faults.faults);
   faults.arm(host, () => isOver(host));
   host.store.movesInSteps = faults.storeMovesInSteps();
@@ -215,7 +228,8 @@ export function startOperator(run: Run, plan: UpdatePlan): Operator {
   const { host, request, operators, attempts } = run;
   const { machine, store } = host;
   const { atNs, atRequests = [] } = plan;
-  const moments = host.faults.updates(atNs ?? atRequests);
+  const exactNs = request.cuts?.updatesAtNs;
+  const moments = exactNs ?? host.faults.updates(atNs ?? atRequests);
   const way = waysOf(run, plan.force === true);
   /** Updates so far, when each was asked for. */
   const before: number[] = [];
@@ -223,6 +237,7 @@ export function startOperator(run: Run, plan: UpdatePlan): Operator {
     operator(own, plan.link?.() ?? host.connect('operator'), plan.traffic ?? host.traffic, {
       moments,
       ...(atNs === undefined ? {} : { progress: () => machine.nowNs }),
+      ...(exactNs === undefined ? {} : { isExact: true }),
       file: STORE_BINARY,
       version: plan.isVersioned === false ? undefined : request.format === 'v1' ? 1 : 2,
       way,
@@ -409,7 +424,7 @@ function runToEnd(runs: readonly Run[], end: WholeEnd): Ended {
       if (!finished) stuck = runs.some(hasLostStore) || progress?.isStuck() === true;
       return finished || stuck;
     };
-    machine.scheduler.runUntil(isOver, end.horizonNs, end.sliceNs);
+    withoutHost(() => machine.scheduler.runUntil(isOver, end.horizonNs, end.sliceNs));
     const finished = isFinished();
     if (finished) {
       for (const each of readings) if (each.isDone) each.host.recorder?.snapshot(each.nodes);

@@ -23,6 +23,8 @@ export interface Dress {
   readonly command?: string;
   /** Whether the stack of an error is shown. */
   readonly stack?: boolean;
+  /** The run in one word, for `replay`. */
+  readonly token?: string;
 }
 
 function painter(dress: Dress): (style: Style, s: string) => string {
@@ -83,8 +85,19 @@ export function textReport(result: RunResult, dress: Dress): string {
   const verdictWord = result.outcome === 'pass' ? paint('green', 'pass') : paint('red', result.outcome);
   lines.push(`  ${verdictWord}  trace digest ${result.digest} over ${n(result.traceEvents)} events  seed ${seed}`);
   if (result.reason !== '') lines.push(`  ${result.reason}`);
-  if (result.outcome !== 'pass') lines.push(`  replay: ${replayLine(result, dress.command)}`);
+  if (result.outcome !== 'pass') {
+    lines.push(`  replay: ${replayLine(result, dress.command, dress.token)}`);
+    if (dress.token !== undefined) lines.push(...wayIn(result, dress.command ?? 'xenarium', dress.token));
+  }
   return `${lines.join('\n')}\n`;
+}
+
+/** The run in a word, and the command that shows what the first message is about. */
+function wayIn(result: RunResult, command: string, token: string): string[] {
+  const [first] = result.verdicts.flatMap(({ violations }) => violations).sort((a, b) => a.seq - b.seq);
+  const seq = first === undefined ? result.history?.records.at(-1)?.seq : (causedAt(first) ?? first.seq);
+  const named = result.cuts === undefined ? [`  token: ${token}`] : [];
+  return seq === undefined ? named : [...named, `  seq ${seq}: ${command} show ${token} --around ${seq}`];
 }
 
 /** The faults of a run, before it: what may happen, how often, and what must hold. */
@@ -123,9 +136,10 @@ function waitsText(result: RunResult, waits: readonly Wait[], paint: (style: Sty
   return lines;
 }
 
-/** The one line that runs this run again. `command`: how this program is called. */
-export function replayLine(result: RunResult, command = 'xenarium'): string {
-  return `${command} ${replayArguments(result)}`;
+/** The one line that runs this run again. `command`: how this program is called. Of a run of which something is left out only its
+ *  token tells. */
+export function replayLine(result: RunResult, command = 'xenarium', token = ''): string {
+  return `${command} ${result.cuts === undefined ? replayArguments(result) : `replay ${token}`}`;
 }
 
 /** As `replayLine`, from `run` on. */
@@ -286,7 +300,8 @@ function historyOf({ history, hosts }: RunResult, { host }: Violation): History 
   return host === undefined ? undefined : hosts[host]?.history; // of all together there is no one order of records
 }
 
-function recordText(history: History | undefined, record: HistoryRecord): string {
+/** A record of a run's history in a line, with its time. */
+export function recordText(history: History | undefined, record: HistoryRecord): string {
   const name = 'conn' in record ? (history?.epochs[record.conn]?.name ?? `conn ${record.conn}`) : '';
   const time = `${ms(record.timeNs)} ms`;
   switch (record.kind) {
