@@ -1,4 +1,5 @@
 export { type Actor, PARK } from './actor.ts';
+export { carryOver, type Seat } from './carry-over.ts';
 export { checkFreed, checkMachine, MachineWatch } from './check.ts';
 export {
   CONSOLE_CONNECTION,
@@ -34,6 +35,7 @@ export {
   XEN_DOMINF_xs_domain,
 } from './domains/queries.ts';
 export { type Result, XenError } from './errors.ts';
+export type { CarriedChannel, CarriedPlace, CarriedPort, PortsImage } from './events/carry.ts';
 export type { EdgeVerdict } from './events/context.ts';
 export { EventFile } from './events/event-file.ts';
 export { Events } from './events/events.ts';
@@ -62,6 +64,7 @@ export {
   statusName,
   XENMAPIDX_grant_table_status,
 } from './grants/abi.ts';
+export type { CarriedFrame, GrantsImage } from './grants/carry.ts';
 export { checkGrants } from './grants/check.ts';
 export {
   acceptTransfer,
@@ -92,7 +95,7 @@ export {
   type Port,
 } from './ids.ts';
 export { BackRing, FrontRing, initIoRing } from './io-ring.ts';
-export { Machine } from './machine.ts';
+export { Machine, type Resident } from './machine.ts';
 export { Frame, PAGE_BYTES } from './memory.ts';
 export { Devpts, Pty } from './pty.ts';
 export { type Stream, Streams } from './random.ts';

@@ -22,6 +22,12 @@ export interface MachineShare {
   readonly scheduler: Scheduler;
 }
 
+/** A kernel that knows in which domain, and on which host, it runs. */
+export interface Resident {
+  /** Without having been asked it runs in another domain, on another host, and has every page that it had. */
+  movedTo(machine: Machine, domain: Domain): void;
+}
+
 /** One simulated host: domains, and the hypervisor's state about them. */
 export class Machine {
   readonly trace: Trace;
@@ -31,6 +37,8 @@ export class Machine {
   readonly events: Events;
   /** The life cycle of domains; the methods below are short for the commonest. */
   readonly lives: Lives;
+
+  readonly #residents = new WeakMap<Domain, Resident>();
 
   constructor(share: MachineShare) {
     this.trace = share.trace;
@@ -52,6 +60,17 @@ export class Machine {
     const { trace, scheduler, grants, events } = this;
     const start = (name: string, actor: Actor) => void this.start(name, undefined, actor);
     this.lives = new Lives({ trace, scheduler, grants, events, start }, this.streams.for('xen/unique-id'));
+  }
+
+  /** The kernel of a domain: it is told when it goes on elsewhere without its help. */
+  settle(domain: Domain, resident: Resident | undefined): void {
+    if (resident === undefined) this.#residents.delete(domain);
+    else this.#residents.set(domain, resident);
+  }
+
+  /** Whose kernel runs in a domain, if it has said so. */
+  residentOf(domain: Domain): Resident | undefined {
+    return this.#residents.get(domain);
   }
 
   get nowNs(): number {

@@ -88,10 +88,14 @@ export class Scheduler implements Owner {
     for (const task of this.tasksOf(domain)) if (task.state === 'stalled') this.#timeline.queue(task, this.nowNs);
   }
 
-  /** The vCPUs of a saved domain go on in its heir, each at the instruction where it was. Neither domain may be running. */
-  move(from: DomainBase, to: DomainBase): void {
+  /**
+   * The vCPUs of a saved domain go on in its heir, each at the instruction where it was. Neither domain may be running.
+   * @param of the scheduler that has them; left out: this one.
+   */
+  move(from: DomainBase, to: DomainBase, of: Scheduler = this): void {
     const heirs = this.#listOf(to);
-    for (const task of this.#listOf(from).splice(0)) {
+    for (const task of of.#listOf(from).splice(0)) {
+      task.owner = this;
       task.domain = to;
       heirs.push(task);
     }

@@ -12,7 +12,8 @@ export interface Owner {
 
 /** One actor in the hands of the scheduler. */
 export class Task {
-  readonly owner: Owner;
+  /** Another one once its domain's vCPUs go on at another host. */
+  owner: Owner;
   readonly id: number;
   readonly name: string;
   /** Whose virtual CPU it runs on; another domain's after a restore. */

@@ -5,6 +5,7 @@ import {
   Hypercalls,
   type Machine,
   type Port,
+  type Resident,
   SHUTDOWN_REASONS,
   type Stream,
   type Task,
@@ -41,8 +42,9 @@ const HYPERCALL_NS = 300;
 const UPCALL_NS = 400;
 
 /** What every guest kernel needs: pages, ports with handlers, and actors on its virtual CPUs. */
-export class GuestOs {
-  readonly machine: Machine;
+export class GuestOs implements Resident {
+  /** Another one after a migration. */
+  machine: Machine;
   /** Another one after a restore. */
   domain: Domain;
   hyper: Hypercalls;
@@ -53,6 +55,14 @@ export class GuestOs {
   isParked = false;
 
   constructor(machine: Machine, domain: Domain) {
+    this.machine = machine;
+    this.domain = domain;
+    this.hyper = new Hypercalls(machine, domain);
+    machine.settle(domain, this);
+  }
+
+  /** It was not asked, and its programs do not notice: what they hold on to has come along. */
+  movedTo(machine: Machine, domain: Domain): void {
     this.machine = machine;
     this.domain = domain;
     this.hyper = new Hypercalls(machine, domain);
@@ -80,6 +90,7 @@ export class GuestOs {
     if (heir !== undefined) {
       this.domain = heir;
       this.hyper = new Hypercalls(this.machine, heir);
+      this.machine.settle(heir, this);
     }
     const returned = this.domain.returnRegister;
     this.domain.returnRegister = 0;

@@ -7,12 +7,12 @@ import {
   type Domain,
   type DomainState as DomainBits,
   ERROR,
-  type Frame,
   GNTMAP_host_map,
   GNTST,
   GNTTAB_RESERVED_XENSTORE,
   Hypercalls,
   type Machine,
+  type MappedPage,
   type Port,
   REQ_AT,
   RING_BYTES,
@@ -51,10 +51,11 @@ export class SimPlatform implements Platform {
   readonly #domain: Domain;
   readonly #hyper: Hypercalls;
   readonly #mapped = new Set<RingPage>();
-  /** What ends the recording of a ring: its guest stores while nobody has it mapped, too, so it goes on to the next mapping. */
-  readonly #recording = new WeakMap<Frame, () => void>();
+  /** What ends the recording of a domain's ring: its guest stores while nobody has it mapped, too, so it goes on to the next
+   *  mapping of the same page. */
+  readonly #recording = new Map<number, { readonly mapped: MappedPage; readonly end: () => void }>();
   /** What was copied out of a ring or into it last, where others run between that and the index that says so. */
-  readonly #moved = new WeakMap<Frame, Uint8Array>();
+  readonly #moved = new WeakMap<MappedPage, Uint8Array>();
   /** Ports that were read from nowhere yet: the file's ring of ready ports. A port is in it at most once. */
   #ready: Port[] = [];
   #virqPort: Port | undefined;
@@ -125,8 +126,9 @@ export class SimPlatform implements Platform {
     if (frame === undefined || handle === undefined || mapped === undefined)
       return { ok: false, errno: MAP_ERRNO[status] ?? 'EINVAL' };
     const { trace } = this.#machine;
-    this.#recording.get(frame)?.();
-    const record = frame.subscribe((offset, before, after, byOwner) => {
+    const recorded = this.#recording.get(domid);
+    if (recorded?.mapped.shows(frame) === true) recorded.end();
+    const end = frame.subscribe((offset, before, after, byOwner, bytes) => {
       const word = wordAt(offset);
       if (word >= 0 && before !== after)
         trace.index(
@@ -135,11 +137,11 @@ export class SimPlatform implements Platform {
           word as RingWord,
           before,
           after,
-          byOwner ? frame.bytes : this.#asMoved(frame, word as RingWord, before),
+          byOwner ? bytes : this.#asMoved(mapped, word as RingWord, before, bytes),
         );
       else if (offset === ERROR && !byOwner) this.tell({ phase: 'error-word', client: domid, error: after });
     });
-    this.#recording.set(frame, record);
+    this.#recording.set(domid, { mapped, end });
     const watched = frame.subscribe((_offset, _before, _after, byOwner) => {
       if (byOwner) touched();
     });
@@ -147,11 +149,11 @@ export class SimPlatform implements Platform {
       gfn: frame.gfn,
       take: (offset, into, at, count) => {
         copyOctets(mapped.bytes, offset, into, at, count);
-        if (this.movesInSteps) this.#moved.set(frame, into.slice(at, at + count));
+        if (this.movesInSteps) this.#moved.set(mapped, into.slice(at, at + count));
       },
       put: (offset, from, at, count) => {
         copyOctets(from, at, mapped.bytes, offset, count);
-        if (this.movesInSteps) this.#moved.set(frame, from.slice(at, at + count));
+        if (this.movesInSteps) this.#moved.set(mapped, from.slice(at, at + count));
       },
       load32: (offset) => mapped.load32(offset),
       store32: (offset, value) => mapped.store32(offset, value, false),
@@ -169,11 +171,11 @@ export class SimPlatform implements Platform {
    * The page as the daemon saw it when it moved what an index, now at `from`, tells of: 1. The daemon copies a request out of the
    * ring. 2. The guest changes the octets. 3. The daemon says that it has taken them: those of step 1.
    */
-  #asMoved(frame: Frame, word: RingWord, from: number): Uint8Array {
-    const moved = this.#moved.get(frame);
-    if (moved === undefined) return frame.bytes;
-    this.#moved.delete(frame);
-    const page = frame.bytes.slice();
+  #asMoved(mapped: MappedPage, word: RingWord, from: number, bytes: Uint8Array): Uint8Array {
+    const moved = this.#moved.get(mapped);
+    if (moved === undefined) return bytes;
+    this.#moved.delete(mapped);
+    const page = bytes.slice();
     const buffer = word < 2 ? REQ_AT : RSP_AT;
     for (let i = 0; i < moved.length; i++) page[buffer + ((from + i) & (RING_BYTES - 1))] = moved[i] as number;
     return page;
