@@ -79,6 +79,8 @@ export interface Guest {
 
 export interface HostOptions {
   readonly seed: string;
+  /** One of several hosts of a universe, whose seed and jitter count; left out: a machine of its own. */
+  readonly machine?: Machine;
   readonly jitter: Jitter;
   readonly requestsMax: number;
   readonly policy: StorePolicy;
@@ -152,6 +154,8 @@ export class Host implements FaultHost {
   readonly stubdom: Guest | undefined;
   /** In a run that is checked. */
   readonly witness: Witness | undefined;
+  /** dom0's file system, as far as the store's process asks for it. */
+  readonly files = new MemoryFiles(PROGRAMS);
   /** What processes of its toolstack share; an id may be used again at once. */
   readonly #files = new SharedFiles(new DomidHistory(0));
   readonly #sockets: XsSocket[] = [];
@@ -159,7 +163,7 @@ export class Host implements FaultHost {
   #programs: XsProgram[] = [];
 
   constructor(options: HostOptions) {
-    this.machine = loneMachine({ seed: options.seed, jitter: options.jitter });
+    this.machine = options.machine ?? loneMachine({ seed: options.seed, jitter: options.jitter });
     this.faults = new FaultPlan(this.machine, options.faults ?? 'off', options.ownFaults, options.does);
     this.listener = new Listener(9, this.machine.trace);
     this.watch =
@@ -179,12 +183,19 @@ export class Host implements FaultHost {
     const { ring, port } = offerRing(os, domain, home);
     const own = home === domain ? undefined : offerRing(os, home, home);
     const start = options.startStore ?? startXenstored;
-    const files = new MemoryFiles(PROGRAMS);
     this.store = start(this.machine, home, {
       compat: options.compat,
       policy: options.policy,
       listener: this.listener,
-      files: options.appendTo === undefined ? files : { get: (path) => files.get(path), appendTo: options.appendTo },
+      files:
+        options.appendTo === undefined
+          ? this.files
+          : {
+              get: (path) => this.files.get(path),
+              appendTo: options.appendTo,
+              write: (path, octets) => this.files.write(path, octets),
+              read: (path) => this.files.read(path),
+            },
       dom0Port: port,
       ownPort: own?.port,
       limitsWrites: options.limitsWrites ?? true,

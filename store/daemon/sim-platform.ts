@@ -272,4 +272,12 @@ export class SimPlatform implements Platform {
   appendTo(path: string): AppendFile | undefined {
     return this.#files.appendTo(path);
   }
+
+  writeFile(path: string, octets: Uint8Array): boolean {
+    return this.#files.write(path, octets);
+  }
+
+  readFile(path: string): Uint8Array | undefined {
+    return this.#files.read(path);
+  }
 }
