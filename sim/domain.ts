@@ -12,6 +12,25 @@ export interface Capabilities {
   readonly xenstore: boolean;
 }
 
+/** A host's, which nothing here depends on. */
+const TSC_KHZ = 2_400_000;
+
+/** Where a guest finds the rings that it shares with the daemons. */
+export interface StartInfo {
+  readonly storeGfn: Gfn;
+  readonly storePort: Port;
+  readonly console?: { readonly gfn: Gfn; readonly port: Port };
+}
+
+/** Source: struct xen_domctl_tsc_info in xen/include/public/domctl.h. */
+export interface TscInfo {
+  readonly mode: number;
+  readonly khz: number;
+  /** Guest time, ns. */
+  readonly nsec: bigint;
+  readonly incarnation: number;
+}
+
 const NO_CAPABILITIES: Capabilities = { control: false, hardware: false, xenstore: false };
 
 /** Who a domain is, its memory and its life: what its parts know of it. Life-cycle transitions are in domains/, in one place. */
@@ -34,9 +53,20 @@ export class DomainBase {
   returnRegister: 0 | 1 = 0;
   /**
    * Where the guest is told that its xenstore ring is, by who builds or restores it: store_mfn and store_evtchn of start_info,
-   * HVM_PARAM_STORE_PFN and HVM_PARAM_STORE_EVTCHN. Absent: its kernel was handed both when it was loaded.
+   * HVM_PARAM_STORE_PFN and HVM_PARAM_STORE_EVTCHN; and its console ring, where it has one. Absent: its kernel was handed both when
+   * it was loaded.
    */
-  startInfo: { readonly storeGfn: Gfn; readonly storePort: Port } | undefined = undefined;
+  startInfo: StartInfo | undefined = undefined;
+  /** Those that are not told by `startInfo`. */
+  readonly hvmParams = new Map<number, bigint>();
+  /** What its time stamp counter tells: XEN_DOMCTL_gettscinfo. */
+  tsc: TscInfo = { mode: 0, khz: TSC_KHZ, nsec: 0n, incarnation: 0 };
+  /** PV: how often the guest's own list of its pages was rebuilt; a saver that mapped it before gives up. */
+  p2mGeneration = 0;
+  /** How often it has parked; a saved context is of one of them. */
+  parks = 0;
+  /** What a kernel in a new domain begins with when the threads of this one are not to be had; '': nothing. */
+  program = '';
   /** Port of this domain that XEN_DOMCTL_subscribe named; 0: none. It may have been closed since. */
   suspendPort: Port = 0;
   /** vCPUs whose device model owes them an answer: they park only when they have it (DOM-16). */

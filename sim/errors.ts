@@ -4,6 +4,7 @@ export const ERRNO = {
   ENOENT: 2,
   ESRCH: 3,
   ENXIO: 6,
+  E2BIG: 7,
   EAGAIN: 11,
   ENOMEM: 12,
   EACCES: 13,

@@ -1,6 +1,7 @@
 import type { DomainConfig } from './domains/create.ts';
 import type { Domain } from './domains/domain.ts';
 import { DomainHypercalls } from './domains/hypercalls.ts';
+import { PagingHypercalls } from './domains/paging.ts';
 import { mayCall } from './domains/permissions.ts';
 import type { DomainInfo } from './domains/queries.ts';
 import type { Errno, Result } from './errors.ts';
@@ -24,12 +25,15 @@ export class Hypercalls {
   readonly evtchn: EventHypercalls;
   /** HYPERVISOR_domctl, sysctl's domain list and the shutdowns of sched_op. */
   readonly domctl: DomainHypercalls;
+  /** What savers and restorers ask for: pages of others, log-dirty, contexts. */
+  readonly paging: PagingHypercalls;
 
   constructor(machine: Machine, caller: Domain) {
     this.#machine = machine;
     this.#caller = caller;
     this.gnttab = new GrantHypercalls(machine, caller);
     this.domctl = new DomainHypercalls(machine, caller);
+    this.paging = new PagingHypercalls(machine, caller);
     this.evtchn = new EventHypercalls(machine.events, caller, (domid) => machine.domain(domid));
   }
 

@@ -11,10 +11,16 @@ export {
   XENCONSOLE_DISCONNECTED,
 } from './console-ring.ts';
 export { Digest } from './digest.ts';
-export { SHUTDOWN_REASONS, type ShutdownReason } from './domain.ts';
+export { SHUTDOWN_REASONS, type ShutdownReason, type StartInfo } from './domain.ts';
+export { type ContextOctets, decodeContext } from './domains/context-octets.ts';
 export type { DomainConfig } from './domains/create.ts';
 export { Domain } from './domains/domain.ts';
+export type { ForeignPages } from './domains/foreign-pages.ts';
+export { decodeHvmContext } from './domains/hvm-context.ts';
+export { HVM_PARAM } from './domains/hvm-params.ts';
 export { DomainHypercalls } from './domains/hypercalls.ts';
+export { hasStreamData, isKnownPageType, isPopulated, PAGE_TYPE } from './domains/page-types.ts';
+export type { DirtyPages, LogDirtyOp, PagingHypercalls } from './domains/paging.ts';
 export { PERMISSION } from './domains/permissions.ts';
 export {
   DOMCAP_CONTROL,
@@ -95,8 +101,11 @@ export {
   type Port,
 } from './ids.ts';
 export { BackRing, FrontRing, initIoRing } from './io-ring.ts';
+export { type CutPlan, LAN, Link, type LinkDirection, type LinkTraits, PIPE_BYTES, WAN } from './link.ts';
 export { Machine, type Resident } from './machine.ts';
 export { Frame, PAGE_BYTES } from './memory.ts';
+export { type OctetChannel, type OctetReader, type OctetWriter, readExactly } from './octet-channel.ts';
+export { decodePlatform, encodePlatform, type PlatformImage } from './platform-image.ts';
 export { Devpts, Pty } from './pty.ts';
 export { type Stream, Streams } from './random.ts';
 export {

@@ -94,9 +94,17 @@ class RingEnd {
 
 /** The frontend's end: produces requests, consumes responses. */
 export class FrontRing extends RingEnd {
+  readonly #own: Frame;
+
   /** @param start where both indexes stand: 0 on a new ring. */
   constructor(frame: Frame, slotBytes: number, start = 0) {
     super(frame, slotBytes, true, start);
+    this.#own = frame;
+  }
+
+  override fill(): Uint8Array {
+    this.#own.wrote();
+    return super.fill();
   }
 
   get free(): number {

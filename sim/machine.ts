@@ -1,10 +1,11 @@
 import type { Actor } from './actor.ts';
-import type { ShutdownReason } from './domain.ts';
+import type { DomainBase, ShutdownReason } from './domain.ts';
 import type { DomainConfig } from './domains/create.ts';
 import type { Domain } from './domains/domain.ts';
 import { Lives } from './domains/lives.ts';
 import { type DomainInfo, domainInfo } from './domains/queries.ts';
 import { softReset } from './domains/soft-reset.ts';
+import { SavedContexts } from './domains/vcpu-context.ts';
 import { Events } from './events/events.ts';
 import { GNTST, type GrantStatus, type MapResult } from './grants/abi.ts';
 import { Grants } from './grants/grants.ts';
@@ -20,6 +21,10 @@ export interface MachineShare {
   readonly trace: Trace;
   readonly streams: Streams;
   readonly scheduler: Scheduler;
+  /** All hosts of the universe, this one among them; left out: it is alone. */
+  readonly machines?: () => readonly Machine[];
+  /** What was saved of vCPUs on all of them; left out: its own. */
+  readonly contexts?: SavedContexts;
 }
 
 /** A kernel that knows in which domain, and on which host, it runs. */
@@ -37,6 +42,7 @@ export class Machine {
   readonly events: Events;
   /** The life cycle of domains; the methods below are short for the commonest. */
   readonly lives: Lives;
+  readonly #machines: () => readonly Machine[];
 
   readonly #residents = new WeakMap<Domain, Resident>();
 
@@ -44,6 +50,7 @@ export class Machine {
     this.trace = share.trace;
     this.streams = share.streams;
     this.scheduler = share.scheduler;
+    this.#machines = share.machines ?? (() => [this]);
     this.grants = new Grants({
       trace: this.trace,
       domain: (domid) => this.domain(domid),
@@ -58,8 +65,14 @@ export class Machine {
       domExcBound: (isBound) => this.lives.domExcBound(isBound),
     });
     const { trace, scheduler, grants, events } = this;
+    const contexts = share.contexts ?? new SavedContexts();
     const start = (name: string, actor: Actor) => void this.start(name, undefined, actor);
-    this.lives = new Lives({ trace, scheduler, grants, events, start }, this.streams.for('xen/unique-id'));
+    this.lives = new Lives({ trace, scheduler, grants, events, contexts, start }, this.streams.for('xen/unique-id'));
+  }
+
+  /** The host on which this very domain is; `undefined`: none of its universe. */
+  hostOf(domain: DomainBase): Machine | undefined {
+    return this.#machines().find((machine) => machine.domain(domain.domid) === domain);
   }
 
   /** The kernel of a domain: it is told when it goes on elsewhere without its help. */

@@ -1,4 +1,5 @@
 import type { Gfn } from './ids.ts';
+import { LogDirty } from './log-dirty.ts';
 
 export const PAGE_BYTES = 4096;
 
@@ -29,6 +30,8 @@ export class Frame {
   isSpecial = false;
   /** `undefined`: there was never anybody. */
   #subscribers: Subscribers | undefined = undefined;
+  /** Log-dirty, while it is on. */
+  #wrote: (() => void) | undefined = undefined;
 
   constructor(gfn: Gfn) {
     this.gfn = gfn;
@@ -73,7 +76,26 @@ export class Frame {
   /** Whoever was told of this page's stores is told of the other's from now on. */
   passSubscribers(to: Frame): void {
     to.#subscribers = this.#subscribers;
+    to.#wrote = this.#wrote;
     this.#subscribers = undefined;
+    this.#wrote = undefined;
+  }
+
+  /** To be called by an owner who has stored octets past store32(): log-dirty sees a page's writes, not its octets. */
+  wrote(): void {
+    this.#wrote?.();
+  }
+
+  /** Tell of each write by the owner from now on; @returns what ends it. */
+  logWrites(wrote: () => void): () => void {
+    this.#wrote = wrote;
+    const unsubscribe = this.subscribe((_offset, _before, _after, byOwner) => {
+      if (byOwner) wrote();
+    });
+    return () => {
+      this.#wrote = undefined;
+      unsubscribe();
+    };
   }
 
   load16(offset: number): number {
@@ -117,8 +139,26 @@ export class Memory {
   translated = false;
   /** Pages that the domain may own. */
   maxPages = Number.POSITIVE_INFINITY;
-  /** Gfns written since the last look, while log-dirty is on; what mappers store is not seen here (GNT-13). */
-  dirty: Set<Gfn> | undefined = undefined;
+  /** What was written since the last look, while log-dirty is on; what mappers store is not seen here (GNT-13). */
+  dirty: LogDirty | undefined = undefined;
+  /** Pages that Xen keeps mapped and writes to unseen, as it does for nested guests. Source: hvm_map_guest_frame_rw. */
+  readonly xenMaps = new Set<Frame>();
+  /** What ends the logging of each frame. */
+  readonly #logged = new Map<Frame, () => void>();
+  #maxGfn: Gfn = -1;
+
+  /** XENMEM_maximum_gpfn: the highest gfn that ever had a page; it never goes down. -1: none had. */
+  get maxGfn(): Gfn {
+    return this.#maxGfn;
+  }
+
+  /** Log-dirty on, every page clean; or off. Whoever may do so, and when, is decided where it is asked for. */
+  logDirty(isOn: boolean): void {
+    for (const end of this.#logged.values()) end();
+    this.#logged.clear();
+    this.dirty = isOn ? new LogDirty() : undefined;
+    if (isOn) for (const frame of this.#frames.values()) this.#log(frame);
+  }
 
   alloc(): Frame {
     return this.#set(this.#freshGfn(), new Frame(0));
@@ -172,7 +212,10 @@ export class Memory {
 
   /** XENMEM_add_to_physmap: the page moves to `gfn`; what was there is given back. */
   place(frame: Frame, gfn: Gfn): void {
-    if (this.#frames.get(frame.gfn) === frame) this.#frames.delete(frame.gfn);
+    if (this.#frames.get(frame.gfn) === frame) {
+      this.#unlog(frame);
+      this.#frames.delete(frame.gfn);
+    }
     this.free(gfn);
     this.#set(gfn, frame);
   }
@@ -186,6 +229,7 @@ export class Memory {
   steal(gfn: Gfn): Frame | undefined {
     const frame = this.#frames.get(gfn);
     if (frame === undefined || frame.refs > 0 || frame.isSpecial) return undefined;
+    this.#unlog(frame);
     this.#frames.delete(gfn);
     return frame;
   }
@@ -232,12 +276,13 @@ export class Memory {
 
   /** Log-dirty: the hypervisor wrote to the page, or took a writable mapping of it down. */
   markDirty(frame: Frame): void {
-    this.dirty?.add(frame.gfn);
+    this.dirty?.mark(frame.gfn);
   }
 
   /** Give all pages back; mappers that still hold a frame keep it alive, as a page reference does. */
   release(): void {
     for (const frame of this.#frames.values()) if (frame.refs > 0) this.#kept.add(frame);
+    this.logDirty(false);
     this.#frames.clear();
     this.#kinds.clear();
   }
@@ -245,7 +290,27 @@ export class Memory {
   #set(gfn: Gfn, frame: Frame): Frame {
     frame.gfn = gfn;
     this.#frames.set(gfn, frame);
+    if (gfn > this.#maxGfn) this.#maxGfn = gfn;
+    if (this.dirty !== undefined) {
+      this.#log(frame);
+      this.dirty.mark(gfn); // what is at this gfn is not what was sent
+    }
     return frame;
+  }
+
+  #log(frame: Frame): void {
+    if (!frame.isSpecial && !this.#logged.has(frame))
+      this.#logged.set(
+        frame,
+        frame.logWrites(() => this.dirty?.fault(frame.gfn)),
+      );
+  }
+
+  #unlog(frame: Frame): void {
+    if (this.dirty === undefined) return;
+    this.#logged.get(frame)?.();
+    this.#logged.delete(frame);
+    this.dirty.mark(frame.gfn); // it is to be told that nothing is there any more
   }
 
   /** The next gfn in order that the guest itself has put nothing at. */
@@ -255,6 +320,7 @@ export class Memory {
   }
 
   #drop(frame: Frame): void {
+    this.#unlog(frame);
     this.#frames.delete(frame.gfn);
     this.#kinds.delete(frame.gfn);
     if (frame.refs > 0) this.#kept.add(frame);

@@ -1,3 +1,5 @@
+import { SavedContexts } from './domains/vcpu-context.ts';
+import { Link, type LinkTraits } from './link.ts';
 import { Machine } from './machine.ts';
 import { Streams } from './random.ts';
 import { Scheduler } from './scheduler.ts';
@@ -19,6 +21,7 @@ export class Universe {
   readonly timeline: Timeline;
   readonly #streams: Streams;
   readonly #machines = new Map<string, Machine>();
+  readonly #contexts = new SavedContexts();
 
   constructor(options: UniverseOptions) {
     this.timeline = new Timeline(this.journal, options.jitter ?? NO_JITTER);
@@ -33,9 +36,16 @@ export class Universe {
       trace: new Trace(this.journal, host),
       streams: host === 0 ? this.#streams : this.#streams.ofHost(name),
       scheduler: new Scheduler(this.timeline),
+      machines: () => this.machines,
+      contexts: this.#contexts,
     });
     this.#machines.set(name, machine);
     return machine;
+  }
+
+  /** A link between two programs, of whatever hosts. */
+  link(traits?: LinkTraits): Link {
+    return new Link(this.timeline, traits);
   }
 
   /** By the numbers that events bear. */

@@ -1,48 +1,8 @@
+import { OctetQueue } from './octet-queue.ts';
 import type { Trace } from './trace.ts';
 
 /** What a Linux socket buffer takes before a writer would block. Source: net.core.wmem_default. */
 export const SOCKET_BUFFER_BYTES = 212_992;
-
-/** Octets on their way; grows up to its capacity, and gives back what was read. */
-class ByteQueue {
-  #bytes = new Uint8Array(256);
-  #from = 0;
-  #to = 0;
-
-  get length(): number {
-    return this.#to - this.#from;
-  }
-
-  get room(): number {
-    return SOCKET_BUFFER_BYTES - this.length;
-  }
-
-  push(from: Uint8Array, at: number, count: number): void {
-    if (this.#to + count > this.#bytes.length) {
-      const held = this.#bytes.subarray(this.#from, this.#to);
-      let size = this.#bytes.length;
-      while (size < held.length + count) size *= 2;
-      const bytes = size === this.#bytes.length ? this.#bytes : new Uint8Array(size);
-      bytes.set(held);
-      this.#to = held.length;
-      this.#from = 0;
-      this.#bytes = bytes;
-    }
-    this.#bytes.set(from.subarray(at, at + count), this.#to);
-    this.#to += count;
-  }
-
-  pull(into: Uint8Array, at: number, max: number): number {
-    const count = Math.min(max, this.length);
-    into.set(this.#bytes.subarray(this.#from, this.#from + count), at);
-    this.#from += count;
-    if (this.#from === this.#to) {
-      this.#from = 0;
-      this.#to = 0;
-    }
-    return count;
-  }
-}
 
 /** Told of each octet that crosses an end, and of its close. `bytes`: the caller's, of which `count` from `at` on moved. */
 export type SocketObserver = (what: 'write' | 'read' | 'close', bytes: Uint8Array, at: number, count: number) => void;
@@ -52,7 +12,7 @@ const NO_OCTETS = new Uint8Array(0);
 /** One end of a connected AF_UNIX stream socket between two programs of one domain. */
 export class UnixSocket {
   readonly fd: number;
-  readonly #incoming = new ByteQueue();
+  readonly #incoming = new OctetQueue(SOCKET_BUFFER_BYTES);
   #peer: UnixSocket | undefined;
   #sentFin = false;
   #closed = false;

@@ -11,7 +11,7 @@ import {
   used,
   XENCONSOLE_DISCONNECTED,
 } from '../../sim/index.ts';
-import type { GuestOs, Thread } from '../kernel/index.ts';
+import { type Freezable, Freezer, type GuestOs, type Thread } from '../kernel/index.ts';
 
 /** Virtual time of the driver's own work. */
 const LOAD_NS = 20;
@@ -45,10 +45,11 @@ export const HVC_HABITS: ConsoleHabits = { disconnected: 'waits', chunkBytes: 25
  * The guest's end of its console. One actor is the sole user of the ring; others hand it their output and do not wait.
  * Source: linux drivers/tty/hvc/hvc_xen.c, hvc_console.c.
  */
-export class GuestConsole {
+export class GuestConsole implements Freezable {
   readonly #os: GuestOs;
-  readonly #ring: Frame;
-  readonly #port: Port;
+  #ring: Frame;
+  #port: Port;
+  readonly #freezer = new Freezer();
   readonly #habits: ConsoleHabits;
   #output: Uint8Array[] = [];
   #driver: Thread | undefined;
@@ -70,6 +71,23 @@ export class GuestConsole {
     this.#os.handle(this.#port, this.#driver);
   }
 
+  freeze(me: Thread): Actor {
+    return this.#freezer.freeze(me, this.#driver);
+  }
+
+  /** xen_console_resume: the ring is where the builder of the new domain says. */
+  thaw(where: 'same' | 'new'): void {
+    const { domain } = this.#os;
+    const place = where === 'new' ? domain.startInfo?.console : undefined;
+    const ring = place === undefined ? undefined : domain.memory.frame(place.gfn);
+    if (place !== undefined && ring !== undefined) {
+      this.#ring = ring;
+      this.#port = place.port;
+      if (this.#driver !== undefined) this.#os.handle(this.#port, this.#driver);
+    }
+    this.#freezer.thaw(this.#driver);
+  }
+
   /** Queue output. */
   write(bytes: Uint8Array): void {
     if (bytes.length === 0) return;
@@ -88,6 +106,7 @@ export class GuestConsole {
 
   *#run(_me: Thread): Actor {
     for (;;) {
+      yield* this.#freezer.rest();
       this.#os.acknowledge(this.#port); // before the last look at the indexes (EVT-19)
       const hasRead = yield* this.#read();
       const sent = yield* this.#put();
@@ -131,6 +150,7 @@ export class GuestConsole {
     if (held >= CONSOLE_OUT.size) return 'stuck'; // full, or an index that cannot be
     const piece = first.subarray(0, Math.min(this.#habits.chunkBytes, CONSOLE_OUT.size - held));
     putOctets(ring.bytes, CONSOLE_OUT, prod, piece);
+    ring.wrote();
     yield LOAD_NS + COPY_NS_PER_16 * (piece.length >> 4); // the fence between octets and index
     ring.store32(CONSOLE_OUT.prod, (prod + piece.length) >>> 0, true);
     if (piece.length === first.length) this.#output.shift();

@@ -208,7 +208,10 @@ export class BlkRequests {
         return undefined;
       }
       const bytes = sectors * SECTOR_BYTES;
-      if (isWrite) page.frame.bytes.set(io.data.subarray(at, at + bytes), firstSect * SECTOR_BYTES);
+      if (isWrite) {
+        page.frame.bytes.set(io.data.subarray(at, at + bytes), firstSect * SECTOR_BYTES);
+        page.frame.wrote();
+      }
       segments.push({ gref: page.gref, firstSect, lastSect: firstSect + sectors - 1 });
       at += bytes;
       left -= sectors;

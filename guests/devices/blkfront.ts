@@ -1,5 +1,5 @@
 import { type Actor, type Frame, FrontRing, type Gref, initIoRing, PARK, type Port } from '../../sim/index.ts';
-import type { Thread } from '../kernel/index.ts';
+import { Freezer, type Thread } from '../kernel/index.ts';
 import { type BlkIo, BlkRequests, type PendingIo } from './blkfront-requests.ts';
 import { BLKIF_PROTOCOL, BLKIF_SLOT_BYTES } from './blkif.ts';
 import { finalCheck } from './final-check.ts';
@@ -40,13 +40,16 @@ export class BlkfrontDriver implements Driver {
 export class Blkfront implements DriverInstance {
   readonly #device: XenbusDevice;
   readonly #options: BlkfrontOptions;
-  readonly #thread: Thread;
+  readonly thread: Thread;
+  readonly freezer = new Freezer();
   readonly #requests: BlkRequests;
   readonly #states: FrontendStates;
   #ring: FrontRing | undefined;
   #ringPage: { readonly frame: Frame; readonly gref: Gref } | undefined;
   #port: Port = 0;
   #isConnected = false;
+  /** An event was taken, and a suspend came before all answers were. */
+  #owesLook = false;
   /** Answers are impossible: the backend's index or id was. Nothing is done any more. */
   #isBroken = false;
   /** Who has the disk open; a close waits for them. */
@@ -69,7 +72,7 @@ export class Blkfront implements DriverInstance {
     });
     this.#options = options;
     this.#requests = new BlkRequests(device, (why) => this.#break(why));
-    this.#thread = device.kernel.os.start(`blkfront.${device.id}`, () => this.#run());
+    this.thread = device.kernel.os.start(`blkfront.${device.id}`, () => this.#run());
   }
 
   get name(): string {
@@ -110,7 +113,7 @@ export class Blkfront implements DriverInstance {
   submit(me: Thread, io: BlkIo): PendingIo {
     const pending = this.#requests.add(me, io);
     if (this.#mustClose && !this.#isConnected) this.#requests.fail();
-    this.#thread.wake();
+    this.thread.wake();
     return pending;
   }
 
@@ -147,7 +150,15 @@ export class Blkfront implements DriverInstance {
     this.#mustClose = true;
     this.#withdraw();
     this.#requests.end();
-    this.#thread.wake();
+    this.thread.wake();
+  }
+
+  /** blkfront_resume: what was not answered goes onto the new ring before anything else (blkif_recover). */
+  *resume(isThere: boolean): Actor {
+    this.#states.restart();
+    this.#withdraw(false);
+    this.#mustClose = !isThere;
+    if (isThere) yield* this.#talk();
   }
 
   /** talk_to_blkback: a ring, a port, and the keys that name them. */
@@ -165,7 +176,7 @@ export class Blkfront implements DriverInstance {
     this.#ringPage = { frame, gref };
     this.#ring = new FrontRing(frame, BLKIF_SLOT_BYTES);
     this.#port = port.value;
-    os.handle(port.value, this.#thread);
+    os.handle(port.value, this.thread);
     const isDone = yield* device.writeAll([
       ['ring-ref', String(gref)],
       ['event-channel', String(port.value)],
@@ -198,7 +209,7 @@ export class Blkfront implements DriverInstance {
       this.#options.isPersistent && (yield* device.numberOther('feature-persistent', 0)) === 1;
     yield* device.switchState(XenbusState.Connected);
     this.#isConnected = true;
-    this.#thread.wake();
+    this.thread.wake();
     if (this.#wasOnline) return;
     this.#wasOnline = true;
     this.#options.online(this);
@@ -215,13 +226,14 @@ export class Blkfront implements DriverInstance {
     yield* this.#device.switchState(XenbusState.Closed);
   }
 
-  /** blkif_free: the ring goes; what was not answered is the first in the queue again, in its old order. */
-  #withdraw(): void {
+  /** blkif_free: the ring goes; what was not answered is the first in the queue again, in its old order. `hasPorts`: the domain is
+   *  the one in which they were made. */
+  #withdraw(hasPorts = true): void {
     const { os, grants } = this.#device.kernel;
     this.#isConnected = false;
     if (this.#ringPage === undefined) return;
     grants.endAndFree(this.#ringPage.gref, this.#ringPage.frame);
-    os.closePort(this.#port);
+    if (hasPorts) os.closePort(this.#port);
     this.#ringPage = undefined;
     this.#ring = undefined;
     this.#requests.requeue();
@@ -233,18 +245,23 @@ export class Blkfront implements DriverInstance {
   *#run(): Actor {
     const { os } = this.#device.kernel;
     while (!this.#isGone) {
+      yield* this.freezer.rest();
       const ring = this.#ring;
-      const isInUse = () => this.#ring === ring && this.#isConnected && !this.#isBroken;
+      const isInUse = () => this.#ring === ring && this.#isConnected && !this.#isBroken && !this.freezer.isFrozen;
       if (ring === undefined || !isInUse()) {
         yield PARK;
         continue;
       }
-      let mayBeAnswered = os.acknowledge(this.#port);
+      let mayBeAnswered = os.acknowledge(this.#port) || this.#owesLook;
+      this.#owesLook = false;
       while (mayBeAnswered && isInUse()) {
         yield* this.#takeAnswers(ring, isInUse);
         mayBeAnswered = isInUse() && (yield* finalCheck(ring, 0, isInUse));
       }
-      if (!isInUse()) continue;
+      if (!isInUse()) {
+        this.#owesLook = this.freezer.isFrozen;
+        continue;
+      }
       const put = this.#requests.put(ring);
       if (put > 0) {
         yield STORE_NS * put;

@@ -45,6 +45,11 @@ export class FrontendStates {
     yield* this.#device.switchState(XenbusState.Closing);
   }
 
+  /** Whatever was under way with a backend that is no more. */
+  restart(): void {
+    this.#reopening = 'no';
+  }
+
   *otherendChanged(state: XenbusState): Actor {
     const device = this.#device;
     switch (state) {

@@ -39,6 +39,18 @@ export class GrantPool {
     return this.#deferred.length;
   }
 
+  /**
+   * gnttab_resume: in a new domain, whose table is as large as the old one was and empty. References stay in use until their
+   * users end them, for which nobody has to let go of anything. Source: linux drivers/xen/grant-table.c.
+   */
+  resume(): void {
+    const { hyper, domain } = this.#os;
+    const { version, frames } = this.#table;
+    if (version === 2) hyper.gnttab.setVersion(2);
+    hyper.gnttab.setupTable(DOMID_SELF, frames.length);
+    this.#table = openTable(hyper.gnttab, domain.memory);
+  }
+
   /** gnttab_grant_foreign_access; `undefined`: the table is full. */
   grant(domid: Domid, frame: Frame, readonly = false): Gref | undefined {
     const version = this.#os.hyper.gnttab.getVersion(DOMID_SELF);

@@ -90,11 +90,12 @@ export class NetRings {
     }
   }
 
-  /** xennet_disconnect_backend: everything that was granted is taken back, these buffers with it. */
-  withdraw(buffers: Iterable<GrantedPage>): void {
+  /** xennet_disconnect_backend: everything that was granted is taken back, these buffers with it. `hasPorts`: the domain is the one
+   *  in which they were made. */
+  withdraw(buffers: Iterable<GrantedPage>, hasPorts = true): void {
     this.isWithdrawn = true;
     const { grants, os } = this.#device.kernel;
-    for (const port of this.ports) os.closePort(port);
+    if (hasPorts) for (const port of this.ports) os.closePort(port);
     for (const { gref, frame } of [...this.pages, ...buffers]) grants.endAndFree(gref, frame);
     for (const frame of this.spare.splice(0)) os.domain.memory.free(frame.gfn);
   }

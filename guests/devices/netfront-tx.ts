@@ -50,6 +50,11 @@ export class NetTransmit {
     this.#queue.push(packet);
   }
 
+  /** Before all that waits. */
+  queueFirst(packet: Uint8Array): void {
+    this.#queue.unshift(packet);
+  }
+
   /** Whether there is a packet, and room for the largest. */
   hasWork({ tx }: NetRings): boolean {
     return this.#queue.length > 0 && tx.free >= NETIF_NR_SLOTS_MIN;
@@ -137,6 +142,7 @@ export class NetTransmit {
         return undefined;
       }
       frame.bytes.set(packet.subarray(at, at + size), offset);
+      frame.wrote();
       buffers.push({ frame, gref });
     }
     return buffers;

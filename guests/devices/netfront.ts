@@ -1,11 +1,12 @@
 import { type Actor, PARK } from '../../sim/index.ts';
-import type { Thread } from '../kernel/index.ts';
+import { Freezer, type Thread } from '../kernel/index.ts';
 import { finalCheck } from './final-check.ts';
 import { FrontendStates } from './frontend-states.ts';
 import { NetRings } from './netfront-rings.ts';
 import { NetReceive } from './netfront-rx.ts';
 import { NetTransmit } from './netfront-tx.ts';
 import type { DeviceName } from './observer.ts';
+import { gratuitousArp } from './sums.ts';
 import type { Driver, DriverInstance, XenbusDevice } from './xenbus-device.ts';
 import { XenbusState } from './xenbus-state.ts';
 
@@ -37,7 +38,8 @@ export class NetfrontDriver implements Driver {
 export class Netfront implements DriverInstance {
   readonly #device: XenbusDevice;
   readonly #options: NetfrontOptions;
-  readonly #thread: Thread;
+  readonly thread: Thread;
+  readonly freezer = new Freezer();
   readonly #tx: NetTransmit;
   readonly #rx: NetReceive;
   readonly #states: FrontendStates;
@@ -47,6 +49,8 @@ export class Netfront implements DriverInstance {
   #isGone = false;
   #mustClose = false;
   #wasOnline = false;
+  /** Bridges may believe it elsewhere. */
+  #mustAnnounce = false;
   /** The interface's own address, twelve hex digits. */
   address = '';
   /** Called with each packet that came. */
@@ -66,7 +70,7 @@ export class Netfront implements DriverInstance {
       received: (packet) => this.received(packet),
       broken: (why) => this.#break(why),
     });
-    this.#thread = device.kernel.os.start(`netfront.${device.id}`, (me) => this.#run(me));
+    this.thread = device.kernel.os.start(`netfront.${device.id}`, (me) => this.#run(me));
   }
 
   get name(): string {
@@ -90,7 +94,7 @@ export class Netfront implements DriverInstance {
   /** Queue a packet: an Ethernet header and what follows. It goes out when there is room. */
   send(packet: Uint8Array): void {
     this.#tx.queue(packet);
-    this.#thread.wake();
+    this.thread.wake();
   }
 
   /** Close the connection and make it anew. Packets that are under way then are lost, as on any wire. */
@@ -112,16 +116,32 @@ export class Netfront implements DriverInstance {
   *#backConnected(): Actor {
     if (this.#device.state !== XenbusState.Connected || this.#isConnected) return;
     this.#isConnected = true;
-    this.#thread.wake();
+    this.thread.wake();
+    if (this.#mustAnnounce) this.#announce();
     if (!this.#wasOnline) this.#options.online(this);
     this.#wasOnline = true;
+  }
+
+  /** netdev_notify_peers: a packet to everybody, so that every bridge learns where the address is now. Linux sends one whenever a
+   *  backend connects; where no bridge has known another place nobody would learn anything from it. */
+  #announce(): void {
+    this.#mustAnnounce = false;
+    this.#tx.queueFirst(gratuitousArp(this.address));
   }
 
   *removed(): Actor {
     this.#isGone = true;
     this.#mustClose = true;
     this.#withdraw();
-    this.#thread.wake();
+    this.thread.wake();
+  }
+
+  /** netfront_resume: nothing is published before the new backend waits for it. What was on the tx ring is lost. */
+  *resume(isThere: boolean): Actor {
+    this.#states.restart();
+    this.#withdraw(false);
+    this.#mustClose = !isThere;
+    this.#mustAnnounce = isThere;
   }
 
   /** xenbus_frontend_closed: at once; whoever sends must have looked at `isClosing`. */
@@ -151,7 +171,7 @@ export class Netfront implements DriverInstance {
       yield* device.fail('no grant reference or event channel');
       return;
     }
-    for (const port of rings.ports) device.kernel.os.handle(port, this.#thread);
+    for (const port of rings.ports) device.kernel.os.handle(port, this.thread);
     this.#rings = rings;
     const isDone = yield* device.writeAll([
       ...rings.keys,
@@ -165,16 +185,17 @@ export class Netfront implements DriverInstance {
     }
     device.note({ what: 'published', refs: rings.refs, ports: rings.ports });
     yield* device.switchState(XenbusState.Connected);
-    this.#thread.wake(); // buffers can be there before the backend is
+    this.thread.wake(); // buffers can be there before the backend is
   }
 
-  /** xennet_disconnect_backend: everything that was granted is taken back; packets under way are lost. */
-  #withdraw(): void {
+  /** xennet_disconnect_backend: everything that was granted is taken back; packets under way are lost. `hasPorts`: the domain is the
+   *  one in which they were made. */
+  #withdraw(hasPorts = true): void {
     const rings = this.#rings;
     this.#isConnected = false;
     if (rings === undefined) return;
     this.#rings = undefined;
-    rings.withdraw([...this.#tx.abandon(), ...this.#rx.abandon()]);
+    rings.withdraw([...this.#tx.abandon(), ...this.#rx.abandon()], hasPorts);
     this.#device.note({ what: 'withdrawn' });
   }
 
@@ -188,6 +209,7 @@ export class Netfront implements DriverInstance {
   *#run(me: Thread): Actor {
     const { os } = this.#device.kernel;
     while (!this.#isGone) {
+      yield* this.freezer.rest();
       const rings = this.#rings;
       if (rings === undefined || this.#isBroken || this.#states.isReopening || this.#mustClose) {
         yield PARK;
@@ -195,13 +217,15 @@ export class Netfront implements DriverInstance {
       }
       for (const port of rings.ports) if (os.acknowledge(port)) rings.mustLook = true;
       // Between two of its parts the rings may be withdrawn.
-      const isOn = () => !rings.isWithdrawn && !this.#isBroken && !this.#states.isReopening;
+      const { freezer } = this;
+      const isOn = () => !rings.isWithdrawn && !this.#isBroken && !this.#states.isReopening && !freezer.isFrozen;
       if (isOn()) yield* this.#tx.takeAnswers(rings);
       if (isOn() && (yield* finalCheck(rings.tx, 0, isOn))) continue;
       while (rings.mustLook && isOn()) {
         yield* this.#rx.takePackets(rings);
         if (isOn()) yield* this.#rx.post(rings);
-        rings.mustLook = isOn() && (yield* finalCheck(rings.rx, 0, isOn));
+        const isMore = isOn() && (yield* finalCheck(rings.rx, 0, isOn));
+        rings.mustLook = isMore || freezer.isFrozen; // the event was taken: it is to be looked again
       }
       if (isOn() && this.#isConnected) yield* this.#tx.transmit(me, rings);
       if (!isOn() || (this.#isConnected && this.#tx.hasWork(rings))) continue;

@@ -30,6 +30,25 @@ export function sectorSums(bytes: Uint8Array): number[] {
 /** Octets of an Ethernet header: to, from, type. */
 export const ETH_HLEN = 14;
 
+const ETHERTYPE_ARP = 0x0806;
+
+/** What an interface tells everybody of its own address (twelve hex digits) without being asked: an ARP reply to itself. */
+export function gratuitousArp(address: string): Uint8Array {
+  const own = Uint8Array.from({ length: 6 }, (_, i) => Number.parseInt(address.slice(2 * i, 2 * i + 2), 16));
+  const packet = new Uint8Array(ETH_HLEN + 28);
+  packet.fill(0xff, 0, 6);
+  packet.set(own, 6);
+  const v = new DataView(packet.buffer);
+  v.setUint16(12, ETHERTYPE_ARP, false);
+  v.setUint16(ETH_HLEN, 1, false); // Ethernet
+  v.setUint16(ETH_HLEN + 2, 0x0800, false); // IPv4
+  v.setUint16(ETH_HLEN + 4, 0x0604, false);
+  v.setUint16(ETH_HLEN + 6, 2, false); // reply
+  packet.set(own, ETH_HLEN + 8);
+  packet.set(own, ETH_HLEN + 18);
+  return packet;
+}
+
 /** A packet as its own octets describe it. */
 export function packetOf(bytes: Uint8Array): Packet {
   return { to: hex(bytes, 0), from: hex(bytes, 6), len: bytes.length, sum: sumOf(bytes, 0, bytes.length) };

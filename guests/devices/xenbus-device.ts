@@ -1,6 +1,6 @@
 import type { Actor, Domid } from '../../sim/index.ts';
 import { textOf as text } from '../../store/protocol/octets.ts';
-import type { Waiting } from '../kernel/index.ts';
+import type { Freezer, Thread, Waiting } from '../kernel/index.ts';
 import type { KeyValues, Xs } from '../xenstore/index.ts';
 import type { DeviceKernel } from './kernel.ts';
 import type { DeviceName, DeviceNews, Side } from './observer.ts';
@@ -15,6 +15,15 @@ export interface DriverInstance {
   otherendChanged(state: XenbusState): Actor;
   /** The device is going: let go of everything. */
   removed(): Actor;
+  /**
+   * The kernel has found itself in another domain (K11): rings, grants and ports of the old one are no more, its ports without
+   * being closed (INV-M11), and the other end is a new one, or there is none (`isThere`). Left out: a driver whose kernel is
+   * never saved.
+   */
+  resume?(isThere: boolean): Actor;
+  /** Its own thread stands still, and goes on. Left out: it has none. */
+  readonly freezer?: Freezer;
+  readonly thread?: Thread;
 }
 
 /** A kind of device that a bus knows. `undefined` from probe: it cannot be driven. */
@@ -43,10 +52,11 @@ export class XenbusDevice {
   readonly nodename: string;
   readonly kind: string;
   readonly id: number;
-  readonly name: DeviceName;
-  /** The other end's directory and domain. */
-  readonly otherend: string;
-  readonly otherendId: Domid;
+  /** Another one where its domain has another id. */
+  name: DeviceName;
+  /** The other end's directory and domain; others after a restore. */
+  otherend: string;
+  otherendId: Domid;
   /** Own state as last written. */
   state: XenbusState = XenbusState.Initialising;
   /** When that was. */
@@ -85,6 +95,19 @@ export class XenbusDevice {
     this.name = `${this.kind}/${domid}/${this.id}`;
     this.#stateNs = kernel.os.machine.nowNs;
     kernel.os.waitsFor(this.#who, () => this.#story());
+  }
+
+  /** talk_to_otherend in xenbus_dev_resume: who the other end is now. Of the own state the bus begins anew. */
+  movedTo(otherend: string, otherendId: Domid): void {
+    this.forget();
+    this.otherend = otherend;
+    this.otherendId = otherendId;
+    const { os } = this.kernel;
+    this.name = `${this.kind}/${this.side === 'front' ? os.domain.domid : otherendId}/${this.id}`;
+    this.state = XenbusState.Initialising;
+    this.#stateNs = os.machine.nowNs;
+    this.#seen = undefined;
+    os.waitsFor(this.#who, () => this.#story());
   }
 
   /** The device is no more: it waits for nothing. */

@@ -1,5 +1,5 @@
 import { type Actor, type Domid, PARK } from '../../sim/index.ts';
-import type { Thread } from '../kernel/index.ts';
+import { type Freezable, Freezer, type Thread } from '../kernel/index.ts';
 import { type EventQueue, split, Xs } from '../xenstore/index.ts';
 import type { DeviceKernel } from './kernel.ts';
 import type { Side } from './observer.ts';
@@ -17,13 +17,15 @@ interface Registered {
   driver: DriverInstance | undefined;
   /** Watches on behalf of the device, by token. */
   readonly watches: Map<string, string>;
+  /** Of the one on the other end's state. */
+  otherend: string | undefined;
 }
 
 /**
  * A bus of frontends, or of backends, and its thread: one actor that runs all callbacks of its drivers one after another, in
  * the order in which events come. Source: linux drivers/xen/xenbus/xenbus_probe.c, xenbus_probe_{front,back}end.c.
  */
-export class Xenbus implements DeviceBus {
+export class Xenbus implements DeviceBus, Freezable {
   readonly #kernel: DeviceKernel;
   readonly #side: Side;
   readonly #drivers: Readonly<Record<string, Driver>>;
@@ -33,6 +35,10 @@ export class Xenbus implements DeviceBus {
   readonly #jobs: { readonly device: XenbusDevice; readonly run: () => Actor }[] = [];
   #queue: EventQueue | undefined;
   #tokens = 0;
+  readonly #freezer = new Freezer();
+  #thread: Thread | undefined;
+  /** The kernel is in a new domain, and the devices are not. */
+  #mustResume = false;
 
   /** @param loadNsMax longest time from a device's coming to its driver's probe, ns: its module is loaded. Left out: it is there. */
   constructor(kernel: DeviceKernel, side: Side, drivers: Readonly<Record<string, Driver>>, loadNsMax = 0) {
@@ -44,7 +50,8 @@ export class Xenbus implements DeviceBus {
 
   /** Start the bus's thread. */
   start(): Thread {
-    return this.#kernel.os.start(`xenwatch-${this.#side}`, (me) => this.#run(me));
+    this.#thread = this.#kernel.os.start(`xenwatch-${this.#side}`, (me) => this.#run(me));
+    return this.#thread;
   }
 
   /** Devices that have a driver. */
@@ -76,6 +83,58 @@ export class Xenbus implements DeviceBus {
     if (this.#queue !== undefined) yield* this.#kernel.link.unwatch(this.#queue.me, path, token);
   }
 
+  /** K2: from now on no callback runs, and no driver's thread. A kernel that suspends itself out of a callback, in the one thread that
+   *  it has for them, needs nothing for the first. */
+  *freeze(me: Thread): Actor {
+    yield* this.#freezer.freeze(me, this.#thread);
+    for (const driver of this.#instances())
+      if (driver.freezer !== undefined) yield* driver.freezer.freeze(me, driver.thread);
+  }
+
+  /** K11 to K14: callbacks run again, after every device was resumed if the kernel is in a new domain. */
+  thaw(where: 'same' | 'new'): void {
+    this.#mustResume ||= where === 'new';
+    if (where === 'new') this.#kernel.grants.resume();
+    else for (const driver of this.#instances()) driver.freezer?.thaw(driver.thread);
+    this.#freezer.thaw(this.#thread);
+  }
+
+  #instances(): DriverInstance[] {
+    return [...this.#devices.values()].flatMap(({ driver }) => driver ?? []);
+  }
+
+  /** dpm_resume over the bus: each device drops the watch on its old other end, looks who the new one is, and watches that.
+   *  Source: linux drivers/xen/xenbus/xenbus_probe.c, xenbus_dev_resume. */
+  *#resumeDevices(me: Thread): Actor {
+    const xs = new Xs(this.#kernel.link, me);
+    for (const registered of [...this.#devices.values()]) {
+      const { device, driver } = registered;
+      if (driver === undefined) continue;
+      if (registered.otherend !== undefined) yield* this.unwatch(`${device.otherend}/state`, registered.otherend);
+      registered.otherend = undefined;
+      const found = yield* this.#otherendOf(xs, device.nodename);
+      // One that is not in the new tree stays as it is; its thread finds its ring gone.
+      if (found !== undefined) device.movedTo(found.otherend, found.otherendId);
+      yield* driver.resume?.(found !== undefined) ?? [];
+      driver.freezer?.thaw(driver.thread);
+      if (found !== undefined) registered.otherend = yield* this.#watchOtherend(device, driver);
+    }
+  }
+
+  #watchOtherend(device: XenbusDevice, driver: DriverInstance): Actor<string | undefined> {
+    return this.watch(device, `${device.otherend}/state`, function* () {
+      yield* driver.otherendChanged(yield* device.otherendState());
+    });
+  }
+
+  *#otherendOf(xs: Xs, nodename: string): Actor<{ readonly otherend: string; readonly otherendId: Domid } | undefined> {
+    const key = BUSES[this.#side].otherend;
+    const otherend = yield* readText(xs, `${nodename}/${key}`);
+    const id = yield* readText(xs, `${nodename}/${key}-id`);
+    if (otherend === undefined || id === undefined || !/^[0-9]{1,5}$/.test(id)) return undefined;
+    return { otherend, otherendId: Number(id) };
+  }
+
   post(device: XenbusDevice, run: () => Actor): void {
     this.#jobs.push({ device, run });
     this.#queue?.me.wake();
@@ -88,6 +147,12 @@ export class Xenbus implements DeviceBus {
     this.#handlers.set(root, (path) => this.#changed(path));
     yield* this.#kernel.link.watch(queue, root, root);
     for (;;) {
+      yield* this.#freezer.rest();
+      if (this.#mustResume) {
+        this.#mustResume = false;
+        yield* this.#resumeDevices(me);
+        continue;
+      }
       const event = queue.events.shift();
       const job = event === undefined ? this.#jobs.shift() : undefined;
       if (event !== undefined) {
@@ -138,13 +203,10 @@ export class Xenbus implements DeviceBus {
     const driver = this.#drivers[nodename.split('/')[1] ?? ''];
     if (driver === undefined) return;
     if (parseState(yield* readText(xs, `${nodename}/state`)) !== XenbusState.Initialising) return;
-    const key = BUSES[this.#side].otherend;
-    const otherend = yield* readText(xs, `${nodename}/${key}`);
-    const id = yield* readText(xs, `${nodename}/${key}-id`);
-    if (otherend === undefined || id === undefined || !/^[0-9]{1,5}$/.test(id)) return;
-    const otherendId: Domid = Number(id);
-    const device = new XenbusDevice(this, this.#kernel, xs, { side: this.#side, nodename, otherend, otherendId });
-    const registered: Registered = { device, driver: undefined, watches: new Map() };
+    const found = yield* this.#otherendOf(xs, nodename);
+    if (found === undefined) return;
+    const device = new XenbusDevice(this, this.#kernel, xs, { side: this.#side, nodename, ...found });
+    const registered: Registered = { device, driver: undefined, watches: new Map(), otherend: undefined };
     this.#devices.set(nodename, registered);
     device.note({ what: 'probed', side: this.#side });
     if (this.#loadNsMax > 0) yield xs.me.draws.below(this.#loadNsMax);
@@ -154,12 +216,10 @@ export class Xenbus implements DeviceBus {
       return;
     }
     registered.driver = instance;
-    const token = yield* this.watch(device, `${otherend}/state`, function* () {
-      yield* instance.otherendChanged(yield* device.otherendState());
-    });
-    if (token !== undefined) return;
+    registered.otherend = yield* this.#watchOtherend(device, instance);
+    if (registered.otherend !== undefined) return;
     // xenbus_dev_probe: the driver is taken off the device, which stays as it is.
-    yield* device.fail(`adding watch on ${otherend}/state`);
+    yield* device.fail(`adding watch on ${device.otherend}/state`);
     yield* instance.removed();
     registered.driver = undefined;
   }

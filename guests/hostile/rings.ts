@@ -219,6 +219,7 @@ export const RING_KINDS: readonly HostileKind[] = [
         const reqId = yield* attacker.send(XS.READ, 'data/a^');
         for (let k = 0; k < 8; k++) {
           attacker.ring.page.bytes[REQ_AT + (at & (RING_BYTES - 1))] = k % 2 === 0 ? 0x62 : 0x61;
+          attacker.ring.page.wrote();
           yield 150;
         }
         attacker.check('value', said(yield* attacker.reply(reqId)), ['A', 'B']);

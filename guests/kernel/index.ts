@@ -1,1 +1,2 @@
+export { type Freezable, Freezer } from './freezer.ts';
 export { GuestOs, Thread, type Waiting, type Waits } from './os.ts';

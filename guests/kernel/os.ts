@@ -86,11 +86,13 @@ export class GuestOs implements Resident {
     yield HYPERCALL_NS;
     this.isParked = false;
     const here = me.task?.domain;
-    const heir = here === undefined || here === this.domain ? undefined : this.machine.domain(here.domid);
-    if (heir !== undefined) {
+    const machine = here === undefined || here === this.domain ? undefined : this.machine.hostOf(here);
+    const heir = machine?.domain(here?.domid ?? 0);
+    if (machine !== undefined && heir !== undefined) {
+      this.machine = machine;
       this.domain = heir;
-      this.hyper = new Hypercalls(this.machine, heir);
-      this.machine.settle(heir, this);
+      this.hyper = new Hypercalls(machine, heir);
+      machine.settle(heir, this);
     }
     const returned = this.domain.returnRegister;
     this.domain.returnRegister = 0;

@@ -29,12 +29,14 @@ export interface Daemons {
   readonly consoleDomid: number;
 }
 
+/** Ports of a new domain for both daemons. */
+export interface BuiltPorts {
+  readonly store: Port;
+  readonly console: Port;
+}
+
 /** Unbound ports in the new domain for both daemons, the store's first. Source: libxl__build_pre in libxl_dom.c. */
-export function allocPorts(
-  os: GuestOs,
-  domid: number,
-  daemons: Daemons,
-): Result<{ readonly store: Port; readonly console: Port }> {
+export function allocPorts(os: GuestOs, domid: number, daemons: Daemons): Result<BuiltPorts> {
   const store = os.hyper.allocUnbound(domid, daemons.storeDomid);
   if (!store.ok) return store;
   const console = os.hyper.allocUnbound(domid, daemons.consoleDomid);
@@ -46,7 +48,7 @@ export function allocPorts(
 export function seedRings(
   os: GuestOs,
   domain: Domain,
-  ports: { readonly store: Port; readonly console: Port },
+  ports: BuiltPorts,
   daemons: Daemons,
   before?: BuiltDomain,
 ): BuiltDomain {
@@ -55,7 +57,11 @@ export function seedRings(
   page.bytes[CONSOLE_CONNECTION] = XENCONSOLE_DISCONNECTED; // CON-5
   os.hyper.seedGrant(domain.domid, GNTTAB_RESERVED_CONSOLE, daemons.consoleDomid, page);
   os.hyper.seedGrant(domain.domid, GNTTAB_RESERVED_XENSTORE, daemons.storeDomid, ring);
-  domain.startInfo = { storeGfn: ring.gfn, storePort: ports.store };
+  domain.startInfo = {
+    storeGfn: ring.gfn,
+    storePort: ports.store,
+    console: { gfn: page.gfn, port: ports.console },
+  };
   return { domain, ring, port: ports.store, console: { ring: page, port: ports.console } };
 }
 

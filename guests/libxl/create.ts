@@ -2,7 +2,7 @@ import { type Actor, DOMID_ANY, DOMID_FIRST_RESERVED, type Domain } from '../../
 import { textOf as text } from '../../store/protocol/octets.ts';
 import { XS } from '../../store/protocol/wire.ts';
 import { strings } from '../xenstore/index.ts';
-import { allocPorts, type BuiltDomain, seedRings } from './build.ts';
+import { allocPorts, type BuiltDomain, type BuiltPorts, type Daemons, seedRings } from './build.ts';
 import type { Call } from './call.ts';
 import { domainDestroy, untilFree } from './destroy.ts';
 import { consoleAdd, deviceAdd, domainType } from './device-add.ts';
@@ -25,6 +25,18 @@ export interface CreateHooks {
   readonly staysPaused?: boolean;
   /** It is there already, and was soft reset: it gets a new tree, new ports and its old pages. */
   readonly softReset?: BuiltDomain;
+  /** It is not built but restored: memory and vCPUs come out of a stream (DE7 to DE9). */
+  readonly restore?: Restoring;
+}
+
+/** What a restore does otherwise than a creation. */
+export interface Restoring {
+  /** What the domain is called in traces: the name in the store is a passing one. */
+  readonly label: string;
+  /** Its pages, ring page and console page among them, and its context. `undefined`: the stream was no good. */
+  readonly memory: (domain: Domain, ports: BuiltPorts, daemons: Daemons) => Actor<BuiltDomain | undefined>;
+  /** A store that does not take the domain ends it; left out: nobody looks (DST-8). */
+  readonly checksIntroduce?: boolean;
 }
 
 export interface Created {
@@ -76,7 +88,9 @@ function* phases(call: Call, plan: DomainPlan, hooks: CreateHooks, progress: Pro
 
   const { softReset } = hooks;
   const created =
-    softReset === undefined ? yield* newDomain(call, plan) : { domain: softReset.domain, isRecent: false };
+    softReset === undefined
+      ? yield* newDomain(call, plan, hooks.restore?.label)
+      : { domain: softReset.domain, isRecent: false };
   if (created === undefined) return 'ERROR_FAIL';
   const { domain } = created;
   const { domid } = domain;
@@ -102,7 +116,12 @@ function* phases(call: Call, plan: DomainPlan, hooks: CreateHooks, progress: Pro
   if (!ports.ok) return 'ERROR_FAIL';
 
   progress.phase = 'C5';
-  const built = seedRings(xl.os, domain, ports.value, daemons, softReset);
+  const { restore } = hooks;
+  const built =
+    restore === undefined
+      ? seedRings(xl.os, domain, ports.value, daemons, softReset)
+      : yield* restore.memory(domain, ports.value, daemons);
+  if (built === undefined) return 'ERROR_FAIL';
   progress.built = built;
   const { ring, port } = built;
   yield* writeBuilt(call, { domain, gfn: ring.gfn, port }, plan); // C6
@@ -115,6 +134,7 @@ function* phases(call: Call, plan: DomainPlan, hooks: CreateHooks, progress: Pro
   );
   progress.introduced = introduced.error ?? 'OK'; // C8: libxl does not look at it
   if (introduced.error === undefined) xl.shared.taken.add(domid);
+  else if (restore?.checksIntroduce === true) return 'ERROR_FAIL';
   progress.phase = 'C9';
   for (const [name, value] of plan.quota ?? []) {
     const set = yield* call.xs.call(XS.SET_QUOTA, strings(String(domid), name, value));
@@ -149,6 +169,7 @@ function* phases(call: Call, plan: DomainPlan, hooks: CreateHooks, progress: Pro
   }
   if (dies()) return 'died';
 
+  xl.shared.configs.set(domid, plan);
   progress.phase = 'C15';
   if (progress.introduced === 'OK') hooks.boot?.(built);
   if (hooks.staysPaused === true) return 0;
@@ -175,6 +196,7 @@ function* addAll(call: Call, domid: number, devices: readonly Device[]): Actor<R
 function* newDomain(
   call: Call,
   plan: DomainPlan,
+  label = plan.name,
 ): Actor<{ readonly domain: Domain; readonly isRecent: boolean } | undefined> {
   const { os, shared } = call.xl;
   let again = plan.domid === undefined ? yield* domidAgain(call) : undefined;
@@ -184,7 +206,7 @@ function* newDomain(
       wanted = call.me.draws.below(DOMID_FIRST_RESERVED);
       if (wanted === 0) continue;
     }
-    const created = os.hyper.createDomain(wanted, plan.name, {
+    const created = os.hyper.createDomain(wanted, label, {
       type: (plan.type ?? 'pvh') === 'pv' ? 'pv' : 'hvm',
       maxVcpus: plan.vcpus ?? 1,
     });

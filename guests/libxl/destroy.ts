@@ -47,6 +47,7 @@ export function* domainDestroy(call: Call, domid: number, hooks: DestroyHooks = 
     xl.shared.history.mark(domid, call.nowNs);
     isDone = (yield* hyper.domctl.destroyInSteps(domid)).ok;
     if (isDone && xl.shared.taken.delete(domid)) xl.shared.lastGone = domid;
+    if (isDone) xl.shared.configs.delete(domid);
   }
   yield* call.enter();
   if (isDone && hooks.isSoftReset !== true && domain !== undefined)

@@ -3,6 +3,7 @@ import type { Call } from './call.ts';
 import { deviceHotplug, uevent } from './device-hotplug.ts';
 import { type Device, devicePaths } from './device-kinds.ts';
 import { INIT_TIMEOUT_NS, type Rc } from './process.ts';
+import type { SharedFiles } from './shared-files.ts';
 
 /** XenbusStateInitWait. */
 const INIT_WAIT = 2;
@@ -19,6 +20,7 @@ export function* deviceAdd(call: Call, domid: number, device: Device, updatesCon
   const write = () => writeNodes(call, domid, device);
   const rc = updatesConfig ? yield* call.withUserdata(domid, write) : yield* write();
   if (rc !== 0) return rc;
+  if (updatesConfig) keepDevice(call.xl.shared, domid, device);
   noteAttached(call, domid, device);
   uevent(call, domid, device);
   yield* call.dompath(device.backendDomid);
@@ -51,6 +53,14 @@ export function* consoleAdd(call: Call, domid: number, device: Device): Actor<Rc
   });
   if (rc === 0) noteAttached(call, domid, device);
   return rc;
+}
+
+/** The device comes into the domain's configuration file. Source: device_add_domain_config in libxl_device.c. */
+function keepDevice(shared: SharedFiles, domid: number, device: Device): void {
+  const config = shared.configs.get(domid);
+  if (config === undefined) return;
+  const where = device.kind === 'vif' ? 'nics' : 'disks';
+  shared.configs.set(domid, { ...config, [where]: [...(config[where] ?? []), device] });
 }
 
 function noteAttached(call: Call, domid: number, { kind, devid, backendDomid }: Device): void {

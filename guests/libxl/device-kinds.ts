@@ -13,7 +13,14 @@ export interface Device {
   readonly back: (domid: number) => KeyValues;
   /** The backend's own kind of start: a kernel's driver goes through state 2, QEMU's does not (HS-11). */
   readonly backendType: 'kernel' | 'qemu';
+  /** As its configuration file asks for it; left out: it is not kept in any. */
+  readonly config?: DeviceConfig;
 }
+
+/** What a configuration keeps of a device: enough to make it again elsewhere. */
+export type DeviceConfig =
+  | { readonly kind: 'vbd'; readonly options: VbdOptions }
+  | { readonly kind: 'vif'; readonly options: VifOptions };
 
 export interface DevicePaths {
   readonly frontend: string;
@@ -63,6 +70,7 @@ export function vif(options: VifOptions = {}): Device {
   const given = (key: string, value: string | undefined): KeyValues => (value === undefined ? [] : [[key, value]]);
   return {
     kind: 'vif',
+    config: { kind: 'vif', options: { ...options, mac } },
     devid,
     backendDomid,
     backendType: 'kernel',
@@ -118,6 +126,7 @@ export function vbd(options: VbdOptions = {}): Device {
   const vdev = options.vdev ?? `xvd${String.fromCharCode(0x61 + ((devid >> 4) & 0xf))}`;
   return {
     kind: 'vbd',
+    config: { kind: 'vbd', options },
     devid,
     backendDomid,
     backendType: 'kernel',

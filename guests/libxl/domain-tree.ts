@@ -66,9 +66,33 @@ function* mknods(call: Call, home: string, names: readonly string[], perms: read
  * Source: libxl__domain_rename in libxl_domain.c, libxl_name_to_domid in libxl_utils.c.
  */
 function* rename(call: Call, domid: number, uuid: string, name: string, tx: number, oldName?: string): Actor<Rc> {
+  yield* stubdomToRename(call, domid);
+  return yield* renameIn(call, domid, uuid, name, tx, oldName);
+}
+
+/** There is none. Source: libxl_get_stubdom_id in libxl_utils.c. */
+function* stubdomToRename(call: Call, domid: number): Actor {
   const home = yield* call.dompath(domid);
   yield* call.dompath(domid);
   yield* call.read(`${home}/image/device-model-domid`);
+}
+
+/**
+ * Give a domain that is there another name, in a transaction of its own: refused if it has not the old one any more, or if
+ * another has the new one, for which the names of all are looked at outside of the transaction.
+ * Source: libxl__domain_rename in libxl_domain.c.
+ */
+export function* domainRename(
+  call: Call,
+  domid: number,
+  names: { readonly old: string; readonly new: string; readonly uuid: string },
+): Actor<Rc> {
+  yield* stubdomToRename(call, domid);
+  return yield* call.transaction((tx) => renameIn(call, domid, names.uuid, names.new, tx, names.old));
+}
+
+function* renameIn(call: Call, domid: number, uuid: string, name: string, tx: number, oldName?: string): Actor<Rc> {
+  const home = `/local/domain/${domid}`;
   const all = call.xl.os.hyper.domctl.getDomainInfoList(0, DOMAINS_MAX);
   for (const other of all.ok ? all.value : []) {
     if ((yield* call.read(`/local/domain/${other.domid}/name`)) !== name) continue;

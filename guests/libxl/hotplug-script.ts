@@ -27,6 +27,9 @@ export interface HotplugScripts {
   readonly processNs: readonly [min: number, max: number];
   /** The bridge that vif-bridge puts interfaces on; left out: none that anybody looks at. */
   readonly bridge?: ScriptBridge;
+  /** What `stat -c %t:%T` says of a device node that other hosts have, too; `undefined`, and left out: each disk of the host has a
+   *  number of its own. */
+  readonly numberOf?: (params: string) => string | undefined;
   /** Left out: all work. */
   readonly fate?: (device: DeviceName, domid: number, action: ScriptAction) => ScriptFate;
   /** HS-15: whether udev runs the scripts of additions, as soon as a device is there, and libxl does not: run_hotplug_scripts=0 in
@@ -98,6 +101,10 @@ class Script {
 
   get bridge(): ScriptBridge | undefined {
     return this.#plan.bridge;
+  }
+
+  numberOf(params: string): string | undefined {
+    return this.#plan.numberOf?.(params);
   }
 
   *work(): Actor {
@@ -214,7 +221,7 @@ function* block(
   while (shared.blockLock !== undefined) yield LOCK_POLL_NS;
   shared.blockLock = self;
   yield* script.work();
-  const physical = majorMinor(domid, device.devid);
+  const physical = script.numberOf(params) ?? majorMinor(domid, device.devid);
   if (fate === 'busy' || (yield* isShared(script, physical, mode, vm)))
     return yield* fail(script, base, 'busy', `Device ${params} is mounted in a guest domain`);
   if (fate === 'silent') return 0;

@@ -1,4 +1,5 @@
 import type { Domain } from '../../sim/index.ts';
+import type { DomainPlan } from './domain-config.ts';
 import { DomidHistory } from './domid-history.ts';
 import { Lock } from './lock.ts';
 
@@ -12,6 +13,8 @@ export class SharedFiles {
   lastGone: number | undefined = undefined;
   /** Ids of domains that the store has taken. */
   readonly taken = new Set<number>();
+  /** Configurations of domains, by domid, as libxl keeps them (`libxl-json` of a domain's userdata). */
+  readonly configs = new Map<number, DomainPlan>();
   readonly #handles = new Map<bigint, string>();
   readonly #userdata = new Map<number, Lock>();
 

@@ -34,6 +34,30 @@ export interface SuspendRequest {
   readonly isAskable?: boolean;
   /** Longest wait for each answer, ns; left out: libxl's. */
   readonly patienceNs?: number;
+  /** The guest's suspend channel, if it was looked for before; left out: it is looked for now. */
+  readonly channel?: SuspendChannel | 'none';
+}
+
+/** A guest's port for the request, and this one's end of it. */
+export interface SuspendChannel {
+  readonly remote: Port;
+  readonly local: Port;
+}
+
+/** SO5: bind the port that a guest offers, and have Xen send its suspend there (DOM-20). `undefined`: it offers none. */
+export function* openSuspendChannel(xs: Xs, os: GuestOs, domid: number): Actor<SuspendChannel | undefined> {
+  const published = yield* xs.read(`/local/domain/${domid}/device/suspend/event-channel`);
+  const remote = published.error === undefined ? Number.parseInt(text(published.payload), 10) : Number.NaN;
+  const local = remote > 0 ? os.hyper.bindInterdomain(domid, remote) : undefined;
+  if (local?.ok !== true) return undefined;
+  os.hyper.domctl.subscribe(domid, remote);
+  return { remote, local: local.value };
+}
+
+/** Nothing is sent there any more. */
+export function closeSuspendChannel(os: GuestOs, domid: number, { local }: SuspendChannel): void {
+  os.hyper.domctl.subscribe(domid, 0);
+  os.hyper.close(local);
 }
 
 /**
@@ -47,33 +71,27 @@ export function* suspendGuest(xs: Xs, os: GuestOs, request: SuspendRequest): Act
     os.hyper.domctl.remoteShutdown(domid, SUSPEND);
     return yield* awaitPark(xs, os, clock, domid, patienceNs);
   }
-  const published = yield* xs.read(`/local/domain/${domid}/device/suspend/event-channel`);
-  const remote = published.error === undefined ? Number.parseInt(text(published.payload), 10) : Number.NaN;
-  const local = remote > 0 ? os.hyper.bindInterdomain(domid, remote) : undefined;
-  if (local?.ok === true) {
-    const outcome = yield* askByChannel(xs, os, clock, { domid, remote, local: local.value, patienceNs });
-    os.hyper.domctl.subscribe(domid, 0);
-    os.hyper.close(local.value);
+  const channel = request.channel ?? (yield* openSuspendChannel(xs, os, domid));
+  if (channel !== undefined && channel !== 'none') {
+    const outcome = yield* askByChannel(xs, os, clock, { domid, ...channel, patienceNs });
+    closeSuspendChannel(os, domid, channel);
     return outcome;
   }
   const acked = yield* askByStore(xs, clock, domid, patienceNs);
   return acked ? yield* awaitPark(xs, os, clock, domid, patienceNs) : { kind: 'no ack' };
 }
 
-interface Channel {
+interface Channel extends SuspendChannel {
   readonly domid: number;
-  readonly remote: Port;
-  readonly local: Port;
   readonly patienceNs: number;
 }
 
 /** TS-16: subscribed, it hears of the suspend from Xen; nobody else does (DOM-20). */
 function* askByChannel(xs: Xs, os: GuestOs, clock: Clock, channel: Channel): Actor<SuspendOutcome> {
-  const { domid, remote, local, patienceNs } = channel;
+  const { domid, local, patienceNs } = channel;
   os.handle(local, xs.me);
   os.domain.ports.unmask(local); // the number may have been used before (EVT-6)
   os.acknowledge(local); // a bind raises once
-  os.hyper.domctl.subscribe(domid, remote);
   os.hyper.send(local);
   const deadlineNs = clock.in(patienceNs);
   for (;;) {

@@ -1,6 +1,6 @@
 import { type Actor, PARK, type Port } from '../../sim/index.ts';
 import { textOf as text } from '../../store/protocol/octets.ts';
-import type { GuestOs, Thread } from '../kernel/index.ts';
+import type { Freezable, GuestOs, Thread } from '../kernel/index.ts';
 import { type EventQueue, Xs, type XsClient } from '../xenstore/index.ts';
 
 export interface SuspenderPlan {
@@ -46,17 +46,30 @@ export function* suspender(me: Thread, os: GuestOs, client: XsClient, plan: Susp
 /**
  * Quiesce xenstore as the client's habits say, make the hypercall, and go on: in the same domain, or in a new one where
  * everything begins anew. 'nowhere': a kernel without a store page is lost. Source: linux drivers/xen/manage.c, do_suspend.
+ * @param parts what has to stand still meanwhile, in the order in which it stops and goes on: consoles before buses of devices,
+ * which need a store that answers (K3, K11).
  */
-export function* suspendSelf(me: Thread, os: GuestOs, client: XsClient): Actor<'same' | 'new' | 'nowhere'> {
+export function* suspendSelf(
+  me: Thread,
+  os: GuestOs,
+  client: XsClient,
+  parts: readonly Freezable[] = [],
+): Actor<'same' | 'new' | 'nowhere'> {
+  const thaw = (where: 'same' | 'new') => {
+    for (const part of parts) part.thaw(where);
+  };
+  for (const part of parts) yield* part.freeze(me);
   yield* client.suspend(me);
   if ((yield* os.suspend(me)) === 1) {
     client.resumeCancelled();
+    thaw('same');
     return 'same';
   }
   const { startInfo, memory } = os.domain;
   const ring = startInfo === undefined ? undefined : memory.frame(startInfo.storeGfn);
   if (startInfo === undefined || ring === undefined) return 'nowhere';
   yield* client.resume(me, ring, startInfo.storePort);
+  thaw('new');
   return 'new';
 }
 

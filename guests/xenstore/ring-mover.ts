@@ -251,6 +251,7 @@ function put(ring: Frame, prod: number, bytes: Uint8Array, from: number, count: 
   const first = Math.min(count, RING_BYTES - at);
   copyOctets(bytes, from, ring.bytes, REQ_AT + at, first);
   if (first < count) copyOctets(bytes, from + first, ring.bytes, REQ_AT, count - first);
+  ring.wrote();
 }
 
 /** Copy out of the response buffer at free-running index `cons`. */

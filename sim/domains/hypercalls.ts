@@ -1,5 +1,6 @@
 import type { Actor } from '../actor.ts';
-import { type Errno, fail, type Result, XenError } from '../errors.ts';
+import { attempt, refused } from '../attempt.ts';
+import { fail, type Result } from '../errors.ts';
 import { type PortsImage, putPorts, takePorts } from '../events/carry.ts';
 import { VIRQ_DOM_EXC } from '../events/virq.ts';
 import { type GrantsImage, putGrants, takeGrants } from '../grants/carry.ts';
@@ -118,6 +119,16 @@ export class DomainHypercalls {
     return attempt(() => putGrants(this.#other('XEN_DOMCTL_set_grant_table', domid), image));
   }
 
+  /** XEN_DOMCTL_getvcpucontext (13) of a suspended domain, for a stream. Errors: EPERM, ESRCH, EINVAL. */
+  saveContext(domid: Domid): Result<number> {
+    return attempt(() => this.#machine.lives.saveContext(this.#other('XEN_DOMCTL_getvcpucontext', domid)));
+  }
+
+  /** XEN_DOMCTL_setvcpucontext (12) of a new domain, out of a stream: its vCPUs go on there if nobody's has. Errors: EPERM, ESRCH, EINVAL. */
+  loadContext(domid: Domid, context: number): Result<void> {
+    return attempt(() => this.#machine.lives.loadContext(this.#other('XEN_DOMCTL_setvcpucontext', domid), context));
+  }
+
   /** XEN_DOMCTL_subscribe (29): a port of that domain, of which nothing is checked; 0 ends it. Errors: EPERM, ESRCH. */
   subscribe(domid: Domid, port: Port): Result<void> {
     return attempt(() => {
@@ -202,18 +213,5 @@ export class DomainHypercalls {
     const domain = this.#domain(call, domid);
     if (domain === this.#caller) fail('EINVAL', 'a domain cannot do this to itself');
     return domain;
-  }
-}
-
-function refused(error: unknown): { readonly ok: false; readonly errno: Errno } {
-  if (error instanceof XenError) return { ok: false, errno: error.errno };
-  throw error;
-}
-
-function attempt<T>(call: () => T): Result<T> {
-  try {
-    return { ok: true, value: call() };
-  } catch (error) {
-    return refused(error);
   }
 }

@@ -9,9 +9,11 @@ import type { Stream } from '../random.ts';
 import type { Scheduler } from '../scheduler.ts';
 import type { LifeStep, Trace } from '../trace.ts';
 import { ChangedDomains } from './changed.ts';
+import { parkName } from './context-octets.ts';
 import { type DomainConfig, makeDomain } from './create.ts';
 import type { Domain } from './domain.ts';
 import { UniqueIds } from './unique-id.ts';
+import { type SavedContexts, VcpuContext } from './vcpu-context.ts';
 
 /** What the life cycle has of the machine. */
 export interface LifeNeeds {
@@ -19,6 +21,7 @@ export interface LifeNeeds {
   readonly scheduler: Scheduler;
   readonly grants: Grants;
   readonly events: Events;
+  readonly contexts: SavedContexts;
   /** Run hypervisor work that others may run in between of. */
   start(name: string, actor: Actor): void;
 }
@@ -158,6 +161,7 @@ export class Lives {
   #finishShutdown(domain: Domain): void {
     if (domain.isShutDown || domain.deferring.size > 0 || this.#domains.get(domain.domid) !== domain) return;
     domain.isShutDown = true;
+    domain.parks++;
     this.#tell(domain, 'shutdown');
     if (domain.shutdownCode !== SUSPEND || domain.suspendPort === 0) {
       this.#stateChanged(domain.domid);
@@ -190,6 +194,39 @@ export class Lives {
     if (from === to || !from.isShutDown) fail('EINVAL', `domain ${from.domid} is not suspended`);
     if (to.isCreationFinished || to.dying !== 'alive') fail('EINVAL', `domain ${to.domid} is no new one`);
     this.#needs.scheduler.move(from, to);
+  }
+
+  /**
+   * XEN_DOMCTL_getvcpucontext (13), for a stream, in which a number stands for what is saved: until somebody runs again the vCPUs
+   * are nobody's. Errors: EINVAL the domain is not suspended.
+   */
+  saveContext(domain: Domain): number {
+    const { contexts } = this.#needs;
+    if (!domain.isShutDown || domain.shutdownCode !== SUSPEND)
+      fail('EINVAL', `domain ${domain.domid} is not suspended`);
+    if (domain.context !== undefined && !domain.context.isTaken) return contexts.idOf(domain.context);
+    domain.context = new VcpuContext(domain, this.#needs.scheduler);
+    return contexts.add(domain.context);
+  }
+
+  /** Somebody puts the context of that domain into octets, which name it; of one that is not suspended nothing is kept. */
+  nameContext(domain: Domain): void {
+    if (domain.shutdown === 'suspend') this.#needs.contexts.name(this.saveContext(domain), parkName(domain));
+  }
+
+  /** loadContext() of what octets name. @returns false: it is not to be had any more. Errors: EINVAL the domain has run, or is dying. */
+  loadNamedContext(domain: Domain, name: string): boolean {
+    if (domain.isCreationFinished || domain.dying !== 'alive') fail('EINVAL', `domain ${domain.domid} is no new one`);
+    const id = this.#needs.contexts.idNamed(name);
+    if (id !== undefined) this.loadContext(domain, id);
+    return id !== undefined;
+  }
+
+  /** XEN_DOMCTL_setvcpucontext (12), out of a stream. Errors: EINVAL the domain has run, or is dying, or nothing like it was saved. */
+  loadContext(domain: Domain, id: number): void {
+    const context = this.#needs.contexts.get(id) ?? fail('EINVAL', `vCPU context ${id}`);
+    if (domain.isCreationFinished || domain.dying !== 'alive') fail('EINVAL', `domain ${domain.domid} is no new one`);
+    domain.context = context;
   }
 
   /**
@@ -264,6 +301,9 @@ export class Lives {
   /** The domain may run again, if nothing else keeps it: events that came meanwhile are delivered first (DOM-14). */
   #goOn(domain: Domain): void {
     if (!domain.isRunning) return;
+    const { context } = domain;
+    domain.context = undefined;
+    context?.goOnIn(domain, this.#needs.scheduler);
     domain.ports.enter();
     this.#needs.scheduler.unstall(domain);
   }

@@ -40,6 +40,13 @@ export const PERMISSION = {
   XEN_DOMCTL_set_target: 'PRIV',
   XEN_DOMCTL_set_virq_handler: 'PRIV',
   XEN_SYSCTL_getdomaininfolist: 'PRIV',
+  XEN_DOMCTL_shadow_op: 'PRIV',
+  XEN_DOMCTL_getpageframeinfo3: 'PRIV',
+  XEN_DOMCTL_gettscinfo: 'PRIV',
+  XEN_DOMCTL_settscinfo: 'PRIV',
+  XEN_DOMCTL_get_cpu_policy: 'PRIV',
+  XEN_DOMCTL_gethvmcontext: 'PRIV',
+  XEN_DOMCTL_sethvmcontext: 'PRIV',
   XEN_DOMCTL_getdomaininfo: 'XS_PRIV',
   XEN_DOMCTL_get_domain_state: 'XS_PRIV',
   SCHEDOP_remote_shutdown: 'DM_PRIV',
@@ -51,6 +58,11 @@ export const PERMISSION = {
   GNTTABOP_query_size: 'TARGET',
   GNTTABOP_get_version: 'TARGET',
   XENMEM_add_to_physmap: 'TARGET',
+  XENMEM_maximum_gpfn: 'TARGET',
+  XENMEM_populate_physmap: 'TARGET',
+  XENMEM_foreign_map: 'TARGET',
+  HVMOP_get_param: 'TARGET',
+  HVMOP_set_param: 'TARGET',
 } as const satisfies Readonly<Record<string, PermissionClass>>;
 
 export type RestrictedCall = keyof typeof PERMISSION;

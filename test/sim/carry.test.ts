@@ -3,6 +3,8 @@ import {
   type Actor,
   carryOver,
   type Domain,
+  decodePlatform,
+  encodePlatform,
   GNTMAP_host_map,
   GTF_reading,
   grantAccess,
@@ -59,8 +61,13 @@ function copyMemory(a: Side, b: Side): void {
 function move(a: Side, b: Side): void {
   a.m.shutdown(a.guest, 'suspend');
   copyMemory(a, b);
-  value(b.h0.domctl.setGrants(GUEST, value(a.h0.domctl.getGrants(GUEST))));
-  value(b.h0.domctl.setPorts(GUEST, value(a.h0.domctl.getPorts(GUEST))));
+  const { ports, grants } = decodePlatform(octetsOf(a));
+  value(b.h0.domctl.setGrants(GUEST, grants));
+  value(b.h0.domctl.setPorts(GUEST, ports));
+}
+
+function octetsOf({ h0 }: Side): Uint8Array {
+  return encodePlatform({ ports: value(h0.domctl.getPorts(GUEST)), grants: value(h0.domctl.getGrants(GUEST)) });
 }
 
 const kinds = ({ ports }: PortsImage) => ports.map(({ port, channel: { kind }, vcpu }) => `${port} ${kind} ${vcpu}`);
@@ -218,6 +225,35 @@ describe('a grant table that is moved', () => {
   });
 });
 
+describe('ports and grants as octets', () => {
+  it('NC-2: come back as they were, whatever they are, and cut or changed ones are EINVAL with an offset, or other values', () => {
+    const { a } = hosts(2);
+    value(a.h.evtchn.initControl(0, a.guest.memory.alloc().gfn, 0));
+    value(a.h.evtchn.expandArray(a.guest.memory.alloc().gfn));
+    value(a.h.evtchn.registerVcpuInfo(1, a.guest.memory.alloc().gfn, 64));
+    value(a.h.gnttab.setVersion(2));
+    value(a.h.allocUnbound(GUEST, 3));
+    value(a.h.evtchn.bindVirq(VIRQ_TIMER, 1));
+    value(a.h.evtchn.bindIpi(1));
+    a.m.shutdown(a.guest, 'suspend');
+    const octets = octetsOf(a);
+    const image = { ports: value(a.h0.domctl.getPorts(GUEST)), grants: value(a.h0.domctl.getGrants(GUEST)) };
+    expect(decodePlatform(octets)).toEqual(image);
+    for (let n = 0; n < octets.length; n += n < 200 || n > octets.length - 20 ? 1 : 97)
+      expect(() => decodePlatform(octets.subarray(0, n))).toThrow(/EINVAL: offset \d+/);
+    expect(() => decodePlatform(new Uint8Array([...octets, 0]))).toThrow(/offset \d+: 1 octets too many/);
+    for (let n = 0; n < 120; n++) {
+      const changed = octets.slice();
+      changed[n] = (changed[n] as number) ^ 0x80;
+      try {
+        expect(decodePlatform(changed)).not.toEqual(image);
+      } catch (error) {
+        expect(String(error)).toMatch(/EINVAL: offset \d+/);
+      }
+    }
+  });
+});
+
 describe('carryOver', () => {
   it('NC-1, NC-4: programs go on with the pages that they know, whose octets are those that came', () => {
     const { universe, a, b } = hosts();
@@ -247,8 +283,8 @@ describe('carryOver', () => {
     );
     universe.timeline.run(1_000);
     a.m.shutdown(a.guest, 'suspend');
-    const handle =
-      (grantAccess(a.guest.grants, 9, { domid: 0, gfn: page.gfn }), a.m.mapGrant(a.dom0, GUEST, 9, GNTMAP_host_map));
+    grantAccess(a.guest.grants, 9, { domid: 0, gfn: page.gfn });
+    const handle = a.m.mapGrant(a.dom0, GUEST, 9, GNTMAP_host_map);
     copyMemory(a, b);
     b.guest.memory.frame(page.gfn)?.store32(4, 77, false); // what came is what counts
     value(b.h0.domctl.setGrants(GUEST, value(a.h0.domctl.getGrants(GUEST))));

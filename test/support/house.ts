@@ -19,6 +19,8 @@ export interface Room {
 const HEADERS = ['sim/', 'store/protocol'];
 const KERNEL = [...HEADERS, 'guests/kernel'];
 const CLIENT = [...KERNEL, 'guests/xenstore'];
+/** Formats that tools of dom0 read and write: headers, too. */
+const STREAMS = ['store/format/enclosing', 'store/format'];
 /** The trunk of the laboratory: a language, what reads and writes by it, and the formats that are told in it. */
 const FORMAT = ['schema', 'codec', 'file', 'generations', 'dialects']
   .map((room) => `store/format/${room}`)
@@ -104,7 +106,16 @@ export const ROOMS: readonly Room[] = [
     imports: KERNEL,
   },
   { path: 'guests/devices', about: 'blkfront, blkback, netfront, netback, bridge', imports: CLIENT },
-  { path: 'guests/libxl', about: 'the toolstack: xl, libxl, hotplug scripts', imports: CLIENT },
+  {
+    path: 'guests/save-helper',
+    about: 'libxl-save-helper: a guest into a libxc image, and out of it',
+    imports: [...KERNEL, ...STREAMS],
+  },
+  {
+    path: 'guests/libxl',
+    about: 'the toolstack: xl, libxl, hotplug scripts',
+    imports: [...CLIENT, ...STREAMS, 'guests/save-helper'],
+  },
   { path: 'guests/console', about: 'the console ring and xenconsoled', imports: CLIENT },
   { path: 'guests/power', about: 'suspend, resume, shutdown as a guest does them', imports: CLIENT },
   {
@@ -206,6 +217,11 @@ export const SIDE_DOORS: readonly { readonly into: string; readonly from: string
     into: 'store/protocol',
     from: 'guests/',
     why: 'xenstore.h and xs_wire.h of this house: guests have the headers, and the door leads to the daemon',
+  },
+  {
+    into: 'store/format/enclosing',
+    from: 'guests/',
+    why: 'the headers of saved and migrated guests, which the tools of dom0 have; the door leads to the state image',
   },
   {
     into: 'store/protocol',

@@ -44,6 +44,9 @@ function* libxlReasons(item: LibxlItem): Iterable<string> {
     case 'XENSTORE_IMAGE':
       yield 'a state image is in no released format';
       break;
+    case 'GUEST_PLATFORM':
+      yield 'ports and grants are in no released format';
+      break;
     case 'EMULATOR_XENSTORE_DATA':
     case 'EMULATOR_CONTEXT':
       if (item.emulatorId > EMULATOR_ID_MAX) yield `emulator ${item.emulatorId} is not known`;

@@ -1,7 +1,7 @@
 import { record } from '../codec/compile.ts';
 import { extend, type Format, headerRule } from '../file/format.ts';
 import { bigEndian, magic, note, reserved, since, u16, u32 } from '../schema/schema.ts';
-import { imageRecord, LIBXC_RECORDS, LIBXL_RECORDS, XENSTORE_IMAGE } from './layouts.ts';
+import { imageRecord, LIBXC_RECORDS, LIBXL_RECORDS, UNRELEASED, XENSTORE_IMAGE } from './layouts.ts';
 
 // The streams around a state image, as values of their own, so that they can be described and compared: what a reader
 // of today makes of a stream with an image in it. What stands between their records (the libxc image behind
@@ -24,7 +24,7 @@ export const libxl: Format = {
   ),
   versions: [2],
   framing: { how: 'typed' },
-  records: LIBXL_RECORDS.filter(({ name }) => name !== 'XENSTORE_IMAGE'),
+  records: LIBXL_RECORDS.filter(({ name }) => !UNRELEASED.includes(name)),
   end: 'END',
   rules: [],
   order: [],

@@ -23,6 +23,11 @@ export const CHECKPOINT_END = 4;
 /** No released format has a place for a state image: this number is the one that the first document asked for. */
 export const XENSTORE_IMAGE = 7;
 
+/** Nor for what Xen keeps of a guest that is not told that it moves. */
+export const GUEST_PLATFORM = 8;
+/** Records of LIBXL_RECORDS that no release knows. */
+export const UNRELEASED: readonly string[] = ['XENSTORE_IMAGE', 'GUEST_PLATFORM'];
+
 /** A whole state image, in a record of any type that the stream does not use. */
 export function imageRecord(type: number) {
   return record('XENSTORE_IMAGE', type, { image: rest }, 'Not in any release: a whole state image, uninterpreted.');
@@ -39,6 +44,7 @@ export const LIBXL_RECORDS = [
   record('CHECKPOINT_END', CHECKPOINT_END, {}),
   record('CHECKPOINT_STATE', 5, { id: note(u32, '0 new, 1 suspended, 2 ready, 3 resumed.') }),
   imageRecord(XENSTORE_IMAGE),
+  record('GUEST_PLATFORM', GUEST_PLATFORM, { blob: rest }, 'Not in any release: ports and grants, uninterpreted.'),
 ] as const;
 
 /** Of the libxc image: all ones, `XENF`. */

@@ -2,7 +2,8 @@ import type { FormatFailure, Reader, Writer } from '../schema/cursor.ts';
 import { domainHeader, LIBXC_RECORDS, type LibxcRecord, libxcHeader } from './layouts.ts';
 import { isFailure, Layer, type Padded, type UnknownRecord } from './stream.ts';
 
-const layer = new Layer<LibxcRecord>('libxc', LIBXC_RECORDS as never);
+/** Records of the image. */
+export const libxcLayer = new Layer<LibxcRecord>('libxc', LIBXC_RECORDS as never);
 const BIG_ENDIAN = 1;
 
 /** A guest's memory and processors. The last record is END. Source: docs/specs/libxc-migration-stream.pandoc. */
@@ -23,14 +24,14 @@ export function readLibxc(reader: Reader): LibxcImage | FormatFailure {
   const start = reader.pos;
   const outer = reader.littleEndian;
   reader.littleEndian = false;
-  const header = layer.header(reader, libxcHeader);
+  const header = libxcLayer.header(reader, libxcHeader);
   if (isFailure(header)) return header;
   reader.littleEndian = (header.options & BIG_ENDIAN) === 0;
-  const domain = layer.header(reader, domainHeader);
+  const domain = libxcLayer.header(reader, domainHeader);
   if (isFailure(domain)) return domain;
   const records: LibxcImage['records'][number][] = [];
   do {
-    const next = layer.read(reader, start, records.length);
+    const next = libxcLayer.read(reader, start, records.length);
     if (isFailure(next)) return next;
     records.push(next);
   } while (records.at(-1)?.kind !== 'END');
@@ -63,7 +64,7 @@ export function writeLibxc(writer: Writer, image: LibxcImage): boolean {
   const { type, xenMajor, xenMinor } = image;
   const own = domain === undefined ? {} : { reserved1: domain };
   if (!domainHeader.encode(writer, { kind: 'DOMAIN_HEADER', type, xenMajor, xenMinor, ...own })) return false;
-  for (const record of image.records) if (!layer.write(writer, start, record)) return false;
+  for (const record of image.records) if (!libxcLayer.write(writer, start, record)) return false;
   writer.littleEndian = outer;
   return true;
 }

@@ -9,10 +9,11 @@ function layerWith(imageType: number): Layer<LibxlRecord> {
   return new Layer<LibxlRecord>('libxl', [...others, imageRecord(imageType)] as never);
 }
 
-const usual = layerWith(XENSTORE_IMAGE);
+/** Records of the stream, as released and with a state image in its usual place. */
+export const libxlLayer = layerWith(XENSTORE_IMAGE);
 
 function layerOf(imageType: number): Layer<LibxlRecord> {
-  return imageType === XENSTORE_IMAGE ? usual : layerWith(imageType);
+  return imageType === XENSTORE_IMAGE ? libxlLayer : layerWith(imageType);
 }
 
 export const EMBED_POSITIONS = ['after-libxc', 'before-libxc', 'last'] as const;

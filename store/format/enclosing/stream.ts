@@ -17,12 +17,12 @@ type AnySchema = RecordSchema<{ readonly kind: string }>;
 
 /** The records of one layer: u32 type, u32 length without padding, body, zeroes up to a multiple of 8. */
 export class Layer<V extends { readonly kind: string }> {
-  readonly #name: string;
+  readonly name: string;
   readonly #byType = new Map<number, AnySchema>();
   readonly #byKind = new Map<string, AnySchema>();
 
   constructor(name: string, schemas: readonly RecordSchema<V>[]) {
-    this.#name = name;
+    this.name = name;
     for (const schema of schemas as unknown as readonly AnySchema[]) {
       this.#byType.set(schema.type, schema);
       this.#byKind.set(schema.name, schema);
@@ -30,7 +30,7 @@ export class Layer<V extends { readonly kind: string }> {
   }
 
   /** A header of fixed layout in front of the records. */
-  header<H>(reader: Reader, schema: RecordSchema<H>): H | FormatFailure {
+  header<H>(reader: Reader, schema: Pick<RecordSchema<H>, 'decode' | 'name'>): H | FormatFailure {
     reader.base = reader.pos;
     reader.end = reader.bytes.length;
     return schema.decode(reader) ?? this.#failure(reader, -1, schema.name);
@@ -79,7 +79,7 @@ export class Layer<V extends { readonly kind: string }> {
     const schema = this.#byKind.get(value.kind);
     const unknown = value.kind === 'UNKNOWN' ? (value as UnknownRecord) : undefined;
     if (schema === undefined && unknown === undefined) {
-      writer.fail(at, 'type', `'${value.kind}' is no record of ${this.#name}`);
+      writer.fail(at, 'type', `'${value.kind}' is no record of ${this.name}`);
       return false;
     }
     if (!writer.u32(schema?.type ?? unknown!.type) || !writer.u32(0)) return false;
@@ -95,7 +95,7 @@ export class Layer<V extends { readonly kind: string }> {
     const own = reason === '' ? reader.failure : undefined;
     return {
       record,
-      name: name || this.#name,
+      name: name || this.name,
       offset: own?.offset ?? offset,
       path: own?.path ?? path,
       reason: own?.reason ?? reason,

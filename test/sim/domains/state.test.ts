@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { encodeHvmContext } from '../../../sim/domains/hvm-context.ts';
 import {
   DOMCAP_CONTROL,
   DOMCAP_HARDWARE,
@@ -256,6 +257,18 @@ describe('permissions', () => {
     GNTTABOP_query_size: (h, d) => h.gnttab.querySize(d),
     GNTTABOP_get_version: (h, d) => h.gnttab.getVersion(d),
     XENMEM_add_to_physmap: (h, d) => h.gnttab.addToPhysmap(d, 0, 0x9000),
+    XEN_DOMCTL_shadow_op: (h, d) => h.paging.logDirty(d, 'enable'),
+    XEN_DOMCTL_getpageframeinfo3: (h, d) => h.paging.pageTypes(d, [1]),
+    XEN_DOMCTL_gettscinfo: (h, d) => h.paging.tscInfo(d),
+    XEN_DOMCTL_settscinfo: (h, d) => h.paging.setTscInfo(d, { mode: 0, khz: 1, nsec: 0n, incarnation: 0 }),
+    XEN_DOMCTL_get_cpu_policy: (h, d) => h.paging.cpuPolicy(d),
+    XEN_DOMCTL_gethvmcontext: (h, d) => h.paging.hvmContext(d),
+    XEN_DOMCTL_sethvmcontext: (h, d) => h.paging.setHvmContext(d, encodeHvmContext([], 1)),
+    XENMEM_maximum_gpfn: (h, d) => h.paging.maximumGfn(d),
+    XENMEM_populate_physmap: (h, d) => h.paging.populate(d, [0x9000]),
+    XENMEM_foreign_map: (h, d) => h.paging.map(d, [0x1000], true),
+    HVMOP_get_param: (h, d) => h.paging.hvmParam(d, 1),
+    HVMOP_set_param: (h, d) => h.paging.setHvmParam(d, 1, 0n),
   };
   const isRefused = (answer: unknown) =>
     (answer as { errno?: string }).errno === 'EPERM' || (answer as { status?: number }).status === -8;

@@ -97,10 +97,10 @@ describe('GNTTABOP_copy', () => {
 
   it('GNT-23: an element that fails stops nothing, pins are gone at the end, the written page is dirty', () => {
     const { copy, mine, page, d1, m } = copying();
-    d1.memory.dirty = new Set();
+    d1.memory.logDirty(true);
     expect(copy(into(10, mine.gfn), into(20, mine.gfn), out(10, mine.gfn, { at: 32 }))).toEqual([0, -1, 0]);
     expect(mine.bytes.subarray(0, 16)).toEqual(page.bytes.subarray(32, 48));
-    expect([...d1.memory.dirty]).toEqual([page.gfn]);
+    expect(d1.memory.dirty?.gfns()).toEqual([page.gfn]);
     expect([d1.grants.pinned(), loadFlags(d1.grants, 10)]).toEqual([[], GTF_permit_access]);
     sound(m);
   });
@@ -119,13 +119,13 @@ describe('GNTTABOP_copy', () => {
 
   it('GNT-13: a copy into a gfn of oneself marks it dirty; after a failure the next element looks again', () => {
     const { copy, mine, dom0, m } = copying();
-    dom0.memory.dirty = new Set();
+    dom0.memory.logDirty(true);
     let looks = 0;
     m.grants.race = (point) => {
       if (point === 'read') looks++;
     };
     expect(copy(out(10, mine.gfn), out(10, mine.gfn, { at: 4090 }), out(10, mine.gfn))).toEqual([0, -10, 0]);
-    expect([looks, ...dom0.memory.dirty]).toEqual([2, mine.gfn]);
+    expect([looks, ...(dom0.memory.dirty?.gfns() ?? [])]).toEqual([2, mine.gfn]);
   });
 
   it('a copy of a mapped entry: by the mapper alone, of the pinned page; general_error once the entry names another', () => {

@@ -57,7 +57,7 @@ describe('deaths', () => {
     const { m, h2, d1, d2 } = host();
     for (const ref of [10, 11]) granted(d1, ref, 2);
     const handles = [mapped(h2, 1, 10), mapped(h2, 1, 10, RO), mapped(h2, 1, 11, 3)];
-    d1.memory.dirty = new Set();
+    d1.memory.logDirty(true);
     let sends = 0;
     m.trace.observe((e) => {
       if (e.kind === 'send') sends++;
@@ -65,7 +65,13 @@ describe('deaths', () => {
     m.destroy(d2);
     runOn(m);
     expect([loadFlags(d1.grants, 10), loadFlags(d1.grants, 11)]).toEqual([GTF_permit_access, GTF_permit_access]);
-    expect([d1.grants.pinned(), d1.foreignMaps, sends, d1.memory.dirty.size, handles.length]).toEqual([[], 0, 0, 0, 3]);
+    expect([d1.grants.pinned(), d1.foreignMaps, sends, d1.memory.dirty?.size, handles.length]).toEqual([
+      [],
+      0,
+      0,
+      0,
+      3,
+    ]);
     sound(m);
   });
 

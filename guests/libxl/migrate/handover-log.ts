@@ -1,0 +1,85 @@
+/** What a domain is called before, during and after its handover. */
+export interface HandoverNames {
+  readonly uuid: string;
+  readonly here: string;
+  /** At the source from before the go, at the destination until after it. */
+  readonly passing: string;
+}
+
+/** How far a handover has come by one host's own knowledge. */
+export type HandoverState =
+  /** Source: the guest is to be parked, and no go was written. */
+  | 'sending'
+  /** Source: the go may have arrived. */
+  | 'go written'
+  /** Destination: it came, and no go was read. */
+  | 'incoming'
+  /** Destination: the go counts: the guest is to run here. */
+  | 'accepted'
+  /** Destination: no go counts any more, whenever it comes. */
+  | 'refused'
+  /** It runs at the destination, and both know it or need not ask. */
+  | 'running';
+
+export interface Handover {
+  readonly domid: number;
+  readonly names: HandoverNames;
+  state: HandoverState;
+  /** Whether the process that keeps the entry has ended. */
+  isLeft: boolean;
+}
+
+/**
+ * What a host remembers of handovers in a place that outlives its processes (`handoverLog`) [sim]. xl has nothing like it: each
+ * side acts on what it has read, and there is a window in which the source cannot know (XM-5). Here the destination alone decides:
+ * its entry goes from `incoming` to `accepted` or to `refused`, once, and whoever comes later finds it decided.
+ */
+export class HandoverLog {
+  readonly #sent = new Map<string, Handover>();
+  readonly #received = new Map<string, Handover>();
+
+  /** Handovers that this host gives, and those that it gets. */
+  get sent(): readonly Handover[] {
+    return [...this.#sent.values()];
+  }
+
+  get received(): readonly Handover[] {
+    return [...this.#received.values()];
+  }
+
+  /** S: before the guest is asked. */
+  sends(domid: number, names: HandoverNames): Handover {
+    const entry: Handover = { domid, names, state: 'sending', isLeft: false };
+    this.#sent.set(names.uuid, entry);
+    return entry;
+  }
+
+  /** R: the domain is there, paused. A refusal of before was that of another attempt. */
+  incoming(domid: number, names: HandoverNames): Handover {
+    const entry: Handover = { domid, names, state: 'incoming', isLeft: false };
+    this.#received.set(names.uuid, entry);
+    return entry;
+  }
+
+  /** The destination's word, asked by whoever has to know: what was not decided is refused by that. */
+  decide(uuid: string): 'accepted' | 'refused' | 'running' {
+    const entry = this.#received.get(uuid);
+    if (entry === undefined) return 'refused';
+    if (entry.state === 'incoming') entry.state = 'refused';
+    return entry.state === 'accepted' || entry.state === 'running' ? entry.state : 'refused';
+  }
+
+  /** R has read a go. @returns whether it counts. */
+  static accept(entry: Handover): boolean {
+    if (entry.state === 'incoming') entry.state = 'accepted';
+    return entry.state === 'accepted';
+  }
+
+  forgetSent(uuid: string): void {
+    this.#sent.delete(uuid);
+  }
+
+  forgetReceived(uuid: string): void {
+    this.#received.delete(uuid);
+  }
+}
