@@ -14,6 +14,8 @@ export interface PairOptions {
 
 /** Where the image lies between both stores. */
 const IMAGE = '/tmp/xenstore-image';
+/** So often is looked whether a guest is quiet. */
+const QUIET_TRIES = 3;
 
 /**
  * Two hosts on one timeline, each with its store, between which domains move without their help (migration.md 2): what the
@@ -126,6 +128,25 @@ export class MovePair {
     const heir = this.#machine('to').domain(domid);
     if (heir !== undefined) this.#machine('to').destroy(heir);
     this.settle();
+  }
+
+  /**
+   * Before anything is done: what could not be held now is finished first, as far as the guest goes on with it (NC-24).
+   * @returns why it is not quiet in the end; then it is served on.
+   */
+  finishFirst(guest: LabGuest, ...choices: readonly string[]): string | undefined {
+    const domid = String(guest.domain.domid);
+    if (this.order('from', 'check', domid, ...choices).startsWith('OK')) return undefined;
+    this.order('from', 'thaw', domid);
+    guest.isHeld = false;
+    let answer = '';
+    for (let tries = 0; tries < QUIET_TRIES; tries++) {
+      answer = this.order('from', 'quiesce', domid);
+      if (answer === 'OK') return undefined;
+      this.settle();
+    }
+    this.order('from', 'thaw', domid);
+    return answer;
   }
 
   /** All of it. @returns `moved`, or why it stayed. */

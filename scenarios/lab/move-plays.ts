@@ -10,6 +10,10 @@ export interface MovePlay {
   readonly name: string;
   /** Rows of the state without which the guest would notice. */
   readonly needs: readonly StateRow[];
+  /** It has watches; left out: none. */
+  readonly watches?: true;
+  /** It is in the middle of a request, and does not go on before it has moved: nobody can wait for its end. */
+  readonly inRequest?: true;
   /** Until it is caught; `lab` is the host where it is. @returns what comes after, with the host where it is by then. */
   readonly begin: (lab: LabHost, guest: LabGuest, pair: MovePair) => (lab: LabHost) => void;
 }
@@ -41,6 +45,7 @@ export const MOVE_PLAYS: readonly MovePlay[] = [
     label: 'MIG-31',
     name: 'rings empty, watches only',
     needs: ['watch', 'node', 'acl'],
+    watches: true,
     begin(lab, guest) {
       for (const [path, token] of [
         ['x', 'one'],
@@ -64,6 +69,7 @@ export const MOVE_PLAYS: readonly MovePlay[] = [
     label: 'MIG-32',
     name: 'request half in the ring, nothing taken',
     needs: [],
+    inRequest: true,
     begin(_lab, guest, pair) {
       pair.order('from', 'freeze', String(DOMID));
       guest.send('WRITE', 'a\0value', 0, 0, 10);
@@ -78,11 +84,30 @@ export const MOVE_PLAYS: readonly MovePlay[] = [
     label: 'MIG-34',
     name: '10 of 16 header octets taken',
     needs: ['input'],
+    inRequest: true,
     begin(lab, guest) {
       guest.send('WRITE', 'a\0value', 0, 0, 10);
       lab.settle();
       return (there) => {
         guest.send('WRITE', 'a\0value', 0, 10);
+        there.settle();
+        guest.ask('READ', strings('a'));
+      };
+    },
+  },
+  {
+    label: 'MIG-35',
+    name: 'a long request, all but its last octet taken',
+    needs: ['input'],
+    inRequest: true,
+    begin(lab, guest) {
+      const payload = octets('a\0', 'l'.repeat(2000));
+      guest.send('WRITE', payload, 0, 0, 16 + payload.length - 1);
+      lab.settle();
+      guest.send('WRITE', payload, 0, 1040, 16 + payload.length - 1);
+      lab.settle();
+      return (there) => {
+        guest.send('WRITE', payload, 0, 16 + payload.length - 1);
         there.settle();
         guest.ask('READ', strings('a'));
       };
@@ -105,6 +130,7 @@ export const MOVE_PLAYS: readonly MovePlay[] = [
     label: 'MIG-40',
     name: 'half event at the head, whole ones behind',
     needs: ['output'],
+    watches: true,
     begin(lab, guest) {
       guest.ask('WATCH', strings('ev', 'e'.repeat(50)));
       fill(guest, 'v'.repeat(229), 4); // 980 of 1024 octets: the first event does not fit
@@ -120,6 +146,7 @@ export const MOVE_PLAYS: readonly MovePlay[] = [
     label: 'MIG-41',
     name: '30 events queued',
     needs: ['output'],
+    watches: true,
     begin(lab, guest) {
       guest.ask('WATCH', strings('ev', 'e'));
       fill(guest, FITTING, 4);
@@ -179,6 +206,7 @@ export const MOVE_PLAYS: readonly MovePlay[] = [
     label: 'MIG-51',
     name: 'watch with depth 1',
     needs: ['watch', 'watchDepth'],
+    watches: true,
     begin(_lab, guest) {
       guest.ask('WATCH', strings('d', 't', '1'));
       return (there) => {
@@ -201,6 +229,8 @@ export const MOVE_PLAYS: readonly MovePlay[] = [
     label: 'NC-4',
     name: 'mid-transaction, half a request in the ring, three events queued',
     needs: ['txId', 'txWrites', 'txReads', 'output', 'watch', 'node', 'acl'],
+    watches: true,
+    inRequest: true,
     begin(lab, guest, pair) {
       guest.ask('WATCH', strings('ev', 'e'));
       guest.ask('WRITE', 'r\0old');
