@@ -1,7 +1,7 @@
 import { strings } from '../../guests/index.ts';
 import { carryOver, type Machine, NO_JITTER, Universe } from '../../sim/index.ts';
 import type { StateFormat } from '../../store/format/model/index.ts';
-import type { CompatName } from '../../store/index.ts';
+import type { CompatName, StorePolicy } from '../../store/index.ts';
 import { type LabGuest, LabHost } from './lab-host.ts';
 
 /** The two sides of a move. */
@@ -10,6 +10,8 @@ export type Side = 'from' | 'to';
 export interface PairOptions {
   readonly format: StateFormat;
   readonly compat?: Readonly<Record<Side, CompatName>>;
+  /** What the stores do about open transactions at a live update; left out: they carry them. */
+  readonly policy?: StorePolicy;
 }
 
 /** Where the image lies between both stores. */
@@ -27,10 +29,10 @@ export class MovePair {
   readonly #format: StateFormat;
   readonly #universe = new Universe({ seed: '1', jitter: NO_JITTER });
 
-  constructor({ format, compat }: PairOptions) {
+  constructor({ format, compat, policy = 'carry' }: PairOptions) {
     this.#format = format;
     const side = (name: Side) =>
-      new LabHost({ format, policy: 'carry', machine: this.#universe.add(name), compat: compat?.[name] ?? '4.22' });
+      new LabHost({ format, policy, machine: this.#universe.add(name), compat: compat?.[name] ?? '4.22' });
     this.from = side('from');
     this.to = side('to');
   }
