@@ -15,6 +15,7 @@ export {
   handOver,
   type LibxlNews,
   type LibxlObserver,
+  type MigrationNews,
   restoreGuest,
   resumeGuest,
   suspendGuest,

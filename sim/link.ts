@@ -15,6 +15,8 @@ export interface LinkTraits {
   readonly latencyNs: number;
   /** Octets that may be under way and not acknowledged, of each direction. */
   readonly windowBytes: number;
+  /** How long a silence may be before the transport gives the link up; left out: for ever (LK-4). */
+  readonly keepAliveNs?: number;
   /** Octets that one read or write moves at most; left out: as many as there are. */
   readonly pieceBytes?: number;
 }
@@ -95,7 +97,10 @@ export class LinkDirection {
   /** Nothing crosses the wire for so long; for ever: Infinity. No error comes of it (LK-4). */
   stall(ns: number): void {
     this.#stalledUntilNs = this.#timeline.nowNs + ns;
-    if (Number.isFinite(ns)) this.#timeline.at(this.#owner, this.#stalledUntilNs, () => this.#pump());
+    const { keepAliveNs = Number.POSITIVE_INFINITY } = this.#traits;
+    if (keepAliveNs < ns)
+      this.#timeline.at(this.#owner, this.#timeline.nowNs + keepAliveNs, () => this.cutAfter(this.sent));
+    else if (Number.isFinite(ns)) this.#timeline.at(this.#owner, this.#stalledUntilNs, () => this.#pump());
   }
 
   *write(octets: Uint8Array): Actor<'ok' | 'broken'> {

@@ -10,6 +10,7 @@ export { type Clock, type NetPlan, netLoad } from './net-load.ts';
 export { NetbackDriver, type NetbackOptions } from './netback.ts';
 export { Netfront, NetfrontDriver, type NetfrontOptions } from './netfront.ts';
 export type { BlkOp, DeviceEvent, DeviceName, DeviceNews, DeviceObserver, Packet, Side } from './observer.ts';
+export { Segment } from './segment.ts';
 export { ETH_HLEN, packetOf, SECTOR_BYTES, sectorSums, sumOf } from './sums.ts';
 export { Xenbus } from './xenbus.ts';
 export { type Driver, type DriverInstance, XenbusDevice } from './xenbus-device.ts';

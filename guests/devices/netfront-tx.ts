@@ -50,6 +50,11 @@ export class NetTransmit {
     this.#queue.push(packet);
   }
 
+  /** A frontend of a new domain: its packets are counted from 0. */
+  restart(): void {
+    this.#packets = 0;
+  }
+
   /** Before all that waits. */
   queueFirst(packet: Uint8Array): void {
     this.#queue.unshift(packet);

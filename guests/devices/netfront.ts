@@ -140,6 +140,7 @@ export class Netfront implements DriverInstance {
   *resume(isThere: boolean): Actor {
     this.#states.restart();
     this.#withdraw(false);
+    this.#tx.restart();
     this.#mustClose = !isThere;
     this.#mustAnnounce = isThere;
   }

@@ -114,7 +114,10 @@ export class Xenbus implements DeviceBus, Freezable {
       registered.otherend = undefined;
       const found = yield* this.#otherendOf(xs, device.nodename);
       // One that is not in the new tree stays as it is; its thread finds its ring gone.
-      if (found !== undefined) device.movedTo(found.otherend, found.otherendId);
+      if (found !== undefined) {
+        device.movedTo(found.otherend, found.otherendId);
+        device.note({ what: 'probed', side: this.#side });
+      }
       yield* driver.resume?.(found !== undefined) ?? [];
       driver.freezer?.thaw(driver.thread);
       if (found !== undefined) registered.otherend = yield* this.#watchOtherend(device, driver);

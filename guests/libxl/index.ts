@@ -44,6 +44,15 @@ export {
 } from './hotplug-script.ts';
 export { initDom0 } from './init-dom0.ts';
 export { initXenstoreDomain } from './init-xenstore-domain.ts';
+export { configFromJson, configToJson } from './migrate/config-json.ts';
+export { type AgentPlan, handoverAgent } from './migrate/handover-agent.ts';
+export { type Handover, HandoverLog, type HandoverNames } from './migrate/handover-log.ts';
+export type { MigrationNews, MigrationObserver, MigrationProcess, MigrationStep } from './migrate/news.ts';
+export { migrateReceive, type ReceiveEnd, type ReceivePlan } from './migrate/receiver.ts';
+export { type MigrateEnd, type MigratePlan, migrate, type Transport } from './migrate/sender.ts';
+export { streamTransfer } from './migrate/stream-transfer.ts';
+export { HANDOVER_OCTETS, TEXTS } from './migrate/texts.ts';
+export type { Transfer } from './migrate/transfer.ts';
 export type { Mishaps } from './mishaps.ts';
 export type { LibxlNews, LibxlObserver } from './observer.ts';
 export { Libxl, type LibxlOptions, type Rc } from './process.ts';

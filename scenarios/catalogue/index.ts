@@ -4,6 +4,7 @@ import { deviceIo } from './device-io.ts';
 import { hostileGuests } from './hostile-guests.ts';
 import { hotplugStorm } from './hotplug-storm.ts';
 import { liveUpdateMidTraffic } from './live-update-mid-traffic.ts';
+import { migrateMidTraffic } from './migrate-mid-traffic.ts';
 import { steadyStateScenario } from './steady-state.ts';
 import { suspendResume } from './suspend-resume.ts';
 
@@ -16,4 +17,5 @@ export const SCENARIOS: readonly Scenario[] = [
   hotplugStorm,
   steadyStateScenario,
   suspendResume,
+  migrateMidTraffic,
 ];

@@ -22,6 +22,7 @@ import {
   type Actor,
   DOMID_ANY,
   type Domain,
+  type Domid,
   type Frame,
   GNTTAB_RESERVED_XENSTORE,
   type Jitter,
@@ -79,10 +80,14 @@ export interface Guest {
 
 export interface HostOptions {
   readonly seed: string;
-  /** One of several hosts of a universe, whose seed and jitter count; left out: a machine of its own. */
-  readonly machine?: Machine;
   readonly jitter: Jitter;
+  /** One of several hosts of a universe, which has seed and jitter already; left out: it is alone. */
+  readonly machine?: Machine | undefined;
+  /** All hosts of its universe, this one among them. */
+  readonly hosts?: (() => readonly Host[]) | undefined;
   readonly requestsMax: number;
+  /** Counted together with another host's; left out: its own. */
+  readonly traffic?: Traffic | undefined;
   readonly policy: StorePolicy;
   readonly compat: StoreSetup['compat'];
   /** Left out: dom0. */
@@ -128,6 +133,8 @@ export interface RunSummary
     | 'history'
     | 'faults'
     | 'devices'
+    | 'hosts'
+    | 'migrations'
   > {
   readonly request: RunRequest;
   readonly created: number;
@@ -159,17 +166,19 @@ export class Host implements FaultHost {
   /** What processes of its toolstack share; an id may be used again at once. */
   readonly #files = new SharedFiles(new DomidHistory(0));
   readonly #sockets: XsSocket[] = [];
+  readonly #hosts: () => readonly Host[];
   /** Programs of dom0 that have a connection to the store open. */
   #programs: XsProgram[] = [];
 
   constructor(options: HostOptions) {
     this.machine = options.machine ?? loneMachine({ seed: options.seed, jitter: options.jitter });
+    this.#hosts = options.hosts ?? (() => [this]);
     this.faults = new FaultPlan(this.machine, options.faults ?? 'off', options.ownFaults, options.does);
     this.listener = new Listener(9, this.machine.trace);
     this.watch =
       options.checkEverySteps === undefined ? undefined : new MachineWatch(this.machine, options.checkEverySteps);
     this.witness = options.records ? new Witness(this.machine) : undefined;
-    this.traffic = new Traffic(options.requestsMax);
+    this.traffic = options.traffic ?? new Traffic(options.requestsMax);
     this.storeDomid = options.storeIn === 'stubdom' ? STUBDOM.domid : 0;
     this.recorder = options.records
       ? new Recorder(this.machine, this.storeDomid, options.policy, options.compat, options.limitsWrites ?? true)
@@ -268,9 +277,36 @@ export class Host implements FaultHost {
   #guest(os: GuestOs, built: BuiltDomain, habits: ClientHabits): Guest {
     const client = new XsClient(os, built.ring, built.port, habits);
     this.watch?.trust(built.domain, built.ring);
-    client.observer = this.#observers(this.recorder?.ofClient(client, built.domain.domid));
+    const guest = { os, client };
+    this.#listenTo(guest);
     client.start();
-    return { os, client };
+    return guest;
+  }
+
+  /** Everything that the guest's client says is said of the host where it is. */
+  #listenTo(guest: Guest): void {
+    const { os, client } = guest;
+    const told = this.#observers(this.recorder?.ofClient(client, os.domain.domid));
+    const moved = (domid: Domid) => {
+      const home = this.homeOf(os);
+      if (home === this) told.moved?.(domid);
+      else home.#takeIn(guest, this);
+    };
+    client.observer = { ...told, moved };
+  }
+
+  /** A guest goes on here that was at another host. */
+  #takeIn(guest: Guest, from: Host): void {
+    const at = from.guests.findIndex(({ os }) => os === guest.os);
+    if (at >= 0) from.guests.splice(at, 1);
+    this.guests.push(guest);
+    this.watch?.trust(guest.os.domain, guest.client.ring.frame);
+    this.#listenTo(guest);
+  }
+
+  /** The host where a kernel runs now. */
+  homeOf({ machine }: GuestOs): Host {
+    return this.#hosts().find((host) => host.machine === machine) ?? this;
   }
 
   /** Who listens to each client: the history, if one is written, and the count of requests. */
@@ -301,11 +337,13 @@ export class Host implements FaultHost {
     );
   }
 
-  /** What every scenario reports of its run. */
+  /** What every scenario reports of its run, in which there may have been other hosts. */
   result(run: RunSummary): RunResult {
-    const { machine, traffic } = this;
-    const { request, created, history, ...rest } = run;
-    const count = (is: (record: History['records'][number]) => boolean) => history?.records.filter(is).length ?? 0;
+    const { machine } = this;
+    const { request, created, history, hosts = [], ...rest } = run;
+    const records = [history, ...hosts.slice(1).map((host) => host.history)].flatMap((each) => each?.records ?? []);
+    const count = (is: (record: History['records'][number]) => boolean) => records.filter(is).length;
+    const traffic = totalOf(this.#hosts().map((host) => host.traffic));
     return {
       ...rest,
       seed: request.seed,
@@ -324,6 +362,7 @@ export class Host implements FaultHost {
       conflicts: traffic.conflicts,
       refusals: [...traffic.refusals].sort((a, b) => (a[0] < b[0] ? -1 : 1)),
       history,
+      ...(hosts.length === 0 ? {} : { hosts }),
     };
   }
 
@@ -350,6 +389,19 @@ export class Host implements FaultHost {
     for (const client of this.#programs) n += client.inFlight;
     return n;
   }
+}
+
+/** Requests of one run; hosts that share their traffic count it together. */
+function totalOf(traffics: readonly Traffic[]): Pick<Traffic, 'requests' | 'commits' | 'conflicts' | 'refusals'> {
+  const refusals = new Map<string, number>();
+  const total = { requests: 0, commits: 0, conflicts: 0, refusals };
+  for (const traffic of new Set(traffics)) {
+    total.requests += traffic.requests;
+    total.commits += traffic.commits;
+    total.conflicts += traffic.conflicts;
+    for (const [errno, n] of traffic.refusals) refusals.set(errno, (refusals.get(errno) ?? 0) + n);
+  }
+  return total;
 }
 
 /** Each is told everything, in their order. */

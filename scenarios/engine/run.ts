@@ -8,13 +8,15 @@ import {
   type UpdateWay,
   type XsLink,
 } from '../../guests/index.ts';
-import type { Actor, Stream } from '../../sim/index.ts';
+import { type Actor, type Stream, Universe } from '../../sim/index.ts';
 import { extentOf } from '../../store/format/model/index.ts';
 import type { StorePolicy } from '../../store/index.ts';
+import type { PlannedFault } from '../faults/rule.ts';
 import type { History, Verdict } from '../judge/history.ts';
 import { judgeHistory, mappings, toolstackIntends } from '../judge/invariants/index.ts';
 import { countMarks, MARKS, type MarkName, type Traces } from '../judge/marks.ts';
 import { Host, type HostOptions, LIFELIKE, STORE_BINARY } from './host.ts';
+import { addMarks, mergeVerdicts } from './merge.ts';
 import { SETTLE_NS } from './patience.ts';
 import { Progress } from './progress.ts';
 import type { MarksSeen, RunRequest, RunResult, UpdateAttempt, UpdateReport } from './scenario.ts';
@@ -52,6 +54,8 @@ export type HostSettings = Settings & {
 /** A run on its way, from openRun to runAndJudge. */
 export interface Run {
   readonly request: RunRequest;
+  /** Where there are several hosts. */
+  readonly name?: string;
   readonly host: Host;
   /** Those who change something: unless the scenario says otherwise, traffic stops when they have ended. */
   readonly writers: Thread[];
@@ -66,17 +70,66 @@ export interface Run {
  * that serves. Of the request's settings the host itself makes something of `store` and `faults`, where there are such.
  */
 export function openRun(request: RunRequest<HostSettings>, plan: RunPlan = {}): Run {
+  const run = newRun(request, plan);
+  arm(run, plan);
+  return run;
+}
+
+/** A host of a run on several. */
+export interface HostPlan extends RunPlan {
+  /** Unique in the run. */
+  readonly name: string;
+  /** Which daemon serves there; left out: 4.22. */
+  readonly compat?: HostOptions['compat'];
+  /** Left out: what the settings say. */
+  readonly storeIn?: StoreHome;
+  /** What its wall clock is ahead of others', ns. */
+  readonly clockAheadNs?: number;
+}
+
+/** The hosts of a run, and what lies between them. */
+export interface Runs {
+  readonly universe: Universe;
+  readonly runs: readonly Run[];
+}
+
+/**
+ * Hosts on one timeline, with one record and one seed, each as openRun opens one. What is counted as traffic is counted of all
+ * together. The first draws as it would alone.
+ */
+export function openRuns(request: RunRequest<HostSettings>, plans: readonly HostPlan[]): Runs {
+  const universe = new Universe({ seed: request.seed, jitter: LIFELIKE });
+  const runs: Run[] = [];
+  const hosts = () => runs.map(({ host }) => host);
+  for (const plan of plans) {
+    const machine = universe.add(plan.name);
+    const traffic = runs[0]?.host.traffic;
+    runs.push({ ...newRun(request, plan, { machine, hosts, traffic }), name: plan.name });
+  }
+  for (const [i, run] of runs.entries()) {
+    const plan = plans[i] as HostPlan;
+    arm(run, plan);
+    if (plan.clockAheadNs !== undefined) run.host.store.jumpWallClock(plan.clockAheadNs);
+  }
+  return { universe, runs };
+}
+
+function newRun(
+  request: RunRequest<HostSettings>,
+  plan: RunPlan & Pick<Partial<HostPlan>, 'compat' | 'storeIn'>,
+  place: Pick<HostOptions, 'machine' | 'hosts' | 'traffic'> = {},
+): Run {
   const { settings, seed, lab, checks } = request;
   const { policy = 'carry', limitsWrites = false, ownFaults } = plan;
   const { requestsMax = Number.POSITIVE_INFINITY, checkEverySteps = CHECK_EVERY_STEPS } = plan;
-  const { isOver = ({ traffic }) => traffic.stopping } = plan;
   const host = new Host({
+    ...place,
     seed,
     jitter: LIFELIKE,
     requestsMax,
     policy,
-    compat: '4.22',
-    storeIn: settings.store,
+    compat: plan.compat ?? '4.22',
+    storeIn: plan.storeIn ?? settings.store,
     records: checks,
     ...(checks ? { checkEverySteps } : {}),
     limitsWrites,
@@ -88,12 +141,16 @@ export function openRun(request: RunRequest<HostSettings>, plan: RunPlan = {}): 
     execFails: request.execFails,
     startStore: request.startStore,
   });
+  return { request, host, writers: [], operators: [], attempts: [], policy };
+}
+
+/** From now on what is planned may break. */
+function arm({ request, host }: Run, { isOver = ({ traffic }) => traffic.stopping }: RunPlan): void {
   const { faults } = host;
   if (request.traceLine !== undefined) host.traceTo(request.traceLine);
   if (faults.faults.length > 0) request.planned?.(faults.faults);
   faults.arm(host, () => isOver(host));
   host.store.movesInSteps = faults.storeMovesInSteps();
-  return { request, host, writers: [], operators: [], attempts: [], policy };
 }
 
 /** Whether guests may ask for watches with a depth: images of version 1, and formats that say so, lose it. */
@@ -236,6 +293,10 @@ export interface RunEnd {
   readonly created?: () => number;
   /** Beside the families that judge every history. */
   readonly verdicts?: (history: History, isFinished: boolean) => readonly Verdict[];
+  /** Of all hosts together, by the order of hosts. */
+  readonly joined?: (histories: readonly History[], isFinished: boolean) => readonly Verdict[];
+  /** What was moved between hosts, for the report. */
+  readonly migrations?: () => NonNullable<RunResult['migrations']>;
   /** What devices did, for the report. */
   readonly devices?: () => NonNullable<RunResult['devices']>;
   /** What is missing in a run that does not come to end. */
@@ -257,27 +318,59 @@ type WholeEnd = RunEnd & Required<Pick<RunEnd, 'isBusy' | 'horizonNs' | 'sliceNs
  * families of checks that judge every run, and by `verdicts`. Errors: what is thrown under the scheduler is the outcome `error`.
  */
 export function runAndJudge(run: Run, given: RunEnd): RunResult {
-  const { host, request } = run;
+  return runAllAndJudge([run], given);
+}
+
+/** The same of several hosts: all come to rest, each's tree is read, each's history is judged. */
+export function runAllAndJudge(runs: readonly Run[], given: RunEnd): RunResult {
+  const first = runs[0] as Run;
+  const { request } = first;
   const { horizonNs = request.horizonNs ?? HORIZON_NS, sliceNs = SLICE_NS } = given;
-  const end: WholeEnd = { ...given, isBusy: given.isBusy ?? (() => isRunBusy(run)), horizonNs, sliceNs };
-  const ended = runToEnd(run, end);
-  const history = host.recorder?.history();
-  const planned = host.faults.faults;
-  const { verdicts, ...how } = judged(run, end, ended, history);
-  const lastFault = ended.kind === 'finished' ? undefined : host.witness?.lastFault;
-  return host.result({
+  const isBusy = given.isBusy ?? (() => runs.some(isRunBusy));
+  const end: WholeEnd = { ...given, isBusy, horizonNs, sliceNs };
+  const ended = runToEnd(runs, end);
+  const histories = runs.flatMap(({ host }) => host.recorder?.history() ?? []);
+  const planned = plannedOn(runs);
+  const { verdicts, ...how } = judged(runs, end, ended, histories);
+  const lastFault = ended.kind === 'finished' ? undefined : lastFaultOf(runs);
+  const isAlone = runs.length === 1;
+  const named = ({ name }: Run) => (name === undefined ? {} : { host: name });
+  return first.host.result({
     request,
     scenario: end.scenario,
     ...how,
     ...(lastFault === undefined ? {} : { lastFault }),
-    created: end.created?.() ?? host.guests.length,
+    created: end.created?.() ?? runs.reduce((sum, { host }) => sum + host.guests.length, 0),
     ...(planned.length === 0 ? {} : { faults: planned }),
     ...(end.devices === undefined ? {} : { devices: end.devices() }),
-    attempts: run.attempts,
-    updates: host.store.updates.map((u): UpdateReport => ({ ...u, answer: answerTo(run.attempts, u.n) })),
+    attempts: runs.flatMap((run) => run.attempts.map((each) => ({ ...each, ...named(run) }))),
+    updates: runs.flatMap((run) =>
+      run.host.store.updates.map((u): UpdateReport => ({ ...u, answer: answerTo(run.attempts, u.n), ...named(run) })),
+    ),
     verdicts,
-    history,
+    history: histories[0],
+    ...(isAlone ? {} : { hosts: runs.map(({ name = '' }, i) => ({ name, history: histories[i] })) }),
+    ...(end.migrations === undefined ? {} : { migrations: end.migrations() }),
   });
+}
+
+/** Each rule once, with what it did on all hosts. */
+function plannedOn(runs: readonly Run[]): readonly PlannedFault[] {
+  const planned = new Map<string, PlannedFault>();
+  for (const { host } of runs)
+    for (const fault of host.faults.faults) {
+      const before = planned.get(fault.id);
+      planned.set(fault.id, before === undefined ? fault : { ...before, injected: before.injected + fault.injected });
+    }
+  return [...planned.values()];
+}
+
+function lastFaultOf(runs: readonly Run[]): RunResult['lastFault'] {
+  const faults = runs.flatMap(({ host }) => host.witness?.lastFault ?? []);
+  return faults.reduce<RunResult['lastFault']>(
+    (last, f) => (last === undefined || f.timeNs > last.timeNs ? f : last),
+    undefined,
+  );
 }
 
 function answerTo(attempts: readonly UpdateAttempt[], update: number): string {
@@ -291,33 +384,30 @@ type Ended =
   | { readonly kind: 'stuck'; readonly sinceNs: number }
   | { readonly kind: 'late' };
 
-function runToEnd({ host, request }: Run, end: WholeEnd): Ended {
-  const { machine, dom0, recorder } = host;
-  const nodes: SeenNode[] = [];
-  let finished = false;
+function runToEnd(runs: readonly Run[], end: WholeEnd): Ended {
+  const { host, request } = runs[0] as Run;
+  const { machine } = host;
+  const readings = runs.map((run) => ({ host: run.host, nodes: [] as SeenNode[], isDone: false }));
+  /** A host that is down reads nothing, and is judged by what it did. */
+  const isFinished = () => readings.every((each) => each.isDone || each.host.machine.scheduler.isHalted);
   try {
-    dom0.os.start('verifier', (me) =>
-      quiesce(me, end.isBusy, function* (own): Actor {
-        yield* untilNoticed(host);
-        if (end.before !== undefined) yield* end.before(own);
-        yield* readTree(own, dom0.client, nodes);
-        finished = true;
-      }),
-    );
-    const progress = progressOf(host, end);
+    for (const reading of readings) startVerifier(reading, end);
+    const progress = progressOf(runs, end);
     let stuck = false;
     const isOver = () => {
       request.looked?.({ virtualNs: machine.nowNs, requests: host.traffic.requests });
+      const finished = isFinished();
       // Whoever waits for a store that has ended waits for ever, whatever else goes on.
-      if (!finished) stuck = host.store.ended !== undefined || progress?.isStuck() === true;
+      if (!finished) stuck = runs.some(hasLostStore) || progress?.isStuck() === true;
       return finished || stuck;
     };
     machine.scheduler.runUntil(isOver, end.horizonNs, end.sliceNs);
+    const finished = isFinished();
     if (finished) {
-      recorder?.snapshot(nodes);
+      for (const each of readings) if (each.isDone) each.host.recorder?.snapshot(each.nodes);
       end.finish?.();
     }
-    host.watch?.check();
+    for (const each of runs) each.host.watch?.check();
     if (finished) return { kind: 'finished' };
     const sinceNs = progress?.lastNs ?? machine.nowNs;
     return !stuck && machine.scheduler.nextNs !== undefined && machine.nowNs - sinceNs < SETTLE_NS
@@ -326,6 +416,27 @@ function runToEnd({ host, request }: Run, end: WholeEnd): Ended {
   } catch (thrown) {
     return { kind: 'failed', failure: host.witness?.failure(thrown) ?? earlyFailure(thrown) };
   }
+}
+
+function hasLostStore({ host }: Run): boolean {
+  return host.store.ended !== undefined && !host.machine.scheduler.isHalted;
+}
+
+/** dom0 of a host waits for the end, and reads the whole tree. */
+function startVerifier(
+  reading: { readonly host: Host; readonly nodes: SeenNode[]; isDone: boolean },
+  end: WholeEnd,
+): void {
+  const { host, nodes } = reading;
+  const { dom0 } = host;
+  dom0.os.start('verifier', (me) =>
+    quiesce(me, end.isBusy, function* (own): Actor {
+      yield* untilNoticed(host);
+      if (end.before !== undefined) yield* end.before(own);
+      yield* readTree(own, dom0.client, nodes);
+      reading.isDone = true;
+    }),
+  );
 }
 
 /**
@@ -340,9 +451,19 @@ function* untilNoticed({ machine }: Host): Actor {
   if (waitedNs > 0) yield EVENTS_NS;
 }
 
-function progressOf({ machine, witness, traffic, recorder }: Host, { devices }: WholeEnd): Progress | undefined {
-  if (witness === undefined) return undefined;
-  return new Progress(machine, witness, {
+function progressOf(runs: readonly Run[], { devices }: WholeEnd): Progress | undefined {
+  const { machine, traffic, recorder } = (runs[0] as Run).host;
+  const witnesses = runs.flatMap(({ host }) => host.witness ?? []);
+  if (witnesses.length === 0) return undefined;
+  const all = {
+    get lives() {
+      return witnesses.reduce((sum, { lives }) => sum + lives, 0);
+    },
+    get messages() {
+      return witnesses.reduce((sum, { messages }) => sum + messages, 0);
+    },
+  };
+  return new Progress(machine, all, {
     payload: devices === undefined ? undefined : () => devices().reduce((sum, [, count]) => sum + count, 0),
     isOver: () => traffic.stopping,
     // A hostile guest looks again and again, and gives up by itself.
@@ -371,30 +492,28 @@ function soFar({ machine, witness }: Host, all: readonly Verdict[], history: His
 
 /** What a run came to, and why. What compares the end is left out where there was none. */
 function judged(
-  run: Run,
+  runs: readonly Run[],
   end: WholeEnd,
   ended: Ended,
-  history: History | undefined,
+  histories: readonly History[],
 ): Pick<RunResult, 'outcome' | 'reason' | 'failure' | 'waits' | 'verdicts' | 'marks'> {
-  const { host, request } = run;
+  const { host, request } = runs[0] as Run;
   if (ended.kind === 'failed') return { outcome: 'error', reason: '', failure: ended.failure, verdicts: [] };
   const isFinished = ended.kind === 'finished';
   let verdicts: readonly Verdict[];
   let marks: MarksSeen | undefined;
   try {
-    const judgement = history === undefined ? undefined : judgeHistory(history);
-    const all =
-      history === undefined || judgement === undefined
-        ? []
-        : [
-            ...judgement.verdicts,
-            mappings(history),
-            ...(history.toolstack === undefined ? [] : [toolstackIntends(history)]),
-            ...(end.verdicts?.(history, isFinished) ?? []),
-          ];
-    verdicts = isFinished || request.judgesUnfinished === true ? all : soFar(host, all, history);
-    if (history !== undefined && judgement !== undefined)
-      marks = marksOf(run, { history, connections: judgement.connections, verdicts: all });
+    const perHost = runs.map((run, i) => judgedHost(run, end, isFinished, histories[i]));
+    const joined = histories.length === 0 ? [] : (end.joined?.(histories, isFinished) ?? []);
+    const told = perHost.map(({ verdicts: all }, i) =>
+      isFinished || request.judgesUnfinished === true ? all : soFar((runs[i] as Run).host, all, histories[i]),
+    );
+    verdicts = [...(runs.length === 1 ? (told[0] ?? []) : mergeVerdicts(told)), ...joined];
+    if (histories.length > 0)
+      marks = addMarks(
+        perHost.flatMap((each) => each.marks ?? []),
+        countMarks({ ...OF_NOBODY, verdicts: joined }),
+      );
   } catch (thrown) {
     const failure = { ...earlyFailure(thrown), actor: 'the judge', timeNs: host.machine.nowNs };
     return { outcome: 'error', reason: '', failure, verdicts: [] };
@@ -404,8 +523,9 @@ function judged(
   if (isFinished && !violated && marks !== undefined && marks.missing.length > 0)
     return { outcome: 'unknown', reason: `not reached: ${namesOf(marks.missing)}`, verdicts, ...seen };
   if (isFinished) return { outcome: violated ? 'violation' : 'pass', reason: '', verdicts, ...seen };
-  const missing = end.missing?.() ?? `${host.inFlight} requests unanswered`;
-  const waits = host.waits();
+  const inFlight = runs.reduce((sum, run) => sum + run.host.inFlight, 0);
+  const missing = end.missing?.() ?? `${inFlight} requests unanswered`;
+  const waits = runs.flatMap((run) => run.host.waits());
   if (ended.kind === 'stuck')
     return {
       outcome: violated ? 'violation' : 'stuck',
@@ -421,6 +541,33 @@ function judged(
     verdicts,
     ...seen,
   };
+}
+
+/** Of what hosts have together nothing is counted but what its checks say. */
+const OF_NOBODY: Omit<Traces, 'verdicts'> = {
+  history: { epochs: [], records: [], transactionPolicy: 'carry', compat: '4.22' },
+  connections: [],
+  updates: [],
+  attempts: [],
+  strikes: 0,
+};
+
+/** What is said of one host's history. */
+function judgedHost(
+  run: Run,
+  end: WholeEnd,
+  isFinished: boolean,
+  history: History | undefined,
+): { readonly verdicts: readonly Verdict[]; readonly marks?: MarksSeen } {
+  if (history === undefined) return { verdicts: [] };
+  const judgement = judgeHistory(history);
+  const verdicts = [
+    ...judgement.verdicts,
+    mappings(history),
+    ...(history.toolstack === undefined ? [] : [toolstackIntends(history)]),
+    ...(end.verdicts?.(history, isFinished) ?? []),
+  ];
+  return { verdicts, marks: marksOf(run, { history, connections: judgement.connections, verdicts }) };
 }
 
 function marksOf(

@@ -6,6 +6,7 @@ import { type Doing, EVERYTHING, lacking } from '../faults/doings.ts';
 import type { PlannedFault } from '../faults/rule.ts';
 import type { History, Verdict } from '../judge/history.ts';
 import { MARKS, type MarkCounts, type MarkName } from '../judge/marks.ts';
+import type { MigrationReport } from '../judge/migrations.ts';
 import { completeSettings, type SettingSpecs, type Settings, type SettingsOf } from './settings.ts';
 import type { Wait } from './wait.ts';
 import { earlyFailure, type Failure } from './witness.ts';
@@ -182,6 +183,8 @@ export interface UpdateAttempt {
   readonly command: string;
   /** '': none so far. */
   readonly answer: string;
+  /** Where there are several. */
+  readonly host?: string;
   /** Number of the update that came of it; `undefined`: it was refused, or given up. */
   readonly update: number | undefined;
 }
@@ -189,6 +192,14 @@ export interface UpdateAttempt {
 /** What one live update interrupted, and what its requester was told. */
 export interface UpdateReport extends UpdateRecord {
   readonly answer: string;
+  /** Where there are several. */
+  readonly host?: string;
+}
+
+/** One of several hosts of a run. */
+export interface HostResult {
+  readonly name: string;
+  readonly history: History | undefined;
 }
 
 /**
@@ -235,5 +246,10 @@ export interface RunResult {
   readonly verdicts: readonly Verdict[];
   /** What happened, counted; absent in a run that was not judged. */
   readonly marks?: MarksSeen;
+  /** Of the only host, or of the first. */
   readonly history: History | undefined;
+  /** In a run on several: each, the first among them. Violations say by number at which they are. */
+  readonly hosts?: readonly HostResult[];
+  /** In their order; absent in a run without any. */
+  readonly migrations?: readonly MigrationReport[];
 }

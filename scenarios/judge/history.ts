@@ -150,6 +150,8 @@ export interface History {
 /** What a checker says. One family of checks per file under invariants/. */
 export interface Violation {
   readonly invariant: string;
+  /** Number of the host whose history it is about; left out: the only one's. */
+  readonly host?: number;
   /** Position in the history at which it became certain, for the window of events shown around it. */
   readonly seq: number;
   readonly timeNs: number;

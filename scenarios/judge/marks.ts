@@ -180,6 +180,18 @@ export const MARKS = {
     what: 'answers to hostile guests, as due',
     count: ({ verdicts }) => checked(verdicts, 'containment', 'answers as due'),
   },
+  migration: {
+    what: 'guests that went on at another host',
+    count: ({ verdicts }) => checked(verdicts, 'migration-owners', 'that moved a guest'),
+  },
+  'migration-failed': {
+    what: 'migrations that failed, after which the guest went on at its host',
+    count: ({ verdicts }) => checked(verdicts, 'migration-owners', 'that failed'),
+  },
+  'update-in-migration': {
+    what: 'live updates of either store while a guest was on its way',
+    count: ({ verdicts }) => checked(verdicts, 'migration-owners', 'live updates meanwhile'),
+  },
   fault: { what: 'strikes of faults that were asked for', count: ({ strikes }) => strikes },
 } as const satisfies Readonly<Record<string, Mark>>;
 

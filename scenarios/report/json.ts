@@ -16,11 +16,12 @@ function withoutOctets(event: TraceEvent): object {
 
 /** A run as programs read it: one JSON object, the same octets for the same run. */
 export function jsonReport(result: RunResult, command?: string): string {
-  const { history: _history, verdicts, refusals, updates, devices, failure, marks, ...rest } = result;
+  const { history: _history, hosts, verdicts, refusals, updates, devices, failure, marks, ...rest } = result;
   const record = {
     record: 'xenarium-run',
     version: RECORD_VERSION,
     ...rest,
+    ...(hosts === undefined ? {} : { hosts: hosts.map(({ name }) => name) }),
     ...(failure === undefined
       ? {}
       : { failure: { ...failure, events: failure.events.map(withoutOctets), stack: undefined } }),

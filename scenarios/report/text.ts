@@ -6,11 +6,12 @@ import type { Wait } from '../engine/wait.ts';
 import type { Failure } from '../engine/witness.ts';
 import type { PlannedFault } from '../faults/rule.ts';
 
-import type { HistoryRecord, KnownDefect, Violation } from '../judge/history.ts';
+import type { History, HistoryRecord, KnownDefect, Violation } from '../judge/history.ts';
 import { MARKS, type MarkName } from '../judge/marks.ts';
 
 import { type Alike, alike, causedAt } from './cause.ts';
 import { eventText } from './events.ts';
+import { migrationTable } from './migrations.ts';
 
 type Style = Parameters<typeof styleText>[0];
 
@@ -49,6 +50,8 @@ export function textReport(result: RunResult, dress: Dress): string {
   if (result.faults !== undefined)
     lines.push(`  faults: ${result.faults.map((f) => `${f.id} ${n(f.injected)}`).join(', ') || 'none'}`);
   lines.push('');
+  if (result.migrations !== undefined && result.migrations.length > 0)
+    lines.push(...migrationTable(result.migrations, { count: n, ms, bold: (s) => paint('bold', s) }), '');
   lines.push(...updateTable(result, paint));
   for (const { n: update, lossCounts } of result.updates)
     if (lossCounts.length > 0) lines.push(`  #${update} lost: ${lossesText(lossCounts)}`);
@@ -161,7 +164,7 @@ interface UpdateRow {
 function rowsOf({ updates, attempts }: RunResult): UpdateRow[] {
   const rows: UpdateRow[] = attempts.map((attempt) => ({
     attempt,
-    update: updates.find(({ n: update }) => update === attempt.update),
+    update: updates.find(({ n: update, host }) => update === attempt.update && host === attempt.host),
   }));
   for (const update of updates)
     if (!rows.some((row) => row.update === update)) rows.push({ update, attempt: undefined });
@@ -175,7 +178,14 @@ function updateTable(result: RunResult, paint: (style: Style, s: string) => stri
     ({ update }: UpdateRow) =>
       update === undefined ? '-' : cell(update);
   const columns: readonly (readonly [string, (row: UpdateRow) => string])[] = [
-    ['live update', ({ update }) => (update === undefined ? 'none' : `#${update.n} ${update.format}`)],
+    [
+      'live update',
+      ({ update, attempt }) => {
+        const host = update?.host ?? attempt?.host;
+        const what = update === undefined ? 'none' : `#${update.n} ${update.format}`;
+        return host === undefined ? what : `${host} ${what}`;
+      },
+    ],
     ['at ms', ({ update, attempt }) => ms(update?.atNs ?? attempt?.timeNs ?? 0)],
     ['requests cut', of((u) => n(u.partialRequests))],
     ['octets unread', of((u) => n(u.requestOctetsInRings))],
@@ -219,17 +229,17 @@ function violationText(
 ): string[] {
   const caused = causedAt(violation);
   const lines = [
-    `  ${paint('red', `violation of ${violation.invariant}`)} at ${ms(violation.timeNs)} virtual ms${violation.actor === '' ? '' : `, ${violation.actor}`}` +
+    `  ${paint('red', `violation of ${violation.invariant}`)} at ${ms(violation.timeNs)} virtual ms${hostText(result, violation)}${violation.actor === '' ? '' : `, ${violation.actor}`}` +
       `${violation.request === '' ? '' : `, ${violation.request}`}${straddled(result, caused, violation)}`,
     `    ${violation.detail}`,
   ];
   if (count > 1) lines.push(`    and ${n(count - 1)} more of this kind`);
   // What is missing is missed at the end: where it was caused tells more.
   const shown = caused ?? violation.seq;
-  const records = result.history?.records ?? [];
-  for (const record of records.slice(Math.max(0, shown - 8), shown + 3)) {
+  const history = historyOf(result, violation);
+  for (const record of (history?.records ?? []).slice(Math.max(0, shown - 8), shown + 3)) {
     const mark = record.seq === shown ? '>' : ' ';
-    lines.push(paint('dim', `    ${mark} ${String(record.seq).padStart(7)}  ${recordText(result, record)}`));
+    lines.push(paint('dim', `    ${mark} ${String(record.seq).padStart(7)}  ${recordText(history, record)}`));
   }
   return lines;
 }
@@ -244,8 +254,9 @@ function knownText({ label, what, seen }: KnownDefect, paint: (style: Style, s: 
 
 /** The live updates between a cause and where it was noticed. Of what was noticed at once, the last one before it, with its
  *  distance; of what is found to be missing at the end nothing is known. */
-function straddled(result: RunResult, caused: number | undefined, { seq, timeNs }: Violation): string {
-  const records = result.history?.records ?? [];
+function straddled(result: RunResult, caused: number | undefined, violation: Violation): string {
+  const { seq, timeNs } = violation;
+  const records = historyOf(result, violation)?.records ?? [];
   const between = new Set<number>();
   for (const record of caused === undefined ? [] : records.slice(caused, seq + 1))
     if (record.kind === 'liveUpdate') between.add(record.n);
@@ -259,8 +270,18 @@ function straddled(result: RunResult, caused: number | undefined, { seq, timeNs 
     : '';
 }
 
-function recordText(result: RunResult, record: HistoryRecord): string {
-  const name = 'conn' in record ? (result.history?.epochs[record.conn]?.name ?? `conn ${record.conn}`) : '';
+function hostText({ hosts }: RunResult, { host }: Violation): string {
+  const name = host === undefined ? undefined : hosts?.[host]?.name;
+  return name === undefined ? '' : ` on ${name}`;
+}
+
+/** The history that a violation is about. */
+function historyOf({ history, hosts }: RunResult, { host }: Violation): History | undefined {
+  return host === undefined ? history : (hosts?.[host]?.history ?? history);
+}
+
+function recordText(history: History | undefined, record: HistoryRecord): string {
+  const name = 'conn' in record ? (history?.epochs[record.conn]?.name ?? `conn ${record.conn}`) : '';
   const time = `${ms(record.timeNs)} ms`;
   switch (record.kind) {
     case 'publish':

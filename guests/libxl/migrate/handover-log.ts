@@ -24,6 +24,8 @@ export type HandoverState =
 export interface Handover {
   readonly domid: number;
   readonly names: HandoverNames;
+  /** The other host. */
+  readonly peer: string;
   state: HandoverState;
   /** Whether the process that keeps the entry has ended. */
   isLeft: boolean;
@@ -48,15 +50,15 @@ export class HandoverLog {
   }
 
   /** S: before the guest is asked. */
-  sends(domid: number, names: HandoverNames): Handover {
-    const entry: Handover = { domid, names, state: 'sending', isLeft: false };
+  sends(domid: number, names: HandoverNames, peer: string): Handover {
+    const entry: Handover = { domid, names, peer, state: 'sending', isLeft: false };
     this.#sent.set(names.uuid, entry);
     return entry;
   }
 
   /** R: the domain is there, paused. A refusal of before was that of another attempt. */
   incoming(domid: number, names: HandoverNames): Handover {
-    const entry: Handover = { domid, names, state: 'incoming', isLeft: false };
+    const entry: Handover = { domid, names, peer: '', state: 'incoming', isLeft: false };
     this.#received.set(names.uuid, entry);
     return entry;
   }

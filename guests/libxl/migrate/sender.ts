@@ -46,6 +46,8 @@ export interface MigratePlan {
   readonly dies?: (process: 'S' | 'V', step: MigrationStep) => boolean;
   /** The repaired handover; left out: xl's own. */
   readonly log?: HandoverLog;
+  /** The other host's name, for the log. */
+  readonly host?: string;
 }
 
 /** How `xl migrate` ended (3.3). */
@@ -133,7 +135,7 @@ class Sender {
     }
     yield* domainType(call, domid);
 
-    this.#entry = plan.log?.sends(domid, { uuid: names.uuid, here: names.here, passing: names.away });
+    this.#entry = plan.log?.sends(domid, { uuid: names.uuid, here: names.here, passing: names.away }, plan.host ?? '');
     const saved = yield* this.#save(channel);
     if (saved === 'killed') return 'killed';
     if (saved !== 'ok') {
@@ -163,8 +165,8 @@ class Sender {
     if (this.#at('SO17')) return 'killed';
     this.#says('migration sender: Target reports successful startup.');
     observer.note({ what: 'destroys', process: 'S', domid });
-    yield* domainDestroy(call, domid); // what comes of it is not looked at
-    this.#forget(names.uuid);
+    // What comes of it xl does not look at; the log does.
+    if ((yield* domainDestroy(call, domid)) === 0) this.#forget(names.uuid);
     this.#says('Migration successful.');
     channel.close();
     return 'success';
@@ -209,11 +211,7 @@ class Sender {
       to: channel,
       park,
       observer,
-      dies: (process, step) => {
-        if (dies?.(process, step) !== true) return false;
-        observer.note({ what: 'killed', process, step });
-        return true;
-      },
+      dies: dies ?? (() => false),
     });
     if (offered !== undefined && !isAsked) closeSuspendChannel(xl.os, domid, offered);
     if (saved === 'S killed') return 'killed';

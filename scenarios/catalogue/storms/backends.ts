@@ -20,6 +20,8 @@ import { RefusalsLink } from './refusals.ts';
 /** What the drivers of a host are like; left out: as most are. */
 export interface DevicePlan {
   readonly makeDisk?: () => Disk;
+  /** Disks that other hosts have, too; left out: its own. */
+  readonly disks?: BlockDevices;
   /** Whether netback offers an event channel for each direction. */
   readonly hasSplitPorts?: boolean;
   /** Buffers that a netfront keeps with its backend. */
@@ -59,7 +61,7 @@ export class Backends {
     const { makeDisk = () => new Disk(DISK_SECTORS), hasSplitPorts = true, rxBuffers = RX_BUFFERS } = plan;
     this.#host = host;
     this.#rxBuffers = rxBuffers;
-    this.disks = new BlockDevices(makeDisk);
+    this.disks = plan.disks ?? new BlockDevices(makeDisk);
     const kernel = this.#kernel(host.dom0);
     const { disks, bridge } = this;
     const drivers = {
@@ -71,8 +73,11 @@ export class Backends {
 
   /** Start a guest's frontends. `online` is called with each device once it can be used. */
   plug(guest: Guest, online: GuestDevices = {}, traits = traitsOf(guest.os.domain.domid)): Xenbus {
-    const { domid } = guest.os.domain;
-    const link = new RefusalsLink(guest.client, domid, (what) => online.refused?.(what));
+    const link = new RefusalsLink(
+      guest.client,
+      () => guest.os.domain.domid,
+      (what) => online.refused?.(what),
+    );
     const bus = new Xenbus(this.#kernel(guest, link), 'front', {
       vbd: new BlkfrontDriver({
         isPersistent: traits.hasPersistentGrants,
@@ -98,7 +103,9 @@ export class Backends {
 
   #kernel({ os, client }: Guest, link: XsLink = client): DeviceKernel {
     const kernel = new DeviceKernel(os, link);
-    kernel.observer = this.#host.recorder?.devices;
+    const home = this.#host;
+    if (home.recorder !== undefined)
+      kernel.observer = { note: (dev, news) => home.homeOf(os).recorder?.devices.note(dev, news) };
     return kernel;
   }
 }

@@ -5,10 +5,10 @@ import { type Refused, refusedDevice } from '../../judge/invariants/devices-evid
 /** The connection of a guest's drivers: what the store had no memory for is told. */
 export class RefusalsLink implements XsLink {
   readonly #link: XsLink;
-  readonly #domid: Domid;
+  readonly #domid: () => Domid;
   readonly #told: (refused: Refused) => void;
 
-  constructor(link: XsLink, domid: Domid, told: (refused: Refused) => void) {
+  constructor(link: XsLink, domid: () => Domid, told: (refused: Refused) => void) {
     this.#link = link;
     this.#domid = domid;
     this.#told = told;
@@ -32,13 +32,13 @@ export class RefusalsLink implements XsLink {
 
   *request(me: Thread, type: number, payload: Uint8Array, txId?: number): Actor<Reply> {
     const reply = yield* this.#link.request(me, type, payload, txId);
-    if (reply.error === 'ENOMEM') this.#told(refusedDevice(this.#domid, payload));
+    if (reply.error === 'ENOMEM') this.#told(refusedDevice(this.#domid(), payload));
     return reply;
   }
 
   *watch(queue: EventQueue, path: string, token: string, depth?: number): Actor<Reply> {
     const reply = yield* this.#link.watch(queue, path, token, depth);
-    if (reply.error === 'ENOMEM') this.#told(refusedDevice(this.#domid, octets(path)));
+    if (reply.error === 'ENOMEM') this.#told(refusedDevice(this.#domid(), octets(path)));
     return reply;
   }
 

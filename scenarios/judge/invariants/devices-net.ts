@@ -71,12 +71,13 @@ export class Network implements DeviceCheck {
         this.#evidence.findings.count('packets sent');
         vif.sent.push(record);
         vif.count++;
-        this.#owners.set(record.from, record.dev);
+        if (!this.#owners.has(record.from)) this.#owners.set(record.from, record.dev);
         return;
       case 'acked':
         this.#acked(record, vif);
         return;
       case 'carried':
+        this.#owners.set(record.from, record.dev); // where an address was before it moved is known until then
         this.#inOrder(record, vif.sent, 'netback took');
         this.#carried = { packet: record, to: new Set() };
         return;

@@ -11,8 +11,9 @@ export const SOURCE = 'guests.md 2.3 to 2.5, 6.11 INV-H1, INV-H2, INV-H3, INV-H7
 /**
  * Judge what the ends of devices told of their work, each from its own knowledge. Needs `history.devices`. Linear. A frontend
  * whose domain died, or that closed its device, is owed nothing any more; the others keep all their rights.
+ * @param of of one host of several a disk is not judged: others wrote to it.
  */
-export function devices(history: History): Verdict {
+export function devices(history: History, of: 'all' | 'one host of several' = 'all'): Verdict {
   const evidence = new DeviceEvidence(history);
   const { findings } = evidence;
   const blocks = new Map<string, BlockDevice>();
@@ -23,7 +24,7 @@ export function devices(history: History): Verdict {
     findings.count('records');
     handshake.note(record);
     if (record.dev.startsWith('vif/')) network.note(record);
-    else {
+    else if (of === 'all') {
       let block = blocks.get(record.dev);
       if (block === undefined) {
         block = new BlockDevice(evidence, record.dev);

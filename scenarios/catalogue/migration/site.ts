@@ -1,0 +1,63 @@
+import { Segment } from '../../../guests/devices/index.ts';
+import { LIBXENSTORE_HABITS, Xenconsoled } from '../../../guests/index.ts';
+import type { HotplugScripts } from '../../../guests/libxl/index.ts';
+import { Devpts } from '../../../sim/index.ts';
+import type { ToolProcess } from '../../engine/migrations.ts';
+import type { Run, Runs } from '../../engine/run.ts';
+import { Backends } from '../storms/backends.ts';
+import { San } from './san.ts';
+
+/** One way over the network that guests use, ns. */
+const SEGMENT_NS = 50_000;
+/** Between two requests of a toolstack's process, of its scripts' own work, and of a process until its first request. */
+const WORK_NS = [2_000, 20_000] as const;
+const SCRIPT_WORK_NS = [50_000, 400_000] as const;
+const PROCESS_NS = [5_000, 30_000] as const;
+
+/** A host with what makes it a place where guests with devices can live. */
+export interface Place {
+  readonly run: Run;
+  readonly backends: Backends;
+  readonly process: ToolProcess;
+}
+
+/** Hosts that share storage and a network. */
+export class Site {
+  readonly san = new San();
+  readonly places: readonly Place[];
+
+  constructor({ runs }: Runs) {
+    const segment = new Segment(SEGMENT_NS);
+    this.places = runs.map((run) => this.#furnish(run, segment));
+  }
+
+  #furnish(run: Run, segment: Segment): Place {
+    const { host } = run;
+    const backends = new Backends(host, { disks: this.san.disks });
+    const { machine, dom0 } = host;
+    segment.join(backends.bridge, machine.scheduler, host.recorder?.devices);
+    new Xenconsoled(dom0.os, host.connect('xenconsoled'), new Devpts()).start();
+    let scripts = 0;
+    const open = new Map<unknown, { close(): void }>();
+    const hotplug: HotplugScripts = {
+      bridge: backends.bridge,
+      connect: () => {
+        const link = host.connect(`script-${++scripts}`);
+        open.set(link, link);
+        return link;
+      },
+      close: (_, link) => {
+        open.get(link)?.close();
+        open.delete(link);
+      },
+      numberOf: (params) => this.san.numberOf(params),
+      workNs: SCRIPT_WORK_NS,
+      processNs: PROCESS_NS,
+    };
+    const process: ToolProcess = (name) => {
+      const link = host.connect(name, { ...LIBXENSTORE_HABITS, workNs: WORK_NS });
+      return { xl: host.libxl(link, { hotplug }), exit: () => link.close() };
+    };
+    return { run, backends, process };
+  }
+}

@@ -1,0 +1,169 @@
+import { type Blkfront, blkLoad, type Clock, type Netfront, netLoad } from '../../../guests/devices/index.ts';
+import {
+  type ClientHabits,
+  GuestConsole,
+  GuestControl,
+  LINUX_HABITS,
+  monitor,
+  octets,
+  suspendSelf,
+  type Thread,
+  type Traffic,
+  worker,
+} from '../../../guests/index.ts';
+import { type BuiltDomain, type DomainPlan, vbd, vif } from '../../../guests/libxl/index.ts';
+import type { Guest } from '../../engine/host.ts';
+import { macOf } from '../storms/guest.ts';
+import { San } from './san.ts';
+import type { Place } from './site.ts';
+
+/** Sectors that a program uses of its disk. */
+const BLK_LOAD = { first: 0, end: 256, inFlightMax: 4, thinkNsMax: 60_000 } as const;
+const NET_LOAD = { windowMax: 4, thinkNsMax: 80_000 } as const;
+/** How often a program looks whether all guests are there, ns. */
+const POLL_NS = 500_000;
+
+export interface TravellerPlan {
+  readonly slot: number;
+  /** Agents that use xenstore. */
+  readonly workers: number;
+  readonly hasDepth: boolean;
+  /** The store's requests, disk requests and packets that are wanted. */
+  readonly traffic: Traffic;
+  readonly block: Traffic;
+  readonly net: Traffic;
+  readonly isOpen: () => boolean;
+  /** Slots of guests that this one's interface talks to. */
+  readonly peers: readonly number[];
+}
+
+/** A guest that is moved about: a Linux with a disk that every host reaches, an interface, a console and programs that use all of
+ *  them, and xenstore. */
+export class Traveller {
+  readonly slot: number;
+  readonly name: string;
+  readonly guest: Guest;
+  readonly uuid: string;
+  /** Its programs; those of its disk and interface too. */
+  readonly programs: Thread[] = [];
+  #sending = 0;
+  #lines = 0;
+
+  constructor(place: Place, built: BuiltDomain, uuid: string, plan: TravellerPlan) {
+    const { slot, traffic, workers } = plan;
+    const { host } = place.run;
+    this.slot = slot;
+    this.uuid = uuid;
+    this.name = nameOf(slot);
+    const habits: ClientHabits = {
+      ...LINUX_HABITS,
+      notify: slot % 4 === 3 ? 'always' : 'edge',
+      tornOneIn: 4,
+      tornNsMax: 20_000,
+      maxInFlight: 1 + (slot % 4) * 3,
+    };
+    this.guest = host.boot(built, habits);
+    const { os, client } = this.guest;
+    const hvc = built.console === undefined ? undefined : new GuestConsole(os, built.console);
+    hvc?.start();
+    const bus = place.backends.plug(this.guest, {
+      disk: (disk) => this.#useDisk(disk, plan),
+      nic: (nic) => this.#useNic(nic, plan),
+    });
+    const parts = hvc === undefined ? [bus] : [hvc, bus];
+    const say = (text: string) => hvc?.write(octets(`${this.name}: line ${++this.#lines}: ${text}\n`));
+    say('booted');
+    new GuestControl(os, client, {
+      *suspend(me) {
+        say('suspends');
+        say(`goes on in ${yield* suspendSelf(me, os, client, parts)} domain`);
+      },
+    }).start();
+    for (let w = 0; w < workers; w++)
+      this.programs.push(
+        os.start(`worker${w}`, (me) =>
+          worker(me, client, traffic, {
+            get domid() {
+              return os.domain.domid;
+            },
+            get peers() {
+              const { domid } = os.domain;
+              return [Math.max(0, domid - 1), domid + 1];
+            },
+            sharedNodes: 3,
+            thinkNsMax: 400_000,
+            txThinkNsMax: 40_000,
+            hasDepth: plan.hasDepth,
+            hasDrivers: true,
+            sparesKernel: true,
+          }),
+        ),
+      );
+    os.start('agent', (me) =>
+      monitor(me, client, traffic, {
+        watches: [{ path: 'data' }, { path: '/shared' }, { path: 'memory/target' }],
+        readsEvents: true,
+        perEventNsMax: 20_000,
+      }),
+    );
+  }
+
+  /** What its configuration file says. */
+  static plan(slot: number): DomainPlan {
+    return {
+      name: nameOf(slot),
+      type: slot % 3 === 2 ? 'pv' : 'pvh',
+      vcpus: 1 + (slot % 2),
+      disks: [vbd({ params: San.path(slot) })],
+      nics: [vif({ mac: macOf(slot) })],
+      console: 'attended',
+    };
+  }
+
+  /** Whether a program still has something on its way to a device. */
+  get isSending(): boolean {
+    return this.#sending > 0;
+  }
+
+  /** A clock that goes on wherever the guest is. */
+  get #clock(): Clock {
+    const { os } = this.guest;
+    return {
+      get nowNs() {
+        return os.machine.nowNs;
+      },
+      at: (dueNs, fire) => os.machine.scheduler.at(dueNs, fire),
+    };
+  }
+
+  #useDisk(disk: Blkfront, { block, isOpen }: TravellerPlan): void {
+    this.programs.push(
+      this.guest.os.start(`fio-${disk.name}`, function* (me) {
+        while (!isOpen()) yield POLL_NS;
+        yield* blkLoad(me, disk, { ...BLK_LOAD, goesOn: () => !block.stopping, asked: () => block.sent() });
+      }),
+    );
+  }
+
+  #useNic(nic: Netfront, { net, isOpen, peers }: TravellerPlan): void {
+    const clock = this.#clock;
+    this.#sending++;
+    const finished = () => {
+      this.#sending--;
+    };
+    this.guest.os.start(`iperf-${nic.name}`, function* (me) {
+      while (!isOpen()) yield POLL_NS;
+      yield* netLoad(me, nic, clock, {
+        ...NET_LOAD,
+        peers: peers.map((slot) => macOf(slot).replaceAll(':', '')),
+        goesOn: () => !net.stopping,
+        asked: () => net.sent(),
+        finished,
+      });
+    });
+  }
+}
+
+function nameOf(slot: number): string {
+  return `domU${slot}`;
+}

@@ -1,0 +1,255 @@
+import { Copies } from '../copies.ts';
+import type { History, Verdict } from '../history.ts';
+import type { Copy, MigrationAsked, MigrationHistory, MigrationRecord } from '../migrations.ts';
+import { Findings } from './finding.ts';
+import { knownHole } from './migration-holes.ts';
+
+const CLAIM =
+  'A guest runs at one host at a time, and at exactly one in the end; it is started, resumed and destroyed only upon what the other side has said, and messages tell the truth';
+const SOURCE = 'tools/xl/xl_migrate.c; migration.md INV-M1 to INV-M5';
+
+/** How far a migration has come, by what its processes said. */
+export interface Progress {
+  readonly asked: MigrationAsked;
+  /** The copies between which the guest goes; the target's once it is known. */
+  readonly source: Copy | undefined;
+  target: Copy | undefined;
+  wasParked: boolean;
+  hasReceivedAll: boolean;
+  goWritten: boolean;
+  goRead: boolean;
+  goTakenBack: boolean;
+  status: number | undefined;
+  destroys: boolean;
+  unpaused: boolean;
+  sourceEnd: string | undefined;
+  targetEnd: string | undefined;
+  /** Processes that were killed, and before which step. */
+  readonly killed: Map<string, string>;
+  isBadly: boolean;
+}
+
+/** What the judgement of owners is made from. */
+export interface OwnersPlan {
+  /** Hosts that were down when the run ended, by number. */
+  readonly down?: readonly number[];
+  /** Whether xl's own handover is used, whose holes are known; else each hole is a violation. */
+  readonly toolstack: 'xl' | 'handoverLog';
+  /** Guests that stay paused by their owner's will (`-p`), by uuid. */
+  readonly paused?: ReadonlySet<string>;
+}
+
+/** INV-M1 to INV-M5 over all copies of all guests. */
+export function migrationOwners(history: MigrationHistory, histories: readonly History[], plan: OwnersPlan): Verdict {
+  const judge = new Owners(history, plan);
+  for (const record of history.records) judge.note(record);
+  judge.finish();
+  judge.count('live updates meanwhile', updatesMeanwhile(history, histories));
+  return judge.verdict();
+}
+
+class Owners {
+  readonly #history: MigrationHistory;
+  readonly #plan: OwnersPlan;
+  readonly #findings = new Findings('migration-owners');
+  readonly #copies: Copies;
+  readonly #migrations: readonly Progress[];
+
+  constructor(history: MigrationHistory, plan: OwnersPlan) {
+    this.#history = history;
+    this.#plan = plan;
+    this.#copies = new Copies(history);
+    this.#migrations = history.asked.map((asked) => begin(asked, history));
+  }
+
+  count(what: string, by = 1): void {
+    this.#findings.count(what, by);
+  }
+
+  verdict(): Verdict {
+    return this.#findings.verdict(CLAIM, SOURCE);
+  }
+
+  note(record: MigrationRecord): void {
+    if (record.kind === 'life') this.#lived(record);
+    else this.#said(record);
+  }
+
+  /** M1, at the moment at which a copy begins to run; M3, of a source that goes on. */
+  #lived(record: Extract<MigrationRecord, { kind: 'life' }>): void {
+    const copy = this.#copies.note(record);
+    if (copy === undefined) return;
+    if (record.what === 'unpaused' || record.what === 'resumed') {
+      const running = this.#copies.running(copy.uuid);
+      if (running.length > 1) {
+        const where = running.map(({ host, domid }) => `domain ${domid} on ${this.#history.hosts[host]}`).join(' and ');
+        this.#bad(record, undefined, `INV-M1: two copies of one guest run: ${where}`);
+      }
+    }
+    for (const migration of this.#migrations) {
+      if (migration.source === undefined || !isCopy(migration.source, copy)) continue;
+      if (record.what === 'shutdown' && record.reason === 'suspend' && migration.sourceEnd === undefined)
+        migration.wasParked = true;
+      if (record.what === 'resumed' && migration.goWritten && !migration.goTakenBack)
+        this.#bad(record, migration, 'INV-M3: the source goes on after a go was written and not taken back');
+    }
+  }
+
+  #said(record: Extract<MigrationRecord, { kind: 'news' }>): void {
+    const migration = this.#migrations[record.migration - 1];
+    if (migration === undefined) return;
+    const { news } = record;
+    switch (news.what) {
+      case 'received all':
+        migration.hasReceivedAll = true;
+        migration.target = this.#copyAt(record.host, news.domid, migration.asked.uuid);
+        return;
+      case 'go written':
+        migration.goWritten = true;
+        return;
+      case 'go read':
+        migration.goRead = true;
+        return;
+      case 'go taken back':
+        migration.goTakenBack = true;
+        return;
+      case 'status read':
+        migration.status = news.status;
+        return;
+      case 'unpaused':
+        migration.unpaused = true;
+        this.#started(record, migration);
+        return;
+      case 'destroys':
+        if (news.process !== 'S') return;
+        migration.destroys = true;
+        if (migration.status !== 0)
+          this.#bad(record, migration, 'INV-M4: the source is destroyed, and no status 0 was read');
+        return;
+      case 'resumes':
+        if (migration.goWritten && !migration.goTakenBack)
+          this.#bad(record, migration, 'INV-M3: the source is resumed after a go was written and not taken back');
+        return;
+      case 'says':
+        if (news.process === 'S') this.#told(record, migration, news.text);
+        return;
+      case 'killed':
+        migration.killed.set(news.process, news.step);
+        return;
+      case 'end':
+        if (news.process === 'S') migration.sourceEnd = news.how;
+        else migration.targetEnd = news.how;
+        return;
+      default:
+    }
+  }
+
+  /** M3: of a destination that is started. */
+  #started(record: MigrationRecord, migration: Progress): void {
+    if (!migration.goRead) this.#bad(record, migration, 'INV-M3: the copy was started, and no go was read');
+    if (!migration.hasReceivedAll) this.#bad(record, migration, 'INV-M3: the copy was started before all was received');
+    const { source } = migration;
+    if (source !== undefined && this.#copies.stateOf(source) === 'running')
+      this.#bad(record, migration, 'INV-M3: the copy was started while the source runs');
+  }
+
+  /** M5. */
+  #told(record: MigrationRecord, migration: Progress, text: string): void {
+    this.count('messages');
+    if (text.includes('Domain state is now undefined')) migration.isBadly = true;
+    if (text === 'Migration successful.') {
+      const { target } = migration;
+      const state = target === undefined ? 'none' : this.#copies.stateOf(target);
+      const isMeant = state === 'running' || this.#plan.paused?.has(migration.asked.uuid) === true;
+      // It may have ended by itself, or be on its way again, since R has told of its start.
+      if (!isMeant && !migration.unpaused)
+        this.#bad(record, migration, `INV-M5: it was said to be successful, and the copy is ${state}`);
+      if (!migration.destroys)
+        this.#bad(record, migration, 'INV-M5: it was said to be successful, and the source was not destroyed');
+    }
+    const isResume = text.includes('resuming at sender') || text.includes('Resumed OK');
+    if (isResume && migration.goWritten && !migration.goTakenBack)
+      this.#bad(record, migration, `INV-M5: "${text}" was said after a go was written and not taken back`);
+  }
+
+  /** M2, and what is told of an end. */
+  finish(): void {
+    this.count('migrations', this.#migrations.length);
+    for (const migration of this.#migrations) {
+      if (migration.unpaused) this.count('that moved a guest');
+      if (migration.sourceEnd !== undefined && migration.sourceEnd !== 'success' && !migration.unpaused)
+        this.count('that failed');
+      const last = this.#history.records.at(-1);
+      if (last !== undefined && migration.isBadly !== (migration.sourceEnd === 'failed_badly'))
+        this.#bad(last, migration, `INV-M5: it ended as ${migration.sourceEnd}, and that is not what was said`);
+    }
+    for (const uuid of new Set(this.#history.asked.map((each) => each.uuid))) this.#owned(uuid);
+  }
+
+  #owned(uuid: string): void {
+    const last = this.#history.records.at(-1);
+    const copies = this.#copies.of(uuid);
+    const states = copies.map((copy) => this.#copies.stateOf(copy));
+    if (last === undefined || states.includes('ended')) return;
+    this.count('guests');
+    const running = states.filter((state) => state === 'running').length;
+    if (running === 1 || (running === 0 && this.#plan.paused?.has(uuid) === true)) return;
+    if (copies.some(({ host }) => this.#plan.down?.includes(host))) return; // INV-M2 asks for both hosts
+    const migration = this.#migrations.findLast(({ asked }) => asked.uuid === uuid);
+    if (migration === undefined) return;
+    const where = copies.map((copy, i) => `${this.#history.hosts[copy.host]}: ${states[i]}`).join(', ');
+    const detail = `INV-M2: ${running} copies of ${migration.asked.guest} run in the end (${where})`;
+    const hole = this.#plan.toolstack === 'xl' ? knownHole(migration, copies, this.#copies) : undefined;
+    if (hole === undefined) this.#bad(last, migration, detail);
+    else this.#findings.addKnown(hole, last, migration.asked.guest, `migration ${migration.asked.n}`, detail);
+  }
+
+  #copyAt(host: number, domid: number, uuid: string): Copy | undefined {
+    return this.#history.copies.findLast((c) => c.host === host && c.domid === domid && c.uuid === uuid);
+  }
+
+  #bad(at: MigrationRecord, migration: Progress | undefined, detail: string): void {
+    const request = migration === undefined ? '' : `migration ${migration.asked.n}`;
+    this.#findings.add(at, migration?.asked.guest ?? '', request, detail);
+  }
+}
+
+function begin(asked: MigrationAsked, { copies }: MigrationHistory): Progress {
+  const source = copies.find((copy) => copy.host === asked.from && copy.uniqueId === asked.uniqueId);
+  return {
+    asked,
+    source,
+    target: undefined,
+    wasParked: false,
+    hasReceivedAll: false,
+    goWritten: false,
+    goRead: false,
+    goTakenBack: false,
+    status: undefined,
+    destroys: false,
+    unpaused: false,
+    sourceEnd: undefined,
+    targetEnd: undefined,
+    killed: new Map(),
+    isBadly: false,
+  };
+}
+
+function isCopy(a: Copy, b: Copy): boolean {
+  return a.host === b.host && a.uniqueId === b.uniqueId;
+}
+
+/** Updates of any of the stores that fell into a migration. */
+function updatesMeanwhile({ records }: MigrationHistory, histories: readonly History[]): number {
+  const spans = new Map<number, { from: number; to: number }>();
+  for (const record of records) {
+    if (record.kind !== 'news') continue;
+    const span = spans.get(record.migration);
+    if (span === undefined) spans.set(record.migration, { from: record.timeNs, to: record.timeNs });
+    else span.to = record.timeNs;
+  }
+  const updates = histories.flatMap((history) =>
+    history.records.flatMap((r) => (r.kind === 'liveUpdate' && r.what === 'up' ? [r.timeNs] : [])),
+  );
+  return updates.filter((at) => [...spans.values()].some(({ from, to }) => from <= at && at <= to)).length;
+}
