@@ -1,6 +1,7 @@
 import { fail } from './errors.ts';
 import type { CarriedChannel, CarriedPlace, CarriedPort, PortsImage } from './events/carry.ts';
 import type { CarriedFrame, GrantsImage } from './grants/carry.ts';
+import type { Port } from './ids.ts';
 import { PAGE_BYTES } from './memory.ts';
 
 /*
@@ -13,12 +14,16 @@ import { PAGE_BYTES } from './memory.ts';
  *   4096 octets of shared_info
  *   u32 n, n times a vcpu_info: u32 vCPU, u32 offset, u64 gfn
  *   u32 0: 2-level; 1: FIFO, then u32 n and n control blocks as vcpu_info, u32 n and n times u64 gfn of an array page
+ *   u32 port of the store, u32 port of the console
  *   u32 version of the grant table, u32 n and n frames (u64 gfn, 4096 octets), u32 n and n status frames
  */
 
 export interface PlatformImage {
   readonly ports: PortsImage;
   readonly grants: GrantsImage;
+  /** The guest's ends for the store and the console, as its kernel was told them when it was loaded; 0: none. */
+  readonly storePort: Port;
+  readonly consolePort: Port;
 }
 
 const MAGIC = 0x4c504758;
@@ -27,7 +32,7 @@ const KINDS = { unbound: 1, interdomain: 2, virq: 4, ipi: 5 } as const;
 const PENDING = 1;
 const MASKED = 2;
 
-export function encodePlatform({ ports, grants }: PlatformImage): Uint8Array {
+export function encodePlatform({ ports, grants, storePort, consolePort }: PlatformImage): Uint8Array {
   const out = new Out();
   out.u32(MAGIC, VERSION, ports.ports.length);
   for (const { port, channel, vcpu, priority, pending, masked } of ports.ports) {
@@ -43,7 +48,7 @@ export function encodePlatform({ ports, grants }: PlatformImage): Uint8Array {
     out.u32(ports.fifo.pages.length);
     for (const gfn of ports.fifo.pages) out.u64(gfn);
   }
-  out.u32(grants.version);
+  out.u32(storePort, consolePort, grants.version);
   for (const frames of [grants.frames, grants.statusFrames]) {
     out.u32(frames.length);
     for (const { gfn, octets } of frames) {
@@ -76,13 +81,19 @@ export function decodePlatform(octets: Uint8Array): PlatformImage {
     abi === 0
       ? {}
       : { fifo: { blocks: input.list(16, () => takePlace(input)), pages: input.list(8, () => input.u64()) } };
+  const [storePort, consolePort] = [input.u32(), input.u32()];
   const version = input.u32();
   if (version !== 1 && version !== 2) fail('EINVAL', `offset ${input.at - 4}: grant table version ${version}`);
   const frame = (): CarriedFrame => ({ gfn: input.u64(), octets: input.octets(PAGE_BYTES) });
   const frames = input.list(8 + PAGE_BYTES, frame);
   const statusFrames = input.list(8 + PAGE_BYTES, frame);
   if (input.at !== octets.length) fail('EINVAL', `offset ${input.at}: ${octets.length - input.at} octets too many`);
-  return { ports: { ports, sharedInfo, vcpuInfo, ...fifo }, grants: { version, frames, statusFrames } };
+  return {
+    ports: { ports, sharedInfo, vcpuInfo, ...fifo },
+    grants: { version, frames, statusFrames },
+    storePort,
+    consolePort,
+  };
 }
 
 function takePort(input: In): CarriedPort {

@@ -133,6 +133,23 @@ export class Introductions {
     return made;
   }
 
+  /** NF7: let go of a frozen connection's page, which is marked dirty by that alone (GNT-13): what the daemon has put into it goes
+   *  along with the last pages. */
+  letGo({ link, moving }: Connection): void {
+    if (link.kind !== 'ring' || moving !== 'frozen') return;
+    link.page?.unmap();
+    link.page = undefined;
+  }
+
+  /** Its page again, where it was let go of. False: it cannot be had any more. */
+  takeAgain(conn: Connection): boolean {
+    const { link, domid } = conn;
+    if (link.kind !== 'ring' || link.page !== undefined) return true;
+    const page = this.#platform.mapRing(domid, () => this.#wakes.touched(conn));
+    if (page.ok) link.page = page.value;
+    return page.ok;
+  }
+
   /** It came to nothing after all: as if it had never been there. */
   abandon(conn: Connection): void {
     const { record, link } = conn;

@@ -79,7 +79,10 @@ export class DomainMoves implements Moves {
         : daemon.platform.writeFile(file, written.octets)
           ? undefined
           : `${file} cannot be written`;
-    if (failed === undefined && typeof written !== 'string') return okWith(written.losses);
+    if (failed === undefined && typeof written !== 'string') {
+      for (const conn of group(daemon, domid)) daemon.introductions.letGo(conn);
+      return okWith(written.losses);
+    }
     for (const [conn, was] of before) serve(daemon, conn, was);
     return failed ?? '';
   }
@@ -185,6 +188,8 @@ function freeze(daemon: Daemon, domid: number): string {
 function thaw(daemon: Daemon, domid: number): string {
   const conns = known(daemon, domid);
   if (typeof conns === 'string') return conns;
+  const lost = conns.filter((conn) => !daemon.introductions.takeAgain(conn));
+  if (lost.length > 0) return `the page of domain ${lost[0]?.domid} cannot be mapped`;
   for (const conn of conns) serve(daemon, conn, undefined);
   return 'OK';
 }

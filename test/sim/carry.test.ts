@@ -67,7 +67,12 @@ function move(a: Side, b: Side): void {
 }
 
 function octetsOf({ h0 }: Side): Uint8Array {
-  return encodePlatform({ ports: value(h0.domctl.getPorts(GUEST)), grants: value(h0.domctl.getGrants(GUEST)) });
+  return encodePlatform(imageOf(h0));
+}
+
+function imageOf(h0: Hypercalls) {
+  const [ports, grants] = [value(h0.domctl.getPorts(GUEST)), value(h0.domctl.getGrants(GUEST))];
+  return { ports, grants, storePort: 1, consolePort: 2 };
 }
 
 const kinds = ({ ports }: PortsImage) => ports.map(({ port, channel: { kind }, vcpu }) => `${port} ${kind} ${vcpu}`);
@@ -237,7 +242,7 @@ describe('ports and grants as octets', () => {
     value(a.h.evtchn.bindIpi(1));
     a.m.shutdown(a.guest, 'suspend');
     const octets = octetsOf(a);
-    const image = { ports: value(a.h0.domctl.getPorts(GUEST)), grants: value(a.h0.domctl.getGrants(GUEST)) };
+    const image = imageOf(a.h0);
     expect(decodePlatform(octets)).toEqual(image);
     for (let n = 0; n < octets.length; n += n < 200 || n > octets.length - 20 ? 1 : 97)
       expect(() => decodePlatform(octets.subarray(0, n))).toThrow(/EINVAL: offset \d+/);
