@@ -1,5 +1,4 @@
 export { type Actor, PARK } from './actor.ts';
-export { carryOver, type Seat } from './carry-over.ts';
 export { checkFreed, checkMachine, MachineWatch } from './check.ts';
 export {
   CONSOLE_CONNECTION,

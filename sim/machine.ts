@@ -1,4 +1,5 @@
 import type { Actor } from './actor.ts';
+import { carryOver } from './carry-over.ts';
 import type { DomainBase, ShutdownReason } from './domain.ts';
 import type { DomainConfig } from './domains/create.ts';
 import type { Domain } from './domains/domain.ts';
@@ -6,6 +7,7 @@ import { Lives } from './domains/lives.ts';
 import { type DomainInfo, domainInfo } from './domains/queries.ts';
 import { softReset } from './domains/soft-reset.ts';
 import { SavedContexts } from './domains/vcpu-context.ts';
+import { fail } from './errors.ts';
 import { Events } from './events/events.ts';
 import { GNTST, type GrantStatus, type MapResult } from './grants/abi.ts';
 import { Grants } from './grants/grants.ts';
@@ -67,7 +69,11 @@ export class Machine {
     const { trace, scheduler, grants, events } = this;
     const contexts = share.contexts ?? new SavedContexts();
     const start = (name: string, actor: Actor) => void this.start(name, undefined, actor);
-    this.lives = new Lives({ trace, scheduler, grants, events, contexts, start }, this.streams.for('xen/unique-id'));
+    const take = (source: DomainBase, heir: Domain) => this.carryOver(source, heir);
+    this.lives = new Lives(
+      { trace, scheduler, grants, events, contexts, start, carryOver: take },
+      this.streams.for('xen/unique-id'),
+    );
   }
 
   /** The host on which this very domain is; `undefined`: none of its universe. */
@@ -81,9 +87,15 @@ export class Machine {
     else this.#residents.set(domain, resident);
   }
 
-  /** Whose kernel runs in a domain, if it has said so. */
-  residentOf(domain: Domain): Resident | undefined {
-    return this.#residents.get(domain);
+  /** carryOver() of a domain of any host of the universe; its kernel is told. */
+  carryOver(of: DomainBase, heir: Domain): void {
+    const machine = this.hostOf(of) ?? fail('ESRCH', `domain ${of.domid}`);
+    const source = machine.domain(of.domid) ?? fail('ESRCH', `domain ${of.domid}`);
+    carryOver({ machine, domain: source }, { machine: this, domain: heir });
+    const resident = machine.#residents.get(source);
+    machine.settle(source, undefined);
+    this.settle(heir, resident);
+    resident?.movedTo(this, heir);
   }
 
   get nowNs(): number {

@@ -61,11 +61,15 @@ export class GuestOs implements Resident {
     machine.settle(domain, this);
   }
 
+  /** Whoever looks on is told that it has moved without its help. */
+  moved: (() => void) | undefined = undefined;
+
   /** It was not asked, and its programs do not notice: what they hold on to has come along. */
   movedTo(machine: Machine, domain: Domain): void {
     this.machine = machine;
     this.domain = domain;
     this.hyper = new Hypercalls(machine, domain);
+    this.moved?.();
   }
 
   /** Start a thread named `<domain>/<name>`; its actor is handed the thread that it is. */

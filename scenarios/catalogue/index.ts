@@ -5,6 +5,7 @@ import { hostileGuests } from './hostile-guests.ts';
 import { hotplugStorm } from './hotplug-storm.ts';
 import { liveUpdateMidTraffic } from './live-update-mid-traffic.ts';
 import { migrateMidTraffic } from './migrate-mid-traffic.ts';
+import { migrateUnnoticed } from './migrate-unnoticed.ts';
 import { steadyStateScenario } from './steady-state.ts';
 import { suspendResume } from './suspend-resume.ts';
 
@@ -18,4 +19,5 @@ export const SCENARIOS: readonly Scenario[] = [
   steadyStateScenario,
   suspendResume,
   migrateMidTraffic,
+  migrateUnnoticed,
 ];

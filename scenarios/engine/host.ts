@@ -293,6 +293,7 @@ export class Host implements FaultHost {
       else home.#takeIn(guest, this);
     };
     client.observer = { ...told, moved };
+    os.moved = () => moved(os.domain.domid);
   }
 
   /** A guest goes on here that was at another host. */

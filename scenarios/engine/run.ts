@@ -291,6 +291,8 @@ export interface RunEnd {
   readonly finish?: () => void;
   /** Domains that were created, for the report; left out: the guests that were booted. */
   readonly created?: () => number;
+  /** The hosts' histories are not judged one by one: guests go from one into another without a word. Left out: they are. */
+  readonly isJoint?: boolean;
   /** Beside the families that judge every history. */
   readonly verdicts?: (history: History, isFinished: boolean) => readonly Verdict[];
   /** Of all hosts together, by the order of hosts. */
@@ -503,7 +505,9 @@ function judged(
   let verdicts: readonly Verdict[];
   let marks: MarksSeen | undefined;
   try {
-    const perHost = runs.map((run, i) => judgedHost(run, end, isFinished, histories[i]));
+    const perHost = runs.map((run, i) =>
+      judgedHost(run, end, isFinished, end.isJoint === true ? undefined : histories[i]),
+    );
     const joined = histories.length === 0 ? [] : (end.joined?.(histories, isFinished) ?? []);
     const told = perHost.map(({ verdicts: all }, i) =>
       isFinished || request.judgesUnfinished === true ? all : soFar((runs[i] as Run).host, all, histories[i]),

@@ -1,5 +1,5 @@
 import { strings } from '../../guests/index.ts';
-import { carryOver, type Machine, NO_JITTER, Universe } from '../../sim/index.ts';
+import { type Machine, NO_JITTER, Universe } from '../../sim/index.ts';
 import type { StateFormat } from '../../store/format/model/index.ts';
 import type { CompatName, StorePolicy } from '../../store/index.ts';
 import { type LabGuest, LabHost } from './lab-host.ts';
@@ -107,7 +107,7 @@ export class MovePair {
       const heir = this.#machine('to').domain(domid);
       if (heir === undefined) throw new Error(`assertion: domain ${domid} was not created`);
       const source = guest.domain;
-      carryOver({ machine: this.#machine('from'), domain: source }, { machine: this.#machine('to'), domain: heir });
+      this.#machine('to').carryOver(source, heir);
       this.from.leave(guest);
       this.to.enter(guest, heir);
     }

@@ -104,6 +104,7 @@ export function putPorts(domain: Domain, image: PortsImage): void {
   if (domain.isCreationFinished || domain.dying !== 'alive') fail('EBUSY', `domain ${domain.domid} is no new one`);
   if (ports.ports().length > 0) fail('EBUSY', `domain ${domain.domid} has ports`);
   checkPorts(domain, image);
+  domain.keepsPlatform = true;
   ports.sharedInfo.set(image.sharedInfo);
   for (const { vcpu, gfn, at } of image.vcpuInfo) ports.vcpu(vcpu).register(pageOf(domain, gfn), gfn, at);
   for (const { vcpu, gfn, at } of image.fifo?.blocks ?? []) ports.initControl(vcpu, gfn, at);
