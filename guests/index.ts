@@ -22,6 +22,8 @@ export {
 } from './libxl/index.ts';
 export {
   curious,
+  DirtyMemory,
+  type DirtyPlan,
   deviceModel,
   monitor,
   operator,
@@ -42,6 +44,7 @@ export {
   suspender,
   suspendSelf,
 } from './power/index.ts';
+export { SavedFile } from './save-helper/index.ts';
 export {
   type ClientHabits,
   type ClientObserver,

@@ -67,6 +67,8 @@ export class DomainBase {
   p2mGeneration = 0;
   /** How often it has parked; a saved context is of one of them. */
   parks = 0;
+  /** When it did so the last time. */
+  parkedNs = 0;
   /** What a kernel in a new domain begins with when the threads of this one are not to be had; '': nothing. */
   program = '';
   /** Port of this domain that XEN_DOMCTL_subscribe named; 0: none. It may have been closed since. */

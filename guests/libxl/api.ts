@@ -11,7 +11,7 @@ import { deviceAdd } from './device-add.ts';
 import type { Device, DeviceName } from './device-kinds.ts';
 import { deviceRemove, type Force } from './device-remove.ts';
 import type { DomainPlan } from './domain-config.ts';
-import { writeBuilt, writeTree } from './domain-tree.ts';
+import { domainRename, writeBuilt, writeTree } from './domain-tree.ts';
 import { domainControl, sendSysrq, setMemoryTarget, setVcpus } from './power.ts';
 import type { Libxl, Rc } from './process.ts';
 
@@ -37,6 +37,20 @@ export function* createDomain(
 /** `xl unpause`. */
 export function unpauseDomain(me: Thread, xl: Libxl, domid: number): Actor<Outcome> {
   return operation(me, xl, (call) => domainUnpause(call, domid));
+}
+
+/** `xl rename`: refused if it has not the old name any more, or another has the new one. */
+export function renameDomain(
+  me: Thread,
+  xl: Libxl,
+  domid: number,
+  names: { readonly old: string; readonly new: string },
+): Actor<Outcome> {
+  return operation(me, xl, (call) => {
+    const domain = xl.os.machine.domain(domid);
+    const uuid = domain === undefined ? '' : xl.shared.handleOf(domain);
+    return domainRename(call, domid, { ...names, uuid });
+  });
 }
 
 /** `xl destroy`. */

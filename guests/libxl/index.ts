@@ -7,6 +7,7 @@ export {
   type Outcome,
   operation,
   removeDevice,
+  renameDomain,
   setDomainMemory,
   setDomainVcpus,
   sysrqDomain,
@@ -49,8 +50,10 @@ export { type AgentPlan, handoverAgent } from './migrate/handover-agent.ts';
 export { type Handover, HandoverLog, type HandoverNames } from './migrate/handover-log.ts';
 export type { MigrationNews, MigrationObserver, MigrationProcess, MigrationStep } from './migrate/news.ts';
 export { migrateReceive, type ReceiveEnd, type ReceivePlan } from './migrate/receiver.ts';
+export { type RestoreFileEnd, type RestoreFilePlan, restoreFromFile } from './migrate/restore.ts';
+export { type SaveFileEnd, type SaveFilePlan, saveToFile } from './migrate/save.ts';
 export { type MigrateEnd, type MigratePlan, migrate, type Transport } from './migrate/sender.ts';
-export { streamTransfer } from './migrate/stream-transfer.ts';
+export { type StreamTransferOptions, streamTransfer } from './migrate/stream-transfer.ts';
 export { HANDOVER_OCTETS, TEXTS } from './migrate/texts.ts';
 export type { Transfer } from './migrate/transfer.ts';
 export type { ImageFiles, Unnoticed } from './migrate/unnoticed.ts';

@@ -1,3 +1,4 @@
+export { type FileLimits, SavedFile } from './file.ts';
 export { nextOf } from './next-of.ts';
 export { type PrecopyDecision, type PrecopyPolicy, type PrecopyStats, simplePolicy } from './precopy.ts';
 export { Helper, type HelperEnd, type HelperNews, type Signal } from './process.ts';

@@ -6,6 +6,7 @@ import { hotplugStorm } from './hotplug-storm.ts';
 import { liveUpdateMidTraffic } from './live-update-mid-traffic.ts';
 import { migrateMidTraffic } from './migrate-mid-traffic.ts';
 import { migrateUnnoticed } from './migrate-unnoticed.ts';
+import { saveRestore } from './save-restore.ts';
 import { steadyStateScenario } from './steady-state.ts';
 import { suspendResume } from './suspend-resume.ts';
 
@@ -18,6 +19,7 @@ export const SCENARIOS: readonly Scenario[] = [
   hotplugStorm,
   steadyStateScenario,
   suspendResume,
+  saveRestore,
   migrateMidTraffic,
   migrateUnnoticed,
 ];

@@ -148,6 +148,22 @@ export const MARKS = {
     what: 'guests that went on in another domain',
     count: ({ history }) => history.epochs.filter(({ heirOf }) => heirOf !== undefined).length,
   },
+  save: {
+    what: 'guests that were asked to save themselves into a file',
+    count: ({ verdicts }) => checked(verdicts, 'saves', 'saves'),
+  },
+  'restored-again': {
+    what: 'files that were restored once more while the first guest lived',
+    count: ({ verdicts }) => checked(verdicts, 'saves', 'restores once more'),
+  },
+  'file-cut': {
+    what: 'files that ended too early, and were refused',
+    count: ({ verdicts }) => checked(verdicts, 'saves', 'files cut'),
+  },
+  'disk-full': {
+    what: 'saves that a full disk ended, after which the guest was resumed',
+    count: ({ verdicts }) => checked(verdicts, 'saves', 'disks full'),
+  },
   block: {
     what: 'block requests that were answered',
     count: ({ history }) => devices(history, 'completed'),

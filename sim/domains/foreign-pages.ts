@@ -11,6 +11,7 @@ export class ForeignPages {
   readonly #isWritable: boolean;
   readonly #released: (of: DomainBase) => void;
   #pages: readonly (Frame | undefined)[];
+  #isOver = false;
 
   /** @param released called when the last of them is gone. */
   constructor(
@@ -34,8 +35,9 @@ export class ForeignPages {
 
   /** Take the mapping down. A second time does nothing. */
   unmap(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
     const pages = this.#pages;
-    if (pages.length === 0) return;
     this.#pages = [];
     for (const page of pages) {
       if (page === undefined) continue;

@@ -164,6 +164,7 @@ export class Lives {
     if (domain.isShutDown || domain.deferring.size > 0 || this.#domains.get(domain.domid) !== domain) return;
     domain.isShutDown = true;
     domain.parks++;
+    domain.parkedNs = this.#needs.scheduler.nowNs;
     this.#tell(domain, 'shutdown');
     if (domain.shutdownCode !== SUSPEND || domain.suspendPort === 0) {
       this.#stateChanged(domain.domid);

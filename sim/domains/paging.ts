@@ -231,7 +231,7 @@ function mappable(domain: Domain, gfn: Gfn): Frame | undefined {
 }
 
 function contextOf(domain: Domain, vcpu: number): Uint8Array {
-  const { uniqueId, parks, startInfo, program } = domain;
+  const { uniqueId, parks, parkedNs, startInfo, program } = domain;
   const { storeGfn = 0, console } = startInfo ?? {};
-  return encodeContext({ uniqueId, parks, vcpu, storeGfn, consoleGfn: console?.gfn ?? 0, program });
+  return encodeContext({ uniqueId, parks, parkedNs, vcpu, storeGfn, consoleGfn: console?.gfn ?? 0, program });
 }

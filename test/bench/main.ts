@@ -8,6 +8,7 @@ import { childTimes } from './children.ts';
 import type { ManyDomains } from './many.ts';
 import { millionNodes } from './million.ts';
 import { ringRequests } from './ring.ts';
+import { streamedOctets } from './stream.ts';
 import { updatePause } from './update.ts';
 
 /** One line of the table: what was done in one round, how often a second. */
@@ -81,6 +82,12 @@ const lines: readonly Line[] = [
     unit: 'requests/s',
     perRound: REQUESTS,
     round: () => ringRequests({ guests: 12, requests: REQUESTS, kind: 'mixed' }),
+  },
+  {
+    name: 'live migration, V to W over a link',
+    unit: 'octets/s',
+    perRound: streamedOctets(),
+    round: () => void streamedOctets(),
   },
   {
     name: 'headline scenario, nobody watching',

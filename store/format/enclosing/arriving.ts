@@ -8,8 +8,10 @@ import { isFailure, type Layer, type Padded, type UnknownRecord } from './stream
 /** Longest body that a reader takes in; a longer one is refused before any of it is. Source: REC_LENGTH_MAX in xg_sr_stream_format.h. */
 export const RECORD_BYTES_MAX = 128 << 20;
 const FRAME_BYTES = 8;
-/** First room for a record: what it says of its length is believed only as it arrives. */
 const FIRST_BYTES = 4096;
+/** Room that is made at once for a record: a whole batch of pages. What one says of its length beyond that is believed only as it
+ *  arrives. */
+const ROOM_BYTES = 5 << 20;
 const BIG_ENDIAN = 1;
 
 /** One thing that has arrived whole. `offset`: where it begins in the stream; `octets`: with header and padding. */
@@ -101,7 +103,7 @@ export class ArrivingStream<H extends { readonly kind: string }, V extends { rea
     const needed = this.#have + octets.length;
     if (needed > this.#wanted) throw new Error(`assertion: ${octets.length} octets where ${this.wants} are wanted`);
     if (needed > this.#buffer.length) {
-      const grown = new Uint8Array(Math.min(this.#wanted, Math.max(needed, this.#buffer.length * 2)));
+      const grown = new Uint8Array(Math.min(this.#wanted, Math.max(needed, this.#buffer.length * 2, ROOM_BYTES)));
       grown.set(this.#buffer.subarray(0, this.#have));
       this.#buffer = grown;
     }

@@ -1,0 +1,68 @@
+import type { Verdict, Violation } from '../history.ts';
+
+/** A guest's memory at one moment: a checksum for each page that is its own, by gfn, and which of them somebody else had mapped. */
+export interface MemorySnap {
+  readonly pages: ReadonlyMap<number, string>;
+  readonly shared: ReadonlySet<number>;
+}
+
+/** A guest's memory on its way: as it was at the park, and as it is where it goes on. */
+export interface MovedMemory {
+  readonly timeNs: number;
+  /** Whose, and how it went. */
+  readonly what: string;
+  readonly parked: MemorySnap;
+  readonly arrived: MemorySnap;
+  /** HVM: the restorer zeroes the store's page and begins the console's ring anew (SUS-7); PV: the console's `connection` alone. */
+  readonly restorers: readonly number[];
+}
+
+/** What a guest itself found of its memory when it went on. */
+export interface MemoryFinding {
+  readonly timeNs: number;
+  readonly what: string;
+  readonly detail: string;
+}
+
+const CLAIM = 'Every page of a guest that goes on elsewhere holds what it held when the guest parked';
+const SOURCE = 'tools/libs/guest/xg_sr_save.c, xg_sr_restore.c; migration.md INV-M9';
+
+/**
+ * INV-M9 of guests that were moved with their knowledge. Pages that somebody else had mapped at the park may be of another moment:
+ * 1. A backend, or the store, has a page mapped to write. 2. A look finds the page dirty, and it is sent. 3. The backend stores.
+ * 4. Nobody sees that before it takes the mapping down (GNT-13), and the guest makes its rings anew (PC-5).
+ */
+export function memoryMoved(moves: readonly MovedMemory[], found: readonly MemoryFinding[]): Verdict {
+  const violations: Violation[] = [];
+  let pages = 0;
+  let shared = 0;
+  const bad = (timeNs: number, what: string, detail: string) =>
+    violations.push({ invariant: 'memory', seq: 0, timeNs, actor: what, request: '', detail: `INV-M9: ${detail}` });
+  for (const { timeNs, what, parked, arrived, restorers } of moves) {
+    for (const gfn of new Set([...parked.pages.keys(), ...arrived.pages.keys()])) {
+      if (restorers.includes(gfn)) continue;
+      if (parked.shared.has(gfn)) {
+        shared++;
+        continue;
+      }
+      pages++;
+      const [before, after] = [parked.pages.get(gfn), arrived.pages.get(gfn)];
+      if (before === after) continue;
+      const how =
+        after === undefined ? 'is not there' : before === undefined ? 'was not there' : 'holds something else';
+      bad(timeNs, what, `page 0x${gfn.toString(16)} ${how}`);
+    }
+  }
+  for (const { timeNs, what, detail } of found) bad(timeNs, what, detail);
+  return {
+    invariant: 'memory',
+    claim: CLAIM,
+    source: SOURCE,
+    checked: [
+      ['guests moved', moves.length],
+      ['pages compared', pages],
+      ['pages that others had mapped', shared],
+    ],
+    violations,
+  };
+}
