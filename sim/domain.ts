@@ -1,5 +1,5 @@
 import type { Domid, Gfn, Port } from './ids.ts';
-import { Memory } from './memory.ts';
+import { type Frame, Memory } from './memory.ts';
 
 /** SCHEDOP_shutdown reasons, by code. Source: xen/include/public/sched.h. */
 export const SHUTDOWN_REASONS = ['poweroff', 'reboot', 'suspend', 'crash', 'watchdog', 'soft_reset'] as const;
@@ -90,6 +90,8 @@ export class DomainBase {
   stubdoms = 0;
   /** Mappings that others hold of this domain's pages: while there are any, a dead domain is a zombie (DOM-8). */
   foreignMaps = 0;
+  /** Those among them that a toolstack's programs made without a grant: each holds a reference to each page. */
+  readonly toolMaps = new Set<{ readonly pages: readonly (Frame | undefined)[] }>();
 
   constructor(domid: Domid, uniqueId: bigint, name: string, capabilities = NO_CAPABILITIES) {
     this.domid = domid;

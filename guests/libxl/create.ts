@@ -16,8 +16,8 @@ import { INIT_TIMEOUT_NS, type Rc } from './process.ts';
 export type Phase = 'C1' | 'C2' | 'C4' | 'C5' | 'C9' | 'C10' | 'C11' | 'C13' | 'C14' | 'C15';
 
 export interface CreateHooks {
-  /** Asked between two operations: whether the process dies here (TS-8). */
-  readonly dies?: () => boolean;
+  /** Asked between two operations, with the part that is done: whether the process dies here (TS-8). */
+  readonly dies?: (done: Phase) => boolean;
   readonly beforeIntroduce?: (built: BuiltDomain) => void;
   /** Load the guest's kernel: it is complete and still paused. Not called of a domain that the store did not take. */
   readonly boot?: (built: BuiltDomain) => void;
@@ -33,8 +33,11 @@ export interface CreateHooks {
 export interface Restoring {
   /** What the domain is called in traces: the name in the store is a passing one. */
   readonly label: string;
-  /** Its pages, ring page and console page among them, and its context. `undefined`: the stream was no good. */
-  readonly memory: (domain: Domain, ports: BuiltPorts, daemons: Daemons) => Actor<BuiltDomain | undefined>;
+  /** Its pages, ring page and console page among them, and its context. `undefined`: the stream was no good. 'died': the process is no
+   *  more. */
+  readonly memory: (domain: Domain, ports: BuiltPorts, daemons: Daemons) => Actor<BuiltDomain | 'died' | undefined>;
+  /** Called when the domain exists, before anything else is made for it. */
+  readonly made?: (domain: Domain) => void;
   /** A store that does not take the domain ends it; left out: nobody looks (DST-8). */
   readonly checksIntroduce?: boolean;
   /**
@@ -92,7 +95,7 @@ const NO_PORTS = { ok: true, value: { store: 0, console: 0 } } as const;
 function* phases(call: Call, plan: DomainPlan, hooks: CreateHooks, progress: Progress): Actor<Rc | 'died'> {
   const { xl } = call;
   const { hyper } = xl.os;
-  const dies = () => hooks.dies?.() === true || xl.mishaps?.toolstackDies() === true;
+  const dies = () => hooks.dies?.(progress.phase) === true || xl.mishaps?.toolstackDies() === true;
 
   const { softReset } = hooks;
   const created =
@@ -104,6 +107,7 @@ function* phases(call: Call, plan: DomainPlan, hooks: CreateHooks, progress: Pro
   const { domid } = domain;
   progress.domain = domain;
   if (created.isRecent) return 'ERROR_FAIL';
+  hooks.restore?.made?.(domain);
   if (plan.uuid !== undefined) xl.shared.setHandle(domain, plan.uuid);
   const uuid = xl.shared.handleOf(domain);
   progress.uuid = uuid;
@@ -130,6 +134,7 @@ function* phases(call: Call, plan: DomainPlan, hooks: CreateHooks, progress: Pro
       ? seedRings(xl.os, domain, ports.value, daemons, softReset)
       : yield* restore.memory(domain, ports.value, daemons);
   if (built === undefined) return 'ERROR_FAIL';
+  if (built === 'died') return 'died';
   progress.built = built;
   const { ring, port } = built;
   yield* writeBuilt(call, { domain, gfn: ring.gfn, port }, plan); // C6

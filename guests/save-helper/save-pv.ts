@@ -12,6 +12,15 @@ const PFNS_PER_FRAME = PAGE_BYTES / WIDTH;
 /** struct xen_domctl_ext_vcpucontext, x86, 64 bit. */
 const EXTENDED_BYTES = 128;
 
+/** Entries of a page of a guest's list. */
+const LIST_ENTRIES = 512;
+
+/** Entries of the list of a guest with so many pages: its kernel has made it, in whole pages, for more than it has now. What it
+ *  allocates while it is on its way must have a place in it. */
+function listSize(pages: number): number {
+  return (Math.ceil(pages / LIST_ENTRIES) + 1) * LIST_ENTRIES;
+}
+
 /** Guests that keep the list of their pages themselves. Source: tools/libs/guest/xg_sr_save_x86_pv.c. */
 export function pvSaver(): SaverOps {
   let generation = 0;
@@ -22,7 +31,7 @@ export function pvSaver(): SaverOps {
       const found = save.os.hyper.paging.p2mGeneration(save.domid);
       yield CALL_NS;
       if (!max.ok || !found.ok) return 'Failed to map p2m frames';
-      save.p2mSize = max.value + 1;
+      save.p2mSize = listSize(max.value + 1);
       generation = found.value;
       return undefined;
     },

@@ -7,7 +7,9 @@ import { keepsDepth, mayGoOn, openRuns, runAllAndJudge, startOperator } from '..
 import { marks, type RunRequest, type RunResult, type Scenario, scenario } from '../engine/scenario.ts';
 import { count, FAULTS_SETTING, type SettingsOf, word } from '../engine/settings.ts';
 import { devices } from '../judge/invariants/devices.ts';
+import { disksOverHosts } from '../judge/invariants/disks-over-hosts.ts';
 import { migrationOwners } from '../judge/invariants/migration-owners.ts';
+import { type FinalDisk, joinDisks } from '../judge/joined-disks.ts';
 import { LINKS } from './migration/links.ts';
 import { Site } from './migration/site.ts';
 import { Traveller } from './migration/traveller.ts';
@@ -15,6 +17,8 @@ import { Traveller } from './migration/traveller.ts';
 const HORIZON_NS = 120_000_000_000;
 /** Between two migrations of one of those who ask for them, ns. */
 const PAUSE_NS = [1_000_000, 20_000_000] as const;
+/** Of the only disk that each has. */
+const XVDA = 202 << 8;
 /** Traffic of devices begins when all guests are there, or so late. */
 const GATE_NS = 2_000_000_000;
 
@@ -155,12 +159,26 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
         migrations.history(),
         runs.map(({ host }) => host.recorder?.history()),
       ),
-    joined: (histories) => [migrationOwners(migrations.history(), histories, { toolstack: 'xl' })],
+    joined: (histories) => {
+      const history = migrations.history();
+      return [
+        migrationOwners(history, histories, { toolstack: 'xl' }),
+        disksOverHosts(joinDisks(histories, history, finalDisks(site.san, travellers))),
+      ];
+    },
     verdicts: (history) => [devices(history, 'one host of several')],
     devices: () => [
       ['block requests', block.requests],
       ['packets', net.requests],
     ],
+  });
+}
+
+/** What is on each guest's disk when all is over. */
+function finalDisks(san: Site['san'], travellers: readonly Traveller[]): FinalDisk[] {
+  return san.sums().flatMap(([lun, sums]) => {
+    const uuid = travellers.find(({ slot }) => slot === lun)?.uuid;
+    return uuid === undefined ? [] : [{ uuid, devid: XVDA, sums }];
   });
 }
 

@@ -66,8 +66,19 @@ function report(
     downtimeNs: isParkedHere ? undefined : downtimeNs,
     cut,
     owners,
+    said: { source: lastWord(history, n, 'S'), target: lastWord(history, n, 'R') },
     outcome: { source: source ?? 'not ended', target: target ?? 'none', fact: factOf(copies, copies.of(uuid), nameOf) },
   };
+}
+
+/** Before the last word there are reasons: of R the first that tells of a failure, of S the last. */
+function lastWord({ records }: MigrationHistory, n: number, process: 'S' | 'R'): string {
+  const said = records.flatMap((r) =>
+    r.kind === 'news' && r.migration === n && r.news.what === 'says' && r.news.process === process ? [r.news.text] : [],
+  );
+  return (
+    (process === 'S' ? said : said.filter((text) => !text.startsWith('migration target: Domain creation'))).at(-1) ?? ''
+  );
 }
 
 /** What is so, whatever anybody says. */

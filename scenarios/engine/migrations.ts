@@ -207,7 +207,12 @@ export class Migrations {
         if (machines[to]?.scheduler.isHalted !== false || !isReachable(at, to)) return undefined;
         return self.#logs[to]?.decide(uuid);
       }
-      host.dom0.os.start('handover-agent', (me) => handoverAgent(me, xl, { log, ask, isOver }));
+      const takenBack = (uuid: string, domid: number) => {
+        const migration = this.all.findLast((each) => each.uuid === uuid && each.from === at);
+        const news: MigrationNews = { what: 'go taken back', process: 'S', domid };
+        if (migration !== undefined) this.#add({ kind: 'news', migration: migration.n, host: at, news });
+      };
+      host.dom0.os.start('handover-agent', (me) => handoverAgent(me, xl, { log, ask, takenBack, isOver }));
     }
   }
 

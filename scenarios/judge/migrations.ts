@@ -90,5 +90,7 @@ export interface MigrationReport {
   readonly cut: CutReport | undefined;
   /** Where it ran, from when on: the source first. `''`: nowhere. */
   readonly owners: readonly (readonly [host: string, fromNs: number])[];
+  /** The last line that each side printed before it was over; '' where it printed none. */
+  readonly said: { readonly source: string; readonly target: string };
   readonly outcome: { readonly source: string; readonly target: string; readonly fact: string };
 }

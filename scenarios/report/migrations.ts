@@ -43,6 +43,11 @@ export function migrationTable(
     const line = `  ${row.map((text, i) => (i === 0 || i >= LEFT_FROM ? text.padEnd(widths[i] ?? 0) : text.padStart(widths[i] ?? 0))).join('  ')}`;
     return r === 0 ? bold(line.trimEnd()) : line.trimEnd();
   });
+  for (const { n, said } of failed.slice(0, TOLD_MAX))
+    lines.push(
+      `  #${n} source: ${oneLine(said.source)}`,
+      `  ${' '.repeat(String(n).length + 1)} target: ${oneLine(said.target)}`,
+    );
   const left = migrations.length - told.length;
   if (told.length === 0) lines.length = 0;
   if (left > 0)
@@ -50,6 +55,10 @@ export function migrationTable(
       `  ${count(left)} migrations ${told.length === 0 ? '' : 'more '}that are not told one by one, ${count(failed.length)} of all failed`,
     );
   return lines;
+}
+
+function oneLine(text: string): string {
+  return text.replaceAll('\n', ' ');
 }
 
 /** From here on columns hold words. */

@@ -26,6 +26,7 @@ export class ForeignPages {
     this.#released = released;
     for (const page of pages) if (page !== undefined) of.memory.get(page);
     of.foreignMaps++;
+    of.toolMaps.add(this);
   }
 
   /** In the order in which they were asked for; `undefined`: that one could not be mapped (EINVAL). */
@@ -45,6 +46,7 @@ export class ForeignPages {
       this.#of.memory.put(page);
     }
     this.#of.foreignMaps--;
+    this.#of.toolMaps.delete(this);
     this.#released(this.#of);
   }
 }

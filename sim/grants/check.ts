@@ -44,6 +44,11 @@ export function checkGrants(machine: CheckedMachine): string[] {
       holders.set(granter, (holders.get(granter) ?? 0) + 1);
     }
   }
+  for (const domain of domains)
+    for (const { pages } of domain.toolMaps) {
+      holders.set(domain, (holders.get(domain) ?? 0) + 1);
+      for (const page of pages) if (page !== undefined) references.set(page, (references.get(page) ?? 0) + 1);
+    }
   for (const domain of domains) {
     const who = `d${domain.domid}`;
     for (const [gref, record] of domain.grants.pinned()) {

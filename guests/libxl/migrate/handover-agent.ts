@@ -15,6 +15,8 @@ export interface AgentPlan {
   readonly log: HandoverLog;
   /** Ask a destination's log; `undefined`: it is not to be reached now. */
   readonly ask: (host: string, uuid: string) => Actor<'accepted' | 'refused' | 'running' | undefined>;
+  /** A destination has refused: what was given is the source's again. */
+  readonly takenBack: (uuid: string, domid: number) => void;
   /** Whether there is nothing more to come. */
   readonly isOver: () => boolean;
 }
@@ -84,8 +86,10 @@ class HandoverAgent {
     call.leave();
     const word = yield* ask(entry.peer, names.uuid);
     yield* call.enter();
-    if (word === 'refused') yield* this.#takeBack(entry);
-    else if (word === 'running' && (yield* domainDestroy(call, domid)) === 0) log.forgetSent(names.uuid);
+    if (word === 'refused') {
+      this.#plan.takenBack(names.uuid, domid);
+      yield* this.#takeBack(entry);
+    } else if (word === 'running' && (yield* domainDestroy(call, domid)) === 0) log.forgetSent(names.uuid);
   }
 
   *#takeBack({ domid, names }: Handover): Actor {

@@ -1,7 +1,7 @@
 import type { Actor, OctetChannel } from '../../../sim/index.ts';
 import type { Thread } from '../../kernel/index.ts';
 import { Call } from '../call.ts';
-import { domainCreate, domainUnpause } from '../create.ts';
+import { domainCreate, domainUnpause, type Phase } from '../create.ts';
 import { domainDestroy } from '../destroy.ts';
 import { domainRename } from '../domain-tree.ts';
 import type { Libxl } from '../process.ts';
@@ -49,6 +49,15 @@ export type ReceiveEnd =
   /** It runs, and nobody heard of it (FP-14). */
   | 'unreported'
   | 'killed';
+
+/** What comes next in the protocol's table 1.4 when that part of the creation is done. */
+const STEPS: Readonly<Partial<Record<Phase, MigrationStep>>> = {
+  C1: 'DE4',
+  C2: 'DE6',
+  C9: 'DE11',
+  C10: 'DE12',
+  C14: 'DE14',
+};
 
 /** R: the destination's side of a migration. Source: migrate_receive in tools/xl/xl_migrate.c, create_domain in xl_vmcontrol.c. */
 export function* migrateReceive(me: Thread, xl: Libxl, plan: ReceivePlan): Actor<ReceiveEnd> {
@@ -113,7 +122,6 @@ class Receiver {
     const keep = (domid: number) => {
       this.#entry = plan.log?.incoming(domid, { uuid: names.uuid, here: names.here, passing: names.incoming });
     };
-    let killedIn: 'R' | undefined;
     let image: Uint8Array | undefined;
     const { unnoticed } = plan;
     const says = (words: string) => this.#says(words);
@@ -123,9 +131,13 @@ class Receiver {
       { ...config, name: names.incoming, ...(wanted === undefined ? {} : { domid: wanted }) },
       {
         staysPaused: true,
-        dies: () => killedIn !== undefined || plan.dies?.('R', 'DE10') === true,
+        dies: (done) => {
+          const step = STEPS[done];
+          return step !== undefined && this.#at(step);
+        },
         restore: {
           label: names.here,
+          made: ({ domid }) => keep(domid),
           ...(plan.checksIntroduce === true ? { checksIntroduce: true } : {}),
           ...(unnoticed === undefined
             ? {}
@@ -138,7 +150,6 @@ class Receiver {
               }),
           *memory(domain, ports, daemons) {
             observer.note({ what: 'step', process: 'R', step: 'DE7', domid: domain.domid });
-            keep(domain.domid);
             const loaded = yield* transfer.load(call, {
               domain,
               ports,
@@ -149,8 +160,8 @@ class Receiver {
               dies: (process, step) => plan.dies?.(process, step) === true,
             });
             if (loaded === 'R killed') {
-              killedIn = 'R';
-              return undefined;
+              observer.note({ what: 'killed', process: 'R', step: 'DE7' });
+              return 'died';
             }
             if ('failed' in loaded) {
               observer.note({ what: 'says', process: 'R', text: loaded.failed });
@@ -167,10 +178,7 @@ class Receiver {
         },
       },
     );
-    if (created.rc === 'died') {
-      observer.note({ what: 'killed', process: 'R', step: 'DE10' });
-      return 'killed';
-    }
+    if (created.rc === 'died') return 'killed';
     const domid = created.built?.domain.domid;
     if (created.rc !== 0 || domid === undefined) {
       this.#says(`migration target: Domain creation failed (code ${created.rc}).`);

@@ -40,7 +40,7 @@ function pathOf(payload: Uint8Array): string {
 
 /** What checks of devices share: whose domain runs at the moment of the last record, and what was found so far. */
 export class DeviceEvidence {
-  readonly findings = new Findings('devices');
+  readonly findings: Findings;
   readonly #records: History['records'];
   readonly #epochs: History['epochs'];
   readonly #stopped = new Set<number>();
@@ -54,7 +54,9 @@ export class DeviceEvidence {
   readonly #asked = new Map<string, Extract<HistoryRecord, { kind: 'sent' }>>();
   #at = 0;
 
-  constructor({ records, epochs }: History) {
+  /** @param family under what name it is reported. */
+  constructor({ records, epochs }: History, family = 'devices') {
+    this.findings = new Findings(family);
     this.#records = records;
     this.#epochs = epochs;
   }

@@ -182,7 +182,7 @@ const ROWS: readonly Row[] = [
   {
     fp: 'FP-17',
     what: 'the link is dead when ready is written',
-    how: () => at('R', 'DE10', (m) => m.link?.cut()),
+    how: () => at('R', 'DE14', (m) => m.link?.cut()),
     xl: { source: 'failed_resume', target: 'left paused', copies: 'alpha running, beta paused' },
     log: 'alpha',
   },
@@ -217,7 +217,12 @@ const ROWS: readonly Row[] = [
       fp: 'FP-20',
       what: `S is killed at ${step}, the guest is parked`,
       how: () => kill('S', step),
-      xl: { source: 'killed', copies: 'alpha parked', hole: 'FP-20' },
+      // Nobody hears a ready that is written when S is gone, and R leaves its copy; one who waits for the go destroys it.
+      xl: {
+        source: 'killed',
+        copies: step === 'SO13' ? 'alpha parked, beta paused' : 'alpha parked',
+        hole: 'FP-20',
+      },
       log: 'alpha',
     }),
   ),
@@ -230,19 +235,27 @@ const ROWS: readonly Row[] = [
       log: 'beta',
     }),
   ),
-  ...(['DE1', 'DE3', 'DE7', 'DE10', 'DE15', 'DE16'] as const).map(
+  ...(['DE1', 'DE3', 'DE4', 'DE6', 'DE7', 'DE11', 'DE12', 'DE14', 'DE15'] as const).map(
     (step): Row => ({
       fp: 'FP-22',
       what: `R is killed at ${step}`,
       how: () => kill('R', step),
       xl: {
-        source: step === 'DE1' ? 'preparation' : step === 'DE16' ? 'failed_badly' : 'failed_resume',
+        source: step === 'DE1' ? 'preparation' : 'failed_resume',
         target: 'killed',
-        copies: step === 'DE1' || step === 'DE3' ? 'alpha running' : 'alpha running, beta paused',
+        // A domain that has no tree yet is nobody's copy.
+        copies: ['DE1', 'DE3', 'DE4'].includes(step) ? 'alpha running' : 'alpha running, beta paused',
       },
       log: 'alpha',
     }),
   ),
+  {
+    fp: 'FP-22',
+    what: 'R is killed at DE16, when ready is written: as FP-18',
+    how: () => kill('R', 'DE16'),
+    xl: { source: 'failed_badly', target: 'killed', copies: 'alpha parked, beta paused', hole: 'FP-13' },
+    log: 'alpha',
+  },
   {
     fp: 'FP-22',
     what: 'W is killed',
