@@ -102,7 +102,7 @@ export {
 export { BackRing, FrontRing, initIoRing } from './io-ring.ts';
 export { type CutPlan, LAN, Link, type LinkDirection, type LinkTraits, PIPE_BYTES, WAN } from './link.ts';
 export { Machine, type Resident } from './machine.ts';
-export { Frame, PAGE_BYTES } from './memory.ts';
+export { Frame, PAGE_BYTES, type StoreObserver } from './memory.ts';
 export { type OctetChannel, type OctetReader, type OctetWriter, readExactly } from './octet-channel.ts';
 export { decodePlatform, encodePlatform, type PlatformImage } from './platform-image.ts';
 export { Devpts, Pty } from './pty.ts';

@@ -73,6 +73,11 @@ export class Frame {
     };
   }
 
+  /** Whether `observer` is told of this page's stores. */
+  tells(observer: StoreObserver): boolean {
+    return this.#subscribers?.all.includes(observer) === true;
+  }
+
   /** Whoever was told of this page's stores is told of the other's from now on. */
   passSubscribers(to: Frame): void {
     to.#subscribers = this.#subscribers;

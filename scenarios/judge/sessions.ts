@@ -25,8 +25,8 @@ export type SessionRecord =
     }
   /** It runs at another host from here on. */
   | { readonly seq: number; readonly timeNs: number; readonly host: number; readonly kind: 'moved' }
-  /** It was stopped to be moved, and goes on where it is. */
-  | { readonly seq: number; readonly timeNs: number; readonly host: number; readonly kind: 'stayed' };
+  /** It was stopped to be moved, and goes on where it is; the store that serves it was live-updated. */
+  | { readonly seq: number; readonly timeNs: number; readonly host: number; readonly kind: 'stayed' | 'updated' };
 
 /** What was taken out of a guest at one host and put in at the other, when it was moved. */
 export interface MoveWitness {
@@ -61,6 +61,11 @@ export class SessionRecorder {
 
   /** Look at what happens on any host. */
   see(event: TraceEvent): void {
+    if (event.kind === 'store' && event.phase === 'up') {
+      for (const { host, records } of this.#sessions.values())
+        if (host === event.host) records.push({ seq: this.#seq++, timeNs: event.timeNs, host, kind: 'updated' });
+      return;
+    }
     if (event.kind !== 'index' && event.kind !== 'life') return;
     const session = this.#sessions.get(event.domid);
     if (session === undefined) return;

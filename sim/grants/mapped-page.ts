@@ -37,11 +37,6 @@ export class MappedPage implements PageAccess {
     this.#frame.store32(offset, value, byOwner);
   }
 
-  /** Whether it is this page that it shows, or showed until it was taken down. */
-  shows(frame: Frame): boolean {
-    return this.#frame === frame;
-  }
-
   /** The granter's page is another object now; what it shows is the same. */
   moveTo(frame: Frame): void {
     this.#frame = frame;

@@ -19,6 +19,7 @@ import {
   type RingWord,
   RSP_AT,
   type StoreNews,
+  type StoreObserver,
   type Task,
   VIRQ_DOM_EXC,
   wordAt,
@@ -53,7 +54,7 @@ export class SimPlatform implements Platform {
   readonly #mapped = new Set<RingPage>();
   /** What ends the recording of a domain's ring: its guest stores while nobody has it mapped, too, so it goes on to the next
    *  mapping of the same page. */
-  readonly #recording = new Map<number, { readonly mapped: MappedPage; readonly end: () => void }>();
+  readonly #recording = new Map<number, { readonly observer: StoreObserver; readonly end: () => void }>();
   /** What was copied out of a ring or into it last, where others run between that and the index that says so. */
   readonly #moved = new WeakMap<MappedPage, Uint8Array>();
   /** Ports that were read from nowhere yet: the file's ring of ready ports. A port is in it at most once. */
@@ -127,8 +128,8 @@ export class SimPlatform implements Platform {
       return { ok: false, errno: MAP_ERRNO[status] ?? 'EINVAL' };
     const { trace } = this.#machine;
     const recorded = this.#recording.get(domid);
-    if (recorded?.mapped.shows(frame) === true) recorded.end();
-    const end = frame.subscribe((offset, before, after, byOwner, bytes) => {
+    if (recorded !== undefined && frame.tells(recorded.observer)) recorded.end();
+    const observer: StoreObserver = (offset, before, after, byOwner, bytes) => {
       const word = wordAt(offset);
       if (word >= 0 && before !== after)
         trace.index(
@@ -140,8 +141,8 @@ export class SimPlatform implements Platform {
           byOwner ? bytes : this.#asMoved(mapped, word as RingWord, before, bytes),
         );
       else if (offset === ERROR && !byOwner) this.tell({ phase: 'error-word', client: domid, error: after });
-    });
-    this.#recording.set(domid, { mapped, end });
+    };
+    this.#recording.set(domid, { observer, end: frame.subscribe(observer) });
     const watched = frame.subscribe((_offset, _before, _after, byOwner) => {
       if (byOwner) touched();
     });

@@ -13,7 +13,7 @@ const HOLD_NS = [100_000, 3_000_000] as const;
 const NAMES = 6;
 const BURST_MAX = 6;
 
-/** A guest that keeps a diary in its home, whose every line can be checked: nobody else writes there (`own/…`). */
+/** A guest that keeps a diary in its home, whose every line can be checked: nobody else writes there (`data/own/…`). */
 export class Diarist {
   readonly slot: number;
   readonly name: string;
@@ -35,7 +35,7 @@ export class Diarist {
     });
     const { os, client } = this.guest;
     for (let w = 0; w < writers; w++)
-      this.programs.push(os.start(`writer${w}`, (me) => writer(me, client, traffic, `own/w${w}`)));
+      this.programs.push(os.start(`writer${w}`, (me) => writer(me, client, traffic, `data/own/w${w}`)));
     os.start('reader', (me) => reader(me, client));
     os.start('sleeper', (me) => sleeper(me, client, traffic));
   }
@@ -50,6 +50,7 @@ function* writer(me: Thread, client: XsClient, traffic: Traffic, home: string): 
   const xs = new Xs(client, me);
   const { draws } = me;
   const pick = () => `${home}/${draws.below(NAMES)}`;
+  yield* xs.mkdir(home); // in no transaction: its parent has other writers
   let n = 0;
   const value = () => `${++n}:${'x'.repeat(draws.below(VALUE_MAX))}`;
   while (!traffic.stopping) {
@@ -92,8 +93,8 @@ function ofText(path: string): Uint8Array {
 /** Watches all of it, twice, and takes one watch back now and then. */
 function* reader(me: Thread, client: XsClient): Actor {
   const xs = new Xs(client, me);
-  yield* xs.watch('own', 'all');
-  yield* xs.watch('own/w0', 'first');
+  yield* xs.watch('data/own', 'all');
+  yield* xs.watch('data/own/w0', 'first');
   for (;;) yield* xs.nextEvent();
 }
 

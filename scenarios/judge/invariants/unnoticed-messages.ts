@@ -13,6 +13,7 @@ const UNWATCH = 5;
 const START = 6;
 const END = 7;
 const WRITE = 11;
+const MKDIR = 12;
 const RM = 13;
 const WATCH_EVENT = 15;
 const ERROR = 16;
@@ -27,12 +28,12 @@ interface Message {
 }
 
 interface Asked extends Message {
-  /** Moves that had been when it began. */
+  /** Moves and updates that had been when it began. */
   readonly moves: number;
 }
 
 interface Open {
-  /** Moves that had been when it began. */
+  /** Moves and updates that had been when it began. */
   readonly moves: number;
   /** What it has written, and removed. */
   readonly changes: Map<string, string | undefined>;
@@ -45,7 +46,7 @@ export interface Allowed {
 }
 
 /**
- * What each guest is answered, by a model of the part of its home that nobody else writes: names that begin with `own/`. Requests
+ * What each guest is answered, by a model of the part of its home that nobody else writes: names that begin with `data/own/`. Requests
  * take effect in the order in which they are in the ring. Linear.
  */
 export function unnoticedMessages(sessions: readonly Session[], allowed: Allowed = {}) {
@@ -82,7 +83,7 @@ class SessionCheck {
     let last: SessionRecord | undefined;
     for (const record of this.#session.records) {
       last = record;
-      if (record.kind === 'moved') this.#moves++;
+      if (record.kind === 'moved' || record.kind === 'updated') this.#moves++;
       if (record.kind === 'put' && record.dir === 'req')
         for (const message of framers.req.push(record)) this.#asked.push({ ...message, moves: this.#moves });
       if (record.kind === 'took' && record.dir === 'rsp')
@@ -134,7 +135,7 @@ class SessionCheck {
         for (const key of this.#due.keys()) if (key.startsWith(`${rest[0]} `)) this.#due.delete(key);
         return;
       default:
-        if (path.startsWith('own/')) this.#own(request, reply, error, tx);
+        if (path.startsWith('data/own/')) this.#own(request, reply, error, tx);
     }
   }
 
@@ -151,14 +152,16 @@ class SessionCheck {
     this.#open.delete(request.txId);
     const commits = request.payload.startsWith('T');
     if (error === 'EAGAIN') {
-      // Nobody else writes there: only a move can be the reason (NC-17).
-      if (tx.moves === this.#moves) this.#add(reply.at, named(request), 'INV-M22: EAGAIN, and it was never moved');
-      else this.#findings.count('transactions that were moved');
+      // Nobody else writes there: only a move can be the reason (NC-17), or a live update, whose images have no bases either.
+      if (tx.moves === this.#moves) this.#add(reply.at, named(request), 'INV-M22: EAGAIN, and nobody came in between');
+      else this.#findings.count('transactions that lost their base');
       return;
     }
     if (error !== undefined) return this.#add(reply.at, named(request), `INV-M22: ${error}`);
     if (!commits) return;
-    for (const [path, value] of tx.changes) this.#change(path, value, reply.at);
+    // What was made and removed in it nobody ever saw.
+    for (const [path, value] of tx.changes)
+      if (value !== undefined || this.#tree.has(path)) this.#change(path, value, reply.at);
   }
 
   /** A name that is the guest's alone. */
@@ -177,12 +180,14 @@ class SessionCheck {
         );
       return;
     }
-    if (request.type !== WRITE && request.type !== RM) return;
+    if (request.type === MKDIR && error === undefined && known !== undefined) return;
+    if (![WRITE, RM, MKDIR].includes(request.type)) return;
     if (error !== undefined) {
-      if (request.type === WRITE || known !== undefined) this.#add(reply.at, named(request), `INV-M19: ${error}`);
+      if (request.type !== RM || known !== undefined) this.#add(reply.at, named(request), `INV-M19: ${error}`);
       return;
     }
-    const value = request.type === WRITE ? request.payload.slice(cut + 1) : undefined;
+    if (request.type === RM && known === undefined) return; // OK of what is not there anyway
+    const value = request.type === RM ? undefined : request.payload.slice(cut + 1);
     if (tx === undefined) this.#change(path, value, reply.at);
     else tx.changes.set(path, value);
   }
@@ -227,7 +232,7 @@ class SessionCheck {
   /** Whether a change of this name was asked for, or will be by the end of a transaction. */
   #isOnItsWay(path: string): boolean {
     const isAsked = ({ type, payload }: Asked) =>
-      type === END || ((type === WRITE || type === RM) && payload.startsWith(`${path}\0`));
+      type === END || ([WRITE, RM, MKDIR].includes(type) && payload.startsWith(`${path}\0`));
     return this.#asked.some(isAsked);
   }
 }
