@@ -48,7 +48,11 @@ export const migrateUnnoticed: Scenario = scenario({
     'Guests are moved between two hosts in the middle of requests, replies and transactions, and are not asked: memory, ports and grants go in the stream, and their part of the store in an image of any format. Each has one session with xenstore all its life, and notices nothing.',
   settings: SETTINGS,
   does: () => [],
-  marks: () => marks({ run: {}, sweep: {} }),
+  marks: ({ migrations, updates }) =>
+    marks({
+      run: { migration: migrations > 0 },
+      sweep: { update: updates > 0, 'update-in-migration': updates > 0 && migrations > 0 },
+    }),
   run,
 });
 
@@ -197,7 +201,7 @@ function witness(
       domid,
       timeNs: to.machine.nowNs,
       dumped: left.dumped,
-      again: format.show(image),
+      again: image.length === 0 ? undefined : format.show(image),
       portsBefore: kindsOf(left.ports),
       portsAfter: after === undefined ? undefined : kindsOf(after),
       pending: left.ports.ports

@@ -13,7 +13,7 @@ import { extentOf } from '../../store/format/model/index.ts';
 import type { StorePolicy } from '../../store/index.ts';
 import type { PlannedFault } from '../faults/rule.ts';
 import type { History, Verdict } from '../judge/history.ts';
-import { judgeHistory, mappings, toolstackIntends } from '../judge/invariants/index.ts';
+import { collectConnections, judgeHistory, mappings, toolstackIntends } from '../judge/invariants/index.ts';
 import { countMarks, MARKS, type MarkName, type Traces } from '../judge/marks.ts';
 import { Host, type HostOptions, LIFELIKE, STORE_BINARY } from './host.ts';
 import { addMarks, mergeVerdicts } from './merge.ts';
@@ -506,7 +506,7 @@ function judged(
   let marks: MarksSeen | undefined;
   try {
     const perHost = runs.map((run, i) =>
-      judgedHost(run, end, isFinished, end.isJoint === true ? undefined : histories[i]),
+      (end.isJoint === true ? countedHost : judgedHost)(run, end, isFinished, histories[i]),
     );
     const joined = histories.length === 0 ? [] : (end.joined?.(histories, isFinished) ?? []);
     const told = perHost.map(({ verdicts: all }, i) =>
@@ -555,6 +555,17 @@ const OF_NOBODY: Omit<Traces, 'verdicts'> = {
   attempts: [],
   strikes: 0,
 };
+
+/** What happened on a host whose history is not judged by itself. */
+function countedHost(
+  run: Run,
+  _end: WholeEnd,
+  _isFinished: boolean,
+  history: History | undefined,
+): ReturnType<typeof judgedHost> {
+  if (history === undefined) return { verdicts: [] };
+  return { verdicts: [], marks: marksOf(run, { history, connections: collectConnections(history), verdicts: [] }) };
+}
 
 /** What is said of one host's history. */
 function judgedHost(

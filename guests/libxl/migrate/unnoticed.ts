@@ -21,7 +21,7 @@ export interface Unnoticed {
   readonly finishNs?: number;
   /** NF4: backends take no more, answer what they have taken, and let go of everything; left out: it has none. */
   readonly drain?: () => Actor;
-  /** Told of images: as it left (`out`), and as the other store would write it down again (`again`). */
+  /** Told of images: as it left (`out`), and as the other store would write it down again (`again`; empty: it could not). */
   readonly seen?: (what: 'out' | 'again', domid: number, image: Uint8Array, platform: Uint8Array) => void;
 }
 
@@ -140,8 +140,8 @@ export function* takeIn(
   if (!isOk(answer)) return answer;
   if (seen === undefined) return undefined;
   // Looked at once more, for whoever compares: it is frozen still, and stays so.
-  if (isOk(yield* order(call, 'dump', String(domid), file, ...choices)))
-    seen('again', domid, files.read(file) ?? new Uint8Array(0), new Uint8Array(0));
+  const again = yield* order(call, 'dump', String(domid), file, ...choices);
+  seen('again', domid, (isOk(again) ? files.read(file) : undefined) ?? new Uint8Array(0), new Uint8Array(0));
   return undefined;
 }
 
