@@ -23,9 +23,11 @@ export interface OperatorPlan {
   /** How far the run is; left out: requests of all traffic so far. */
   readonly progress?: () => number;
   readonly file: string;
-  /** Stream version to ask for, as `-v` of CONTROL live-update. */
-  readonly version: number;
+  /** Stream version to ask for, as `-v` of CONTROL live-update. `undefined`: the daemon has only one, and does not know the flag. */
+  readonly version: number | undefined;
   readonly way: (n: number) => UpdateWay;
+  /** Whether an update would do harm now: it comes later. Left out: it never would. */
+  readonly isHeld?: () => boolean;
   /** Another program's connection, for a transaction that holds an update up. */
   readonly connect: (n: number) => XsProgram;
   readonly os: GuestOs;
@@ -47,6 +49,7 @@ export function* operator(me: Thread, client: XsLink, traffic: Traffic, plan: Op
     while (progress() < at && !traffic.stopping) yield least + me.draws.below(more);
     n++;
     yield me.draws.below(20_000);
+    while (plan.isHeld?.() === true) yield HOLD_LOOK_NS;
     const way = plan.way(n);
     let isAnswered = false;
     if (way.isHeldUp === true) {
@@ -88,7 +91,8 @@ function* ask(xs: Xs, plan: OperatorPlan, n: number, way: UpdateWay): Actor {
   const { scheduler } = plan.os.machine;
   // Whoever looks whether anything goes on sees that somebody waits, and until when.
   if (timeoutSeconds > 0) scheduler.at(scheduler.nowNs + timeoutSeconds * SECOND_NS, () => xs.me.wake());
-  const flags = ['-v', String(plan.version), '-t', String(timeoutSeconds), ...(force ? ['-F'] : [])];
+  const version = plan.version === undefined ? [] : ['-v', String(plan.version)];
+  const flags = [...version, '-t', String(timeoutSeconds), ...(force ? ['-F'] : [])];
   plan.answered(n, yield* tell('-s', ...flags));
 }
 

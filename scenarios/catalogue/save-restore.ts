@@ -15,7 +15,7 @@ const HORIZON_NS = 300_000_000_000;
 const SETTINGS = {
   domains: count(6, { min: 1, max: 40 }, 'guest domains: PVH, PV, HVM, PVH in turn'),
   pages: count(128, { min: 8, max: 900 }, 'pages of memory that a guest works in, at most; each draws how many'),
-  requests: count(4_000, { min: 0, max: 200_000 }, 'requests of everybody, after which the agents stop'),
+  requests: count(5_000, { min: 0, max: 200_000 }, 'requests of everybody, after which the agents stop'),
   updates: count(2, { min: 0, max: 100 }, 'live updates, spread over the traffic'),
   keeps: count(30, { min: 0, max: 100 }, 'of 100 saves, those with -c or -p: the guest goes on where it is'),
   cuts: count(30, { min: 0, max: 100 }, 'of 100 restores, those before which a part of the file is tried'),

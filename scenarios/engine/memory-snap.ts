@@ -1,5 +1,5 @@
 import { Digest, type Domain } from '../../sim/index.ts';
-import type { MemorySnap } from '../judge/invariants/memory.ts';
+import type { MemorySnap } from '../judge/invariants/index.ts';
 
 /** What a domain's own pages hold now; those that Xen lends it are not among them. */
 export function snapOf(domain: Domain): MemorySnap {

@@ -71,14 +71,13 @@ function report(
   };
 }
 
-/** Before the last word there are reasons: of R the first that tells of a failure, of S the last. */
+/** The last word of a side; of a destination the reason, where it has said one. */
 function lastWord({ records }: MigrationHistory, n: number, process: 'S' | 'R'): string {
   const said = records.flatMap((r) =>
     r.kind === 'news' && r.migration === n && r.news.what === 'says' && r.news.process === process ? [r.news.text] : [],
   );
-  return (
-    (process === 'S' ? said : said.filter((text) => !text.startsWith('migration target: Domain creation'))).at(-1) ?? ''
-  );
+  const reason = process === 'R' ? said.findLast((text) => !text.startsWith('migration target: ')) : undefined;
+  return reason ?? said.at(-1) ?? '';
 }
 
 /** What is so, whatever anybody says. */

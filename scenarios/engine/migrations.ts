@@ -30,7 +30,7 @@ export interface Moving {
     MigratePlan,
     'keepsDomid' | 'hasQuotas' | 'isAskable' | 'patienceNs' | 'rememberChannel' | 'dies'
   >;
-  readonly target?: Pick<ReceivePlan, 'domidPolicy' | 'checksIntroduce' | 'staysPaused' | 'dies'>;
+  readonly target?: Pick<ReceivePlan, 'domidPolicy' | 'hasQuotas' | 'checksIntroduce' | 'staysPaused' | 'dies'>;
   /** Left out: LAN. */
   readonly link?: LinkTraits;
   /** Each direction of the link goes on without the other; left out: a cut takes both. */
@@ -133,6 +133,11 @@ export class Migrations {
     });
     migration.threads.push(thread);
     return migration;
+  }
+
+  /** Whether a guest is on its way to that host. */
+  isComing(host: number): boolean {
+    return this.all.some((each) => each.to === host && !this.isOver(each));
   }
 
   /** Whether a process of a migration still runs. */

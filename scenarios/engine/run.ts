@@ -192,6 +192,10 @@ export interface UpdatePlan {
   readonly link?: () => XsLink;
   /** Left out: all traffic of the host. */
   readonly traffic?: Traffic;
+  /** Whether an update would do harm now: it comes later. Left out: it never would. */
+  readonly isHeld?: () => boolean;
+  /** Whether the store has versions of its image to choose from: those before 4.22 have none. Left out: it has. */
+  readonly isVersioned?: boolean;
   /** All are forced (-F); left out: as drawn. */
   readonly force?: boolean;
   readonly lookNs?: readonly [least: number, more: number];
@@ -219,8 +223,9 @@ export function startOperator(run: Run, plan: UpdatePlan): Operator {
       moments,
       ...(atNs === undefined ? {} : { progress: () => machine.nowNs }),
       file: STORE_BINARY,
-      version: request.format === 'v1' ? 1 : 2,
+      version: plan.isVersioned === false ? undefined : request.format === 'v1' ? 1 : 2,
       way,
+      ...(plan.isHeld === undefined ? {} : { isHeld: plan.isHeld }),
       connect: (n) => host.connect(`holder-${n}`),
       os: host.dom0.os,
       ...(plan.lookNs === undefined ? {} : { lookNs: plan.lookNs }),

@@ -6,7 +6,7 @@ export type CopyState = 'none' | 'paused' | 'parked' | 'running' | 'ended';
 interface Life {
   readonly copy: Copy;
   pauses: number;
-  hasRun: boolean;
+  isMade: boolean;
   shutdown: string | undefined;
   isGone: boolean;
 }
@@ -17,7 +17,7 @@ export class Copies {
 
   constructor(history: MigrationHistory) {
     for (const copy of history.copies)
-      this.#lives.set(keyOf(copy), { copy, pauses: 1, hasRun: false, shutdown: undefined, isGone: false });
+      this.#lives.set(keyOf(copy), { copy, pauses: 1, isMade: false, shutdown: undefined, isGone: false });
   }
 
   /** Take in a record. @returns the copy whose state it may have changed. */
@@ -27,13 +27,13 @@ export class Copies {
     if (life === undefined) return undefined;
     switch (record.what) {
       case 'created':
+        life.isMade = true;
         break;
       case 'paused':
         life.pauses++;
         break;
       case 'unpaused':
         life.pauses--;
-        life.hasRun ||= life.pauses === 0;
         break;
       case 'shutdown':
         life.shutdown = record.reason ?? '';
@@ -52,7 +52,7 @@ export class Copies {
 
   stateOf(copy: Pick<Copy, 'host' | 'uniqueId'>): CopyState {
     const life = this.#lives.get(keyOf(copy));
-    if (life === undefined || life.isGone) return 'none';
+    if (life === undefined || !life.isMade || life.isGone) return 'none';
     if (life.shutdown !== undefined) return life.shutdown === 'suspend' ? 'parked' : 'ended';
     return life.pauses > 0 ? 'paused' : 'running';
   }

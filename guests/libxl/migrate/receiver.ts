@@ -22,6 +22,8 @@ export interface ReceivePlan {
   readonly transfer: Transfer;
   /** domid_policy of xl.conf; left out: Xen's own choice. */
   readonly domidPolicy?: 'xen' | 'random';
+  /** Whether this libxl knows quotas: 4.22. Left out: it does; one that does not looks at none in a configuration. */
+  readonly hasQuotas?: boolean;
   /** Whether a store that does not take the domain ends it (DE10); left out: nobody looks, as in life. */
   readonly checksIntroduce?: boolean;
   /** `-p`. */
@@ -128,7 +130,12 @@ class Receiver {
     const wanted = keptDomid ?? (plan.domidPolicy === 'random' ? ('random' as const) : undefined);
     const created = yield* domainCreate(
       call,
-      { ...config, name: names.incoming, ...(wanted === undefined ? {} : { domid: wanted }) },
+      {
+        ...config,
+        ...(plan.hasQuotas === false ? { quota: [] } : {}),
+        name: names.incoming,
+        ...(wanted === undefined ? {} : { domid: wanted }),
+      },
       {
         staysPaused: true,
         dies: (done) => {

@@ -45,7 +45,7 @@ export interface KeeperPlan {
 }
 
 /** Between two saves of a guest, ns. */
-const PAUSE_NS = [2_000_000, 20_000_000] as const;
+const PAUSE_NS = [1_000_000, 8_000_000] as const;
 /** How long a file lies before it is restored, ns. */
 const LIE_NS_MAX = 5_000_000;
 /** What a device model has of itself. */
@@ -123,7 +123,7 @@ export class Keeper {
     const { storeGfn, consoleGfn } = back.restored;
     const restorers = typeOf(this.#saved.slot) === 'pv' ? [consoleGfn] : [storeGfn, consoleGfn];
     tally.moves.push({ timeNs: this.#nowNs, what: this.#name, parked, arrived, restorers });
-    if (draws.below(100) < twiceOf100) yield* this.#restoreAgain();
+    if (draws.below(100) < twiceOf100 && back.built !== undefined) yield* this.#restoreAgain(back.built.domain.domid);
     return true;
   }
 
@@ -169,9 +169,8 @@ export class Keeper {
   }
 
   /** MIG-24: the first one gets another name, and the file is restored once more: a guest that has its memory, and begins in it. */
-  *#restoreAgain(): Actor {
+  *#restoreAgain(first: number): Actor {
     const { tally, xl, host, hasFaults } = this.#plan;
-    const first = this.#domain.domid;
     const away = `${this.#name}--first`;
     if ((yield* renameDomain(this.#me, xl, first, { old: this.#name, new: away })).rc !== 0) return;
     let second: DirtyMemory | undefined;

@@ -16,6 +16,7 @@ import { CLAIM as WATCH_EVENTS_CLAIM, SOURCE as WATCH_EVENTS_SOURCE, watchEvents
 export { collectConnections } from './connection-epochs.ts';
 export { FAMILIES, type Family, Findings } from './finding.ts';
 export { mappings } from './mappings.ts';
+export { type MemoryFinding, type MemorySnap, type MovedMemory, memoryMoved } from './memory.ts';
 export { toolstackIntends } from './toolstack.ts';
 
 /** One family of checks: what it says holds, and where that is written. */

@@ -38,6 +38,8 @@ export class Outbox {
   readonly #missing: Due[] = [];
   /** Events whose moment nothing shows; they may come anywhere. */
   readonly #floating = new Map<string, number>();
+  /** Events that were taken for merged because a special event came, whose own place nothing shows. */
+  readonly #overtaken: { readonly by: Due; readonly skipped: readonly Due[] }[] = [];
   #writing: Due | undefined;
   #instance = 0;
   #instanceSinceNs = 0;
@@ -126,7 +128,7 @@ export class Outbox {
     this.#found.count('events delivered');
     if (m.reqId !== 0 || m.txId !== 0)
       this.#bad(m.first, undefined, `event ${show(m.payload)} has req_id ${m.reqId} tx_id ${m.txId}, not 0`);
-    const at = this.#find(m.payload);
+    const at = this.#find(m.payload) ?? this.#takenBack(m.payload, excuse);
     const isClear = at !== undefined && this.#isClear(at, m.first.timeNs);
     if (!isClear && this.#excused(m, excuse)) return;
     if (at !== undefined) {
@@ -207,6 +209,25 @@ export class Outbox {
     return undefined;
   }
 
+  /**
+   * 1. A domain shuts down, of which nothing shows when the store hears. 2. A live update; events that are caused again now may be
+   * merged with what is in its output, or not. 3. Another domain dies: its nodes go, and `@releaseDomain` comes behind them.
+   * 4. The `@releaseDomain` of the first comes: it was taken for the second's, and the events ahead of that for merged. 5. They
+   * come: then the special one was the first's, and they and the second's are still due.
+   */
+  #takenBack(text: string, excuse: (text: string) => boolean): Due | undefined {
+    const n = this.#overtaken.findIndex(({ skipped }) => skipped.some((d) => d.text === text && d.state === 'skipped'));
+    const found = this.#overtaken[n];
+    if (found === undefined || !excuse(found.by.text)) return undefined;
+    this.#overtaken.splice(n, 1);
+    const again = [...found.skipped.filter(({ state }) => state === 'skipped'), found.by];
+    for (const due of again) due.state = 'queued';
+    const rest = this.#queue.slice(this.#head).filter((due) => !again.includes(due));
+    this.#queue = [...again, ...rest];
+    this.#head = 0;
+    return this.#find(text);
+  }
+
   /** Nothing that must come first stands ahead of `due`. */
   #isClear(due: Due, nowNs: number): boolean {
     for (let i = this.#head; this.#queue[i] !== due; i++) {
@@ -219,18 +240,21 @@ export class Outbox {
 
   /** `due` comes now: judge what stands ahead of it. */
   #pass(due: Due, m: Framed): void {
+    const merged: Due[] = [];
     for (let i = this.#head; this.#queue[i] !== due; i++) {
       const ahead = this.#queue[i]!;
       if (ahead.state !== 'queued') continue;
       if (ahead.kind === 'event') {
         const skipped = this.#mayBeSkipped(ahead, m.first.timeNs);
         ahead.state = skipped ? 'skipped' : 'missing';
-        if (!skipped) this.#missing.push(ahead);
+        if (skipped) merged.push(ahead);
+        else this.#missing.push(ahead);
       } else if (due.kind === 'event' && !this.#replyMayWait(ahead)) {
         const what = `event ${show(m.payload)}, caused by ${cause(due)}, came before the reply to ${describe(ahead.request!)}, which was queued ahead of it`;
         this.#bad(m.first, ahead.request, what);
       }
     }
+    if (merged.length > 0 && due.text.startsWith('@')) this.#overtaken.push({ by: due, skipped: merged });
   }
 
   /** 1. A release is served whose ring comes right behind the requester's in the store's list. 2. The reply is queued. 3. The

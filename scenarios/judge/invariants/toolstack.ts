@@ -280,6 +280,18 @@ class Scene {
     return undefined;
   }
 
+  /**
+   * Whether two domains had that uuid at one time. 1. A file is restored while the first copy lives under another name, or a guest
+   * is migrated to its own host. 2. Both have `/vm/U`: DE4 removes what the first had, and the end of one takes it from under the
+   * other. 3. A rename makes what is missing of it on the way, with dom0's permissions (DST-7, MIG-24).
+   */
+  #wasShared(uuid: string): boolean {
+    const lives = this.#work.domains.filter(({ made }) => made.uuid === uuid);
+    return lives.some(({ made, end }) =>
+      lives.some((other) => other.made.seq > made.seq && other.made.seq < (end?.seq ?? Number.POSITIVE_INFINITY)),
+    );
+  }
+
   /** INV-L3. */
   permissions(): void {
     for (const { made, end } of this.#work.domains) {
@@ -306,6 +318,10 @@ class Scene {
     } else if (owner.slice(1) !== String(domid)) {
       const strangers = others.filter((entry) => entry.slice(1) !== '0' && entry.slice(1) !== String(domid));
       if (!owner.startsWith('n') || strangers.length > 0) wanted = `nobody but domains 0 and ${domid} to be let in`;
+    }
+    if (wanted !== undefined && isAtOrBelow(path, `/vm/${domain.uuid}`) && this.#wasShared(domain.uuid)) {
+      this.#findings.count('places that two domains had');
+      return;
     }
     // What is written below a place later inherits what the broken transaction would have set there.
     if (wanted === undefined || this.#roots(domain).some((root) => isAtOrBelow(path, root) && this.#isBroken(root)))

@@ -1,0 +1,238 @@
+import { type Thread, Traffic, Xs } from '../../../guests/index.ts';
+import { createDomain, initDom0 } from '../../../guests/libxl/index.ts';
+import type { Actor } from '../../../sim/index.ts';
+import { reportMigrations } from '../../engine/migration-report.ts';
+import { type Migration, Migrations, type Moving } from '../../engine/migrations.ts';
+import {
+  type HostPlan,
+  keepsDepth,
+  mayGoOn,
+  openRuns,
+  type Run,
+  type Runs,
+  runAllAndJudge,
+  startOperator,
+} from '../../engine/run.ts';
+import type { RunRequest, RunResult } from '../../engine/scenario.ts';
+import type { Verdict } from '../../judge/history.ts';
+import { devices } from '../../judge/invariants/devices.ts';
+import { disksOverHosts } from '../../judge/invariants/disks-over-hosts.ts';
+import { migrationOwners } from '../../judge/invariants/migration-owners.ts';
+import { migrationTraces } from '../../judge/invariants/migration-traces.ts';
+import { type FinalDisk, joinDisks } from '../../judge/joined-disks.ts';
+import type { MigrationHistory } from '../../judge/migrations.ts';
+import { type Place, Site } from './site.ts';
+import { Traveller } from './traveller.ts';
+
+/** Virtual time after which a run that goes on is not waited for any more. */
+const HORIZON_NS = 600_000_000_000;
+/** Traffic of devices begins when all guests are there, or so late. */
+const GATE_NS = 2_000_000_000;
+/** Of the only disk that each has. */
+const XVDA = 202 << 8;
+/** How often it is looked whether a migration is over, ns. */
+const LOOK_NS = 100_000;
+/** How long a transport that is watched may be silent, ns. */
+const KEEP_ALIVE_NS = 500_000_000;
+
+export interface WorldPlan {
+  readonly hosts: readonly HostPlan[];
+  readonly domains: number;
+  /** Where a guest is at first, by its number; left out: on the hosts by turns. */
+  readonly homeOf?: (slot: number) => number;
+  readonly requests: number;
+  readonly block: number;
+  readonly net: number;
+  readonly workers: number;
+  /** Live updates of each store. */
+  readonly updates: number;
+  readonly toolstack: Toolstack;
+}
+
+/** Whose handover is used: that of xl as it is, or one that keeps a log of what was said. */
+export const TOOLSTACKS = ['xl', 'handoverLog'] as const;
+export type Toolstack = (typeof TOOLSTACKS)[number];
+
+/** How a world comes to its end. */
+export interface WorldEnd {
+  readonly scenario: string;
+  /** Whether guests are still to be moved. */
+  readonly isMoving: () => boolean;
+  /** Hosts that are down, by number. */
+  readonly down?: () => readonly number[];
+  readonly joined?: (history: MigrationHistory) => readonly Verdict[];
+}
+
+/** Hosts with guests that travel, traffic and updates: what every scenario of migration starts from. */
+export class World {
+  readonly runs: Runs;
+  readonly site: Site;
+  readonly migrations: Migrations;
+  readonly travellers: Traveller[] = [];
+  readonly traffic: Traffic;
+  readonly block: Traffic;
+  readonly net: Traffic;
+  readonly #plan: WorldPlan;
+  readonly #request: RunRequest;
+  /** Those who make guests, and who update stores. */
+  readonly #writers: Thread[] = [];
+  #isOver = false;
+
+  constructor(request: RunRequest, plan: WorldPlan) {
+    this.#request = request;
+    this.#plan = plan;
+    this.runs = openRuns(
+      request,
+      plan.hosts.map((host) => ({ ...host, requestsMax: plan.requests })),
+    );
+    this.site = new Site(this.runs);
+    this.migrations = new Migrations(
+      this.runs,
+      this.site.places.map(({ process }) => process),
+    );
+    this.traffic = this.first.host.traffic;
+    this.block = new Traffic(plan.block);
+    this.net = new Traffic(plan.net);
+    if (plan.toolstack === 'handoverLog') this.migrations.keepLogs(() => this.#isOver);
+    for (const [at, place] of this.site.places.entries()) this.#furnish(place, at);
+  }
+
+  get first(): Run {
+    return this.runs.runs[0] as Run;
+  }
+
+  /** Whether all guests are there that will be. */
+  get isOpen(): boolean {
+    return this.travellers.length >= this.#plan.domains || this.first.host.machine.nowNs > GATE_NS;
+  }
+
+  /** Guests that run and are not on their way. */
+  get resting(): readonly Traveller[] {
+    return this.travellers.filter((traveller) => this.isResting(traveller));
+  }
+
+  isResting({ guest, uuid }: Traveller): boolean {
+    return guest.os.domain.isRunning && this.migrations.all.every((each) => each.uuid !== uuid || this.isOver(each));
+  }
+
+  isOver(migration: Migration): boolean {
+    return this.migrations.isOver(migration);
+  }
+
+  /** Move a guest, and wait until both sides have ended. */
+  *move({ guest, name, uuid }: Traveller, to: number, how: Moving): Actor<Migration> {
+    const { toolstack } = this.#plan;
+    const { link } = how;
+    const isKept = toolstack === 'handoverLog' && link !== undefined;
+    const repaired: Moving = {
+      ...how,
+      ...(isKept ? { link: { ...link, keepAliveNs: KEEP_ALIVE_NS } } : {}),
+      source: { ...how.source, rememberChannel: true },
+      target: { ...how.target, checksIntroduce: true },
+    };
+    const chosen = toolstack === 'handoverLog' ? repaired : how;
+    const migration = this.migrations.start(guest, to, { guest: name, uuid }, chosen);
+    while (!this.isOver(migration)) yield LOOK_NS;
+    return migration;
+  }
+
+  /** Somebody who acts from outside of all guests. */
+  start(name: string, body: (me: Thread) => Actor): Thread {
+    return this.first.host.dom0.os.start(name, body);
+  }
+
+  #furnish(place: Place, at: number): void {
+    const { host } = place.run;
+    const { domains, homeOf = (slot) => slot % this.site.places.length } = this.#plan;
+    const slots = Array.from({ length: domains }, (_, slot) => slot).filter((slot) => homeOf(slot) === at);
+    const world = this;
+    this.#writers.push(
+      host.dom0.os.start('xl', function* (me): Actor {
+        yield* host.initStore(me);
+        yield* initDom0(me, host.dom0.client);
+        const xs = new Xs(host.dom0.client, me);
+        yield* xs.write('/shared', '');
+        yield* xs.setPerms('/shared', ['b0']);
+        for (const slot of slots) yield* world.#create(me, place, slot);
+      }),
+    );
+    const { updates, requests } = this.#plan;
+    const draws = host.machine.streams.for('scenario/updates');
+    const share = Math.max(1, Math.floor((requests * 6) / 10 / Math.max(1, updates)));
+    const from = Math.floor((requests * 3) / 10);
+    const atRequests = Array.from({ length: updates }, (_, i) => from + i * share + draws.below(share));
+    const { compat, policy } = this.#plan.hosts[at] ?? {};
+    // DST-9: a store that goes by the daemon's own image does not live through an update while a domain has a tree and no INTRODUCE.
+    const isHeld = () => policy === 'daemon' && this.migrations.isComing(at);
+    const link = () => host.dom0.client;
+    this.#writers.push(startOperator(place.run, { atRequests, isVersioned: compat !== '4.17', isHeld, link }).me);
+  }
+
+  *#create(me: Thread, place: Place, slot: number): Actor {
+    const { xl, exit } = place.process(`xl-create-${slot}`);
+    const { traffic, block, net } = this;
+    const { domains, workers } = this.#plan;
+    const peers = [1, 2].map((d) => (slot + d) % domains).filter((peer) => peer !== slot);
+    const created = yield* createDomain(me, xl, Traveller.plan(slot), {
+      boot: (built) => {
+        const hasDepth = keepsDepth(this.#request);
+        const plan = { slot, workers, hasDepth, traffic, block, net, isOpen: () => this.isOpen, peers };
+        this.travellers.push(new Traveller(place, built, xl.shared.handleOf(built.domain), plan));
+      },
+    });
+    exit();
+    traffic.commits += created.commits;
+    traffic.conflicts += created.conflicts;
+    if (created.rc !== 0) traffic.refused(`${created.rc} in ${created.failedIn}`);
+  }
+
+  /** Run to the end of all traffic, and judge. */
+  finish(end: WorldEnd): RunResult {
+    const { runs } = this.runs;
+    const { block, net, traffic, travellers } = this;
+    const isWorking = ({ programs, isSending }: Traveller) => programs.some(mayGoOn) || isSending;
+    return runAllAndJudge(runs, {
+      scenario: end.scenario,
+      horizonNs: HORIZON_NS,
+      isBusy: () => {
+        if (this.#writers.some(mayGoOn) || end.isMoving()) return true;
+        if (!block.stopping && this.#plan.block > 0) return true;
+        if (!net.stopping && this.#plan.net > 0) return true;
+        traffic.stopping = true;
+        if (travellers.some(isWorking)) return true;
+        this.#isOver = true;
+        return runs.some(({ host }) => host.inFlight > 0);
+      },
+      created: () => travellers.length,
+      migrations: () =>
+        reportMigrations(
+          this.migrations.all,
+          this.migrations.history(),
+          runs.map(({ host }) => host.recorder?.history()),
+        ),
+      joined: (histories) => {
+        const history = this.migrations.history();
+        const plan = { toolstack: this.#plan.toolstack, down: end.down?.() ?? [] };
+        return [
+          migrationOwners(history, histories, plan),
+          migrationTraces(history, histories, plan),
+          disksOverHosts(joinDisks(histories, history, this.#finalDisks())),
+          ...(end.joined?.(history) ?? []),
+        ];
+      },
+      verdicts: (history) => [devices(history, 'one host of several')],
+      devices: () => [
+        ['block requests', block.requests],
+        ['packets', net.requests],
+      ],
+    });
+  }
+
+  /** What is on each guest's disk when all is over. */
+  #finalDisks(): FinalDisk[] {
+    return this.site.san.sums().flatMap(([lun, sums]) => {
+      const uuid = this.travellers.find(({ slot }) => slot === lun)?.uuid;
+      return uuid === undefined ? [] : [{ uuid, devid: XVDA, sums }];
+    });
+  }
+}
