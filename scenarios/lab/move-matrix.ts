@@ -16,7 +16,7 @@ import { differ, hasOnlyMoreEvents, live, type MoveWay } from './move-twin.ts';
 export const FATES = ['same', 'extra', 'stays', 'differs'] as const;
 export type Fate = (typeof FATES)[number];
 
-/** Moments, and what is put up with, in the words of migration.md 9.2. */
+/** Moments, and what is put up with. */
 export const MOVE_WAYS = {
   atPause: { choices: [], finishFirst: false },
   finishFirst: { choices: [], finishFirst: true },

@@ -20,7 +20,7 @@ const IMAGE = '/tmp/xenstore-image';
 const QUIET_TRIES = 3;
 
 /**
- * Two hosts on one timeline, each with its store, between which domains move without their help (migration.md 2): what the
+ * Two hosts on one timeline, each with its store, between which domains move without their help: what the
  * toolstacks and hypervisors do is done here by hand, step by step, so that a step can be left out or exchanged.
  */
 export class MovePair {

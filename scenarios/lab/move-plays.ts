@@ -5,7 +5,7 @@ import type { MovePair } from './move-pair.ts';
 
 /** A guest that is caught in the middle of something, and goes on: with a move in between, or without. */
 export interface MovePlay {
-  /** The row of migration.md 6. */
+  /** Of the situation, in docs/rules. */
   readonly label: string;
   readonly name: string;
   /** Rows of the state without which the guest would notice. */

@@ -1,5 +1,5 @@
 import type { Connection } from '../daemon/connection.ts';
-import type { Daemon } from '../daemon/daemon.ts';
+import { Daemon } from '../daemon/daemon.ts';
 import type { Moves } from '../daemon/moves.ts';
 import { formatFailure } from '../format/index.ts';
 import { formatOf, lossText, type StateFormat, writeState } from '../format/model/index.ts';
@@ -38,7 +38,8 @@ export class DomainMoves implements Moves {
     this.#ownFormat = ownFormat;
   }
 
-  command(daemon: Daemon, [word, ...args]: readonly string[]): string {
+  command(daemon: object, [word, ...args]: readonly string[]): string {
+    if (!(daemon instanceof Daemon)) throw new Error('assertion: a daemon has its domains moved');
     const [first = '', second = '', ...others] = args;
     switch (word) {
       case 'check':

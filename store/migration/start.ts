@@ -4,7 +4,7 @@ import { DomainMoves } from './moves.ts';
 
 /** Start this package's daemon, which can also move domains without their help; `StartStore` with what only it can do. */
 export function startXenstored(machine: Machine, domain: Domain, options: ProcessOptions): XenstoredProcess {
-  const moves = new DomainMoves(() => process.format);
-  const process: XenstoredProcess = new XenstoredProcess(machine, domain, { ...options, moves });
-  return process;
+  const moves = new DomainMoves(() => store.format);
+  const store: XenstoredProcess = new XenstoredProcess(machine, domain, { ...options, moves });
+  return store;
 }

@@ -1,6 +1,6 @@
 import { type Carriage, extentOf, type Loss, type StateFormat, type StateRow } from '../format/model/index.ts';
 
-/** What becomes of a domain whose state a format cannot hold (migration.md 9.2). */
+/** What becomes of a domain whose state a format cannot hold. */
 export const LOSS_POLICIES = ['refuse', 'warn', 'silent'] as const;
 export type LossPolicy = (typeof LOSS_POLICIES)[number];
 

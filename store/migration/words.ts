@@ -2,7 +2,7 @@ import { refuse, strictDomid } from '../protocol/wire.ts';
 import { SCOPES, type Scope } from './share.ts';
 import { LOSS_POLICIES, type LossPolicy, TX_OVER_MOVE, type TxOverMove } from './tolerance.ts';
 
-/** What words `name=value` behind a command choose (migration.md 9.2). */
+/** What words `name=value` behind a command choose. */
 export interface Choices {
   /** Name of a format of the laboratory; left out: the one that live updates go through, else G3.1. */
   readonly format: string | undefined;

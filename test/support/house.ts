@@ -148,7 +148,7 @@ export const ROOMS: readonly Room[] = [
   {
     path: 'scenarios/judge/invariants',
     about: 'the checks',
-    imports: ['scenarios/judge/history.ts', 'scenarios/judge/oracles'],
+    imports: ['scenarios/judge/history.ts', 'scenarios/judge/sessions.ts', 'scenarios/judge/oracles'],
   },
   {
     path: 'scenarios/judge',

@@ -5,7 +5,7 @@ import { Findings } from './finding.ts';
 
 const CLAIM =
   'a guest that is moved without its help gets one answer to each request, that of one store that never went away, and each event of its watches';
-const SOURCE = 'INV-M19, INV-M21, INV-M22; guests.md 6.4 to 6.6; migration.md 2.4, NC-16, NC-17';
+const SOURCE = 'INV-M19, INV-M21, INV-M22; guests.md 6.4 to 6.6; NC-16, NC-17';
 
 const READ = 2;
 const WATCH = 4;

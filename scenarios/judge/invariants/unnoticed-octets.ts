@@ -4,7 +4,7 @@ import { OctetStream } from './octet-stream.ts';
 
 const CLAIM =
   'what a guest sends is consumed once, by one store or the other, and what they send it gets once, octet for octet';
-const SOURCE = 'INV-M20: SUS-17 and INV-S1 to S4 over hosts; migration.md 2.3, NC-8';
+const SOURCE = 'INV-M20: SUS-17 and INV-S1 to S4 over hosts; NC-8';
 
 /** Each direction of each session is one stream of octets, whoever serves it (INV-M20). Linear. */
 export function unnoticedOctets(sessions: readonly Session[]) {

@@ -3,7 +3,7 @@ import { Findings } from './finding.ts';
 
 const CLAIM =
   "what is put into the other host is what was taken out of the first: the store's part record by record, and each port by its number";
-const SOURCE = 'INV-M10, INV-M24; migration.md 2.2, NC-9, NC-10';
+const SOURCE = 'INV-M10, INV-M24; NC-9, NC-10';
 
 /** Compare what left with what is there before anybody runs (INV-M10, INV-M24). */
 export function unnoticedPlatform(moves: readonly MoveWitness[]) {

@@ -4,6 +4,7 @@ import { unnoticedMessages } from '../../../scenarios/judge/invariants/unnoticed
 import { unnoticedOctets } from '../../../scenarios/judge/invariants/unnoticed-octets.ts';
 import { unnoticedPlatform } from '../../../scenarios/judge/invariants/unnoticed-platform.ts';
 import type { MoveWitness, Session, SessionRecord } from '../../../scenarios/judge/sessions.ts';
+import type { Daemon } from '../../../store/daemon/daemon.ts';
 import { Introductions } from '../../../store/daemon/introductions.ts';
 import { Output } from '../../../store/daemon/output.ts';
 import { Transactions } from '../../../store/daemon/transactions.ts';
@@ -47,7 +48,8 @@ describe('INJ-M28: a step that is left out or exchanged is found', () => {
   it('NF5 comes after NF6: what is served in between is served twice (INV-M20)', () => {
     const run = DomainMoves.prototype.command;
     const images = new Map<string, Uint8Array>();
-    vi.spyOn(DomainMoves.prototype, 'command').mockImplementation(function (this: DomainMoves, daemon, words) {
+    vi.spyOn(DomainMoves.prototype, 'command').mockImplementation(function (this: DomainMoves, instance, words) {
+      const daemon = instance as Daemon;
       const [word, domid = '', ...others] = words;
       const call = (...args: readonly string[]) => run.call(this, daemon, args);
       if (word === 'freeze') {
