@@ -22,6 +22,8 @@ const PAUSE_NS = [500_000, 8_000_000] as const;
 const FINISH_NS = 20_000_000;
 /** Between two requests of a toolstack's process, of its own work. */
 const WORK_NS = [2_000, 20_000] as const;
+/** Steps of the source at which a link is cut: from the first page to the last octet of the stream (NF1 to NF8). */
+const CUT_STEPS = ['SO6', 'SO7', 'SO9', 'SO12'] as const;
 /** Where no other format is asked for: the first that carries all that a guest could miss. */
 const FORMAT = 'G3.1';
 
@@ -30,6 +32,7 @@ const SETTINGS = {
   hosts: count(2, { min: 2, max: 4 }, 'hosts, with a store each'),
   requests: count(6_000, { min: 0, max: 200_000 }, 'requests to the stores of everybody, after which guests stop'),
   migrations: count(12, { min: 0, max: 500 }, 'migrations, each of a guest that is not on its way already'),
+  cuts: count(3, { min: 0, max: 500 }, 'how many of them on average lose their link before the handover'),
   abreast: count(2, { min: 1, max: 20 }, 'migrations at the same time'),
   updates: count(2, { min: 0, max: 100 }, 'live updates of each store, spread over the traffic'),
   writers: count(2, { min: 1, max: 8 }, 'programs in each guest that use xenstore'),
@@ -48,10 +51,14 @@ export const migrateUnnoticed: Scenario = scenario({
     'Guests are moved between two hosts in the middle of requests, replies and transactions, and are not asked: memory, ports and grants go in the stream, and their part of the store in an image of any format. Each has one session with xenstore all its life, and notices nothing.',
   settings: SETTINGS,
   does: () => [],
-  marks: ({ migrations, updates }) =>
+  marks: ({ migrations, updates, cuts }) =>
     marks({
       run: { migration: migrations > 0 },
-      sweep: { update: updates > 0, 'update-in-migration': updates > 0 && migrations > 0 },
+      sweep: {
+        'migration-failed': cuts > 0 && migrations > 0,
+        update: updates > 0,
+        'update-in-migration': updates > 0 && migrations > 0,
+      },
     }),
   run,
 });
@@ -135,6 +142,7 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
         const { guest, name, uuid } = me.draws.pick(resting);
         const from = migrations.placeOf(guest);
         const to = (from + 1 + me.draws.below(runs.length - 1)) % runs.length;
+        const cutAt = me.draws.below(settings.migrations) < settings.cuts ? me.draws.pick(CUT_STEPS) : undefined;
         const seen = request.checks ? { seen: witness(format, runs[to]?.host, moves) } : {};
         const migration = migrations.start(
           guest,
@@ -142,6 +150,9 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
           { guest: name, uuid },
           {
             link: LINKS[settings.link],
+            told: (news, { link }) => {
+              if (news.what === 'step' && news.step === cutAt) link?.cut();
+            },
             unnoticed: { choices, finishNs: FINISH_NS, ...seen },
           },
         );
