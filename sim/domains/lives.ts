@@ -308,6 +308,7 @@ export class Lives {
     domain.context = undefined;
     if (domain.keepsPlatform && context !== undefined && !context.isTaken)
       this.#needs.carryOver(context.source, domain);
+    domain.keepsPlatform = false; // once: where it goes on after a move that came to nothing, it is its own source
     context?.goOnIn(domain, this.#needs.scheduler);
     domain.ports.enter();
     this.#needs.scheduler.unstall(domain);
