@@ -8,6 +8,7 @@ import { liveUpdateMidTraffic } from './live-update-mid-traffic.ts';
 import { migrateBackAndForth } from './migrate-back-and-forth.ts';
 import { migrateMidTraffic } from './migrate-mid-traffic.ts';
 import { migrateUnnoticed } from './migrate-unnoticed.ts';
+import { migrationBreaks } from './migration-breaks.ts';
 import { saveRestore } from './save-restore.ts';
 import { steadyStateScenario } from './steady-state.ts';
 import { suspendResume } from './suspend-resume.ts';
@@ -27,5 +28,6 @@ export const SCENARIOS: readonly Scenario[] = [
   migrateUnnoticed,
   migrateBackAndForth,
   evacuateHost,
+  migrationBreaks,
   upgradeByMigration,
 ];

@@ -56,6 +56,10 @@ export interface Migration extends MigrationAsked {
   source: MigrateEnd | undefined;
   /** `undefined`: it has not ended, or was never begun. */
   target: ReceiveEnd | undefined;
+  /** Of the copy at the destination; `undefined`: none was made. */
+  heirDomid: number | undefined;
+  /** When a process of it said something last. */
+  saidNs: number;
   readonly threads: Thread[];
 }
 
@@ -111,6 +115,8 @@ export class Migrations {
       link: undefined,
       source: undefined,
       target: undefined,
+      heirDomid: undefined,
+      saidNs: source.machine.nowNs,
       threads: [],
     };
     this.all.push(migration);
@@ -133,6 +139,11 @@ export class Migrations {
     });
     migration.threads.push(thread);
     return migration;
+  }
+
+  /** Somebody acts for a migration who is none of its processes. */
+  personActs({ n, from, domid }: Migration): void {
+    this.#add({ kind: 'news', migration: n, host: from, news: { what: 'person acts', process: 'S', domid } });
   }
 
   /** Whether a guest is on its way to that host. */
@@ -183,6 +194,8 @@ export class Migrations {
     return {
       note: (news: MigrationNews) => {
         this.#add({ kind: 'news', migration: migration.n, host, news });
+        migration.saidNs = this.#runs.universe.timeline.nowNs;
+        if ('process' in news && news.process === 'R' && 'domid' in news) migration.heirDomid = news.domid;
         told?.(news, migration);
       },
     };

@@ -108,7 +108,7 @@ export function openRuns(request: RunRequest<HostSettings>, plans: readonly Host
   }
   for (const [i, run] of runs.entries()) {
     const plan = plans[i] as HostPlan;
-    arm(run, plan);
+    arm(run, plan, i === 0);
     if (plan.clockAheadNs !== undefined) run.host.store.jumpWallClock(plan.clockAheadNs);
   }
   return { universe, runs };
@@ -145,10 +145,10 @@ function newRun(
 }
 
 /** From now on what is planned may break. */
-function arm({ request, host }: Run, { isOver = ({ traffic }) => traffic.stopping }: RunPlan): void {
+function arm({ request, host }: Run, { isOver = ({ traffic }) => traffic.stopping }: RunPlan, isFirst = true): void {
   const { faults } = host;
   if (request.traceLine !== undefined) host.traceTo(request.traceLine);
-  if (faults.faults.length > 0) request.planned?.(faults.faults);
+  if (isFirst && faults.faults.length > 0) request.planned?.(faults.faults);
   faults.arm(host, () => isOver(host));
   host.store.movesInSteps = faults.storeMovesInSteps();
 }

@@ -6,6 +6,7 @@ import type { FaultRule } from './rule.ts';
 import { STORE_RULES } from './store.ts';
 import { SUSPEND_RULES } from './suspend.ts';
 import { TOOL_RULES } from './tools.ts';
+import { TRIP_RULES } from './trips.ts';
 import { WINDOW_RULES } from './windows.ts';
 
 /** Those that come together in about every second swarm; of the others each is in one of four. */
@@ -19,4 +20,5 @@ export const FAULT_RULES: readonly FaultRule[] = [
   ...WINDOW_RULES,
   ...SUSPEND_RULES,
   ...STORE_RULES,
+  ...TRIP_RULES,
 ];

@@ -10,6 +10,7 @@ export const DOINGS = {
   updates: 'live updates',
   transacts: 'transactions of guests in nodes that others write',
   sockets: 'a store in dom0, with sockets',
+  migrates: 'guests that are moved between hosts',
 } as const;
 
 export type Doing = keyof typeof DOINGS;

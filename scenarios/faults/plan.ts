@@ -6,6 +6,7 @@ import { COMMON_RULES, FAULT_RULES } from './catalogue.ts';
 import { CHOICES, isChosen } from './choice.ts';
 import { type Doing, EVERYTHING, lacking } from './doings.ts';
 import type { FaultHost, FaultRule, Hooks, PlannedFault } from './rule.ts';
+import type { Trip } from './trips.ts';
 
 /** What can be asked for: nothing, a random subset for each seed, everything, or single rules. */
 export const FAULT_WORDS: readonly string[] = [...CHOICES, ...FAULT_RULES.map((r) => r.id)];
@@ -121,6 +122,11 @@ export class FaultPlan implements Mishaps {
 
   storeMovesInSteps(): boolean {
     return this.#having('storeMovesInSteps').some((rule) => rule());
+  }
+
+  /** A migration is about to begin. */
+  trip(trip: Trip): void {
+    for (const rule of this.#having('trip')) rule(trip);
   }
 
   updates(moments: readonly number[]): readonly number[] {

@@ -10,6 +10,7 @@ import type {
 import type { Domain, EdgeVerdict, Machine, Port, Stream } from '../../sim/index.ts';
 import type { StoreProcess } from '../../store/index.ts';
 import type { Doing } from './doings.ts';
+import type { Trip } from './trips.ts';
 
 /** As much of a host as faults have to do with. */
 export interface FaultHost {
@@ -77,6 +78,8 @@ export interface Hooks {
   readonly execFails?: () => boolean;
   /** Whether the store's accesses to rings are each a step of its own. */
   readonly storeMovesInSteps?: () => boolean;
+  /** A migration is about to begin at this host. */
+  readonly trip?: (trip: Trip) => void;
   /** Moments of live updates, in requests or ns. */
   readonly updates?: (moments: readonly number[]) => readonly number[];
 }

@@ -65,6 +65,8 @@ export type MigrationNews =
     }
   /** How it ended, for this process. */
   | { readonly what: 'end'; readonly process: MigrationProcess; readonly how: string }
+  /** An administrator looks after what is left, with both hosts in view (FP-36). */
+  | { readonly what: 'person acts'; readonly process: 'S'; readonly domid: number }
   | { readonly what: 'killed'; readonly process: MigrationProcess; readonly step: MigrationStep };
 
 export interface MigrationObserver {

@@ -76,13 +76,15 @@ class Receiver {
   readonly #call: Call;
   readonly #plan: ReceivePlan;
   #entry: Handover | undefined;
+  /** Of its copy, once there is one. */
+  #domid: number | undefined;
 
   constructor(call: Call, plan: ReceivePlan) {
     this.#call = call;
     this.#plan = plan;
   }
 
-  #at(step: MigrationStep, domid?: number): boolean {
+  #at(step: MigrationStep, domid = this.#domid): boolean {
     const { observer, dies } = this.#plan;
     observer.note({ what: 'step', process: 'R', step, ...(domid === undefined ? {} : { domid }) });
     if (dies?.('R', step) !== true) return false;
@@ -122,6 +124,7 @@ class Receiver {
     plan.expects?.(names.uuid);
     if (this.#at('DE3')) return 'killed';
     const keep = (domid: number) => {
+      this.#domid = domid;
       this.#entry = plan.log?.incoming(domid, { uuid: names.uuid, here: names.here, passing: names.incoming });
     };
     let image: Uint8Array | undefined;

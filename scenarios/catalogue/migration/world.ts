@@ -1,6 +1,8 @@
 import { type Thread, Traffic, Xs } from '../../../guests/index.ts';
 import { createDomain, initDom0 } from '../../../guests/libxl/index.ts';
-import type { Actor } from '../../../sim/index.ts';
+import { type Actor, LAN } from '../../../sim/index.ts';
+import { administrator } from '../../engine/administrator.ts';
+import type { Guest } from '../../engine/host.ts';
 import { reportMigrations } from '../../engine/migration-report.ts';
 import { type Migration, Migrations, type Moving } from '../../engine/migrations.ts';
 import {
@@ -14,6 +16,7 @@ import {
   startOperator,
 } from '../../engine/run.ts';
 import type { RunRequest, RunResult } from '../../engine/scenario.ts';
+import type { Trip } from '../../faults/trips.ts';
 import type { Verdict } from '../../judge/history.ts';
 import { devices } from '../../judge/invariants/devices.ts';
 import { disksOverHosts } from '../../judge/invariants/disks-over-hosts.ts';
@@ -47,6 +50,8 @@ export interface WorldPlan {
   /** Live updates of each store. */
   readonly updates: number;
   readonly toolstack: Toolstack;
+  /** Somebody looks after what xl leaves (FP-36); left out: nobody. */
+  readonly hasAdministrator?: boolean;
 }
 
 /** Whose handover is used: that of xl as it is, or one that keeps a log of what was said. */
@@ -83,7 +88,7 @@ export class World {
     this.#plan = plan;
     this.runs = openRuns(
       request,
-      plan.hosts.map((host) => ({ ...host, requestsMax: plan.requests })),
+      plan.hosts.map((host) => ({ ...host, requestsMax: plan.requests, isOver: () => this.#isOver })),
     );
     this.site = new Site(this.runs);
     this.migrations = new Migrations(
@@ -94,6 +99,9 @@ export class World {
     this.block = new Traffic(plan.block);
     this.net = new Traffic(plan.net);
     if (plan.toolstack === 'handoverLog') this.migrations.keepLogs(() => this.#isOver);
+    const tools = this.site.places.map(({ process }) => process);
+    if (plan.toolstack === 'xl' && plan.hasAdministrator === true)
+      this.start('administrator', (me) => administrator(me, this.migrations, tools, () => this.#isOver));
     for (const [at, place] of this.site.places.entries()) this.#furnish(place, at);
   }
 
@@ -109,6 +117,14 @@ export class World {
   /** Guests that run and are not on their way. */
   get resting(): readonly Traveller[] {
     return this.travellers.filter((traveller) => this.isResting(traveller));
+  }
+
+  /** Whether there is a guest that runs, or will again. */
+  get hasHope(): boolean {
+    return this.travellers.some(({ guest }) => {
+      const { dying, shutdown } = guest.os.domain;
+      return dying === 'alive' && (shutdown === undefined || shutdown === 'suspend');
+    });
   }
 
   isResting({ guest, uuid }: Traveller): boolean {
@@ -130,10 +146,51 @@ export class World {
       source: { ...how.source, rememberChannel: true },
       target: { ...how.target, checksIntroduce: true },
     };
-    const chosen = toolstack === 'handoverLog' ? repaired : how;
+    const chosen = this.#befall(guest, toolstack === 'handoverLog' ? repaired : how);
     const migration = this.migrations.start(guest, to, { guest: name, uuid }, chosen);
     while (!this.isOver(migration)) yield LOOK_NS;
     return migration;
+  }
+
+  /** What faults of the source's host make of it. */
+  #befall(guest: Guest, how: Moving): Moving {
+    const { host } = this.runs.runs[this.migrations.placeOf(guest)] as Run;
+    const { machine } = host;
+    const { domain } = guest.os;
+    const trip: Trip = {
+      traits: how.link ?? LAN,
+      isHalved: false,
+      dies: [],
+      told: [],
+      linked: [],
+      endGuest: (reason) => {
+        if (domain.isRunning) machine.shutdown(domain, reason);
+      },
+    };
+    host.faults.trip(trip);
+    const dies: NonNullable<NonNullable<Moving['source']>['dies']> = (process, step) =>
+      trip.dies.some((each) => each(process, step));
+    const isStruck = trip.dies.length > 0;
+    return {
+      ...how,
+      link: trip.traits,
+      ...(trip.isHalved ? { isHalved: true } : {}),
+      ...(isStruck ? { source: { ...how.source, dies }, target: { ...how.target, dies: dies as never } } : {}),
+      ...(trip.linked.length === 0
+        ? {}
+        : {
+            linked: (link) => {
+              for (const each of trip.linked) each(link);
+            },
+          }),
+      ...(trip.told.length === 0
+        ? {}
+        : {
+            told: (news, { link }) => {
+              if (link !== undefined) for (const each of trip.told) each(news, link);
+            },
+          }),
+    };
   }
 
   /** Somebody who acts from outside of all guests. */

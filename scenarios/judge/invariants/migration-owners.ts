@@ -27,6 +27,8 @@ export interface Progress {
   /** Processes that were killed, and before which step. */
   readonly killed: Map<string, string>;
   isBadly: boolean;
+  /** Something was said of it. */
+  isBegun: boolean;
 }
 
 /** What the judgement of owners is made from. */
@@ -98,6 +100,7 @@ class Owners {
   #said(record: Extract<MigrationRecord, { kind: 'news' }>): void {
     const migration = this.#migrations[record.migration - 1];
     if (migration === undefined) return;
+    migration.isBegun = true;
     const { news } = record;
     switch (news.what) {
       case 'received all':
@@ -132,6 +135,10 @@ class Owners {
         return;
       case 'says':
         if (news.process === 'S') this.#told(record, migration, news.text);
+        return;
+      case 'person acts':
+        this.#owned(record, migration.asked.uuid);
+        migration.goTakenBack = true; // whoever looks at both hosts decides for both
         return;
       case 'killed':
         migration.killed.set(news.process, news.step);
@@ -183,19 +190,21 @@ class Owners {
       if (last !== undefined && migration.isBadly !== (migration.sourceEnd === 'failed_badly'))
         this.#bad(last, migration, `INV-M5: it ended as ${migration.sourceEnd}, and that is not what was said`);
     }
-    for (const uuid of new Set(this.#history.asked.map((each) => each.uuid))) this.#owned(uuid);
+    const last = this.#history.records.at(-1);
+    if (last === undefined) return;
+    for (const uuid of new Set(this.#history.asked.map((each) => each.uuid))) this.#owned(last, uuid);
   }
 
-  #owned(uuid: string): void {
-    const last = this.#history.records.at(-1);
+  /** M2, at the end of all, or when somebody comes to look after what is left. */
+  #owned(last: MigrationRecord, uuid: string): void {
     const copies = this.#copies.of(uuid);
     const states = copies.map((copy) => this.#copies.stateOf(copy));
-    if (last === undefined || states.includes('ended')) return;
+    if (states.includes('ended')) return;
     this.count('guests');
     const running = states.filter((state) => state === 'running').length;
     if (running === 1 || (running === 0 && this.#plan.paused?.has(uuid) === true)) return;
     if (copies.some(({ host }) => this.#plan.down?.includes(host))) return; // INV-M2 asks for both hosts
-    const migration = this.#migrations.findLast(({ asked }) => asked.uuid === uuid);
+    const migration = this.#migrations.findLast(({ asked, isBegun }) => asked.uuid === uuid && isBegun);
     if (migration === undefined) return;
     const where = copies.map((copy, i) => `${this.#history.hosts[copy.host]}: ${states[i]}`).join(', ');
     const detail = `INV-M2: ${running} copies of ${migration.asked.guest} run in the end (${where})`;
@@ -232,6 +241,7 @@ function begin(asked: MigrationAsked, { copies }: MigrationHistory): Progress {
     targetEnd: undefined,
     killed: new Map(),
     isBadly: false,
+    isBegun: false,
   };
 }
 
