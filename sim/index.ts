@@ -79,6 +79,7 @@ export {
   grantAccess,
   grantTransitive,
   isInUse,
+  writableByOthers,
 } from './grants/guest.ts';
 export { loadFlags, loadStatus, storeFlags, type TableBytes } from './grants/layout.ts';
 export type { MappedPage, PageAccess } from './grants/mapped-page.ts';

@@ -16,7 +16,7 @@ const TARGET_DIRTY_COUNT = 50;
 
 /**
  * Go on until fewer than 50 pages are dirty, or five passes were sent (PC-1, PC-2); nothing is asked of the link, nor whether the
- * passes converge (PC-6). Source: simple_precopy_policy in tools/libs/guest/xg_sr_save.c.
+ * passes converge (PC-6). Source: simple_precopy_policy in tools/libs/guest/xg_sr_save.c; hypervisor.md 5.4.
  */
 export const simplePolicy: PrecopyPolicy = ({ iteration, dirtyCount }) => {
   const isFew = dirtyCount >= 0 && dirtyCount < TARGET_DIRTY_COUNT;

@@ -24,8 +24,7 @@ export function* batchRecord(save: SaveContext, gfns: readonly Gfn[]): Actor<Pag
   const typed = paging.pageTypes(save.domid, gfns);
   if (!typed.ok) return 'Failed to get types for pfn batch';
   const types = typed.value;
-  // A PV guest's list of its pages has no frame there: likely a ballooned page.
-  if (!save.isHvm) for (const [i, gfn] of gfns.entries()) if (types[i] === PAGE_TYPE.XTAB) save.deferred.add(gfn);
+  if (!save.isHvm) putOff(save, gfns, types);
   const toMap = gfns.filter((_, i) => hasStreamData(types[i] as number));
   const mapped = paging.map(save.domid, toMap, false);
   if (!mapped.ok) return 'Failed to map guest pages';
@@ -49,6 +48,15 @@ export function* batchRecord(save: SaveContext, gfns: readonly Gfn[]): Actor<Pag
   yield data.length * PAGE_NS + (gfns.length - data.length) * HOLE_NS;
   const pfns = gfns.map((gfn, i) => ({ pfn: (BigInt(types[i] as number) << TYPE_SHIFT) | BigInt(gfn) }));
   return { kind: 'PAGE_DATA', pfns, pages };
+}
+
+/** Where a PV guest's list of its pages has no frame, likely of a ballooned page: but for what lies below its first page, which in life
+ *  is its kernel, and not after its last. */
+function putOff(save: SaveContext, gfns: readonly Gfn[], types: readonly number[]): void {
+  for (const [i, gfn] of gfns.entries()) {
+    if (types[i] !== PAGE_TYPE.XTAB) save.firstPage = Math.min(save.firstPage, gfn);
+    else if (gfn > save.firstPage && gfn <= save.lastPage) save.deferred.add(gfn);
+  }
 }
 
 /** A page table of a PV guest can be sent only when each of its entries names a page of the guest. Source: normalise_pagetable. */

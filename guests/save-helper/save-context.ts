@@ -117,6 +117,9 @@ export class SaveContext {
   readonly type: number;
   /** Pages of the guest: all that have ever had one, from 0 on. */
   p2mSize = 0;
+  /** Of a PV guest: the first page that was met, and the last that it had at the start. */
+  firstPage: Gfn = Number.POSITIVE_INFINITY;
+  lastPage: Gfn = -1;
   isLive: boolean;
   /** To be sent when the guest is parked, whether or not they change (PC-4). */
   readonly deferred = new Set<Gfn>();

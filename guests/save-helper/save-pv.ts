@@ -32,6 +32,7 @@ export function pvSaver(): SaverOps {
       yield CALL_NS;
       if (!max.ok || !found.ok) return 'Failed to map p2m frames';
       save.p2mSize = listSize(max.value + 1);
+      save.lastPage = max.value;
       generation = found.value;
       return undefined;
     },

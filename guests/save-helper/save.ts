@@ -179,7 +179,15 @@ class Save {
     if ((flags & XEN_DOMINF_shutdown) === 0 || code !== SUSPEND)
       return `Domain has not been suspended: shutdown ${flags & XEN_DOMINF_shutdown}, reason ${code}`;
     this.#save.stats.parkedNs = this.#save.os.machine.nowNs;
+    this.#measure();
     return undefined;
+  }
+
+  /** In life a guest has all its pages from the start, and its kernel hands them out; here it gets them as it asks for them, and what it
+   *  asked for since V looked is to be sent as well. A PV guest's list is long enough. */
+  #measure(): void {
+    const max = this.#save.os.hyper.paging.maximumGfn(this.#save.domid);
+    if (this.#save.isHvm && max.ok) this.#save.p2mSize = Math.max(this.#save.p2mSize, max.value + 1);
   }
 
   /** `--debug`, and of a plain stream alone. Source: verify_frames. */

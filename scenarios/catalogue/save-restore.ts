@@ -125,7 +125,7 @@ function saves(tally: SavesTally): Verdict {
   return {
     invariant: 'saves',
     claim: 'Who saves and restores gets what xl would get, and no guest is lost',
-    source: 'tools/xl/xl_saverestore.c, xl_vmcontrol.c; migration.md SV-1 to SV-5, FP-31, FP-32',
+    source: 'tools/xl/xl_saverestore.c, xl_vmcontrol.c; SV-1 to SV-3, SV-5, FP-31, FP-32',
     checked: [
       ['saves', tally.saves],
       ['after which it went on', tally.kept],

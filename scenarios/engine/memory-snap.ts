@@ -1,10 +1,10 @@
-import { Digest, type Domain } from '../../sim/index.ts';
+import { Digest, type Domain, writableByOthers } from '../../sim/index.ts';
 import type { MemorySnap } from '../judge/invariants/index.ts';
 
 /** What a domain's own pages hold now; those that Xen lends it are not among them. */
 export function snapOf(domain: Domain): MemorySnap {
   const pages = new Map<number, string>();
-  const shared = new Set<number>();
+  const shared = writableByOthers(domain.grants);
   for (const frame of domain.memory.frames) {
     if (frame.isSpecial) continue;
     const digest = new Digest();

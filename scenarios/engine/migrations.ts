@@ -18,6 +18,7 @@ import {
 import { type Actor, LAN, type Link, type LinkTraits, type Task } from '../../sim/index.ts';
 import type { Copy, MigrationAsked, MigrationHistory, MigrationRecord } from '../judge/migrations.ts';
 import type { Guest, Host } from './host.ts';
+import { MovedMemories } from './moved-memory.ts';
 import type { Runs } from './run.ts';
 
 /** `ssh` until the other side's program runs, ns. */
@@ -72,12 +73,14 @@ export class Migrations {
   readonly #tools: readonly ToolProcess[];
   readonly #records: MigrationRecord[] = [];
   readonly all: Migration[] = [];
+  readonly memories: MovedMemories;
   /** By the numbers of hosts; none: xl's own handover. */
   readonly #logs: HandoverLog[] = [];
 
   /** @param tools by the numbers of hosts. */
   constructor(runs: Runs, tools: readonly ToolProcess[]) {
     this.#runs = runs;
+    this.memories = new MovedMemories(() => runs.universe.timeline.nowNs);
     this.#tools = tools;
     runs.universe.journal.observe((event) => {
       if (event.kind !== 'life') return;
@@ -121,7 +124,7 @@ export class Migrations {
     };
     this.all.push(migration);
     const self = this;
-    const { transfer = streamTransfer() } = how;
+    const transfer = this.memories.watched(how.transfer ?? streamTransfer(), `${who.guest}, migration ${n}`);
     const { xl, exit } = (this.#tools[from] as ToolProcess)(`xl-migrate-${n}`);
     const thread = source.dom0.os.start(`xl-migrate-${n}`, function* (me): Actor {
       migration.source = yield* migrate(me, xl, {

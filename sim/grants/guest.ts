@@ -9,10 +9,12 @@ import {
   GTF_transfer_committed,
   GTF_transfer_completed,
   GTF_transitive,
+  GTF_type_mask,
   GTF_writing,
 } from './abi.ts';
 import {
   casFlags,
+  entryCount,
   loadBody,
   loadFlags,
   loadStatus,
@@ -128,4 +130,15 @@ export function endTransfer(
       return { kind: 'page', gfn: loadBody(table, gref).gfn };
     }
   }
+}
+
+/** Pages into which the entries let others write: through a mapping, or by a copy, now or at any time. */
+export function writableByOthers(table: TableBytes): Set<number> {
+  const gfns = new Set<number>();
+  for (let gref = 0; gref < entryCount(table); gref++) {
+    const flags = loadFlags(table, gref);
+    const isWritable = (flags & GTF_type_mask) === GTF_permit_access && (flags & GTF_readonly) === 0;
+    if (isWritable) gfns.add(loadBody(table, gref).gfn);
+  }
+  return gfns;
 }

@@ -1,4 +1,5 @@
 import { type Actor, type OctetReader, readExactly } from '../../../sim/index.ts';
+import { xlHeaderOctets } from '../../../store/format/enclosing/xl.ts';
 import { octetsOf, textOf } from '../../../store/protocol/octets.ts';
 
 /** struct save_file_header and what belongs to it. Source: tools/xl/xl.h. */
@@ -13,17 +14,7 @@ const CONFIG_BYTES_MAX = 1 << 20;
 
 /** save_domain_core_writeconfig: header, size of the configuration, the configuration with its NUL. */
 export function encodeXlHeader(json: string): Uint8Array {
-  const config = octetsOf(`${json}\0`);
-  const out = new Uint8Array(HEADER_BYTES + 4 + config.length);
-  out.set(MAGIC);
-  const v = new DataView(out.buffer);
-  v.setUint32(32, BYTE_ORDER, true);
-  v.setUint32(36, KNOWN_FLAGS, true);
-  v.setUint32(40, 0, true);
-  v.setUint32(44, 4 + config.length, true);
-  v.setUint32(HEADER_BYTES, config.length, true);
-  out.set(config, HEADER_BYTES + 4);
-  return out;
+  return xlHeaderOctets(json);
 }
 
 export type XlHeader = { readonly ok: true; readonly json: string } | { readonly ok: false; readonly reason: string };

@@ -20,6 +20,7 @@ import type { Trip } from '../../faults/trips.ts';
 import type { Verdict } from '../../judge/history.ts';
 import { devices } from '../../judge/invariants/devices.ts';
 import { disksOverHosts } from '../../judge/invariants/disks-over-hosts.ts';
+import { memoryMoved } from '../../judge/invariants/memory.ts';
 import { migrationOwners } from '../../judge/invariants/migration-owners.ts';
 import { migrationTraces } from '../../judge/invariants/migration-traces.ts';
 import { type FinalDisk, joinDisks } from '../../judge/joined-disks.ts';
@@ -273,6 +274,7 @@ export class World {
         return [
           migrationOwners(history, histories, plan),
           migrationTraces(history, histories, plan),
+          memoryMoved(this.migrations.memories.moves, []),
           disksOverHosts(joinDisks(histories, history, this.#finalDisks())),
           ...(end.joined?.(history) ?? []),
         ];

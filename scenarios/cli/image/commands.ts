@@ -10,6 +10,7 @@ import { orUnusable } from './io.ts';
 import { addKnob, KNOB, KNOB_TEXT } from './knob.ts';
 import { listCommand } from './list.ts';
 import { annotateCommand, decodeCommand, diffCommand, validateCommand } from './look.ts';
+import { recordsCommand } from './stream-records.ts';
 
 /** More records than this take minutes to draw. */
 const SIZE_MAX = 100_000;
@@ -111,6 +112,11 @@ export function addImageCommands(program: Command, done: (code: number) => void)
     .argument('<file>', 'the saved guest, xl or libxl')
     .option(EMBED_TYPE, EMBED_TYPE_TEXT, embedType, USUAL_EMBEDDING.type)
     .action(async (file, options) => done(await orUnusable(async () => verifyCommand(file, options))));
+  image
+    .command('records')
+    .description('print a saved guest record by record: offset, octets, layer, kind, and what of it')
+    .argument('<file>', 'the saved guest, xl or libxl')
+    .action(async (file) => done(await orUnusable(async () => recordsCommand(file))));
 
   const format = program.command('format').description('the formats of daemon state');
   format

@@ -8,7 +8,7 @@ import {
   type LibxlStream,
   withImage,
 } from '../../../store/format/enclosing/libxl.ts';
-import { decodeXl, encodeXl, isXl, xlData } from '../../../store/format/enclosing/xl.ts';
+import { decodeXl, encodeXl, isXl, XL_FLAGS, xlData } from '../../../store/format/enclosing/xl.ts';
 import { type FormatFailure, type FormatResult, formatFailure } from '../../../store/format/index.ts';
 import { print } from '../terminal/output.ts';
 import { readOctets, tell, writeOctets } from './io.ts';
@@ -26,8 +26,6 @@ const SMALLEST: LibxlStream = {
   options: 0,
   records: [{ kind: 'LIBXC_CONTEXT', libxc: emptyLibxc() }, { kind: 'END' }],
 };
-/** Bit 0: the configuration is JSON; bit 1: a libxl stream follows. */
-const XL_FLAGS = 3;
 
 interface SavedGuest {
   readonly stream: LibxlStream;

@@ -1,6 +1,6 @@
 import type { Verdict, Violation } from '../history.ts';
 
-/** A guest's memory at one moment: a checksum for each page that is its own, by gfn, and which of them somebody else had mapped. */
+/** A guest's memory at one moment: a checksum for each page that is its own, by gfn, and into which of them others could write. */
 export interface MemorySnap {
   readonly pages: ReadonlyMap<number, string>;
   readonly shared: ReadonlySet<number>;
@@ -25,12 +25,13 @@ export interface MemoryFinding {
 }
 
 const CLAIM = 'Every page of a guest that goes on elsewhere holds what it held when the guest parked';
-const SOURCE = 'tools/libs/guest/xg_sr_save.c, xg_sr_restore.c; migration.md INV-M9';
+const SOURCE = 'tools/libs/guest/xg_sr_save.c, xg_sr_restore.c';
 
 /**
- * INV-M9 of guests that were moved with their knowledge. Pages that somebody else had mapped at the park may be of another moment:
+ * INV-M9 of guests that were moved with their knowledge. Pages into which others could write at the park may be of another moment:
  * 1. A backend, or the store, has a page mapped to write. 2. A look finds the page dirty, and it is sent. 3. The backend stores.
- * 4. Nobody sees that before it takes the mapping down (GNT-13), and the guest makes its rings anew (PC-5).
+ * 4. Nobody sees that before it takes the mapping down (GNT-13). Or: 1. A page is granted for packets. 2. The guest parks. 3. The
+ * backend, which nobody has stopped, copies one into it. In either way it is no loss: the guest makes its rings anew (PC-5).
  */
 export function memoryMoved(moves: readonly MovedMemory[], found: readonly MemoryFinding[]): Verdict {
   const violations: Violation[] = [];
@@ -61,7 +62,7 @@ export function memoryMoved(moves: readonly MovedMemory[], found: readonly Memor
     checked: [
       ['guests moved', moves.length],
       ['pages compared', pages],
-      ['pages that others had mapped', shared],
+      ['pages into which others could write', shared],
     ],
     violations,
   };

@@ -31,9 +31,12 @@ export function isXl(bytes: Uint8Array): boolean {
   return MAGIC.every((octet, i) => bytes[i] === octet);
 }
 
-/** Errors: not the magic, another byte order, flags that nobody knows, a legacy stream, and what the stream itself has. */
-export function decodeXl(bytes: Uint8Array, imageType?: number): FormatResult<XlFile> {
-  const fail = (offset: number, path: string, reason: string): FormatResult<XlFile> => ({
+/** What xl puts before the stream. `end`: the offset behind it. */
+export type XlHeader = Pick<XlFile, 'mandatoryFlags' | 'optionalFlags' | 'data'> & { readonly end: number };
+
+/** Errors: not the magic, another byte order, flags that nobody knows, a legacy stream. */
+export function decodeXlHeader(bytes: Uint8Array): FormatResult<XlHeader> {
+  const fail = (offset: number, path: string, reason: string): FormatResult<XlHeader> => ({
     ok: false,
     failure: { offset, record: -1, name: 'xl header', path, reason },
   });
@@ -51,7 +54,15 @@ export function decodeXl(bytes: Uint8Array, imageType?: number): FormatResult<Xl
   if ((mandatoryFlags & ~KNOWN_FLAGS) !== 0)
     return fail(36, 'mandatoryFlags', `unknown bits in 0x${mandatoryFlags.toString(16)}`);
   if ((mandatoryFlags & HAS_LIBXL_STREAM) === 0) return fail(36, 'mandatoryFlags', 'a legacy stream follows');
-  const stream = decodeLibxl(bytes, reader.pos, imageType);
+  return { ok: true, value: { mandatoryFlags, optionalFlags, data, end: reader.pos } };
+}
+
+/** Errors: those of the header, and what the stream itself has. */
+export function decodeXl(bytes: Uint8Array, imageType?: number): FormatResult<XlFile> {
+  const header = decodeXlHeader(bytes);
+  if (!header.ok) return header;
+  const { mandatoryFlags, optionalFlags, data } = header.value;
+  const stream = decodeLibxl(bytes, header.value.end, imageType);
   if (!stream.ok) return stream;
   const { end, ...rest } = stream.value;
   const file = { mandatoryFlags, optionalFlags, data, stream: rest };
@@ -72,6 +83,20 @@ export function encodeXl(file: XlFile, imageType?: number): FormatResult<Uint8Ar
   writer.octets(stream.value);
   if (file.trailing !== undefined) writer.octets(file.trailing);
   return { ok: true, value: writer.bytes.subarray(0, writer.pos) };
+}
+
+/** Bit 0: the configuration is JSON; bit 1: a libxl stream follows. */
+export const XL_FLAGS = 3;
+
+/** All that xl writes before the stream. */
+export function xlHeaderOctets(config: string): Uint8Array {
+  const writer = new Writer();
+  const data = xlData(config);
+  writer.octets(Uint8Array.from(MAGIC));
+  writer.base = writer.pos;
+  const header = { kind: 'XL_HEADER', mandatoryFlags: XL_FLAGS, optionalFlags: 0, data } as const;
+  if (!xlHeader.encode(writer, header)) throw new Error(`assertion: ${writer.failure?.reason}`);
+  return writer.bytes.slice(0, writer.pos);
 }
 
 /** A configuration as xl stores it: its size, its text, a NUL. */

@@ -103,6 +103,18 @@ describe('xl save and xl restore', () => {
     expect(bench.memory.writes).toBeGreaterThan(writes);
   });
 
+  it('SV-5: a file that keeps its domid is refused while the id is recent, and each try makes it recent again', () => {
+    const bench = savedBench('pvh');
+    const { domid } = bench.guest.os.domain;
+    expect(save(bench, { keepsDomid: true }).exit).toBe(0);
+    for (let i = 0; i < 3; i++) {
+      pass(bench, 40_000_000_000);
+      expect(restore(bench)).toMatchObject({ exit: 1, load: undefined });
+    }
+    pass(bench, 61_000_000_000);
+    expect(restore(bench).built?.domain.domid).toBe(domid);
+  });
+
   it('MIG-24: restored a second time, the first copy renamed: a guest without threads, which begins in its memory', () => {
     const bench = savedBench('pvh');
     save(bench);
