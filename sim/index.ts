@@ -1,4 +1,4 @@
-export { type Actor, PARK } from './actor.ts';
+export { type Actor, PARK, type Program } from './actor.ts';
 export { checkFreed, checkMachine, MachineWatch } from './check.ts';
 export {
   CONSOLE_CONNECTION,
@@ -137,7 +137,7 @@ export {
 } from './ring.ts';
 export type { StoreNews } from './store-news.ts';
 export { type Jitter, NO_JITTER, Task } from './timeline.ts';
-export type { TraceEvent } from './trace.ts';
+export type { Trace, TraceEvent } from './trace.ts';
 export { loneMachine, Universe } from './universe.ts';
 export { Listener, UnixSocket } from './unix-socket.ts';
 export { StoreBuffer, type StoreOrder } from './weak-memory.ts';

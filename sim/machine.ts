@@ -1,4 +1,4 @@
-import type { Actor } from './actor.ts';
+import type { Actor, Program } from './actor.ts';
 import { carryOver } from './carry-over.ts';
 import type { DomainBase, ShutdownReason } from './domain.ts';
 import type { DomainConfig } from './domains/create.ts';
@@ -112,7 +112,7 @@ export class Machine {
   }
 
   /** Start an actor on a domain's virtual CPU, with a stream of its own that bears its name. */
-  start(name: string, domain: Domain | undefined, actor: Actor, delayNs = 0): Task {
+  start(name: string, domain: Domain | undefined, actor: Program, delayNs = 0): Task {
     return this.scheduler.spawn(name, domain, actor, this.streams.for(`sched/${name}`), delayNs);
   }
 

@@ -73,9 +73,9 @@ export class Frame {
     };
   }
 
-  /** Whether `observer` is told of this page's stores. */
-  tells(observer: StoreObserver): boolean {
-    return this.#subscribers?.all.includes(observer) === true;
+  /** Who is told of this page's stores. */
+  get observers(): readonly StoreObserver[] {
+    return this.#subscribers?.all ?? [];
   }
 
   /** Whoever was told of this page's stores is told of the other's from now on. */

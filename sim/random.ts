@@ -35,27 +35,48 @@ export class Streams {
   /** The stream of that name from its beginning. Names are unique within a run by convention of the caller. */
   for(name: string): Stream {
     // The NUL ends the key: '1' and '11' must not be prefixes of one another inside the generator's hash.
-    const draw = seedrandom.alea(`${this.#seed}/${this.#prefix}${name}\0`);
-    const bits = () => draw.int32() >>> 0;
-    const below = (bound: number) => {
-      if (!(bound >= 1 && bound <= 0x1_0000_0000)) throw new Error(`assertion: a draw below ${bound}`);
-      // Reject the incomplete last multiple, so that no residue is favoured.
-      const limit = 0x1_0000_0000 - (0x1_0000_0000 % bound);
-      for (;;) {
-        const b = bits();
-        if (b < limit) return b % bound;
-      }
-    };
-    return {
-      bits,
-      below,
-      between: (min, max) => min + below(max - min + 1),
-      oneIn: (n) => below(n) === 0,
-      chance: (num, den) => below(den) < num,
-      pick: (items) => {
-        if (items.length === 0) throw new Error('assertion: pick from an empty list');
-        return items[below(items.length)] as (typeof items)[number];
-      },
-    };
+    return new NamedStream(`${this.#seed}/${this.#prefix}${name}\0`);
+  }
+}
+
+/** A stream that is begun when somebody draws: most threads never do, and each of them has one. */
+class NamedStream implements Stream {
+  readonly #key: string;
+  #draw: { int32(): number } | undefined = undefined;
+
+  constructor(key: string) {
+    this.#key = key;
+  }
+
+  bits(): number {
+    this.#draw ??= seedrandom.alea(this.#key);
+    return this.#draw.int32() >>> 0;
+  }
+
+  below(bound: number): number {
+    if (!(bound >= 1 && bound <= 0x1_0000_0000)) throw new Error(`assertion: a draw below ${bound}`);
+    // Reject the incomplete last multiple, so that no residue is favoured.
+    const limit = 0x1_0000_0000 - (0x1_0000_0000 % bound);
+    for (;;) {
+      const b = this.bits();
+      if (b < limit) return b % bound;
+    }
+  }
+
+  between(min: number, max: number): number {
+    return min + this.below(max - min + 1);
+  }
+
+  oneIn(n: number): boolean {
+    return this.below(n) === 0;
+  }
+
+  chance(num: number, den: number): boolean {
+    return this.below(den) < num;
+  }
+
+  pick<T>(items: readonly T[]): T {
+    if (items.length === 0) throw new Error('assertion: pick from an empty list');
+    return items[this.below(items.length)] as T;
   }
 }

@@ -1,4 +1,4 @@
-import type { Actor } from './actor.ts';
+import type { Program } from './actor.ts';
 import type { DomainBase } from './domain.ts';
 import type { Stream } from './random.ts';
 import type { Outcome, Owner, Task, Timeline } from './timeline.ts';
@@ -62,9 +62,9 @@ export class Scheduler implements Owner {
   }
 
   /** Take in an actor; its first step is due `delayNs` from now. */
-  spawn(name: string, domain: DomainBase | undefined, actor: Actor, draws: Stream, delayNs = 0): Task {
+  spawn(name: string, domain: DomainBase | undefined, actor: Program, draws: Stream, delayNs = 0): Task {
     const task = this.#timeline.spawn(this, { name, domain, actor, draws }, delayNs);
-    if (domain !== undefined) this.#listOf(domain).push(task);
+    if (domain !== undefined) this.#add(domain, task);
     return task;
   }
 
@@ -78,7 +78,7 @@ export class Scheduler implements Owner {
     this.#timeline.at(this, dueNs, fire);
   }
 
-  /** Everything that was started on a domain's virtual CPUs and has not been moved to another's. */
+  /** Everything that was started on a domain's virtual CPUs and has not been moved to another's; of what is done, maybe some. */
   tasksOf(domain: DomainBase): readonly Task[] {
     return this.#tasksOf.get(domain) ?? [];
   }
@@ -105,6 +105,17 @@ export class Scheduler implements Owner {
   halt(): void {
     this.isHalted = true;
     this.#timeline.drop(this);
+  }
+
+  /** Threads come and go: each time the list would grow, those that are done go first. */
+  #add(domain: DomainBase, task: Task): void {
+    const tasks = this.#listOf(domain);
+    if ((tasks.length & (tasks.length - 1)) === 0) {
+      let kept = 0;
+      for (const old of tasks) if (old.state !== 'done') tasks[kept++] = old;
+      tasks.length = kept;
+    }
+    tasks.push(task);
   }
 
   #listOf(domain: DomainBase): Task[] {

@@ -1,4 +1,4 @@
-import type { Actor } from './actor.ts';
+import { advance, ENDED, type Program } from './actor.ts';
 import type { DomainBase } from './domain.ts';
 import type { Stream } from './random.ts';
 import type { Journal } from './trace.ts';
@@ -18,7 +18,8 @@ export class Task {
   readonly name: string;
   /** Whose virtual CPU it runs on; another domain's after a restore. */
   domain: DomainBase | undefined;
-  readonly actor: Actor;
+  /** Another one after one that ended in it. */
+  actor: Program;
   readonly draws: Stream;
   state: 'queued' | 'parked' | 'stalled' | 'done' = 'parked';
   dueNs = 0;
@@ -49,7 +50,7 @@ export class Task {
 export interface TaskStart {
   readonly name: string;
   readonly domain: DomainBase | undefined;
-  readonly actor: Actor;
+  readonly actor: Program;
   /** How unevenly it advances; its own. */
   readonly draws: Stream;
 }
@@ -209,17 +210,22 @@ export class Timeline {
     const { stepNs, absentOneIn, absentNsMax } = this.#jitter;
     for (;;) {
       if (domain !== undefined && !domain.isRunning) {
-        task.state = domain.dying === 'alive' ? 'stalled' : 'done';
+        if (domain.dying === 'alive') task.state = 'stalled';
+        else this.#end(task);
         return;
       }
       this.steps++;
       if (owner.onStep !== undefined) owner.onStep(task);
       this.#journal.step(task.id, this.nowNs);
       this.running = task;
-      const result = task.actor.next();
+      let result = advance(task.actor);
+      while (result.done === true && result.value !== undefined) {
+        task.actor = result.value;
+        result = advance(task.actor);
+      }
       this.running = undefined;
       if (result.done === true) {
-        task.state = 'done';
+        this.#end(task);
         return;
       }
       let delay = result.value;
@@ -248,6 +254,11 @@ export class Timeline {
       this.queue(task, due);
       return;
     }
+  }
+
+  #end(task: Task): void {
+    task.state = 'done';
+    task.actor = ENDED;
   }
 
   #push(entry: Task | Timer): void {

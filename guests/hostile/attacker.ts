@@ -38,6 +38,8 @@ export interface HostileKind {
   readonly introduce?: (version: StoreVersion) => string;
   /** Whether it holds transactions open: unforced live updates wait for them under policy `daemon`. */
   readonly holdsTransactions?: true;
+  /** When it is over the domain is destroyed, and another one with its id does the same. */
+  readonly comesAgain?: true;
   /** Its guest's only actor; ends by itself, at the latest soon after `attacker.stopping()`. */
   readonly run: (attacker: Attacker) => Actor;
 }

@@ -1,23 +1,22 @@
 import {
   type Actor,
-  copyOctets,
   type Frame,
   PARK,
   type Port,
-  REQ_AT,
   REQ_CONS,
   REQ_PROD,
   RING_BYTES,
-  RSP_AT,
   RSP_CONS,
   RSP_PROD,
+  type Stream,
   used,
 } from '../../sim/index.ts';
 import { MessageReader } from '../../store/protocol/message-reader.ts';
-import { HEADER_BYTES, type Message, payloadLength } from '../../store/protocol/wire.ts';
+import type { Message } from '../../store/protocol/wire.ts';
 import type { GuestOs, Thread } from '../kernel/index.ts';
 import type { ClientHabits } from './habits.ts';
 import type { Outgoing } from './requests.ts';
+import { MASK, put, take, wholeMessage, zero } from './ring-octets.ts';
 
 /** Virtual time of the client's own work. */
 const LOAD_NS = 20;
@@ -26,7 +25,8 @@ const STORE_NS = 15;
 const SEND_NS = 250;
 const PARSE_NS = 60;
 
-const MASK = RING_BYTES - 1;
+/** Indexes that cannot be. */
+const BAD_INDEX = -1;
 
 /** What the ring's actor gets its messages from, and hands them to. */
 export interface RingOwner {
@@ -55,6 +55,17 @@ export class RingMover {
   #got = 0;
   #isStopping = false;
   #abandons = false;
+  /** The request that is being written: octets that are in the ring, and the piece that they end in. */
+  #current: Outgoing | undefined = undefined;
+  #written = 0;
+  #piece = 0;
+  /** The page of this round, its index as it was loaded, and the chunk that is moved. */
+  #ring: Frame;
+  #index = 0;
+  #chunk = 0;
+  #isTorn = false;
+  /** Octets of a torn chunk that are copied by themselves; 0: it is copied at once. */
+  #tornAt = 0;
   isStopped = false;
   /** While true nothing is consumed of what the store sends. */
   held = false;
@@ -62,6 +73,7 @@ export class RingMover {
   constructor(os: GuestOs, frame: Frame, port: Port, habits: ClientHabits, owner: RingOwner) {
     this.#os = os;
     this.#frame = frame;
+    this.#ring = frame;
     this.#port = port;
     this.#habits = habits;
     this.#owner = owner;
@@ -69,7 +81,7 @@ export class RingMover {
   }
 
   start(): void {
-    this.#me = this.#os.start('xenbus', (me) => this.#run(me));
+    this.#me = this.#os.start('xenbus', () => this.#run());
     this.#os.handle(this.#port, this.#me);
   }
 
@@ -125,156 +137,192 @@ export class RingMover {
     if (prod !== this.load(RSP_CONS)) this.#frame.store32(RSP_CONS, prod, true);
   }
 
-  *#run(me: Thread): Actor {
-    const { draws } = me;
-    const { tornOneIn, tornNsMax, slowReadNsMax, notify, badIndex, wraps, writes, reads } = this.#habits;
-    const { suspendWaitsForMessage } = this.#habits;
-    const checks = badIndex === 'zero both';
-    const incoming = this.#incoming;
-    const owner = this.#owner;
-    let current: Outgoing | undefined;
-    let written = 0;
-    let piece = 0;
+  /**
+   * What is done between two yields is in methods, and what is known across one in fields: a suspended generator keeps each local
+   * that it still needs, and there are millions of suspensions a second.
+   */
+  *#run(): Actor {
+    const { notify } = this.#habits;
     for (;;) {
-      if (this.#isStopping && current === undefined && !(suspendWaitsForMessage && incoming.held > 0)) {
+      if (this.#mayStop()) {
         this.isStopped = true;
-        owner.stopped();
+        this.#owner.stopped();
         yield PARK;
         continue;
       }
-      const ring = this.#frame;
+      this.#ring = this.#frame;
       this.#os.acknowledge(this.#port); // before the last look at the indexes (EVT-19)
-      let worked = false;
 
-      if (this.#abandons) {
-        this.#abandons = false;
-        current = undefined;
+      this.#pick();
+      const writes = this.#toWrite();
+      if (writes === BAD_INDEX) {
+        yield STORE_NS;
+        continue;
       }
-      if (current === undefined) {
-        current = owner.next();
-        written = 0;
-        piece = 0;
-      }
-      if (current !== undefined) {
-        const cons = ring.load32(REQ_CONS);
-        const prod = ring.load32(REQ_PROD);
-        if (checks && used(prod, cons) > RING_BYTES) {
-          zero(ring, REQ_CONS, REQ_PROD); // LX-9
-          owner.failed(current);
-          current = undefined;
-          yield STORE_NS;
-          continue;
-        }
-        const end: number = current.ends[piece] as number;
-        let chunk = Math.min((RING_BYTES - used(prod, cons)) >>> 0, end - written);
-        if (!wraps) chunk = Math.min(chunk, RING_BYTES - (prod & MASK));
-        if (writes === 'messages' && chunk < end) chunk = 0; // MO-1: waits until all of it fits
-        if (chunk > 0) {
-          worked = true;
-          const torn = tornOneIn > 0 && draws.oneIn(tornOneIn);
-          const isCut = torn && chunk > 1 && writes !== 'messages' && draws.oneIn(2);
-          if (isCut) chunk = 1 + draws.below(chunk); // published in parts
-          if (torn && chunk > 1) {
-            const first = 1 + draws.below(chunk - 1); // preempted between two octets of the copy
-            put(ring, prod, current.bytes, written, first);
-            yield LOAD_NS + draws.below(tornNsMax);
-            put(ring, prod + first, current.bytes, written + first, chunk - first);
-          } else put(ring, prod, current.bytes, written, chunk);
-          yield LOAD_NS + COPY_NS_PER_16 * (chunk >> 4);
-          written += chunk;
-          this.#sent += chunk;
-          ring.store32(REQ_PROD, (prod + chunk) >>> 0, true);
-          if (written === end) piece++;
-          const isWhole: boolean = written === current.bytes.length;
-          if (isWhole) {
-            owner.written(current, this.#sent);
-            current = undefined;
-          }
-          yield torn ? STORE_NS + draws.below(tornNsMax) : STORE_NS;
-          // LX-6: the store may be asleep only if it had consumed everything before this chunk. A plain comparison: where the
-          // indexes pass 2^32 it is wrong.
-          if (notify === 'edge' ? prod <= ring.load32(REQ_CONS) : notify === 'always' || isWhole) {
-            this.#os.hyper.send(this.#port);
-            yield SEND_NS;
-          }
+      if (writes > 0) {
+        if (this.#tornAt > 0) yield this.#copyFirst();
+        yield this.#copyRest();
+        const isWhole = this.#publish();
+        yield this.#storeNs();
+        // LX-6: the store may be asleep only if it had consumed everything before this chunk. A plain comparison: where the
+        // indexes pass 2^32 it is wrong.
+        if (notify === 'edge' ? this.#index <= this.#ring.load32(REQ_CONS) : notify === 'always' || isWhole) {
+          this.#os.hyper.send(this.#port);
+          yield SEND_NS;
         }
       }
 
-      if (!this.held) {
-        const cons = ring.load32(RSP_CONS);
-        const prod = ring.load32(RSP_PROD);
-        const there = used(prod, cons);
-        if (checks && there > RING_BYTES) {
-          zero(ring, RSP_CONS, RSP_PROD); // LX-9
-          incoming.clear();
-          yield STORE_NS;
-          continue;
-        }
-        let chunk = Math.min(there, RING_BYTES);
-        if (reads === 'messages') chunk = wholeMessage(ring, cons, there);
-        else if (!wraps) chunk = Math.min(chunk, RING_BYTES - (cons & MASK));
-        if (chunk > 0) {
-          worked = true;
-          if (slowReadNsMax > 0) yield draws.below(slowReadNsMax);
-          const torn = tornOneIn > 0 && draws.oneIn(tornOneIn);
-          if (torn && reads === 'octets') chunk = 1 + draws.below(chunk);
-          take(ring, cons, chunk, incoming);
-          yield LOAD_NS + COPY_NS_PER_16 * (chunk >> 4);
-          ring.store32(RSP_CONS, (cons + chunk) >>> 0, true);
-          this.#got += chunk;
-          let isWhole = false;
-          for (let message = incoming.shift(); message !== undefined; message = incoming.shift()) {
-            owner.got(message, this.#got - incoming.held);
-            isWhole = true;
-          }
-          yield STORE_NS + PARSE_NS;
-          // LX-7: the store may wait for room only if the ring had been full before this chunk.
-          if (notify === 'edge' ? used(ring.load32(RSP_PROD), cons) >= RING_BYTES : notify === 'always' || isWhole) {
-            this.#os.hyper.send(this.#port);
-            yield SEND_NS;
-          }
+      const reads = this.#toRead();
+      if (reads === BAD_INDEX) {
+        yield STORE_NS;
+        continue;
+      }
+      if (reads > 0) {
+        if (this.#habits.slowReadNsMax > 0) yield this.#draws.below(this.#habits.slowReadNsMax);
+        yield this.#copyOut();
+        const isWhole = this.#consume();
+        yield STORE_NS + PARSE_NS;
+        // LX-7: the store may wait for room only if the ring had been full before this chunk.
+        const there = used(this.#ring.load32(RSP_PROD), this.#index);
+        if (notify === 'edge' ? there >= RING_BYTES : notify === 'always' || isWhole) {
+          this.#os.hyper.send(this.#port);
+          yield SEND_NS;
         }
       }
-      if (!worked) yield PARK;
+      if (writes === 0 && reads === 0) yield PARK;
     }
   }
-}
 
-function zero(ring: Frame, cons: number, prod: number): void {
-  ring.store32(cons, 0, true);
-  ring.store32(prod, 0, true);
-}
+  get #draws(): Stream {
+    return (this.#me as Thread).draws;
+  }
 
-/** Copy into the request buffer at free-running index `prod`. */
-function put(ring: Frame, prod: number, bytes: Uint8Array, from: number, count: number): void {
-  const at = prod & MASK;
-  const first = Math.min(count, RING_BYTES - at);
-  copyOctets(bytes, from, ring.bytes, REQ_AT + at, first);
-  if (first < count) copyOctets(bytes, from + first, ring.bytes, REQ_AT, count - first);
-  ring.wrote();
-}
+  #mayStop(): boolean {
+    if (!this.#isStopping || this.#current !== undefined) return false;
+    return !(this.#habits.suspendWaitsForMessage && this.#incoming.held > 0);
+  }
 
-/** Copy out of the response buffer at free-running index `cons`. */
-function take(ring: Frame, cons: number, count: number, into: MessageReader): void {
-  const at = cons & MASK;
-  const first = Math.min(count, RING_BYTES - at);
-  into.push(ring.bytes, RSP_AT + at, first);
-  if (first < count) into.push(ring.bytes, RSP_AT, count - first);
-}
+  /** The request to be written: the one that is under way, or the next. */
+  #pick(): void {
+    if (this.#abandons) {
+      this.#abandons = false;
+      this.#current = undefined;
+    }
+    if (this.#current !== undefined) return;
+    this.#current = this.#owner.next();
+    this.#written = 0;
+    this.#piece = 0;
+  }
 
-/** As many octets of the response buffer as `into` is long, from free-running index `cons` on. */
-function copyOut(ring: Frame, cons: number, into: Uint8Array): void {
-  const at = cons & MASK;
-  const first = Math.min(into.length, RING_BYTES - at);
-  copyOctets(ring.bytes, RSP_AT + at, into, 0, first);
-  copyOctets(ring.bytes, RSP_AT, into, first, into.length - first);
-}
+  // Writing -----------------------------------------------------------------------------------------------------------
 
-/** Octets of the next message if all of it is there, else 0: for ever, if it does not fit into a ring (MO-2). */
-function wholeMessage(ring: Frame, cons: number, there: number): number {
-  if (there < HEADER_BYTES) return 0;
-  const header = new Uint8Array(HEADER_BYTES);
-  copyOut(ring, cons, header);
-  const total = HEADER_BYTES + payloadLength(header);
-  return total > there ? 0 : Math.min(total, RING_BYTES);
+  /** Whether this chunk is torn: cut, published in parts, or copied in two steps. */
+  #drawsTorn(): boolean {
+    const { tornOneIn } = this.#habits;
+    return tornOneIn > 0 && this.#draws.oneIn(tornOneIn);
+  }
+
+  /** Octets of the request that go into the ring now; 0: none. */
+  #toWrite(): number {
+    const current = this.#current;
+    if (current === undefined) return 0;
+    const { badIndex, wraps, writes } = this.#habits;
+    const ring = this.#ring;
+    const cons = ring.load32(REQ_CONS);
+    const prod = ring.load32(REQ_PROD);
+    if (badIndex === 'zero both' && used(prod, cons) > RING_BYTES) {
+      zero(ring, REQ_CONS, REQ_PROD); // LX-9
+      this.#owner.failed(current);
+      this.#current = undefined;
+      return BAD_INDEX;
+    }
+    const end = current.ends[this.#piece] as number;
+    let chunk = Math.min((RING_BYTES - used(prod, cons)) >>> 0, end - this.#written);
+    if (!wraps) chunk = Math.min(chunk, RING_BYTES - (prod & MASK));
+    if (writes === 'messages' && chunk < end) chunk = 0; // MO-1: waits until all of it fits
+    if (chunk <= 0) return 0;
+    const torn = this.#drawsTorn();
+    if (torn && chunk > 1 && writes !== 'messages' && this.#draws.oneIn(2)) chunk = 1 + this.#draws.below(chunk);
+    this.#isTorn = torn;
+    this.#tornAt = torn && chunk > 1 ? 1 + this.#draws.below(chunk - 1) : 0;
+    this.#index = prod;
+    this.#chunk = chunk;
+    return chunk;
+  }
+
+  /** Copy what there is before the tear: preempted between two octets of the copy. @returns ns. */
+  #copyFirst(): number {
+    const { bytes } = this.#current as Outgoing;
+    put(this.#ring, this.#index, bytes, this.#written, this.#tornAt);
+    return LOAD_NS + this.#draws.below(this.#habits.tornNsMax);
+  }
+
+  /** Copy the chunk, or what is left of it. @returns ns. */
+  #copyRest(): number {
+    const { bytes } = this.#current as Outgoing;
+    const at = this.#tornAt;
+    put(this.#ring, this.#index + at, bytes, this.#written + at, this.#chunk - at);
+    return LOAD_NS + COPY_NS_PER_16 * (this.#chunk >> 4);
+  }
+
+  /** Store the index. @returns whether the request is written to its end. */
+  #publish(): boolean {
+    const current = this.#current as Outgoing;
+    this.#written += this.#chunk;
+    this.#sent += this.#chunk;
+    this.#ring.store32(REQ_PROD, (this.#index + this.#chunk) >>> 0, true);
+    if (this.#written === current.ends[this.#piece]) this.#piece++;
+    if (this.#written < current.bytes.length) return false;
+    this.#owner.written(current, this.#sent);
+    this.#current = undefined;
+    return true;
+  }
+
+  /** How long a store of a request's index takes. */
+  #storeNs(): number {
+    return this.#isTorn ? STORE_NS + this.#draws.below(this.#habits.tornNsMax) : STORE_NS;
+  }
+
+  // Reading -----------------------------------------------------------------------------------------------------------
+
+  /** Octets of responses that are taken out now; 0: none. */
+  #toRead(): number {
+    if (this.held) return 0;
+    const { badIndex, wraps, reads } = this.#habits;
+    const ring = this.#ring;
+    const cons = ring.load32(RSP_CONS);
+    const there = used(ring.load32(RSP_PROD), cons);
+    if (badIndex === 'zero both' && there > RING_BYTES) {
+      zero(ring, RSP_CONS, RSP_PROD); // LX-9
+      this.#incoming.clear();
+      return BAD_INDEX;
+    }
+    let chunk = Math.min(there, RING_BYTES);
+    if (reads === 'messages') chunk = wholeMessage(ring, cons, there);
+    else if (!wraps) chunk = Math.min(chunk, RING_BYTES - (cons & MASK));
+    this.#index = cons;
+    this.#chunk = chunk;
+    return chunk;
+  }
+
+  /** Copy the chunk, or a first part of it. @returns ns. */
+  #copyOut(): number {
+    const torn = this.#drawsTorn();
+    if (torn && this.#habits.reads === 'octets') this.#chunk = 1 + this.#draws.below(this.#chunk);
+    take(this.#ring, this.#index, this.#chunk, this.#incoming);
+    return LOAD_NS + COPY_NS_PER_16 * (this.#chunk >> 4);
+  }
+
+  /** Store the index, and hand over what is whole. @returns whether anything was. */
+  #consume(): boolean {
+    const incoming = this.#incoming;
+    this.#ring.store32(RSP_CONS, (this.#index + this.#chunk) >>> 0, true);
+    this.#got += this.#chunk;
+    let isWhole = false;
+    for (let message = incoming.shift(); message !== undefined; message = incoming.shift()) {
+      this.#owner.got(message, this.#got - incoming.held);
+      isWhole = true;
+    }
+    return isWhole;
+  }
 }

@@ -248,6 +248,9 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
       return !io.stopping || writers.some(mayGoOn) || guests.some(isUsed) || host.inFlight > 0;
     },
     horizonNs: HORIZON_NS,
+    giveUp: () => {
+      for (const { kind } of kinds) ended(kind);
+    },
     finish: () => backends.noteDisks(),
     created: () => created,
     verdicts: (history) => [devices(history)],

@@ -1,4 +1,4 @@
-import { Attacker, HOSTILE_KINDS, type HostileKind } from '../../guests/hostile/index.ts';
+import { Attacker, entrustedTo, HOSTILE_KINDS, type HostileKind } from '../../guests/hostile/index.ts';
 import {
   buildDomain,
   curious,
@@ -12,6 +12,7 @@ import {
   XS,
   Xs,
 } from '../../guests/index.ts';
+import { untilFree } from '../../guests/libxl/index.ts';
 import { type Actor, DOMID_ANY } from '../../sim/index.ts';
 import { DEFAULT_QUOTAS, MESSAGE_NS, PASS_NS, WRITE_CREDIT_NS, WRITE_NS } from '../../store/index.ts';
 import { HEADER_BYTES, PAYLOAD_MAX } from '../../store/protocol/wire.ts';
@@ -29,7 +30,7 @@ import {
 import { marks, type RunRequest, type RunResult, type Scenario, scenario } from '../engine/scenario.ts';
 import { count, FAULTS_SETTING, flag, type SettingsOf, STORE_SETTING, word } from '../engine/settings.ts';
 import { doings } from '../faults/doings.ts';
-import type { Verdict, Violation } from '../judge/history.ts';
+import type { History, Verdict, Violation } from '../judge/history.ts';
 import { fairService } from '../judge/invariants/fair-service.ts';
 
 const HORIZON_NS = 300_000_000_000;
@@ -171,7 +172,8 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
     const xs = new Xs(dom0.client, me);
     // With the first guest the shared directories are there; or faults have let none of them come to be.
     while (booted === 0 && mayGoOn(xl)) yield 50_000;
-    for (const [i, kind] of kinds.entries()) bad.push(yield* raise(host, xs, kind, `bad${i}-${kind.name}`, hasFaults));
+    for (const [i, kind] of kinds.entries())
+      bad.push(...(yield* raise(host, xs, kind, `bad${i}-${kind.name}`, hasFaults)));
   });
   if (keepsStanding(request))
     writers.push(
@@ -224,7 +226,7 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
     verdicts: (history) => [
       // A paused or slow guest keeps itself and others waiting: with faults there is no bound to wait for.
       ...(hasFaults ? [] : [fairService(history, { ...SERVICE, creditNs: settings.limit * CREDIT_NS })]),
-      containment(hasFaults ? bad.filter((b) => b.me !== undefined) : bad, accounts, machine.nowNs),
+      containment(hasFaults ? bad.filter((b) => b.me !== undefined) : bad, accounts, history, machine.nowNs),
     ],
   });
 }
@@ -241,11 +243,39 @@ function dueOf(kind: HostileKind): string {
   return kind.introduce?.('4.22') ?? 'OK';
 }
 
-/** Build a hostile domain, introduce it, and let it loose. */
-function* raise(host: Host, xs: Xs, kind: HostileKind, name: string, hasFaults: boolean): Actor<Bad> {
+/** How long it is looked whether the id of a domain is free, ns. */
+const FREE_NS = 20_000_000;
+
+/** Let a hostile guest loose, or one after the other two with one id. */
+function* raise(host: Host, xs: Xs, kind: HostileKind, name: string, hasFaults: boolean): Actor<Bad[]> {
+  const { dom0, traffic } = host;
+  const first = yield* build(host, xs, kind, name, hasFaults, DOMID_ANY);
+  if (first === undefined) throw new Error('assertion: no domid is free');
+  if (kind.comesAgain !== true) return [first];
+  const { domid } = first;
+  const entrusted = entrustedTo(domid);
+  yield* xs.write(entrusted, 'for the first of that id');
+  yield* xs.setPerms(entrusted, ['n0', `r${domid}`]);
+  while (first.me !== undefined && isWorking(first.me) && !traffic.stopping) yield 50_000;
+  dom0.os.hyper.destroyDomain(domid);
+  yield* xs.rm(`/local/domain/${domid}`);
+  if (!(yield* untilFree(dom0.os, domid, FREE_NS))) return [first];
+  const second = yield* build(host, xs, kind, name, hasFaults, domid);
+  return second === undefined ? [first] : [first, second];
+}
+
+/** Build a hostile domain, introduce it, and let it go; `undefined`: the id is somebody's. */
+function* build(
+  host: Host,
+  xs: Xs,
+  kind: HostileKind,
+  name: string,
+  hasFaults: boolean,
+  wanted: number,
+): Actor<Bad | undefined> {
   const { dom0, machine, traffic } = host;
-  const built = buildDomain(dom0.os, DOMID_ANY, name, host.storeDomid);
-  if (built === undefined) throw new Error('assertion: no domid is free');
+  const built = buildDomain(dom0.os, wanted, name, host.storeDomid);
+  if (built === undefined) return undefined;
   const { domid } = built.domain;
   const os = new GuestOs(machine, built.domain);
   host.recorder?.distrust(domid);
@@ -273,7 +303,12 @@ function* raise(host: Host, xs: Xs, kind: HostileKind, name: string, hasFaults: 
 }
 
 /** What the hostile guests had to get, and whether the store kept to its quotas for them. */
-function containment(bad: readonly Bad[], accounts: ReadonlyMap<number, string>, timeNs: number): Verdict {
+function containment(
+  bad: readonly Bad[],
+  accounts: ReadonlyMap<number, string>,
+  history: History,
+  timeNs: number,
+): Verdict {
   const violations: Violation[] = [];
   const note = (b: Bad, detail: string) =>
     violations.push({
@@ -286,6 +321,8 @@ function containment(bad: readonly Bad[], accounts: ReadonlyMap<number, string>,
     });
   let answers = 0;
   let quotas = 0;
+  let counts = 0;
+  const owned = nodesByOwner(history);
   for (const b of bad) {
     const due = dueOf(b.kind);
     if (b.introduced !== due) note(b, `INTRODUCE: ${due} was due, came ${b.introduced}`);
@@ -297,6 +334,11 @@ function containment(bad: readonly Bad[], accounts: ReadonlyMap<number, string>,
       quotas++;
       if (Number(seen) > most) note(b, `${label} rose to ${seen}, of ${most}`);
     }
+    const counted = /^nodes *: *([0-9]+)/m.exec(accounts.get(b.domid) ?? '')?.[1];
+    if (counted === undefined || owned === undefined) continue;
+    counts++;
+    const there = owned.get(b.domid) ?? 0;
+    if (Number(counted) !== there) note(b, `is said to own ${counted} nodes, and owns ${there}`);
   }
   return {
     invariant: 'containment',
@@ -307,9 +349,22 @@ function containment(bad: readonly Bad[], accounts: ReadonlyMap<number, string>,
       ['kinds', new Set(bad.map((b) => b.kind.name)).size],
       ['answers as due', answers],
       ['quotas kept', quotas],
+      ['accounts of nodes', counts],
     ],
     violations,
   };
+}
+
+/** How many nodes each domain owns at the end; `undefined`: the tree was not read. */
+function nodesByOwner({ records }: History): ReadonlyMap<number, number> | undefined {
+  const tree = records.findLast((r) => r.kind === 'snapshot');
+  if (tree?.kind !== 'snapshot') return undefined;
+  const owned = new Map<number, number>();
+  for (const { perms } of tree.nodes) {
+    const owner = Number(perms[0]?.slice(1));
+    owned.set(owner, (owned.get(owner) ?? 0) + 1);
+  }
+  return owned;
 }
 
 /** Largest values that the store's accounts may show. Memory: the hard limit is looked at before a message is read, so that

@@ -1,35 +1,47 @@
 import { readFileSync } from 'node:fs';
+import type { CompatName, StorePolicy } from '../../store/index.ts';
 import { Driver } from '../drive/drive.ts';
-import { parseScript } from '../drive/script.ts';
+import { parseScript } from '../drive/parse.ts';
 import { labOf } from './lab-of.ts';
-import { say } from './terminal/output.ts';
+import { complain, reasonOf, say } from './terminal/output.ts';
 
 interface DriveOptions {
-  readonly compat: '4.22' | '4.17';
+  readonly compat: CompatName;
+  readonly policy: StorePolicy;
   readonly liveUpdateEvery?: number;
   readonly format?: string;
   readonly seed: string;
 }
 
-/** Run a traffic script; a line that is not understood ends it, after those before it were run and printed. */
-export async function driveCommand(file: string, options: DriveOptions): Promise<number> {
-  let script: string;
+/** File descriptor 0, as a shell's `-` names it. */
+export const STDIN = '-';
+
+/** What a file holds, or standard input; or why it cannot be read. */
+export function readText(file: string): { readonly text: string } | { readonly reason: string } {
   try {
-    script = readFileSync(file, 'utf8');
+    return { text: readFileSync(file === STDIN ? 0 : file, 'utf8') };
   } catch (error) {
-    say(`${error instanceof Error ? error.message : String(error)}`);
-    return 2;
+    return { reason: reasonOf(error) };
   }
-  const { compat, seed } = options;
+}
+
+/**
+ * Run a traffic script. A line that is not understood ends it (exit 2), after those before it were run and printed; where what
+ * it expects did not come, it goes on, and ends with 1.
+ */
+export async function driveCommand(file: string, options: DriveOptions): Promise<number> {
+  const script = readText(file);
+  const name = file === STDIN ? 'standard input' : file;
+  if ('reason' in script) return complain(`${name}: ${script.reason}`);
+  const { compat, policy, seed } = options;
   const format = options.format ?? (compat === '4.17' ? 'v1' : 'v2');
   const lab = await labOf(format);
-  const driver = new Driver({ compat, seed, liveUpdateEvery: options.liveUpdateEvery ?? 0, format, lab });
-  for (const parsed of parseScript(script)) {
-    if (!parsed.ok) {
-      say(`${file}:${parsed.line}: ${parsed.reason}`);
-      return 2;
-    }
+  const driver = new Driver({ compat, policy, seed, liveUpdateEvery: options.liveUpdateEvery ?? 0, format, lab });
+  for (const parsed of parseScript(script.text)) {
+    if (!parsed.ok) return complain(`${name}:${parsed.line}: ${parsed.reason}`);
+    const before = driver.disappointments.length;
     for (const line of driver.perform(parsed.action)) process.stdout.write(`${line}\n`);
+    for (const reason of driver.disappointments.slice(before)) say(`${name}:${parsed.line}: ${reason}`);
   }
-  return 0;
+  return driver.disappointments.length === 0 ? 0 : 1;
 }

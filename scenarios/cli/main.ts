@@ -3,10 +3,12 @@ import { Command, CommanderError, InvalidArgumentError, Option } from 'commander
 import { SCENARIOS } from '../catalogue/index.ts';
 import { conformCommand } from './conform.ts';
 import { driveCommand } from './drive.ts';
+import { EXHAUST_KINDS, exhaustCommand } from './exhaust.ts';
 import { addImageCommands } from './image/commands.ts';
 import { orUnusable } from './image/io.ts';
 import { matrixCommand } from './matrix.ts';
 import { listCommand, runCommand } from './run.ts';
+import { addScriptCommands } from './script.ts';
 import { serveCommand } from './serve.ts';
 import { sweepCommand } from './sweep-command.ts';
 import { stateFile, takeoverCommand } from './takeover.ts';
@@ -85,12 +87,24 @@ export async function main(argv: readonly string[]): Promise<number> {
   program
     .command('drive')
     .description('run a traffic script; prints JSON Lines')
-    .argument('<script>', 'a file of JSON Lines')
+    .argument('<script>', 'a file of JSON Lines; - is standard input')
     .option('--compat <version>', 'whose behaviour', oneOf(['4.22', '4.17']), '4.22')
+    .option('--policy <name>', 'what updates do about open transactions', oneOf(['daemon', 'carry']), 'daemon')
     .option('--live-update-every <k>', 'update silently after every k actions', positive)
     .option('--format <name>', 'format of those updates, or a module (default: the newest that the version knows)')
     .option('--seed <n>', 'decimal digits', digits, '1')
     .action(async (script, options) => done(await orUnusable(() => driveCommand(script, options))));
+  program
+    .command('exhaust')
+    .description('put one live update, one death, one cut at every place of a script')
+    .argument('<script>', 'a file of JSON Lines; - is standard input')
+    .option('--what <kinds>', `of ${EXHAUST_KINDS.join(', ')}`, kinds, EXHAUST_KINDS)
+    .option('--compat <version>', 'whose behaviour', oneOf(['4.22', '4.17']), '4.22')
+    .option('--policy <name>', 'what updates do about open transactions', oneOf(['daemon', 'carry']), 'carry')
+    .option('--format <name>', 'format of the updates, or a module (default: the newest that the version knows)')
+    .option('--seed <n>', 'decimal digits', digits, '1')
+    .option('--json', 'for programs')
+    .action(async (script, options) => done(await orUnusable(() => exhaustCommand(script, options))));
   program
     .command('conform')
     .description('compare the store with a real daemon on seeded scripts')
@@ -115,6 +129,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     .option('--out <file>', 'write the page there, too')
     .option('--json', 'for programs')
     .action(async (options) => done(await orUnusable(() => matrixCommand(options))));
+  addScriptCommands(program, done);
   addImageCommands(program, done);
 
   try {
@@ -167,6 +182,12 @@ function oneOf(words: readonly string[]): (value: string) => string {
     if (!words.includes(value)) throw new InvalidArgumentError(`one of ${words.join(', ')}.`);
     return value;
   };
+}
+
+function kinds(value: string): readonly string[] {
+  const words = value.split(',');
+  for (const word of words) oneOf(EXHAUST_KINDS)(word);
+  return words;
 }
 
 function collect(value: string, before: string[]): string[] {

@@ -21,8 +21,8 @@ import {
 export interface Link {
   /** Put in as many octets from `at` on as there is room for; the count. */
   send(bytes: Uint8Array, at: number): number;
-  /** Take out what is there. */
-  receive(): Uint8Array;
+  /** Take out what is there, `max` octets at the most. */
+  receive(max?: number): Uint8Array;
   /** The store has closed it, and everything it sent was taken out. */
   isClosed(): boolean;
   close(): void;
@@ -58,16 +58,17 @@ export class RingEnd implements Link {
     return done;
   }
 
-  receive(): Uint8Array {
+  receive(max = Number.POSITIVE_INFINITY): Uint8Array {
     const pieces: Uint8Array[] = [];
-    for (;;) {
+    for (let left = max; ; ) {
       const prod = this.#ring.load32(RSP_PROD);
       const cons = this.#ring.load32(RSP_CONS);
-      const count = used(prod, cons) > RING_BYTES ? 0 : readableChunk(prod, cons);
+      const count = used(prod, cons) > RING_BYTES ? 0 : Math.min(readableChunk(prod, cons), left);
       if (count === 0) break;
       const at = RSP_AT + (cons & (RING_BYTES - 1));
       pieces.push(this.#ring.bytes.slice(at, at + count));
       this.#ring.store32(RSP_CONS, (cons + count) >>> 0, true);
+      left -= count;
     }
     if (pieces.length > 0) this.#notify();
     return octets(...pieces);
@@ -104,8 +105,8 @@ export class SocketEnd implements Link {
     return this.#socket.write(bytes, at, bytes.length - at);
   }
 
-  receive(): Uint8Array {
-    const bytes = new Uint8Array(this.#socket.readable());
+  receive(max = Number.POSITIVE_INFINITY): Uint8Array {
+    const bytes = new Uint8Array(Math.min(this.#socket.readable(), max));
     this.#socket.read(bytes, 0, bytes.length);
     return bytes;
   }

@@ -1,15 +1,7 @@
-import {
-  CONNECTION,
-  DOMID_FIRST_RESERVED,
-  ERROR,
-  REQ_CONS,
-  REQ_PROD,
-  RSP_CONS,
-  RSP_PROD,
-  SERVER_FEATURES,
-} from '../../sim/index.ts';
+import { CONNECTION, ERROR, REQ_CONS, REQ_PROD, RSP_CONS, RSP_PROD, SERVER_FEATURES } from '../../sim/index.ts';
 import { type OpName, opName, XS } from '../../store/protocol/wire.ts';
 import { STORE_BINARY } from '../engine/host.ts';
+import type { Expectation } from './expectation.ts';
 
 /**
  * Traffic scripts: what clients do to a xenstore, one JSON object a line, and what they see, one JSON object a line.
@@ -42,7 +34,15 @@ export const WORDS = {
 } as const;
 export type WordName = keyof typeof WORDS;
 
-export interface MessageAction {
+/** When an action takes place, and what comes after it; both left out: now, and then the system runs until it is quiet. */
+export interface When {
+  /** The system does not run after it, and nothing is waited for. */
+  readonly wait?: false;
+  /** The system runs first: this happens right before so many steps of any actor, from 1 on, or when it is quiet before that. */
+  readonly atStep?: number;
+}
+
+export interface MessageAction extends When {
   readonly kind: 'message';
   readonly on: string;
   /** As the script spells it: output lines repeat it. */
@@ -54,6 +54,8 @@ export interface MessageAction {
   readonly tx: number | string;
   /** The name under which the id in a successful TRANSACTION_START reply is remembered. */
   readonly as?: string;
+  /** Only so many octets of the message, header and payload, are put in; the rest waits for `go`. Its reply is not waited for. */
+  readonly octets?: number;
 }
 
 /** One line of a script. Domids are 0 to 32751. */
@@ -61,183 +63,21 @@ export type Action =
   /** `introduce: false`: nobody tells the store of it. */
   | { readonly kind: 'domain'; readonly domid: number; readonly introduce?: false }
   | { readonly kind: 'socket'; readonly name: string }
-  | { readonly kind: 'close'; readonly name: string }
+  | ({ readonly kind: 'close'; readonly name: string } & When)
   | MessageAction
-  | { readonly kind: 'raw'; readonly on: string; readonly octets: Uint8Array }
+  | ({ readonly kind: 'raw'; readonly on: string; readonly octets: Uint8Array } & When)
   /** A guest writes a word of its ring page, and raises the event. */
-  | { readonly kind: 'word'; readonly on: string; readonly word: WordName; readonly value: number }
-  | { readonly kind: 'hold'; readonly on: string }
-  | { readonly kind: 'free'; readonly on: string }
-  | { readonly kind: 'destroy'; readonly domid: number }
-  | { readonly kind: 'shutdown'; readonly domid: number; readonly reason: ShutdownName }
-  | { readonly kind: 'liveUpdate'; readonly format: string };
-
-export type ParsedLine =
-  | { readonly ok: true; readonly action: Action }
-  | { readonly ok: false; readonly reason: string };
-
-type Fields = Readonly<Record<string, unknown>>;
-
-/** Thrown inside this file only, and turned into `reason` at its one door, `parseLine`. */
-class NotUnderstood extends Error {}
-
-function notUnderstood(reason: string): never {
-  throw new NotUnderstood(reason);
-}
-
-/** Parse one line. The reason of a refusal begins with the field that is wrong. */
-export function parseLine(text: string): ParsedLine {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    return { ok: false, reason: 'not JSON' };
-  }
-  if (typeof value !== 'object' || value === null || Array.isArray(value))
-    return { ok: false, reason: 'not an object' };
-  try {
-    return { ok: true, action: actionOf(value as Fields) };
-  } catch (error) {
-    if (error instanceof NotUnderstood) return { ok: false, reason: error.message };
-    throw error;
-  }
-}
-
-/** A script's lines in order, up to and including the first that is not understood; empty lines are skipped. */
-export function* parseScript(text: string): Generator<ParsedLine & { readonly line: number }> {
-  let line = 0;
-  for (const one of text.split('\n')) {
-    line++;
-    if (one.trim() === '') continue;
-    const parsed = parseLine(one);
-    yield { ...parsed, line };
-    if (!parsed.ok) return;
-  }
-}
-
-/** The field that says which action a line is, and the fields that may stand beside it. */
-const SHAPES: readonly (readonly [string, readonly string[]])[] = [
-  ['domain', ['introduce']],
-  ['socket', []],
-  ['close', []],
-  ['hold', []],
-  ['free', []],
-  ['destroy', []],
-  ['shutdown', ['reason']],
-  ['liveUpdate', []],
-  ['raw', ['on']],
-  ['word', ['on', 'value']],
-  ['op', ['on', 'payload', 'tx', 'as']],
-];
-
-function actionOf(fields: Fields): Action {
-  const shape = SHAPES.find(([key]) => Object.hasOwn(fields, key));
-  if (shape === undefined) notUnderstood(Object.hasOwn(fields, 'on') ? 'op: missing (or raw)' : 'no action in it');
-  const [key, others] = shape;
-  for (const field of Object.keys(fields)) {
-    if (field !== key && !others.includes(field)) notUnderstood(`${field}: no field of the action ${key}`);
-  }
-  switch (key) {
-    case 'domain':
-      return domainOf(fields);
-    case 'destroy':
-      return { kind: 'destroy', domid: domidIn(fields, 'destroy') };
-    case 'shutdown':
-      return { kind: 'shutdown', domid: domidIn(fields, 'shutdown'), reason: reasonIn(fields) };
-    case 'socket':
-      return { kind: 'socket', name: nameIn(fields, 'socket') };
-    case 'close':
-      return { kind: 'close', name: nameIn(fields, 'close') };
-    case 'hold':
-      return { kind: 'hold', on: nameIn(fields, 'hold') };
-    case 'free':
-      return { kind: 'free', on: nameIn(fields, 'free') };
-    case 'liveUpdate':
-      return { kind: 'liveUpdate', format: nameIn(fields, 'liveUpdate') };
-    case 'word':
-      return { kind: 'word', on: nameIn(fields, 'on'), word: wordIn(fields), value: valueIn(fields) };
-    case 'raw':
-      return { kind: 'raw', on: nameIn(fields, 'on'), octets: octetsIn(fields, 'raw') };
-    default:
-      return messageOf(fields);
-  }
-}
-
-function domainOf(fields: Fields): Action {
-  const base = { kind: 'domain', domid: domidIn(fields, 'domain') } as const;
-  if (fields.introduce === undefined || fields.introduce === true) return base;
-  if (fields.introduce !== false) notUnderstood(`introduce: must be true or false, not ${shown(fields.introduce)}`);
-  return { ...base, introduce: false };
-}
-
-function messageOf(fields: Fields): MessageAction {
-  const on = nameIn(fields, 'on');
-  const op = opIn(fields);
-  const type = typeof op === 'number' ? op : XS[op];
-  const payload = fields.payload === undefined ? new Uint8Array(0) : octetsIn(fields, 'payload');
-  const tx = fields.tx === undefined ? 0 : txIn(fields);
-  const base = { kind: 'message', on, op, type, payload, tx } as const;
-  return fields.as === undefined ? base : { ...base, as: nameIn(fields, 'as') };
-}
-
-function shown(value: unknown): string {
-  return value === undefined ? 'nothing' : JSON.stringify(value);
-}
-
-function domidIn(fields: Fields, key: string): number {
-  const value = fields[key];
-  if (typeof value === 'number' && Number.isInteger(value) && value >= 0 && value < DOMID_FIRST_RESERVED) return value;
-  notUnderstood(`${key}: a domid is a whole number from 0 to ${DOMID_FIRST_RESERVED - 1}, not ${shown(value)}`);
-}
-
-function nameIn(fields: Fields, key: string): string {
-  const value = fields[key];
-  if (typeof value === 'string' && value !== '') return value;
-  notUnderstood(`${key}: must be a string that is not empty, not ${shown(value)}`);
-}
-
-function isU32(value: unknown): value is number {
-  return typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= 0xffff_ffff;
-}
-
-function opIn(fields: Fields): OpName | number {
-  const value = fields.op;
-  if (isU32(value)) return value;
-  if (typeof value === 'string' && Object.hasOwn(XS, value)) return value as OpName;
-  notUnderstood(`op: must be an operation's name or a number of 32 bits, not ${shown(value)}`);
-}
-
-function txIn(fields: Fields): number | string {
-  const value = fields.tx;
-  if (isU32(value) || (typeof value === 'string' && value !== '')) return value;
-  notUnderstood(`tx: must be a number of 32 bits or a name, not ${shown(value)}`);
-}
-
-function reasonIn(fields: Fields): ShutdownName {
-  const reason = SHUTDOWN_REASONS.find((name) => name === fields.reason);
-  return reason ?? notUnderstood(`reason: must be one of ${SHUTDOWN_REASONS.join(', ')}, not ${shown(fields.reason)}`);
-}
-
-function wordIn({ word: value }: Fields): WordName {
-  if (typeof value === 'string' && Object.hasOwn(WORDS, value)) return value as WordName;
-  notUnderstood(`word: must be one of ${Object.keys(WORDS).join(', ')}, not ${shown(value)}`);
-}
-
-function valueIn({ value }: Fields): number {
-  return isU32(value) ? value : notUnderstood(`value: must be a number of 32 bits, not ${shown(value)}`);
-}
-
-function octetsIn(fields: Fields, key: string): Uint8Array {
-  const value = fields[key];
-  if (typeof value !== 'string') notUnderstood(`${key}: must be a string of octets, not ${shown(value)}`);
-  const octets = new Uint8Array(value.length);
-  for (let i = 0; i < value.length; i++) {
-    const unit = value.charCodeAt(i);
-    if (unit > 0xff) notUnderstood(`${key}: U+${unit.toString(16).toUpperCase().padStart(4, '0')} at ${i} is no octet`);
-    octets[i] = unit;
-  }
-  return octets;
-}
+  | ({ readonly kind: 'word'; readonly on: string; readonly word: WordName; readonly value: number } & When)
+  /** `after`: it still consumes so many octets. */
+  | ({ readonly kind: 'hold'; readonly on: string; readonly after?: number } & When)
+  | ({ readonly kind: 'free'; readonly on: string } & When)
+  /** What is left of messages that were stopped is put in. */
+  | ({ readonly kind: 'go'; readonly on: string } & When)
+  | ({ readonly kind: 'destroy'; readonly domid: number } & When)
+  | ({ readonly kind: 'shutdown'; readonly domid: number; readonly reason: ShutdownName } & When)
+  /** `timeout`: seconds for which it waits for open transactions, 0 where left out; `force`: then it goes on all the same. */
+  | ({ readonly kind: 'liveUpdate'; readonly format: string; readonly timeout?: number; readonly force?: true } & When)
+  | Expectation;
 
 /** The id that a header carries for `tx`, given the names that `as` has made so far. */
 export function txIdOf(tx: number | string, names: ReadonlyMap<string, number>): number {
@@ -250,7 +90,7 @@ export function txIdOf(tx: number | string, names: ReadonlyMap<string, number>):
 export type OutputLine =
   /** Without `introduced`: nobody has tried. */
   | { readonly kind: 'domain'; readonly domid: number; readonly introduced?: boolean }
-  | { readonly kind: 'socket' | 'close' | 'hold' | 'free'; readonly name: string }
+  | { readonly kind: 'socket' | 'close' | 'hold' | 'free' | 'go'; readonly name: string }
   | {
       readonly kind: 'reply';
       readonly on: string;
@@ -261,6 +101,8 @@ export type OutputLine =
       readonly as?: string;
     }
   | { readonly kind: 'dead'; readonly on: string; readonly op: OpName | number }
+  /** A message that is not waited for: so many octets of it are in. */
+  | { readonly kind: 'sent'; readonly on: string; readonly op: OpName | number; readonly octets: number }
   | { readonly kind: 'raw'; readonly on: string; readonly taken: number }
   /** `words`: what all of them are when the system is quiet; of a socket there are none. */
   | { readonly kind: 'word'; readonly on: string; readonly word: WordName; readonly words: readonly number[] }
@@ -268,6 +110,8 @@ export type OutputLine =
   | { readonly kind: 'destroy' | 'shutdown'; readonly domid: number }
   /** Without a reason the update was done. */
   | { readonly kind: 'liveUpdate'; readonly reason?: string }
+  /** One that is not answered yet. */
+  | { readonly kind: 'liveUpdateAsked' }
   | { readonly kind: 'event'; readonly on: string; readonly payload: Uint8Array }
   | {
       readonly kind: 'stray';
@@ -287,7 +131,12 @@ export function formatLine(line: OutputLine): string {
     case 'close':
     case 'hold':
     case 'free':
+    case 'go':
       return `{"${line.kind}": ${quote(line.name)}}`;
+    case 'sent':
+      return `{"on": ${quote(line.on)}, "op": ${word(line.op)}, "sent": ${line.octets}}`;
+    case 'liveUpdateAsked':
+      return '{"liveUpdate": "asked"}';
     case 'reply': {
       const payload =
         line.as !== undefined && line.type === XS.TRANSACTION_START ? quote(`<${line.as}>\0`) : octets(line.payload);
@@ -319,31 +168,56 @@ export function formatLine(line: OutputLine): string {
 
 /** The action as a script's line, spelled as on the page; `parseLine` reads it back. Fields with their default are left out. */
 export function formatAction(action: Action): string {
+  if (action.kind === 'expect') return formatExpectation(action);
+  const fields = fieldsOf(action);
+  const { wait, atStep } = action as When;
+  if (wait === false) fields.push('"wait": false');
+  if (atStep !== undefined) fields.push(`"atStep": ${atStep}`);
+  return `{${fields.join(', ')}}`;
+}
+
+function fieldsOf(action: Exclude<Action, Expectation>): string[] {
   switch (action.kind) {
     case 'domain':
-      return `{"domain": ${action.domid}${action.introduce === false ? ', "introduce": false' : ''}}`;
+      return [`"domain": ${action.domid}`, ...(action.introduce === false ? ['"introduce": false'] : [])];
     case 'destroy':
-      return `{"${action.kind}": ${action.domid}}`;
+      return [`"destroy": ${action.domid}`];
     case 'shutdown':
-      return `{"shutdown": ${action.domid}, "reason": "${action.reason}"}`;
+      return [`"shutdown": ${action.domid}`, `"reason": "${action.reason}"`];
     case 'socket':
     case 'close':
-      return `{"${action.kind}": ${quote(action.name)}}`;
+      return [`"${action.kind}": ${quote(action.name)}`];
     case 'hold':
+      return [`"hold": ${quote(action.on)}`, ...(action.after === undefined ? [] : [`"after": ${action.after}`])];
     case 'free':
-      return `{"${action.kind}": ${quote(action.on)}}`;
+    case 'go':
+      return [`"${action.kind}": ${quote(action.on)}`];
     case 'liveUpdate':
-      return `{"liveUpdate": ${quote(action.format)}}`;
+      return [
+        `"liveUpdate": ${quote(action.format)}`,
+        ...(action.timeout === undefined ? [] : [`"timeout": ${action.timeout}`]),
+        ...(action.force === true ? ['"force": true'] : []),
+      ];
     case 'raw':
-      return `{"on": ${quote(action.on)}, "raw": ${octets(action.octets)}}`;
+      return [`"on": ${quote(action.on)}`, `"raw": ${octets(action.octets)}`];
     case 'word':
-      return `{"on": ${quote(action.on)}, "word": "${action.word}", "value": ${action.value}}`;
-    case 'message': {
-      const tx = action.tx === 0 ? '' : `, "tx": ${word(action.tx)}`;
-      const as = action.as === undefined ? '' : `, "as": ${quote(action.as)}`;
-      return `{"on": ${quote(action.on)}, "op": ${word(action.op)}, "payload": ${octets(action.payload)}${tx}${as}}`;
-    }
+      return [`"on": ${quote(action.on)}`, `"word": "${action.word}"`, `"value": ${action.value}`];
+    case 'message':
+      return [
+        `"on": ${quote(action.on)}`,
+        `"op": ${word(action.op)}`,
+        `"payload": ${octets(action.payload)}`,
+        ...(action.tx === 0 ? [] : [`"tx": ${word(action.tx)}`]),
+        ...(action.as === undefined ? [] : [`"as": ${quote(action.as)}`]),
+        ...(action.octets === undefined ? [] : [`"octets": ${action.octets}`]),
+      ];
   }
+}
+
+function formatExpectation({ what, patterns, ever }: Expectation): string {
+  const value = what === 'all' ? patterns : patterns[0];
+  const json = JSON.stringify(value).replace(/[^\x20-\x7e]/g, escaped);
+  return `{"${what === 'none' ? 'never' : 'expect'}": ${json}${ever === true ? ', "ever": true' : ''}}`;
 }
 
 /** The order in which connections are printed: by the octets of their names in UTF-8, which is the order of code points. */

@@ -306,6 +306,8 @@ export interface RunEnd {
   readonly migrations?: () => NonNullable<RunResult['migrations']>;
   /** What devices did, for the report. */
   readonly devices?: () => NonNullable<RunResult['devices']>;
+  /** Beside traffic ends what cannot be gone on with: its guests are told more than they can read. Left out: nothing. */
+  readonly giveUp?: () => void;
   /** What is missing in a run that does not come to end. */
   readonly missing?: () => string;
 }
@@ -458,7 +460,7 @@ function* untilNoticed({ machine }: Host): Actor {
   if (waitedNs > 0) yield EVENTS_NS;
 }
 
-function progressOf(runs: readonly Run[], { devices }: WholeEnd): Progress | undefined {
+function progressOf(runs: readonly Run[], { devices, giveUp }: WholeEnd): Progress | undefined {
   const { machine, traffic, recorder } = (runs[0] as Run).host;
   const witnesses = runs.flatMap(({ host }) => host.witness ?? []);
   if (witnesses.length === 0) return undefined;
@@ -473,6 +475,12 @@ function progressOf(runs: readonly Run[], { devices }: WholeEnd): Progress | und
   return new Progress(machine, all, {
     payload: devices === undefined ? undefined : () => devices().reduce((sum, [, count]) => sum + count, 0),
     isOver: () => traffic.stopping,
+    hush: () => {
+      if (traffic.stopping) return false;
+      giveUp?.();
+      for (const { host } of runs) host.traffic.stopping = true;
+      return true;
+    },
     // A hostile guest looks again and again, and gives up by itself.
     givesUp: ({ domain }) => domain !== undefined && recorder?.isHostile(domain.domid) === true,
   });

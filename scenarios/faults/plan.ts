@@ -8,6 +8,12 @@ import { type Doing, EVERYTHING, lacking } from './doings.ts';
 import type { FaultHost, FaultRule, Hooks, PlannedFault } from './rule.ts';
 import type { Trip } from './trips.ts';
 
+/**
+ * So long faults of a moment come at their rate, ns; from then on ever more rarely, at half the rate at twice the time. A run that
+ * takes longer waits for time-outs of its programs, and would be told of nothing but its faults.
+ */
+const FULL_RATE_NS = 2_000_000_000;
+
 /** What can be asked for: nothing, a random subset for each seed, everything, or single rules. */
 export const FAULT_WORDS: readonly string[] = [...CHOICES, ...FAULT_RULES.map((r) => r.id)];
 
@@ -71,7 +77,7 @@ export class FaultPlan implements Mishaps {
       const [min, max] = now.everyNs;
       function* body(): Actor {
         for (;;) {
-          yield draws.between(min, max);
+          yield draws.between(min, max) * Math.max(1, Math.floor(machine.nowNs / FULL_RATE_NS));
           if (isOver()) return;
           now?.act();
         }

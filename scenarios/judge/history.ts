@@ -99,6 +99,10 @@ export type HistoryRecord =
     })
   /** The store had no memory for the request whose last octet it consumed last: the answer is ENOMEM. */
   | (At & { readonly kind: 'noMemory'; readonly conn: number })
+  /** The store goes on in another page than before, since the domain has given its own back while it was mapped: what was on its
+   *  way in the old one is lost. From here on only the store's moves are recorded. `unread`: octets that the new page has for
+   *  the guest to read. */
+  | (At & { readonly kind: 'page'; readonly conn: number; readonly unread: number })
   /** A page was touched through a mapping that was taken down. */
   | (At & { readonly kind: 'stale'; readonly mapper: number; readonly granter: number; readonly gref: number })
   /** A fault of the plan struck, or what it had changed is as it was (`isOver`; of those that last, and excuse something). */

@@ -1,6 +1,17 @@
 import type { DeviceObserver } from '../../guests/devices/index.ts';
 import type { ClientObserver, LibxlObserver, XsClient } from '../../guests/index.ts';
-import { copyOctets, type Machine, RING_BYTES, type StoreNews, type TraceEvent } from '../../sim/index.ts';
+import {
+  copyOctets,
+  type Frame,
+  GNTTAB_RESERVED_XENSTORE,
+  type Machine,
+  RING_BYTES,
+  RSP_CONS,
+  RSP_PROD,
+  type StoreNews,
+  type TraceEvent,
+  used,
+} from '../../sim/index.ts';
 import type { DeviceRecord, Epoch, History, HistoryRecord, SnapshotNode, ToolstackRecord } from './history.ts';
 
 type Body = HistoryRecord extends infer R ? (R extends HistoryRecord ? Omit<R, 'seq' | 'timeNs'> : never) : never;
@@ -9,7 +20,13 @@ type Body = HistoryRecord extends infer R ? (R extends HistoryRecord ? Omit<R, '
 interface Ring {
   readonly conn: number;
   readonly positions: [number, number, number, number];
+  /** What stands in them; `undefined`: it did not move yet. */
+  readonly words: (number | undefined)[];
+  /** Where the guest granted it from; `undefined`: nobody granted it. */
+  readonly frame: Frame | undefined;
   readonly isHostile: boolean;
+  /** Its guest gave the page back, and the store has another one. */
+  isExchanged: boolean;
 }
 
 /** A socket in use: how far its two ends have written and read. */
@@ -252,6 +269,16 @@ export class Recorder {
     }
   }
 
+  /** The words of the page do not go on where they were, and the guest has no right to expect it: the page is another one. */
+  #exchange(ring: Ring, { domid, word, from, bytes }: TraceEvent & { kind: 'index' }): void {
+    const { frame, conn } = ring;
+    if (frame === undefined || this.#machine.domain(domid)?.memory.frame(frame.gfn) === frame) return;
+    ring.isExchanged = true;
+    const page = new DataView(bytes.buffer, bytes.byteOffset);
+    const unread = used(word === 3 ? from : page.getUint32(RSP_PROD, true), page.getUint32(RSP_CONS, true));
+    this.#add({ kind: 'page', conn, unread });
+  }
+
   #bound(port: number, remoteDomid: number): void {
     const again = this.#between.get(remoteDomid);
     if (again !== undefined && this.#isThere(this.#epochs[again] as Epoch)) {
@@ -301,7 +328,8 @@ export class Recorder {
     this.#epochs.push({ conn, domid, uniqueId, name, ...(isHostile ? { isHostile } : {}) });
     const before = this.#rings.get(domid)?.conn;
     for (const [port, old] of this.#ports) if (old === before) this.#ports.set(port, conn);
-    this.#rings.set(domid, { conn, positions: [0, 0, 0, 0], isHostile });
+    const frame = domain.grants.active(GNTTAB_RESERVED_XENSTORE)?.frame;
+    this.#rings.set(domid, { conn, positions: [0, 0, 0, 0], words: [], frame, isHostile, isExchanged: false });
     this.#add({ kind: 'open', conn });
     return conn;
   }
@@ -336,6 +364,11 @@ export class Recorder {
     const ring = this.#rings.get(event.domid);
     if (ring === undefined) return;
     const { word, by } = event;
+    if (ring.isExchanged && by === 'guest') return;
+    const { words } = ring;
+    const last = words[word];
+    words[word] = event.to;
+    if (last !== undefined && last !== event.from && !ring.isHostile && !ring.isExchanged) this.#exchange(ring, event);
     // So does a reset of its own words, which would look like a move by four billion.
     if (by === 'store' && event.to === 0 && (event.to - event.from) >>> 0 > RING_BYTES) return;
     if (ring.isHostile && (by === 'guest' || (event.to - event.from) >>> 0 > RING_BYTES)) return;

@@ -297,6 +297,8 @@ function recordText(history: History | undefined, record: HistoryRecord): string
       return `${time} ${name} ${record.kind}`;
     case 'noMemory':
       return `${time} ${name} no memory for its request`;
+    case 'page':
+      return `${time} ${name} has another page, of which ${record.unread} octets are to be read`;
     case 'stale':
       return `${time} domain ${record.mapper} touched reference ${record.gref} of domain ${record.granter} after its unmap`;
     case 'fault':

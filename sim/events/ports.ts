@@ -50,9 +50,8 @@ export class EventChannels implements AbiOwner {
   #polling = 0;
   /** The domain's kernel: which handler runs for which port. */
   readonly kernel = new Receiver(this);
-  /** What runs on an upcall of a vCPU; a kernel of another kind puts its own here. */
-  onUpcall: (vcpu: VcpuEvents) => void;
-  readonly #ownUpcall = (vcpu: VcpuEvents): void => this.kernel.upcall(vcpu);
+  /** What runs on an upcall of a vCPU instead of `kernel`: a kernel of another kind. */
+  onUpcall: ((vcpu: VcpuEvents) => void) | undefined = undefined;
   /** XEN_DOMCTL_createdomain's max_evtchn_port, inclusive. */
   maxPort: Port;
   /** Of the machine that has taken the domain in. */
@@ -63,7 +62,6 @@ export class EventChannels implements AbiOwner {
   constructor(domain: DomainBase, maxPort: Port = MAX_PORT_DEFAULT) {
     this.domain = domain;
     this.maxPort = maxPort;
-    this.onUpcall = this.#ownUpcall;
   }
 
   // Ports ---------------------------------------------------------------------------------------------------------
@@ -247,7 +245,10 @@ export class EventChannels implements AbiOwner {
     vcpu.missedKick = false;
     if (vcpu.sleeper !== undefined) this.#unblock(vcpu);
     vcpu.inUpcall = true;
-    for (let n = 0; vcpu.upcallPending && n < UPCALLS_IN_A_ROW; n++) this.onUpcall(vcpu);
+    const { onUpcall } = this;
+    for (let n = 0; vcpu.upcallPending && n < UPCALLS_IN_A_ROW; n++)
+      if (onUpcall === undefined) this.kernel.upcall(vcpu);
+      else onUpcall(vcpu);
     vcpu.inUpcall = false;
     if (vcpu.upcallPending) this.context.after(UPCALL_AGAIN_NS, () => this.deliver(vcpu));
   }
@@ -299,7 +300,7 @@ export class EventChannels implements AbiOwner {
    */
   takeKernel(from: EventChannels): void {
     this.kernel.takeOver(from.kernel);
-    if (from.onUpcall !== from.#ownUpcall) this.onUpcall = from.onUpcall;
+    if (from.onUpcall !== undefined) this.onUpcall = from.onUpcall;
     for (const vcpu of from.vcpus) {
       const { sleeper, polled, pollUntilNs } = vcpu;
       if (sleeper === undefined) continue;

@@ -1,7 +1,7 @@
 import type { NodeAccounts } from '../tree/ground.ts';
 import type { Charges } from '../tree/live-tree.ts';
 import type { Connection } from './connection.ts';
-import { type Account, newAccount, type QuotaName, type Quotas } from './quota.ts';
+import { Account, QUOTA, type QuotaName, type Quotas } from './quota.ts';
 import type { DaemonState } from './state.ts';
 
 type Known = Pick<DaemonState, 'compat' | 'options' | 'connections' | 'records' | 'loose' | 'quotas' | 'max'>;
@@ -20,7 +20,7 @@ export class Accounting implements Charges, NodeAccounts<Connection> {
     if (record !== undefined) return record.account;
     let account = loose.get(domid);
     if (account === undefined) {
-      account = newAccount();
+      account = new Account();
       loose.set(domid, account);
     }
     return account;
@@ -48,9 +48,10 @@ export class Accounting implements Charges, NodeAccounts<Connection> {
   }
 
   #charge(account: Account, domid: number, octets: number): void {
-    this.#noteMax(domid, account, 'memory', account.memory); // also before a decrease: a maximum may just have been reset
-    account.memory = Math.max(0, account.memory + octets);
-    this.#noteMax(domid, account, 'memory', account.memory);
+    const { memory } = account;
+    const next = Math.max(0, memory + octets);
+    account.now[QUOTA.memory] = next;
+    this.#noteMax(domid, account, QUOTA.memory, Math.max(memory, next)); // also of a decrease: maxima may just have been reset
   }
 
   /** Whether the connection's domain may not hold so much more. */
@@ -80,26 +81,28 @@ export class Accounting implements Charges, NodeAccounts<Connection> {
   count(conn: Connection, name: 'watches' | 'transactions' | 'outstanding', delta: 1 | -1): void {
     if (conn.record === undefined && !this.#state.compat.countsSockets) return;
     const account = this.accountOf(conn);
-    const value = Math.max(0, account[name] + delta);
-    account[name] = value;
-    this.#noteMax(conn.domid, account, name, value);
+    const quota = QUOTA[name];
+    const value = Math.max(0, (account.now[quota] as number) + delta);
+    account.now[quota] = value;
+    this.#noteMax(conn.domid, account, quota, value);
   }
 
   countNodes(owner: number, more: number): void {
     const account = this.account(owner);
-    account.nodes = Math.max(0, account.nodes + more);
-    this.#noteMax(owner, account, 'nodes', account.nodes);
+    account.now[QUOTA.nodes] = Math.max(0, account.nodes + more);
+    this.#noteMax(owner, account, QUOTA.nodes, account.nodes);
   }
 
   noteNodes(owner: number, more: number): void {
     const account = this.account(owner);
-    this.#noteMax(owner, account, 'nodes', account.nodes + more);
+    this.#noteMax(owner, account, QUOTA.nodes, account.nodes + more);
   }
 
-  #noteMax(domid: number, account: Account, name: QuotaName, value: number): void {
-    if (value > account.max[name]) account.max[name] = value;
+  /** @param quota a place in QUOTA. */
+  #noteMax(domid: number, account: Account, quota: number, value: number): void {
+    if (value > (account.max[quota] as number)) account.max[quota] = value;
     const { max, options } = this.#state;
-    if (value > max[name] && domid !== options.privDomid) max[name] = value;
+    if (value > (max[quota] as number) && domid !== options.privDomid) max[quota] = value;
   }
 
   /**
@@ -111,7 +114,7 @@ export class Accounting implements Charges, NodeAccounts<Connection> {
       const limit = conn.limits[name];
       if (limit !== 0 && (this.#state.compat.reachable.has(name) ? value > limit : value >= limit)) return true;
     }
-    if (conn.record !== undefined) this.#noteMax(conn.domid, conn.record.account, name, value);
+    if (conn.record !== undefined) this.#noteMax(conn.domid, conn.record.account, QUOTA[name], value);
     return false;
   }
 

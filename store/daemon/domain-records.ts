@@ -4,7 +4,7 @@ import { refuse } from '../protocol/wire.ts';
 import type { Owners } from '../tree/ground.ts';
 import { type DomainRecord, SERVER_FEATURES_OFFERED } from './domain-record.ts';
 import type { Platform } from './platform.ts';
-import { newAccount } from './quota.ts';
+import { Account } from './quota.ts';
 import type { DaemonState } from './state.ts';
 
 type Known = Pick<DaemonState, 'records' | 'loose' | 'quotas' | 'generation'>;
@@ -41,7 +41,7 @@ export class DomainRecords implements Owners {
       isShutdown: false,
       isDetached: false,
       quotas: { ...quotas },
-      account: loose.get(domid) ?? newAccount(),
+      account: loose.get(domid) ?? new Account(),
       credit: undefined,
     };
     loose.delete(domid);

@@ -1,5 +1,5 @@
 import type { Compat } from './compat.ts';
-import { type Account, currentValue, QUOTA_NAMES, type QuotaName, type Quotas } from './quota.ts';
+import { type Account, QUOTA, QUOTA_NAMES, type QuotaName, type Quotas, type QuotaValues } from './quota.ts';
 
 const LABELS: Readonly<Record<QuotaName, string>> = {
   nodes: 'Nodes per domain',
@@ -45,13 +45,13 @@ export function domainQuotaText(domid: number, account: Account, compat: Compat)
     return text;
   }
   for (const name of QUOTA_NAMES)
-    text += `${name.padEnd(17)}: ${String(currentValue(account, name)).padStart(8)} (max ${String(account.max[name]).padStart(8)})\n`;
+    text += `${name.padEnd(17)}: ${String(account.now[QUOTA[name]]).padStart(8)} (max ${String(account.max[QUOTA[name]]).padStart(8)})\n`;
   return text;
 }
 
 /** CONTROL quota max (7.3 C). */
-export function maxQuotaText(max: Readonly<Record<QuotaName, number>>): string {
+export function maxQuotaText(max: Readonly<QuotaValues>): string {
   let text = 'Max. seen accounting values:\n';
-  for (const name of QUOTA_NAMES) text += `${name.padEnd(17)}: ${String(max[name]).padStart(8)}\n`;
+  for (const name of QUOTA_NAMES) text += `${name.padEnd(17)}: ${String(max[QUOTA[name]]).padStart(8)}\n`;
   return text;
 }

@@ -34,36 +34,45 @@ export function isQuota(name: string): name is keyof Quotas {
   return Object.hasOwn(DEFAULT_QUOTAS, name);
 }
 
-/** What the daemon counts for one domain; `max` the largest values seen. */
-export interface Account {
-  nodes: number;
-  watches: number;
-  transactions: number;
-  outstanding: number;
-  memory: number;
-  readonly max: Record<QuotaName, number>;
+/** Where the value of each is in a list of all of them. */
+export const QUOTA = Object.fromEntries(QUOTA_NAMES.map((name, i) => [name, i])) as Readonly<Record<QuotaName, number>>;
+
+/** One value for each of QUOTA_NAMES, in their order. */
+export type QuotaValues = number[];
+
+export function newQuotaValues(): QuotaValues {
+  return QUOTA_NAMES.map(() => 0);
 }
 
-export function newAccount(): Account {
-  const max = Object.fromEntries(QUOTA_NAMES.map((n) => [n, 0])) as Record<QuotaName, number>;
-  return { nodes: 0, watches: 0, transactions: 0, outstanding: 0, memory: 0, max };
-}
+/** What the daemon counts for one domain. Lists and no names: each request is counted several times. */
+export class Account {
+  /** What is there now of something that is counted; 0 of what is only compared. */
+  readonly now: QuotaValues = newQuotaValues();
+  /** The largest values seen. */
+  readonly max: QuotaValues = newQuotaValues();
 
-/** What is there now of something that is counted; 0 of what is only compared. */
-export function currentValue(account: Account, name: QuotaName): number {
-  switch (name) {
-    case 'nodes':
-    case 'watches':
-    case 'outstanding':
-    case 'memory':
-    case 'transactions':
-      return account[name];
-    default:
-      return 0;
+  get nodes(): number {
+    return this.now[QUOTA.nodes] as number;
   }
-}
 
-/** Set the maxima to what is there now (`quota max -r`). */
-export function resetMax(account: Account): void {
-  for (const name of QUOTA_NAMES) account.max[name] = currentValue(account, name);
+  get watches(): number {
+    return this.now[QUOTA.watches] as number;
+  }
+
+  get transactions(): number {
+    return this.now[QUOTA.transactions] as number;
+  }
+
+  get outstanding(): number {
+    return this.now[QUOTA.outstanding] as number;
+  }
+
+  get memory(): number {
+    return this.now[QUOTA.memory] as number;
+  }
+
+  /** Set the maxima to what is there now (`quota max -r`). */
+  resetMax(): void {
+    for (let i = 0; i < this.max.length; i++) this.max[i] = this.now[i] as number;
+  }
 }

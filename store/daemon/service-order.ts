@@ -28,11 +28,7 @@ export class ServiceOrder {
 
   /** A pass begins: everything noted so far gets its turn. */
   begin(): void {
-    for (const conn of this.#later) {
-      conn.service = 'none';
-      this.#push(conn);
-    }
-    this.#later.length = 0;
+    for (let conn = this.#later.pop(); conn !== undefined; conn = this.#later.pop()) this.#push(conn);
     this.#current = 0;
   }
 

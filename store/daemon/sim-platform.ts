@@ -1,30 +1,24 @@
 import {
-  copyOctets,
   DOMID_INVALID,
   DOMSTATE_DEAD,
   DOMSTATE_DYING,
   DOMSTATE_SHUTDOWN,
   type Domain,
   type DomainState as DomainBits,
-  ERROR,
   GNTMAP_host_map,
   GNTST,
   GNTTAB_RESERVED_XENSTORE,
   Hypercalls,
   type Machine,
-  type MappedPage,
   type Port,
-  REQ_AT,
-  RING_BYTES,
-  type RingWord,
-  RSP_AT,
   type StoreNews,
   type StoreObserver,
   type Task,
+  type Trace,
   VIRQ_DOM_EXC,
-  wordAt,
 } from '../../sim/index.ts';
 import { POLL_NS } from './costs.ts';
+import { MappedRing, RingRecord, type RingWitness } from './mapped-ring.ts';
 import type { AppendFile, DomainState, Files, Platform, PlatformResult, RingPage } from './platform.ts';
 
 /** How a failed map looks to a program that calls xengnttab_map_grant_ref: the status as the kernel translates it. */
@@ -47,16 +41,13 @@ function stateOfBits({ state, uniqueId }: DomainBits): DomainState | undefined {
  * What the daemon's process has of the kernel and the hypervisor: the open event channel file (EVT-28), its grant mappings,
  * the domctls. The file outlives an exec, the mappings do not (GNT-14).
  */
-export class SimPlatform implements Platform {
+export class SimPlatform implements Platform, RingWitness {
   readonly #machine: Machine;
   readonly #domain: Domain;
   readonly #hyper: Hypercalls;
-  readonly #mapped = new Set<RingPage>();
-  /** What ends the recording of a domain's ring: its guest stores while nobody has it mapped, too, so it goes on to the next
-   *  mapping of the same page. */
-  readonly #recording = new Map<number, { readonly observer: StoreObserver; readonly end: () => void }>();
-  /** What was copied out of a ring or into it last, where others run between that and the index that says so. */
-  readonly #moved = new WeakMap<MappedPage, Uint8Array>();
+  readonly #mapped = new Set<MappedRing>();
+  /** Of who is told of a ring's stores, what it makes of them. */
+  readonly #records = new WeakMap<StoreObserver, RingRecord>();
   /** Ports that were read from nowhere yet: the file's ring of ready ports. A port is in it at most once. */
   #ready: Port[] = [];
   #virqPort: Port | undefined;
@@ -77,6 +68,10 @@ export class SimPlatform implements Platform {
     this.#domain = domain;
     this.#hyper = new Hypercalls(machine, domain);
     this.#files = files;
+  }
+
+  get trace(): Trace {
+    return this.#machine.trace;
   }
 
   /** Tell what the process does to whoever reads the machine's trace. */
@@ -126,60 +121,17 @@ export class SimPlatform implements Platform {
     } = this.#hyper.mapGrant(domid, GNTTAB_RESERVED_XENSTORE, GNTMAP_host_map);
     if (frame === undefined || handle === undefined || mapped === undefined)
       return { ok: false, errno: MAP_ERRNO[status] ?? 'EINVAL' };
-    const { trace } = this.#machine;
-    const recorded = this.#recording.get(domid);
-    if (recorded !== undefined && frame.tells(recorded.observer)) recorded.end();
-    const observer: StoreObserver = (offset, before, after, byOwner, bytes) => {
-      const word = wordAt(offset);
-      if (word >= 0 && before !== after)
-        trace.index(
-          domid,
-          byOwner ? 'guest' : 'store',
-          word as RingWord,
-          before,
-          after,
-          byOwner ? bytes : this.#asMoved(mapped, word as RingWord, before, bytes),
-        );
-      else if (offset === ERROR && !byOwner) this.tell({ phase: 'error-word', client: domid, error: after });
-    };
-    this.#recording.set(domid, { observer, end: frame.subscribe(observer) });
-    const watched = frame.subscribe((_offset, _before, _after, byOwner) => {
-      if (byOwner) touched();
+    for (const observer of frame.observers) this.#records.get(observer)?.end();
+    const record = new RingRecord(this, domid, frame);
+    this.#records.set(record.observer, record);
+    const detach = record.attach(touched);
+    const page = new MappedRing(frame, mapped, record, () => {
+      this.#mapped.delete(page);
+      detach();
+      this.#hyper.unmapGrant(handle);
     });
-    const page: RingPage = {
-      gfn: frame.gfn,
-      take: (offset, into, at, count) => {
-        copyOctets(mapped.bytes, offset, into, at, count);
-        if (this.movesInSteps) this.#moved.set(mapped, into.slice(at, at + count));
-      },
-      put: (offset, from, at, count) => {
-        copyOctets(from, at, mapped.bytes, offset, count);
-        if (this.movesInSteps) this.#moved.set(mapped, from.slice(at, at + count));
-      },
-      load32: (offset) => mapped.load32(offset),
-      store32: (offset, value) => mapped.store32(offset, value, false),
-      unmap: () => {
-        if (!this.#mapped.delete(page)) return;
-        watched();
-        this.#hyper.unmapGrant(handle);
-      },
-    };
     this.#mapped.add(page);
     return { ok: true, value: page };
-  }
-
-  /**
-   * The page as the daemon saw it when it moved what an index, now at `from`, tells of: 1. The daemon copies a request out of the
-   * ring. 2. The guest changes the octets. 3. The daemon says that it has taken them: those of step 1.
-   */
-  #asMoved(mapped: MappedPage, word: RingWord, from: number, bytes: Uint8Array): Uint8Array {
-    const moved = this.#moved.get(mapped);
-    if (moved === undefined) return bytes;
-    this.#moved.delete(mapped);
-    const page = bytes.slice();
-    const buffer = word < 2 ? REQ_AT : RSP_AT;
-    for (let i = 0; i < moved.length; i++) page[buffer + ((from + i) & (RING_BYTES - 1))] = moved[i] as number;
-    return page;
   }
 
   bindPort(domid: number, remotePort: number): PlatformResult<number> {

@@ -1,14 +1,13 @@
 import type { Perm } from '../protocol/perms.ts';
 import type { TreeState } from '../tree/live-tree.ts';
 import type { Node } from '../tree/node.ts';
-import { PersistentMap } from '../tree/persistent-map.ts';
 import { type Compat, compat } from './compat.ts';
 import type { Connection } from './connection.ts';
 import { ConnectionList } from './connection-list.ts';
 import type { DomainRecord } from './domain-record.ts';
 import type { StoreOptions } from './options.ts';
 import type { AppendFile } from './platform.ts';
-import { type Account, DEFAULT_QUOTAS, newAccount, type QuotaName, type Quotas } from './quota.ts';
+import { type Account, DEFAULT_QUOTAS, newQuotaValues, type Quotas, type QuotaValues } from './quota.ts';
 import { WriteRate } from './rate.ts';
 import type { LiveUpdateSession } from './update-session.ts';
 import { WatchIndex } from './watch-index.ts';
@@ -29,7 +28,7 @@ export class DaemonState implements TreeState {
   readonly options: StoreOptions;
   readonly compat: Compat;
 
-  tree: PersistentMap<Node> = PersistentMap.empty();
+  tree = new Map<string, Node>();
   generation = 0;
   /** 4.17 keeps the special names' permissions beside the tree. */
   readonly specialPerms = new Map<string, readonly Perm[]>();
@@ -46,7 +45,7 @@ export class DaemonState implements TreeState {
   readonly loose = new Map<number, Account>();
   readonly quotas: Quotas = { ...DEFAULT_QUOTAS };
   /** The largest values seen with any unprivileged domain, also with those that are gone. */
-  readonly max: Record<QuotaName, number> = newAccount().max;
+  readonly max: QuotaValues = newQuotaValues();
   readonly rate = new WriteRate();
 
   /** Connections with requests that were put aside. */
@@ -85,7 +84,7 @@ export class DaemonState implements TreeState {
     this.connections.clear();
     this.withDelayed.clear();
     this.withDeadlines.clear();
-    this.tree = PersistentMap.empty();
+    this.tree = new Map();
     this.liveUpdate = undefined;
   }
 }

@@ -47,6 +47,7 @@ export class Throttle {
   /** A request was processed, or output has left: who waited for a quota may be within it by now. */
   lookAgain(): void {
     const { waitingForQuota } = this.#state;
+    if (waitingForQuota.size === 0) return;
     for (const conn of waitingForQuota) {
       if (!conn.isClosed && isOverQuota(conn)) continue;
       waitingForQuota.delete(conn);

@@ -1,4 +1,4 @@
-import { type Actor, type Listener, PARK } from '../../sim/index.ts';
+import { type Actor, type Listener, PARK, type Program } from '../../sim/index.ts';
 import type { Connection } from './connection.ts';
 import { ConnectionReader } from './connection-reader.ts';
 import { ConnectionWriter } from './connection-writer.ts';
@@ -58,8 +58,8 @@ export class Xenstored {
     for (const conn of this.state.connections) this.#order.addLater(conn);
   }
 
-  /** Serve until the state asks for a live update, which is the caller's to carry out. */
-  *run(): Actor {
+  /** Serve until the state asks for a live update; then `update` goes on in its place. */
+  *run(update: () => Program): Actor<Program> {
     const { changes, delayed, ends } = this.daemon;
     for (;;) {
       if (!this.#hasWork()) {
@@ -98,7 +98,7 @@ export class Xenstored {
         this.#again(conn);
       }
       if (delayed.isAny && delayed.run((conn, request) => processDelayed(this.daemon, conn, request)) === 'live-update')
-        return;
+        return update();
       this.daemon.throttle.lookAgain();
     }
   }

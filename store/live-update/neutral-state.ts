@@ -19,7 +19,6 @@ import { octetsOf, textOf } from '../protocol/octets.ts';
 import { parentOf } from '../protocol/path.ts';
 import { listOf } from '../tree/names.ts';
 import { type Node, ownerOf } from '../tree/node.ts';
-import { PersistentMap } from '../tree/persistent-map.ts';
 import type { Access, Transaction } from '../tree/transaction.ts';
 import { type ProcessNumbers, putRecords, type Requester } from './dump.ts';
 import { type Restored, Restoring } from './restore.ts';
@@ -177,7 +176,7 @@ function restoreGenerations(state: DaemonState, { nodes, specials, connections }
     if (generation === undefined) return false;
     tree.push({ ...node, generation });
   }
-  state.tree = PersistentMap.of(tree, (node) => node.path);
+  for (const node of tree) state.tree.set(node.path, node);
   // Entries that meant somebody else are marked: what was made on the way is as old as the oldest node.
   let [oldest, youngest] = [Number.MAX_SAFE_INTEGER, 0];
   for (const { generation } of tree)

@@ -1,4 +1,4 @@
-import type { Actor, Domain, Machine, Port, Task } from '../../sim/index.ts';
+import type { Actor, Domain, Machine, Port, Program, Task } from '../../sim/index.ts';
 import type { StoreProcess, StoreSetup } from '../contract/process.ts';
 import type { UpdateRecord } from '../contract/update-record.ts';
 import type { Daemon } from '../daemon/daemon.ts';
@@ -63,10 +63,11 @@ export class XenstoredProcess implements StoreProcess {
     this.#daemon = new Xenstored(first.state, platform, listener);
     if (options.resume === undefined) this.#begin();
     else if (first.failure === undefined) for (const _ of takeOver(this.#site, this.#daemon.daemon, undefined)); // before anybody else runs
-    this.#task = machine.start(`${domain.name}/xenstored`, domain, this.#run());
+    this.#task = machine.start(`${domain.name}/xenstored`, domain, this.#serve());
     platform.task = this.#task;
     if (first.failure === undefined) return;
     this.#sockets = options.resume?.sockets ?? this.#sockets;
+    this.#task.actor.return();
     this.#leave(first.failure);
   }
 
@@ -133,15 +134,13 @@ export class XenstoredProcess implements StoreProcess {
     this.#daemon.lookAtAll();
   }
 
-  *#run(): Actor {
-    while (this.#ended === undefined) {
-      yield* this.#daemon.run();
-      yield* this.#update();
-    }
+  /** Serve, update, serve: one after the other in the same task, and none inside of another, since each step would go through all. */
+  #serve(): Program {
+    return this.#daemon.run(() => this.#update());
   }
 
-  /** One live update; the old instance is frozen meanwhile, since it is this very actor. */
-  *#update(): Actor {
+  /** One live update; the old instance is frozen meanwhile, since this is what its task does. */
+  *#update(): Actor<Program | undefined> {
     const { machine } = this.#site;
     const order = this.#order(this.#daemon.daemon);
     const { n, carrier, old } = order;
@@ -164,6 +163,7 @@ export class XenstoredProcess implements StoreProcess {
       lossCounts: cargo?.lossCounts ?? [],
       pauseNs: machine.nowNs - begun.atNs,
     });
+    return this.#ended === undefined ? this.#serve() : undefined;
   }
 
   #order(old: Daemon): Order {

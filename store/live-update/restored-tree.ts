@@ -4,7 +4,6 @@ import type { Perm as ImagePerm, Keys, NodeData } from '../format/index.ts';
 import { baseOf, parentOf } from '../protocol/path.ts';
 import type { Perm } from '../protocol/perms.ts';
 import { type Node, nodeSize, ownerOf } from '../tree/node.ts';
-import { GrowingMap, PersistentMap } from '../tree/persistent-map.ts';
 
 const RIGHTS = { n: 0, r: 1, w: 2, b: 3 } as const;
 
@@ -48,7 +47,7 @@ const NO_PERMS: readonly Perm[] = [];
 /** The tree from its records: parents come before their children, whose order is the order of the records. */
 export class RestoredTree implements Keys {
   readonly #daemon: Daemon;
-  readonly #nodes = new GrowingMap<GrowingNode>();
+  readonly #nodes = new Map<string, GrowingNode>();
   /** Special nodes that are kept beside the tree. */
   readonly #beside = new Set<string>();
   /** The node claimed last. */
@@ -71,7 +70,7 @@ export class RestoredTree implements Keys {
   }
 
   has(path: string): boolean {
-    return this.#nodes.get(path) !== undefined || this.#beside.has(path);
+    return this.#nodes.has(path) || this.#beside.has(path);
   }
 
   /** Claim the path of a node that is to be added next: the check's search and the tree's are one. */
@@ -95,7 +94,7 @@ export class RestoredTree implements Keys {
       childOctets: 0,
       generation: 0,
     };
-    this.#nodes.put(path, node);
+    this.#nodes.set(path, node);
     this.#claimed = node;
     return node;
   }
@@ -152,7 +151,7 @@ export class RestoredTree implements Keys {
   finish(): void {
     const { accounting, state } = this.#daemon;
     accounting.charge(state.options.privDomid, state.compat.restoredRootBytes);
-    state.tree = PersistentMap.grown<Node>(this.#nodes);
+    state.tree = this.#nodes;
     // What an owner holds only grows here: the sum reaches the same maxima as one node after the other.
     for (const { domid, nodes, octets } of this.#owners.values()) {
       accounting.charge(domid, octets);

@@ -1,11 +1,10 @@
 import { type Node, nodeSize, ownerOf } from './node.ts';
-import type { PersistentMap } from './persistent-map.ts';
 import type { TreeRules } from './rules.ts';
 
-/** What is known of the nodes. The map is one immutable value: a reference to it is a consistent image. */
+/** What is known of the nodes. Nobody has an image of all of it: a transaction knows what it has touched, and looks at the rest live. */
 export interface TreeState {
   /** Nodes by absolute name; special nodes are in it too, outside of everybody's child list. */
-  tree: PersistentMap<Node>;
+  readonly tree: Map<string, Node>;
   /** Value of the global counter at the last write. */
   generation: number;
 }
@@ -48,12 +47,12 @@ export class LiveTree {
   store(node: Node, old: Node | undefined): void {
     if (old !== undefined) this.#charges.charge(ownerOf(old), -(nodeSize(old, this.#rules) + old.path.length));
     this.#charges.charge(ownerOf(node), nodeSize(node, this.#rules) + node.path.length);
-    this.#state.tree = this.#state.tree.set(node.path, node);
+    this.#state.tree.set(node.path, node);
   }
 
   /** Take a node away. Whether that counts as a generation is the caller's to know. */
   erase(node: Node): void {
     this.#charges.charge(ownerOf(node), -(nodeSize(node, this.#rules) + node.path.length));
-    this.#state.tree = this.#state.tree.delete(node.path);
+    this.#state.tree.delete(node.path);
   }
 }

@@ -6,6 +6,9 @@ import { PersistentMap } from './persistent-map.ts';
  */
 export type Names = readonly string[] | LongNames;
 
+/** Of most nodes: they need no list of their own. */
+export const NO_NAMES: Names = [];
+
 /** An array grows to so many names. A long list becomes one again well below that, so that two requests by turns cost nothing. */
 const SHORT_MAX = 128;
 const SHORT_AGAIN = SHORT_MAX / 4;

@@ -2,7 +2,7 @@ import { baseOf, childOf, parentOf } from '../protocol/path.ts';
 import { ALL_RIGHTS, type Perm, settledPerms } from '../protocol/perms.ts';
 import { refuse } from '../protocol/wire.ts';
 import type { Ground, OldPerms, Requester } from './ground.ts';
-import { listOf } from './names.ts';
+import { listOf, NO_NAMES } from './names.ts';
 import { type Node, nodeSize, ownerOf, rewritten, withChild, withoutChild, withValue } from './node.ts';
 import { type Access, copyOctets, type FireMode, type Transaction } from './transaction.ts';
 
@@ -270,7 +270,7 @@ export class View<Who extends Requester, Cause> {
           path,
           value: i === 0 ? value : EMPTY,
           perms,
-          children: base === undefined ? [] : [base],
+          children: base === undefined ? NO_NAMES : [base],
           childOctets: base === undefined ? 0 : base.length + 1,
           generation: tree.nextGeneration(),
         };

@@ -1,8 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { type Actor, loneMachine, type Machine, PARK, type Task } from '../../sim/index.ts';
+import { type Actor, loneMachine, type Machine, PARK, type Program, type Task } from '../../sim/index.ts';
 
 function machine(seed = '1'): Machine {
   return loneMachine({ seed });
+}
+
+function* forever(): Actor {
+  for (;;) yield PARK;
 }
 
 describe('the scheduler', () => {
@@ -21,6 +25,37 @@ describe('the scheduler', () => {
     m.start('b', undefined, actor('b', [5, 15]));
     expect(m.scheduler.run(1_000)).toBe(false);
     expect(order).toEqual(['a@0', 'b@0', 'b@5', 'a@10', 'b@20', 'a@20']);
+  });
+
+  it('goes on with the actor that one ends in, in its place and within the same step', () => {
+    const m = machine();
+    const log: string[] = [];
+    const second = function* (): Actor {
+      log.push(`second@${m.nowNs}`);
+      yield 5;
+      log.push(`end@${m.nowNs}`);
+    };
+    const first = function* (): Actor<Program> {
+      yield 10;
+      log.push(`first@${m.nowNs}`);
+      return second();
+    };
+    const task = m.start('one', undefined, first());
+    m.scheduler.run(1_000);
+    expect([log, m.scheduler.steps, task.state]).toEqual([['first@10', 'second@10', 'end@15'], 3, 'done']);
+  });
+
+  it('lets go of threads that are done, however many a domain starts', () => {
+    const m = machine();
+    const domain = m.createDomain(1, 'd1');
+    m.unpause(domain);
+    const sleeper = m.start('sleeper', domain, forever());
+    for (let i = 0; i < 100; i++) {
+      m.start(`short-${i}`, domain, (function* (): Actor {})());
+      m.scheduler.run(m.nowNs + 1);
+    }
+    expect(m.scheduler.tasksOf(domain)).toContain(sleeper);
+    expect(m.scheduler.tasksOf(domain).length).toBeLessThan(10);
   });
 
   it('remembers a wake that comes before the task parks', () => {

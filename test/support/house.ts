@@ -52,7 +52,7 @@ export const ROOMS: readonly Room[] = [
   { path: 'store/protocol', about: 'the wire, paths, permissions: octets and text, no state', imports: ['sim/'] },
   {
     path: 'store/tree',
-    about: 'nodes in a persistent map, views of it, transactions, commit',
+    about: 'nodes by name, views of them, transactions, commit',
     imports: ['sim/', 'store/protocol'],
   },
   {

@@ -54,6 +54,9 @@ export interface Connection {
   closeSeq: number;
   /** When it was ended by a header that announced too much; infinity: never. */
   ignoredSeq: number;
+  /** Its guest gave the page away under the store: when that showed, how far the store had written, and how much of that the
+   *  page that it has since then holds for the guest. What the guest does after it is not known. `undefined`: it did not. */
+  exchanged: { readonly seq: number; readonly written: number; readonly unread: number } | undefined;
   /** Its domain runs at the end of the history, and its program has not closed it: it can be expected to take what is sent to it. */
   isAliveAtEnd: boolean;
   /** Its reply ring or the socket's buffer is full at the end: the client reads nothing. */
@@ -88,6 +91,11 @@ export function collectConnections(history: History): Connection[] {
       case 'close':
         connections[r.conn]!.closeSeq = r.seq;
         break;
+      case 'page': {
+        const { seq, unread } = r;
+        connections[r.conn]!.exchanged = { seq, unread, written: connections[r.conn]!.published.rsp.end };
+        break;
+      }
       case 'life':
         note(stopped, r);
         break;
@@ -109,10 +117,17 @@ export function collectConnections(history: History): Connection[] {
     if (connection.epoch.isHostile) continue;
     const isOpen =
       connection.detachSeq === Number.POSITIVE_INFINITY && connection.closeSeq === Number.POSITIVE_INFINITY;
-    connection.isAliveAtEnd = isOpen && !isResting(stopped.get(connection.epoch.uniqueId));
-    connection.isStalled = isOpen && connection.published.rsp.end - connection.consumed.rsp.end >= connection.capacity;
+    const { exchanged } = connection;
+    connection.isAliveAtEnd = isOpen && exchanged === undefined && !isResting(stopped.get(connection.epoch.uniqueId));
+    connection.isStalled = isOpen && unreadAtEnd(connection) >= connection.capacity;
   }
   return connections;
+}
+
+/** Octets that the store has written and the client has not taken. */
+function unreadAtEnd({ published, consumed, exchanged }: Connection): number {
+  if (exchanged === undefined) return published.rsp.end - consumed.rsp.end;
+  return published.rsp.end - exchanged.written + exchanged.unread;
 }
 
 function newConnection(epoch: Epoch): Connection {
@@ -134,6 +149,7 @@ function newConnection(epoch: Epoch): Connection {
     detachSeq: never,
     closeSeq: never,
     ignoredSeq: never,
+    exchanged: undefined,
     isAliveAtEnd: false,
     isStalled: false,
   };

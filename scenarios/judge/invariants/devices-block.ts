@@ -1,6 +1,9 @@
 import type { DeviceRecord } from '../history.ts';
 import type { DeviceCheck, DeviceEvidence } from './devices-evidence.ts';
 
+/** GNTST_general_error. Source: xen/include/public/grant_table.h. */
+const GENERAL_ERROR = -1;
+
 type Of<W extends DeviceRecord['what']> = Extract<DeviceRecord, { what: W }>;
 
 /** One request of the frontend's. */
@@ -69,7 +72,7 @@ export class BlockDevice implements DeviceCheck {
           this.#broken(record, undefined, `the ${record.side}end stopped: ${record.why}`);
         return;
       case 'unreachable':
-        if (this.#evidence.mayBeRefused(record.status)) this.#unreachable++;
+        if (this.#evidence.mayBeRefused(record.status) || this.#mayBeReadonly(record)) this.#unreachable++;
         else if (this.#evidence.isAlive(this.#dev))
           this.#broken(record, undefined, `the backend could not have a page: status ${record.status}`);
         return;
@@ -90,6 +93,16 @@ export class BlockDevice implements DeviceCheck {
         return;
       default:
     }
+  }
+
+  /**
+   * Whether a page may be out of reach by the frontend's grant. 1. It reads `feature-persistent` of its backend, and the store has no
+   * memory for that. 2. It takes that for a key that is not there, and grants what is to be written to the disk for reading alone.
+   * 3. The backend, which maps for good, and so to write: GNTST_general_error. Source: linux drivers/block/xen-blkfront.c,
+   * blkif_queue_rw_req; xen-blkback/blkback.c, xen_blkbk_map.
+   */
+  #mayBeReadonly({ status }: Of<'unreachable'>): boolean {
+    return status === GENERAL_ERROR && this.#evidence.isRefused(this.#dev);
   }
 
   finish(): void {

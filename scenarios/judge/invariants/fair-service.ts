@@ -39,7 +39,7 @@ export function fairService(history: History, times: ServiceTimes): Verdict {
   let longestNs = 0;
   let longestPasses = 0;
   for (const connection of connections) {
-    if (connection.epoch.isHostile) continue;
+    if (connection.epoch.isHostile || connection.exchanged !== undefined) continue;
     const published = new Map(connection.offered.map((m) => [m.end, m.last]));
     const consumed = new Map(connection.requests.map((r, i) => [r, connection.offered[i]?.end]));
     const turns = moves[connection.epoch.conn] as readonly number[];

@@ -18,9 +18,15 @@ import { UnnoticedEnds } from './unnoticed-ends.ts';
 import { explainEvent, ShutdownEvents } from './watch-events.ts';
 import { WriteRate } from './write-rate.ts';
 
-/** Run the model once over the history, in the order in which requests took effect, and compare what comes out. */
-export function judge(history: History, connections: readonly Connection[], evidence: Evidence): void {
-  new Judge(history, connections, evidence).run();
+/** Run the model once over the history, in the order in which requests took effect, and compare what comes out. `recognises`:
+ *  the store may know its queued events again behind an update. */
+export function judge(
+  history: History,
+  connections: readonly Connection[],
+  evidence: Evidence,
+  recognises: boolean,
+): void {
+  new Judge(history, connections, evidence, recognises).run();
 }
 
 /** A release that was served: whether its reply comes before or behind the events shows only with the next record. */
@@ -44,6 +50,8 @@ class Judge {
   /** Where the store limits writes. */
   readonly #rate: WriteRate | undefined;
   #dumpedNs = 0;
+  /** Updates after which the old instance went on: it looks for the dead before it says so, and is nobody's successor. */
+  readonly #failing: ReadonlySet<number>;
   /** Where requests were consumed for which the store had no memory. */
   readonly #noMemory: ReadonlySet<number>;
   /** Put-aside requests that were found to have run before their reply was written. */
@@ -62,16 +70,19 @@ class Judge {
   /** The last `live-update -s` that was seen in a ring. */
   #updating: Request | undefined;
 
-  constructor(history: History, connections: readonly Connection[], evidence: Evidence) {
+  constructor(history: History, connections: readonly Connection[], evidence: Evidence, recognises: boolean) {
     this.#history = history;
     this.#connections = connections;
     this.#evidence = evidence;
     this.#model = new XenstoreModel(history.compat);
-    this.#boxes = connections.map((connection) => new Outbox(connection, evidence['watch-events']));
+    this.#boxes = connections.map((connection) => new Outbox(connection, evidence['watch-events'], recognises));
     this.#deaths = new Deaths(connections, evidence);
     this.#rate = history.limitsWrites === true ? new WriteRate() : undefined;
     this.#unnoticed = new UnnoticedEnds(this.#model, this.#boxes);
     this.#noMemory = requestsWithoutMemory(history);
+    this.#failing = new Set(
+      history.records.flatMap((r) => (r.kind === 'liveUpdate' && r.what === 'failed' ? [r.n] : [])),
+    );
     this.#at = connections.map(() => ({ served: 0, begun: 0, finished: 0 }));
     for (const connection of connections)
       for (const r of connection.requests) if (r.reply !== undefined) this.#requestOf.set(r.reply, r);
@@ -112,7 +123,7 @@ class Judge {
         if (r.what === 'up' && this.#phase !== 'taken over') this.#updated(r);
         if (r.what === 'up') this.#deaths.checkTakenOver(r, this.#model);
         else if (r.what === 'failed') this.#updating = undefined;
-        this.#phase = r.what === 'dump' ? 'dumped' : 'serving';
+        this.#phase = r.what === 'dump' && !this.#failing.has(r.n) ? 'dumped' : 'serving';
         break;
       case 'snapshot':
         this.#settleRelease();
@@ -124,6 +135,7 @@ class Judge {
         break;
       case 'close': // what the store has not read it never will: nothing changes before it closes its own end
       case 'noMemory':
+      case 'page':
       case 'stale':
       case 'sent':
       case 'got':
@@ -352,7 +364,8 @@ class Judge {
     if (noteLife(this.#model, r.domid, r.what)) this.#unnoticed.add(r.domid);
     if (r.what === 'shutdown' && this.#model.introduced(r.domid) !== undefined) this.#shutdowns.shutdown(r.domid, r);
     this.#deaths.note(r);
-    if (r.what === 'resumed' || r.what === 'dying' || r.what === 'dead') this.#shutdowns.over(r.domid);
+    if (r.what === 'resumed') this.#shutdowns.over(r.domid);
+    else if (r.what === 'dying' || r.what === 'dead') this.#shutdowns.ended(r.domid);
   }
 
   #updated(at: Moment): void {

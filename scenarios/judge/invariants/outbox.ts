@@ -28,6 +28,7 @@ const EXPIRY_NS = 19_999_000_000;
 export class Outbox {
   readonly #connection: Connection;
   readonly #isPriv: boolean;
+  readonly #recognises: boolean;
   readonly #found: Findings;
   #queue: Due[] = [];
   #head = 0;
@@ -47,7 +48,9 @@ export class Outbox {
   /** Special events that came, by payload: when last. */
   readonly specials = new Map<string, number>();
 
-  constructor(connection: Connection, found: Findings) {
+  /** @param recognises events that are queued before an update may be known again behind it. */
+  constructor(connection: Connection, found: Findings, recognises: boolean) {
+    this.#recognises = recognises;
     this.#connection = connection;
     this.#isPriv = connection.epoch.domid === 0;
     this.#found = found;
@@ -80,11 +83,12 @@ export class Outbox {
       // a) 1. Event e is queued. 2. Live update; restored output is only octets, not events. 3. e is caused again, and queued
       //    again, since nothing recognises the first (guests.md 6.1 c). A store that does recognise it is right as well.
       // b) 1. e is queued for a guest that does not read. 2. 20 s pass. 3. e is caused again: the first one may be dropped by now.
-      if (other.instance === this.#instance && !this.#mayHaveExpired(other, at.timeNs)) {
+      const mayBeGone = this.#mayHaveExpired(other, at.timeNs);
+      if (other.instance === this.#instance && !mayBeGone) {
         this.#found.count('events merged');
         return;
       }
-      twin = other;
+      if (this.#recognises || mayBeGone) twin = other;
     }
     const due: Due = {
       kind: 'event',

@@ -26,6 +26,8 @@ interface Occasion {
 export class ShutdownEvents {
   readonly #occasions: Occasion[] = [];
   readonly #shut = new Set<number>();
+  /** Those that have died since, and of which the store has not let go. */
+  readonly #ended = new Set<number>();
   /** Domains that the store may believe to be shut down still, whatever they do. */
   readonly #marked = new Set<number>();
 
@@ -41,7 +43,14 @@ export class ShutdownEvents {
   /** The store let go of it: what it believed is forgotten. */
   detached(domid: number): void {
     this.over(domid);
+    this.#ended.delete(domid);
     this.#marked.delete(domid);
+  }
+
+  /** It is dying: no new shutdown is to be told, but a successor that finds it shut down may tell the old one, and then its end. */
+  ended(domid: number): void {
+    if (this.#shut.has(domid)) this.#ended.add(domid);
+    this.over(domid);
   }
 
   /** It runs again, or its end was announced: a shutdown the store had no time to notice is not told any more. */
@@ -50,10 +59,14 @@ export class ShutdownEvents {
     for (const o of this.#occasions) if (o.domid === domid) o.mustCome = false;
   }
 
-  /** The mark that a shutdown was told is not carried: it may be told again (guests.md 6.1 d). */
+  /**
+   * The mark that a shutdown was told is not carried: it may be told again (guests.md 6.1 d), also of one that is dead: 1. A domain
+   * shuts down, and that is told. 2. It is destroyed, and the VIRQ is dropped (INJ-E12). 3. A live update. 4. The successor looks
+   * at it: shut down, which it tells; and dead: it lets go of it, and tells that.
+   */
   liveUpdate(at: Moment): void {
     this.#marked.clear();
-    for (const domid of this.#shut) {
+    for (const domid of [...this.#shut, ...this.#ended]) {
       this.#occasions.push({ domid, at, mustCome: false, came: new Set() });
       this.#marked.add(domid);
     }

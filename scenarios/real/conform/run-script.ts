@@ -162,12 +162,17 @@ export class ScriptRunner {
         const reason = await this.#liveUpdate();
         return reason === undefined ? { kind: 'liveUpdate' } : { kind: 'liveUpdate', reason };
       }
+      case 'go':
+      case 'expect':
+        throw new Error(`assertion: no script for a real daemon has ${formatAction(action)}`);
       default:
         return this.#performOn(action);
     }
   }
 
-  async #performOn(action: Exclude<Action, { kind: 'domain' | 'socket' | 'liveUpdate' }>): Promise<OutputLine> {
+  async #performOn(
+    action: Exclude<Action, { kind: 'domain' | 'socket' | 'liveUpdate' | 'go' | 'expect' }>,
+  ): Promise<OutputLine> {
     const name = 'domid' in action ? String(action.domid) : 'name' in action ? action.name : action.on;
     const client = this.#clients.get(name);
     if (client === undefined) return { kind: 'gone', on: name };

@@ -4,7 +4,7 @@ import { atoi, refuse, strings } from '../../protocol/wire.ts';
 import type { Connection } from '../connection.ts';
 import type { Daemon } from '../daemon.ts';
 import { memoryReport } from '../memory-report.ts';
-import { QUOTA_NAMES, type QuotaName, resetMax } from '../quota.ts';
+import { QUOTA_NAMES, type QuotaName } from '../quota.ts';
 import { domainQuotaText, maxQuotaText, quotaSettingsText, softQuotaText } from '../quota-text.ts';
 import { LATER, liveUpdate } from './control-live-update.ts';
 
@@ -117,8 +117,8 @@ function quota({ state }: Daemon, _conn: Connection, args: readonly string[]): A
   if (args[0] === 'max' && compat.uniformQuota) {
     if (args.length > 2 || (args.length === 2 && args[1] !== '-r')) refuse('EINVAL');
     if (args.length === 2) {
-      for (const name of QUOTA_NAMES) state.max[name] = 0;
-      for (const record of state.records.values()) resetMax(record.account);
+      state.max.fill(0);
+      for (const record of state.records.values()) record.account.resetMax();
     }
     return maxQuotaText(state.max);
   }

@@ -63,7 +63,8 @@ describe('xenarium run', () => {
     [['run', '--trace', '/nowhere/at/all'], /--trace \/nowhere\/at\/all/],
     [['frobnicate', 'x', 'y'], /error/],
     [['image', 'decode', '/nowhere'], /no such file/],
-    [['drive', '/nowhere'], /ENOENT/],
+    [['drive', '/nowhere'], /nowhere: no such file/],
+    [['drive', '-', '--policy', 'maybe'], /one of daemon, carry/],
     [['sweep', '--seeds', '5..1'], /two numbers/],
   ])('%j is bad usage: exit 2 with the reason', (args, reason) => {
     const { code, err, out } = xenarium(...args);
@@ -170,6 +171,21 @@ describe('xenarium drive', () => {
       '{"close": "a"}',
       '{"on": "a", "gone": true}',
     ]);
+  });
+
+  it('ends with 1 where what a script expects did not come, and says what came instead', () => {
+    const file = script(
+      { domain: 1 },
+      { on: '1', op: 'WRITE', payload: 'x\0y' },
+      { expect: { on: '1', reply: 'ERROR' } },
+      { on: '1', op: 'READ', payload: 'x\0' },
+      { expect: { payload: 'y' } },
+    );
+    const { code, out, err } = xenarium('drive', file);
+    expect(code).toBe(1);
+    expect(out.trimEnd().split('\n')).toHaveLength(3);
+    expect(err).toMatch(/script\.jsonl:3: expected \{"on":"1","reply":"ERROR"\}, came \{"on": "1", "op": "WRITE"/);
+    expect(err).not.toMatch(/:5:/);
   });
 
   it('runs what comes before a line that is not understood, and names file, line and reason', () => {

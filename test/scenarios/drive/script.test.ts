@@ -1,12 +1,11 @@
 import { describe, expect, it } from 'vitest';
+import { parseLine, parseScript } from '../../../scenarios/drive/parse.ts';
 import {
   type Action,
   compareNames,
   formatAction,
   formatLine,
   type OutputLine,
-  parseLine,
-  parseScript,
   txIdOf,
 } from '../../../scenarios/drive/script.ts';
 import { XS } from '../../../store/protocol/wire.ts';
@@ -55,6 +54,40 @@ const PARSED: readonly (readonly [why: string, line: string, action: Action])[] 
   ],
 ];
 
+const PLACED: readonly (readonly [why: string, line: string, action: Action])[] = [
+  [
+    'a message that nobody waits for',
+    '{"on": "a", "op": "RESET_WATCHES", "payload": "", "wait": false}',
+    { kind: 'message', on: 'a', op: 'RESET_WATCHES', type: 21, payload: octets(''), tx: 0, wait: false },
+  ],
+  [
+    'its first octets',
+    '{"on": "a", "op": "RESET_WATCHES", "payload": "", "octets": 7}',
+    { kind: 'message', on: 'a', op: 'RESET_WATCHES', type: 21, payload: octets(''), tx: 0, octets: 7 },
+  ],
+  ['the others', '{"go": "a"}', { kind: 'go', on: 'a' }],
+  ['a client that stops later', '{"hold": "a", "after": 16}', { kind: 'hold', on: 'a', after: 16 }],
+  ['a live update at a step', '{"liveUpdate": "v2", "atStep": 7}', { kind: 'liveUpdate', format: 'v2', atStep: 7 }],
+  [
+    'a live update with patience',
+    '{"liveUpdate": "v2", "timeout": 60, "force": true}',
+    { kind: 'liveUpdate', format: 'v2', timeout: 60, force: true },
+  ],
+  ['a death at one', '{"destroy": 3, "atStep": 1}', { kind: 'destroy', domid: 3, atStep: 1 }],
+  ['something expected', '{"expect": {"on":"a"}}', { kind: 'expect', what: 'some', patterns: [{ on: 'a' }] }],
+  [
+    'a part of something',
+    '{"expect": {"payload":{"like":"^OK.$"}}, "ever": true}',
+    { kind: 'expect', what: 'some', patterns: [{ payload: { like: '^OK.$' } }], ever: true },
+  ],
+  [
+    'something that must not come',
+    '{"never": {"event":"x"}}',
+    { kind: 'expect', what: 'none', patterns: [{ event: 'x' }] },
+  ],
+  ['nothing else', '{"expect": []}', { kind: 'expect', what: 'all', patterns: [] }],
+];
+
 const REFUSED: readonly (readonly [why: string, line: string, reason: RegExp])[] = [
   ['no JSON', '{"domain": 3', /^not JSON/],
   ['no object', '[1]', /^not an object/],
@@ -78,6 +111,14 @@ const REFUSED: readonly (readonly [why: string, line: string, reason: RegExp])[]
   ['a misspelt field', '{"on": "1", "op": "READ", "paylod": "/"}', /^paylod: /],
   ['message and raw at once', '{"on": "1", "op": "READ", "raw": ""}', /^op: /],
   ['nobody to send it', '{"op": "READ"}', /^on: /],
+  ['a step before the first', '{"liveUpdate": "v2", "atStep": 0}', /^atStep: .*from 1, not 0/],
+  ['a wait that is none', '{"destroy": 1, "wait": 0}', /^wait: /],
+  ['a domain that is made at a step', '{"domain": 1, "atStep": 1}', /^atStep: no field of the action domain/],
+  ['octets of no message', '{"go": "1", "octets": 3}', /^octets: /],
+  ['an expectation of nothing', '{"expect": 3}', /^expect: a pattern/],
+  ['an expression that is none', '{"expect": {"on": {"like": "("}}}', /^expect: on: like: /],
+  ['two ways in one', '{"expect": {"on": {"like": "a", "shown": "b"}}}', /^expect: on: /],
+  ['a list that must not come', '{"never": []}', /^never: /],
 ];
 
 const LINES: readonly (readonly [line: string, output: OutputLine])[] = [
@@ -116,11 +157,11 @@ const LINES: readonly (readonly [line: string, output: OutputLine])[] = [
 ];
 
 describe('traffic scripts', () => {
-  it.each(PARSED)('a line that says %s is understood', (_why, line, action) => {
+  it.each([...PARSED, ...PLACED])('a line that says %s is understood', (_why, line, action) => {
     expect(parseLine(line)).toEqual({ ok: true, action });
   });
 
-  it.each(PARSED)('%s is spelled so that it reads back the same', (_why, _line, action) => {
+  it.each([...PARSED, ...PLACED])('%s is spelled so that it reads back the same', (_why, _line, action) => {
     expect(parseLine(formatAction(action))).toEqual({ ok: true, action });
   });
 

@@ -71,4 +71,29 @@ describe('a run is stuck', () => {
     const background = Array.from({ length: 30 }, (_, i) => i * S);
     expect(stuckAt([polls, payload], { payload: () => moved, timersNs: background })).toBeLessThan(5 + 30);
   });
+
+  it('only when the background, which drowns the payload, has ended and nothing comes of that', () => {
+    const machine = loneMachine({ seed: '1', jitter: NO_JITTER });
+    const seen = { lives: 0, messages: 0 };
+    let isLoud = true;
+    let moved = 1;
+    const progress = new Progress(machine, seen, {
+      payload: () => moved,
+      isOver: () => !isLoud,
+      hush: () => {
+        const wasLoud = isLoud;
+        isLoud = false;
+        return wasLoud;
+      },
+      givesUp: () => false,
+    });
+    expect(progress.isStuck()).toBe(false);
+    seen.messages += 600_000;
+    expect([progress.isStuck(), isLoud]).toEqual([false, false]);
+    moved++; // in silence it comes
+    seen.messages += 400_000;
+    expect(progress.isStuck()).toBe(false);
+    machine.scheduler.advance(QUIET_NS);
+    expect(progress.isStuck()).toBe(true);
+  });
 });

@@ -56,6 +56,30 @@ const ROWS: readonly (readonly [
     { ...SMALL, faults: 'swarm' },
     'an update between a guest’s taking back its grant and its next words',
   ],
+  [
+    suspendResume,
+    '672750',
+    { requests: 3_000, faults: 'swarm' },
+    'an update that maps what has come to where a suspended guest’s ring was',
+  ],
+  [
+    suspendResume,
+    '673045',
+    { requests: 3_000, faults: 'swarm' },
+    'events that are queued before and behind an update, and ends of domains that are told at any time between them',
+  ],
+  [
+    suspendResume,
+    '700066',
+    { requests: 3_000, faults: 'swarm' },
+    'a death that the old instance sees when its update has failed, and before it says so',
+  ],
+  [
+    suspendResume,
+    '710018',
+    { requests: 3_000, faults: 'swarm', store: 'stubdom' },
+    'a domain that was suspended and then destroyed, of which a successor tells both',
+  ],
   [suspendResume, '69', { requests: 3_000, faults: 'swarm' }, 'a guest that parks when whoever asked it has ended'],
   [
     suspendResume,

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { type Action, formatAction, parseLine } from '../../../scenarios/drive/script.ts';
+import { parseLine } from '../../../scenarios/drive/parse.ts';
+import { type Action, formatAction } from '../../../scenarios/drive/script.ts';
 import { isSound } from '../../../scenarios/real/conform/conform.ts';
 import { generateScript, KINDS } from '../../../scenarios/real/conform/generate.ts';
 import { type ScriptPlan, ScriptState } from '../../../scenarios/real/conform/script/state.ts';

@@ -1,7 +1,8 @@
 import { existsSync } from 'node:fs';
 import { afterEach, describe, expect, it } from 'vitest';
 import { runOurs } from '../../../scenarios/cli/conform.ts';
-import { type Action, formatAction, parseLine } from '../../../scenarios/drive/script.ts';
+import { parseLine } from '../../../scenarios/drive/parse.ts';
+import { type Action, formatAction } from '../../../scenarios/drive/script.ts';
 import { compareScript, conform } from '../../../scenarios/real/conform/conform.ts';
 import { type Daemon, DaemonNotStarted, startDaemon } from '../../../scenarios/real/conform/daemon.ts';
 import { knownDeath } from '../../../scenarios/real/conform/deaths.ts';

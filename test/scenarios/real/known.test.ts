@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { runOurs } from '../../../scenarios/cli/conform.ts';
-import { type Action, parseLine } from '../../../scenarios/drive/script.ts';
+import { parseLine } from '../../../scenarios/drive/parse.ts';
+import type { Action } from '../../../scenarios/drive/script.ts';
 import { conform } from '../../../scenarios/real/conform/conform.ts';
 import { type Death, KNOWN_DEATHS, knownDeath } from '../../../scenarios/real/conform/deaths.ts';
 import {

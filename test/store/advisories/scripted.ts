@@ -1,5 +1,5 @@
 import { Driver } from '../../../scenarios/drive/drive.ts';
-import { parseLine } from '../../../scenarios/drive/script.ts';
+import { parseLine } from '../../../scenarios/drive/parse.ts';
 import type { CompatName } from '../../../store/index.ts';
 
 /** A traffic script on a host with rings and sockets; for each action its lines, parsed. `^` in a payload stands for a NUL. */

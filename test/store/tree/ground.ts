@@ -2,7 +2,6 @@ import { type Perm, rightsOf } from '../../../store/protocol/perms.ts';
 import type { Ground, Requester } from '../../../store/tree/ground.ts';
 import { LiveTree } from '../../../store/tree/live-tree.ts';
 import type { Node } from '../../../store/tree/node.ts';
-import { PersistentMap } from '../../../store/tree/persistent-map.ts';
 import type { TreeRules } from '../../../store/tree/rules.ts';
 
 /** 4.22's. */
@@ -30,7 +29,7 @@ export interface Limits {
 
 /** A tree without a daemon, on which requests can be made: books that are kept in maps, and a list of what was announced. */
 export class Bare {
-  readonly state = { tree: PersistentMap.empty<Node>(), generation: 0 };
+  readonly state = { tree: new Map<string, Node>(), generation: 0 };
   readonly limits: Limits = { nodes: 1000, memory: 1_000_000, 'node-size': 2048, 'transaction-nodes': 1024 };
   /** Octets by domid; owners' and requesters'. */
   readonly memory = new Map<number, number>();

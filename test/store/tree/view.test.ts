@@ -147,7 +147,7 @@ describe('a view of the live tree', () => {
 describe('a view of a transaction', () => {
   it('changes nothing but itself until it is committed', () => {
     const bare = meeting();
-    const { tree } = bare.state;
+    const tree = new Map(bare.state.tree);
     const tx = newTransaction(1);
     expect(write(bare, DOM0, '/a/c', tx).writes).toBe(0);
     expect((viewOf(bare, DOM0, tx).get('/a') as Node).children).toEqual(['b', 'c']);

@@ -32,6 +32,7 @@ export const NOBODY = 9;
 /** A script that comes to be: its actions so far, and what they have made of domains and connections. */
 export class ScriptState {
   readonly plan: ScriptPlan;
+  /** Each of its draws is a function that can be taken by itself. */
   readonly draw: Stream;
   readonly actions: Action[] = [];
   readonly domains = new Map<number, DomainState>(DOMIDS.map((domid) => [domid, 'absent']));
@@ -50,7 +51,15 @@ export class ScriptState {
 
   constructor(plan: ScriptPlan) {
     this.plan = plan;
-    this.draw = new Streams(plan.seed).for('conform/script');
+    const stream = new Streams(plan.seed).for('conform/script');
+    this.draw = {
+      bits: () => stream.bits(),
+      below: (bound) => stream.below(bound),
+      between: (min, max) => stream.between(min, max),
+      oneIn: (n) => stream.oneIn(n),
+      chance: (num, den) => stream.chance(num, den),
+      pick: (items) => stream.pick(items),
+    };
   }
 
   push(action: Action): void {

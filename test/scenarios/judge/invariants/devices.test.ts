@@ -209,23 +209,20 @@ describe('the device verdict', () => {
  */
 describe('a frontend that was refused what it asked for', () => {
   const octets = (text: string) => Uint8Array.from(text, (c) => c.charCodeAt(0));
-  const told = (path: string, answer: string, actor = 'domU1/xenwatch-front'): History => ({
+  const stopped = { what: 'stopped', side: 'front', why: 'backend has not unmapped a grant' } as const;
+  const told = (
+    path: string,
+    answer: string,
+    actor = 'domU1/xenwatch-front',
+    news: typeof stopped | { what: 'unreachable'; status: -1 | -3 } = stopped,
+  ): History => ({
     epochs: [{ conn: 0, domid: 1, uniqueId: 1n, name: 'domU1' }],
     records: [
       { seq: 0, timeNs: 0, kind: 'sent', conn: 0, actor, end: 9, type: 2, reqId: 7, txId: 0, payload: octets(path) },
       { seq: 1, timeNs: 0, kind: 'got', conn: 0, end: 9, type: 16, reqId: 7, txId: 0, payload: octets(answer) },
       { seq: 2, timeNs: 0, kind: 'snapshot', nodes: [] },
     ],
-    devices: [
-      {
-        seq: 2,
-        timeNs: 0,
-        dev: 'vbd/1/51712',
-        what: 'stopped',
-        side: 'front',
-        why: 'backend has not unmapped a grant',
-      },
-    ],
+    devices: [{ seq: 2, timeNs: 0, dev: 'vbd/1/51712', ...news }],
     transactionPolicy: 'carry',
     compat: '4.22',
   });
@@ -240,6 +237,15 @@ describe('a frontend that was refused what it asked for', () => {
     ['what another program asked', backend, 'ENOMEM\0', 'domU1/worker0', 1],
   ])('%s', (_, path, answer, actor, violations) => {
     expect(devices(told(path, answer, actor)).violations).toHaveLength(violations);
+  });
+
+  it.each([
+    ['a page of a frontend that takes it for one that unmaps, and grants for reading alone', 'ENOMEM\0', -1, 0],
+    ['a page that is not there', 'ENOMEM\0', -3, 1],
+    ['a page of a frontend that was answered', 'ENOENT\0', -1, 1],
+  ] as const)('%s may be refused to its backend', (_, answer, status, violations) => {
+    const history = told(backend, answer, undefined, { what: 'unreachable', status });
+    expect(devices(history).violations).toHaveLength(violations);
   });
 });
 
