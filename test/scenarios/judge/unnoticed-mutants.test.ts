@@ -17,13 +17,13 @@ afterEach(() => {
 });
 
 /** Families that break when guests are moved, and what they say. */
-function broken(seed: string): string {
+function broken(seed: string, { requests = 2_500, migrations = 8 } = {}): string {
   const { verdicts, outcome, failure } = migrateUnnoticed.run({
     seed,
     format: 'v2',
     lab: undefined,
     checks: true,
-    settings: { requests: 2_500, migrations: 8, updates: 0, domains: 4 },
+    settings: { requests, migrations, updates: 0, domains: 4 },
   });
   const said = verdicts.flatMap(({ invariant, violations }) =>
     violations.map(({ detail }) => `${invariant}: ${detail}`),
@@ -38,9 +38,9 @@ describe('INJ-M28: a step that is left out or exchanged is found', () => {
 
   it('NF7 is missing: the page goes without what the store has stored there last (INV-M20)', () => {
     vi.spyOn(Introductions.prototype, 'letGo').mockImplementation(() => {});
-    // Where the guest has stored to the page last, it goes anyway: not every seed has one in which the store was last.
-    const found = ['1', '2', '3', '4', '5', '6', '7', '8'].find((seed) =>
-      /unnoticed-octets: INV-M20/.test(broken(seed)),
+    // Where the guest has stored to the page since the last look, it goes anyway: rare are moves before which the store was last.
+    const found = ['17', '18', '19', '20', '1', '2', '3', '4'].find((seed) =>
+      /unnoticed-octets: INV-M20/.test(broken(seed, { requests: 5_000, migrations: 24 })),
     );
     expect(found).toBeDefined();
   });
@@ -64,7 +64,9 @@ describe('INJ-M28: a step that is left out or exchanged is found', () => {
       images.delete(domid);
       return answer;
     });
-    expect(broken('1')).toMatch(/INV-M(19|20|21|22)/);
+    // Not every seed has a guest that asks for something between the two.
+    const found = ['3', '4', '1', '2', '5', '6'].find((seed) => /INV-M(19|20|21|22)/.test(broken(seed)));
+    expect(found).toBeDefined();
   });
 
   it('a watch is lost on the way (INV-M21)', () => {
