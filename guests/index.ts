@@ -8,7 +8,7 @@ export {
   Xenconsoled,
   type XenconsoledOptions,
 } from './console/index.ts';
-export { GuestOs, Thread } from './kernel/index.ts';
+export { type Cuts, GuestOs, type Kept, type RequestNoted, type RequestPlan, Thread } from './kernel/index.ts';
 export {
   type BuiltDomain,
   buildDomain,

@@ -103,7 +103,7 @@ export {
 export { BackRing, FrontRing, initIoRing } from './io-ring.ts';
 export { type CutPlan, LAN, Link, type LinkDirection, type LinkTraits, PIPE_BYTES, WAN } from './link.ts';
 export { Machine, type Resident } from './machine.ts';
-export { Frame, PAGE_BYTES, type StoreObserver } from './memory.ts';
+export { Frame, type Memory, PAGE_BYTES, type StoreObserver } from './memory.ts';
 export { type OctetChannel, type OctetReader, type OctetWriter, readExactly } from './octet-channel.ts';
 export { decodePlatform, encodePlatform, type PlatformImage } from './platform-image.ts';
 export { Devpts, Pty } from './pty.ts';
@@ -137,7 +137,7 @@ export {
 } from './ring.ts';
 export type { StoreNews } from './store-news.ts';
 export { type Jitter, NO_JITTER, Task } from './timeline.ts';
-export type { Trace, TraceEvent } from './trace.ts';
+export type { DigestMarks, Trace, TraceEvent } from './trace.ts';
 export { loneMachine, Universe } from './universe.ts';
 export { Listener, UnixSocket } from './unix-socket.ts';
 export { StoreBuffer, type StoreOrder } from './weak-memory.ts';

@@ -69,8 +69,8 @@ export class LinkDirection {
   taken = 0;
   sent = 0;
   delivered = 0;
-  /** Called when the direction is cut. */
-  onCut: (() => void) | undefined = undefined;
+  /** The way back, where a cut takes both: whoever has heard of it there writes here no more. */
+  #back: LinkDirection | undefined = undefined;
 
   constructor(timeline: Timeline, owner: Owner, traits: LinkTraits) {
     this.#timeline = timeline;
@@ -80,6 +80,11 @@ export class LinkDirection {
 
   get isCut(): boolean {
     return this.#isCut;
+  }
+
+  /** The transport of both directions is one: it ends with any of them, and at each end at once. */
+  tie(back: LinkDirection): void {
+    this.#back = back;
   }
 
   /** From now on the wire is like that. */
@@ -105,7 +110,7 @@ export class LinkDirection {
 
   *write(octets: Uint8Array): Actor<'ok' | 'broken'> {
     for (let at = 0; at < octets.length; ) {
-      if (this.#isClosed || this.#hasWriterHeard || this.#isReaderGone) return 'broken';
+      if (this.#isClosed || this.#isBroken || this.#isReaderGone) return 'broken';
       const count = Math.min(octets.length - at, this.#sending.room, this.#traits.pieceBytes ?? octets.length);
       if (count === 0) {
         yield* this.#sleep(this.#writers);
@@ -116,7 +121,12 @@ export class LinkDirection {
       this.taken += count;
       this.#pump();
     }
-    return this.#hasWriterHeard ? 'broken' : 'ok';
+    return this.#isBroken ? 'broken' : 'ok';
+  }
+
+  get #isBroken(): boolean {
+    const back = this.#back;
+    return this.#hasWriterHeard || (back !== undefined && back.#readerFinds !== undefined);
   }
 
   *read(max: number): Actor<Uint8Array | 'end' | 'broken'> {
@@ -231,8 +241,10 @@ export class LinkDirection {
       this.#readerFinds = reader;
       this.#wake(this.#writers);
       this.#wake(this.#readers);
+      if (this.#back !== undefined) this.#wake(this.#back.#writers);
     });
-    this.onCut?.();
+    const back = this.#back;
+    back?.cutAfter(back.sent, this.#cut);
   }
 }
 
@@ -264,10 +276,9 @@ export class Link {
   }
 
   /** A cut of one direction, whenever it comes, takes the other with it. */
-  tie(plan?: CutPlan): void {
-    const { forth, back } = this;
-    forth.onCut = () => back.cutAfter(back.sent, plan);
-    back.onCut = () => forth.cutAfter(forth.sent, plan);
+  tie(): void {
+    this.forth.tie(this.back);
+    this.back.tie(this.forth);
   }
 
   stall(ns: number): void {

@@ -216,7 +216,7 @@ export class Timeline {
       }
       this.steps++;
       if (owner.onStep !== undefined) owner.onStep(task);
-      this.#journal.step(task.id, this.nowNs);
+      this.#journal.step(task, this.nowNs);
       this.running = task;
       let result = advance(task.actor);
       while (result.done === true && result.value !== undefined) {

@@ -96,6 +96,17 @@ export type TraceEvent =
       readonly detail: string;
     };
 
+/** Who wants to know the digest at certain events: that of two runs is the same until their first difference. */
+export interface DigestMarks {
+  /** Called before the first event that has at least so many before it. */
+  readonly from: number;
+  /**
+   * `count` events have happened, and `digest` is theirs; the next is a step of task `step`, or something else ('').
+   * @returns the count at which to be called again; infinity: never.
+   */
+  readonly at: (count: number, digest: string, step: string) => number;
+}
+
 const KINDS = ['life', 'grant', 'port', 'send', 'index', 'mark', 'step', 'socket', 'host'] as const;
 const TAG = Object.fromEntries(KINDS.map((k, i) => [k, i + 1])) as Record<(typeof KINDS)[number], number>;
 
@@ -107,6 +118,8 @@ export class Journal {
   readonly digest = new Digest();
   readonly #events = new EventEmitter<{ event: [TraceEvent] }>();
   #observers = 0;
+  #marks: DigestMarks | undefined;
+  #markAt = Number.POSITIVE_INFINITY;
   /** Events and steps so far. */
   count = 0;
   nowNs = 0;
@@ -121,10 +134,22 @@ export class Journal {
     return this.#observers > 0;
   }
 
-  /** One step of a task; folded, never emitted: there are too many of them to be anybody's news. */
-  step(taskId: number, timeNs: number): void {
+  markDigest(marks: DigestMarks): void {
+    this.#marks = marks;
+    this.#markAt = marks.from;
+  }
+
+  /** An event is about to be folded. `step`: the task whose step it is, '' for anything else. */
+  begin(step: string): void {
+    if (this.count >= this.#markAt && this.#marks !== undefined)
+      this.#markAt = this.#marks.at(this.count, this.digest.hex(), step);
     this.count++;
-    this.digest.word((taskId << 3) | TAG.step);
+  }
+
+  /** One step of a task; folded, never emitted: there are too many of them to be anybody's news. */
+  step(task: { readonly id: number; readonly name: string }, timeNs: number): void {
+    this.begin(task.name);
+    this.digest.word((task.id << 3) | TAG.step);
     this.digest.word(timeNs | 0);
   }
 
@@ -152,6 +177,11 @@ export class Trace {
     this.#journal.observe((event) => {
       if (event.host === this.host) observer(event);
     });
+  }
+
+  /** Let somebody know the digest of all hosts at certain events. */
+  markDigest(marks: DigestMarks): void {
+    this.#journal.markDigest(marks);
   }
 
   /** Events and steps of all hosts so far. */
@@ -270,7 +300,7 @@ export class Trace {
 
   #fold(tag: number, x: number, y: number): void {
     const { digest } = this;
-    this.#journal.count++;
+    this.#journal.begin('');
     // The first host says nothing of itself, so that a host alone has the digest that it always had.
     if (this.host > 0) digest.word((this.host << 4) | TAG.host);
     digest.word(tag);

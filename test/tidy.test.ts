@@ -9,8 +9,9 @@ const ROOT = resolve(import.meta.dirname, '..');
 const house = readGraph(ROOT, FLOORS);
 const texts = new Map(house.files.map((file) => [file, readFileSync(join(ROOT, file), 'utf8')]));
 
-/** Where promises, sockets and clocks of the host have their place: what meets programs of others, and the commands. */
-const OUTSIDE_THE_SCHEDULER = /^scenarios\/(?:cli|real)\/|^scenarios\/cli\.ts$/;
+/** Where promises, sockets and clocks of the host have their place: what meets programs of others, the commands, and what takes
+ *  clocks away from a run. */
+const OUTSIDE_THE_SCHEDULER = /^scenarios\/(?:cli|real)\/|^scenarios\/cli\.ts$|^scenarios\/engine\/host-guard\.ts$/;
 
 /** Bare sorts, which are by UTF-16 code units, and right where all that is sorted is texts. */
 const SORTS_TEXTS: readonly string[] = [

@@ -10,11 +10,14 @@ import {
   type Stream,
   type Task,
 } from '../../sim/index.ts';
+import type { RequestPlan } from './cuts.ts';
 
 /** A thread or process in a guest: an actor with a name and draws of its own, which others wake when it has something to do. */
 export class Thread {
   readonly name: string;
   readonly draws: Stream;
+  /** Requests to xenstore that it has made, those that are left out among them. */
+  requests = 0;
   task: Task | undefined = undefined;
 
   constructor(name: string, draws: Stream) {
@@ -51,12 +54,15 @@ export class GuestOs implements Resident {
   /** Ports of which an event is itself the message: there is nothing else to look at. */
   readonly messagePorts = new Set<Port>();
   readonly #waits = new Map<string, Waits>();
+  /** What becomes of requests to xenstore. */
+  readonly requests: RequestPlan;
   /** Between the call of `suspend` and its return: the kernel is prepared to find itself in another domain. */
   isParked = false;
 
-  constructor(machine: Machine, domain: Domain) {
+  constructor(machine: Machine, domain: Domain, requests: RequestPlan = {}) {
     this.machine = machine;
     this.domain = domain;
+    this.requests = requests;
     this.hyper = new Hypercalls(machine, domain);
     machine.settle(domain, this);
   }

@@ -2,6 +2,7 @@ import type { Actor, Domain, Gfn, Port } from '../../sim/index.ts';
 import { XS } from '../../store/protocol/wire.ts';
 import type { Thread } from '../kernel/index.ts';
 import { strings, Xs } from '../xenstore/index.ts';
+import { bareCreate } from './bare-create.ts';
 import type { BuiltDomain } from './build.ts';
 import { Call } from './call.ts';
 import type { Tally } from './counted-link.ts';
@@ -29,7 +30,7 @@ export function* createDomain(
 ): Actor<Created & Readonly<Tally>> {
   const call = new Call(xl, me);
   yield* call.enter();
-  const created = yield* domainCreate(call, plan, hooks);
+  const created = yield* (xl.isBare ? bareCreate : domainCreate)(call, plan, hooks);
   if (created.rc !== 'died') call.leave(); // a dead process does nothing more, in none of its parts
   return { ...created, ...call.tally };
 }

@@ -40,6 +40,8 @@ export interface LibxlOptions {
   readonly observer?: LibxlObserver | undefined;
   /** What comes between its steps; left out: nothing. */
   readonly mishaps?: Mishaps | undefined;
+  /** Domains are made bare, with the store in this domain; left out: as libxl makes them. */
+  readonly bareBeside?: number | undefined;
 }
 
 /**
@@ -57,6 +59,10 @@ export class Libxl {
   readonly shared: SharedFiles;
   readonly observer: LibxlObserver | undefined;
   readonly mishaps: Mishaps | undefined;
+  /** Whether domains are made with nothing but a ring and a home. */
+  readonly isBare: boolean;
+  /** Where such domains find the store; libxl reads it there. */
+  readonly storeDomid: number;
   #actors = 0;
 
   constructor(os: GuestOs, link: XsLink, options: LibxlOptions) {
@@ -68,6 +74,8 @@ export class Libxl {
     this.shared = options.shared;
     this.observer = options.observer;
     this.mishaps = options.mishaps;
+    this.isBare = options.bareBeside !== undefined;
+    this.storeDomid = options.bareBeside ?? 0;
     this.roundsMax = options.roundsMax ?? Number.POSITIVE_INFINITY;
   }
 

@@ -1,4 +1,4 @@
-import type { Actor, Frame, Gfn } from '../../sim/index.ts';
+import type { Actor, Frame, Gfn, Memory } from '../../sim/index.ts';
 import type { GuestOs, Thread } from '../kernel/index.ts';
 
 /** How a guest writes to its memory (4.3). */
@@ -47,6 +47,8 @@ export interface DirtyFinding {
 export class DirtyMemory {
   readonly #os: GuestOs;
   readonly #told: Gfn;
+  /** Of who writes; a thread may take its first step in a new domain before its kernel has found out. */
+  #me: Thread | undefined;
 
   private constructor(os: GuestOs, told: Gfn) {
     this.#os = os;
@@ -87,6 +89,7 @@ export class DirtyMemory {
 
   /** Write on, for ever. Draws from the thread's own stream which pages. */
   *run(me: Thread, stopping: () => boolean = () => false): Actor {
+    this.#me = me;
     let hotDue = 0;
     let backgroundDue = 0;
     let isBurst = false;
@@ -108,7 +111,7 @@ export class DirtyMemory {
           page = hot + me.draws.below(Math.max(1, pages - hot));
         }
         if (page < pages) this.#write(page);
-        const ns = WRITE_NS + FAULT_NS * (this.#os.domain.memory.dirty?.takeFaults() ?? 0);
+        const ns = WRITE_NS + FAULT_NS * (this.#memory.dirty?.takeFaults() ?? 0);
         spentNs += ns;
         yield ns;
       }
@@ -122,7 +125,7 @@ export class DirtyMemory {
     let sum = 0;
     for (let page = 0; page < pages; page++) {
       const gfn = this.#gfn(page);
-      const frame = this.#os.domain.memory.frame(gfn);
+      const frame = this.#memory.frame(gfn);
       if (frame === undefined) {
         yield { page, gfn, detail: 'is not there' };
         continue;
@@ -144,13 +147,17 @@ export class DirtyMemory {
     this.#page(this.#told).store32(AT.writes, this.writes + 1, true);
   }
 
+  get #memory(): Memory {
+    return (this.#me?.task?.domain ?? this.#os.domain).memory;
+  }
+
   #gfn(page: number): Gfn {
     return this.#page(this.#told).load32(AT.gfns + 4 * page);
   }
 
   /** Looked up each time: after a restore the page is another one. */
   #page(gfn: Gfn): Frame {
-    const frame = this.#os.domain.memory.frame(gfn);
+    const frame = this.#memory.frame(gfn);
     if (frame === undefined) throw new Error(`assertion: a guest without its page 0x${gfn.toString(16)}`);
     return frame;
   }

@@ -31,6 +31,8 @@ export interface OperatorPlan {
   /** Another program's connection, for a transaction that holds an update up. */
   readonly connect: (n: number) => XsProgram;
   readonly os: GuestOs;
+  /** Moments are virtual ns, and are kept to the ns, also when traffic has stopped. */
+  readonly isExact?: true;
   /** How often the operator looks how far the traffic is, ns: at least, and up to so much more. Left out: often. */
   readonly lookNs?: readonly [least: number, more: number];
   /** Called with what is asked for in the end: the arguments of live-update. */
@@ -46,9 +48,12 @@ export function* operator(me: Thread, client: XsLink, traffic: Traffic, plan: Op
   const [least, more] = plan.lookNs ?? [3_000, 4_000];
   let n = 0;
   for (const at of plan.moments) {
-    while (progress() < at && !traffic.stopping) yield least + me.draws.below(more);
+    if (plan.isExact === true) yield Math.max(0, at - plan.os.machine.nowNs);
+    else {
+      while (progress() < at && !traffic.stopping) yield least + me.draws.below(more);
+      yield me.draws.below(20_000);
+    }
     n++;
-    yield me.draws.below(20_000);
     while (plan.isHeld?.() === true) yield HOLD_LOOK_NS;
     const way = plan.way(n);
     let isAnswered = false;

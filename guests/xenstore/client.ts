@@ -5,6 +5,7 @@ import type { GuestOs, Thread } from '../kernel/index.ts';
 import { localError, toReply, txIdIn, watchPayload } from './calls.ts';
 import type { ClientHabits } from './habits.ts';
 import type { InFlight } from './in-flight.ts';
+import { cutRequest } from './left-out.ts';
 import type { EventQueue, Pending, Reply, XsLink } from './link.ts';
 import { LINUX_HABITS } from './named.ts';
 import { split, strings } from './payload.ts';
@@ -143,18 +144,24 @@ export class XsClient implements XsLink {
     if (payload.length > PAYLOAD_MAX) throw new Error(`assertion: payload of ${payload.length} octets`);
     if (this.#habits.writes === 'messages' && HEADER_BYTES + payload.length > RING_BYTES)
       this.#os.hyper.domctl.shutdown(CRASH); // MO-1: BUG_ON
+    const number = me.requests;
+    const going = cutRequest(this.#os, me, type, payload, txId % LIFE);
+    if ('reply' in going) return going;
+    const { scheduler } = this.#os.machine;
     const request: Request = {
       me,
+      number,
       type,
       txId,
       wireTxId: txId % LIFE,
-      payload,
+      payload: going.payload,
       sinceNs: this.#os.machine.nowNs,
       reqId: -1,
       reply: undefined,
     };
     this.#unanswered.add(request);
-    this.#enter(request);
+    if (going.atNs > scheduler.nowNs) scheduler.at(going.atNs, () => this.#enter(request));
+    else this.#enter(request);
     return request;
   }
 

@@ -9,6 +9,8 @@ const SLOTS = 32;
 /** One request of a caller, until it is answered. */
 export interface Request {
   readonly me: Thread;
+  /** How many its caller had made before, those that are left out among them. */
+  readonly number: number;
   readonly type: number;
   /** As the caller knows it. */
   readonly txId: number;

@@ -56,6 +56,8 @@ export class RingMover {
   #isStopping = false;
   #abandons = false;
   /** The request that is being written: octets that are in the ring, and the piece that they end in. */
+  /** Where requests are left out, how one is torn, and how slowly is read after it, is a matter of that one alone. */
+  #ofRequest: Stream | undefined = undefined;
   #current: Outgoing | undefined = undefined;
   #written = 0;
   #piece = 0;
@@ -194,7 +196,7 @@ export class RingMover {
   }
 
   get #draws(): Stream {
-    return (this.#me as Thread).draws;
+    return this.#ofRequest ?? (this.#me as Thread).draws;
   }
 
   #mayStop(): boolean {
@@ -212,6 +214,9 @@ export class RingMover {
     this.#current = this.#owner.next();
     this.#written = 0;
     this.#piece = 0;
+    if (this.#current === undefined || this.#os.requests.cuts === undefined) return;
+    const { me, number } = this.#current.request;
+    this.#ofRequest = this.#os.machine.streams.for(`torn/${me.name}/${number}`);
   }
 
   // Writing -----------------------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ import type { GuestOs, Thread } from '../kernel/index.ts';
 import { PROGRAM_RETRIES, toReply, txIdIn, WatchRoutes, watchPayload } from './calls.ts';
 import type { ClientObserver } from './client.ts';
 import type { InFlight } from './in-flight.ts';
+import { cutRequest } from './left-out.ts';
 import type { EventQueue, Pending, Reply, XsProgram } from './link.ts';
 import { strings } from './payload.ts';
 
@@ -108,16 +109,24 @@ export class XsSocket implements XsProgram {
     this.#thread?.wake();
   }
 
-  submit(me: Thread, type: number, payload: Uint8Array, txId = 0): Pending {
+  submit(me: Thread, type: number, whole: Uint8Array, txId = 0): Pending {
+    const going = cutRequest(this.#os, me, type, whole, txId);
+    if ('reply' in going) return going;
+    const { payload, atNs } = going;
+    const { scheduler } = this.#os.machine;
     const bytes = message(type, 0, txId, payload);
     const call: Call = { reqId: 0, reply: undefined, me, type, txId, payload, bytes, sinceNs: this.#os.machine.nowNs };
     if (payload.length > PAYLOAD_MAX) call.reply = failure('E2BIG');
     else if (!this.isOpen) call.reply = BROKEN;
-    else {
-      this.#calls.push(call);
-      this.#thread?.wake();
-    }
+    else if (atNs > scheduler.nowNs) scheduler.at(atNs, () => this.#enter(call));
+    else this.#enter(call);
     return call;
+  }
+
+  #enter(call: Call): void {
+    if (!this.isOpen) return answer(call, BROKEN);
+    this.#calls.push(call);
+    this.#thread?.wake();
   }
 
   *answer(pending: Pending): Actor<Reply> {

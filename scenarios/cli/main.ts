@@ -1,9 +1,13 @@
-import { readFileSync } from 'node:fs';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { SCENARIOS } from '../catalogue/index.ts';
+import { STRATEGIES } from '../hunt/search-plan.ts';
 import { conformCommand } from './conform.ts';
 import { driveCommand } from './drive.ts';
 import { EXHAUST_KINDS, exhaustCommand } from './exhaust.ts';
+import { replayCommand } from './hunt/replay.ts';
+import { showCommand } from './hunt/show.ts';
+import { shrinkCommand } from './hunt/shrink.ts';
+import { verifyCommand } from './hunt/verify.ts';
 import { addImageCommands } from './image/commands.ts';
 import { orUnusable } from './image/io.ts';
 import { matrixCommand } from './matrix.ts';
@@ -13,6 +17,7 @@ import { serveCommand } from './serve.ts';
 import { sweepCommand } from './sweep-command.ts';
 import { stateFile, takeoverCommand } from './takeover.ts';
 import { say } from './terminal/output.ts';
+import { version } from './version.ts';
 
 /** Exit codes: 0 pass, 1 violation, 2 error or bad usage, 3 stuck or unknown. */
 export const EXIT = { pass: 0, violation: 1, error: 2, unknown: 3 } as const;
@@ -52,20 +57,76 @@ export async function main(argv: readonly string[]): Promise<number> {
     .option('--format <name>', FORMAT, 'v2')
     .option('--set <key=value>', 'change a setting (repeatable)', collect, [])
     .option('--trace <file>', 'write every event as JSON Lines')
+    .option('--save <file>', 'write the run with all its events, for replay to compare with')
     .option('--json', 'one JSON object for programs')
     .action(async (name, options) =>
       done(await orUnusable(() => runCommand(name, { ...options, stack: hasStack(), commands: commands() }))),
     );
   program
     .command('sweep')
-    .description('run one scenario with many seeds')
-    .argument('[scenario]', 'name of the scenario', SCENARIOS[0]?.name)
+    .description('run scenarios with many seeds; tell each failure once, and count')
+    .argument('[scenario...]', `names of scenarios, or all (default: ${SCENARIOS[0]?.name})`)
     .addOption(seeds('1..200'))
+    .option('--minutes <n>', 'seeds from the first on, until so many minutes are over', positive)
+    .addOption(
+      new Option(
+        '--search <strategy>',
+        'settings as asked for, drawn anew for each seed, or also changed from runs that met something new',
+      )
+        .choices(STRATEGIES)
+        .default('uniform'),
+    )
+    .option('--base <folder>', 'failures are kept there, and replayed first by the next sweep')
     .option('--format <name>', FORMAT, 'v2')
     .option('--set <key=value>', 'change a setting (repeatable)', collect, [])
     .option('--jobs <n>', 'threads (default: one for each core)', positive)
     .option('--require-marks', 'exit code 3 if anything that the scenario promises never happened')
-    .action(async (name, options) => done(await orUnusable(() => sweepCommand(name, options))));
+    .option('--situations', 'tell what updates met under way, and what they never met')
+    .option('--json', 'one JSON object for programs')
+    .action(async (names: string[], options) =>
+      done(await orUnusable(() => sweepCommand(names.length > 0 ? names : [SCENARIOS[0]?.name as string], options))),
+    );
+  program
+    .command('replay')
+    .description('run again what a token or a file of run --save names, and say whether it is the same')
+    .argument('<run>', 'a token (XS1-…), or the path of a file')
+    .option('--json', 'one JSON object for programs')
+    .action(async (run, options) =>
+      done(await orUnusable(() => replayCommand(run, { ...options, stack: hasStack() }))),
+    );
+  program
+    .command('shrink')
+    .description('make a failing run as small as it goes, tell it in sentences, and say what it fails by')
+    .argument('<run>', 'a token (XS1-…), or the path of a file of run --save')
+    .option('--jobs <n>', 'threads (default: one for each core)', positive)
+    .option('--test <file>', 'write a vitest file that fails as the run does')
+    .option('--json', 'one JSON object for programs')
+    .action(async (run, options) => done(await orUnusable(() => shrinkCommand(run, options))));
+  program
+    .command('show')
+    .description(
+      'look into a run: what there is at any moment of it, and what happened; moments are seq numbers, as messages have them',
+    )
+    .argument('<run>', 'a token (XS1-…), or the path of a file of run --save')
+    .option('--at <seq>', 'everything that there is on the host just after it', seqNumber)
+    .option('--around <seq>', 'what happened before and after it', seqNumber)
+    .option('--conn <name>', 'only of this connection or program: domU3, dom0/xenopsd, domU3/worker0')
+    .option('--path <path>', 'only of this node, those below it, and watches on it')
+    .option('--update <n>', 'what a live update met, and what happened in it', positive)
+    .option('--diff <a..b>', 'what came, went and changed between two moments', (value) => {
+      const { from, to } = range(value);
+      return [from, to];
+    })
+    .option('--unanswered', 'requests to which no reply has come')
+    .action(async (run, options) => done(await orUnusable(() => showCommand(run, options))));
+  program
+    .command('verify')
+    .description('run a scenario in two processes, as unlike as can be, and name the first event that differs')
+    .argument('[scenario]', 'name of the scenario, a token, or a file of run --save', SCENARIOS[0]?.name)
+    .option('--seed <n>', 'decimal digits', digits, '1')
+    .option('--format <name>', FORMAT, 'v2')
+    .option('--set <key=value>', 'change a setting (repeatable)', collect, [])
+    .action(async (name, options) => done(await orUnusable(() => verifyCommand(name, options))));
   program
     .command('serve')
     .description('serve the store on a unix socket; SIGTERM or SIGINT ends it, SIGHUP opens its log file anew')
@@ -143,15 +204,6 @@ export async function main(argv: readonly string[]): Promise<number> {
   return code;
 }
 
-function version(): string {
-  for (const up of ['../../package.json', '../../../package.json']) {
-    try {
-      return (JSON.parse(readFileSync(new URL(up, import.meta.url), 'utf8')) as { version: string }).version;
-    } catch {}
-  }
-  return 'unknown';
-}
-
 function digits(value: string): string {
   if (!/^(0|[1-9][0-9]{0,17})$/.test(value)) throw new InvalidArgumentError('decimal digits without a leading zero.');
   return value;
@@ -164,6 +216,11 @@ function fileMode(value: string): number {
 
 function positive(value: string): number {
   if (!/^[1-9][0-9]{0,8}$/.test(value)) throw new InvalidArgumentError('a whole number from 1.');
+  return Number(value);
+}
+
+function seqNumber(value: string): number {
+  if (!/^[0-9]{1,9}$/.test(value)) throw new InvalidArgumentError('a number of the history, as messages have it.');
   return Number(value);
 }
 

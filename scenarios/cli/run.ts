@@ -4,9 +4,12 @@ import { type RunOutcome, type Scenario, unhosted } from '../engine/scenario.ts'
 import { parseSettings, type SettingSpecs, type Settings } from '../engine/settings.ts';
 import { FAULT_RULES } from '../faults/catalogue.ts';
 import { DOINGS } from '../faults/doings.ts';
+import { EventLog, type LoggedEvent } from '../hunt/event-log.ts';
 import { jsonReport } from '../report/json.ts';
 import { planText, textReport } from '../report/text.ts';
 import { ownCommand } from './command.ts';
+import { writeRunFile } from './hunt/run-file.ts';
+import { ticketFor, tokenFor } from './hunt/ticket.ts';
 import { meant, Unusable } from './image/io.ts';
 import { labOf } from './lab-of.ts';
 import { Progress } from './progress.ts';
@@ -63,10 +66,13 @@ interface RunOptions {
   readonly format: string;
   readonly set: readonly string[];
   readonly trace?: string;
+  readonly save?: string;
   readonly json?: true;
   readonly stack: boolean;
   readonly commands: readonly string[];
 }
+
+const ALL = { from: 0, to: Number.POSITIVE_INFINITY };
 
 export async function runCommand(name: string, options: RunOptions): Promise<number> {
   const { scenario, settings } = prepare(name, options.set, options.commands);
@@ -75,7 +81,10 @@ export async function runCommand(name: string, options: RunOptions): Promise<num
   const colour = process.stdout.isTTY === true && process.env.NO_COLOR === undefined;
   const command = ownCommand();
   const progress = new Progress();
+  const events: LoggedEvent[] = [];
+  const log = options.save === undefined ? undefined : new EventLog(ALL, (event) => events.push(event));
   const result = scenario.run({
+    ...log?.extras,
     seed: options.seed,
     format: options.format,
     settings,
@@ -88,8 +97,11 @@ export async function runCommand(name: string, options: RunOptions): Promise<num
   });
   progress.clear();
   trace?.close();
-  const dress = { colour, command, stack: options.stack };
-  process.stdout.write(options.json ? jsonReport(result, command) : textReport(result, dress));
+  log?.end(result.digest);
+  const token = tokenFor(result);
+  if (options.save !== undefined) writeRunFile(options.save, { ticket: ticketFor(result), events });
+  const dress = { colour, command, stack: options.stack, token };
+  process.stdout.write(options.json ? jsonReport(result, command, { token }) : textReport(result, dress));
   return EXIT_OF[result.outcome];
 }
 

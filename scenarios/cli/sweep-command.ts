@@ -1,127 +1,231 @@
 import { availableParallelism } from 'node:os';
-import type { MarkPlan, RunOutcome } from '../engine/scenario.ts';
-import { MARKS, type MarkCounts, type MarkName } from '../judge/marks.ts';
+import { SCENARIOS } from '../catalogue/index.ts';
+import type { RunOutcome } from '../engine/scenario.ts';
+import { type CampaignPlan, RunChoice, type Strategy } from '../hunt/search-plan.ts';
+import { SITUATIONS } from '../hunt/situations.ts';
+import type { RunSpec } from '../hunt/spec.ts';
 import { ownCommand } from './command.ts';
+import { FailureBase, type KnownFailure } from './hunt/failure-base.ts';
 import { labOf } from './lab-of.ts';
+import { MarkTally } from './mark-tally.ts';
 import { Progress } from './progress.ts';
 import { EXIT_OF, prepare } from './run.ts';
-import { type SeedRange, type SeedReport, sweep } from './sweep.ts';
+import { type Finding, type SeedRange, type SeedReport, sweep } from './sweep.ts';
+import { printJson } from './terminal/output.ts';
 
 interface SweepOptions {
   readonly seeds: SeedRange;
+  /** Until so many minutes are over, in place of the last seed. */
+  readonly minutes?: number;
   readonly format: string;
   readonly set: readonly string[];
+  readonly search: Strategy;
+  readonly base?: string;
   readonly jobs?: number;
   readonly requireMarks?: true;
+  readonly situations?: true;
+  readonly json?: true;
 }
 
 /** What a shell sees of a program that SIGINT has ended: 128 + SIGINT. */
 const INTERRUPTED = 130;
+const MINUTE_MS = 60_000;
 
 /** Worst first: what a sweep comes to is the worst of its outcomes. */
 const WORST: readonly RunOutcome[] = ['violation', 'error', 'stuck', 'unknown'];
 
-/** Seeds that failed for one cause. */
+/** Runs that failed with one signature. */
 interface Group {
-  readonly first: SeedReport;
-  readonly outcome: RunOutcome;
+  readonly first: SeedReport & { readonly finding: Finding };
   count: number;
 }
 
-/** Run many seeds; tell each cause of a failure once, with a seed that has it, and count at the end. Errors: Unusable. */
-export async function sweepCommand(name: string, options: SweepOptions): Promise<number> {
-  const { scenario, settings } = prepare(name, options.set);
+/**
+ * Run many seeds of some scenarios; tell each failure once, with a run that has it, and count at the end. Failures of a base are
+ * replayed first. Errors: Unusable.
+ */
+export async function sweepCommand(names: readonly string[], options: SweepOptions): Promise<number> {
+  const whole = names.length === 1 && names[0] === 'all' ? SCENARIOS.map(({ name }) => name) : names;
+  const scenarios = whole.map((name) => prepare(name, options.set));
   await labOf(options.format); // whether it can be loaded: threads load their own
-  const { from, to } = options.seeds;
-  const count = to - from + 1;
-  const command = ownCommand();
-  const groups = new Map<string, Group>();
-  const tally = new MarkTally(scenario.marks(settings));
-  /** Known defects, with the number of seeds that showed them. */
-  const known = new Map<string, number>();
-  const progress = new Progress();
-  let done = 0;
-  let requests = 0;
-  let failed = 0;
-  let isInterrupted = false;
-  const plan = { scenario: scenario.name, format: options.format, settings };
-  const sweeping = sweep(plan, options.seeds, options.jobs ?? availableParallelism(), (report) => {
-    done++;
-    requests += report.requests;
-    if (report.marks !== undefined) tally.add(report.marks.counts);
-    const { cause, outcome } = report;
-    for (const label of report.known) known.set(label, (known.get(label) ?? 0) + 1);
-    if (cause !== undefined) {
-      failed++;
-      const group = groups.get(cause.key);
-      if (group !== undefined) group.count++;
-      else {
-        groups.set(cause.key, { first: report, outcome, count: 1 });
-        progress.clear();
-        process.stdout.write(
-          `${outcome.padEnd(9)} seed ${report.seed}  ${cause.text}\n  ${command} ${report.replay}\n`,
-        );
-      }
-    }
-    progress.at(() => `${done}/${count} seeds, ${failed} failed`);
-  });
-  const interrupt = () => {
-    isInterrupted = true;
-    sweeping.stop();
-  };
+  const { format, search, jobs = availableParallelism() } = options;
+  const campaign = new Campaign({ scenarios, format, strategy: search }, options);
+  const base = options.base === undefined ? undefined : new FailureBase(options.base);
+  const stop = new AbortController();
+  const interrupt = () => stop.abort('SIGINT');
   process.once('SIGINT', interrupt);
   try {
-    await sweeping.done;
+    if (base !== undefined) await replayBase(base, jobs, stop.signal, options.json === true);
+    await through(
+      sweep(campaign.runs(), jobs, (report) => campaign.add(report, base)),
+      stop.signal,
+    );
   } finally {
     process.off('SIGINT', interrupt);
   }
-  progress.clear();
-  for (const { first, outcome, count: times } of [...groups.values()].sort((a, b) => b.count - a.count))
-    process.stdout.write(
-      `${String(times).padStart(5)} ${outcome.padEnd(9)} as seed ${first.seed}: ${first.cause?.text}\n`,
-    );
-  for (const line of tally.lines()) process.stdout.write(`${line}\n`);
-  for (const [label, seeds] of known) process.stdout.write(`known defect ${label} in ${seeds} seeds\n`);
-  const of = isInterrupted ? ` of ${count}` : '';
-  process.stdout.write(`${done}${of} seeds, ${requests} requests, ${failed} failed\n`);
-  if (isInterrupted) return INTERRUPTED;
-  const worst = WORST.find((outcome) => [...groups.values()].some((group) => group.outcome === outcome));
-  if (worst === undefined && options.requireMarks === true && tally.missing.length > 0) return EXIT_OF.unknown;
-  return EXIT_OF[worst ?? 'pass'];
+  const isInterrupted = stop.signal.aborted;
+  campaign.tell(isInterrupted);
+  return isInterrupted ? INTERRUPTED : campaign.exitCode;
 }
 
-/** How often each mark was reached, and in how many seeds. */
-class MarkTally {
-  readonly #wanted: readonly MarkName[];
-  readonly #times = new Map<MarkName, { count: number; seeds: number }>();
+async function through(sweeping: ReturnType<typeof sweep>, signal: AbortSignal): Promise<void> {
+  if (signal.aborted) sweeping.stop();
+  signal.addEventListener('abort', sweeping.stop);
+  await sweeping.done;
+}
 
-  constructor({ run, sweep }: MarkPlan) {
-    this.#wanted = [...new Set([...run, ...sweep])];
-    for (const name of this.#wanted) this.#times.set(name, { count: 0, seeds: 0 });
+/** Runs of a base, before anything else: those that still fail, and those that do not any more. */
+async function replayBase(base: FailureBase, jobs: number, signal: AbortSignal, isQuiet: boolean): Promise<void> {
+  const { runs } = base;
+  const failures: KnownFailure[] = runs.map(({ failure }) => failure);
+  const each = ({ finding }: SeedReport) => {
+    const failure = failures.shift() as KnownFailure;
+    const stillFails = finding?.key === failure.key;
+    const isNews = base.seen(failure, stillFails);
+    const word = stillFails ? (isNews ? 'fails again' : 'still fails') : 'fixed';
+    if (!isQuiet && (stillFails || isNews)) process.stdout.write(`${word.padEnd(11)} ${failure.text}\n`);
+  };
+  await through(sweep(runs.map(({ spec }) => spec).values(), jobs, each), signal);
+}
+
+/** One campaign: what it runs, and what came of it so far. */
+class Campaign {
+  readonly #plan: CampaignPlan;
+  readonly #options: SweepOptions;
+  readonly #choice: RunChoice;
+  readonly #tally: MarkTally;
+  readonly #groups = new Map<string, Group>();
+  /** Known defects, with the number of runs that showed them. */
+  readonly #known = new Map<string, number>();
+  readonly #situations = new Map<string, number>();
+  readonly #progress = new Progress(undefined, MINUTE_MS);
+  readonly #untilSeconds: number;
+  readonly #all: number;
+  #done = 0;
+  #requests = 0;
+  #failed = 0;
+
+  constructor(plan: CampaignPlan, options: SweepOptions) {
+    this.#plan = plan;
+    this.#options = options;
+    this.#choice = new RunChoice(plan);
+    const marks = plan.scenarios.map(({ scenario, settings }) => scenario.marks(settings));
+    this.#tally = new MarkTally({ run: marks.flatMap(({ run }) => run), sweep: marks.flatMap(({ sweep }) => sweep) });
+    this.#untilSeconds = (options.minutes ?? Number.POSITIVE_INFINITY) * 60;
+    const { from, to } = options.seeds;
+    this.#all = options.minutes === undefined ? (to - from + 1) * plan.scenarios.length : Number.POSITIVE_INFINITY;
   }
 
-  add(counts: MarkCounts): void {
-    for (const [name, times] of this.#times) {
-      times.count += counts[name];
-      if (counts[name] > 0) times.seeds++;
+  *runs(): Generator<RunSpec, void, undefined> {
+    const { seeds, minutes } = this.#options;
+    for (const spec of this.#choice.runs(minutes === undefined ? seeds : { ...seeds, to: Number.MAX_SAFE_INTEGER })) {
+      if (this.#progress.seconds >= this.#untilSeconds) return;
+      yield spec;
     }
   }
 
-  /** Those that no seed has reached. */
-  get missing(): readonly MarkName[] {
-    return this.#wanted.filter((name) => this.#times.get(name)?.count === 0);
+  add(report: SeedReport, base: FailureBase | undefined): void {
+    this.#done++;
+    this.#requests += report.requests;
+    if (report.marks !== undefined) this.#tally.add(report.marks.counts);
+    for (const label of report.known) this.#known.set(label, (this.#known.get(label) ?? 0) + 1);
+    if (report.situations.some((each) => !this.#situations.has(each))) this.#choice.keep(report.spec);
+    for (const each of report.situations) this.#situations.set(each, (this.#situations.get(each) ?? 0) + 1);
+    if (report.finding !== undefined) this.#find({ ...report, finding: report.finding }, base);
+    this.#progress.at(() => this.#so());
   }
 
-  lines(): string[] {
-    const reached = [...this.#times].filter(([, { count }]) => count > 0);
-    const { missing } = this;
-    return [
-      ...(reached.length === 0
-        ? []
-        : [`marks (in seeds): ${reached.map(([name, { count, seeds }]) => `${name} ${count} (${seeds})`).join(', ')}`]),
-      ...(missing.length === 0
-        ? []
-        : [`never reached: ${missing.map((name) => `${name} (${MARKS[name].what})`).join(', ')}`]),
+  #find(report: Group['first'], base: FailureBase | undefined): void {
+    const { finding, outcome, spec } = report;
+    this.#failed++;
+    base?.add(finding);
+    const key = `${spec.scenario} ${outcome} ${finding.key}`;
+    const group = this.#groups.get(key);
+    if (group !== undefined) {
+      group.count++;
+      return;
+    }
+    this.#groups.set(key, { first: report, count: 1 });
+    if (this.#options.json) return;
+    this.#progress.clear();
+    const token = finding.token === '' ? '' : `  token: ${finding.token}\n`;
+    process.stdout.write(
+      `${outcome.padEnd(9)} ${this.#nameOf(spec)}  ${finding.text}\n  ${ownCommand()} ${finding.replay}\n${token}`,
+    );
+  }
+
+  /** Of a campaign with one scenario the seed is enough. */
+  #nameOf({ scenario, seed }: RunSpec): string {
+    return this.#plan.scenarios.length === 1 ? `seed ${seed}` : `${scenario} seed ${seed}`;
+  }
+
+  /** How far it is: rate, and what is left. */
+  #so(): string {
+    const { seconds } = this.#progress;
+    const rate = this.#done / Math.max(0.001, seconds);
+    const isTimed = this.#all === Number.POSITIVE_INFINITY;
+    const left = isTimed ? this.#untilSeconds - seconds : (this.#all - this.#done) / rate;
+    const of = isTimed ? '' : `/${this.#all}`;
+    return `${this.#done}${of} seeds, ${this.#failed} failed, ${rate.toFixed(1)}/s, ${Math.max(0, Math.ceil(left))} s left`;
+  }
+
+  tell(isInterrupted: boolean): void {
+    this.#progress.clear();
+    if (this.#options.json) return this.#tellJson(isInterrupted);
+    for (const { first, count } of this.#byCount)
+      process.stdout.write(
+        `${String(count).padStart(5)} ${first.outcome.padEnd(9)} as ${this.#nameOf(first.spec)}: ${first.finding.text}\n`,
+      );
+    for (const line of this.#tally.lines()) process.stdout.write(`${line}\n`);
+    if (this.#options.situations) process.stdout.write(this.#situationsText());
+    for (const [label, runs] of this.#known) process.stdout.write(`known defect ${label} in ${runs} seeds\n`);
+    const of = isInterrupted && this.#all !== Number.POSITIVE_INFINITY ? ` of ${this.#all}` : '';
+    process.stdout.write(`${this.#done}${of} seeds, ${this.#requests} requests, ${this.#failed} failed\n`);
+  }
+
+  #tellJson(isInterrupted: boolean): void {
+    printJson({
+      record: 'xenarium-sweep',
+      version: 1,
+      scenarios: this.#plan.scenarios.map(({ scenario }) => scenario.name),
+      runs: this.#done,
+      requests: this.#requests,
+      failed: this.#failed,
+      isInterrupted,
+      findings: this.#byCount.map(({ first, count }) => {
+        const { outcome, spec, finding } = first;
+        return { count, outcome, signature: finding.key, text: finding.text, token: finding.token, spec };
+      }),
+      marks: this.#tally.counts(),
+      neverReached: this.#tally.missing,
+      knownDefects: Object.fromEntries(this.#known),
+      situations: Object.fromEntries(this.#situations),
+      situationsNeverMet: this.#unmet,
+    });
+  }
+
+  get #byCount(): readonly Group[] {
+    return [...this.#groups.values()].sort((a, b) => b.count - a.count);
+  }
+
+  get #unmet(): readonly string[] {
+    return SITUATIONS.filter((each) => !this.#situations.has(each));
+  }
+
+  #situationsText(): string {
+    const met = SITUATIONS.length - this.#unmet.length;
+    const withFaults = this.#situations.size - met;
+    const lines = [
+      `situations that updates met: ${met} of ${SITUATIONS.length}, and ${withFaults} with a fault before`,
+      `never met: ${this.#unmet.join(', ') || 'none'}`,
     ];
+    return `${lines.join('\n')}\n`;
+  }
+
+  get exitCode(): number {
+    const worst = WORST.find((outcome) => [...this.#groups.values()].some(({ first }) => first.outcome === outcome));
+    if (worst === undefined && this.#options.requireMarks === true && this.#tally.missing.length > 0)
+      return EXIT_OF.unknown;
+    return EXIT_OF[worst ?? 'pass'];
   }
 }

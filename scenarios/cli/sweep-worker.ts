@@ -1,8 +1,14 @@
-import { parentPort, workerData } from 'node:worker_threads';
+import { parentPort } from 'node:worker_threads';
+import { SCENARIOS } from '../catalogue/index.ts';
+import { type RunSpec, runnerOf } from '../hunt/spec.ts';
 import { labOf } from './lab-of.ts';
-import { runSeed, type SweepPlan } from './sweep.ts';
+import { runSpec } from './sweep.ts';
 
-// One thread of a sweep: answers each seed with what became of it. Formats are code: each thread loads its own.
-const plan = workerData as SweepPlan;
-const lab = await labOf(plan.format);
-parentPort?.on('message', (seed: number) => parentPort?.postMessage(runSeed(plan, lab, seed)));
+// One thread of a sweep: answers each spec with what became of it. Formats are code: each thread loads its own.
+const runner = runnerOf(SCENARIOS);
+const formats = new Map<string, ReturnType<typeof labOf>>();
+parentPort?.on('message', async (spec: RunSpec) => {
+  const lab = formats.get(spec.format) ?? labOf(spec.format);
+  formats.set(spec.format, lab);
+  parentPort?.postMessage(runSpec(runner, spec, { lab: await lab }));
+});

@@ -1,18 +1,11 @@
-import { Worker } from 'node:worker_threads';
-import type { StateFormat } from '../../store/format/model/index.ts';
-import { SCENARIOS } from '../catalogue/index.ts';
-import type { MarksSeen, RunOutcome } from '../engine/scenario.ts';
-import type { Settings } from '../engine/settings.ts';
-import { type Cause, causeOf, shapeOf } from '../report/cause.ts';
+import type { MarksSeen, RunOutcome, RunResult } from '../engine/scenario.ts';
+import { signatureOf } from '../hunt/signature.ts';
+import { situationsIn } from '../hunt/situations.ts';
+import type { Runner, RunSpec } from '../hunt/spec.ts';
+import { causeOf } from '../report/cause.ts';
 import { replayArguments } from '../report/text.ts';
-
-/** What every seed of a sweep is run with; plain data, since it goes to other threads. */
-export interface SweepPlan {
-  readonly scenario: string;
-  /** `v1`, `v2`, or the name or path of the format that updates go through. */
-  readonly format: string;
-  readonly settings: Settings;
-}
+import { Pool } from './hunt/pool.ts';
+import { tokenFor } from './hunt/ticket.ts';
 
 /** Seeds from the first to the last, both included. */
 export interface SeedRange {
@@ -20,103 +13,85 @@ export interface SeedRange {
   readonly to: number;
 }
 
-/** What is kept of one run. */
+/** Why a run did not pass: what a sweep groups by, and one sentence of this run. */
+export interface Finding {
+  readonly key: string;
+  readonly text: string;
+  /** What replays it, from the name of the command on. */
+  readonly replay: string;
+  readonly token: string;
+}
+
+/** What is kept of one run; plain data, since it comes from another thread. */
 export interface SeedReport {
-  readonly seed: number;
+  readonly spec: RunSpec;
   readonly outcome: RunOutcome;
   readonly requests: number;
   /** What happened; `undefined`: it was not judged. */
   readonly marks: MarksSeen | undefined;
-  /** Why it did not pass. */
-  readonly cause: Cause | undefined;
+  /** `undefined`: it passed. */
+  readonly finding: Finding | undefined;
   /** Labels of the known defects that it showed. */
   readonly known: readonly string[];
-  /** What replays it, from `run` on; '' if it passed. */
-  readonly replay: string;
+  /** What its updates met. */
+  readonly situations: readonly string[];
 }
 
-/** Run one seed of a plan. Errors: none but for a scenario that there is not. */
-export function runSeed(plan: SweepPlan, lab: StateFormat | undefined, seed: number): SeedReport {
-  const { format, settings } = plan;
-  const scenario = SCENARIOS.find((s) => s.name === plan.scenario);
-  if (scenario === undefined) throw new Error(`assertion: no scenario '${plan.scenario}'`);
-  const result = scenario.run({ seed: String(seed), format, lab, settings, checks: true });
-  const { outcome, requests, marks } = result;
+/** Run one spec. Errors: none but for a scenario that there is not. */
+export function runSpec(runner: Runner, spec: RunSpec, extras: Parameters<Runner>[1]): SeedReport {
+  const result = runner(spec, extras);
+  const { outcome, requests, marks, history } = result;
   const known = result.verdicts.flatMap((verdict) => verdict.known ?? []).map(({ label }) => label);
-  const replay = outcome === 'pass' ? '' : replayArguments(result);
-  return { seed, outcome, requests, marks, cause: causeOf(result), known, replay };
+  const situations = history === undefined ? [] : [...situationsIn(history)];
+  return { spec, outcome, requests, marks, finding: findingOf(result), known, situations };
 }
 
-/** A sweep that goes on until all seeds are done, or until it is told to stop. */
+function findingOf(result: RunResult): Finding | undefined {
+  const { key } = signatureOf(result) ?? { key: '' };
+  const cause = causeOf(result);
+  if (cause === undefined) return undefined;
+  return { key, text: cause.text, replay: replayArguments(result), token: tokenFor(result) };
+}
+
+/** A sweep that goes on until all runs are done, or until it is told to stop. */
 export interface Sweeping {
-  /** Resolves when all reports have been handed out, or when it has stopped. Errors: rejects if threads do not start. */
+  /** Resolves when all reports have been handed out, or when it has stopped. Errors: rejects with what `each` throws. */
   readonly done: Promise<void>;
-  /** End all threads; what they were at is lost. */
+  /** End all threads; what they are at is lost. */
   readonly stop: () => void;
 }
 
+/** So many runs for each thread are given out ahead: a long one does not make the others wait for their turn. */
+const AHEAD = 6;
+
 /**
- * Run all seeds on `jobs` threads. Reports arrive at `each` in the order of the seeds, whichever thread is the first, so that
- * the output is the same for any number of threads. A thread that dies is the error of the seed that it was at.
+ * Run all specs on `jobs` threads. Reports arrive at `each` in the order of the specs, whichever thread is the first, so that the
+ * output is the same for any number of threads. A thread that dies is the error of the run that it was at.
  */
-export function sweep(plan: SweepPlan, seeds: SeedRange, jobs: number, each: (report: SeedReport) => void): Sweeping {
-  const workers = new Set<Worker>();
-  /** Finished before their turn. */
-  const early = new Map<number, SeedReport>();
-  let next = seeds.from;
-  let due = seeds.from;
+export function sweep(specs: Iterator<RunSpec>, jobs: number, each: (report: SeedReport) => void): Sweeping {
+  const pool = new Pool<RunSpec, SeedReport>(new URL('./sweep-worker.js', import.meta.url), jobs, deadThread);
   let stop = () => {};
-  const done = new Promise<void>((resolve, reject) => {
-    stop = resolve;
-    const take = (report: SeedReport) => {
-      early.set(report.seed, report);
-      for (let ready = early.get(due); ready !== undefined; ready = early.get(due)) {
-        early.delete(due++);
-        each(ready);
-      }
-      if (due > seeds.to) resolve();
-    };
-    const start = () => {
-      const worker = new Worker(new URL('./sweep-worker.js', import.meta.url), { workerData: plan });
-      workers.add(worker);
-      let current: number | undefined;
-      const give = () => {
-        current = next <= seeds.to ? next++ : undefined;
-        if (current !== undefined) worker.postMessage(current);
-      };
-      worker.on('message', (report: SeedReport) => {
-        try {
-          take(report);
-          give();
-        } catch (error) {
-          reject(error);
-        }
-      });
-      worker.on('error', (error) => {
-        workers.delete(worker);
-        if (current === undefined) return reject(error);
-        take(deadThread(plan, current, error));
-        if (next <= seeds.to) start();
-      });
-      give();
-    };
-    for (let i = 0; i < Math.min(jobs, seeds.to - seeds.from + 1); i++) start();
-  }).finally(async () => {
-    await Promise.all([...workers].map((worker) => worker.terminate()));
+  const stopped = new Promise<undefined>((resolve) => {
+    stop = () => resolve(undefined);
   });
-  return { done, stop: () => stop() };
+  const ahead: Promise<SeedReport>[] = [];
+  const more = () => {
+    const next = specs.next();
+    if (next.done !== true) ahead.push(pool.do(next.value));
+  };
+  async function run() {
+    for (let i = 0; i < jobs * AHEAD; i++) more();
+    for (let first = ahead.shift(); first !== undefined; first = ahead.shift()) {
+      const report = await Promise.race([first, stopped]);
+      if (report === undefined) return;
+      each(report);
+      more();
+    }
+  }
+  return { done: run().finally(() => pool.close()), stop };
 }
 
-function deadThread({ scenario, format, settings }: SweepPlan, seed: number, error: unknown): SeedReport {
-  const text = error instanceof Error ? error.message : String(error);
-  const replay = replayArguments({ scenario, format, settings, seed: String(seed) });
-  return {
-    seed,
-    outcome: 'error',
-    requests: 0,
-    marks: undefined,
-    cause: { key: `error ${shapeOf(text)}`, text },
-    known: [],
-    replay,
-  };
+function deadThread(spec: RunSpec, why: string): SeedReport {
+  const finding = { key: `error: ${why}`, text: why, replay: replayArguments(spec), token: '' };
+  return { spec, outcome: 'error', requests: 0, marks: undefined, finding, known: [], situations: [] };
 }

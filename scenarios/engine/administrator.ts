@@ -48,9 +48,10 @@ class Visit {
     this.#migration = migration;
   }
 
-  /** The copies of this migration alone: what came after it is somebody else's. */
+  /** The copies of this migration alone, and only if nobody has moved the guest since: it may be parked for that. */
   *settle(me: Thread): Actor {
-    const { from, to, domid, uniqueId, heirDomid } = this.#migration;
+    const { n, uuid, from, to, domid, uniqueId, heirDomid } = this.#migration;
+    if (this.#migrations.all.some((each) => each.uuid === uuid && each.n > n)) return;
     const source = this.#domain(from, domid);
     const heir = heirDomid === undefined ? undefined : this.#domain(to, heirDomid);
     const isThere = source?.uniqueId === uniqueId;

@@ -5,6 +5,7 @@ import {
   type ClientObserver,
   GuestOs,
   LINUX_HABITS,
+  type RequestPlan,
   type SocketHabits,
   type Thread,
   type ToolstackPlan,
@@ -45,7 +46,8 @@ import {
 import type { Doing } from '../faults/doings.ts';
 import { FaultPlan } from '../faults/plan.ts';
 import type { FaultHost, FaultRule } from '../faults/rule.ts';
-import type { History } from '../judge/history.ts';
+import type { RecordLog } from '../judge/record-log.ts';
+import { logOf } from '../judge/recorded-history.ts';
 import { Recorder } from '../judge/recorder.ts';
 import type { RunRequest, RunResult } from './scenario.ts';
 import type { StoreHome } from './settings.ts';
@@ -114,6 +116,10 @@ export interface HostOptions {
   readonly appendTo?: StoreSetup['files']['appendTo'] | undefined;
   /** What serves xenstore; left out: the daemon of this package. */
   readonly startStore?: StartStore | undefined;
+  /** Toolstacks make domains with nothing but a ring and a home; left out: as libxl does. */
+  readonly makesBareDomains?: boolean;
+  /** What becomes of threads' requests; left out: they go out as they are made. */
+  readonly requests?: RequestPlan | undefined;
 }
 
 /** What only the scenario knows of its run. */
@@ -165,14 +171,20 @@ export class Host implements FaultHost {
   readonly files = new MemoryFiles(PROGRAMS);
   /** What processes of its toolstack share; an id may be used again at once. */
   readonly #files = new SharedFiles(new DomidHistory(0));
-  readonly #sockets: XsSocket[] = [];
+  /** Handles of the daemon's socket that are open, and some that are not any more. */
+  #sockets: XsSocket[] = [];
+  #socketsMax = 64;
   readonly #hosts: () => readonly Host[];
+  readonly #requests: RequestPlan;
+  readonly #isBare: boolean;
   /** Programs of dom0 that have a connection to the store open. */
   #programs: XsProgram[] = [];
 
   constructor(options: HostOptions) {
     this.machine = options.machine ?? loneMachine({ seed: options.seed, jitter: options.jitter });
     this.#hosts = options.hosts ?? (() => [this]);
+    this.#isBare = options.makesBareDomains === true;
+    this.#requests = options.requests ?? {};
     this.faults = new FaultPlan(this.machine, options.faults ?? 'off', options.ownFaults, options.does);
     this.listener = new Listener(9, this.machine.trace);
     this.watch =
@@ -185,7 +197,7 @@ export class Host implements FaultHost {
       : undefined;
     const domain = this.machine.createDomain(0, 'dom0');
     this.machine.unpause(domain);
-    const os = new GuestOs(this.machine, domain);
+    const os = new GuestOs(this.machine, domain, this.#requests);
     const home = options.storeIn === 'stubdom' ? this.#makeStubdom(os) : domain;
     this.storeDomain = home;
     // dom0's kernel offers its own ring page and port to the store: to the daemon both in dom0 (xsd_kva, xsd_port).
@@ -216,12 +228,20 @@ export class Host implements FaultHost {
     this.store.movesInSteps = options.movesInSteps ?? false;
     this.dom0 = this.#guest(os, { domain, ring, port }, DOM0_HABITS);
     if (own !== undefined)
-      this.stubdom = this.#guest(new GuestOs(this.machine, home), { domain: home, ...own }, LINUX_HABITS);
+      this.stubdom = this.#guest(
+        new GuestOs(this.machine, home, this.#requests),
+        { domain: home, ...own },
+        LINUX_HABITS,
+      );
   }
 
   /** Start the kernel of a built domain: its client, observed. The domain must have been introduced. Faults may change its habits. */
   boot(built: BuiltDomain, habits: ClientHabits): Guest {
-    const guest = this.#guest(new GuestOs(this.machine, built.domain), built, this.faults.habits(habits));
+    const guest = this.#guest(
+      new GuestOs(this.machine, built.domain, this.#requests),
+      built,
+      this.faults.habits(habits),
+    );
     this.guests.push(guest);
     return guest;
   }
@@ -237,7 +257,8 @@ export class Host implements FaultHost {
   }
 
   #ofLibxl(): LibxlOptions {
-    return { shared: this.#files, observer: this.recorder?.toolstack, mishaps: this.faults };
+    const bareBeside = this.#isBare ? this.storeDomid : undefined;
+    return { shared: this.#files, observer: this.recorder?.toolstack, mishaps: this.faults, bareBeside };
   }
 
   /** A program of dom0 opens the daemon's socket, or, where the store has a domain of its own, its kernel's device (LS-1).
@@ -253,6 +274,10 @@ export class Host implements FaultHost {
     client.observer = this.#observers(this.recorder?.ofNewestSocket());
     client.start(program);
     this.#sockets.push(client);
+    if (this.#sockets.length > this.#socketsMax) {
+      this.#sockets = this.#sockets.filter(({ isOpen }) => isOpen);
+      this.#socketsMax = 64 + this.#sockets.length * 2;
+    }
     return this.#opened(client);
   }
 
@@ -342,23 +367,24 @@ export class Host implements FaultHost {
   result(run: RunSummary): RunResult {
     const { machine } = this;
     const { request, created, history, hosts = [], ...rest } = run;
-    const records = [history, ...hosts.slice(1).map((host) => host.history)].flatMap((each) => each?.records ?? []);
-    const count = (is: (record: History['records'][number]) => boolean) => records.filter(is).length;
+    const histories = [history, ...hosts.slice(1).map((host) => host.history)].flatMap((each) => each ?? []);
+    const got = gotIn(histories.map(logOf));
     const traffic = totalOf(this.#hosts().map((host) => host.traffic));
     return {
       ...rest,
       seed: request.seed,
       format: request.format,
       settings: request.settings,
+      ...(request.cuts === undefined ? {} : { cuts: request.cuts }),
       digest: machine.trace.digest.hex(),
       virtualNs: machine.nowNs,
       steps: machine.scheduler.steps,
       traceEvents: machine.trace.count,
       requests: traffic.requests,
-      replies: count((r) => r.kind === 'got' && r.type !== XS.WATCH_EVENT),
-      watchEvents: count((r) => r.kind === 'got' && r.type === XS.WATCH_EVENT),
+      replies: got.replies,
+      watchEvents: got.events,
       domainsCreated: created,
-      domainsDestroyed: count((r) => r.kind === 'life' && r.what === 'gone'),
+      domainsDestroyed: got.gone,
       commits: traffic.commits,
       conflicts: traffic.conflicts,
       refusals: [...traffic.refusals].sort((a, b) => (a[0] < b[0] ? -1 : 1)),
@@ -403,6 +429,19 @@ function totalOf(traffics: readonly Traffic[]): Pick<Traffic, 'requests' | 'comm
     for (const [errno, n] of traffic.refusals) refusals.set(errno, (refusals.get(errno) ?? 0) + n);
   }
   return total;
+}
+
+/** Replies and events that clients got, and domains that went. */
+function gotIn(logs: readonly RecordLog[]): Record<'replies' | 'events' | 'gone', number> {
+  let [replies, events, gone] = [0, 0, 0];
+  for (const log of logs) {
+    gone += log.kept.filter((r) => r.kind === 'life' && r.what === 'gone').length;
+    for (let seq = 0; seq < log.length; seq++)
+      if (log.messageAt(seq) === 'got')
+        if (log.typeOf(seq) === XS.WATCH_EVENT) events++;
+        else replies++;
+  }
+  return { replies, events, gone };
 }
 
 /** Each is told everything, in their order. */

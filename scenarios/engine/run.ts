@@ -15,7 +15,10 @@ import type { PlannedFault } from '../faults/rule.ts';
 import type { History, Verdict } from '../judge/history.ts';
 import { collectConnections, judgeHistory, mappings, toolstackIntends } from '../judge/invariants/index.ts';
 import { countMarks, MARKS, type MarkName, type Traces } from '../judge/marks.ts';
+import { logOf } from '../judge/recorded-history.ts';
+import { cutsOf, jitterOf, LINGER_NS } from './cuts.ts';
 import { Host, type HostOptions, LIFELIKE, STORE_BINARY } from './host.ts';
+import { withoutHost } from './host-guard.ts';
 import { addMarks, mergeVerdicts } from './merge.ts';
 import { SETTLE_NS } from './patience.ts';
 import { Progress } from './progress.ts';
@@ -122,10 +125,13 @@ function newRun(
   const { settings, seed, lab, checks } = request;
   const { policy = 'carry', limitsWrites = false, ownFaults } = plan;
   const { requestsMax = Number.POSITIVE_INFINITY, checkEverySteps = CHECK_EVERY_STEPS } = plan;
+  const cuts = cutsOf(request.cuts ?? {});
   const host = new Host({
     ...place,
     seed,
-    jitter: LIFELIKE,
+    jitter: jitterOf(LIFELIKE, request.cuts?.pace),
+    makesBareDomains: request.cuts?.domains === 'bare',
+    requests: { cuts, noted: request.requestNoted },
     requestsMax,
     policy,
     compat: plan.compat ?? '4.22',
@@ -146,8 +152,16 @@ function newRun(
 
 /** From now on what is planned may break. */
 function arm({ request, host }: Run, { isOver = ({ traffic }) => traffic.stopping }: RunPlan, isFirst = true): void {
-  const { faults } = host;
+  const { faults, machine, traffic } = host;
+  const cuts = cutsOf(request.cuts ?? {});
+  if (cuts !== undefined)
+    machine.scheduler.at(cuts.endNs + LINGER_NS, () => {
+      traffic.stopping = true;
+    });
   if (request.traceLine !== undefined) host.traceTo(request.traceLine);
+  request.opened?.(host);
+  if (isFirst && request.observed !== undefined) machine.trace.observe(request.observed);
+  if (isFirst && request.marksDigest !== undefined) machine.trace.markDigest(request.marksDigest);
   if (isFirst && faults.faults.length > 0) request.planned?.(faults.faults);
   faults.arm(host, () => isOver(host));
   host.store.movesInSteps = faults.storeMovesInSteps();
@@ -214,7 +228,8 @@ export function startOperator(run: Run, plan: UpdatePlan): Operator {
   const { host, request, operators, attempts } = run;
   const { machine, store } = host;
   const { atNs, atRequests = [] } = plan;
-  const moments = host.faults.updates(atNs ?? atRequests);
+  const exactNs = request.cuts?.updatesAtNs;
+  const moments = exactNs ?? host.faults.updates(atNs ?? atRequests);
   const way = waysOf(run, plan.force === true);
   /** Updates so far, when each was asked for. */
   const before: number[] = [];
@@ -222,6 +237,7 @@ export function startOperator(run: Run, plan: UpdatePlan): Operator {
     operator(own, plan.link?.() ?? host.connect('operator'), plan.traffic ?? host.traffic, {
       moments,
       ...(atNs === undefined ? {} : { progress: () => machine.nowNs }),
+      ...(exactNs === undefined ? {} : { isExact: true }),
       file: STORE_BINARY,
       version: plan.isVersioned === false ? undefined : request.format === 'v1' ? 1 : 2,
       way,
@@ -410,7 +426,7 @@ function runToEnd(runs: readonly Run[], end: WholeEnd): Ended {
       if (!finished) stuck = runs.some(hasLostStore) || progress?.isStuck() === true;
       return finished || stuck;
     };
-    machine.scheduler.runUntil(isOver, end.horizonNs, end.sliceNs);
+    withoutHost(() => machine.scheduler.runUntil(isOver, end.horizonNs, end.sliceNs));
     const finished = isFinished();
     if (finished) {
       for (const each of readings) if (each.isDone) each.host.recorder?.snapshot(each.nodes);
@@ -496,7 +512,7 @@ const OF_THE_END: readonly string[] = ['final-tree', 'devices-converge'];
  */
 function soFar({ machine, witness }: Host, all: readonly Verdict[], history: History | undefined): readonly Verdict[] {
   const isSilent = machine.nowNs - (witness?.messageNs ?? 0) >= SETTLE_NS;
-  const last = history?.records.at(-1)?.seq;
+  const last = history && logOf(history).at(-1)?.seq;
   return all
     .filter(({ invariant }) => !OF_THE_END.includes(invariant))
     .map((verdict) => {
@@ -563,6 +579,7 @@ function judged(
 /** Of what hosts have together nothing is counted but what its checks say. */
 const OF_NOBODY: Omit<Traces, 'verdicts'> = {
   history: { epochs: [], records: [], transactionPolicy: 'carry', compat: '4.22' },
+  kept: [],
   connections: [],
   updates: [],
   attempts: [],
@@ -577,7 +594,9 @@ function countedHost(
   history: History | undefined,
 ): ReturnType<typeof judgedHost> {
   if (history === undefined) return { verdicts: [] };
-  return { verdicts: [], marks: marksOf(run, { history, connections: collectConnections(history), verdicts: [] }) };
+  const log = logOf(history);
+  const connections = collectConnections(history, log);
+  return { verdicts: [], marks: marksOf(run, { history, kept: log.kept, connections, verdicts: [] }) };
 }
 
 /** What is said of one host's history. */
@@ -595,12 +614,15 @@ function judgedHost(
     ...(history.toolstack === undefined ? [] : [toolstackIntends(history)]),
     ...(end.verdicts?.(history, isFinished) ?? []),
   ];
-  return { verdicts, marks: marksOf(run, { history, connections: judgement.connections, verdicts }) };
+  return {
+    verdicts,
+    marks: marksOf(run, { history, kept: logOf(history).kept, connections: judgement.connections, verdicts }),
+  };
 }
 
 function marksOf(
   { host, request, attempts }: Run,
-  judged: Pick<Traces, 'history' | 'connections' | 'verdicts'>,
+  judged: Pick<Traces, 'history' | 'kept' | 'connections' | 'verdicts'>,
 ): MarksSeen {
   const { faults, store } = host;
   const strikes = faults.asked.reduce((sum, { injected }) => sum + injected, 0);

@@ -1,3 +1,5 @@
+import type { RequestNoted } from '../../guests/index.ts';
+import type { DigestMarks, TraceEvent } from '../../sim/index.ts';
 import type { StateFormat } from '../../store/format/model/index.ts';
 import type { StartStore, UpdateRecord } from '../../store/index.ts';
 import { FAULT_RULES } from '../faults/catalogue.ts';
@@ -7,6 +9,8 @@ import type { PlannedFault } from '../faults/rule.ts';
 import type { History, Verdict } from '../judge/history.ts';
 import { MARKS, type MarkCounts, type MarkName } from '../judge/marks.ts';
 import type { MigrationReport } from '../judge/migrations.ts';
+import type { RunCuts } from './cuts.ts';
+import type { LookedAt } from './looked-at.ts';
 import { completeSettings, type SettingSpecs, type Settings, type SettingsOf } from './settings.ts';
 import type { Wait } from './wait.ts';
 import { earlyFailure, type Failure } from './witness.ts';
@@ -108,7 +112,7 @@ export function unhosted(
 }
 
 /** The result of a run that threw before its host was there, or after it was judged. */
-function neverBegun(scenario: string, { seed, format, settings }: RunRequest, thrown: unknown): RunResult {
+function neverBegun(scenario: string, { seed, format, settings, cuts }: RunRequest, thrown: unknown): RunResult {
   return {
     outcome: 'error',
     reason: '',
@@ -117,6 +121,7 @@ function neverBegun(scenario: string, { seed, format, settings }: RunRequest, th
     seed,
     format,
     settings,
+    ...(cuts === undefined ? {} : { cuts }),
     digest: '',
     virtualNs: 0,
     steps: 0,
@@ -156,14 +161,24 @@ export interface RunRequest<V = Settings> {
   readonly asksForDepth?: boolean;
   /** Virtual time after which a run is not waited for any more; left out: long enough for any run. */
   readonly horizonNs?: number;
+  /** What of it is left out, or put elsewhere; left out: nothing. */
+  readonly cuts?: RunCuts | undefined;
   /** Called once, before the first step, with the faults that are planned; not in a run without any. */
   readonly planned?: (faults: readonly PlannedFault[]) => void;
   /** Called now and then, with how far the run is. */
   readonly looked?: (at: { readonly virtualNs: number; readonly requests: number }) => void;
   /** A run that does not come to its end is judged as if that were its end: the laboratory asks who misses what. */
   readonly judgesUnfinished?: boolean;
+  /** Called once with the host, before anybody does anything: who looks into a run. Nothing may be changed in it. */
+  readonly opened?: ((host: LookedAt) => void) | undefined;
+  /** Called with each event of the trace; its octets are shared. */
+  readonly observed?: ((event: TraceEvent) => void) | undefined;
   /** Called with each line of the trace, if one is wanted. */
   readonly traceLine?: (line: string) => void;
+  /** Called with each request that a guest or a program makes, and that goes out; left out: nobody asks. */
+  readonly requestNoted?: RequestNoted | undefined;
+  /** Called with the digest of all events so far, when and as often as it asks for it; left out: nobody asks. */
+  readonly marksDigest?: DigestMarks | undefined;
   /** What stands between the dump and the successor of update `n`: how a run meets a broken image. */
   readonly passImage?: ((image: Uint8Array, n: number) => Uint8Array) | undefined;
   /** Whether exec(2) of the successor fails in update `n`. */
@@ -224,6 +239,8 @@ export interface RunResult {
   readonly seed: string;
   readonly format: string;
   readonly settings: Settings;
+  /** What of it was left out, or put elsewhere; absent: nothing. */
+  readonly cuts?: RunCuts;
   readonly digest: string;
   readonly virtualNs: number;
   readonly steps: number;

@@ -6,7 +6,7 @@ import { COMMON_RULES, FAULT_RULES } from './catalogue.ts';
 import { CHOICES, isChosen } from './choice.ts';
 import { type Doing, EVERYTHING, lacking } from './doings.ts';
 import type { FaultHost, FaultRule, Hooks, PlannedFault } from './rule.ts';
-import type { Trip } from './trips.ts';
+import type { Trip } from './trip.ts';
 
 /**
  * So long faults of a moment come at their rate, ns; from then on ever more rarely, at half the rate at twice the time. A run that

@@ -10,7 +10,7 @@ import type {
 import type { Domain, EdgeVerdict, Machine, Port, Stream } from '../../sim/index.ts';
 import type { StoreProcess } from '../../store/index.ts';
 import type { Doing } from './doings.ts';
-import type { Trip } from './trips.ts';
+import type { Trip } from './trip.ts';
 
 /** As much of a host as faults have to do with. */
 export interface FaultHost {

@@ -81,10 +81,11 @@ export const STORE_RULES: readonly FaultRule[] = [
           if (!strikes()) return;
           const seconds = draws.below(2 * JUMP_S) - JUMP_S;
           host.store.jumpWallClock(seconds);
-          // It is set right soon: what is timed by it would last for hours, as it would in life.
-          host.machine.scheduler.at(host.machine.nowNs + draws.below(RIGHT_NS), () =>
-            host.store.jumpWallClock(-seconds),
-          );
+          const rightNs = host.machine.nowNs + draws.below(RIGHT_NS);
+          // Set back it is set right soon, and set forward it stays so. What began while it was ahead would else last for hours, as
+          // it would in life: 1. It is set forward. 2. An update begins to wait, at most 2 s. 3. It is set back: in an hour that
+          // will be over. Meanwhile nobody can begin a transaction.
+          if (seconds < 0) host.machine.scheduler.at(rightNs, () => host.store.jumpWallClock(-seconds));
           injected(`${seconds} s`);
         },
       },

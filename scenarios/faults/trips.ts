@@ -1,22 +1,7 @@
-import type { MigrationNews, MigrationProcess, MigrationStep } from '../../guests/libxl/index.ts';
-import type { Link, LinkTraits } from '../../sim/index.ts';
+import type { MigrationStep } from '../../guests/libxl/index.ts';
+import type { Link } from '../../sim/index.ts';
 import type { Armed, FaultRule } from './rule.ts';
-
-/** A migration that is about to begin: what a rule may do to it. */
-export interface Trip {
-  /** What the link is like; may be changed before it is there. */
-  traits: LinkTraits;
-  /** Each direction of the link ends by itself. */
-  isHalved: boolean;
-  /** Asked of each process before each of its steps: whether it is killed there. */
-  readonly dies: ((process: MigrationProcess, step: MigrationStep) => boolean)[];
-  /** Called with each thing that is said, and the link. */
-  readonly told: ((news: MigrationNews, link: Link) => void)[];
-  /** Called when the link is there. */
-  readonly linked: ((link: Link) => void)[];
-  /** End the guest at its source, as it would itself. */
-  readonly endGuest: (reason: 'crash' | 'poweroff') => void;
-}
+import type { Trip } from './trip.ts';
 
 /** Octets of a migration of a small guest: where a cut may come. */
 const STREAM_BYTES = 420_000;
@@ -27,7 +12,7 @@ const R_STEPS = ['DE3', 'DE4', 'DE7', 'DE11', 'DE12', 'DE14', 'DE15', 'DE16', 'D
 const V_STEPS = ['SO6', 'SO7', 'SO9'] as const;
 const NS_PER_S = 1_000_000_000;
 
-/** What breaks while a guest is on its way (migration.md 7). */
+/** What breaks while a guest is on its way. */
 export const TRIP_RULES: readonly FaultRule[] = [
   {
     id: 'INJ-M1',

@@ -1,5 +1,6 @@
 import type { DeviceRecord, History, HistoryRecord } from './history.ts';
 import type { Copy, MigrationHistory } from './migrations.ts';
+import { logOf } from './recorded-history.ts';
 
 /** What was on a guest's disk in the end, from the storage that all hosts share. */
 export interface FinalDisk {
@@ -48,7 +49,7 @@ function itemsOf(history: History, host: number): Item[] {
     for (let device = devices[next]; device !== undefined && device.seq <= seq; device = devices[++next])
       items.push({ timeNs: device.timeNs, host, device });
   };
-  for (const record of history.records) {
+  for (const record of logOf(history).kept) {
     if (record.kind !== 'life' && record.kind !== 'fault' && record.kind !== 'snapshot') continue;
     until(record.seq);
     items.push({ timeNs: record.timeNs, host, record });

@@ -20,6 +20,8 @@ interface Carried {
 /** All that marks are counted from. */
 export interface Traces {
   readonly history: History;
+  /** The facts among its records; of what moved and was sent or got, only what was odd is in there. */
+  readonly kept: readonly HistoryRecord[];
   readonly connections: readonly Connection[];
   readonly verdicts: readonly Verdict[];
   readonly updates: readonly Carried[];
@@ -48,7 +50,7 @@ export const MARKS = {
   },
   'update-failed': {
     what: 'live updates that were begun, after which the old instance went on',
-    count: ({ history }) => history.records.filter((r) => r.kind === 'liveUpdate' && r.what === 'failed').length,
+    count: ({ kept }) => kept.filter((r) => r.kind === 'liveUpdate' && r.what === 'failed').length,
   },
   'update-aborted': {
     what: 'live updates that were given up before they were started (-a)',
@@ -105,8 +107,8 @@ export const MARKS = {
   },
   'end-in-update': {
     what: 'domains that ended or suspended while nobody was served',
-    count: ({ history }, spans) =>
-      history.records.filter((r) => isEnd(r) && spans.some(({ dump, up }) => dump < r.seq && r.seq < up)).length,
+    count: ({ kept }, spans) =>
+      kept.filter((r) => isEnd(r) && spans.some(({ dump, up }) => dump < r.seq && r.seq < up)).length,
   },
   'io-over-update': {
     what: 'block requests and packets that were on their way while an update went on',
@@ -134,7 +136,7 @@ export const MARKS = {
   },
   'domain-gone': {
     what: 'domains that went',
-    count: ({ history }) => history.records.filter((r) => r.kind === 'life' && r.what === 'gone').length,
+    count: ({ kept }) => kept.filter((r) => r.kind === 'life' && r.what === 'gone').length,
   },
   suspend: {
     what: 'guests that suspended',
@@ -142,7 +144,7 @@ export const MARKS = {
   },
   resume: {
     what: 'domains that went on after a suspend',
-    count: ({ history }) => history.records.filter((r) => r.kind === 'life' && r.what === 'resumed').length,
+    count: ({ kept }) => kept.filter((r) => r.kind === 'life' && r.what === 'resumed').length,
   },
   restore: {
     what: 'guests that went on in another domain',
@@ -218,15 +220,15 @@ export type MarkCounts = Readonly<Record<MarkName, number>>;
 
 /** Count all marks of a run that was judged. */
 export function countMarks(traces: Traces): MarkCounts {
-  const spans = spansOf(traces.history);
+  const spans = spansOf(traces.kept);
   const counted = Object.entries<Mark>(MARKS).map(([name, mark]) => [name, mark.count(traces, spans)] as const);
   return Object.fromEntries(counted) as MarkCounts;
 }
 
-function spansOf(history: History): Span[] {
+function spansOf(kept: readonly HistoryRecord[]): Span[] {
   const spans: Span[] = [];
   let dump = 0;
-  for (const r of history.records) {
+  for (const r of kept) {
     if (r.kind !== 'liveUpdate') continue;
     if (r.what === 'dump') dump = r.seq;
     else if (r.what === 'up') spans.push({ dump, up: r.seq });

@@ -1,7 +1,6 @@
 import type { DeviceObserver } from '../../guests/devices/index.ts';
 import type { ClientObserver, LibxlObserver, XsClient } from '../../guests/index.ts';
 import {
-  copyOctets,
   type Frame,
   GNTTAB_RESERVED_XENSTORE,
   type Machine,
@@ -13,6 +12,9 @@ import {
   used,
 } from '../../sim/index.ts';
 import type { DeviceRecord, Epoch, History, HistoryRecord, SnapshotNode, ToolstackRecord } from './history.ts';
+import { octetsOf, type Pieces } from './put-in.ts';
+import { RecordLog } from './record-log.ts';
+import { recordedHistory } from './recorded-history.ts';
 
 type Body = HistoryRecord extends infer R ? (R extends HistoryRecord ? Omit<R, 'seq' | 'timeNs'> : never) : never;
 
@@ -34,6 +36,8 @@ interface Socket {
   readonly conn: number;
   readonly publish: { req: number; rsp: number };
   readonly consume: { req: number; rsp: number };
+  /** One of its ends is closed. */
+  isHalfClosed: boolean;
 }
 
 /** In which buffer of the page a stream lives. */
@@ -47,7 +51,7 @@ export class Recorder {
   readonly #machine: Machine;
   readonly #storeDomid: number;
   readonly #epochs: Epoch[] = [];
-  readonly #records: HistoryRecord[] = [];
+  readonly #log = new RecordLog();
   #devices: DeviceRecord[] | undefined;
   #toolstack: ToolstackRecord[] | undefined;
   #mappings = 0;
@@ -124,33 +128,10 @@ export class Recorder {
 
   #observer(conn: () => number): ClientObserver {
     return {
-      sent: (actor, end, type, reqId, txId, payload) => {
-        this.#records.push({
-          seq: this.length,
-          timeNs: this.#machine.nowNs,
-          kind: 'sent',
-          conn: conn(),
-          actor,
-          end,
-          type,
-          reqId,
-          txId,
-          payload,
-        });
-      },
-      got: (end, type, reqId, txId, payload) => {
-        this.#records.push({
-          seq: this.length,
-          timeNs: this.#machine.nowNs,
-          kind: 'got',
-          conn: conn(),
-          end,
-          type,
-          reqId,
-          txId,
-          payload,
-        });
-      },
+      sent: (actor, end, type, reqId, txId, payload) =>
+        this.#log.sent(this.#machine.nowNs, { conn: conn(), actor, end, type, reqId, txId, payload }),
+      got: (end, type, reqId, txId, payload) =>
+        this.#log.got(this.#machine.nowNs, { conn: conn(), actor: '', end, type, reqId, txId, payload }),
     };
   }
 
@@ -173,9 +154,8 @@ export class Recorder {
   }
 
   history(): History {
-    return {
+    return recordedHistory(this.#log, {
       epochs: this.#epochs,
-      records: this.#records,
       endNs: this.#machine.nowNs,
       transactionPolicy: this.#policy,
       compat: this.#compat,
@@ -183,16 +163,15 @@ export class Recorder {
       mappings: this.#mappings,
       ...(this.#devices === undefined ? {} : { devices: this.#devices }),
       ...(this.#toolstack === undefined ? {} : { toolstack: this.#toolstack }),
-    };
+    });
   }
 
   get length(): number {
-    return this.#records.length;
+    return this.#log.length;
   }
 
-  /** For what is rare; the others are made in one piece. */
   #add(body: Body): void {
-    this.#records.push({ seq: this.#records.length, timeNs: this.#machine.nowNs, ...body } as HistoryRecord);
+    this.#log.add({ seq: this.#log.length, timeNs: this.#machine.nowNs, ...body } as HistoryRecord);
   }
 
   #note(event: TraceEvent): void {
@@ -341,22 +320,24 @@ export class Recorder {
       const { uniqueId = 0n, name = '' } = this.#machine.domain(domid) ?? {};
       const conn = this.#epochs.length;
       this.#epochs.push({ conn, domid, uniqueId, name: `${name}/${event.by}`, isSocket: true });
-      this.#sockets.set(fd, { conn, publish: { req: 0, rsp: 0 }, consume: { req: 0, rsp: 0 } });
+      this.#sockets.set(fd, { conn, publish: { req: 0, rsp: 0 }, consume: { req: 0, rsp: 0 }, isHalfClosed: false });
       return;
     }
     const socket = this.#sockets.get(fd);
     if (socket === undefined) return; // from before the recording
     const { conn } = socket;
     if (what === 'accept') this.#add({ kind: 'open', conn });
-    else if (what === 'close') this.#add({ kind: end === 'server' ? 'detach' : 'close', conn });
-    else {
+    else if (what === 'close') {
+      this.#add({ kind: end === 'server' ? 'detach' : 'close', conn });
+      if (socket.isHalfClosed) this.#sockets.delete(fd);
+      socket.isHalfClosed = true;
+    } else {
       const kind = what === 'write' ? 'publish' : 'consume';
       const dir = (end === 'client') === (what === 'write') ? 'req' : 'rsp';
       const from = socket[kind][dir];
-      const to = from + event.count;
-      socket[kind][dir] = to;
-      const bytes = event.bytes.slice(event.at, event.at + event.count);
-      this.#records.push({ seq: this.length, timeNs: this.#machine.nowNs, kind, conn, dir, from, to, bytes });
+      socket[kind][dir] = from + event.count;
+      const { bytes, at, count } = event;
+      this.#log.move(kind, conn, dir, this.#machine.nowNs, from, { bytes, at, first: count, rest: 0, count });
     }
   }
 
@@ -376,23 +357,28 @@ export class Recorder {
     if (by === 'store' && (word === 1 || word === 2)) return;
     const count = (event.to - event.from) >>> 0;
     const from = ring.positions[word];
-    const to = from + count;
-    ring.positions[word] = to;
+    ring.positions[word] = from + count;
     const dir = word < 2 ? 'req' : 'rsp';
-    const bytes = ringOctets(event.bytes, BUFFER[dir], event.from, count);
     const kind = word === 1 || word === 3 ? 'publish' : 'consume';
-    const { conn } = ring;
-    this.#records.push({ seq: this.length, timeNs: this.#machine.nowNs, kind, conn, dir, from, to, bytes });
+    // More than a ring full says so by itself: the octets are those that the page can hold.
+    if (count <= RING_BYTES)
+      this.#log.move(
+        kind,
+        ring.conn,
+        dir,
+        this.#machine.nowNs,
+        from,
+        inRing(event.bytes, BUFFER[dir], event.from, count),
+      );
+    else {
+      const bytes = octetsOf(inRing(event.bytes, BUFFER[dir], event.from, RING_BYTES));
+      this.#add({ kind, conn: ring.conn, dir, from, to: from + count, bytes });
+    }
   }
 }
 
-/** Copy `count` octets (at most a ring full) that begin at free-running index `at`. */
-function ringOctets(page: Uint8Array, buffer: number, at: number, count: number): Uint8Array {
-  const n = Math.min(count, RING_BYTES);
+/** Where in a page `count` octets lie, at most a ring full, that begin at free-running index `at`. */
+function inRing(bytes: Uint8Array, buffer: number, at: number, count: number): Pieces {
   const start = at & (RING_BYTES - 1);
-  const first = Math.min(n, RING_BYTES - start);
-  const copy = new Uint8Array(n);
-  copyOctets(page, buffer + start, copy, 0, first);
-  copyOctets(page, buffer, copy, first, n - first);
-  return copy;
+  return { bytes, at: buffer + start, first: RING_BYTES - start, rest: buffer, count };
 }

@@ -14,8 +14,16 @@ function withoutOctets(event: TraceEvent): object {
   );
 }
 
+/** What only who runs it knows of a run. */
+export interface JsonDress {
+  /** The run in one word, for `replay`. */
+  readonly token?: string;
+  /** Of a replay: whether it came to the same. */
+  readonly isReproduced?: boolean;
+}
+
 /** A run as programs read it: one JSON object, the same octets for the same run. */
-export function jsonReport(result: RunResult, command?: string): string {
+export function jsonReport(result: RunResult, command?: string, dress: JsonDress = {}): string {
   const { history: _history, hosts, verdicts, refusals, updates, devices, failure, marks, ...rest } = result;
   const record = {
     record: 'xenarium-run',
@@ -39,7 +47,8 @@ export function jsonReport(result: RunResult, command?: string): string {
       violations: v.violations,
       ...(v.known === undefined ? {} : { known: v.known }),
     })),
-    replay: replayLine(result, command),
+    ...dress,
+    replay: replayLine(result, command, dress.token),
   };
   return `${JSON.stringify(record, null, 2)}\n`;
 }

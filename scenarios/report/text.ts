@@ -8,6 +8,7 @@ import type { PlannedFault } from '../faults/rule.ts';
 
 import type { History, HistoryRecord, KnownDefect, Violation } from '../judge/history.ts';
 import { MARKS, type MarkName } from '../judge/marks.ts';
+import { logOf } from '../judge/recorded-history.ts';
 
 import { type Alike, alike, causedAt } from './cause.ts';
 import { eventText } from './events.ts';
@@ -22,6 +23,8 @@ export interface Dress {
   readonly command?: string;
   /** Whether the stack of an error is shown. */
   readonly stack?: boolean;
+  /** The run in one word, for `replay`. */
+  readonly token?: string;
 }
 
 function painter(dress: Dress): (style: Style, s: string) => string {
@@ -82,8 +85,19 @@ export function textReport(result: RunResult, dress: Dress): string {
   const verdictWord = result.outcome === 'pass' ? paint('green', 'pass') : paint('red', result.outcome);
   lines.push(`  ${verdictWord}  trace digest ${result.digest} over ${n(result.traceEvents)} events  seed ${seed}`);
   if (result.reason !== '') lines.push(`  ${result.reason}`);
-  if (result.outcome !== 'pass') lines.push(`  replay: ${replayLine(result, dress.command)}`);
+  if (result.outcome !== 'pass') {
+    lines.push(`  replay: ${replayLine(result, dress.command, dress.token)}`);
+    if (dress.token !== undefined) lines.push(...wayIn(result, dress.command ?? 'xenarium', dress.token));
+  }
   return `${lines.join('\n')}\n`;
+}
+
+/** The run in a word, and the command that shows what the first message is about. */
+function wayIn(result: RunResult, command: string, token: string): string[] {
+  const [first] = result.verdicts.flatMap(({ violations }) => violations).sort((a, b) => a.seq - b.seq);
+  const seq = first === undefined ? result.history?.records.at(-1)?.seq : (causedAt(first) ?? first.seq);
+  const named = result.cuts === undefined ? [`  token: ${token}`] : [];
+  return seq === undefined ? named : [...named, `  seq ${seq}: ${command} show ${token} --around ${seq}`];
 }
 
 /** The faults of a run, before it: what may happen, how often, and what must hold. */
@@ -122,9 +136,10 @@ function waitsText(result: RunResult, waits: readonly Wait[], paint: (style: Sty
   return lines;
 }
 
-/** The one line that runs this run again. `command`: how this program is called. */
-export function replayLine(result: RunResult, command = 'xenarium'): string {
-  return `${command} ${replayArguments(result)}`;
+/** The one line that runs this run again. `command`: how this program is called. Of a run of which something is left out only its
+ *  token tells. */
+export function replayLine(result: RunResult, command = 'xenarium', token = ''): string {
+  return `${command} ${result.cuts === undefined ? replayArguments(result) : `replay ${token}`}`;
 }
 
 /** As `replayLine`, from `run` on. */
@@ -237,7 +252,10 @@ function violationText(
   // What is missing is missed at the end: where it was caused tells more.
   const shown = caused ?? violation.seq;
   const history = historyOf(result, violation);
-  for (const record of (history?.records ?? []).slice(Math.max(0, shown - 8), shown + 3)) {
+  const log = history && logOf(history);
+  for (let seq = Math.max(0, shown - 8); seq < shown + 3; seq++) {
+    const record = log?.at(seq);
+    if (record === undefined) continue;
     const mark = record.seq === shown ? '>' : ' ';
     lines.push(paint('dim', `    ${mark} ${String(record.seq).padStart(7)}  ${recordText(history, record)}`));
   }
@@ -256,18 +274,19 @@ function knownText({ label, what, seen }: KnownDefect, paint: (style: Style, s: 
  *  distance; of what is found to be missing at the end nothing is known. */
 function straddled(result: RunResult, caused: number | undefined, violation: Violation): string {
   const { seq, timeNs } = violation;
-  const records = historyOf(result, violation)?.records ?? [];
+  const history = historyOf(result, violation);
+  const log = history && logOf(history);
+  if (log === undefined) return '';
+  const updates = log.kept.filter((record) => record.kind === 'liveUpdate');
   const between = new Set<number>();
-  for (const record of caused === undefined ? [] : records.slice(caused, seq + 1))
-    if (record.kind === 'liveUpdate') between.add(record.n);
+  for (const update of updates)
+    if (caused !== undefined && caused <= update.seq && update.seq <= seq) between.add(update.n);
   const [first, ...more] = between;
   if (first !== undefined)
     return more.length === 0 ? `, across live update #${first}` : `, across live updates #${first} to #${more.at(-1)}`;
-  const isAtOnce = records[seq]?.kind !== 'snapshot' && seq < records.length - 1;
-  const last = isAtOnce ? records.slice(0, seq).findLast(({ kind }) => kind === 'liveUpdate') : undefined;
-  return last?.kind === 'liveUpdate'
-    ? `, ${ms(timeNs - last.timeNs)} ms after live update #${last.n} (${last.what})`
-    : '';
+  const isAtOnce = log.at(seq)?.kind !== 'snapshot' && seq < log.length - 1;
+  const last = isAtOnce ? updates.findLast((update) => update.seq < seq) : undefined;
+  return last !== undefined ? `, ${ms(timeNs - last.timeNs)} ms after live update #${last.n} (${last.what})` : '';
 }
 
 function hostText({ hosts }: RunResult, { host }: Violation): string {
@@ -277,10 +296,12 @@ function hostText({ hosts }: RunResult, { host }: Violation): string {
 
 /** The history that a violation is about. */
 function historyOf({ history, hosts }: RunResult, { host }: Violation): History | undefined {
-  return host === undefined ? history : (hosts?.[host]?.history ?? history);
+  if (hosts === undefined) return history;
+  return host === undefined ? undefined : hosts[host]?.history; // of all together there is no one order of records
 }
 
-function recordText(history: History | undefined, record: HistoryRecord): string {
+/** A record of a run's history in a line, with its time. */
+export function recordText(history: History | undefined, record: HistoryRecord): string {
   const name = 'conn' in record ? (history?.epochs[record.conn]?.name ?? `conn ${record.conn}`) : '';
   const time = `${ms(record.timeNs)} ms`;
   switch (record.kind) {

@@ -26,6 +26,9 @@ export interface StoreProcess {
   readonly updates: readonly UpdateRecord[];
   /** What its files handed over in the last update that succeeded; `undefined`: that went through an image, or there was none. */
   readonly handedOver: NeutralState | undefined;
+  /** What it knows now, for people who look into a run; asked between two runs of anything else, and changes nothing. Left out: it
+   *  cannot be asked. In a live update there is nothing in it. */
+  readonly look?: () => NeutralState;
   /** Later live updates go through files of this format, whatever version their requester asks for; `undefined`: through images
    *  of that version. Looked at when an update begins. */
   format: StateFormat | undefined;

@@ -127,7 +127,9 @@ export function restoreNeutralState(
     const failed = restoring.take(record, record.kind === 'NODE_DATA' ? check.text(record, 'path') : '');
     if (failed !== undefined) return { ok: false, reason: failed };
   }
-  const restored = restoring.finish();
+  const restored = restoring.finish(
+    (reason) => `behind the ${records.length} records of what the files say: ${reason}`,
+  );
   if (!restored.ok) return restored;
   const { state } = restored;
   makeSpecialNodes(restoring.daemon); // in files that cannot name them

@@ -14,9 +14,10 @@ import type { DaemonState as NeutralState } from '../format/model/state.ts';
 import { type Carrier, carrierName, dialectOf, sizeOf } from './carrier.ts';
 import { takeCensus } from './census.ts';
 import type { Requester } from './dump.ts';
+import { neutralStateOf } from './neutral-state.ts';
 import { restoreState } from './restore.ts';
 import { takeOver } from './take-over.ts';
-import { advance, type Ended, isOver, type LiveUpdate, type Order, type UpdateSite } from './update.ts';
+import { advance, type Ended, isOver, type LiveUpdate, numbersOf, type Order, type UpdateSite } from './update.ts';
 
 export interface ProcessOptions extends StoreSetup {
   /** Execute the program of a live update on this image instead of going on in this process; why it could not. Not asked in
@@ -77,6 +78,10 @@ export class XenstoredProcess implements StoreProcess {
 
   get ports(): readonly Port[] {
     return this.#platform.ports;
+  }
+
+  look(): NeutralState {
+    return neutralStateOf(this.#daemon.state, numbersOf(this.#platform), undefined);
   }
 
   get waitsForCredit(): boolean {

@@ -72,7 +72,8 @@ export function restoreState(
     };
   if (finding !== undefined) return { ok: false, reason: formatFailure(finding) };
   if (failed !== undefined) return { ok: false, reason: failed };
-  return restoring.finish();
+  const end = { offset: reader.pos, record: reader.index, name: 'END', path: '' };
+  return restoring.finish((reason) => formatFailure({ ...end, reason }));
 }
 
 /** A state that grows record by record, in the order of an image that was found sound so far. */
@@ -148,11 +149,11 @@ export class Restoring {
     return this.#conns.get(connId);
   }
 
-  /** Errors: why nobody could begin with what was restored. */
-  finish(): Restored {
+  /** Errors: why nobody could begin with what was restored. @param atEnd says of a reason where the records ended. */
+  finish(atEnd: (reason: string) => string = (reason) => reason): Restored {
     this.nodes.finish();
     if (this.daemon.state.tree.get('/') === undefined)
-      return { ok: false, reason: 'NODE_DATA path: no record tells of /' };
+      return { ok: false, reason: atEnd('no record tells of the node /') };
     for (const { tx, nodes } of this.#pending.values()) restoreView(this.daemon, tx, nodes);
     return { ok: true, state: this.daemon.state };
   }

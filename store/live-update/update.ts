@@ -15,7 +15,7 @@ import {
   sizeOf,
   writeCargo,
 } from './carrier.ts';
-import type { Requester } from './dump.ts';
+import type { ProcessNumbers, Requester } from './dump.ts';
 import { restoreNeutralState } from './neutral-state.ts';
 import { keepsPorts, type TakeOverSite, takeOver } from './take-over.ts';
 
@@ -106,12 +106,7 @@ type At<Step extends Pending['step']> = Extract<Pending, { readonly step: Step }
 function* dump(site: UpdateSite, order: Order): Actor<LiveUpdate> {
   const { machine, platform, passImage } = site;
   const { n, old } = order;
-  const numbers = {
-    listenerFd: LISTENER_FD,
-    evtchnFd: EVTCHN_FD,
-    excPort: platform.domainExceptionPort,
-    remotePortOf: (port: number) => platform.remotePortOf(port),
-  };
+  const numbers = numbersOf(platform);
   const written = writeCargo(order.carrier, old.state, numbers, order.requester);
   if (!written.ok) return { step: 'failed', cargo: undefined, reason: written.reason };
   const files = written.cargo.files.map((file) => ({ ...file, octets: passImage?.(file.octets, n) ?? file.octets }));
@@ -202,4 +197,14 @@ function* settle(site: UpdateSite, order: Order, update: At<'started'>): Actor<L
   yield* takeOver(site, daemon.daemon, handedOver);
   site.platform.tell({ phase: 'up', update: order.n, imageBytes: sizeOf(cargo) });
   return { step: 'up', cargo, handedOver };
+}
+
+/** What only the process knows of itself: descriptors and ports. */
+export function numbersOf(platform: UpdateSite['platform']): ProcessNumbers {
+  return {
+    listenerFd: LISTENER_FD,
+    evtchnFd: EVTCHN_FD,
+    excPort: platform.domainExceptionPort,
+    remotePortOf: (port) => platform.remotePortOf(port),
+  };
 }

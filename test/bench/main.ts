@@ -5,6 +5,7 @@ import { liveUpdateMidTraffic } from '../../scenarios/catalogue/live-update-mid-
 import { type Actor, loneMachine, type Machine, PARK } from '../../sim/index.ts';
 import { besideDaemon } from './beside-daemon.ts';
 import { childTimes } from './children.ts';
+import { alone, judgedHeadline, startSeconds } from './judging.ts';
 import type { ManyDomains } from './many.ts';
 import { millionNodes } from './million.ts';
 import { ringRequests } from './ring.ts';
@@ -127,10 +128,10 @@ for (const { name, unit, perRound } of lines) {
       .padStart(12)} ${unit}\n`,
   );
 }
-for (const nodes of [1_000, 100_000]) {
+for (const nodes of [1_000, 100_000, 1_000_000]) {
   const { wallMs, virtualMs, imageBytes } = updatePause(nodes);
   process.stdout.write(
-    `${`live update of ${nodes.toLocaleString('en')} nodes (v2)`.padEnd(46)} ${wallMs.toFixed(1).padStart(12)} ms wall, ${virtualMs.toFixed(1)} ms virtual, ${imageBytes.toLocaleString('en')} octets\n`,
+    `${`live update of ${nodes.toLocaleString('en')} nodes (v2)`.padEnd(46)} ${wallMs.toFixed(1).padStart(12)} ms wall, ${((wallMs * 1000) / nodes).toFixed(2)} us a node, ${virtualMs.toFixed(1)} ms virtual, ${imageBytes.toLocaleString('en')} octets\n`,
   );
 }
 for (const perDirectory of [100, 100_000]) {
@@ -151,12 +152,62 @@ process.stdout.write(
   `${'  memory that they took'.padEnd(46)} ${million.heldMiB.toFixed(0).padStart(12)} MiB at most\n`,
 );
 
+process.stdout.write('\nrecorded and judged, user time\n');
+const { requests, unobservedSeconds, judgedSeconds } = judgedHeadline();
+const share = (1 - unobservedSeconds / judgedSeconds) * 100;
+for (const [name, value, unit] of [
+  ['headline, 16 guests, 1 update, 1,000 requests', judgedSeconds, 'a second'],
+  ['  the same, nobody watching', unobservedSeconds, `a second; recording and judging take ${share.toFixed(0)} %`],
+] as const)
+  process.stdout.write(`${name.padEnd(46)} ${(requests / 1_000 / value).toFixed(1).padStart(12)} ${unit}\n`);
+for (const [name, call] of [
+  ['boot-storm, 64 domains', 'judgedBootStorm()'],
+  ['headline, 20,000 requests', 'judgedLongRun(20_000)'],
+  ['headline, 200,000 requests', 'judgedLongRun(200_000)'],
+] as const) {
+  const { seconds, mebibytes } = alone(call);
+  process.stdout.write(
+    `${name.padEnd(46)} ${seconds.toFixed(1).padStart(12)} s, ${mebibytes.toFixed(0)} MiB at most\n`,
+  );
+}
+const dist = join(import.meta.dirname, '../..');
+const sweepOf = (jobs: number) =>
+  [
+    join(dist, 'bin/xenarium.js'),
+    'sweep',
+    '--seeds',
+    '1..16',
+    '--jobs',
+    String(jobs),
+    '--set',
+    'requests=4000',
+  ] as const;
+const [bundled = 0, modules = 0, bare = 0] = startSeconds([
+  [join(dist, 'bin/xenarium.js'), 'list'],
+  [join(dist, 'scenarios/cli.js'), 'list'],
+  ['-e', '0'],
+]);
+const [one = 0, two = 0] = startSeconds([sweepOf(1), sweepOf(2)], 2);
+for (const [name, value] of [
+  [
+    'start of the program (xenarium list)',
+    `${bundled.toFixed(2)} s; as modules ${modules.toFixed(2)}, node alone ${bare.toFixed(2)}`,
+  ],
+  ['sweep of 16 seeds, 2 jobs', `${two.toFixed(1)} s, ${(one / two).toFixed(2)} times as fast as one`],
+] as const)
+  process.stdout.write(`${name.padEnd(46)} ${value}\n`);
+
 process.stdout.write('\ndomains with 50 nodes and 10 watches each, two of them working\n');
-for (const domains of [2, 2_000]) {
+let amongFew = 0;
+for (const domains of [2, 10_000]) {
   const program = `import('${join(import.meta.dirname, 'many.js')}').then((m) => console.log(JSON.stringify(m.manyDomains(${domains}))))`;
   const { stdout } = spawnSync(process.execPath, ['--expose-gc', '-e', program], { encoding: 'utf8' });
   const { requestsPerSecond, bytesPerNode, bytesPerWatch }: ManyDomains = JSON.parse(stdout);
-  const memory = domains > 100 ? `, ${bytesPerNode.toFixed(0)} octets a node, ${bytesPerWatch.toFixed(0)} a watch` : '';
+  const memory =
+    domains > 100
+      ? `, ${(amongFew / requestsPerSecond).toFixed(2)} of the cost among few, ${bytesPerNode.toFixed(0)} octets a node, ${bytesPerWatch.toFixed(0)} a watch`
+      : '';
+  amongFew = requestsPerSecond;
   process.stdout.write(
     `${`${domains.toLocaleString('en')} domains`.padEnd(46)} ${Math.round(requestsPerSecond).toLocaleString('en').padStart(12)} requests/s${memory}\n`,
   );

@@ -4,14 +4,17 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync }
 import { join } from 'node:path';
 
 const ROOT = join(import.meta.dirname, '../..');
-const CONFIGS = ['tsconfig.json', 'tsconfig.build.json', 'package.json'];
+const CONFIGS = ['tsconfig.json', 'tsconfig.build.json', 'package.json', 'rolldown.config.ts'];
 const PAUSE_MS = 50;
 
 /** Some tests run the program as users do: the path of a file of it, compiled if its sources have changed since the last time. */
 export function built(file: string): string {
   buildOnce(ROOT, () => {
     const tsc = join(ROOT, 'node_modules/typescript/bin/tsc');
-    execFileSync(process.execPath, [tsc, '-p', 'tsconfig.build.json'], { cwd: ROOT, stdio: 'inherit' });
+    const rolldown = join(ROOT, 'node_modules/rolldown/bin/cli.mjs');
+    const run = (args: readonly string[]) => execFileSync(process.execPath, args, { cwd: ROOT, stdio: 'inherit' });
+    run([tsc, '-p', 'tsconfig.build.json']);
+    run([rolldown, '-c']);
   });
   return join(ROOT, 'dist', file);
 }

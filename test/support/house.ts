@@ -28,6 +28,7 @@ const FORMAT = ['schema', 'codec', 'file', 'generations', 'dialects']
 /** What scenarios run: guests on a machine beside a store. */
 const HOST = ['sim/', 'store', 'store/protocol', 'store/format', 'store/format/model', 'guests/'];
 const ENGINE = [...HOST, 'scenarios/engine', 'scenarios/faults', 'scenarios/judge', 'scenarios/judge/invariants'];
+const HUNT = [...ENGINE, 'scenarios/report'];
 const PLAYS = [...ENGINE, 'scenarios/catalogue', 'scenarios/drive', 'scenarios/report'];
 
 /** Who may import whom, from the ground up: the whole graph of the house, and what its picture is drawn from. */
@@ -148,7 +149,15 @@ export const ROOMS: readonly Room[] = [
   {
     path: 'scenarios/judge/invariants',
     about: 'the checks',
-    imports: ['scenarios/judge/history.ts', 'scenarios/judge/sessions.ts', 'scenarios/judge/oracles'],
+    imports: [
+      'scenarios/judge/history.ts',
+      'scenarios/judge/migrations.ts',
+      'scenarios/judge/copies.ts',
+      'scenarios/judge/sessions.ts',
+      'scenarios/judge/record-log.ts',
+      'scenarios/judge/recorded-history.ts',
+      'scenarios/judge/oracles',
+    ],
   },
   {
     path: 'scenarios/judge',
@@ -168,6 +177,21 @@ export const ROOMS: readonly Room[] = [
   { path: 'scenarios/catalogue/storms', about: 'what the storms share', imports: ENGINE },
   { path: 'scenarios/drive', about: 'traffic scripts: text in, JSON Lines out', imports: ENGINE },
   { path: 'scenarios/report', about: 'what a run came to, for people and for programs', imports: ENGINE },
+  {
+    path: 'scenarios/hunt',
+    about: 'from a failing run to its cause: tokens, where two runs part, what fails alike',
+    imports: HUNT,
+  },
+  {
+    path: 'scenarios/hunt/shrink',
+    about: 'smaller runs that fail in the same way',
+    imports: [...HUNT, 'scenarios/hunt'],
+  },
+  {
+    path: 'scenarios/hunt/look',
+    about: 'what there is on a host at any moment of a run',
+    imports: [...HUNT, 'scenarios/hunt'],
+  },
   { path: 'scenarios/lab', about: 'what each format loses in a live update, predicted and observed', imports: PLAYS },
   { path: 'scenarios/real', about: 'what meets programs of others', imports: [...PLAYS, 'scenarios/real/'] },
   {
@@ -183,7 +207,12 @@ export const ROOMS: readonly Room[] = [
   {
     path: 'scenarios/cli',
     about: 'the commands: they parse, call, print, and set the exit code',
-    imports: [...PLAYS, 'scenarios/lab', 'scenarios/real/', 'scenarios/cli/', 'store/format/'],
+    imports: [...PLAYS, 'scenarios/hunt/', 'scenarios/lab', 'scenarios/real/', 'scenarios/cli/', 'store/format/'],
+  },
+  {
+    path: 'scenarios/cli/hunt',
+    about: 'into runs',
+    imports: [...PLAYS, 'scenarios/hunt/', 'scenarios/cli', 'scenarios/cli/image', 'scenarios/cli/terminal'],
   },
   {
     path: 'scenarios/cli/image',

@@ -161,7 +161,7 @@ export class Bench {
   migrate(how: Moving = {}, horizonNs = 300 * S): Migration {
     const migration = this.start(how);
     this.runs.universe.timeline.runUntil(() => this.migrations.isOver(migration), this.nowNs + horizonNs);
-    this.pass(this.plan.keepsLogs === true ? 2 * S : 200 * MS);
+    this.pass(this.plan.keepsLogs === true ? 500 * MS : 200 * MS);
     return migration;
   }
 

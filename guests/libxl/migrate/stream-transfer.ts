@@ -67,7 +67,8 @@ function* save(call: Call, plan: SavePlan, options: StreamTransferOptions): Acto
     hasResponded: () => parked?.responded === true,
     parentDies: (step) => note('S', step),
     dies: (step) => note('V', STEPS[step]),
-    onPass: ({ pages, octets }, n, isFinal) => observer.note({ what: 'pass', n, pages, octets, isFinal }),
+    // Pages that are there: those that are not are named, and are no load for anybody.
+    onPass: ({ withData, octets }, n, isFinal) => observer.note({ what: 'pass', n, pages: withData, octets, isFinal }),
   });
   switch (rc) {
     case 0:

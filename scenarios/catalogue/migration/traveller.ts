@@ -1,6 +1,8 @@
 import { type Blkfront, blkLoad, type Clock, type Netfront, netLoad } from '../../../guests/devices/index.ts';
 import {
   type ClientHabits,
+  DirtyMemory,
+  type DirtyPlan,
   GuestConsole,
   GuestControl,
   LINUX_HABITS,
@@ -12,6 +14,7 @@ import {
   worker,
 } from '../../../guests/index.ts';
 import { type BuiltDomain, type DomainPlan, vbd, vif } from '../../../guests/libxl/index.ts';
+import type { Stream } from '../../../sim/index.ts';
 import type { Guest } from '../../engine/host.ts';
 import { macOf } from '../storms/guest.ts';
 import { San } from './san.ts';
@@ -46,6 +49,8 @@ export class Traveller {
   readonly uuid: string;
   /** Its programs; those of its disk and interface too. */
   readonly programs: Thread[] = [];
+  /** Its own memory, which it writes to all the time. */
+  readonly memory: DirtyMemory;
   #sending = 0;
   #lines = 0;
 
@@ -79,6 +84,8 @@ export class Traveller {
         say(`goes on in ${yield* suspendSelf(me, os, client, parts)} domain`);
       },
     }).start();
+    this.memory = DirtyMemory.create(os, dirtying(host.machine.streams.for(`memory/${slot}`)));
+    os.start('memory', (me) => this.memory.run(me, () => traffic.stopping));
     for (let w = 0; w < workers; w++)
       this.programs.push(
         os.start(`worker${w}`, (me) =>
@@ -162,6 +169,18 @@ export class Traveller {
       });
     });
   }
+}
+
+/** How it writes: as 4.3 draws it for a simulator, in less memory. */
+function dirtying(draws: Stream): DirtyPlan {
+  const pages = draws.between(8, 160);
+  return {
+    pages,
+    hot: draws.below(Math.min(pages, 90)),
+    hotPeriodNs: draws.between(2_000_000, 50_000_000),
+    background: draws.below(4_000),
+    burstsOf100: draws.below(20),
+  };
 }
 
 function nameOf(slot: number): string {

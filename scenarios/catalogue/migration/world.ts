@@ -16,11 +16,11 @@ import {
   startOperator,
 } from '../../engine/run.ts';
 import type { RunRequest, RunResult } from '../../engine/scenario.ts';
-import type { Trip } from '../../faults/trips.ts';
+import type { Trip } from '../../faults/trip.ts';
 import type { Verdict } from '../../judge/history.ts';
 import { devices } from '../../judge/invariants/devices.ts';
 import { disksOverHosts } from '../../judge/invariants/disks-over-hosts.ts';
-import { memoryMoved } from '../../judge/invariants/memory.ts';
+import { type MemoryFinding, memoryMoved } from '../../judge/invariants/memory.ts';
 import { migrationOwners } from '../../judge/invariants/migration-owners.ts';
 import { migrationTraces } from '../../judge/invariants/migration-traces.ts';
 import { type FinalDisk, joinDisks } from '../../judge/joined-disks.ts';
@@ -274,7 +274,7 @@ export class World {
         return [
           migrationOwners(history, histories, plan),
           migrationTraces(history, histories, plan),
-          memoryMoved(this.migrations.memories.moves, []),
+          memoryMoved(this.migrations.memories.moves, this.#foundInMemory()),
           disksOverHosts(joinDisks(histories, history, this.#finalDisks())),
           ...(end.joined?.(history) ?? []),
         ];
@@ -284,6 +284,19 @@ export class World {
         ['block requests', block.requests],
         ['packets', net.requests],
       ],
+    });
+  }
+
+  /** What guests find of their own memory when all is over: pages of different moments. One that is nowhere finds nothing. */
+  #foundInMemory(): MemoryFinding[] {
+    return this.travellers.flatMap(({ guest, memory, name }) => {
+      const { domain, machine } = guest.os;
+      if (domain.dying !== 'alive') return [];
+      return [...memory.check()].map(({ detail, gfn }) => ({
+        timeNs: machine.nowNs,
+        what: name,
+        detail: `page 0x${gfn.toString(16)} ${detail}`,
+      }));
     });
   }
 

@@ -1,7 +1,6 @@
 import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { isMainThread } from 'node:worker_threads';
-import { createJiti } from 'jiti';
 import type { Format } from '../../../store/format/index.ts';
 import * as format from '../../../store/format/index.ts';
 import * as model from '../../../store/format/model/index.ts';
@@ -59,6 +58,8 @@ async function run(path: string): Promise<Readonly<Record<string, unknown>>> {
   if (found === undefined) throw new Unusable(`${path}: no such file`);
   if (!found.isFile()) throw new Unusable(`${path}: is not a file`);
   // The program's own modules, whether or not the file's folder has the package installed: one copy of each.
+  // It is large, and most runs load no module of a user's.
+  const { createJiti } = await import('jiti');
   const jiti = createJiti(file, { fsCache: false, interopDefault: false, virtualModules: OWN });
   try {
     return await jiti.import<Readonly<Record<string, unknown>>>(file);

@@ -1,5 +1,7 @@
 import type { Epoch, History, HistoryRecord } from '../history.ts';
 import { type Framed, frame, OctetLog, RING_OCTETS, SOCKET_OCTETS } from '../oracles/wire.ts';
+import { Code, type RecordLog } from '../record-log.ts';
+import { AllTold } from './all-told.ts';
 
 /** A request as the store consumed it, with the reply that was found for it. */
 export interface Request {
@@ -26,10 +28,6 @@ export interface Request {
   crossedUpdate: boolean;
 }
 
-/** What a client library says it sent or got: the records themselves. */
-export type Sent = Extract<HistoryRecord, { readonly kind: 'sent' }>;
-export type Got = Extract<HistoryRecord, { readonly kind: 'got' }>;
-
 /** One connection epoch, all its streams taken apart. */
 export interface Connection {
   readonly epoch: Epoch;
@@ -38,10 +36,13 @@ export interface Connection {
   readonly capacity: number;
   readonly published: { readonly req: OctetLog; readonly rsp: OctetLog };
   readonly consumed: { readonly req: OctetLog; readonly rsp: OctetLog };
-  readonly sent: Sent[];
-  readonly got: Got[];
-  /** Messages of the published request stream. */
-  offered: readonly Framed[];
+  /** What its client library says that it sent and got. */
+  readonly sent: AllTold<'sent'>;
+  readonly got: AllTold<'got'>;
+  /** Messages of the published request stream. Cut when somebody asks: nearly always they are those of the consumed one. */
+  readonly offered: readonly Framed[];
+  /** Messages of the consumed request stream, and what became of them. */
+  taken: readonly Framed[];
   requests: readonly Request[];
   /** Replies and events as the store wrote them. */
   output: readonly Framed[];
@@ -64,54 +65,33 @@ export interface Connection {
 }
 
 /** Sort the records by connection and take the streams apart into messages. */
-export function collectConnections(history: History): Connection[] {
-  const connections = history.epochs.map((epoch) => newConnection(epoch));
+export function collectConnections({ epochs }: History, log: RecordLog): Connection[] {
+  const connections = epochs.map((epoch) => newConnection(epoch, log));
   const stopped = new Map<bigint, Rest>();
-  for (const r of history.records) {
-    switch (r.kind) {
-      case 'publish':
-        connections[r.conn]!.published[r.dir].put(r.from, r.bytes, r);
-        break;
-      case 'consume':
-        connections[r.conn]!.consumed[r.dir].put(r.from, r.bytes, r);
-        break;
-      case 'sent':
-        connections[r.conn]!.sent.push(r);
-        break;
-      case 'got':
-        connections[r.conn]!.got.push(r);
-        break;
-      case 'open':
-        endOlder(connections, connections[r.conn]!, r.seq);
-        connections[r.conn]!.openSeq = r.seq;
-        break;
-      case 'detach':
-        connections[r.conn]!.detachSeq = r.seq;
-        break;
-      case 'close':
-        connections[r.conn]!.closeSeq = r.seq;
-        break;
-      case 'page': {
-        const { seq, unread } = r;
-        connections[r.conn]!.exchanged = { seq, unread, written: connections[r.conn]!.published.rsp.end };
-        break;
-      }
-      case 'life':
-        note(stopped, r);
-        break;
-      case 'liveUpdate':
-      case 'snapshot':
-        break;
+  const { codes, conns, times, places, counts } = log;
+  for (let seq = 0; seq < log.length; seq++) {
+    const code = codes[seq]!;
+    if (code === Code.kept) {
+      collect(connections, stopped, log.kept[places[seq]!]!);
+      continue;
     }
+    const { published, consumed, sent, got } = connections[conns[seq]!]!;
+    const from = places[seq]!;
+    const to = from + counts[seq]!;
+    if (code === Code.putReq) published.req.putLent(from, to, seq, times[seq]!);
+    else if (code === Code.putRsp) published.rsp.putLent(from, to, seq, times[seq]!);
+    else if (code === Code.tookReq) consumed.req.putLent(from, to, seq, times[seq]!);
+    else if (code === Code.tookRsp) consumed.rsp.putLent(from, to, seq, times[seq]!);
+    else if (code === Code.sent) sent.add(seq);
+    else got.add(seq);
   }
   for (const connection of connections) {
-    connection.offered = frame(connection.published.req).messages;
     const output = frame(connection.published.rsp);
     connection.output = output.messages;
     connection.outputRest = output.rest;
-    const actors = new Map(connection.sent.map((s) => [s.end, s.actor]));
-    connection.requests = frame(connection.consumed.req).messages.map((m) =>
-      toRequest(connection, m, actors.get(m.end) ?? connection.name),
+    const actorOf = connection.sent.actors();
+    connection.requests = frame(connection.consumed.req).messages.map(
+      (m) => new Consumed(connection, m, actorOf(m.end) ?? connection.name),
     );
     connection.ignoredSeq = connection.requests.find((r) => r.isOverlong)?.seq ?? Number.POSITIVE_INFINITY;
     if (connection.epoch.isHostile) continue;
@@ -130,18 +110,64 @@ function unreadAtEnd({ published, consumed, exchanged }: Connection): number {
   return published.rsp.end - exchanged.written + exchanged.unread;
 }
 
-function newConnection(epoch: Epoch): Connection {
-  const pair = () => ({ req: new OctetLog(), rsp: new OctetLog() });
+/** A record of those that are kept as they are. */
+function collect(connections: readonly Connection[], stopped: Map<bigint, Rest>, r: HistoryRecord): void {
+  switch (r.kind) {
+    case 'publish':
+      connections[r.conn]!.published[r.dir].put(r.from, r.bytes, r);
+      break;
+    case 'consume':
+      connections[r.conn]!.consumed[r.dir].put(r.from, r.bytes, r);
+      break;
+    case 'sent':
+      connections[r.conn]!.sent.addOdd(r);
+      break;
+    case 'got':
+      connections[r.conn]!.got.addOdd(r);
+      break;
+    case 'open':
+      endOlder(connections, connections[r.conn]!, r.seq);
+      connections[r.conn]!.openSeq = r.seq;
+      break;
+    case 'detach':
+      connections[r.conn]!.detachSeq = r.seq;
+      break;
+    case 'close':
+      connections[r.conn]!.closeSeq = r.seq;
+      break;
+    case 'page': {
+      const { seq, unread } = r;
+      connections[r.conn]!.exchanged = { seq, unread, written: connections[r.conn]!.published.rsp.end };
+      break;
+    }
+    case 'life':
+      note(stopped, r);
+      break;
+    case 'liveUpdate':
+    case 'snapshot':
+      break;
+  }
+}
+
+function newConnection(epoch: Epoch, log: RecordLog): Connection {
+  const streams = log.streams(epoch.conn);
+  const pair = () => ({ req: new OctetLog(streams.req), rsp: new OctetLog(streams.rsp) });
   const never = Number.POSITIVE_INFINITY;
+  const published = pair();
+  let offered: readonly Framed[] | undefined;
   return {
     epoch,
     name: epoch.name,
     capacity: epoch.isSocket === true ? SOCKET_OCTETS : RING_OCTETS,
-    published: pair(),
+    published,
     consumed: pair(),
-    sent: [],
-    got: [],
-    offered: [],
+    sent: new AllTold(log, 'sent'),
+    got: new AllTold(log, 'got'),
+    get offered() {
+      offered ??= frame(published.req).messages;
+      return offered;
+    },
+    taken: [],
     requests: [],
     output: [],
     outputRest: 0,
@@ -155,27 +181,40 @@ function newConnection(epoch: Epoch): Connection {
   };
 }
 
-function toRequest(connection: Connection, m: Framed, actor: string): Request {
-  const { type, reqId, txId, payload, isOverlong } = m;
-  const { seq, timeNs } = m.last;
-  const conn = connection.epoch.conn;
-  return {
-    connection,
-    conn,
-    type,
-    reqId,
-    txId,
-    payload,
-    firstSeq: m.first.seq,
-    seq,
-    timeNs,
-    isOverlong,
-    actor,
-    reply: undefined,
-    isPutAside: false,
-    isHeldBack: false,
-    crossedUpdate: false,
-  };
+class Consumed implements Request {
+  readonly connection: Connection;
+  readonly conn: number;
+  readonly type: number;
+  readonly reqId: number;
+  readonly txId: number;
+  readonly firstSeq: number;
+  readonly seq: number;
+  readonly timeNs: number;
+  readonly isOverlong: boolean;
+  readonly actor: string;
+  reply: Framed | undefined = undefined;
+  isPutAside = false;
+  isHeldBack = false;
+  crossedUpdate = false;
+  readonly #message: Framed;
+
+  constructor(connection: Connection, message: Framed, actor: string) {
+    this.connection = connection;
+    this.conn = connection.epoch.conn;
+    this.type = message.type;
+    this.reqId = message.reqId;
+    this.txId = message.txId;
+    this.firstSeq = message.first.seq;
+    this.seq = message.last.seq;
+    this.timeNs = message.last.timeNs;
+    this.isOverlong = message.isOverlong;
+    this.actor = actor;
+    this.#message = message;
+  }
+
+  get payload(): string {
+    return this.#message.payload;
+  }
 }
 
 /** A domain that is introduced once more begins a new epoch; the older one ends, whether or not its port was let go of first. */

@@ -1,4 +1,5 @@
 import type { History, SnapshotNode, Verdict, Violation } from '../history.ts';
+import { logOf } from '../recorded-history.ts';
 import { DeviceEvidence } from './devices-evidence.ts';
 
 /** A device that the toolstack holds to be there, by the domid of its guest. */
@@ -16,7 +17,8 @@ const CONNECTED = '4';
  * @param expected all devices of guests that run, as the toolstack counts them.
  */
 export function convergence(history: History, expected: readonly ExpectedDevice[]): Verdict {
-  const last = history.records.at(-1);
+  const log = logOf(history);
+  const last = log.at(-1);
   const violations: Violation[] = [];
   const note = (actor: string, detail: string) =>
     violations.push({
@@ -27,12 +29,12 @@ export function convergence(history: History, expected: readonly ExpectedDevice[
       request: '',
       detail,
     });
-  const snapshot = history.records.findLast((r) => r.kind === 'snapshot');
+  const snapshot = log.kept.findLast((r) => r.kind === 'snapshot');
   const nodes = new Map((snapshot?.nodes ?? []).map((node) => [node.path, node]));
   if (snapshot === undefined) note('', 'nobody read the tree at the end');
   const known = new Set<string>();
-  const evidence = new DeviceEvidence(history);
-  evidence.advance(history.records.length);
+  const evidence = new DeviceEvidence(history, log);
+  evidence.advance(log.length);
   let unasked = 0;
   const refused = refusedDevices(history);
   for (const device of expected) {

@@ -1,6 +1,7 @@
 import type { DeviceRecord, History, HistoryRecord } from '../history.ts';
 import { textOf } from '../oracles/octets.ts';
 import { Op } from '../oracles/wire.ts';
+import type { RecordLog } from '../record-log.ts';
 import { Findings } from './finding.ts';
 
 /** GNTST_no_space. Source: xen/include/public/grant_table.h. */
@@ -41,7 +42,7 @@ function pathOf(payload: Uint8Array): string {
 /** What checks of devices share: whose domain runs at the moment of the last record, and what was found so far. */
 export class DeviceEvidence {
   readonly findings: Findings;
-  readonly #records: History['records'];
+  readonly #log: RecordLog;
   readonly #epochs: History['epochs'];
   readonly #stopped = new Set<number>();
   /** Faults that last, and are not over. */
@@ -51,50 +52,63 @@ export class DeviceEvidence {
   /** Devices whose frontend saw its backend closing, closed or gone when it looked last. */
   readonly #abandoned = new Set<string>();
   /** Requests of buses without an answer, by connection and req_id. */
-  readonly #asked = new Map<string, Extract<HistoryRecord, { kind: 'sent' }>>();
+  readonly #asked = new Map<string, number>();
   #at = 0;
 
   /** @param family under what name it is reported. */
-  constructor({ records, epochs }: History, family = 'devices') {
+  constructor({ epochs }: History, log: RecordLog, family = 'devices') {
     this.findings = new Findings(family);
-    this.#records = records;
+    this.#log = log;
     this.#epochs = epochs;
   }
 
   /** Go on to what happened up to `seq`. */
   advance(seq: number): void {
-    for (; this.#at < seq && this.#at < this.#records.length; this.#at++) {
-      const record = this.#records[this.#at];
-      if (record?.kind === 'fault') {
-        if (record.isOver) this.#faults.delete(record.id);
-        else this.#faults.add(record.id);
-      }
-      if (record?.kind === 'sent' && record.actor.endsWith(BUS))
-        this.#asked.set(`${record.conn} ${record.reqId}`, record);
-      else if (record?.kind === 'got' && record.type !== Op.WATCH_EVENT) this.#answered(record);
-      if (record?.kind !== 'life') continue;
-      const { what, domid } = record;
-      if (what === 'created')
-        for (const devices of [this.#refused, this.#abandoned])
-          for (const dev of devices) if (domidOf(dev) === domid) devices.delete(dev);
-      if (what === 'created' || what === 'resumed') this.#stopped.delete(domid);
-      else if (what === 'shutdown' || what === 'dying') this.#stopped.add(domid);
+    for (; this.#at < seq && this.#at < this.#log.length; this.#at++) {
+      const kind = this.#log.messageAt(this.#at);
+      if (kind === 'sent') this.#sent(this.#at);
+      else if (kind === 'got') this.#got(this.#at);
+      else this.#fact(this.#log.keptAt(this.#at));
     }
   }
 
-  #answered({ conn, reqId, type, payload }: Extract<HistoryRecord, { kind: 'got' }>): void {
-    const key = `${conn} ${reqId}`;
+  #fact(record: HistoryRecord | undefined): void {
+    if (record?.kind === 'fault') {
+      if (record.isOver) this.#faults.delete(record.id);
+      else this.#faults.add(record.id);
+    }
+    if (record?.kind !== 'life') return;
+    const { what, domid } = record;
+    if (what === 'created')
+      for (const devices of [this.#refused, this.#abandoned])
+        for (const dev of devices) if (domidOf(dev) === domid) devices.delete(dev);
+    if (what === 'created' || what === 'resumed') this.#stopped.delete(domid);
+    else if (what === 'shutdown' || what === 'dying') this.#stopped.add(domid);
+  }
+
+  #sent(seq: number): void {
+    if (this.#log.actorOf(seq).endsWith(BUS)) this.#asked.set(`${this.#log.conns[seq]} ${this.#log.reqIdOf(seq)}`, seq);
+  }
+
+  #got(seq: number): void {
+    const log = this.#log;
+    const type = log.typeOf(seq);
+    if (this.#asked.size === 0 || type === Op.WATCH_EVENT) return;
+    const conn = log.conns[seq] as number;
+    const key = `${conn} ${log.reqIdOf(seq)}`;
     const asked = this.#asked.get(key);
     if (asked === undefined) return;
     this.#asked.delete(key);
     const domid = this.#epochs[conn]?.domid ?? 0;
-    const backend = /\/backend\/([^/]+)\/(\d+)\/(\d+)\/state$/.exec(pathOf(asked.payload));
-    if (asked.type === Op.READ && backend !== null) {
+    const payload = log.payloadOf(seq);
+    const backend = /\/backend\/([^/]+)\/(\d+)\/(\d+)\/state$/.exec(pathOf(log.payloadOf(asked)));
+    if (log.typeOf(asked) === Op.READ && backend !== null) {
       const dev = `${backend[1]}/${backend[2]}/${backend[3]}`;
       if (type === Op.ERROR || Number(textOf(payload)) >= CLOSING) this.#abandoned.add(dev);
       else this.#abandoned.delete(dev);
     }
-    if (type === Op.ERROR && textOf(payload) === 'ENOMEM\0') this.#refused.add(refusedDevice(domid, asked.payload));
+    if (type === Op.ERROR && textOf(payload) === 'ENOMEM\0')
+      this.#refused.add(refusedDevice(domid, log.payloadOf(asked)));
   }
 
   /**

@@ -1,5 +1,6 @@
 import type { DeviceRecord, History } from '../history.ts';
 import { textOf } from '../oracles/octets.ts';
+import type { RecordLog } from '../record-log.ts';
 import type { DeviceEvidence } from './devices-evidence.ts';
 import type { Findings } from './finding.ts';
 
@@ -92,27 +93,37 @@ const FRONT = /^\/local\/domain\/(\d+)\/device\/[^/]+\/\d+\/state$/;
 const BACK = /^\/local\/domain\/(\d+)\/backend\/[^/]+\/\d+\/\d+\/state$/;
 
 /** INV-H1, in what was asked of the store: a state node is written by its own side, or by the toolstack's domain. */
-export function ownership(history: History, findings: Findings): void {
+export function ownership(history: History, log: RecordLog, findings: Findings): void {
   /** State writes without an answer, by connection and req_id. */
-  const waiting = new Map<string, { readonly record: History['records'][number]; readonly path: string }>();
-  for (const record of history.records) {
-    if (record.kind === 'sent' && record.type === WRITE) {
-      const domid = history.epochs[record.conn]?.domid;
-      const asked = textOf(record.payload.subarray(0, record.payload.indexOf(0)));
+  const waiting = new Map<string, { readonly seq: number; readonly path: string }>();
+  for (let seq = 0; seq < log.length; seq++) {
+    const kind = log.messageAt(seq);
+    if (kind === undefined) continue;
+    const conn = log.conns[seq] as number;
+    if (kind === 'sent' && log.typeOf(seq) === WRITE) {
+      const domid = history.epochs[conn]?.domid;
+      const payload = log.payloadOf(seq);
+      const asked = textOf(payload.subarray(0, payload.indexOf(0)));
       if (!asked.endsWith('/state')) continue;
       const path = asked.startsWith('/') ? asked : `/local/domain/${domid}/${asked}`;
       const owner = FRONT.exec(path)?.[1] ?? BACK.exec(path)?.[1];
       if (owner === undefined) continue;
       findings.count('state writes');
-      if (domid !== 0 && Number(owner) !== domid) waiting.set(`${record.conn} ${record.reqId}`, { record, path });
-    } else if (record.kind === 'got' && waiting.size > 0) {
-      const key = `${record.conn} ${record.reqId}`;
+      if (domid !== 0 && Number(owner) !== domid) waiting.set(`${conn} ${log.reqIdOf(seq)}`, { seq, path });
+    } else if (kind === 'got' && waiting.size > 0) {
+      const key = `${conn} ${log.reqIdOf(seq)}`;
       const asked = waiting.get(key);
-      if (asked === undefined || record.type === 15) continue;
+      const type = log.typeOf(seq);
+      if (asked === undefined || type === 15) continue;
       waiting.delete(key);
-      if (record.type !== WRITE) continue; // refused
-      const actor = asked.record.kind === 'sent' ? asked.record.actor : '';
-      findings.add(asked.record, actor, `WRITE ${asked.path}`, 'INV-H1: the state of another domain was written');
+      if (type !== WRITE) continue; // refused
+      const at = { seq: asked.seq, timeNs: log.times[asked.seq] as number };
+      findings.add(
+        at,
+        log.actorOf(asked.seq),
+        `WRITE ${asked.path}`,
+        'INV-H1: the state of another domain was written',
+      );
     }
   }
 }

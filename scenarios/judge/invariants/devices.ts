@@ -1,4 +1,5 @@
 import type { History, Verdict } from '../history.ts';
+import { logOf } from '../recorded-history.ts';
 import { BlockDevice } from './devices-block.ts';
 import { DeviceEvidence } from './devices-evidence.ts';
 import { Handshake, ownership } from './devices-handshake.ts';
@@ -14,7 +15,8 @@ export const SOURCE = 'guests.md 2.3 to 2.5, 6.11 INV-H1, INV-H2, INV-H3, INV-H7
  * @param of of one host of several a disk is not judged: others wrote to it.
  */
 export function devices(history: History, of: 'all' | 'one host of several' = 'all'): Verdict {
-  const evidence = new DeviceEvidence(history);
+  const log = logOf(history);
+  const evidence = new DeviceEvidence(history, log);
   const { findings } = evidence;
   const blocks = new Map<string, BlockDevice>();
   const network = new Network(evidence);
@@ -33,10 +35,10 @@ export function devices(history: History, of: 'all' | 'one host of several' = 'a
       block.note(record);
     }
   }
-  evidence.advance(history.records.length);
-  ownership(history, findings);
+  evidence.advance(log.length);
+  ownership(history, log, findings);
   // A run that did not come to rest is judged by what it did, not by what it left undone.
-  if (history.records.some((r) => r.kind === 'snapshot')) {
+  if (log.kept.some((r) => r.kind === 'snapshot')) {
     for (const check of [...blocks.values(), network]) check.finish();
   }
   return findings.verdict(CLAIM, SOURCE);

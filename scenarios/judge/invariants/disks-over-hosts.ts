@@ -1,4 +1,5 @@
 import type { History, Verdict } from '../history.ts';
+import { logOf } from '../recorded-history.ts';
 import { BlockDevice } from './devices-block.ts';
 import { DeviceEvidence } from './devices-evidence.ts';
 
@@ -8,7 +9,7 @@ const SOURCE = 'migration.md INV-M28; guests.md INV-H7; linux drivers/block/xen-
 
 /** INV-M28, over disks as joinDisks() puts them together. */
 export function disksOverHosts(joined: History): Verdict {
-  const evidence = new DeviceEvidence(joined, 'disks-over-hosts');
+  const evidence = new DeviceEvidence(joined, logOf(joined), 'disks-over-hosts');
   const blocks = new Map<string, BlockDevice>();
   for (const record of joined.devices ?? []) {
     evidence.advance(record.seq);

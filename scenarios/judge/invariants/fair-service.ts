@@ -1,4 +1,6 @@
 import type { History, HistoryRecord, Verdict, Violation } from '../history.ts';
+import { Code, type RecordLog } from '../record-log.ts';
+import { logOf } from '../recorded-history.ts';
 import { collectConnections } from './connection-epochs.ts';
 import { describe, newEvidence } from './finding.ts';
 import { pairReplies } from './replies.ts';
@@ -28,12 +30,13 @@ const KEPT_MAX = 20;
  * With the write rate limit each of these turns may first have to wait for the credit that the one before has used up.
  */
 export function fairService(history: History, times: ServiceTimes): Verdict {
-  const connections = collectConnections(history);
-  pairReplies(history, connections, newEvidence());
-  const rings = mostAtOnce(history.records);
+  const log = logOf(history);
+  const connections = collectConnections(history, log);
+  pairReplies(history, log, connections, newEvidence());
+  const rings = mostAtOnce(log.kept);
   const passNs = times.passNs + rings * times.turnNs;
-  const pauses = updatePauses(history.records);
-  const moves = movesByConnection(history.records, connections.length);
+  const pauses = updatePauses(log.kept);
+  const moves = movesByConnection(log, connections.length);
   const violations: Violation[] = [];
   let judged = 0;
   let longestNs = 0;
@@ -111,11 +114,17 @@ function paused(spans: readonly Span[], from: number, to: number): number {
 }
 
 /** When the store moved an index of each ring: it read or wrote a piece. Ascending. */
-function movesByConnection(records: readonly HistoryRecord[], connections: number): number[][] {
+function movesByConnection(log: RecordLog, connections: number): number[][] {
   const moves: number[][] = Array.from({ length: connections }, () => []);
-  for (const r of records) {
-    const isMove = (r.kind === 'consume' && r.dir === 'req') || (r.kind === 'publish' && r.dir === 'rsp');
-    if (isMove) (moves[r.conn] as number[]).push(r.timeNs);
+  for (let seq = 0; seq < log.length; seq++) {
+    const code = log.codes[seq] as number;
+    const r = code === Code.kept ? log.at(seq) : undefined;
+    const isMove =
+      code === Code.tookReq ||
+      code === Code.putRsp ||
+      (r?.kind === 'consume' && r.dir === 'req') ||
+      (r?.kind === 'publish' && r.dir === 'rsp');
+    if (isMove) (moves[log.conns[seq] as number] as number[]).push(log.times[seq] as number);
   }
   return moves;
 }

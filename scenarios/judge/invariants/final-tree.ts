@@ -3,6 +3,7 @@ import { show, textOf } from '../oracles/octets.ts';
 import { formatPerm, printsAs } from '../oracles/permissions.ts';
 import type { Node } from '../oracles/tree.ts';
 import type { XenstoreModel } from '../oracles/xenstore-model.ts';
+import type { RecordLog } from '../record-log.ts';
 import { abortedNote } from './answers.ts';
 import type { Evidence } from './finding.ts';
 
@@ -78,9 +79,9 @@ function report(s: Scene, name: string, wanted: Node | undefined, what: string, 
 }
 
 /** A history without a snapshot leaves this unproven, which is not the same as true. */
-export function checkThereIsOne(records: readonly HistoryRecord[], evidence: Evidence): void {
-  const end = records.at(-1);
-  if (end !== undefined && !records.some((r) => r.kind === 'snapshot')) {
+export function checkThereIsOne(log: RecordLog, evidence: Evidence): void {
+  const end = log.at(-1);
+  if (end !== undefined && !log.kept.some((r) => r.kind === 'snapshot')) {
     evidence['final-tree'].add(end, '', '', 'the history has no snapshot of the tree: the run did not come to its end');
   }
 }

@@ -1,4 +1,6 @@
 import type { History, Verdict } from '../history.ts';
+import type { RecordLog } from '../record-log.ts';
+import { logOf } from '../recorded-history.ts';
 import { type Connection, collectConnections } from './connection-epochs.ts';
 import { CLAIM as FINAL_TREE_CLAIM, SOURCE as FINAL_TREE_SOURCE, finalTree } from './final-tree.ts';
 import { type Evidence, type Family, newEvidence } from './finding.ts';
@@ -48,13 +50,14 @@ export function judgeHistory(history: History): {
   readonly verdicts: Verdict[];
   readonly connections: readonly Connection[];
 } {
-  let judged = judgeAs(history, true);
+  const log = logOf(history);
+  let judged = judgeAs(history, log, true);
   // Whether a store knows its queued events again behind an update shows only in what it sends. Where it may, one of several
   // equal events that came can be taken for the wrong one: 1. e is queued, and again behind an update. 2. @releaseDomain is
   // queued. 3. The first e comes, then another @releaseDomain that an end during the update has brought: it is taken for that of
   // step 2, and the second e for merged. 4. The second e comes. Who queues twice always does so: then all have a cause.
   if (judged.evidence['watch-events'].total > 0) {
-    const strict = judgeAs(history, false);
+    const strict = judgeAs(history, log, false);
     if (strict.evidence['watch-events'].total === 0) judged = strict;
   }
   const { evidence, connections } = judged;
@@ -64,13 +67,14 @@ export function judgeHistory(history: History): {
 /** `recognises`: whether events that are queued before an update may be known again behind it. */
 function judgeAs(
   history: History,
+  log: RecordLog,
   recognises: boolean,
 ): { readonly evidence: Evidence; readonly connections: readonly Connection[] } {
   const evidence = newEvidence();
-  const connections = collectConnections(history);
-  checkRingOctets(history, connections, evidence);
-  pairReplies(history, connections, evidence);
-  checkAnswered(history, connections, evidence);
-  judge(history, connections, evidence, recognises);
+  const connections = collectConnections(history, log);
+  checkRingOctets(log, connections, evidence);
+  pairReplies(history, log, connections, evidence);
+  checkAnswered(log, connections, evidence);
+  judge(history, log, connections, evidence, recognises);
   return { evidence, connections };
 }

@@ -6,6 +6,7 @@ import type { Answer } from '../oracles/prediction.ts';
 import type { Transaction } from '../oracles/tree.ts';
 import { type Moment, Op } from '../oracles/wire.ts';
 import { type Peer, XenstoreModel } from '../oracles/xenstore-model.ts';
+import { Code, type RecordLog } from '../record-log.ts';
 import { answerOf, apply, reportWrong, wrong } from './answers.ts';
 import type { Connection, Request } from './connection-epochs.ts';
 import { Deaths } from './deaths.ts';
@@ -22,11 +23,12 @@ import { WriteRate } from './write-rate.ts';
  *  the store may know its queued events again behind an update. */
 export function judge(
   history: History,
+  log: RecordLog,
   connections: readonly Connection[],
   evidence: Evidence,
   recognises: boolean,
 ): void {
-  new Judge(history, connections, evidence, recognises).run();
+  new Judge(history, log, connections, evidence, recognises).run();
 }
 
 /** A release that was served: whether its reply comes before or behind the events shows only with the next record. */
@@ -39,6 +41,7 @@ interface Releasing {
 
 class Judge {
   readonly #history: History;
+  readonly #log: RecordLog;
   readonly #connections: readonly Connection[];
   readonly #evidence: Evidence;
   readonly #model: XenstoreModel;
@@ -70,8 +73,15 @@ class Judge {
   /** The last `live-update -s` that was seen in a ring. */
   #updating: Request | undefined;
 
-  constructor(history: History, connections: readonly Connection[], evidence: Evidence, recognises: boolean) {
+  constructor(
+    history: History,
+    log: RecordLog,
+    connections: readonly Connection[],
+    evidence: Evidence,
+    recognises: boolean,
+  ) {
     this.#history = history;
+    this.#log = log;
     this.#connections = connections;
     this.#evidence = evidence;
     this.#model = new XenstoreModel(history.compat);
@@ -79,20 +89,24 @@ class Judge {
     this.#deaths = new Deaths(connections, evidence);
     this.#rate = history.limitsWrites === true ? new WriteRate() : undefined;
     this.#unnoticed = new UnnoticedEnds(this.#model, this.#boxes);
-    this.#noMemory = requestsWithoutMemory(history);
-    this.#failing = new Set(
-      history.records.flatMap((r) => (r.kind === 'liveUpdate' && r.what === 'failed' ? [r.n] : [])),
-    );
+    this.#noMemory = requestsWithoutMemory(log);
+    this.#failing = new Set(log.kept.flatMap((r) => (r.kind === 'liveUpdate' && r.what === 'failed' ? [r.n] : [])));
     this.#at = connections.map(() => ({ served: 0, begun: 0, finished: 0 }));
     for (const connection of connections)
       for (const r of connection.requests) if (r.reply !== undefined) this.#requestOf.set(r.reply, r);
   }
 
   run(): void {
-    for (const r of this.#history.records) this.#step(r);
+    const { codes, conns, length } = this.#log;
+    for (let seq = 0; seq < length; seq++) {
+      const code = codes[seq]!;
+      if (code === Code.tookReq) this.#consumed(this.#connections[conns[seq]!]!, seq);
+      else if (code === Code.putRsp) this.#published(this.#connections[conns[seq]!]!, seq);
+      else if (code === Code.kept) this.#step(this.#log.at(seq)!);
+    }
     this.#settleRelease();
-    checkThereIsOne(this.#history.records, this.#evidence);
-    const end = this.#history.records.at(-1);
+    const end = this.#log.at(-1);
+    checkThereIsOne(this.#log, this.#evidence);
     if (end === undefined) return;
     const someoneStalls = this.#connections.some((l) => l.isStalled);
     for (const [conn, box] of this.#boxes.entries())
@@ -390,11 +404,14 @@ class Judge {
 }
 
 /** Positions of the `consume` records whose requests met a lack of memory. */
-function requestsWithoutMemory(history: History): ReadonlySet<number> {
+function requestsWithoutMemory(log: RecordLog): ReadonlySet<number> {
   const found = new Set<number>();
-  if (!history.records.some((r) => r.kind === 'noMemory')) return found;
+  if (!log.kept.some((r) => r.kind === 'noMemory')) return found;
   const last = new Map<number, number>();
-  for (const r of history.records) {
+  for (let seq = 0; seq < log.length; seq++) {
+    if (log.codes[seq] === Code.tookReq) last.set(log.conns[seq]!, seq);
+    if (log.codes[seq] !== Code.kept) continue;
+    const r = log.at(seq)!;
     if (r.kind === 'consume' && r.dir === 'req') last.set(r.conn, r.seq);
     if (r.kind === 'noMemory') found.add(last.get(r.conn) ?? -1);
   }

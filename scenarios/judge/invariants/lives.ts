@@ -1,6 +1,8 @@
-import type { History, HistoryRecord, Verdict, Violation } from '../history.ts';
+import type { History, Verdict, Violation } from '../history.ts';
 import { show, textOf } from '../oracles/octets.ts';
-import { Op } from '../oracles/wire.ts';
+import { type Moment, Op } from '../oracles/wire.ts';
+import { logOf } from '../recorded-history.ts';
+import { withClientsEyes } from './answered.ts';
 
 const CLAIM =
   'A guest that goes on in a new domain registers every watch that it had anew, in the order of its kind, before any other';
@@ -19,55 +21,61 @@ interface Life {
   due: Registered[];
   /** Its domain shut down or died. */
   isOver: boolean;
-  /** What to take back should the oldest request of a req_id fail. */
-  readonly open: Map<number, (() => void)[]>;
 }
 
 /** Judge the guests of a history that were restored, from what their client libraries say. */
 export function livesGoOn(history: History): Verdict {
   const violations: Violation[] = [];
-  const lives = history.epochs.map((): Life => ({ standing: [], due: [], isOver: false, open: new Map() }));
+  const lives = history.epochs.map((): Life => ({ standing: [], due: [], isOver: false }));
   let restores = 0;
   let watches = 0;
-  const bad = (r: HistoryRecord, conn: number, due: Registered, instead: string) => {
+  const bad = (r: Moment, conn: number, due: Registered, instead: string) => {
     const { name, domid } = history.epochs[conn]!;
     const detail = `${name} was restored as domain ${domid}: its watch on ${show(due.path)} had to be registered next, ${instead}`;
     violations.push({ invariant: 'lives', seq: r.seq, timeNs: r.timeNs, actor: name, request: '', detail });
   };
-  for (const r of history.records) {
-    if (r.kind === 'open') {
-      const { heirOf } = history.epochs[r.conn]!;
-      if (heirOf === undefined) continue;
-      restores++;
-      const life = lives[r.conn]!;
-      life.standing = lives[heirOf.conn]!.standing.slice();
-      life.due = heirOf.rewatch === 'newest first' ? life.standing.toReversed() : life.standing.slice();
-      watches += life.due.length;
-    } else if (r.kind === 'life' && (r.what === 'shutdown' || r.what === 'dying')) {
-      for (const { conn, uniqueId } of history.epochs) if (uniqueId === r.uniqueId) lives[conn]!.isOver = true;
-    } else if (r.kind === 'sent') {
-      const life = lives[r.conn]!;
-      const [path = '', token = ''] = textOf(r.payload).split('\0');
+  const log = logOf(history);
+  /** What to take back should a request fail, by its place in the log. */
+  const undo = new Map<number, () => void>();
+  withClientsEyes(log, {
+    fact: (r) => {
+      if (r.kind === 'open') {
+        const { heirOf } = history.epochs[r.conn]!;
+        if (heirOf === undefined) return;
+        restores++;
+        const life = lives[r.conn]!;
+        life.standing = lives[heirOf.conn]!.standing.slice();
+        life.due = heirOf.rewatch === 'newest first' ? life.standing.toReversed() : life.standing.slice();
+        watches += life.due.length;
+      } else if (r.kind === 'life' && (r.what === 'shutdown' || r.what === 'dying')) {
+        for (const { conn, uniqueId } of history.epochs) if (uniqueId === r.uniqueId) lives[conn]!.isOver = true;
+      }
+    },
+    sent: (seq) => {
+      const type = log.typeOf(seq);
+      if (type !== Op.WATCH && type !== Op.UNWATCH) return;
+      const conn = log.conns[seq]!;
+      const life = lives[conn]!;
+      const [path = '', token = ''] = textOf(log.payloadOf(seq)).split('\0');
       const next = life.due[0];
-      let failed = () => {};
-      if (next !== undefined && (r.type === Op.WATCH || r.type === Op.UNWATCH)) {
-        if (r.type === Op.UNWATCH || next.path !== path) {
-          bad(r, r.conn, next, `${r.type === Op.WATCH ? 'one on' : 'the end of one on'} ${show(path)} came`);
-          life.due = [];
-        } else {
-          next.token = token; // errors are ignored: it stays in the list
-          life.due.shift();
-        }
-      } else failed = note(life, r.type, path, token);
-      const waiting = life.open.get(r.reqId);
-      if (waiting === undefined) life.open.set(r.reqId, [failed]);
-      else waiting.push(failed);
-    } else if (r.kind === 'got' && r.type !== Op.WATCH_EVENT) {
-      const failed = lives[r.conn]!.open.get(r.reqId)?.shift();
-      if (r.type === Op.ERROR) failed?.();
-    }
-  }
-  const end = history.records.at(-1);
+      if (next === undefined) undo.set(seq, note(life, type, path, token));
+      else if (type === Op.UNWATCH || next.path !== path) {
+        const at = { seq, timeNs: log.times[seq]! };
+        bad(at, conn, next, `${type === Op.WATCH ? 'one on' : 'the end of one on'} ${show(path)} came`);
+        life.due = [];
+      } else {
+        next.token = token; // errors are ignored: it stays in the list
+        life.due.shift();
+      }
+    },
+    answered: (reply, request) => {
+      const failed = undo.get(request ?? -1);
+      if (failed === undefined) return;
+      undo.delete(request ?? -1);
+      if (log.typeOf(reply) === Op.ERROR) failed();
+    },
+  });
+  const end = log.at(-1);
   for (const [conn, { due, isOver }] of lives.entries())
     if (end !== undefined && due[0] !== undefined && !isOver) bad(end, conn, due[0], 'and never was');
   return {

@@ -1,4 +1,5 @@
 import type { History, Verdict, Violation } from '../history.ts';
+import { logOf } from '../recorded-history.ts';
 
 const CLAIM = 'Nobody touches a page of another domain through a mapping that was taken down';
 const SOURCE = 'INV-H8; xen/common/grant_table.c, unmap_common';
@@ -7,7 +8,7 @@ const SOURCE = 'INV-H8; xen/common/grant_table.c, unmap_common';
 export function mappings(history: History): Verdict {
   const violations: Violation[] = [];
   const told = new Set<string>();
-  for (const r of history.records) {
+  for (const r of logOf(history).kept) {
     if (r.kind !== 'stale') continue;
     const { mapper, granter, gref, seq, timeNs } = r;
     const name = `${mapper} ${granter} ${gref}`;

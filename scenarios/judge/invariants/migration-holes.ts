@@ -1,7 +1,7 @@
 import type { Copies } from '../copies.ts';
 import type { Copy } from '../migrations.ts';
 import type { Defect } from './finding.ts';
-import type { Progress } from './migration-owners.ts';
+import type { Progress } from './migration-progress.ts';
 
 /** Rows of 3.4 in which xl leaves nobody running, each with what it is known by. */
 const HOLES = {

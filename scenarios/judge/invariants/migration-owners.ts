@@ -1,35 +1,14 @@
 import { Copies } from '../copies.ts';
 import type { History, Verdict } from '../history.ts';
-import type { Copy, MigrationAsked, MigrationHistory, MigrationRecord } from '../migrations.ts';
+import type { Copy, MigrationHistory, MigrationRecord } from '../migrations.ts';
+import { logOf } from '../recorded-history.ts';
 import { Findings } from './finding.ts';
 import { knownHole } from './migration-holes.ts';
+import { begin, type Progress } from './migration-progress.ts';
 
 const CLAIM =
   'A guest runs at one host at a time, and at exactly one in the end; it is started, resumed and destroyed only upon what the other side has said, and messages tell the truth';
 const SOURCE = 'tools/xl/xl_migrate.c; migration.md INV-M1 to INV-M5';
-
-/** How far a migration has come, by what its processes said. */
-export interface Progress {
-  readonly asked: MigrationAsked;
-  /** The copies between which the guest goes; the target's once it is known. */
-  readonly source: Copy | undefined;
-  target: Copy | undefined;
-  wasParked: boolean;
-  hasReceivedAll: boolean;
-  goWritten: boolean;
-  goRead: boolean;
-  goTakenBack: boolean;
-  status: number | undefined;
-  destroys: boolean;
-  unpaused: boolean;
-  sourceEnd: string | undefined;
-  targetEnd: string | undefined;
-  /** Processes that were killed, and before which step. */
-  readonly killed: Map<string, string>;
-  isBadly: boolean;
-  /** Something was said of it. */
-  isBegun: boolean;
-}
 
 /** What the judgement of owners is made from. */
 export interface OwnersPlan {
@@ -223,28 +202,6 @@ class Owners {
   }
 }
 
-function begin(asked: MigrationAsked, { copies }: MigrationHistory): Progress {
-  const source = copies.find((copy) => copy.host === asked.from && copy.uniqueId === asked.uniqueId);
-  return {
-    asked,
-    source,
-    target: undefined,
-    wasParked: false,
-    hasReceivedAll: false,
-    goWritten: false,
-    goRead: false,
-    goTakenBack: false,
-    status: undefined,
-    destroys: false,
-    unpaused: false,
-    sourceEnd: undefined,
-    targetEnd: undefined,
-    killed: new Map(),
-    isBadly: false,
-    isBegun: false,
-  };
-}
-
 function isCopy(a: Copy, b: Copy): boolean {
   return a.host === b.host && a.uniqueId === b.uniqueId;
 }
@@ -259,7 +216,7 @@ function updatesMeanwhile({ records }: MigrationHistory, histories: readonly His
     else span.to = record.timeNs;
   }
   const updates = histories.flatMap((history) =>
-    history.records.flatMap((r) => (r.kind === 'liveUpdate' && r.what === 'up' ? [r.timeNs] : [])),
+    logOf(history).kept.flatMap((r) => (r.kind === 'liveUpdate' && r.what === 'up' ? [r.timeNs] : [])),
   );
   return updates.filter((at) => [...spans.values()].some(({ from, to }) => from <= at && at <= to)).length;
 }

@@ -2,6 +2,7 @@ import { Copies } from '../copies.ts';
 import type { History, SnapshotNode, Verdict } from '../history.ts';
 import type { MigrationHistory } from '../migrations.ts';
 import { textOf } from '../oracles/octets.ts';
+import { logOf } from '../recorded-history.ts';
 import { Findings } from './finding.ts';
 import type { OwnersPlan } from './migration-owners.ts';
 
@@ -25,7 +26,7 @@ export function migrationTraces(
   const copies = new Copies(history);
   for (const record of history.records) copies.note(record);
   for (const [host, each] of histories.entries()) {
-    const snapshot = each.records.findLast((r) => r.kind === 'snapshot');
+    const snapshot = logOf(each).kept.findLast((r) => r.kind === 'snapshot');
     if (snapshot === undefined || down.includes(host)) continue;
     const name = history.hosts[host] ?? '';
     const alive = domainsAlive(each);
@@ -59,9 +60,9 @@ function* wrongWith(
 }
 
 /** Domains that are there in the end, by the history's lives. */
-function domainsAlive({ records }: History): ReadonlySet<number> {
+function domainsAlive(history: History): ReadonlySet<number> {
   const alive = new Set<number>([0]);
-  for (const r of records) {
+  for (const r of logOf(history).kept) {
     if (r.kind !== 'life') continue;
     if (r.what === 'created') alive.add(r.domid);
     else if (r.what === 'gone') alive.delete(r.domid);

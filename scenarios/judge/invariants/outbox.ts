@@ -170,6 +170,8 @@ export class Outbox {
     this.#isClosed = true;
     this.#queue = [];
     this.#head = 0;
+    this.#replies.clear();
+    this.#newest.clear();
     for (const due of this.#missing) this.#lost(due, due.at);
     this.#missing.length = 0;
   }

@@ -1,6 +1,7 @@
 import type { History, Verdict } from '../history.ts';
 import { show } from '../oracles/octets.ts';
 import { ERROR_NAMES, type Framed, Op } from '../oracles/wire.ts';
+import type { RecordLog } from '../record-log.ts';
 import type { Connection, Request } from './connection-epochs.ts';
 import { describe, describeWhole, type Evidence, type Findings } from './finding.ts';
 
@@ -9,9 +10,14 @@ export const CLAIM =
 export const SOURCE = 'docs/misc/xenstore.txt; store.md 1.6; guests.md 6.4 INV-R1 to R8';
 
 /** Find the reply to each request; complains about replies without a request, out of order, or wrong in their header. */
-export function pairReplies(history: History, connections: readonly Connection[], evidence: Evidence): void {
+export function pairReplies(
+  history: History,
+  log: RecordLog,
+  connections: readonly Connection[],
+  evidence: Evidence,
+): void {
   const found = evidence.replies;
-  const updates = history.records.filter((r) => r.kind === 'liveUpdate').map((r) => r.seq);
+  const updates = log.kept.filter((r) => r.kind === 'liveUpdate').map((r) => r.seq);
   const all: OpenRequests[] = [];
   for (const connection of connections) {
     const open = new OpenRequests(connection.requests);
@@ -23,7 +29,7 @@ export function pairReplies(history: History, connections: readonly Connection[]
     }
     all.push(open);
   }
-  const ups = history.records.flatMap((r) => (r.kind === 'liveUpdate' && r.what === 'up' ? [r.seq] : []));
+  const ups = log.kept.flatMap((r) => (r.kind === 'liveUpdate' && r.what === 'up' ? [r.seq] : []));
   const pending = pendingSpans(connections, ups);
   for (const [conn, connection] of connections.entries())
     for (const request of connection.requests) judgeOrder(request, all[conn]!, updates, pending, found);
@@ -151,9 +157,9 @@ function noteHeldBack(connections: readonly Connection[], pending: readonly Pend
 }
 
 /** At the end every request that can be answered was. */
-export function checkAnswered(history: History, connections: readonly Connection[], evidence: Evidence): void {
+export function checkAnswered(log: RecordLog, connections: readonly Connection[], evidence: Evidence): void {
   const found = evidence.replies;
-  const end = history.records.at(-1);
+  const end = log.at(-1);
   if (end === undefined) return;
   for (const connection of connections) {
     // A request whose epoch has ended may stay unanswered; so may one of a guest that reads nothing. But a later request that

@@ -1,7 +1,8 @@
-import type { History, HistoryRecord, Verdict } from '../history.ts';
+import type { HistoryRecord, Verdict } from '../history.ts';
 import { sameOctets, show, textOf } from '../oracles/octets.ts';
 import type { Framed } from '../oracles/wire.ts';
-import type { Connection, Got, Sent } from './connection-epochs.ts';
+import { Code, type RecordLog } from '../record-log.ts';
+import type { Connection } from './connection-epochs.ts';
 import { describe, type Evidence, type Findings } from './finding.ts';
 
 export const CLAIM =
@@ -9,17 +10,38 @@ export const CLAIM =
 export const SOURCE = 'docs/misc/xenstore-ring.txt; guests.md 6.3 INV-S1 to S8, S12';
 
 type Move = Extract<HistoryRecord, { readonly kind: 'publish' | 'consume' }>;
+type Sent = Extract<HistoryRecord, { readonly kind: 'sent' }>;
+type Got = Extract<HistoryRecord, { readonly kind: 'got' }>;
+/** How far a connection's octets have come. */
+type Ends = Record<Move['kind'], Record<Move['dir'], number>>;
 
 /** Check the index stores of all rings, and the streams against what the client libraries saw. */
-export function checkRingOctets(history: History, connections: readonly Connection[], evidence: Evidence): void {
+export function checkRingOctets(log: RecordLog, connections: readonly Connection[], evidence: Evidence): void {
   const found = evidence['ring-octets'];
-  const ends = connections.map(() => ({ publish: { req: 0, rsp: 0 }, consume: { req: 0, rsp: 0 } }));
-  const octets = { publish: { req: 0, rsp: 0 }, consume: { req: 0, rsp: 0 } };
-  for (const r of history.records) {
-    if ((r.kind !== 'publish' && r.kind !== 'consume') || connections[r.conn]!.epoch.isHostile) continue;
-    checkMove(r, connections[r.conn]!, ends[r.conn]!, found);
-    ends[r.conn]![r.kind][r.dir] = r.to;
-    octets[r.kind][r.dir] += r.to - r.from;
+  const ends = connections.map((): Ends => ({ publish: { req: 0, rsp: 0 }, consume: { req: 0, rsp: 0 } }));
+  const octets: Ends = { publish: { req: 0, rsp: 0 }, consume: { req: 0, rsp: 0 } };
+  for (let seq = 0; seq < log.length; seq++) {
+    const code = log.codes[seq]!;
+    if (code === Code.sent || code === Code.got) continue;
+    let conn = log.conns[seq]!;
+    let move: Move | undefined;
+    if (code === Code.kept) {
+      const kept = log.at(seq)!;
+      if (kept.kind !== 'publish' && kept.kind !== 'consume') continue;
+      move = kept;
+      conn = kept.conn;
+    }
+    const connection = connections[conn]!;
+    if (connection.epoch.isHostile) continue;
+    const at = ends[conn]!;
+    const kind = move?.kind ?? (code === Code.putReq || code === Code.putRsp ? 'publish' : 'consume');
+    const dir = move?.dir ?? (code === Code.putReq || code === Code.tookReq ? 'req' : 'rsp');
+    const from = move?.from ?? log.places[seq]!;
+    const to = move?.to ?? from + log.counts[seq]!;
+    if (move !== undefined || !isAsDue(seq, kind, dir, from, to, connection, at))
+      checkMove(move ?? (log.at(seq) as Move), connection, at, found);
+    at[kind][dir] = to;
+    octets[kind][dir] += to - from;
   }
   found.count('request octets published', octets.publish.req);
   found.count('request octets consumed', octets.consume.req);
@@ -30,18 +52,28 @@ export function checkRingOctets(history: History, connections: readonly Connecti
     checkSent(connection, found);
     checkGot(connection, found);
     checkOutputFrames(connection, found);
-    checkDrained(history, connection, connections, found);
+    checkDrained(log.at(-1), connection, connections, found);
   }
+}
+
+/** Whether there is nothing to say of a move whose octets are those that were put in: `checkMove` says what of the others. */
+function isAsDue(
+  seq: number,
+  kind: Move['kind'],
+  dir: Move['dir'],
+  from: number,
+  to: number,
+  connection: Connection,
+  at: Ends,
+): boolean {
+  if (from !== at[kind][dir] || (seq > connection.detachSeq && (kind === 'publish') === (dir === 'rsp'))) return false;
+  if (kind === 'publish') return to - at.consume[dir] <= connection.capacity;
+  return to <= at.publish[dir] && connection.published[dir].isLent;
 }
 
 const DIRECTION = { req: 'request', rsp: 'reply' } as const;
 
-function checkMove(
-  r: Move,
-  connection: Connection,
-  at: { publish: { req: number; rsp: number }; consume: { req: number; rsp: number } },
-  found: Findings,
-): void {
+function checkMove(r: Move, connection: Connection, at: Ends, found: Findings): void {
   const dir = DIRECTION[r.dir];
   const bad = (detail: string) => found.add(r, connection.name, '', detail);
   const last = at[r.kind][r.dir];
@@ -93,11 +125,12 @@ function recorded<T extends Sent | Got>({ exchanged }: Connection, said: readonl
 /** What the library says it sent is what stands in the ring, and nothing else does. Raw writers say nothing at all, and are
  *  not judged; nor is a last message, which the run's or the domain's end may have cut off from its record. */
 function checkSent(connection: Connection, found: Findings): void {
-  const sent = recorded(connection, connection.sent);
+  const sent = connection.exchanged === undefined ? connection.sent : recorded(connection, connection.sent.records());
   if (sent.length === 0) return;
   found.count('messages sent', sent.length);
+  if (isSentAsOffered(connection)) return;
   const byEnd = new Map<number, Sent>();
-  for (const t of sent) {
+  for (const t of recorded(connection, connection.sent.records())) {
     if (byEnd.has(t.end)) found.add(t, t.actor, describe(t), `sent ${shown(t)} up to octet ${t.end} a second time`);
     byEnd.set(t.end, t);
   }
@@ -121,14 +154,24 @@ function checkSent(connection: Connection, found: Findings): void {
     found.add(t, t.actor, describe(t), `sent ${shown(t)}; the request ring has no message that ends at ${t.end}`);
 }
 
+/** Each message of the stream was said to be sent, in its order, but for a last one perhaps. */
+function isSentAsOffered(connection: Connection): boolean {
+  const { sent, published, consumed, exchanged } = connection;
+  if (exchanged !== undefined || !published.req.isLent) return false;
+  const isAllTaken = consumed.req.isLent && consumed.req.end === published.req.end;
+  const messages = isAllTaken ? connection.taken : connection.offered;
+  return sent.length >= messages.length - 1 && sent.areThose(messages);
+}
+
 /** What the library got is what the store wrote, each message once. */
 function checkGot(connection: Connection, found: Findings): void {
-  const { output } = connection;
-  const got = recorded(connection, connection.got);
+  const { output, published, exchanged } = connection;
+  const got = exchanged === undefined ? connection.got : recorded(connection, connection.got.records());
   if (got.length === 0) return;
   found.count('messages got', got.length);
+  if (exchanged === undefined && published.rsp.isLent && connection.got.areThose(output)) return;
   let next = 0;
-  for (const t of got) {
+  for (const t of recorded(connection, connection.got.records())) {
     let m = output[next];
     if (m !== undefined && m.end < t.end) {
       found.add(
@@ -174,12 +217,11 @@ function checkOutputFrames(connection: Connection, found: Findings): void {
 
 /** At the end nothing that a living guest wrote is left over, and no message is half written. */
 function checkDrained(
-  history: History,
+  end: HistoryRecord | undefined,
   connection: Connection,
   connections: readonly Connection[],
   found: Findings,
 ): void {
-  const end = history.records.at(-1);
   if (end === undefined || !connection.isAliveAtEnd || connection.openSeq === Number.POSITIVE_INFINITY) return;
   if (connection.ignoredSeq < Number.POSITIVE_INFINITY) return;
   // 1. A guest reads nothing until its reply ring is full. 2. The store cannot write its next reply or event. 3. It stops

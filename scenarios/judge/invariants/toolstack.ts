@@ -1,6 +1,9 @@
 import type { History, HistoryRecord, SnapshotNode, ToolstackRecord, Verdict } from '../history.ts';
 import { textOf } from '../oracles/octets.ts';
 import { Op } from '../oracles/wire.ts';
+import type { RecordLog } from '../record-log.ts';
+import { logOf } from '../recorded-history.ts';
+import { withClientsEyes } from './answered.ts';
 import { pathsOfBroken } from './broken-transactions.ts';
 import { Findings } from './finding.ts';
 import {
@@ -48,13 +51,14 @@ interface Work {
  */
 export function toolstackIntends(history: History): Verdict {
   const findings = new Findings('toolstack');
-  const snapshot = history.records.findLast((r) => r.kind === 'snapshot');
+  const log = logOf(history);
+  const snapshot = log.kept.findLast((r) => r.kind === 'snapshot');
   const work = workOf(history.toolstack ?? []);
   findings.count('domains', work.domains.length);
   findings.count('domains destroyed', work.destroyed.size);
   findings.count('devices removed', work.devices.filter(({ last }) => last.what === 'detached').length);
   if (snapshot !== undefined) {
-    const scene = new Scene(history, snapshot, work, findings);
+    const scene = new Scene(history, log, snapshot, work, findings);
     scene.nodes();
     scene.watches();
     scene.permissions();
@@ -108,21 +112,16 @@ function workOf(told: readonly ToolstackRecord[]): Work {
   return { domains, devices: [...devices.values()], destroyed };
 }
 
-/** Who wrote at a place last. */
-interface Written {
-  readonly seq: number;
-  readonly timeNs: number;
-  readonly actor: string;
-}
-
 class Scene {
   readonly #history: History;
+  readonly #log: RecordLog;
   readonly #snapshot: Extract<HistoryRecord, { kind: 'snapshot' }>;
   readonly #work: Work;
   readonly #findings: Findings;
   readonly #nodes: ReadonlyMap<string, SnapshotNode>;
   readonly #parents = new Set<string>();
-  readonly #written = new Map<string, Written>();
+  /** The last request to write at a place, by absolute path. */
+  readonly #written = new Map<string, number>();
   /** When somebody last asked for the removal of a place, by absolute path. */
   readonly #unmade = new Map<string, number>();
   /** What a live update kept from being done, by path. */
@@ -136,22 +135,23 @@ class Scene {
 
   constructor(
     history: History,
+    log: RecordLog,
     snapshot: Extract<HistoryRecord, { kind: 'snapshot' }>,
     work: Work,
     findings: Findings,
   ) {
     this.#history = history;
+    this.#log = log;
     this.#snapshot = snapshot;
     this.#work = work;
     this.#findings = findings;
-    this.#broken = pathsOfBroken(history);
+    this.#broken = pathsOfBroken(history, log);
     this.#nodes = new Map(snapshot.nodes.map((node) => [node.path, node]));
     for (const path of this.#nodes.keys()) this.#parents.add(path.slice(0, path.lastIndexOf('/')));
-    for (const record of history.records) {
-      if (record.kind === 'sent' && (record.type === Op.WRITE || record.type === Op.MKDIR)) this.#note(record);
-      else if (record.kind === 'sent' && record.type === Op.RM)
-        this.#unmade.set(textOf(record.payload).slice(0, -1), record.seq);
-      else if (record.kind === 'life') {
+    for (let seq = 0; seq < log.length; seq++) {
+      const record = log.keptAt(seq);
+      if (log.messageAt(seq) === 'sent') this.#sent(seq);
+      else if (record?.kind === 'life') {
         if (record.what === 'created') this.#existing.set(record.domid, record.uniqueId);
         else if (record.what === 'dying') this.#dyingSeq.set(record.domid, record.seq);
         else if (record.what === 'gone') {
@@ -162,10 +162,16 @@ class Scene {
     }
   }
 
-  #note({ conn, seq, timeNs, actor, payload }: Extract<HistoryRecord, { kind: 'sent' }>): void {
+  #sent(seq: number): void {
+    const log = this.#log;
+    const type = log.typeOf(seq);
+    if (type === Op.RM) this.#unmade.set(textOf(log.payloadOf(seq)).slice(0, -1), seq);
+    if (type !== Op.WRITE && type !== Op.MKDIR) return;
+    const payload = log.payloadOf(seq);
     const asked = textOf(payload.subarray(0, payload.indexOf(0)));
-    const path = asked.startsWith('/') ? asked : `${homeOf(this.#history.epochs[conn]?.domid ?? 0)}/${asked}`;
-    this.#written.set(path, { seq, timeNs, actor });
+    const domid = this.#history.epochs[log.conns[seq] as number]?.domid ?? 0;
+    const path = asked.startsWith('/') ? asked : `${homeOf(domid)}/${asked}`;
+    this.#written.set(path, seq);
   }
 
   /** INV-L1. */
@@ -210,17 +216,16 @@ class Scene {
       this.#findings.count('places left by a broken transaction');
       return;
     }
-    let last: Written | undefined;
-    for (const [path, written] of this.#written)
-      if (isAtOrBelow(path, place) && written.seq > (last?.seq ?? -1)) last = written;
+    let last = -1;
+    for (const [path, written] of this.#written) if (isAtOrBelow(path, place) && written > last) last = written;
     // 1. It is removed. 2. Somebody writes there who does not know yet, a monitor for instance, and the store makes what is
     // missing on the way. 3. The toolstack is told that its removal is done. That is not its doing, and in life is left, too.
     const sinceSeq = Math.min(end.seq, this.#unmade.get(place) ?? end.seq);
-    if (last !== undefined && last.seq > sinceSeq && !this.#isToolstacks(place, sinceSeq)) {
+    if (last > sinceSeq && !this.#isToolstacks(place, sinceSeq)) {
       this.#findings.count('places written after that');
       return;
     }
-    const by = last === undefined ? '' : `; last written by ${last.actor} at ${ms(last.timeNs)}`;
+    const by = last < 0 ? '' : `; last written by ${this.#log.actorOf(last)} at ${ms(this.#log.times[last] as number)}`;
     this.#findings.add(this.#snapshot, '', '', `INV-L1: ${place} is left of ${whose} at ${ms(end.timeNs)}${by}`);
   }
 
@@ -240,14 +245,14 @@ class Scene {
     for (const path of this.#nodes.keys()) {
       if (!isAtOrBelow(path, place) || this.#parents.has(path)) continue;
       const written = this.#written.get(path);
-      if (written !== undefined && written.seq < sinceSeq) return true;
+      if (written !== undefined && written < sinceSeq) return true;
     }
     return false;
   }
 
   /** INV-L2. */
   watches(): void {
-    for (const watch of standingWatches(this.#history)) {
+    for (const watch of standingWatches(this.#history, this.#log)) {
       const { conn, path, token, actor, timeNs } = watch;
       this.#findings.count('watches standing');
       const { name = '' } = this.#history.epochs[conn] ?? {};
@@ -326,7 +331,8 @@ class Scene {
     // What is written below a place later inherits what the broken transaction would have set there.
     if (wanted === undefined || this.#roots(domain).some((root) => isAtOrBelow(path, root) && this.#isBroken(root)))
       return;
-    const by = this.#written.get(path)?.actor;
+    const written = this.#written.get(path);
+    const by = written === undefined ? undefined : this.#log.actorOf(written);
     this.#findings.add(
       this.#snapshot,
       '',
@@ -351,41 +357,42 @@ interface Standing {
 }
 
 /** Watches that were registered and never taken off, of connections that are open at the end and whose programs run. */
-function standingWatches({ epochs, records }: History): Standing[] {
+function standingWatches({ epochs }: History, log: RecordLog): Standing[] {
   const standing = new Map<number, Map<string, Standing>>();
-  const open = new Map<string, Extract<HistoryRecord, { kind: 'sent' }>[]>();
   const still = new Set<bigint>();
   const special = new Map<number, number>();
-  for (const r of records) {
-    if (r.kind === 'detach' || r.kind === 'close') standing.delete(r.conn);
-    else if (r.kind === 'life') {
-      if (r.what === 'paused' || r.what === 'shutdown' || r.what === 'dying') still.add(r.uniqueId);
-      else if (r.what === 'unpaused' || r.what === 'resumed') still.delete(r.uniqueId);
-    } else if (r.kind === 'sent') {
-      const key = `${r.conn} ${r.reqId}`;
-      const waiting = open.get(key);
-      if (waiting === undefined) open.set(key, [r]);
-      else waiting.push(r);
-    } else if (r.kind === 'got' && r.type === Op.WATCH_EVENT) {
-      if (r.payload[0] === AT) special.set(r.conn, r.seq);
-    } else if (r.kind === 'got') {
-      const request = open.get(`${r.conn} ${r.reqId}`)?.shift();
+  withClientsEyes(log, {
+    fact: (r) => {
+      if (r.kind === 'detach' || r.kind === 'close') standing.delete(r.conn);
+      else if (r.kind === 'life') {
+        if (r.what === 'paused' || r.what === 'shutdown' || r.what === 'dying') still.add(r.uniqueId);
+        else if (r.what === 'unpaused' || r.what === 'resumed') still.delete(r.uniqueId);
+      }
+    },
+    event: (seq) => {
+      if (log.payloadOf(seq)[0] === AT) special.set(log.conns[seq] as number, seq);
+    },
+    answered: (reply, request) => {
+      if (request === undefined) return;
+      const conn = log.conns[reply] as number;
+      const type = log.typeOf(reply);
+      const asked = log.typeOf(request);
       // INJ-T10. 1. A device goes, and its kernel takes off the watch. 2. The store has no memory for that. 3. The kernel warns
       // ("Failed to release watch") and asks no more, so that the watch stands by right.
-      const isRefused = r.type === Op.ERROR && request?.type === Op.UNWATCH && textOf(r.payload) === 'ENOMEM\0';
-      if (request === undefined || (request.type !== r.type && !isRefused)) continue;
-      if (r.type === Op.RESET_WATCHES) standing.delete(r.conn);
-      if (request.type !== Op.WATCH && request.type !== Op.UNWATCH) continue;
-      const [named = '', token = ''] = textOf(request.payload).split('\0');
+      const isRefused = type === Op.ERROR && asked === Op.UNWATCH && textOf(log.payloadOf(reply)) === 'ENOMEM\0';
+      if (asked !== type && !isRefused) return;
+      if (type === Op.RESET_WATCHES) standing.delete(conn);
+      if (asked !== Op.WATCH && asked !== Op.UNWATCH) return;
+      const [named = '', token = ''] = textOf(log.payloadOf(request)).split('\0');
       const isWhole = named.startsWith('/') || named.startsWith('@');
-      const path = isWhole ? named : `${homeOf(epochs[r.conn]?.domid ?? 0)}/${named}`;
-      const own = standing.get(r.conn) ?? new Map<string, Standing>();
-      standing.set(r.conn, own);
-      const { conn, actor, timeNs } = request;
-      if (request.type === Op.UNWATCH) own.delete(`${path}\0${token}`);
+      const path = isWhole ? named : `${homeOf(epochs[conn]?.domid ?? 0)}/${named}`;
+      const own = standing.get(conn) ?? new Map<string, Standing>();
+      standing.set(conn, own);
+      const [actor, timeNs] = [log.actorOf(request), log.times[request] as number];
+      if (asked === Op.UNWATCH) own.delete(`${path}\0${token}`);
       else own.set(`${path}\0${token}`, { conn, specialSeq: -1, path, token, actor, timeNs });
-    }
-  }
+    },
+  });
   return [...standing].flatMap(([conn, own]) => {
     const { uniqueId = 0n } = epochs[conn] ?? {};
     const specialSeq = special.get(conn) ?? -1;

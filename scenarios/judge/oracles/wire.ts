@@ -58,15 +58,41 @@ export interface Moment {
 
 /** The octets of one direction of one connection, by stream position, with the moment each piece came. */
 export class OctetLog {
-  #bytes = new Uint8Array(4096);
-  /** Positions up to `tos[i]` were there from `moments[i]` on. */
-  readonly #tos: number[] = [];
-  readonly #moments: Moment[] = [];
+  /** Whose octets these are as long as every piece is in them at its position. */
+  readonly #lent: { readonly bytes: Uint8Array } | undefined;
+  #bytes: Uint8Array;
+  #isOwn: boolean;
+  /** Three numbers of each piece: up to which position octets were there, from which record on, and when. */
+  readonly #pieces: number[] = [];
   /** Highest position that was ever written. */
   end = 0;
 
+  /** @param lent octets of the whole stream, so that pieces of it need no copy; left out: none are. */
+  constructor(lent?: { readonly bytes: Uint8Array }) {
+    this.#lent = lent;
+    this.#isOwn = lent === undefined;
+    this.#bytes = lent?.bytes ?? new Uint8Array(64);
+  }
+
+  /** Every piece so far was in the lent octets, and followed the one before. */
+  get isLent(): boolean {
+    return !this.#isOwn;
+  }
+
+  /** The piece of the lent octets at that position came. */
+  putLent(from: number, to: number, seq: number, timeNs: number): void {
+    if (this.#isOwn || from !== this.end) {
+      const bytes = this.#lent?.bytes.subarray(from, to) ?? new Uint8Array(to - from);
+      this.put(from, bytes, { seq, timeNs });
+    } else this.#came(to, seq, timeNs);
+  }
+
   /** Put a piece at its position; pieces that leave gaps or overlap are stored as they come (others complain). */
-  put(from: number, bytes: Uint8Array, at: Moment): void {
+  put(from: number, bytes: Uint8Array, { seq, timeNs }: Moment): void {
+    if (!this.#isOwn) {
+      this.#bytes = this.#bytes.slice(0, this.end);
+      this.#isOwn = true;
+    }
     const to = from + bytes.length;
     if (to > this.#bytes.length) {
       const grown = new Uint8Array(Math.max(to, this.#bytes.length * 2));
@@ -74,11 +100,12 @@ export class OctetLog {
       this.#bytes = grown;
     }
     this.#bytes.set(bytes, from);
-    if (to > this.end) {
-      this.end = to;
-      this.#tos.push(to);
-      this.#moments.push(at);
-    }
+    if (to > this.end) this.#came(to, seq, timeNs);
+  }
+
+  #came(to: number, seq: number, timeNs: number): void {
+    this.end = to;
+    this.#pieces.push(to, seq, timeNs);
   }
 
   window(from: number, to: number): Uint8Array {
@@ -98,10 +125,13 @@ export class OctetLog {
 
   /** A function that tells when an octet came; to be asked for ascending positions. */
   moments(): (octet: number) => Moment {
-    let i = 0;
+    const pieces = this.#pieces;
+    let at = 0;
+    let last: Moment | undefined;
     return (octet) => {
-      while (this.#tos[i]! <= octet) i++;
-      return this.#moments[i]!;
+      for (; pieces[at]! <= octet; at += 3) last = undefined;
+      last ??= { seq: pieces[at + 1]!, timeNs: pieces[at + 2]! };
+      return last;
     };
   }
 }
@@ -120,11 +150,42 @@ export interface Framed {
   readonly isOverlong: boolean;
 }
 
+class Message implements Framed {
+  readonly #log: OctetLog;
+  #payload: string | undefined;
+  readonly type: number;
+  readonly reqId: number;
+  readonly txId: number;
+  readonly start: number;
+  readonly end: number;
+  readonly first: Moment;
+  readonly last: Moment;
+  readonly isOverlong: boolean;
+
+  constructor(log: OctetLog, start: number, end: number, first: Moment, last: Moment, isOverlong: boolean) {
+    this.#log = log;
+    this.type = log.u32(start);
+    this.reqId = log.u32(start + 4);
+    this.txId = log.u32(start + 8);
+    this.start = start;
+    this.end = end;
+    this.first = first;
+    this.last = last;
+    this.isOverlong = isOverlong;
+  }
+
+  /** Made when somebody asks: most messages are compared as octets only. */
+  get payload(): string {
+    this.#payload ??= textOf(this.#log.window(this.start + HEADER_OCTETS, this.end));
+    return this.#payload;
+  }
+}
+
 /** Cut a stream into messages. Returns the complete ones and the count of octets of an incomplete one at the end.
  *  After a header that announces too much, cutting goes on behind the header: that is where a live-updated store
  *  would take up the stream again. Source: docs/misc/xenstore.txt; guests.md 6.1 e. */
 export function frame(log: OctetLog): { readonly messages: readonly Framed[]; readonly rest: number } {
-  const messages: Framed[] = [];
+  const messages: Message[] = [];
   const momentOf = log.moments();
   let start = 0;
   while (log.end - start >= HEADER_OCTETS) {
@@ -133,17 +194,7 @@ export function frame(log: OctetLog): { readonly messages: readonly Framed[]; re
     const end = start + HEADER_OCTETS + (isOverlong ? 0 : len);
     if (end > log.end) break;
     const first = momentOf(start);
-    messages.push({
-      type: log.u32(start),
-      reqId: log.u32(start + 4),
-      txId: log.u32(start + 8),
-      payload: textOf(log.window(start + HEADER_OCTETS, end)),
-      start,
-      end,
-      first,
-      last: momentOf(end - 1),
-      isOverlong,
-    });
+    messages.push(new Message(log, start, end, first, momentOf(end - 1), isOverlong));
     start = end;
   }
   return { messages, rest: log.end - start };

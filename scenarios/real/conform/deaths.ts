@@ -1,6 +1,7 @@
 import { textOf } from '../../../store/protocol/octets.ts';
+import { XS } from '../../../store/protocol/wire.ts';
 import { type Action, formatAction } from '../../drive/script.ts';
-import { errorOf, holdsMalformedPath, watchesToDepth } from './known.ts';
+import { errorOf, holdsMalformedPath, watchesToDepth, wholeRequests } from './known.ts';
 
 /** A daemon's end in the middle of a script. */
 export interface Death {
@@ -32,7 +33,10 @@ export const KNOWN_DEATHS: readonly KnownDeath[] = [
     is: (d) => isUpdate(d) && d.lastWords.includes('write node error restoring node'),
   },
   { name: 'watch-over-path-max', is: (d) => isUpdate(d) && d.lastWords.includes('allocation error for read watch') },
-  { name: 'refused-without-errno', is: (d) => isAssertion(d) && isOverwrite(d.action) && errorOf(d.ours) === 'ENOMEM' },
+  {
+    name: 'refused-without-errno',
+    is: (d) => isAssertion(d) && isOverwrite(d.action) && d.ours.some((line) => errorOf([line]) === 'ENOMEM'),
+  },
   { name: 'no-errno-yet', is: (d) => isAssertion(d) && (holdsMalformedPath(d.action) || isSpecialPerms(d.action)) },
 ];
 
@@ -93,7 +97,7 @@ function isSpecialPerms(action: Action): boolean {
 }
 
 function isOverwrite(action: Action): boolean {
-  return action.kind === 'message' && (action.op === 'WRITE' || action.op === 'SET_PERMS');
+  return wholeRequests(action).some(({ type }) => type === XS.WRITE || type === XS.SET_PERMS);
 }
 
 /** One line: what the daemon was told last, and what became of it. */

@@ -1,6 +1,6 @@
 import { MessageReader } from '../../../store/protocol/message-reader.ts';
 import { textOf } from '../../../store/protocol/octets.ts';
-import { opName } from '../../../store/protocol/wire.ts';
+import { type Message, opName } from '../../../store/protocol/wire.ts';
 import { type Action, type MessageAction, txIdOf } from '../../drive/script.ts';
 
 /** One action on which the two sides disagree, and what each of them said. */
@@ -192,13 +192,18 @@ function isMalformedPath(op: string, payload: string): boolean {
 
 /** Whether an action is such a request, or octets put in by hand hold one, as far as whole messages are among them. */
 export function holdsMalformedPath(action: Action): boolean {
-  if (action.kind === 'message') return isMalformedPath(opName(action.type), textOf(action.payload));
-  if (action.kind !== 'raw') return false;
+  return wholeRequests(action).some(({ type, payload }) => isMalformedPath(opName(type), textOf(payload)));
+}
+
+/** The request of an action, or those that its octets hold whole. */
+export function wholeRequests(action: Action): readonly { readonly type: number; readonly payload: Uint8Array }[] {
+  if (action.kind === 'message') return [action];
+  if (action.kind !== 'raw') return [];
   const reader = new MessageReader('refused');
   reader.push(action.octets);
-  for (let one = reader.shift(); one !== undefined; one = reader.shift())
-    if (isMalformedPath(opName(one.type), textOf(one.payload))) return true;
-  return false;
+  const requests: Message[] = [];
+  for (let one = reader.shift(); one !== undefined; one = reader.shift()) requests.push(one);
+  return requests;
 }
 
 /** Whether a watch has a depth. */

@@ -16,10 +16,15 @@ export const INSTALLED_DAEMONS = {
   oxenstored: '/usr/lib/xen-4.17/bin/oxenstored',
 } as const;
 
-/** The stand-in's source: beside this file in the tree, four folders up from the compiled program. */
+/** The stand-in's source: beside this file in the tree, else in the package's, four folders up from this module, two from the bundle. */
 function standinSource(): string {
-  const near = join(import.meta.dirname, 'standin.c');
-  return existsSync(near) ? near : join(import.meta.dirname, '../../../../scenarios/real/conform/standin.c');
+  const here = import.meta.dirname;
+  const places = [
+    'standin.c',
+    '../../../../scenarios/real/conform/standin.c',
+    '../../scenarios/real/conform/standin.c',
+  ];
+  return places.map((place) => join(here, place)).find((file) => existsSync(file)) ?? join(here, 'standin.c');
 }
 
 let compiled: Promise<Uint8Array> | undefined;

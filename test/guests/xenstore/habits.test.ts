@@ -76,6 +76,7 @@ describe('req_ids, and whose reply is whose', () => {
       requests.push({
         me,
         type: XS.READ,
+        number: i,
         txId: 0,
         wireTxId: 0,
         payload: octets('x^'),

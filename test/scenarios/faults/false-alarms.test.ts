@@ -101,6 +101,12 @@ const ROWS: readonly (readonly [
   ],
   [
     liveUpdateMidTraffic,
+    '710090',
+    { requests: 2_000, domains: 10, policy: 'daemon', faults: 'swarm' },
+    'an update that begins to wait while the clock is ahead, which would take an hour',
+  ],
+  [
+    liveUpdateMidTraffic,
     '55',
     { requests: 2_500, policy: 'daemon', force: 1, faults: 'swarm' },
     'a home whose permissions were to be set in such a transaction',

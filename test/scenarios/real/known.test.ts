@@ -13,6 +13,7 @@ import {
   OXENSTORED,
   OXENSTORED_BUSY,
 } from '../../../scenarios/real/conform/known.ts';
+import { lastWordsOf } from '../../../scenarios/real/conform/run-script.ts';
 import { INSTALLED_DAEMONS } from '../../../scenarios/real/conform/standin.ts';
 import { daemonIsMissing } from '../../support/needs.ts';
 
@@ -38,6 +39,9 @@ describe('known ends of a daemon', () => {
   const depth = action('{"on": "1", "op": "WATCH", "payload": "a\\u0000t\\u00002\\u0000"}');
   const special = action('{"on": "a", "op": "SET_PERMS", "payload": "@releaseDomain\\u0000n1\\u0000"}');
   const target = action('{"on": "a", "op": "SET_TARGET", "payload": "3\\u00001\\u0000"}');
+  const rawOverwrite = action(
+    '{"on": "a", "raw": "\\u000b\\u0000\\u0000\\u0000\\u0007\\u0000\\u0000\\u0000\\u0000\\u0000\\u0000\\u0000\\u0004\\u0000\\u0000\\u0000/a\\u0000v"}',
+  );
   const release = action('{"on": "a", "op": "RELEASE", "payload": "1\\u0000"}');
   const refused = ['{"on": "1", "op": "WRITE", "reply": "ERROR", "payload": "ENOMEM\\u0000"}'];
   const assertion = "xenstored: core.c: Assertion `conn->in == in' failed.\nSIGABRT\n";
@@ -55,6 +59,11 @@ describe('known ends of a daemon', () => {
       'not-introduced-in-image',
     ],
     ['a refused overwrite', { action: overwrite, ours: refused, lastWords: assertion }, 'refused-without-errno'],
+    [
+      'one in raw octets',
+      { action: rawOverwrite, ours: ['{"on": "a", "taken": 20}', ...refused], lastWords: assertion },
+      'refused-without-errno',
+    ],
     ['an overwrite that was right', { action: overwrite, ours: ['{}'], lastWords: assertion }, undefined],
     ['no errno yet', { action: malformed, ours: [], lastWords: assertion }, 'no-errno-yet'],
     ['a sound request', { action: action(read), ours: [], lastWords: assertion }, undefined],
@@ -201,5 +210,15 @@ describe.skipIf(isMissing)('a real oxenstored', () => {
     expect(outcomes.filter(({ kind }) => kind !== 'same')).toEqual([]);
     const names = outcomes.flatMap((one) => (one.kind === 'same' ? [...(one.known?.keys() ?? [])] : []));
     expect(new Set(names).size).toBeGreaterThan(4);
+  });
+});
+
+describe('the last words of a daemon', () => {
+  it('are not its report of memory', () => {
+    const report = "full talloc report on 'null_context' (total  9 bytes in  2 blocks)\n";
+    const line = '    struct xs_permissions          contains     16 bytes in   1 blocks (ref 0)\n';
+    expect(lastWordsOf(`write node error restoring node\n${report}${line.repeat(100)}exit 1\n`)).toBe(
+      'write node error restoring node\nexit 1\n',
+    );
   });
 });

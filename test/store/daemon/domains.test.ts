@@ -245,8 +245,8 @@ describe('a domain that inherits the id of one that was only named', () => {
 });
 
 describe('a live update session', () => {
-  function begun(): { bench: Bench; s: Client; s2: Client } {
-    const bench = new Bench();
+  function begun(compat: '4.17' | '4.22' = '4.22'): { bench: Bench; s: Client; s2: Client } {
+    const bench = new Bench(compat);
     bench.platform.files.set('/bin/x', 'executable').set('/etc/x', 'not-executable');
     return { bench, s: bench.s, s2: bench.socket() };
   }
@@ -266,6 +266,24 @@ describe('a live update session', () => {
     expect(step(s, '-s -v 3')).toBe('Migration stream version not supported.^');
     expect(step(s2, '-a')).toBe('OK^');
     expect(step(s2, '-a')).toBe('No live-update session active.^');
+  });
+
+  it.each([
+    ['4.22', '-s -x 1', 'EINVAL', 'a flag that there is none of, whatever follows it'],
+    ['4.22', '-s -v', 'EINVAL', 'a version that is not told'],
+    ['4.17', '-s -v 1', 'EINVAL', 'versions that it knows nothing of'],
+    ['4.22', '-s -v 0', 'Migration stream version not supported.^', 'a version below the first'],
+    ['4.22', '-s -t 1 -v 2 -F -x', '', 'of more arguments than it takes, none is looked at'],
+    ['4.17', '-s -t 1 -F -x', '', 'of more arguments than it takes, none is looked at'],
+    ['4.22', '-s -v 1', '', 'version 1, which later updates may go back to'],
+    ['4.17', '-s -t 1', '', 'a time'],
+  ] as const)('%s: %s is answered with "%s": %s', (compat, words, answer, _why) => {
+    const { bench, s } = begun(compat);
+    s.ask('CONTROL', 'live-update^-f^/bin/x^');
+    const payload = `live-update^${words.replaceAll(' ', '^')}^`;
+    if (answer !== '') return expect(s.ask('CONTROL', payload)).toBe(answer);
+    s.send('CONTROL', payload);
+    expect([s.take(), bench.passEnd()]).toEqual([[], 'live-update']);
   });
 
   it('goes at once when nothing is open', () => {

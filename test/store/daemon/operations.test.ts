@@ -154,6 +154,7 @@ const BOTH: readonly Row[] = [
     ['socket', 'memreport^', 'EINVAL', 'EBADF, which no reply can carry'],
     ['socket', 'quota^77^', 'ENOENT', 'unknown domain'],
     ['socket', 'quota^set^nodes^0^', 'EINVAL', 'not positive'],
+    ['socket', 'quota^set^watches^1^', 'OK^', 'the least that is'],
     ['socket', 'quota^set^nonsense^1^', 'EINVAL', 'no such quota'],
     ['socket', 'quota-soft^1^', 'EINVAL', 'no such form'],
     ['socket', 'live-update^', 'EINVAL', 'no step'],

@@ -95,7 +95,7 @@ describe('an image whose octets are sound and whose fields are hostile', () => {
     const image = encodeImage({ version: 2, bigEndian: false, records: [ring(1, 0), END] });
     if (!image.ok) throw new Error(formatFailure(image.failure));
     const { platform, state } = new Bench();
-    const reason = 'NODE_DATA path: no record tells of /';
+    const reason = `offset ${image.value.length} (0x${image.value.length.toString(16)}), record 1 END: no record tells of the node /`;
     expect(restoreState(image.value, platform, state.options, new Map())).toEqual({ ok: false, reason });
   });
 
@@ -106,7 +106,8 @@ describe('an image whose octets are sound and whose fields are hostile', () => {
       for (let seed = 1; seed <= IMAGES; seed++) {
         const { outcome, reason, changes } = tryHostileImage(lab, String(seed));
         counts[outcome]++;
-        const where = /^offset [0-9]+ .*record|^record [0-9]+ of what the files say|restoring node|no record tells of/;
+        const where =
+          /^offset [0-9]+ .*record|^record [0-9]+ of what the files say|restoring node|no record tells of the node/;
         if (outcome === 'refused') expect(reason, changes.join('; ')).toMatch(where);
       }
       expect(counts.refused + counts.accepted).toBe(IMAGES);

@@ -51,7 +51,8 @@ function waitFor(script: ScriptState, on: string): void {
     const octets = message(XS.CONTROL, script.rawReq++, 0, octetsOf(`${words}\0`));
     script.push({ kind: 'raw', on, octets });
   };
-  ask(`${START}\0-t\x0060`);
+  // Longer than anybody waits for an answer: beside the daemon the clock stands still, and ours goes on while all wait.
+  ask(`${START}\0-t\x003600`);
   script.busy = on; // its next request is looked at when this one is answered
   for (let i = 1 + below(5); i > 0 && script.usable().length > 0; i--) treeRequest(script);
   endTransactions(script);

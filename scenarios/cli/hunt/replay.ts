@@ -1,0 +1,51 @@
+import { SCENARIOS } from '../../catalogue/index.ts';
+import type { RunResult } from '../../engine/scenario.ts';
+import { Comparison, type Divergence, divergenceText } from '../../hunt/divergence.ts';
+import { EventLog } from '../../hunt/event-log.ts';
+import { type RunExtras, runnerOf } from '../../hunt/spec.ts';
+import { formatToken, type Ticket } from '../../hunt/token.ts';
+import { jsonReport } from '../../report/json.ts';
+import { textReport } from '../../report/text.ts';
+import { ownCommand } from '../command.ts';
+import { labOf } from '../lab-of.ts';
+import { EXIT_OF } from '../run.ts';
+import { namedRun } from './ticket.ts';
+
+/** The run is not what it was. */
+const CHANGED = 4;
+
+interface ReplayOptions {
+  readonly json?: true;
+  readonly stack: boolean;
+}
+
+/** Run what a token or a file of `run --save` names, and say whether it is the same. Errors: Unusable. */
+export async function replayCommand(word: string, { json, stack }: ReplayOptions): Promise<number> {
+  const { ticket, file } = namedRun(word);
+  const lab = await labOf(ticket.spec.format);
+  const comparison = file === undefined ? undefined : new Comparison(file.events);
+  const log = comparison && new EventLog({ from: 0, to: Number.POSITIVE_INFINITY }, (event) => comparison.add(event));
+  const extras: RunExtras = { ...log?.extras, lab };
+  const result = runnerOf(SCENARIOS)(ticket.spec, extras);
+  log?.end(result.digest);
+  const isSame = result.digest === ticket.digest && result.traceEvents === ticket.events;
+  const token = formatToken({ ...ticket, digest: result.digest, events: result.traceEvents }, SCENARIOS);
+  const command = ownCommand();
+  if (json) process.stdout.write(jsonReport(result, command, { token, isReproduced: isSame }));
+  else {
+    const colour = process.stdout.isTTY === true && process.env.NO_COLOR === undefined;
+    process.stdout.write(textReport(result, { colour, command, stack, token }));
+    process.stdout.write(isSame ? sameText(result) : changedText(ticket, result, comparison?.result(), word));
+  }
+  return isSame ? EXIT_OF[result.outcome] : CHANGED;
+}
+
+function sameText({ digest }: RunResult): string {
+  return `  reproduced, same digest ${digest}\n`;
+}
+
+function changedText(was: Ticket, is: RunResult, parted: Divergence | undefined, word: string): string {
+  const head = `  not reproduced: the code has changed since ${was.version}: digest ${is.digest} over ${is.traceEvents} events in place of ${was.digest} over ${was.events}\n`;
+  if (parted !== undefined) return head + divergenceText(parted, [word, 'now']);
+  return `${head}  a token has no events: a file that run --save wrote then would name the first one that differs\n`;
+}

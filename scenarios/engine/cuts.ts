@@ -1,0 +1,73 @@
+import type { Cuts, Kept } from '../../guests/index.ts';
+import { type Jitter, NO_JITTER } from '../../sim/index.ts';
+
+/** How evenly virtual CPUs advance: as in life, with nobody absent for long, or each step as long as it says. */
+export const PACES = ['lifelike', 'present', 'even'] as const;
+export type Pace = (typeof PACES)[number];
+
+/**
+ * What of a run is left out, or put elsewhere, so that what fails in it is seen better. All that is not said is as the seed and
+ * the settings have it.
+ */
+export interface RunCuts {
+  /** By thread, which of its requests are made, counted from 0, at what virtual ns at the earliest, and with at most how many octets
+   *  of value: `3@120500,7@130000=12`. Threads that are not named make none. Left out: all make all. */
+  readonly requests?: Readonly<Record<string, string>>;
+  /** When the operator asks for each live update, virtual ns; left out: as drawn. */
+  readonly updatesAtNs?: readonly number[];
+  /** Left out: lifelike. */
+  readonly pace?: Pace;
+  /** What toolstacks make: domains with nothing but a ring and a home; left out: all that libxl makes. */
+  readonly domains?: 'bare';
+}
+
+/** Who looks at the end of a run what there is: its requests belong to the judge, and none is ever left out. */
+export const VERIFIER = 'dom0/verifier';
+
+/** So long after the last request that is kept, traffic stops, virtual ns. */
+export const LINGER_NS = 3_000_000;
+
+const WHOLE = Number.POSITIVE_INFINITY;
+
+/** The requests of a thread as `RunCuts` tells them. Errors: undefined, if it does not read so. */
+export function parseKept(text: string): ReadonlyMap<number, Kept> | undefined {
+  const kept = new Map<number, Kept>();
+  for (const part of text === '' ? [] : text.split(',')) {
+    const found = /^(\d{1,9})@(\d{1,15})(?:=(\d{1,5}))?$/.exec(part);
+    if (found === null) return undefined;
+    const [, request, atNs, valueMax] = found;
+    kept.set(Number(request), { atNs: Number(atNs), valueMax: valueMax === undefined ? WHOLE : Number(valueMax) });
+  }
+  return kept;
+}
+
+/** The opposite. */
+export function formatKept(kept: Iterable<readonly [request: number, kept: Kept]>): string {
+  return [...kept]
+    .map(([request, { atNs, valueMax }]) => `${request}@${atNs}${valueMax === WHOLE ? '' : `=${valueMax}`}`)
+    .join(',');
+}
+
+/** What threads ask, and when the last of all is made; `undefined`: nothing is left out. Throws for what no parser lets through. */
+export function cutsOf({ requests }: RunCuts): (Cuts & { readonly endNs: number }) | undefined {
+  if (requests === undefined) return undefined;
+  const byThread = new Map<string, ReadonlyMap<number, Kept>>();
+  const lastNs = new Map<string, number>();
+  for (const [thread, text] of Object.entries(requests)) {
+    const kept = parseKept(text);
+    if (kept === undefined) throw new Error(`assertion: requests of ${thread}: ${text}`);
+    byThread.set(thread, kept);
+    lastNs.set(thread, Math.max(0, ...[...kept.values()].map(({ atNs }) => atNs)));
+  }
+  return {
+    kept: (thread, request) =>
+      thread === VERIFIER ? { atNs: 0, valueMax: WHOLE } : byThread.get(thread)?.get(request),
+    lastNs: (thread) => lastNs.get(thread),
+    endNs: Math.max(0, ...lastNs.values()),
+  };
+}
+
+export function jitterOf(lifelike: Jitter, pace: Pace = 'lifelike'): Jitter {
+  if (pace === 'even') return NO_JITTER;
+  return pace === 'present' ? { ...lifelike, absentOneIn: 0 } : lifelike;
+}

@@ -1,0 +1,95 @@
+import type { SettingSpecs } from '../../engine/settings.ts';
+import type { RunSpec } from '../spec.ts';
+import { type Failing, firstOf, lookAt, reduceList, type Search } from './attempts.ts';
+import {
+  domainOf,
+  type KeptRequest,
+  likelyCores,
+  placesBetween,
+  suspectUpdates,
+  updateAt,
+  withRequests,
+} from './cutting.ts';
+import { reduceFaults, reduceSettings, turnOff } from './settings.ts';
+
+/** What a search has come to. */
+export interface Shrunk {
+  readonly failing: Failing;
+  /** Whether single requests could be left out; if so, without any one of those that are left the failure is gone. */
+  readonly isCut: boolean;
+}
+
+/**
+ * Reduce a failing run: faults, what toolstacks make, threads, requests, settings. Each step is accepted only if the run fails in
+ * the same way, as whoever drives the search says.
+ */
+export function* shrink(from: Failing, specs: SettingSpecs): Search<Shrunk> {
+  const few = yield* turnOff(yield* bareDomains(yield* reduceFaults(from)), specs);
+  const cut = (yield* cutRequests(few)) ?? (yield* cutRequests(yield* reduceSettings(few, specs)));
+  if (cut === undefined) return { failing: few, isCut: false };
+  return { failing: yield* reduceSettings(cut, specs), isCut: true };
+}
+
+/** Toolstacks make domains with nothing but a ring and a home, if that is enough, in this seed or another. */
+function* bareDomains(from: Failing): Search<Failing> {
+  const bare = { ...from.spec, cuts: { ...from.spec.cuts, domains: 'bare' } } as const;
+  const seeds = [bare.seed, ...BARE_SEEDS.filter((seed) => seed !== bare.seed)];
+  return (yield* firstOf(seeds.map((seed) => ({ ...bare, seed })))) ?? from;
+}
+/** What a failure needs of libxl may come about in one of these without it. */
+const BARE_SEEDS = ['1', '2', '3', '4', '5', '6', '7', '8'] as const;
+
+/** Requests are left out, and what is left is done at an even pace. An update that has to do with it is put where it meets them. */
+function* cutRequests(from: Failing): Search<Failing | undefined> {
+  const found = yield* findCore(from);
+  if (found === undefined) return undefined;
+  const { failing, kept } = found;
+  const spec = failing.spec;
+  const threads = [...new Set(kept.map(({ thread }) => thread))];
+  const some = (names: readonly string[]) =>
+    withRequests(
+      spec,
+      kept.filter(({ thread }) => names.includes(thread)),
+    );
+  const fewer = yield* reduceList(threads, failing, some);
+  const left = kept.filter(({ thread }) => fewer.items.includes(thread));
+  return (yield* reduceList(left, fewer.failing, (requests) => withRequests(spec, requests))).failing;
+}
+
+interface Core {
+  readonly failing: Failing;
+  readonly kept: readonly KeptRequest[];
+}
+
+function* findCore({ spec, facts }: Failing): Search<Core | undefined> {
+  const domain = domainOf(facts.actor);
+  const even = { ...spec, cuts: { ...spec.cuts, pace: 'even' } } as const;
+  for (const updateNs of suspectUpdates(facts).slice(0, SUSPECTS_MAX)) {
+    for (const core of likelyCores(facts, { domain, updateNs })) {
+      const found = updateNs === undefined ? yield* asItIs(even, core) : yield* withUpdate(even, core, updateNs);
+      if (found !== undefined) return found;
+    }
+  }
+  return undefined;
+}
+/** Updates that are suspected one after the other. */
+const SUSPECTS_MAX = 2;
+
+function* asItIs(spec: RunSpec, kept: readonly KeptRequest[]): Search<Core | undefined> {
+  const failing = yield* firstOf([withRequests(spec, kept)]);
+  return failing && { failing, kept };
+}
+
+/** One update, where it was; else between any two moves of the store, as they are without any. */
+function* withUpdate(spec: RunSpec, core: readonly KeptRequest[], updateNs: number): Search<Core | undefined> {
+  const at = (ns: number) => [...core, ...updateAt(ns)];
+  const there = yield* asItIs(spec, at(updateNs));
+  if (there !== undefined) return there;
+  const { updatesNs } = yield* lookAt(withRequests(spec, at(updateNs)));
+  const { movesNs } = yield* lookAt(withRequests(spec, core));
+  const [dumpedNs = updateNs] = updatesNs;
+  const tries = placesBetween(movesNs, dumpedNs, dumpedNs - updateNs).map(at);
+  const specs = tries.map((kept) => withRequests(spec, kept));
+  const failing = yield* firstOf(specs);
+  return failing && { failing, kept: tries[specs.indexOf(failing.spec)] as KeptRequest[] };
+}

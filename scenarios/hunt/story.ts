@@ -1,0 +1,133 @@
+import { text, XS } from '../../guests/index.ts';
+import { opName } from '../../store/protocol/wire.ts';
+import { VERIFIER } from '../engine/cuts.ts';
+import type { RunResult, UpdateReport } from '../engine/scenario.ts';
+import { showOctets } from '../engine/show.ts';
+import type { HistoryRecord } from '../judge/history.ts';
+
+type Sent = Extract<HistoryRecord, { readonly kind: 'sent' }>;
+type Got = Extract<HistoryRecord, { readonly kind: 'got' }>;
+
+/** Longest payload that a story quotes, characters. */
+const QUOTED_MAX = 60;
+
+/** Violations, and waits, that a story ends with. */
+const SHOWN_MAX = 3;
+
+/** What happened in a run, in sentences: who asked for what and was answered what, updates, faults, and what failed. */
+export function storyOf(result: RunResult): string[] {
+  const { history } = result;
+  if (history === undefined) return [];
+  const answers = answersIn(history.records);
+  const lines: string[] = [];
+  const asking = new Set(history.records.flatMap((r) => (r.kind === 'sent' && r.actor !== VERIFIER ? [r.conn] : [])));
+  for (const record of history.records) {
+    if ('conn' in record && !asking.has(record.conn)) continue; // of it everything was left out
+    const said = sentence(result, record, answers);
+    if (said !== undefined) lines.push(`${us(record.timeNs)} us  ${said}`);
+  }
+  const violations = result.verdicts.flatMap((verdict) => verdict.violations).sort((a, b) => a.seq - b.seq);
+  for (const { invariant, actor, request, detail, seq } of violations.slice(0, SHOWN_MAX)) {
+    const who = [actor, detail.includes(request) ? '' : request].filter((word) => word !== '').join(', ');
+    lines.push(`So ${invariant} is broken (seq ${seq})${who === '' ? '' : `, as ${who} finds`}: ${detail}`);
+  }
+  for (const { who, what } of (result.waits ?? []).slice(0, SHOWN_MAX))
+    lines.push(`In the end ${who} waits for ${what || 'a wake-up'}.`);
+  if (result.failure !== undefined)
+    lines.push(`Then ${result.failure.actor || 'somebody'} fails: ${result.failure.what}`);
+  return lines;
+}
+
+/** The reply to each request. */
+function answersIn(records: readonly HistoryRecord[]): ReadonlyMap<Sent, Got> {
+  const open = new Map<string, Sent[]>();
+  const answers = new Map<Sent, Got>();
+  for (const record of records) {
+    if (record.kind !== 'sent' && (record.kind !== 'got' || record.type === XS.WATCH_EVENT)) continue;
+    const key = `${record.conn}/${record.reqId}`;
+    if (record.kind === 'sent') open.set(key, [...(open.get(key) ?? []), record]);
+    else {
+      const first = open.get(key)?.shift();
+      if (first !== undefined) answers.set(first, record);
+    }
+  }
+  return answers;
+}
+
+function sentence(result: RunResult, record: HistoryRecord, answers: ReadonlyMap<Sent, Got>): string | undefined {
+  const nameOf = (conn: number) => result.history?.epochs[conn]?.name ?? `connection ${conn}`;
+  switch (record.kind) {
+    case 'sent': {
+      if (record.actor === VERIFIER) return undefined;
+      const tx = record.txId === 0 ? '' : ` in transaction ${record.txId}`;
+      return `${record.actor} asks ${opName(record.type)} ${quoted(record.payload)}${tx}: ${answerText(answers.get(record), record)}`;
+    }
+    case 'got':
+      return record.type === XS.WATCH_EVENT
+        ? `${nameOf(record.conn)} gets the event ${quoted(record.payload)}`
+        : undefined;
+    case 'open':
+      return nameOf(record.conn) === 'dom0'
+        ? undefined
+        : `the store takes the ring or socket of ${nameOf(record.conn)}`;
+    case 'detach':
+    case 'close':
+      return `${record.kind === 'close' ? 'the program ends' : 'the store lets go of'} ${nameOf(record.conn)}`;
+    case 'fault':
+      return record.isOver ? `${record.id} is over` : `${record.id} strikes: ${record.detail}`;
+    case 'life':
+      return record.what === 'created' || record.what === 'gone' || record.what === 'shutdown'
+        ? `domain ${record.domid} is ${record.what}`
+        : undefined;
+    case 'liveUpdate':
+      return updateText(
+        result.updates.find(({ n }) => n === record.n),
+        record,
+      );
+    case 'noMemory':
+      return `the store has no memory for a request of ${nameOf(record.conn)}`;
+    default:
+      return undefined;
+  }
+}
+
+function answerText(got: Got | undefined, sent: Sent): string {
+  if (got === undefined) return 'no answer ever comes';
+  const after = us(got.timeNs - sent.timeNs);
+  const said =
+    got.type === XS.ERROR
+      ? text(got.payload).replace(/\0$/, '')
+      : got.payload.length === 0
+        ? 'nothing'
+        : quoted(got.payload);
+  return `${said}, after ${after} us`;
+}
+
+function updateText(
+  update: UpdateReport | undefined,
+  { n, what }: { readonly n: number; readonly what: string },
+): string {
+  if (what === 'up') return `live update #${n}: the successor serves`;
+  if (what === 'failed') return `live update #${n} fails: ${update?.reason ?? ''}`;
+  if (update === undefined) return `live update #${n}: the image is written`;
+  const held = [
+    [update.partialRequests, 'requests half read'],
+    [update.requestOctetsInRings, 'octets of requests unread'],
+    [update.partialReplies, 'messages half written'],
+    [update.queuedReplies, 'replies queued'],
+    [update.queuedEvents, 'events queued'],
+    [update.openTransactions, 'transactions open'],
+    [update.watches, 'watches'],
+  ] as const;
+  const told = held.filter(([count]) => count > 0).map(([count, kind]) => `${count} ${kind}`);
+  return `live update #${n}: the image is written, with ${told.join(', ') || 'nothing on its way'}`;
+}
+
+function quoted(payload: Uint8Array): string {
+  const shown = showOctets(payload);
+  return shown.length <= QUOTED_MAX ? shown : `${shown.slice(0, QUOTED_MAX)}… (${payload.length} octets)`;
+}
+
+function us(ns: number): string {
+  return `${Math.floor(ns / 1_000)}.${String(ns % 1_000).padStart(3, '0')}`;
+}

@@ -1,0 +1,119 @@
+import { octets, text } from '../../guests/index.ts';
+import { Digest } from '../../sim/index.ts';
+import { PACES, parseKept, type RunCuts } from '../engine/cuts.ts';
+import type { Scenario } from '../engine/scenario.ts';
+import { completeSettings, parseSettings, type Settings } from '../engine/settings.ts';
+import { fromBase32, toBase32 } from './base32.ts';
+import type { RunSpec } from './spec.ts';
+
+/** A run and what came of it: to run again, anywhere, and to see whether it is still the same. */
+export interface Ticket {
+  readonly spec: RunSpec;
+  /** Of the package that ran it. */
+  readonly version: string;
+  /** Sixteen hex digits. */
+  readonly digest: string;
+  /** Events and steps that went into it. */
+  readonly events: number;
+}
+
+const PREFIX = 'XS1-';
+
+/**
+ * A ticket as one word: `XS1-` and base32 of a checksum (4 octets) and of what makes the run, of its settings those that are not the
+ * default. `xenarium replay` takes it. Errors: none.
+ */
+export function formatToken({ spec, version, digest, events }: Ticket, scenarios: readonly Scenario[]): string {
+  const { scenario, seed, format, settings, cuts } = spec;
+  const defaults = scenarios.find((each) => each.name === scenario)?.settings ?? {};
+  const set = Object.entries(settings).filter(([key, value]) => defaults[key]?.default !== value);
+  const fields = [scenario, version, seed, format, Object.fromEntries(set), digest, events, ...(cuts ? [cuts] : [])];
+  const body = octets(ascii(JSON.stringify(fields)));
+  return PREFIX + toBase32(Uint8Array.of(...checksum(body), ...body));
+}
+
+export type Parsed<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly reason: string };
+
+/** What a token stands for. Errors: a reason, for a word that is none, is not whole, or names what there is not. */
+export function parseToken(token: string, scenarios: readonly Scenario[]): Parsed<Ticket> {
+  if (!isToken(token)) return refused(`a token begins with ${PREFIX}`);
+  const bytes = fromBase32(token.slice(PREFIX.length));
+  if (bytes === undefined || bytes.length < 5) return refused('the token has characters that no token has');
+  const body = bytes.subarray(4);
+  if (checksum(body).some((byte, i) => byte !== bytes[i]))
+    return refused('the token is not whole: its checksum differs');
+  let fields: unknown;
+  try {
+    fields = JSON.parse(text(body));
+  } catch {
+    return refused('the token is not whole');
+  }
+  if (!Array.isArray(fields)) return refused('the token is of another program');
+  const [scenario, version, seed, format, set, digest, events, cuts] = fields as unknown[];
+  if (![scenario, version, seed, format, digest].every((field) => typeof field === 'string'))
+    return refused('the token is of another program');
+  return ticketOf({ scenario, version, seed, format, set, digest, events, cuts } as Fields, scenarios);
+}
+
+/** What a token or a file says of a run, not looked at yet. */
+export interface Fields {
+  readonly scenario: string;
+  readonly version: string;
+  readonly seed: string;
+  readonly format: string;
+  readonly set: Settings;
+  readonly digest: string;
+  readonly events: number;
+  readonly cuts?: RunCuts;
+}
+
+/** The ticket of these fields: of settings, what the scenario may have; defaults for those that are not named. */
+export function ticketOf(fields: Fields, scenarios: readonly Scenario[]): Parsed<Ticket> {
+  const { scenario: name, version, seed, format, set, digest, events, cuts } = fields;
+  const scenario = scenarios.find((each) => each.name === name);
+  if (scenario === undefined) return refused(`there is no scenario '${name}' here`);
+  if (!/^(0|[1-9][0-9]{0,17})$/.test(seed)) return refused(`a seed is decimal digits, not '${seed}'`);
+  const pairs = Object.entries(set).map(([key, value]) => `${key}=${value}`);
+  const parsed = parseSettings(name, scenario.settings, pairs);
+  if (!parsed.ok) return refused(parsed.reason);
+  const wrong = cuts === undefined ? undefined : wrongCut(cuts);
+  if (wrong !== undefined) return refused(wrong);
+  const settings = completeSettings(scenario.settings, parsed.settings);
+  const spec = { scenario: name, seed, format, settings, ...(cuts === undefined ? {} : { cuts }) };
+  return { ok: true, value: { spec, version, digest, events } };
+}
+
+/** Whether a word is meant as a token. */
+export function isToken(word: string): boolean {
+  return word.toUpperCase().startsWith(PREFIX);
+}
+
+function wrongCut({
+  requests = {},
+  updatesAtNs = [],
+  pace = 'present',
+  domains = 'bare',
+}: RunCuts): string | undefined {
+  for (const [thread, kept] of Object.entries(requests))
+    if (typeof kept !== 'string' || parseKept(kept) === undefined) return `requests of ${thread}: ${kept}`;
+  if (!Array.isArray(updatesAtNs) || !updatesAtNs.every((ns) => Number.isSafeInteger(ns) && ns >= 0))
+    return 'moments of updates are whole virtual ns';
+  if (domains !== 'bare') return `domains are bare, or as libxl makes them, not ${domains}`;
+  return PACES.includes(pace) ? undefined : `there is no pace ${pace}`;
+}
+
+function checksum(bytes: Uint8Array): Uint8Array {
+  const digest = new Digest();
+  digest.octets(bytes, 0, bytes.length);
+  const word = Number.parseInt(digest.hex().slice(0, 8), 16);
+  return Uint8Array.of(word >>> 24, (word >>> 16) & 0xff, (word >>> 8) & 0xff, word & 0xff);
+}
+
+/** JSON in which each character is one octet. */
+function ascii(json: string): string {
+  return json.replace(/[^ -~]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
+}
+
+function refused(reason: string): { readonly ok: false; readonly reason: string } {
+  return { ok: false, reason };
+}
