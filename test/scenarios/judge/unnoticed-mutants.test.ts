@@ -4,6 +4,7 @@ import { unnoticedMessages } from '../../../scenarios/judge/invariants/unnoticed
 import { unnoticedOctets } from '../../../scenarios/judge/invariants/unnoticed-octets.ts';
 import { unnoticedPlatform } from '../../../scenarios/judge/invariants/unnoticed-platform.ts';
 import type { MoveWitness, Session, SessionRecord } from '../../../scenarios/judge/sessions.ts';
+import { LogDirty } from '../../../sim/log-dirty.ts';
 import type { Daemon } from '../../../store/daemon/daemon.ts';
 import { Introductions } from '../../../store/daemon/introductions.ts';
 import { Output } from '../../../store/daemon/output.ts';
@@ -17,13 +18,13 @@ afterEach(() => {
 });
 
 /** Families that break when guests are moved, and what they say. */
-function broken(seed: string, { requests = 2_500, migrations = 8 } = {}): string {
+function broken(seed: string): string {
   const { verdicts, outcome, failure } = migrateUnnoticed.run({
     seed,
     format: 'v2',
     lab: undefined,
     checks: true,
-    settings: { requests, migrations, updates: 0, domains: 4 },
+    settings: { requests: 2_500, migrations: 8, updates: 0, domains: 4 },
   });
   const said = verdicts.flatMap(({ invariant, violations }) =>
     violations.map(({ detail }) => `${invariant}: ${detail}`),
@@ -38,11 +39,9 @@ describe('INJ-M28: a step that is left out or exchanged is found', () => {
 
   it('NF7 is missing: the page goes without what the store has stored there last (INV-M20)', () => {
     vi.spyOn(Introductions.prototype, 'letGo').mockImplementation(() => {});
-    // Where the guest has stored to the page since the last look, it goes anyway: rare are moves before which the store was last.
-    const found = ['17', '18', '19', '20', '1', '2', '3', '4'].find((seed) =>
-      /unnoticed-octets: INV-M20/.test(broken(seed, { requests: 5_000, migrations: 24 })),
-    );
-    expect(found).toBeDefined();
+    // Nor does a look find what the guest has stored to it since the first pass, which would send it anyway.
+    vi.spyOn(LogDirty.prototype, 'gfns').mockReturnValue([]);
+    expect(broken('1')).toMatch(/unnoticed-octets: INV-M20/);
   });
 
   it('NF5 comes after NF6: what is served in between is served twice (INV-M20)', () => {
