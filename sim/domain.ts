@@ -40,6 +40,8 @@ export class DomainBase {
   readonly name: string;
   readonly capabilities: Capabilities;
   readonly memory = new Memory();
+  /** Its event channels were put back by number: whose vCPUs are loaded is not to notice, and has all of its pages (NC-1). */
+  keepsPlatform = false;
   /** Progress of XEN_DOMCTL_destroydomain. */
   dying: 'alive' | 'dying' | 'dead' = 'alive';
   /** A shutdown has begun: no vCPU runs the guest from here on. */

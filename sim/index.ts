@@ -40,6 +40,7 @@ export {
   XEN_DOMINF_xs_domain,
 } from './domains/queries.ts';
 export { ERRNO, type Errno, type Result, XenError } from './errors.ts';
+export type { CarriedChannel, CarriedPlace, CarriedPort, PortsImage } from './events/carry.ts';
 export type { EdgeVerdict } from './events/context.ts';
 export { EventFile } from './events/event-file.ts';
 export { Events } from './events/events.ts';
@@ -68,6 +69,7 @@ export {
   statusName,
   XENMAPIDX_grant_table_status,
 } from './grants/abi.ts';
+export type { CarriedFrame, GrantsImage } from './grants/carry.ts';
 export { checkGrants } from './grants/check.ts';
 export {
   acceptTransfer,
@@ -100,9 +102,10 @@ export {
 } from './ids.ts';
 export { BackRing, FrontRing, initIoRing } from './io-ring.ts';
 export { type CutPlan, LAN, Link, type LinkDirection, type LinkTraits, PIPE_BYTES, WAN } from './link.ts';
-export { Machine } from './machine.ts';
-export { Frame, type Memory, PAGE_BYTES } from './memory.ts';
+export { Machine, type Resident } from './machine.ts';
+export { Frame, type Memory, PAGE_BYTES, type StoreObserver } from './memory.ts';
 export { type OctetChannel, type OctetReader, type OctetWriter, readExactly } from './octet-channel.ts';
+export { decodePlatform, encodePlatform, type PlatformImage } from './platform-image.ts';
 export { Devpts, Pty } from './pty.ts';
 export { type Stream, Streams } from './random.ts';
 export {

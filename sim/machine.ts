@@ -1,4 +1,5 @@
 import type { Actor, Program } from './actor.ts';
+import { carryOver } from './carry-over.ts';
 import type { DomainBase, ShutdownReason } from './domain.ts';
 import type { DomainConfig } from './domains/create.ts';
 import type { Domain } from './domains/domain.ts';
@@ -6,6 +7,7 @@ import { Lives } from './domains/lives.ts';
 import { type DomainInfo, domainInfo } from './domains/queries.ts';
 import { softReset } from './domains/soft-reset.ts';
 import { SavedContexts } from './domains/vcpu-context.ts';
+import { fail } from './errors.ts';
 import { Events } from './events/events.ts';
 import { GNTST, type GrantStatus, type MapResult } from './grants/abi.ts';
 import { Grants } from './grants/grants.ts';
@@ -27,6 +29,12 @@ export interface MachineShare {
   readonly contexts?: SavedContexts;
 }
 
+/** A kernel that knows in which domain, and on which host, it runs. */
+export interface Resident {
+  /** Without having been asked it runs in another domain, on another host, and has every page that it had. */
+  movedTo(machine: Machine, domain: Domain): void;
+}
+
 /** One simulated host: domains, and the hypervisor's state about them. */
 export class Machine {
   readonly trace: Trace;
@@ -37,6 +45,8 @@ export class Machine {
   /** The life cycle of domains; the methods below are short for the commonest. */
   readonly lives: Lives;
   readonly #machines: () => readonly Machine[];
+
+  readonly #residents = new WeakMap<Domain, Resident>();
 
   constructor(share: MachineShare) {
     this.trace = share.trace;
@@ -59,12 +69,33 @@ export class Machine {
     const { trace, scheduler, grants, events } = this;
     const contexts = share.contexts ?? new SavedContexts();
     const start = (name: string, actor: Actor) => void this.start(name, undefined, actor);
-    this.lives = new Lives({ trace, scheduler, grants, events, contexts, start }, this.streams.for('xen/unique-id'));
+    const take = (source: DomainBase, heir: Domain) => this.carryOver(source, heir);
+    this.lives = new Lives(
+      { trace, scheduler, grants, events, contexts, start, carryOver: take },
+      this.streams.for('xen/unique-id'),
+    );
   }
 
   /** The host on which this very domain is; `undefined`: none of its universe. */
   hostOf(domain: DomainBase): Machine | undefined {
     return this.#machines().find((machine) => machine.domain(domain.domid) === domain);
+  }
+
+  /** The kernel of a domain: it is told when it goes on elsewhere without its help. */
+  settle(domain: Domain, resident: Resident | undefined): void {
+    if (resident === undefined) this.#residents.delete(domain);
+    else this.#residents.set(domain, resident);
+  }
+
+  /** carryOver() of a domain of any host of the universe; its kernel is told. */
+  carryOver(of: DomainBase, heir: Domain): void {
+    const machine = this.hostOf(of) ?? fail('ESRCH', `domain ${of.domid}`);
+    const source = machine.domain(of.domid) ?? fail('ESRCH', `domain ${of.domid}`);
+    carryOver({ machine, domain: source }, { machine: this, domain: heir });
+    const resident = machine.#residents.get(source);
+    machine.settle(source, undefined);
+    this.settle(heir, resident);
+    resident?.movedTo(this, heir);
   }
 
   get nowNs(): number {

@@ -3,8 +3,20 @@ import { LogDirty } from './log-dirty.ts';
 
 export const PAGE_BYTES = 4096;
 
-/** What is told of a store; `before` and `after` are the word's values, unsigned. */
-export type StoreObserver = (offset: number, before: number, after: number, byOwner: boolean) => void;
+/** What is told of a store; `before` and `after` are the word's values, unsigned, and `bytes` the whole page after it. */
+export type StoreObserver = (
+  offset: number,
+  before: number,
+  after: number,
+  byOwner: boolean,
+  bytes: Uint8Array,
+) => void;
+
+/** Who is told of a page's stores, in the order in which they came. `all` is never changed, only replaced: who is told now is
+ *  not moved. */
+interface Subscribers {
+  all: readonly StoreObserver[];
+}
 
 /** One guest frame. Shared by everyone who maps it, so anything in it can change between two steps. */
 export class Frame {
@@ -16,8 +28,8 @@ export class Frame {
   refs = 0;
   /** Belongs to Xen's heap and is only lent to the domain, as grant frames are: it cannot be given away. */
   isSpecial = false;
-  /** In the order in which they came; `undefined`: there is nobody. Never changed, only replaced: who is told now is not moved. */
-  #subscribers: readonly StoreObserver[] | undefined = undefined;
+  /** `undefined`: there was never anybody. */
+  #subscribers: Subscribers | undefined = undefined;
   /** Log-dirty, while it is on. */
   #wrote: (() => void) | undefined = undefined;
 
@@ -39,8 +51,8 @@ export class Frame {
     }
     const before = this.#view.getUint32(offset, true);
     this.#view.setUint32(offset, value, true);
-    for (let i = 0; i < subscribers.length; i++)
-      (subscribers[i] as StoreObserver)(offset, before, value >>> 0, byOwner);
+    const { all } = subscribers;
+    for (let i = 0; i < all.length; i++) (all[i] as StoreObserver)(offset, before, value >>> 0, byOwner, this.bytes);
   }
 
   /**
@@ -49,15 +61,29 @@ export class Frame {
    * @returns what ends it, from the next store on.
    */
   subscribe(observer: StoreObserver): () => void {
-    this.#subscribers = [...(this.#subscribers ?? []), observer];
+    const subscribers = this.#subscribers ?? { all: [] };
+    this.#subscribers = subscribers;
+    subscribers.all = [...subscribers.all, observer];
     let isOver = false;
     return () => {
       if (isOver) return;
       isOver = true;
-      const all = this.#subscribers ?? [];
-      const own = all.indexOf(observer);
-      this.#subscribers = all.length === 1 ? undefined : all.filter((_, i) => i !== own);
+      const own = subscribers.all.indexOf(observer);
+      subscribers.all = subscribers.all.filter((_, i) => i !== own);
     };
+  }
+
+  /** Who is told of this page's stores. */
+  get observers(): readonly StoreObserver[] {
+    return this.#subscribers?.all ?? [];
+  }
+
+  /** Whoever was told of this page's stores is told of the other's from now on. */
+  passSubscribers(to: Frame): void {
+    to.#subscribers = this.#subscribers;
+    to.#wrote = this.#wrote;
+    this.#subscribers = undefined;
+    this.#wrote = undefined;
   }
 
   /** To be called by an owner who has stored octets past store32(): log-dirty sees a page's writes, not its octets. */
@@ -211,6 +237,35 @@ export class Memory {
     this.#unlog(frame);
     this.#frames.delete(gfn);
     return frame;
+  }
+
+  /**
+   * These pages are the ones that programs know: they come here with the octets that `this` has at their gfns, and `from`, which
+   * they leave, gets others with the octets that it had. Whoever had mapped one there goes on with what is left there.
+   * @param left told of each page that was left behind, and what took its place.
+   */
+  takePages(from: Memory, left: (was: Frame, is: Frame) => void): void {
+    for (const frame of from.frames) {
+      const { gfn } = frame;
+      const husk = new Frame(gfn);
+      husk.bytes.set(frame.bytes);
+      husk.refs = frame.refs;
+      husk.isSpecial = frame.isSpecial;
+      frame.refs = 0;
+      from.#frames.set(gfn, husk);
+      frame.passSubscribers(husk);
+      left(frame, husk);
+      const come = this.#frames.get(gfn);
+      if (come === undefined) continue;
+      frame.bytes.set(come.bytes);
+      frame.refs = come.refs;
+      frame.isSpecial = come.isSpecial;
+      come.passSubscribers(frame);
+      this.#frames.set(gfn, frame);
+      left(come, frame);
+    }
+    for (const [gfn, kind] of from.#kinds) this.#kinds.set(gfn, kind);
+    this.#next = from.#next;
   }
 
   /** Take a reference on behalf of a mapper. */

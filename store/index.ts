@@ -7,4 +7,4 @@ export type { StorePolicy } from './daemon/options.ts';
 export type { AppendFile, Files } from './daemon/platform.ts';
 export { DEFAULT_QUOTAS } from './daemon/quota.ts';
 export { WRITE_CREDIT_NS } from './daemon/rate.ts';
-export { startXenstored } from './live-update/process.ts';
+export { startXenstored } from './migration/start.ts';

@@ -5,6 +5,7 @@ import {
   Hypercalls,
   type Machine,
   type Port,
+  type Resident,
   SHUTDOWN_REASONS,
   type Stream,
   type Task,
@@ -44,7 +45,7 @@ const HYPERCALL_NS = 300;
 const UPCALL_NS = 400;
 
 /** What every guest kernel needs: pages, ports with handlers, and actors on its virtual CPUs. */
-export class GuestOs {
+export class GuestOs implements Resident {
   /** Another one after a migration. */
   machine: Machine;
   /** Another one after a restore. */
@@ -63,6 +64,18 @@ export class GuestOs {
     this.domain = domain;
     this.requests = requests;
     this.hyper = new Hypercalls(machine, domain);
+    machine.settle(domain, this);
+  }
+
+  /** Whoever looks on is told that it has moved without its help. */
+  moved: (() => void) | undefined = undefined;
+
+  /** It was not asked, and its programs do not notice: what they hold on to has come along. */
+  movedTo(machine: Machine, domain: Domain): void {
+    this.machine = machine;
+    this.domain = domain;
+    this.hyper = new Hypercalls(machine, domain);
+    this.moved?.();
   }
 
   /** Start a thread named `<domain>/<name>`; its actor is handed the thread that it is. */
@@ -89,6 +102,7 @@ export class GuestOs {
       this.machine = machine;
       this.domain = heir;
       this.hyper = new Hypercalls(machine, heir);
+      machine.settle(heir, this);
     }
     const returned = this.domain.returnRegister;
     this.domain.returnRegister = 0;

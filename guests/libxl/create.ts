@@ -40,6 +40,11 @@ export interface Restoring {
   readonly made?: (domain: Domain) => void;
   /** A store that does not take the domain ends it; left out: nobody looks (DST-8). */
   readonly checksIntroduce?: boolean;
+  /**
+   * [sim] Migration without the guest's help: ports come with the memory, the store takes the domain in as it was, and so do
+   * backends, which find the states of their devices as they were (NC-13). @returns why the store does not; `undefined`: it does.
+   */
+  readonly takeIn?: (built: BuiltDomain) => Actor<string | undefined>;
 }
 
 export interface Created {
@@ -90,6 +95,9 @@ export function* domainCreate(call: Call, plan: DomainPlan, hooks: CreateHooks =
   return { rc, failedIn: rc === 0 ? undefined : phase, built, introduced, uuid };
 }
 
+/** They come with the guest, who has them already. */
+const NO_PORTS = { ok: true, value: { store: 0, console: 0 } } as const;
+
 /** `isBuilt`: to be called once the store has been told of the domain. */
 function* phases(
   call: Call,
@@ -129,7 +137,7 @@ function* phases(
   const storeDomid = Number((yield* call.read('/tool/xenstored/domid')) ?? 0);
   const consoleDomid = Number((yield* call.read('/tool/xenconsoled/domid')) ?? 0);
   const daemons = { storeDomid, consoleDomid };
-  const ports = allocPorts(xl.os, domid, daemons);
+  const ports = hooks.restore?.takeIn === undefined ? allocPorts(xl.os, domid, daemons) : NO_PORTS;
   if (!ports.ok) return 'ERROR_FAIL';
 
   progress.phase = 'C5';
@@ -144,6 +152,15 @@ function* phases(
   const { ring, port } = built;
   yield* writeBuilt(call, { domain, gfn: ring.gfn, port }, plan); // C6
   if (!(yield* setFeatures(call, domid, plan))) return 'ERROR_FAIL'; // C7
+  if (restore?.takeIn !== undefined) {
+    const refused = yield* restore.takeIn(built);
+    progress.introduced = refused ?? 'OK';
+    if (refused !== undefined) return 'ERROR_FAIL';
+    xl.shared.taken.add(domid);
+    xl.shared.configs.set(domid, plan);
+    progress.phase = 'C15';
+    return 0;
+  }
   hooks.beforeIntroduce?.(built);
   xl.mishaps?.beforeIntroduce(built);
   const introduced = yield* call.xs.call(

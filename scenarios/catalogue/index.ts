@@ -7,6 +7,7 @@ import { hotplugStorm } from './hotplug-storm.ts';
 import { liveUpdateMidTraffic } from './live-update-mid-traffic.ts';
 import { migrateBackAndForth } from './migrate-back-and-forth.ts';
 import { migrateMidTraffic } from './migrate-mid-traffic.ts';
+import { migrateUnnoticed } from './migrate-unnoticed.ts';
 import { migrationBreaks } from './migration-breaks.ts';
 import { saveRestore } from './save-restore.ts';
 import { steadyStateScenario } from './steady-state.ts';
@@ -24,6 +25,7 @@ export const SCENARIOS: readonly Scenario[] = [
   suspendResume,
   saveRestore,
   migrateMidTraffic,
+  migrateUnnoticed,
   migrateBackAndForth,
   evacuateHost,
   migrationBreaks,

@@ -193,6 +193,7 @@ export async function main(argv: readonly string[]): Promise<number> {
       collect,
       [],
     )
+    .option('--migration', 'of a guest that is moved to another host without its help')
     .option('--out <file>', 'write the page there, too')
     .option('--json', 'for programs')
     .action(async (options) => done(await orUnusable(() => matrixCommand(options))));

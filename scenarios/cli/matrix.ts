@@ -2,6 +2,8 @@ import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { LAB_FORMATS, type LabFormat } from '../../store/format/model/index.ts';
 import { type Column, measure } from '../lab/measure.ts';
+import { measureMoves, moveSurprises } from '../lab/move-matrix.ts';
+import { movePage } from '../lab/move-page.ts';
 import { matrixPage, surpriseLines, trialLines } from '../lab/page.ts';
 import { type Trial, tryFormat } from '../lab/verdict.ts';
 import { tell, writeOctets } from './image/io.ts';
@@ -12,6 +14,8 @@ import { print, printJsonText } from './terminal/output.ts';
 export interface MatrixOptions {
   /** Names, or paths of modules; none: every format of the lab. */
   readonly format: readonly string[];
+  /** Of guests that are moved without their help, instead of live updates. */
+  readonly migration?: boolean;
   readonly out?: string;
   readonly json?: boolean;
 }
@@ -26,9 +30,11 @@ export function measureFormat(format: LabFormat): Measured {
 }
 
 /** Print what each format loses, and write it as a page. Exit 1: a prediction did not hold. */
-export async function matrixCommand({ format: asked, out, json }: MatrixOptions): Promise<number> {
+export async function matrixCommand(options: MatrixOptions): Promise<number> {
+  const { format: asked, out, json, migration } = options;
   const names = asked.length === 0 ? LAB_FORMATS.map(({ name }) => name) : asked;
   const formats = await Promise.all(names.map(namedFormat));
+  if (migration) return migrationMatrix(formats, options);
   const jobs = Math.min(availableParallelism(), names.length);
   const progress = new Progress();
   const done = (count: number) => progress.at(() => `${count}/${names.length} formats`);
@@ -41,6 +47,22 @@ export async function matrixCommand({ format: asked, out, json }: MatrixOptions)
   else print(page);
   if (out !== undefined) writeOctets(out, new TextEncoder().encode(page));
   const wrong = [...columns.flatMap(surpriseLines), ...trials.flatMap(trialLines)];
+  return wrong.length === 0 ? 0 : tell(wrong);
+}
+
+/** The same of guests that are moved without their help. */
+function migrationMatrix(formats: readonly LabFormat[], { out, json }: MatrixOptions): number {
+  const progress = new Progress();
+  const columns = formats.map((format, done) => {
+    progress.at(() => `${done}/${formats.length} formats`);
+    return measureMoves(format);
+  });
+  progress.clear();
+  const page = movePage(columns);
+  if (json) printJsonText(`${JSON.stringify({ formats: columns })}\n`);
+  else print(page);
+  if (out !== undefined) writeOctets(out, new TextEncoder().encode(page));
+  const wrong = columns.flatMap(moveSurprises);
   return wrong.length === 0 ? 0 : tell(wrong);
 }
 

@@ -167,6 +167,8 @@ export class Host implements FaultHost {
   readonly stubdom: Guest | undefined;
   /** In a run that is checked. */
   readonly witness: Witness | undefined;
+  /** dom0's file system, as far as the store's process asks for it. */
+  readonly files = new MemoryFiles(PROGRAMS);
   /** What processes of its toolstack share; an id may be used again at once. */
   readonly files = new SharedFiles(new DomidHistory(0));
   /** Handles of the daemon's socket that are open, and some that are not any more. */
@@ -202,12 +204,19 @@ export class Host implements FaultHost {
     const { ring, port } = offerRing(os, domain, home);
     const own = home === domain ? undefined : offerRing(os, home, home);
     const start = options.startStore ?? startXenstored;
-    const files = new MemoryFiles(PROGRAMS);
     this.store = start(this.machine, home, {
       compat: options.compat,
       policy: options.policy,
       listener: this.listener,
-      files: options.appendTo === undefined ? files : { get: (path) => files.get(path), appendTo: options.appendTo },
+      files:
+        options.appendTo === undefined
+          ? this.files
+          : {
+              get: (path) => this.files.get(path),
+              appendTo: options.appendTo,
+              write: (path, octets) => this.files.write(path, octets),
+              read: (path) => this.files.read(path),
+            },
       dom0Port: port,
       ownPort: own?.port,
       limitsWrites: options.limitsWrites ?? true,
@@ -309,6 +318,7 @@ export class Host implements FaultHost {
       else home.#takeIn(guest, this);
     };
     client.observer = { ...told, moved };
+    os.moved = () => moved(os.domain.domid);
   }
 
   /** A guest goes on here that was at another host. */

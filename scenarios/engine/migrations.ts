@@ -13,6 +13,7 @@ import {
   type ReceivePlan,
   streamTransfer,
   type Transfer,
+  type Unnoticed,
 } from '../../guests/libxl/index.ts';
 import { type Actor, LAN, type Link, type LinkTraits, type Task } from '../../sim/index.ts';
 import type { Copy, MigrationAsked, MigrationHistory, MigrationRecord } from '../judge/migrations.ts';
@@ -37,6 +38,8 @@ export interface Moving {
   readonly isHalved?: boolean;
   /** Left out: CO. */
   readonly mode?: string;
+  /** NC: the guest is not asked, and is not to notice; left out: it helps. */
+  readonly unnoticed?: Omit<Unnoticed, 'files'>;
   /** Left out: libxl's stream. */
   readonly transfer?: Transfer;
   /** Called when the link is there, before anything crosses it. */
@@ -109,7 +112,7 @@ export class Migrations {
       to,
       domid,
       uniqueId,
-      mode: how.mode ?? 'CO',
+      mode: how.mode ?? (how.unnoticed === undefined ? 'CO' : 'NC'),
       startedNs: source.machine.nowNs,
       endedNs: undefined,
       link: undefined,
@@ -126,6 +129,7 @@ export class Migrations {
     const thread = source.dom0.os.start(`xl-migrate-${n}`, function* (me): Actor {
       migration.source = yield* migrate(me, xl, {
         ...how.source,
+        ...(how.unnoticed === undefined ? {} : { unnoticed: { ...how.unnoticed, files: source.files } }),
         domid,
         transfer,
         connect: () => self.#connect(migration, how, transfer),
@@ -179,6 +183,7 @@ export class Migrations {
           const { xl, exit } = (self.#tools[to] as ToolProcess)(`xl-migrate-receive-${n}`);
           migration.target = yield* migrateReceive(me, xl, {
             ...how.target,
+            ...(how.unnoticed === undefined ? {} : { unnoticed: { ...how.unnoticed, files: target.files } }),
             channel: link.far,
             transfer,
             observer: self.#observer(migration, to, how),

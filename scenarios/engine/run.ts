@@ -13,7 +13,7 @@ import { extentOf } from '../../store/format/model/index.ts';
 import type { StorePolicy } from '../../store/index.ts';
 import type { PlannedFault } from '../faults/rule.ts';
 import type { History, Verdict } from '../judge/history.ts';
-import { judgeHistory, mappings, storeLives, toolstackIntends } from '../judge/invariants/index.ts';
+import { collectConnections, judgeHistory, mappings, storeLives, toolstackIntends } from '../judge/invariants/index.ts';
 import { countMarks, MARKS, type MarkName, type Traces } from '../judge/marks.ts';
 import { logOf } from '../judge/recorded-history.ts';
 import { cutsOf, jitterOf, LINGER_NS } from './cuts.ts';
@@ -336,6 +336,8 @@ export interface RunEnd {
   readonly finish?: () => void;
   /** Domains that were created, for the report; left out: the guests that were booted. */
   readonly created?: () => number;
+  /** The hosts' histories are not judged one by one: guests go from one into another without a word. Left out: they are. */
+  readonly isJoint?: boolean;
   /** Beside the families that judge every history. */
   readonly verdicts?: (history: History, isFinished: boolean) => readonly Verdict[];
   /** Of all hosts together, by the order of hosts. */
@@ -516,7 +518,7 @@ function progressOf(runs: readonly Run[], { devices, giveUp }: WholeEnd): Progre
     hush: () => {
       if (traffic.stopping) return false;
       giveUp?.();
-      traffic.stopping = true;
+      for (const { host } of runs) host.traffic.stopping = true;
       return true;
     },
     // A hostile guest looks again and again, and gives up by itself.
@@ -588,7 +590,9 @@ function judged(
   let verdicts: readonly Verdict[];
   let marks: MarksSeen | undefined;
   try {
-    const perHost = runs.map((run, i) => judgedHost(run, end, isFinished, histories[i]));
+    const perHost = runs.map((run, i) =>
+      (end.isJoint === true ? countedHost : judgedHost)(run, end, isFinished, histories[i]),
+    );
     const joined = histories.length === 0 ? [] : (end.joined?.(histories, isFinished) ?? []);
     const told = perHost.map(({ verdicts: all }, i) =>
       ofRun(
@@ -643,6 +647,19 @@ const OF_NOBODY: Omit<Traces, 'verdicts'> = {
   attempts: [],
   strikes: 0,
 };
+
+/** What happened on a host whose history is not judged by itself. */
+function countedHost(
+  run: Run,
+  _end: WholeEnd,
+  _isFinished: boolean,
+  history: History | undefined,
+): ReturnType<typeof judgedHost> {
+  if (history === undefined) return { verdicts: [] };
+  const log = logOf(history);
+  const connections = collectConnections(history, log);
+  return { verdicts: [], marks: marksOf(run, { history, kept: log.kept, connections, verdicts: [] }) };
+}
 
 /** What is said of one host's history. */
 function judgedHost(

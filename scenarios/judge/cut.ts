@@ -33,6 +33,8 @@ export function cutAt(history: History, uniqueId: bigint, atNs: number): CutRepo
       if (starts.delete(r.reqId) && r.type !== XS.ERROR) open.add(txIdOf(r.payload));
     }
   }
+  // It came in the middle of its session: what it had on its way is not in this history.
+  if (requests < 0 || octetsUnread < 0 || watches < 0) return undefined;
   return { requests, octetsUnread, transactions: open.size, watches };
 }
 

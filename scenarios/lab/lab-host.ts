@@ -1,7 +1,15 @@
 import { buildDomain, octets, strings, text, XS } from '../../guests/index.ts';
-import { type Domain, EVTCHN_PORT, type Frame, NO_JITTER, type Port, type UnixSocket } from '../../sim/index.ts';
+import {
+  type Domain,
+  EVTCHN_PORT,
+  type Frame,
+  type Machine,
+  NO_JITTER,
+  type Port,
+  type UnixSocket,
+} from '../../sim/index.ts';
 import type { StateFormat } from '../../store/format/model/index.ts';
-import type { StorePolicy, UpdateRecord } from '../../store/index.ts';
+import type { CompatName, StorePolicy, UpdateRecord } from '../../store/index.ts';
 import { MessageReader } from '../../store/protocol/message-reader.ts';
 import { type Message, message } from '../../store/protocol/wire.ts';
 import { type Link, RingEnd, SocketEnd } from '../drive/link.ts';
@@ -14,16 +22,24 @@ const UPDATE_NS = 100_000_000_000;
 
 /** A client that does one thing after another: of a domain, or on the socket. */
 export class Client {
-  readonly #host: LabHost;
-  readonly #link: Link;
+  #host: LabHost;
+  #link: Link;
   readonly #inbox: Message[] = [];
   readonly #incoming = new MessageReader('believed');
   #reqId = 0;
+  /** Every octet that it was ever sent, in pieces. */
+  readonly heard: Uint8Array[] = [];
   /** It takes out nothing of what it is sent. */
   isHeld = false;
 
   constructor(lab: LabHost, link: Link) {
     this.#host = lab;
+    this.#link = link;
+  }
+
+  /** The same client at another host: what it has received in part it has received. */
+  goOn(host: LabHost, link: Link): void {
+    this.#host = host;
     this.#link = link;
   }
 
@@ -60,6 +76,7 @@ export class Client {
   receive(): boolean {
     if (this.isHeld) return false;
     const came = this.#link.receive();
+    if (came.length > 0) this.heard.push(came);
     this.#incoming.push(came);
     for (let m = this.#incoming.shift(); m !== undefined; m = this.#incoming.shift()) this.#inbox.push(m);
     return came.length > 0;
@@ -80,6 +97,10 @@ export interface LabGuest extends Client {
 export interface LabHostOptions {
   readonly format: StateFormat;
   readonly policy: StorePolicy;
+  /** One of several hosts; left out: it is alone. */
+  readonly machine?: Machine;
+  /** Left out: 4.22. */
+  readonly compat?: CompatName;
 }
 
 /** A host whose store live-updates through files of one format, and the guests that put something into it before. */
@@ -88,13 +109,14 @@ export class LabHost {
   readonly #clients: Client[] = [];
   #isDumped = false;
 
-  constructor({ format, policy }: LabHostOptions) {
+  constructor({ format, policy, machine, compat = '4.22' }: LabHostOptions) {
     this.host = new Host({
       seed: '1',
       jitter: NO_JITTER,
       requestsMax: Number.MAX_SAFE_INTEGER,
       policy,
-      compat: '4.22',
+      compat,
+      ...(machine === undefined ? {} : { machine }),
       records: false,
       lab: format,
       passImage: (image) => {
@@ -141,6 +163,18 @@ export class LabHost {
     const guest = this.build(domid, isQuiet);
     this.introduce(guest);
     return guest;
+  }
+
+  /** A guest goes on at another host. */
+  leave(guest: LabGuest): void {
+    this.#clients.splice(this.#clients.indexOf(guest), 1);
+  }
+
+  /** A guest has come from another host, with its page and its port: it goes on in this domain. */
+  enter(guest: LabGuest, domain: Domain): void {
+    Object.assign(guest, { domain });
+    guest.goOn(this, new RingEnd(this.host.machine, domain, guest.ring, guest.port));
+    this.#clients.push(guest);
   }
 
   guests<const Domids extends readonly number[]>(...domids: Domids): { readonly [K in keyof Domids]: LabGuest } {

@@ -1,7 +1,9 @@
 import type { Actor } from '../actor.ts';
 import { attempt, refused } from '../attempt.ts';
 import { fail, type Result } from '../errors.ts';
+import { type PortsImage, putPorts, takePorts } from '../events/carry.ts';
 import { VIRQ_DOM_EXC } from '../events/virq.ts';
+import { type GrantsImage, putGrants, takeGrants } from '../grants/carry.ts';
 import { DOMID_INVALID, DOMID_SELF, type Domid, type Port } from '../ids.ts';
 import type { Machine } from '../machine.ts';
 import type { DomainConfig } from './create.ts';
@@ -95,6 +97,26 @@ export class DomainHypercalls {
       const source = this.#other('XEN_DOMCTL_getvcpucontext', from);
       this.#machine.lives.moveContext(source, this.#other('XEN_DOMCTL_setvcpucontext', to));
     });
+  }
+
+  /** No call of Xen 4.22 (NC-2): all event channels of a domain that does not run. Errors: EPERM, ESRCH, EINVAL, EBUSY. */
+  getPorts(domid: Domid): Result<PortsImage> {
+    return attempt(() => takePorts(this.#other('XEN_DOMCTL_get_evtchns', domid)));
+  }
+
+  /** No call of Xen 4.22: the same, by number, for a new domain with none. Errors: EPERM, ESRCH, EINVAL, EBUSY, ENOENT, ENOSPC. */
+  setPorts(domid: Domid, image: PortsImage): Result<void> {
+    return attempt(() => putPorts(this.#other('XEN_DOMCTL_set_evtchns', domid), image));
+  }
+
+  /** No call of Xen 4.22: the grant table of a domain that does not run. Errors: EPERM, ESRCH, EINVAL, EBUSY. */
+  getGrants(domid: Domid): Result<GrantsImage> {
+    return attempt(() => takeGrants(this.#other('XEN_DOMCTL_get_grant_table', domid)));
+  }
+
+  /** No call of Xen 4.22: the same for a new domain. Errors: EPERM, ESRCH, EINVAL, EBUSY, ENOSPC, ENOSYS. */
+  setGrants(domid: Domid, image: GrantsImage): Result<void> {
+    return attempt(() => putGrants(this.#other('XEN_DOMCTL_set_grant_table', domid), image));
   }
 
   /** XEN_DOMCTL_getvcpucontext (13) of a suspended domain, for a stream. Errors: EPERM, ESRCH, EINVAL. */

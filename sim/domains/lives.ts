@@ -22,6 +22,8 @@ export interface LifeNeeds {
   readonly grants: Grants;
   readonly events: Events;
   readonly contexts: SavedContexts;
+  /** The vCPUs of `source` go on in `heir` without a notice, with every page that they know. */
+  carryOver(source: DomainBase, heir: Domain): void;
   /** Run hypervisor work that others may run in between of. */
   start(name: string, actor: Actor): void;
 }
@@ -304,6 +306,9 @@ export class Lives {
     if (!domain.isRunning) return;
     const { context } = domain;
     domain.context = undefined;
+    if (domain.keepsPlatform && context !== undefined && !context.isTaken)
+      this.#needs.carryOver(context.source, domain);
+    domain.keepsPlatform = false; // once: where it goes on after a move that came to nothing, it is its own source
     context?.goOnIn(domain, this.#needs.scheduler);
     domain.ports.enter();
     this.#needs.scheduler.unstall(domain);

@@ -41,10 +41,13 @@ export class VcpuContext {
   /** A place where nobody runs. */
   readonly #limbo: DomainBase;
   readonly #scheduler: Scheduler;
+  /** Whose they were. */
+  readonly source: DomainBase;
   #isTaken = false;
 
   /** Take the vCPUs of a domain that is suspended. */
   constructor(domain: DomainBase, scheduler: Scheduler) {
+    this.source = domain;
     this.#limbo = new DomainBase(domain.domid, domain.uniqueId, domain.name);
     this.#limbo.controllerPauses = 1;
     this.#scheduler = scheduler;

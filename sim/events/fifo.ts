@@ -1,9 +1,10 @@
 import { fail } from '../errors.ts';
-import type { Port } from '../ids.ts';
+import type { Gfn, Port } from '../ids.ts';
 import type { Abi, AbiOwner, EdgeOutcome } from './abi.ts';
 import type { EventContext } from './context.ts';
 import type { VcpuEvents } from './vcpu.ts';
 import {
+  CONTROL_BYTES,
   FIFO_BUSY,
   FIFO_LINK,
   FIFO_LINKED,
@@ -22,9 +23,14 @@ import {
 } from './words.ts';
 
 /** A vCPU's control block in guest memory, and Xen's own idea of the tail of each of its queues. */
-export interface ControlBlock {
-  readonly bytes: Uint8Array;
+export interface ControlBlock extends GuestPage {
   readonly at: number;
+}
+
+/** A page that the guest gave for event words, or for control blocks. */
+export interface GuestPage {
+  readonly bytes: Uint8Array;
+  readonly gfn: Gfn;
 }
 
 /** What Xen keeps of a port for the FIFO ABI. It outlives a close: only a later event or set_priority changes it. */
@@ -48,7 +54,7 @@ export class Fifo implements Abi {
   readonly #owner: AbiOwner;
   readonly #port: (port: Port) => FifoPort;
   readonly #context: () => EventContext;
-  readonly #pages: Uint8Array[] = [];
+  readonly #pages: GuestPage[] = [];
   readonly #blocks: (ControlBlock | undefined)[] = [];
   /** Tail of queue (vCPU, priority); 0: empty. */
   readonly #tails: Port[] = [];
@@ -73,9 +79,38 @@ export class Fifo implements Abi {
   }
 
   /** The next page of the event array; the caller raises again what was pending without it. Errors: ENOSPC. */
-  addPage(page: () => Uint8Array): void {
+  addPage(page: () => GuestPage): void {
     if (this.#pages.length >= FIFO_PAGES) fail('ENOSPC', `${FIFO_PAGES} array pages`);
     this.#pages.push(page());
+  }
+
+  /** Where the guest has put it all: array pages in order, and a control block for each vCPU that has one. */
+  get places(): { readonly pages: readonly GuestPage[]; readonly blocks: readonly (ControlBlock | undefined)[] } {
+    return { pages: this.#pages, blocks: this.#blocks };
+  }
+
+  /** The same pages are found elsewhere: `page` tells the octets at a gfn. */
+  moved(page: (gfn: Gfn) => Uint8Array): void {
+    for (const [i, { gfn }] of this.#pages.entries()) this.#pages[i] = { bytes: page(gfn), gfn };
+    for (const [vcpu, block] of this.#blocks.entries())
+      if (block !== undefined) this.#blocks[vcpu] = { ...block, bytes: page(block.gfn) };
+  }
+
+  /**
+   * All queues empty: no head, nothing ready, no word linked. What is pending then has to be queued anew; the links of a guest
+   * that came from elsewhere are of no use, since where each queue ends is known to Xen alone.
+   */
+  unlinkAll(): void {
+    this.#tails.length = 0;
+    for (const block of this.#blocks) {
+      if (block === undefined) continue;
+      block.bytes.fill(0, block.at, block.at + CONTROL_BYTES);
+    }
+    for (let port = 1; port < this.words; port++) {
+      const word = this.word(port);
+      if ((word & (FIFO_LINKED | FIFO_BUSY | FIFO_LINK)) !== 0)
+        this.store(port, word & ~(FIFO_LINKED | FIFO_BUSY | FIFO_LINK));
+    }
   }
 
   setPending(port: Port, vcpu: VcpuEvents): EdgeOutcome {
@@ -183,7 +218,7 @@ export class Fifo implements Abi {
   }
 
   #page(port: Port): Uint8Array | undefined {
-    return this.#pages[port >>> 10];
+    return this.#pages[port >>> 10]?.bytes;
   }
 }
 

@@ -197,6 +197,18 @@ export class EventChannels implements AbiOwner {
     }
   }
 
+  /** vCPUs that have had anything to do with events, ascending. */
+  get vcpus(): readonly VcpuEvents[] {
+    return this.#vcpus.filter((vcpu) => vcpu !== undefined);
+  }
+
+  /** Pages of the guest are found elsewhere now: those that hold event words, control blocks, and places of vcpu_info. */
+  pagesMoved(): void {
+    const page = (gfn: Gfn) => this.#page(gfn);
+    this.#fifo?.moved(page);
+    for (const vcpu of this.vcpus) if (vcpu.gfn !== undefined) vcpu.register(page(vcpu.gfn), vcpu.gfn, vcpu.at);
+  }
+
   vcpu(id: number): VcpuEvents {
     let vcpu = this.#vcpus[id];
     if (vcpu === undefined) {
@@ -248,12 +260,22 @@ export class EventChannels implements AbiOwner {
 
   // Sleeping vCPUs ------------------------------------------------------------------------------------------------
 
-  /** Remember who sleeps on `vcpu`. `polled`: 0 in SCHEDOP_block; the one port, or -1 for any, in SCHEDOP_poll. */
-  sleep(vcpu: VcpuEvents, wake: () => void, polled: Port): void {
+  /** Remember who sleeps on `vcpu`. `polled`: 0 in SCHEDOP_block; the one port, or -1 for any, in SCHEDOP_poll, until then or,
+   *  with 0, for ever. */
+  sleep(vcpu: VcpuEvents, wake: () => void, polled: Port, untilNs: number): void {
     if (vcpu.polled !== 0) this.#polling--;
     vcpu.sleeper = wake;
     vcpu.polled = polled;
+    vcpu.pollUntilNs = untilNs;
     if (polled !== 0) this.#polling++;
+    if (untilNs > 0) this.context.at(untilNs, () => this.endSleep(vcpu, wake));
+  }
+
+  /** Nobody sleeps there any more, and nobody is woken. */
+  #forgetSleep(vcpu: VcpuEvents): void {
+    if (vcpu.polled !== 0) this.#polling--;
+    vcpu.sleeper = undefined;
+    vcpu.polled = 0;
   }
 
   /** End the sleep of `vcpu`, if it is still the one that `wake` began. */
@@ -270,6 +292,22 @@ export class EventChannels implements AbiOwner {
   #unblock(vcpu: VcpuEvents): void {
     if (vcpu.polled !== 0) this.#polling--;
     vcpu.unblock();
+  }
+
+  /**
+   * What runs on the vCPUs of `from` runs on these from now on: upcall handlers, and whoever sleeps in the hypervisor. Ports, words
+   * and pages have come before.
+   */
+  takeKernel(from: EventChannels): void {
+    this.kernel.takeOver(from.kernel);
+    if (from.onUpcall !== undefined) this.onUpcall = from.onUpcall;
+    for (const vcpu of from.vcpus) {
+      const { sleeper, polled, pollUntilNs } = vcpu;
+      if (sleeper === undefined) continue;
+      from.#forgetSleep(vcpu);
+      const heir = this.vcpu(vcpu.id);
+      this.sleep(heir, sleeper, polled, pollUntilNs);
+    }
   }
 
   // Switching ABIs, pages of the guest ------------------------------------------------------------------------------
@@ -307,14 +345,14 @@ export class EventChannels implements AbiOwner {
       }
       this.#abi = this.#fifo;
     }
-    this.#fifo.setBlock(vcpu, { bytes, at: offset });
+    this.#fifo.setBlock(vcpu, { bytes, gfn, at: offset });
   }
 
   /** EVTCHNOP_expand_array: raises what was pending without a page. Errors: EOPNOTSUPP 2-level; ENOSPC; EINVAL no such page. */
   expandArray(gfn: Gfn): void {
     const fifo = this.#fifo ?? fail('EOPNOTSUPP', '2-level ABI');
     const from = fifo.words;
-    fifo.addPage(() => this.#page(gfn));
+    fifo.addPage(() => ({ bytes: this.#page(gfn), gfn }));
     for (let port = from; port < from + FIFO_WORDS_PER_PAGE && port < this.#valid; port++)
       if (this.#fifoPorts[port]?.wasPending === true) fifo.setPending(port, this.vcpu(this.notifyVcpu(port)));
   }
@@ -331,13 +369,11 @@ export class EventChannels implements AbiOwner {
     if (!this.hasVcpu(id)) fail('ENOENT', `vcpu ${id}`);
     const vcpu = this.vcpu(id);
     if (offset < 0 || offset >= 4096) fail('EINVAL', `offset ${offset}`);
-    if (vcpu.isRegistered) fail('EBUSY', `vcpu ${id}`);
+    if (vcpu.gfn !== undefined) fail('EBUSY', `vcpu ${id}`);
     if (offset + VCPU_INFO_BYTES > 4096 || (offset & 7) !== 0) fail('ENXIO', `offset ${offset}`);
     const bytes = this.#page(gfn);
     bytes.set(vcpu.info.subarray(vcpu.at, vcpu.at + VCPU_INFO_BYTES), offset);
-    vcpu.info = bytes;
-    vcpu.at = offset;
-    vcpu.isRegistered = true;
+    vcpu.register(bytes, gfn, offset);
     bytes.fill(0xff, vcpu.selectorAt, vcpu.selectorAt + 8);
     this.markPending(vcpu);
   }

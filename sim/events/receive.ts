@@ -61,6 +61,12 @@ export class Receiver {
     this.#inService[port] = false;
   }
 
+  /** The kernel goes on here, with the handlers that it had there; those of `from` are none of anybody's. */
+  takeOver(from: Receiver): void {
+    for (const [port, handler] of from.#handlers.splice(0).entries()) this.#handlers[port] = handler;
+    for (const [port, is] of from.#inService.splice(0).entries()) this.#inService[port] = is;
+  }
+
   /** Take one upcall: clear the flag, then drain what the words show (EVT-15, EVT-23). */
   upcall(vcpu: VcpuEvents): void {
     vcpu.upcallPending = false;

@@ -18,7 +18,7 @@ export function block(domain: Domain, id: number, wake: () => void): boolean {
     ports.deliver(vcpu);
     return false;
   }
-  ports.sleep(vcpu, wake, 0);
+  ports.sleep(vcpu, wake, 0, 0);
   return true;
 }
 
@@ -40,7 +40,6 @@ export function poll(domain: Domain, id: number, polled: readonly Port[], untilN
     if (!ports.isUsable(port)) fail('EINVAL', `port ${port}`);
     if (ports.isPending(port)) return false;
   }
-  ports.sleep(vcpu, wake, polled.length === 1 ? (polled[0] as Port) : -1);
-  if (untilNs > 0) ports.context.at(untilNs, () => ports.endSleep(vcpu, wake));
+  ports.sleep(vcpu, wake, polled.length === 1 ? (polled[0] as Port) : -1, untilNs);
   return true;
 }

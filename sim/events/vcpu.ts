@@ -1,4 +1,4 @@
-import type { Port } from '../ids.ts';
+import type { Gfn, Port } from '../ids.ts';
 import { NR_VIRQS } from './virq.ts';
 import { LEGACY_MAX_VCPUS, PENDING_SEL, UPCALL_MASK, UPCALL_PENDING, VCPU_INFO_BYTES } from './words.ts';
 
@@ -8,8 +8,8 @@ export class VcpuEvents {
   /** The page that holds this vCPU's vcpu_info, and the offset in it. */
   info: Uint8Array;
   at: number;
-  /** VCPUOP_register_vcpu_info was done. */
-  isRegistered = false;
+  /** VCPUOP_register_vcpu_info was done: the page; `undefined`: it was not. */
+  gfn: Gfn | undefined = undefined;
   /** The guest's upcall handler of this vCPU is running. */
   inUpcall = false;
   /** The flag is set and the kick was lost. */
@@ -22,6 +22,8 @@ export class VcpuEvents {
   sleeper: (() => void) | undefined = undefined;
   /** The one port polled for; -1: any port wakes it; 0: it does not poll. */
   polled: Port = 0;
+  /** When a SCHEDOP_poll ends by itself, in ns; 0: never. */
+  pollUntilNs = 0;
 
   constructor(id: number, sharedInfo: Uint8Array) {
     this.id = id;
@@ -35,7 +37,14 @@ export class VcpuEvents {
     const isLegacy = this.id < LEGACY_MAX_VCPUS;
     this.info = isLegacy ? sharedInfo : new Uint8Array(VCPU_INFO_BYTES); // nobody sees it before it is registered
     this.at = isLegacy ? this.id * VCPU_INFO_BYTES : 0;
-    this.isRegistered = false;
+    this.gfn = undefined;
+  }
+
+  /** A place of its own in the guest's memory. */
+  register(bytes: Uint8Array, gfn: Gfn, at: number): void {
+    this.info = bytes;
+    this.gfn = gfn;
+    this.at = at;
   }
 
   get upcallPending(): boolean {

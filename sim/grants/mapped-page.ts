@@ -12,7 +12,7 @@ export interface PageAccess {
  * and goes through all the same: on hardware it would be a page fault, or, worse, what is mapped there by now (GNT-10, GNT-21).
  */
 export class MappedPage implements PageAccess {
-  readonly #frame: Frame;
+  #frame: Frame;
   readonly #touched: () => void;
   #isGone = false;
 
@@ -35,6 +35,11 @@ export class MappedPage implements PageAccess {
   store32(offset: number, value: number, byOwner: boolean): void {
     if (this.#isGone) this.#touched();
     this.#frame.store32(offset, value, byOwner);
+  }
+
+  /** The granter's page is another object now; what it shows is the same. */
+  moveTo(frame: Frame): void {
+    this.#frame = frame;
   }
 
   /** The mapping is taken down. */

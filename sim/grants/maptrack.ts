@@ -8,7 +8,7 @@ import { GRANT_LIMITS, type Granter } from './table.ts';
 export interface Mapping {
   readonly granter: Granter;
   readonly gref: Gref;
-  readonly frame: Frame;
+  frame: Frame;
   readonly page: MappedPage;
   /** GNTMAP_*; the host_map and device_map bits go as their halves are unmapped. */
   flags: number;
@@ -37,6 +37,16 @@ export class Maptrack {
   readonly #freed: Handle[] = [];
   readonly #ptes = new Map<PteSlot, Pte>();
   #inUse = 0;
+
+  /** A granter's page is another object now: mappings and page table entries show that one. */
+  pageMoved(from: Frame, to: Frame): void {
+    for (const mapping of this.#mappings) {
+      if (mapping?.frame !== from) continue;
+      mapping.frame = to;
+      mapping.page.moveTo(to);
+    }
+    for (const [slot, pte] of this.#ptes) if (pte.frame === from) this.#ptes.set(slot, { ...pte, frame: to });
+  }
 
   /** The handle that the next set() would use; `undefined`: none is left. */
   free(): Handle | undefined {

@@ -1,7 +1,7 @@
 import type { DomainBase } from '../domain.ts';
 import { fail } from '../errors.ts';
-import { type Domid, GNTTAB_NR_RESERVED_ENTRIES, type Gref } from '../ids.ts';
-import type { Frame, Memory } from '../memory.ts';
+import { type Domid, type Gfn, GNTTAB_NR_RESERVED_ENTRIES, type Gref } from '../ids.ts';
+import { Frame, type Memory } from '../memory.ts';
 import { GTF_invalid, GTF_permit_access, GTF_reading, GTF_transitive, GTF_type_mask, GTF_writing } from './abi.ts';
 import { endAccess, putEntry } from './guest.ts';
 import {
@@ -141,6 +141,24 @@ export class GrantTable {
       if (version === 2) storeStatus(this, gref, inUse);
     });
     for (const [gref, record] of this.pinned()) record.shown = loadStatus(this, gref);
+  }
+
+  /** Of a domain that comes from elsewhere: so many frames at these gfns, status frames behind the others; all zeros. */
+  replace(version: 1 | 2, frames: number, gfns: readonly Gfn[]): void {
+    for (const frame of [...this.frames.splice(0), ...this.statusFrames.splice(0)]) this.#memory.free(frame.gfn);
+    this.version = version;
+    for (const [i, gfn] of gfns.entries()) {
+      const frame = new Frame(gfn);
+      frame.isSpecial = true;
+      this.#memory.place(frame, gfn);
+      (i < frames ? this.frames : this.statusFrames).push(frame);
+    }
+  }
+
+  /** Its frames are other objects now, at the same gfns. */
+  pagesMoved(): void {
+    for (const list of [this.frames, this.statusFrames])
+      for (const [i, frame] of list.entries()) list[i] = this.#memory.frame(frame.gfn) ?? frame;
   }
 
   #checkRepresentable(): void {

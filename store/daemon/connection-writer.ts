@@ -53,6 +53,7 @@ export class ConnectionWriter {
 
   #nextOutput(conn: Connection, pass: number): OutMessage | undefined {
     const { link } = conn;
+    if (conn.moving === 'frozen') return undefined;
     if (link.kind === 'ring') return link.page !== undefined && ringHasRoom(link.page) ? conn.out[0] : undefined;
     return conn.queuedInPass < pass && link.stream.writable() > 0 ? conn.out[0] : undefined;
   }

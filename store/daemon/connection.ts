@@ -88,6 +88,11 @@ export class Connection {
   blocked: Message | undefined = undefined;
   isIgnored = false;
   isClosed = false;
+  /**
+   * Its domain is moved to another host, or comes from one: `quiet` is read to the end of a message and no further, while it is
+   * still written to; `frozen` is neither read nor written, and what is queued stays, however long that takes (NC-15, NC-24).
+   */
+  moving: 'quiet' | 'frozen' | undefined = undefined;
   /** The main loop's own note: not to be looked at, to be served in this pass, or in the next. */
   service: 'none' | 'now' | 'later' = 'none';
   /** The main loop's own note: the pass in which the output queue last became non-empty. */

@@ -20,7 +20,8 @@ export class DelayedRequests {
 
   /** Whether anything is put aside. */
   get isAny(): boolean {
-    return this.#state.withDelayed.size > 0;
+    for (const conn of this.#state.withDelayed) if (conn.moving !== 'frozen') return true;
+    return false;
   }
 
   add(conn: Connection, delayed: Delayed): void {
@@ -49,6 +50,7 @@ export class DelayedRequests {
   run(execute: (conn: Connection, delayed: Delayed) => void): 'live-update' | undefined {
     const { withDelayed } = this.#state;
     for (const conn of [...withDelayed].sort((a, b) => a.serial - b.serial)) {
+      if (conn.moving === 'frozen') continue; // done here and in the image, it would be done twice
       for (const delayed of conn.delayed.slice()) {
         if (!conn.delayed.includes(delayed)) continue;
         if (delayed.kind === 'live-update') {

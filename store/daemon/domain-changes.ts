@@ -1,9 +1,10 @@
 import type { DomainEnds } from './domain-ends.ts';
+import type { DomainRecord } from './domain-record.ts';
 import type { DomainState, Platform } from './platform.ts';
 import { RELEASE_DOMAIN, type SpecialNodes } from './special-nodes.ts';
 import type { DaemonState } from './state.ts';
 
-type Known = Pick<DaemonState, 'compat' | 'records'>;
+type Known = Pick<DaemonState, 'compat' | 'records' | 'connections'>;
 
 /** What the hypervisor says of domains, and what follows from it (store.md 8.7). */
 export class DomainChanges {
@@ -67,13 +68,26 @@ export class DomainChanges {
       return notify;
     }
     let isOwed = notify;
-    if (!isGone && info?.shutdown === true && !record.isShutdown) {
+    if (!isGone && info?.shutdown === true && !record.isShutdown && !this.#isParkedForMove(record)) {
       record.isShutdown = true;
       this.#special.fire(RELEASE_DOMAIN, domid, 'domid-only');
       isOwed = true;
     }
     if (!isGone && info?.dead !== true) return isOwed;
     return this.#ends.end(record) ? false : isOwed; // the destruction fired the plain form
+  }
+
+  /**
+   * A domain that is frozen was stopped to be moved. It knows nothing of that, so it is not told, although it may watch the ends
+   * of domains: everybody else is (NC-4, INV-M27).
+   */
+  #isParkedForMove(record: DomainRecord): boolean {
+    const { domid } = record;
+    const conn = this.#state.connections.ringOf(domid);
+    if (conn?.moving !== 'frozen') return false;
+    record.isShutdown = true;
+    this.#special.fire(RELEASE_DOMAIN, domid, undefined, conn);
+    return true;
   }
 
   /** The newest record first, and from the start again after each removal. */
@@ -87,7 +101,7 @@ export class DomainChanges {
           this.#ends.destroy(record);
           continue again;
         }
-        if (info?.shutdown === true && !record.isShutdown) {
+        if (info?.shutdown === true && !record.isShutdown && !this.#isParkedForMove(record)) {
           record.isShutdown = true;
           notify = true;
         }

@@ -107,6 +107,68 @@ export class Introductions {
     return made;
   }
 
+  /**
+   * A domain has come from another host and goes on with its ring: that is mapped and bound, and not a word of it is changed
+   * (NC-3, NC-15). The connection is frozen. @returns why the hypervisor does not let the daemon. The domain must not be
+   * introduced.
+   */
+  adopt(domid: number, remotePort: number): Connection | string {
+    const info = this.#platform.domainState(domid);
+    if (info === undefined) return 'ESRCH';
+    let made: Connection | undefined;
+    const page = this.#platform.mapRing(domid, () => made !== undefined && this.#wakes.touched(made));
+    if (!page.ok) return page.errno;
+    const port = this.#platform.bindPort(domid, remotePort);
+    if (!port.ok) {
+      page.value.unmap();
+      return port.errno;
+    }
+    const record = this.#records.make(domid);
+    record.credit = this.#state.rate.introduce(this.#platform.nowMs());
+    record.uniqueId = info.uniqueId;
+    record.introduced = true;
+    record.isShutdown = false;
+    made = this.#connections.addRing(domid, page.value, port.value);
+    made.moving = 'frozen';
+    return made;
+  }
+
+  /** NF7: let go of a frozen connection's page, which is marked dirty by that alone (GNT-13): what the daemon has put into it goes
+   *  along with the last pages. */
+  letGo({ link, moving }: Connection): void {
+    if (link.kind !== 'ring' || moving !== 'frozen') return;
+    link.page?.unmap();
+    link.page = undefined;
+  }
+
+  /** Its page again, where it was let go of. False: it cannot be had any more. */
+  takeAgain(conn: Connection): boolean {
+    const { link, domid } = conn;
+    if (link.kind !== 'ring' || link.page !== undefined) return true;
+    const page = this.#platform.mapRing(domid, () => this.#wakes.touched(conn));
+    if (page.ok) link.page = page.value;
+    return page.ok;
+  }
+
+  /** It came to nothing after all: as if it had never been there. */
+  abandon(conn: Connection): void {
+    const { record, link } = conn;
+    this.#connections.drop(conn);
+    if (link.kind === 'ring') {
+      link.page?.unmap();
+      this.#platform.unbindPort(link.port);
+    }
+    if (record === undefined) return;
+    if (record.credit !== undefined) this.#state.rate.destroy(record.credit);
+    record.introduced = false;
+    record.credit = undefined;
+  }
+
+  /** Whoever waits for domains is told of one that is complete. */
+  announce(domid: number): void {
+    this.#special.fire(INTRODUCE_DOMAIN, domid);
+  }
+
   /** The first ring, of the privileged domain, at a fresh start; indexes are as its kernel left them. */
   connectPrivileged(remotePort: number): void {
     const record = this.#records.make(this.#state.options.privDomid);

@@ -9,6 +9,7 @@ import {
   type RingWord,
   RSP_AT,
   type StoreNews,
+  type StoreObserver,
   type Trace,
   wordAt,
 } from '../../sim/index.ts';
@@ -24,23 +25,24 @@ export interface RingWitness {
 
 /**
  * The index stores to one ring page, by whoever makes them, on their way into the trace and to who has it mapped. Its guest
- * stores while nobody does, too, so a record goes on until the next mapping of the page begins one of its own.
+ * stores while nobody does, too, so a record goes on until the next mapping of the page begins one of its own. A guest that goes
+ * to another host takes its page along; the record stays with what is left behind.
  */
 export class RingRecord {
   readonly witness: RingWitness;
   readonly #domid: Domid;
-  readonly #frame: Frame;
   readonly #mappers: (() => void)[] = [];
   /** What was copied out of the ring or into it last, where others run between that and the index that says so. */
   moved: Uint8Array | undefined = undefined;
+  readonly observer: StoreObserver;
   /** Ends the record. */
   readonly end: () => void;
 
   constructor(witness: RingWitness, domid: Domid, frame: Frame) {
     this.witness = witness;
     this.#domid = domid;
-    this.#frame = frame;
-    this.end = frame.subscribe((offset, before, after, byOwner) => this.#stored(offset, before, after, byOwner));
+    this.observer = (offset, before, after, byOwner, bytes) => this.#stored(offset, before, after, byOwner, bytes);
+    this.end = frame.subscribe(this.observer);
   }
 
   /** Call `touched` at each store of the guest from now on. @returns what ends that. */
@@ -52,10 +54,10 @@ export class RingRecord {
     };
   }
 
-  #stored(offset: number, before: number, after: number, byOwner: boolean): void {
+  #stored(offset: number, before: number, after: number, byOwner: boolean, page: Uint8Array): void {
     const word = wordAt(offset);
     if (word >= 0 && before !== after) {
-      const bytes = byOwner || this.moved === undefined ? this.#frame.bytes : this.#asMoved(word as RingWord, before);
+      const bytes = byOwner ? page : this.#asMoved(word as RingWord, before, page);
       this.witness.trace.index(this.#domid, byOwner ? 'guest' : 'store', word as RingWord, before, after, bytes);
     } else if (offset === ERROR && !byOwner)
       this.witness.tell({ phase: 'error-word', client: this.#domid, error: after });
@@ -66,11 +68,11 @@ export class RingRecord {
    * The page as the daemon saw it when it moved what an index, now at `from`, tells of: 1. The daemon copies a request out of the
    * ring. 2. The guest changes the octets. 3. The daemon says that it has taken them: those of step 1.
    */
-  #asMoved(word: RingWord, from: number): Uint8Array {
+  #asMoved(word: RingWord, from: number, bytes: Uint8Array): Uint8Array {
     const { moved } = this;
-    if (moved === undefined) return this.#frame.bytes;
+    if (moved === undefined) return bytes;
     this.moved = undefined;
-    const page = this.#frame.bytes.slice();
+    const page = bytes.slice();
     const buffer = word < 2 ? REQ_AT : RSP_AT;
     for (let i = 0; i < moved.length; i++) page[buffer + ((from + i) & (RING_BYTES - 1))] = moved[i] as number;
     return page;

@@ -10,13 +10,14 @@ const KEPT = 1 << 20;
 export class MemoryFiles implements Files {
   readonly #programs: ReadonlyMap<string, 'not-executable' | 'executable'>;
   readonly #texts = new Map<string, string>();
+  readonly #octets = new Map<string, Uint8Array>();
 
   constructor(programs: ReadonlyMap<string, 'not-executable' | 'executable'>) {
     this.#programs = programs;
   }
 
   get(path: string): 'not-executable' | 'executable' | undefined {
-    return this.#programs.get(path) ?? (this.#texts.has(path) ? 'not-executable' : undefined);
+    return this.#programs.get(path) ?? (this.#texts.has(path) || this.#octets.has(path) ? 'not-executable' : undefined);
   }
 
   /** What was appended to a file; `undefined`: it is not there. */
@@ -26,9 +27,7 @@ export class MemoryFiles implements Files {
 
   appendTo(path: string): AppendFile | undefined {
     if (path === '/dev/null') return { write: () => {}, close: () => {} };
-    const directory = path.slice(0, path.lastIndexOf('/')) || '/';
-    if (!path.startsWith('/') || path.endsWith('/') || DIRECTORIES.has(path) || !DIRECTORIES.has(directory))
-      return undefined;
+    if (!canBeFile(path)) return undefined;
     const put = (text: string) => {
       const all = (this.#texts.get(path) ?? '') + text;
       this.#texts.set(path, all.length > KEPT ? all.slice(-KEPT) : all);
@@ -36,4 +35,24 @@ export class MemoryFiles implements Files {
     put('');
     return { write: put, close: () => {} };
   }
+
+  write(path: string, octets: Uint8Array): boolean {
+    if (path === '/dev/null') return true;
+    if (!canBeFile(path)) return false;
+    this.#octets.set(path, octets.slice());
+    return true;
+  }
+
+  read(path: string): Uint8Array | undefined {
+    return this.#octets.get(path)?.slice();
+  }
+
+  remove(path: string): void {
+    this.#octets.delete(path);
+  }
+}
+
+function canBeFile(path: string): boolean {
+  const directory = path.slice(0, path.lastIndexOf('/')) || '/';
+  return path.startsWith('/') && !path.endsWith('/') && !DIRECTORIES.has(path) && DIRECTORIES.has(directory);
 }

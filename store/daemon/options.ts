@@ -1,4 +1,5 @@
 import type { CompatName } from './compat.ts';
+import type { Moves } from './moves.ts';
 
 /** What happens to transactions that are open when a live update is asked for. */
 export type StorePolicy = 'daemon' | 'carry';
@@ -14,6 +15,8 @@ export interface StoreOptions {
   readonly limitsWrites: boolean;
   /** Keep a dead domain's nodes, for the privileged domain (option -K). */
   readonly keepOrphans: boolean;
+  /** Left out: CONTROL `migrate` is no word, as in every release. */
+  readonly moves?: Moves;
 }
 
 export const DEFAULT_OPTIONS: StoreOptions = {

@@ -129,6 +129,14 @@ export class Output {
     return conn.isLimited && watchEventSeconds > 0 ? this.#clock.nowMs() + watchEventSeconds * 1000 : 0;
   }
 
+  /** The connection could not be written to for a while: what is queued has all of its time before it. */
+  restart(conn: Connection): void {
+    const deadlineMs = this.eventDeadlineMs(conn);
+    if (deadlineMs === 0) return;
+    for (const [i, out] of conn.out.entries()) if (out.deadlineMs !== 0) conn.out[i] = { ...out, deadlineMs };
+    if (conn.out.some((out) => out.deadlineMs !== 0)) this.noteDeadline(conn, deadlineMs);
+  }
+
   noteDeadline(conn: Connection, deadlineMs: number): void {
     this.#state.withDeadlines.add(conn);
     if (deadlineMs < this.#state.firstDeadlineMs) this.#state.firstDeadlineMs = deadlineMs;
@@ -139,6 +147,7 @@ export class Output {
     if (nowMs < this.#state.firstDeadlineMs) return;
     this.#state.firstDeadlineMs = Number.POSITIVE_INFINITY;
     for (const conn of this.#state.withDeadlines) {
+      if (conn.moving === 'frozen') continue; // it cannot drain: restart() gives its events their time anew
       let earliest = 0;
       for (let i = 0; i < conn.out.length; i++) {
         const out = conn.out[i] as OutMessage;

@@ -60,6 +60,10 @@ export interface Files {
   get(path: string): 'not-executable' | 'executable' | undefined;
   /** Open a file for appending, made if it is not there; `undefined`: that cannot be. */
   appendTo(path: string): AppendFile | undefined;
+  /** Write a whole file, anew. False: that cannot be. */
+  write(path: string, octets: Uint8Array): boolean;
+  /** All octets of a file; `undefined`: there is none, or it cannot be read. */
+  read(path: string): Uint8Array | undefined;
 }
 
 /** A file that is open for appending. */
@@ -92,4 +96,10 @@ export interface Platform {
   fileMode(path: string): 'absent' | 'not-executable' | 'executable';
   /** Open a file for appending, made if it is not there; `undefined`: that cannot be. */
   appendTo(path: string): AppendFile | undefined;
+  /** Write a whole file, anew. False: that cannot be. */
+  writeFile(path: string, octets: Uint8Array): boolean;
+  /** All octets of a file; `undefined`: there is none, or it cannot be read. */
+  readFile(path: string): Uint8Array | undefined;
+  /** The guest's end of a bound port. */
+  remotePortOf(port: number): number | undefined;
 }

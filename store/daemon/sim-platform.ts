@@ -5,7 +5,6 @@ import {
   DOMSTATE_SHUTDOWN,
   type Domain,
   type DomainState as DomainBits,
-  type Frame,
   GNTMAP_host_map,
   GNTST,
   GNTTAB_RESERVED_XENSTORE,
@@ -13,6 +12,7 @@ import {
   type Machine,
   type Port,
   type StoreNews,
+  type StoreObserver,
   type Task,
   type Trace,
   VIRQ_DOM_EXC,
@@ -46,8 +46,8 @@ export class SimPlatform implements Platform, RingWitness {
   readonly #domain: Domain;
   readonly #hyper: Hypercalls;
   readonly #mapped = new Set<MappedRing>();
-  /** What is recorded of each ring that was ever mapped. */
-  readonly #records = new WeakMap<Frame, RingRecord>();
+  /** Of who is told of a ring's stores, what it makes of them. */
+  readonly #records = new WeakMap<StoreObserver, RingRecord>();
   /** Ports that were read from nowhere yet: the file's ring of ready ports. A port is in it at most once. */
   #ready: Port[] = [];
   #virqPort: Port | undefined;
@@ -121,9 +121,9 @@ export class SimPlatform implements Platform, RingWitness {
     } = this.#hyper.mapGrant(domid, GNTTAB_RESERVED_XENSTORE, GNTMAP_host_map);
     if (frame === undefined || handle === undefined || mapped === undefined)
       return { ok: false, errno: MAP_ERRNO[status] ?? 'EINVAL' };
-    this.#records.get(frame)?.end();
+    for (const observer of frame.observers) this.#records.get(observer)?.end();
     const record = new RingRecord(this, domid, frame);
-    this.#records.set(frame, record);
+    this.#records.set(record.observer, record);
     const detach = record.attach(touched);
     const page = new MappedRing(frame, mapped, record, () => {
       this.#mapped.delete(page);
@@ -224,5 +224,13 @@ export class SimPlatform implements Platform, RingWitness {
 
   appendTo(path: string): AppendFile | undefined {
     return this.#files.appendTo(path);
+  }
+
+  writeFile(path: string, octets: Uint8Array): boolean {
+    return this.#files.write(path, octets);
+  }
+
+  readFile(path: string): Uint8Array | undefined {
+    return this.#files.read(path);
   }
 }

@@ -1,4 +1,5 @@
 import type { LiveTree } from '../tree/live-tree.ts';
+import type { Connection } from './connection.ts';
 import type { DaemonState } from './state.ts';
 import type { Watches } from './watches.ts';
 
@@ -25,16 +26,17 @@ export class SpecialNodes {
   /**
    * A special event in its forms: plain first, then with the domid. `domid` undefined: only the plain form; `form`
    * 'domid-only': only the other. It is nobody's burden: only privileged requests and the hypervisor cause one.
+   * @param except hears nothing of it.
    */
-  fire(name: SpecialName, domid: number | undefined, form?: 'domid-only'): void {
+  fire(name: SpecialName, domid: number | undefined, form?: 'domid-only', except?: Connection): void {
     const { compat, specialPerms } = this.#state;
     if (!compat.specialNodes) {
-      if (form !== 'domid-only') this.#watches.fireByEntries(name, specialPerms.get(name) ?? []);
+      if (form !== 'domid-only') this.#watches.fireByEntries(name, specialPerms.get(name) ?? [], except);
       return;
     }
     const node = this.#tree.get(name);
-    if (form !== 'domid-only') this.#watches.fire(name, node, 'nodepth', undefined, undefined);
-    if (domid !== undefined) this.#watches.fire(`${name}/${domid}`, node, 'depth', undefined, undefined);
+    if (form !== 'domid-only') this.#watches.fire(name, node, 'nodepth', undefined, undefined, except);
+    if (domid !== undefined) this.#watches.fire(`${name}/${domid}`, node, 'depth', undefined, undefined, except);
   }
 
   /** A domain is gone: entries beside the tree that name it, too. */

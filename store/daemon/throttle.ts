@@ -25,6 +25,7 @@ export class Throttle {
    * a quota is remembered, since anybody may change that: who removes its nodes, or raises the quota.
    */
   canRead(conn: Connection): boolean {
+    if (conn.moving !== undefined && (conn.moving === 'frozen' || conn.headerUsed === 0)) return false;
     if (conn.blocked !== undefined && this.#state.liveUpdate !== undefined) return false;
     const { record } = conn;
     if (!conn.isLimited || record === undefined) return true;

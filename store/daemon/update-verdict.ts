@@ -1,5 +1,6 @@
 import type { Connection } from './connection.ts';
 import type { DaemonState } from './state.ts';
+import type { LiveUpdateSession } from './update-session.ts';
 
 type Known = Pick<DaemonState, 'liveUpdate' | 'options' | 'openTransactions' | 'connections'>;
 
@@ -7,6 +8,8 @@ type Known = Pick<DaemonState, 'liveUpdate' | 'options' | 'openTransactions' | '
 export function evaluateLiveUpdate(state: Known, nowSecond: number): 'wait' | 'go' | 'reply' {
   const session = state.liveUpdate;
   if (session === undefined || session.reply !== undefined) return 'reply';
+  const moving = [...state.connections].filter((c) => c.moving !== undefined);
+  if (moving.length > 0) return waitForMoves(session, moving, nowSecond);
   if (state.options.policy === 'carry' || state.openTransactions === 0) return 'go';
   const holders = [...state.connections].filter((c) => c.transactions.size > 0);
   const age = (c: Connection) => nowSecond - c.txSinceSecond;
@@ -18,5 +21,12 @@ export function evaluateLiveUpdate(state: Known, nowSecond: number): 'wait' | 'g
     old.length === 0
       ? 'Overlapping transactions'
       : `Domains with long running transactions:${old.map((c) => `\nDomain ${c.domid}: ${age(c)} s`).join('')}`;
+  return 'reply';
+}
+
+/** No record tells of a frozen connection: a successor would serve it, and all would happen twice (MIG-67). Not to be forced. */
+function waitForMoves(session: LiveUpdateSession, moving: readonly Connection[], nowSecond: number): 'wait' | 'reply' {
+  if (nowSecond < (session.startedSecond ?? nowSecond) + session.timeoutSeconds) return 'wait';
+  session.reply = `Domains that are migrated:${moving.map((c) => `\nDomain ${c.domid}`).join('')}`;
   return 'reply';
 }

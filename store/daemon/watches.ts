@@ -70,13 +70,17 @@ export class Watches implements Watchers<Outstanding> {
 
   // Events ----------------------------------------------------------------------------------------------------------
 
-  /** Queue the events of one change (store.md 4.3). Source: watch.c, fire_watches. */
+  /**
+   * Queue the events of one change (store.md 4.3). Source: watch.c, fire_watches.
+   * @param except hears nothing of it.
+   */
   fire(
     name: string,
     node: Node | undefined,
     mode: MatchMode,
     old: OldPerms | undefined,
     cause: Outstanding | undefined,
+    except?: Connection,
   ): void {
     let conn: Connection | undefined;
     let isSeen = false;
@@ -85,14 +89,14 @@ export class Watches implements Watchers<Outstanding> {
         conn = watch.conn;
         isSeen = this.#maySee(conn, node, old);
       }
-      if (isSeen) this.#output.event(watch, name, cause);
+      if (isSeen && conn !== except) this.#output.event(watch, name, cause);
     }
   }
 
   /** The events of a name whose entries lie beside the tree, and decide alone (4.17): nobody's burden. */
-  fireByEntries(name: string, perms: readonly Perm[]): void {
+  fireByEntries(name: string, perms: readonly Perm[], except?: Connection): void {
     for (const watch of this.#state.watches.matching(name, 'exact'))
-      if ((this.#rights.of(watch.conn, perms, Number.MAX_SAFE_INTEGER) & READ) !== 0)
+      if (watch.conn !== except && (this.#rights.of(watch.conn, perms, Number.MAX_SAFE_INTEGER) & READ) !== 0)
         this.#output.event(watch, name, undefined);
   }
 

@@ -137,7 +137,7 @@ export class Xenstored {
 
   /** Note what is left to do for a connection after its turn. */
   #again(conn: Connection): void {
-    if (conn.isClosed || conn.isIgnored) return;
+    if (conn.isClosed || conn.isIgnored || conn.moving === 'frozen') return;
     const { link } = conn;
     if (link.kind === 'ring') {
       if (link.page === undefined) return;

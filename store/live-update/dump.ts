@@ -71,6 +71,7 @@ export function putRecords(
   numbers: ProcessNumbers,
   requester: Requester | undefined,
   put: (record: StateRecord) => void,
+  hasTransactions = state.options.policy === 'carry',
 ): void {
   const hasV2 = dialect.version >= 2;
   put({ kind: 'GLOBAL_DATA', socketFd: numbers.listenerFd, evtchnFd: numbers.evtchnFd });
@@ -92,7 +93,7 @@ export function putRecords(
     }
   }
   const pending: StateRecord[] = [];
-  if (state.options.policy === 'carry') {
+  if (hasTransactions) {
     for (const [conn, connId] of ids)
       for (const tx of conn.transactions.values()) {
         put({ kind: 'TRANSACTION_DATA', connId, txId: tx.id });

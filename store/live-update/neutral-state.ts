@@ -36,14 +36,17 @@ const RULES = rulesOf(
 /**
  * The daemon's whole state in terms of no format: what an image of version 2 says, and what has no place there:
  * generations, the bases of open transactions and the events that they owe.
+ * @param hasTransactions left out: by the policy of the daemon.
  */
 export function neutralStateOf(
   state: DaemonState,
   numbers: ProcessNumbers,
   requester: Requester | undefined,
+  hasTransactions?: boolean,
 ): NeutralState {
   const records: LooseRecord[] = [];
-  putRecords(state, v2, numbers, requester, (record) => records.push(record as object as LooseRecord));
+  const put = (record: object) => records.push(record as LooseRecord);
+  putRecords(state, v2, numbers, requester, put, hasTransactions);
   const known = stateOfRecords(records, false);
   const conns = [...state.connections];
   const counted = <T extends { readonly path: string }>(node: T) => {
@@ -188,7 +191,11 @@ function restoreGenerations(state: DaemonState, { nodes, specials, connections }
 }
 
 /** The transaction of which nothing but the records was restored, with what its commit is judged by. */
-function restoreBases(state: DaemonState, conn: Connection, { id, base, nodes, events }: TransactionState): void {
+export function restoreBases(
+  state: DaemonState,
+  conn: Connection,
+  { id, base, nodes, events }: TransactionState,
+): void {
   const view = conn.transactions.get(id);
   // Something that was read was there, and has a base in any format that has bases.
   const isKnown = nodes.every((node) => node.base !== undefined || !node.read || node.written);

@@ -3,6 +3,7 @@ import type { StoreProcess, StoreSetup } from '../contract/process.ts';
 import type { UpdateRecord } from '../contract/update-record.ts';
 import type { Daemon } from '../daemon/daemon.ts';
 import { makeInitialStore } from '../daemon/initial-store.ts';
+import type { Moves } from '../daemon/moves.ts';
 import { DEFAULT_OPTIONS, type StoreOptions } from '../daemon/options.ts';
 import type { Stream } from '../daemon/platform.ts';
 import { SimPlatform } from '../daemon/sim-platform.ts';
@@ -22,6 +23,8 @@ export interface ProcessOptions extends StoreSetup {
   /** Execute the program of a live update on this image instead of going on in this process; why it could not. Not asked in
    *  updates through files. */
   readonly execute?: (image: Uint8Array, file: string, commandLine: string) => string;
+  /** Carries out CONTROL `migrate`; left out: that is no word. */
+  readonly moves?: Moves;
   /** Start from this image instead of an empty store, as `-U` does. */
   readonly resume?: { readonly image: Uint8Array; readonly sockets: ReadonlyMap<number, Stream> };
 }
@@ -52,6 +55,7 @@ export class XenstoredProcess implements StoreProcess {
       storeDomid: domain.domid,
       limitsWrites: options.limitsWrites ?? true,
       watchEventSeconds: options.eventsExpire === false ? 0 : DEFAULT_OPTIONS.watchEventSeconds,
+      ...(options.moves === undefined ? {} : { moves: options.moves }),
     };
     const platform = this.#platform;
     this.#site = { machine, platform, options: daemonOptions, listener, dom0Port, passImage, execFails };
@@ -225,9 +229,4 @@ function streamsOf(state: DaemonState): Map<number, Stream> {
   const streams = new Map<number, Stream>();
   for (const { link } of state.connections) if (link.kind === 'socket') streams.set(link.stream.fd, link.stream);
   return streams;
-}
-
-/** Start this package's daemon; `StartStore` with what only it can do. */
-export function startXenstored(machine: Machine, domain: Domain, options: ProcessOptions): XenstoredProcess {
-  return new XenstoredProcess(machine, domain, options);
 }

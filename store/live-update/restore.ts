@@ -190,7 +190,7 @@ function restoreConnection(
 }
 
 /** Whole messages were put aside; at most one partial one is being read. */
-function restoreInput({ delayed }: Daemon, conn: Connection, data: Uint8Array): void {
+export function restoreInput({ delayed }: Daemon, conn: Connection, data: Uint8Array): void {
   const reader = new MessageReader('refused'); // none is so long: the rules of the format see to it
   reader.push(data);
   for (let message = reader.shift(); message !== undefined; message = reader.shift())
@@ -208,7 +208,12 @@ function restoreInput({ delayed }: Daemon, conn: Connection, data: Uint8Array): 
  * The rest of a half-sent message, then whole ones. Events may be dropped by time again, and are not compared to later
  * ones; everything else is outstanding until it is sent.
  */
-function restoreOutput({ accounting, output }: Daemon, conn: Connection, data: Uint8Array, restLength: number): void {
+export function restoreOutput(
+  { accounting, output }: Daemon,
+  conn: Connection,
+  data: Uint8Array,
+  restLength: number,
+): void {
   const push = (kind: OutMessage['kind'], bytes: Uint8Array, deadlineMs: number) => {
     const cause = kind === 'event' ? undefined : { conn, pending: 1 };
     if (cause !== undefined) accounting.count(conn, 'outstanding', 1);
@@ -228,7 +233,13 @@ function restoreOutput({ accounting, output }: Daemon, conn: Connection, data: U
 }
 
 /** Without its initial event. The path check's result does not matter, limits are not applied. */
-function restoreWatch({ names, watches }: Daemon, conn: Connection, path: string, token: string, depth: number): void {
+export function restoreWatch(
+  { names, watches }: Daemon,
+  conn: Connection,
+  path: string,
+  token: string,
+  depth: number,
+): void {
   names.ofText(conn, path); // its length has been seen
   const isRelative = !path.startsWith('/') && !path.startsWith('@');
   const home = `${names.homeOf(conn)}/`;
@@ -236,13 +247,8 @@ function restoreWatch({ names, watches }: Daemon, conn: Connection, path: string
   watches.add({ conn, path: isRelative ? home + path : path, token, depth, prefix });
 }
 
-/**
- * A live entry needs a record that is not younger than the node (store.md 3.4), and 4.22 makes one. 4.17 does not: the image
- * tells of introduced domains only, and whoever is merely named in entries has lost them then. Those of special nodes, which
- * are kept beside the tree, stay as they are.
- */
 /** What a carried transaction sees: its own copies, with the child lists that follow from what it made and removed. */
-function restoreView(daemon: Daemon, tx: Transaction, nodes: readonly NodeData[]): void {
+export function restoreView(daemon: Daemon, tx: Transaction, nodes: readonly NodeData[]): void {
   const { state } = daemon;
   const seen = new Map<string, NodeData>(nodes.map((n) => [textOf(n.path), n]));
   const below = new Map<string, string[]>();

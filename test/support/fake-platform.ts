@@ -161,4 +161,16 @@ export class FakePlatform implements Platform {
   appendTo(path: string): AppendFile | undefined {
     return this.written.appendTo(path);
   }
+
+  writeFile(path: string, octets: Uint8Array): boolean {
+    return this.written.write(path, octets);
+  }
+
+  readFile(path: string): Uint8Array | undefined {
+    return this.written.read(path);
+  }
+
+  remotePortOf(): number | undefined {
+    return undefined;
+  }
 }

@@ -90,9 +90,14 @@ export const ROOMS: readonly Room[] = [
     imports: ['sim/', 'store/protocol', 'store/tree', 'store/daemon', 'store/contract', 'store/format/'],
   },
   {
+    path: 'store/migration',
+    about: 'domains that move without their help: out of one store and into another',
+    imports: ['sim/', 'store/protocol', 'store/tree', 'store/daemon', 'store/live-update', 'store/format/'],
+  },
+  {
     path: 'store',
     about: 'the door',
-    imports: ['store/protocol', 'store/tree', 'store/daemon', 'store/contract', 'store/live-update'],
+    imports: ['store/migration', 'store/protocol', 'store/tree', 'store/daemon', 'store/contract', 'store/live-update'],
   },
 
   { path: 'guests/kernel', about: 'what a kernel gives its programs: pages, ports, waiting', imports: HEADERS },
@@ -148,6 +153,7 @@ export const ROOMS: readonly Room[] = [
       'scenarios/judge/history.ts',
       'scenarios/judge/migrations.ts',
       'scenarios/judge/copies.ts',
+      'scenarios/judge/sessions.ts',
       'scenarios/judge/record-log.ts',
       'scenarios/judge/recorded-history.ts',
       'scenarios/judge/oracles',

@@ -10,6 +10,7 @@ import { type Handover, HandoverLog } from './handover-log.ts';
 import type { MigrationObserver, MigrationStep } from './news.ts';
 import { hear, say } from './texts.ts';
 import type { Transfer } from './transfer.ts';
+import { putPlatform, serveAgain, takeIn, type Unnoticed } from './unnoticed.ts';
 import { readXlHeader } from './xl-header.ts';
 
 /** ERROR_FAIL as one octet of its negation, which is what R tells. Source: libxl_error in libxl_types.idl. */
@@ -27,6 +28,8 @@ export interface ReceivePlan {
   readonly checksIntroduce?: boolean;
   /** `-p`. */
   readonly staysPaused?: boolean;
+  /** [sim] The guest does not help, and is not to notice; left out: it does. */
+  readonly unnoticed?: Unnoticed;
   readonly observer: MigrationObserver;
   /** Asked between two steps: whether the process is killed there. Left out: it is not. */
   readonly dies?: (process: 'R' | 'W', step: MigrationStep) => boolean;
@@ -124,6 +127,9 @@ class Receiver {
       this.#domid = domid;
       this.#entry = plan.log?.incoming(domid, { uuid: names.uuid, here: names.here, passing: names.incoming });
     };
+    let image: Uint8Array | undefined;
+    const { unnoticed } = plan;
+    const says = (words: string) => this.#says(words);
     const wanted = keptDomid ?? (plan.domidPolicy === 'random' ? ('random' as const) : undefined);
     const created = yield* domainCreate(
       call,
@@ -143,6 +149,15 @@ class Receiver {
           label: names.here,
           made: ({ domid }) => keep(domid),
           ...(plan.checksIntroduce === true ? { checksIntroduce: true } : {}),
+          ...(unnoticed === undefined
+            ? {}
+            : {
+                *takeIn(built): Actor<string | undefined> {
+                  const refused = yield* takeIn(call, built, image, unnoticed);
+                  if (refused !== undefined) says(`the store does not take it in: ${refused}`);
+                  return refused;
+                },
+              }),
           *memory(domain, ports, daemons) {
             observer.note({ what: 'step', process: 'R', step: 'DE7', domid: domain.domid });
             const loaded = yield* transfer.load(call, {
@@ -150,6 +165,7 @@ class Receiver {
               ports,
               daemons,
               from: channel,
+              ...(unnoticed === undefined ? {} : { isUnnoticed: true }),
               observer,
               dies: (process, step) => plan.dies?.(process, step) === true,
             });
@@ -162,7 +178,12 @@ class Receiver {
               return undefined;
             }
             observer.note({ what: 'received all', process: 'R', domid: domain.domid });
-            return loaded.built;
+            if (unnoticed === undefined) return loaded.built;
+            image = loaded.image;
+            const put = putPlatform(call, loaded);
+            if (typeof put !== 'string') return put;
+            says(put);
+            return undefined;
           },
         },
       },
@@ -193,12 +214,19 @@ class Receiver {
     if (entry !== undefined && !HandoverLog.accept(entry)) return yield* this.#report(domid, STATUS_FAIL);
     this.#says('migration target: Got permission, starting domain.');
     if (this.#at('DE17', domid)) return 'killed';
-    const renamed = yield* domainRename(call, domid, { old: names.incoming, new: names.here, uuid: names.uuid });
+    const { unnoticed } = this.#plan;
+    // Its own tree came with its name.
+    const renamed =
+      unnoticed === undefined
+        ? yield* domainRename(call, domid, { old: names.incoming, new: names.here, uuid: names.uuid })
+        : 0;
+    if (unnoticed !== undefined) yield* call.xs.write(`/vm/${names.uuid}/name`, names.here);
     if (renamed !== 0) return yield* this.#report(domid, STATUS_FAIL);
     if (this.#at('DE18', domid)) return 'killed';
     if (staysPaused !== true) {
       if ((yield* domainUnpause(call, domid)) !== 0) return yield* this.#report(domid, STATUS_FAIL);
       observer.note({ what: 'unpaused', process: 'R', domid });
+      if (unnoticed !== undefined) yield* serveAgain(call, domid); // behind the start: if that fails nothing was done for it
     }
     if (entry !== undefined) entry.state = 'running';
     this.#says('migration target: Domain started successsfully.');

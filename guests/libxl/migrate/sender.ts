@@ -12,6 +12,7 @@ import type { MigrationObserver, MigrationStep } from './news.ts';
 import { retrieveConfig } from './retrieve-config.ts';
 import { hear, say } from './texts.ts';
 import type { Parked, Transfer } from './transfer.ts';
+import { type Luggage, mayGo, parkUnnoticed, resumeUnnoticed, type Unnoticed } from './unnoticed.ts';
 import { encodeXlHeader } from './xl-header.ts';
 
 /** How long xl waits for its transport's end before it goes on. Source: migration_child_report. */
@@ -41,6 +42,8 @@ export interface MigratePlan {
   readonly patienceNs?: number;
   /** Whether an answer over the channel counts as one (SRC-6); left out: it does not, as in life. */
   readonly rememberChannel?: boolean;
+  /** [sim] The guest is not asked, and is not to notice; left out: it helps. */
+  readonly unnoticed?: Unnoticed;
   readonly observer: MigrationObserver;
   /** Asked between two steps: whether the process is killed there. Left out: it is not. */
   readonly dies?: (process: 'S' | 'V', step: MigrationStep) => boolean;
@@ -115,6 +118,13 @@ class Sender {
       this.#says('unable to retrieve domain configuration');
       return 'preparation';
     }
+    if (plan.unnoticed !== undefined) {
+      const reason = yield* mayGo(call, domid, plan.unnoticed);
+      if (reason !== undefined) {
+        this.#says(`the guest stays: ${reason}`);
+        return 'preparation';
+      }
+    }
     const names = { here: name, away: `${name}--migratedaway`, uuid: config.uuid as string };
     if (this.#at('SO3')) return 'killed';
     const transport = plan.connect();
@@ -127,7 +137,7 @@ class Sender {
       return 'preparation';
     }
     if (this.#at('SO4')) return 'killed';
-    const json = configToJson(config, domid, plan.keepsDomid === true ? domid : 0);
+    const json = configToJson(config, domid, plan.keepsDomid === true || plan.unnoticed !== undefined ? domid : 0);
     if ((yield* channel.write(encodeXlHeader(json))) === 'broken') {
       this.#says('migration stream: error writing header');
       channel.close();
@@ -147,7 +157,11 @@ class Sender {
     this.#says('migration sender: Target has acknowledged transfer.');
 
     if (this.#at('SO14')) return 'killed';
-    const renamed = yield* domainRename(call, domid, { old: names.here, new: names.away, uuid: names.uuid });
+    // A guest may watch its own name: of one that is not to notice it stays.
+    const renamed =
+      plan.unnoticed === undefined
+        ? yield* domainRename(call, domid, { old: names.here, new: names.away, uuid: names.uuid })
+        : 0;
     if (renamed !== 0) return yield* this.#failedResume();
     if (this.#at('SO15')) return 'killed';
     this.#says('migration sender: Giving target permission to start.');
@@ -178,11 +192,20 @@ class Sender {
     const { xl } = call;
     const { domid, transfer, observer, dies, isAskable = true, patienceNs, rememberChannel = false } = this.#plan;
     if (this.#at('SO5')) return 'killed';
-    const offered = isAskable ? yield* openSuspendChannel(call.xs, xl.os, domid) : undefined;
+    const { unnoticed } = this.#plan;
+    const offered = isAskable && unnoticed === undefined ? yield* openSuspendChannel(call.xs, xl.os, domid) : undefined;
     let isAsked = false;
     let responded = true;
+    let luggage: Luggage | undefined;
+    const says = (words: string) => this.#says(words);
     const park = function* (): Actor<Parked> {
       isAsked = true;
+      if (unnoticed !== undefined) {
+        const went = yield* parkUnnoticed(call, domid, unnoticed);
+        luggage = went.luggage;
+        if (went.why !== undefined) says(`the guest stays: ${went.why}`);
+        return went.parked;
+      }
       if (isAskable && offered === undefined) yield* call.dompath(domid);
       const outcome = yield* suspendGuest(call.xs, xl.os, {
         domid,
@@ -210,6 +233,9 @@ class Sender {
       domid,
       to: channel,
       park,
+      ...(unnoticed === undefined
+        ? {}
+        : { unnoticed: () => luggage ?? { image: new Uint8Array(0), platform: new Uint8Array(0) } }),
       observer,
       dies: dies ?? (() => false),
     });
@@ -255,6 +281,10 @@ class Sender {
     const { os } = call.xl;
     const isParked = os.machine.domain(domid)?.shutdown === 'suspend';
     observer.note({ what: 'resumes', process: 'S', domid });
+    if (this.#plan.unnoticed !== undefined) {
+      yield* resumeUnnoticed(call, domid);
+      return isParked;
+    }
     yield* resumeGuest(call.xs, os, { domid, how: 'fast' });
     return isParked;
   }
@@ -272,7 +302,8 @@ class Sender {
     observer.note({ what: 'go taken back', process: 'S', domid });
     if (this.#at('SO18')) return 'killed';
     this.#says('migration sender: Trying to resume at our end.');
-    yield* domainRename(call, domid, { old: names.away, new: names.here, uuid: names.uuid }); // not looked at
+    if (this.#plan.unnoticed === undefined)
+      yield* domainRename(call, domid, { old: names.away, new: names.here, uuid: names.uuid }); // not looked at
     if (yield* this.#resume()) this.#says('migration sender: Resumed OK.');
     this.#forget(names.uuid);
     this.#says('Migration failed due to problems at target.');

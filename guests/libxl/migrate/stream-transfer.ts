@@ -58,6 +58,7 @@ function* save(call: Call, plan: SavePlan, options: StreamTransferOptions): Acto
     debug,
     ...(policy !== undefined && { policy }),
     ...(emulatorContext !== undefined && { emulatorContext }),
+    ...(plan.unnoticed !== undefined && { unnoticed: plan.unnoticed }),
     // SRC-5: of a guest that did not park the helper is not told, and looks for itself.
     *askSuspend() {
       parked = yield* plan.park();
@@ -90,9 +91,12 @@ function* load(call: Call, plan: LoadPlan, options: StreamTransferOptions): Acto
     type,
     ports,
     daemons,
+    ...(plan.isUnnoticed === true && { isUnnoticed: true }),
     dies: () => plan.dies('W', 'DE7'),
   });
-  return loaded.built === undefined ? { failed: textOf(loaded.failure) } : { built: loaded.built };
+  const { built, image, platform } = loaded;
+  if (built === undefined) return { failed: textOf(loaded.failure) };
+  return { built, ...(image !== undefined && { image }), ...(platform !== undefined && { platform }) };
 }
 
 /** As it is told on standard error. */

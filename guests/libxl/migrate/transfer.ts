@@ -17,6 +17,8 @@ export interface SavePlan {
   readonly to: OctetWriter;
   /** SO7: called by the helper when the final set is next. */
   readonly park: () => Actor<Parked>;
+  /** [sim] Of a guest that is not to notice, once it is parked: what the stream carries besides. */
+  readonly unnoticed?: () => { readonly image: Uint8Array; readonly platform: Uint8Array };
   readonly observer: MigrationObserver;
   /** Asked between two steps of the helper, and of S while the helper runs: whether that process is killed there. */
   readonly dies: (process: 'S' | 'V', step: MigrationStep) => boolean;
@@ -33,12 +35,21 @@ export interface LoadPlan {
   readonly ports: BuiltPorts;
   readonly daemons: Daemons;
   readonly from: OctetReader;
+  /** [sim] The guest is not to notice. */
+  readonly isUnnoticed?: boolean;
   readonly observer: MigrationObserver;
   readonly dies: (process: 'R' | 'W', step: MigrationStep) => boolean;
 }
 
 /** 'R killed': the domain stays as it is. */
-export type Loaded = { readonly built: BuiltDomain } | { readonly failed: string } | 'R killed';
+export type Loaded = LoadedDomain | { readonly failed: string } | 'R killed';
+
+export interface LoadedDomain {
+  readonly built: BuiltDomain;
+  /** [sim] Of a guest that is not to notice: its part of the store, and its ports and grants. */
+  readonly image?: Uint8Array;
+  readonly platform?: Uint8Array;
+}
 
 /** libxl's stream from the first octet to END, both ways. */
 export interface Transfer {

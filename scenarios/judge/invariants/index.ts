@@ -15,6 +15,7 @@ import {
 import { CLAIM as TRANSACTIONS_CLAIM, SOURCE as TRANSACTIONS_SOURCE, transactions } from './transactions.ts';
 import { CLAIM as WATCH_EVENTS_CLAIM, SOURCE as WATCH_EVENTS_SOURCE, watchEvents } from './watch-events.ts';
 
+export { collectConnections } from './connection-epochs.ts';
 export { FAMILIES, type Family, Findings } from './finding.ts';
 export { mappings } from './mappings.ts';
 export { type MemoryFinding, type MemorySnap, type MovedMemory, memoryMoved } from './memory.ts';

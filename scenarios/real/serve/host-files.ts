@@ -1,4 +1,4 @@
-import { closeSync, openSync, statSync, writeSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, statSync, writeFileSync, writeSync } from 'node:fs';
 import type { AppendFile, Files } from '../../../store/index.ts';
 
 /** The file system of this machine. What the store appends to is made readable for nobody but its owner, as the daemon does. */
@@ -28,5 +28,22 @@ export const HOST_FILES: Files = {
         fd = undefined;
       },
     };
+  },
+
+  write(path: string, octets: Uint8Array): boolean {
+    try {
+      writeFileSync(path, octets, { mode: 0o600 });
+      return true;
+    } catch {
+      return false;
+    }
+  },
+
+  read(path: string): Uint8Array | undefined {
+    try {
+      return new Uint8Array(readFileSync(path));
+    } catch {
+      return undefined;
+    }
   },
 };

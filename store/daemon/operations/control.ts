@@ -48,12 +48,19 @@ export function control(daemon: Daemon, conn: Connection, message: Message): Uin
   const { texts, count } = strings(message.payload, ARGS_MAX);
   if (count === 0) refuse('EINVAL');
   const name = texts[0] as string;
+  const { moves } = daemon.state.options;
+  if (name === 'migrate' && moves !== undefined) return octetsOf(`${moves.command(daemon, moveArgs(message))}\0`);
   const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
   if (command === undefined) refuse('EINVAL');
   const args = name === 'live-update' ? texts.slice(1, 1 + daemon.state.compat.liveUpdateArgsMax) : texts.slice(1);
   const answer = command.run(daemon, conn, args, message);
   if (answer === LATER) return undefined;
   return octetsOf(`${answer === undefined ? 'OK' : String(answer)}\0`);
+}
+
+/** Of an extension, which takes more strings than the daemon's own commands do. */
+function moveArgs({ payload }: Message): readonly string[] {
+  return strings(payload, Number.POSITIVE_INFINITY).texts.slice(1);
 }
 
 function log({ state, trace }: Daemon, _conn: Connection, args: readonly string[]): Answer {

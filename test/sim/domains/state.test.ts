@@ -235,6 +235,11 @@ describe('permissions', () => {
     XEN_DOMCTL_resumedomain: (h, d) => h.resume(d),
     XEN_DOMCTL_getvcpucontext: (h, d) => h.domctl.moveContext(d, 3),
     XEN_DOMCTL_setvcpucontext: (h, d) => h.domctl.setReturnRegister(d, 1),
+    XEN_DOMCTL_get_evtchns: (h, d) => h.domctl.getPorts(d),
+    XEN_DOMCTL_set_evtchns: (h, d) =>
+      h.domctl.setPorts(d, { ports: [], sharedInfo: new Uint8Array(4096), vcpuInfo: [] }),
+    XEN_DOMCTL_get_grant_table: (h, d) => h.domctl.getGrants(d),
+    XEN_DOMCTL_set_grant_table: (h, d) => h.domctl.setGrants(d, { version: 1, frames: [], statusFrames: [] }),
     XEN_DOMCTL_max_vcpus: (h, d) => h.domctl.maxVcpus(d, 1),
     XEN_DOMCTL_subscribe: (h, d) => h.domctl.subscribe(d, 0),
     XEN_DOMCTL_soft_reset: (h, d) => drain(h.domctl.softReset(d)),
