@@ -295,7 +295,7 @@ function* raise(stage: Stage, xs: Xs, kind: HostileKind, name: string): Actor<Ba
 function* build(stage: Stage, xs: Xs, kind: HostileKind, name: string, wanted: number): Actor<Bad | undefined> {
   const { host, hasFaults, version } = stage;
   const { dom0, machine, traffic } = host;
-  const isBuilt = yield* host.files.beginToBuild();
+  const isBuilt = yield* host.libxlFiles.beginToBuild();
   const built = buildDomain(dom0.os, wanted, name, host.storeDomid);
   if (built === undefined) {
     isBuilt();

@@ -287,7 +287,7 @@ function* cycle(
     // 1. A fault parks the guest amid its messages (INJ-D9, INJ-D10). 2. The toolstack, which has asked, takes that for the answer.
     // 3. A kernel that has not made the call itself cannot go on in another domain: it would write into its old pages.
     if (draws.below(100) < restoresOf100 && guest.os.isParked) {
-      const isBuilt = yield* host.files.beginToBuild();
+      const isBuilt = yield* host.libxlFiles.beginToBuild();
       const heir = yield* restoreGuest(xs, dom0.os, {
         from,
         name: from.name,
@@ -359,7 +359,7 @@ function* raiseBad(stage: Stage, xs: Xs, kind: BadSuspender, i: number): Actor {
 
 /** `undefined`: the store did not take it, which only a fault can cause. */
 function* build(stage: Stage, xs: Xs, name: string): Actor<BuiltDomain | undefined> {
-  const isBuilt = yield* stage.host.files.beginToBuild();
+  const isBuilt = yield* stage.host.libxlFiles.beginToBuild();
   const built = buildDomain(stage.host.dom0.os, DOMID_ANY, name, stage.host.storeDomid);
   if (built === undefined) throw new Error('assertion: no domid is free');
   stage.tally.created++;

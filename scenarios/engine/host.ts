@@ -170,7 +170,7 @@ export class Host implements FaultHost {
   /** dom0's file system, as far as the store's process asks for it. */
   readonly files = new MemoryFiles(PROGRAMS);
   /** What processes of its toolstack share; an id may be used again at once. */
-  readonly files = new SharedFiles(new DomidHistory(0));
+  readonly libxlFiles = new SharedFiles(new DomidHistory(0));
   /** Handles of the daemon's socket that are open, and some that are not any more. */
   #sockets: XsSocket[] = [];
   #socketsMax = 64;
@@ -258,7 +258,7 @@ export class Host implements FaultHost {
 
   #ofLibxl(): LibxlOptions {
     const bareBeside = this.#isBare ? this.storeDomid : undefined;
-    return { shared: this.files, observer: this.recorder?.toolstack, mishaps: this.faults, bareBeside };
+    return { shared: this.libxlFiles, observer: this.recorder?.toolstack, mishaps: this.faults, bareBeside };
   }
 
   /** A program of dom0 opens the daemon's socket, or, where the store has a domain of its own, its kernel's device (LS-1).

@@ -258,7 +258,7 @@ export function startOperator(run: Run, plan: UpdatePlan): Operator {
       os: host.dom0.os,
       ...(plan.lookNs === undefined ? {} : { lookNs: plan.lookNs }),
       ...(request.real?.avoids === true
-        ? { before: () => untilNoneIsBuilt(host), after: () => host.files.hold(false) }
+        ? { before: () => untilNoneIsBuilt(host), after: () => host.libxlFiles.hold(false) }
         : {}),
       asked: (n, command) => {
         const { timeNs } = attempts[n - 1] ?? { timeNs: machine.nowNs };
@@ -280,7 +280,7 @@ export function startOperator(run: Run, plan: UpdatePlan): Operator {
 const BUILDERS_LOOK_NS = 200_000;
 
 /** Nobody begins to build a domain, and the store has been told of those that are being built. */
-function* untilNoneIsBuilt({ files }: Host): Actor {
+function* untilNoneIsBuilt({ libxlFiles: files }: Host): Actor {
   files.hold(true);
   while (files.building > 0) yield BUILDERS_LOOK_NS;
 }

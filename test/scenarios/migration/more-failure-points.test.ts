@@ -21,7 +21,7 @@ function at(process: 'S' | 'R' | 'V', step: MigrationStep, act: (migration: Migr
 
 describe('stores that are updated while a guest is on its way', () => {
   it.each([
-    ['FP-5, MIG-64: the source’s in a live pass', 0, 'V', 'SO6'],
+    ['FP-5: the source’s in a live pass', 0, 'V', 'SO6'],
     ['FP-28, MIG-68: the source’s while the guest is parked', 0, 'V', 'SO9'],
     ['FP-27, MIG-65: the destination’s when the guest is introduced', 1, 'R', 'DE11'],
   ] as const)('%s: the guest goes on at the destination', (_, host, process, step) => {
