@@ -7,6 +7,7 @@ import { describe, expect, it } from 'vitest';
 const ROOT = join(import.meta.dirname, '..');
 const read = (path: string) => readFileSync(join(ROOT, path), 'utf8');
 const manifest = JSON.parse(read('package.json')) as {
+  readonly name: string;
   readonly exports: Readonly<Record<string, string | Readonly<Record<string, string>>>>;
   readonly bin: Readonly<Record<string, string>>;
   readonly dependencies: Readonly<Record<string, string>>;
@@ -48,7 +49,7 @@ describe('the package', () => {
         const [name = ''] = to.split('/');
         const isThere = to.startsWith('.')
           ? has(posix.join(posix.dirname(path), to.replace(/\.ts$/, '.js')))
-          : isBuiltin(to) || Object.hasOwn(manifest.dependencies, name);
+          : isBuiltin(to) || name === manifest.name || Object.hasOwn(manifest.dependencies, name);
         if (!isThere) missing.push(`${path}: ${to}`);
       }
     }

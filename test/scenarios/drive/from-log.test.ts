@@ -25,7 +25,7 @@ describe('a log of the C daemon', () => {
 
   it('is told from others', () => {
     expect(isCDaemonLog(log('c-4.17.trace'))).toBe(true);
-    expect(isCDaemonLog(log('oxenstored-access.log'))).toBe(false);
+    expect(isCDaemonLog(log('oxenstored-access.txt'))).toBe(false);
     expect(isCDaemonLog('{"domain": 1}\n')).toBe(false);
   });
 
@@ -129,10 +129,10 @@ describe('a log of the C daemon', () => {
 });
 
 describe('a log of oxenstored', () => {
-  const { actions, requests } = scriptOf(ocamlDaemonLog(log('oxenstored-access.log')));
+  const { actions, requests } = scriptOf(ocamlDaemonLog(log('oxenstored-access.txt')));
 
   it('is told from others', () => {
-    expect(isOCamlDaemonLog(log('oxenstored-access.log'))).toBe(true);
+    expect(isOCamlDaemonLog(log('oxenstored-access.txt'))).toBe(true);
     expect(isOCamlDaemonLog(log('c-4.17.trace'))).toBe(false);
   });
 
