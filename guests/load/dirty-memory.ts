@@ -148,7 +148,9 @@ export class DirtyMemory {
   }
 
   get #memory(): Memory {
-    return (this.#me?.task?.domain ?? this.#os.domain).memory;
+    const task = this.#me?.task;
+    // A thread that has ended does not go along when its guest goes on elsewhere.
+    return ((task?.state === 'done' ? undefined : task?.domain) ?? this.#os.domain).memory;
   }
 
   #gfn(page: number): Gfn {

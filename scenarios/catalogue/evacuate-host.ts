@@ -29,7 +29,7 @@ export const evacuateHost: Scenario = scenario({
   marks: ({ updates, block, net }) =>
     marks({
       run: { migration: true, update: updates > 0, connect: true, block: block > 0, packet: net > 0, conflict: true },
-      sweep: { 'update-in-migration': updates > 0 },
+      sweep: {}, // while guests arrive one behind the other, updates are held back (DST-9)
     }),
   run,
 });

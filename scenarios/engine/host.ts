@@ -46,6 +46,7 @@ import {
 import type { Doing } from '../faults/doings.ts';
 import { FaultPlan } from '../faults/plan.ts';
 import type { FaultHost, FaultRule } from '../faults/rule.ts';
+import type { Trip } from '../faults/trip.ts';
 import type { RecordLog } from '../judge/record-log.ts';
 import { logOf } from '../judge/recorded-history.ts';
 import { Recorder } from '../judge/recorder.ts';
@@ -249,6 +250,11 @@ export class Host implements FaultHost {
   /** A process of dom0 that uses libxl over this connection. What it does is told to the history, and faults come between. */
   libxl(link: XsLink, options: Partial<Omit<LibxlOptions, 'mishaps'>> = {}): Libxl {
     return new Libxl(this.dom0.os, link, { ...this.#ofLibxl(), ...options });
+  }
+
+  /** A guest of this host sets out for another one: what breaks on the way is put into its trip. */
+  setOut(trip: Trip): void {
+    this.faults.trip(trip);
   }
 
   /** dom0's hand, as `toolstack` is; made and destroyed as `libxl` does it. */

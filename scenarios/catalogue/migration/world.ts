@@ -170,7 +170,7 @@ export class World {
         if (domain.isRunning) machine.shutdown(domain, reason);
       },
     };
-    host.faults.trip(trip);
+    host.setOut(trip);
     const dies: NonNullable<NonNullable<Moving['source']>['dies']> = (process, step) =>
       trip.dies.some((each) => each(process, step));
     const isStruck = trip.dies.length > 0;

@@ -76,7 +76,7 @@ describe('the plan', () => {
   it('names each rule once, by an id of the catalogue', () => {
     const ids = FAULT_RULES.map((r) => r.id);
     expect(new Set(ids).size).toBe(ids.length);
-    for (const id of ids) expect(id).toMatch(/^INJ-[EGDRT][0-9]+$/);
+    for (const id of ids) expect(id).toMatch(/^INJ-[EGDMRT][0-9]+$/);
   });
 });
 
@@ -112,19 +112,23 @@ describe('a run with faults', () => {
     expect(c.planned).toEqual([]);
   });
 
-  it.each(FAULT_RULES.map((r) => r.id))('%s strikes, and what must hold holds', (id) => {
-    let injected = 0;
-    // Domains live for a while before anything ends them.
-    const requests = NEEDS_LIVES.test(id) ? 5_000 : 3_000;
-    for (const seed of ['1', '2', '3', '4']) {
-      if (injected > 0) break;
-      const { result } = run(seed, id, { requests });
-      expect(broken(result)).toEqual([]);
-      injected += result.faults?.[0]?.injected ?? 0;
-      expect(result.outcome).toBe(injected > 0 ? 'pass' : 'unknown');
-    }
-    expect(injected).toBeGreaterThan(0);
-  });
+  // Those of a migration strike in test/scenarios/faults/trips.test.ts.
+  it.each(FAULT_RULES.map((r) => r.id).filter((id) => !id.startsWith('INJ-M')))(
+    '%s strikes, and what must hold holds',
+    (id) => {
+      let injected = 0;
+      // Domains live for a while before anything ends them.
+      const requests = NEEDS_LIVES.test(id) ? 5_000 : 3_000;
+      for (const seed of ['1', '2', '3', '4']) {
+        if (injected > 0) break;
+        const { result } = run(seed, id, { requests });
+        expect(broken(result)).toEqual([]);
+        injected += result.faults?.[0]?.injected ?? 0;
+        expect(result.outcome).toBe(injected > 0 ? 'pass' : 'unknown');
+      }
+      expect(injected).toBeGreaterThan(0);
+    },
+  );
 
   it.each(['9', '13', '94'])('passes with a swarm of them, seed %s', (seed) => {
     expect(broken(run(seed, 'swarm', { requests: 2_500 }).result)).toEqual([]);
