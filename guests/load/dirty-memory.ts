@@ -147,10 +147,11 @@ export class DirtyMemory {
     this.#page(this.#told).store32(AT.writes, this.writes + 1, true);
   }
 
+  /** Where the thread is: while its vCPUs are saved that is nowhere, and one that has ended does not go along elsewhere. */
   get #memory(): Memory {
     const task = this.#me?.task;
-    // A thread that has ended does not go along when its guest goes on elsewhere.
-    return ((task?.state === 'done' ? undefined : task?.domain) ?? this.#os.domain).memory;
+    const own = task?.state === 'done' ? undefined : task?.domain?.memory;
+    return own?.frame(this.#told) === undefined ? this.#os.domain.memory : own;
   }
 
   #gfn(page: number): Gfn {
