@@ -1,11 +1,10 @@
 import { mayGoOn } from '../engine/run.ts';
 import { marks, type RunRequest, type RunResult, type Scenario, scenario } from '../engine/scenario.ts';
-import { count, FAULTS_SETTING, flag, type SettingsOf, word } from '../engine/settings.ts';
-import { doings } from '../faults/doings.ts';
+import { count, flag, type SettingsOf, word } from '../engine/settings.ts';
 import { LINKS } from './migration/links.ts';
-import { TOOLSTACKS, World } from './migration/world.ts';
+import { trafficSettings, travelSettings, travels } from './migration/settings.ts';
+import { World } from './migration/world.ts';
 
-const LOOK_NS = 1_000_000;
 /** A guest rests so long at most before it goes on, ns. */
 const REST_NS_MAX = 8_000_000;
 
@@ -17,14 +16,8 @@ const SETTINGS = {
     ['own', 'new'],
     'which xl the old host has: that of its release, or that of 4.22, which sets quotas that the old store does not know, so that nobody can go back (DST-6)',
   ),
-  requests: count(22_000, { min: 0, max: 200_000 }, 'requests to the stores of everybody, after which agents stop'),
-  block: count(3_000, { min: 0, max: 200_000 }, 'block requests after which no disk is used any more'),
-  net: count(3_000, { min: 0, max: 200_000 }, 'packets, data and acknowledgements, after which no data is sent'),
-  updates: count(2, { min: 0, max: 100 }, 'live updates of each store, spread over the traffic'),
-  workers: count(1, { min: 0, max: 16 }, 'agents in each guest that use xenstore'),
-  link: word('lan', ['lan', 'wan'], 'what lies between two hosts: 1 Gbit/s and 0.2 ms, or 100 Mbit/s and 20 ms'),
-  toolstack: word('xl', TOOLSTACKS, 'the handover of xl as it is, or one that keeps a log on both hosts'),
-  faults: FAULTS_SETTING,
+  ...trafficSettings({ requests: 22_000, block: 3_000, net: 3_000 }),
+  ...travelSettings(2),
 };
 
 export const upgradeByMigration: Scenario = scenario({
@@ -32,7 +25,7 @@ export const upgradeByMigration: Scenario = scenario({
   story:
     'Guests go from a host whose xenstored is that of 4.17 to one with that of 4.22, and back, as a pool is upgraded host by host: nothing in the stream is the store’s, so that each direction has to work.',
   settings: SETTINGS,
-  does: ({ domains }) => doings({ migrates: true, spares: domains > 4 }),
+  does: travels,
   marks: ({ updates, block, net }) =>
     marks({
       run: { migration: true, update: updates > 0, connect: true, block: block > 0, packet: net > 0 },
@@ -57,8 +50,7 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
   const legs = settings.back === 1 ? [1, 0, 1] : [1];
   const movers = Array.from({ length: settings.domains }, (_, slot) =>
     world.start(`mover-${slot}`, function* (me) {
-      while (!world.isOpen) yield LOOK_NS;
-      const traveller = world.travellers.find((each) => each.slot === slot);
+      const traveller = yield* world.guestOf(slot);
       if (traveller === undefined) return;
       for (const to of legs) {
         yield me.draws.below(REST_NS_MAX);

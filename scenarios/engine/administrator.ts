@@ -12,27 +12,40 @@ const SILENCE_NS = 30_000_000_000;
 /**
  * A person who looks after what a migration has left, with both hosts in view, and decides from facts (FP-36): where the guest runs
  * at the destination, the source goes; where it does not, the copy goes, and the source has its name again and goes on. xl leaves
- * that to somebody, and says so. Ends with `isOver`.
+ * that to somebody, and says so.
  */
-export function* administrator(
-  me: Thread,
-  migrations: Migrations,
-  tools: readonly ToolProcess[],
-  isOver: () => boolean,
-): Actor {
-  const done = new Set<Migration>();
-  while (!isOver()) {
-    yield LOOK_NS;
-    for (const migration of migrations.all) {
-      if (done.has(migration)) continue;
-      const quietNs = (migrations.hosts[0]?.machine.nowNs ?? 0) - migration.saidNs;
-      if (!migrations.isOver(migration)) {
-        if (quietNs > SILENCE_NS) migration.link?.cut(); // whoever waits for it hears of that
-        continue;
+export class Administrator {
+  readonly #migrations: Migrations;
+  readonly #tools: readonly ToolProcess[];
+  /** Migrations after which nothing is left, or what is left was dealt with. */
+  readonly #done = new Set<Migration>();
+
+  constructor(migrations: Migrations, tools: readonly ToolProcess[]) {
+    this.#migrations = migrations;
+    this.#tools = tools;
+  }
+
+  /** Whether there is a migration that has not been looked after, or not to the end. */
+  get hasWork(): boolean {
+    return this.#done.size < this.#migrations.all.length;
+  }
+
+  /** Ends with `isOver`. */
+  *run(me: Thread, isOver: () => boolean): Actor {
+    const migrations = this.#migrations;
+    while (!isOver()) {
+      yield LOOK_NS;
+      for (const migration of migrations.all) {
+        if (this.#done.has(migration)) continue;
+        const quietNs = (migrations.hosts[0]?.machine.nowNs ?? 0) - migration.saidNs;
+        if (!migrations.isOver(migration)) {
+          if (quietNs > SILENCE_NS) migration.link?.cut(); // whoever waits for it hears of that
+          continue;
+        }
+        if (quietNs < PATIENCE_NS) continue;
+        yield* new Visit(migrations, this.#tools, migration).settle(me);
+        this.#done.add(migration);
       }
-      if (quietNs < PATIENCE_NS) continue;
-      done.add(migration);
-      yield* new Visit(migrations, tools, migration).settle(me);
     }
   }
 }

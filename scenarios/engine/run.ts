@@ -8,7 +8,7 @@ import {
   type UpdateWay,
   type XsLink,
 } from '../../guests/index.ts';
-import { type Actor, type Stream, Universe } from '../../sim/index.ts';
+import { type Actor, type Domain, type Stream, Universe } from '../../sim/index.ts';
 import { extentOf } from '../../store/format/model/index.ts';
 import type { StorePolicy } from '../../store/index.ts';
 import type { PlannedFault } from '../faults/rule.ts';
@@ -188,8 +188,12 @@ const STANDING_ROWS = ['target', 'domainQuotas', 'staleAcl'] as const;
 /** Whether an actor has not come to its end, and its domain runs or will go on: who suspends a domain resumes it. A run that did
  *  not wait for those would read its tree while one comes back and writes. */
 export function mayGoOn({ task }: Thread): boolean {
-  if (task === undefined || task.state === 'done' || task.domain?.dying !== 'alive') return false;
-  return task.domain.shutdown === undefined || task.domain.shutdown === 'suspend';
+  return task !== undefined && task.state !== 'done' && task.domain !== undefined && livesOn(task.domain);
+}
+
+/** Whether a domain runs or will go on: who suspends it resumes it. */
+export function livesOn({ dying, shutdown }: Pick<Domain, 'dying' | 'shutdown'>): boolean {
+  return dying === 'alive' && (shutdown === undefined || shutdown === 'suspend');
 }
 
 /** Whether an actor of a domain that runs has not come to its end. */

@@ -1,6 +1,7 @@
 import type { Copy, MigrationHistory, MigrationRecord } from './migrations.ts';
 
-/** What a copy of a guest is (3.2). `parked`: shut down, to be resumed. `ended`: shut down for another reason. */
+/** What a copy of a guest is (3.2). `parked`: shut down, to be resumed. `ended`: shut down for another reason,
+ *  whatever has become of it since. */
 export type CopyState = 'none' | 'paused' | 'parked' | 'running' | 'ended';
 
 interface Life {
@@ -52,8 +53,10 @@ export class Copies {
 
   stateOf(copy: Pick<Copy, 'host' | 'uniqueId'>): CopyState {
     const life = this.#lives.get(keyOf(copy));
-    if (life === undefined || !life.isMade || life.isGone) return 'none';
-    if (life.shutdown !== undefined) return life.shutdown === 'suspend' ? 'parked' : 'ended';
+    if (life === undefined || !life.isMade) return 'none';
+    if (life.shutdown !== undefined && life.shutdown !== 'suspend') return 'ended'; // also when it has been cleared away
+    if (life.isGone) return 'none';
+    if (life.shutdown !== undefined) return 'parked';
     return life.pauses > 0 ? 'paused' : 'running';
   }
 
@@ -68,6 +71,7 @@ export class Copies {
   }
 }
 
-function keyOf({ host, uniqueId }: Pick<Copy, 'host' | 'uniqueId'>): string {
+/** A copy among those of all hosts. */
+export function keyOf({ host, uniqueId }: Pick<Copy, 'host' | 'uniqueId'>): string {
   return `${host} ${uniqueId}`;
 }

@@ -16,6 +16,7 @@ import {
 import { type BuiltDomain, type DomainPlan, vbd, vif } from '../../../guests/libxl/index.ts';
 import type { Stream } from '../../../sim/index.ts';
 import type { Guest } from '../../engine/host.ts';
+import { livesOn } from '../../engine/run.ts';
 import { macOf } from '../storms/guest.ts';
 import { San } from './san.ts';
 import type { Place } from './site.ts';
@@ -127,9 +128,9 @@ export class Traveller {
     };
   }
 
-  /** Whether a program still has something on its way to a device. */
+  /** Whether a program still has something on its way to a device; one whose guest has ended never will again. */
   get isSending(): boolean {
-    return this.#sending > 0;
+    return this.#sending > 0 && livesOn(this.guest.os.domain);
   }
 
   /** A clock that goes on wherever the guest is. */

@@ -1,13 +1,14 @@
 import { type Thread, Traffic, Xs } from '../../../guests/index.ts';
 import { createDomain, initDom0 } from '../../../guests/libxl/index.ts';
 import { type Actor, LAN } from '../../../sim/index.ts';
-import { administrator } from '../../engine/administrator.ts';
+import { Administrator } from '../../engine/administrator.ts';
 import type { Guest } from '../../engine/host.ts';
 import { reportMigrations } from '../../engine/migration-report.ts';
 import { type Migration, Migrations, type Moving } from '../../engine/migrations.ts';
 import {
   type HostPlan,
   keepsDepth,
+  livesOn,
   mayGoOn,
   openRuns,
   type Run,
@@ -38,6 +39,8 @@ const GATE_NS = 2_000_000_000;
 const XVDA = 202 << 8;
 /** How often it is looked whether a migration is over, ns. */
 const LOOK_NS = 100_000;
+/** How often it is looked whether all guests are there, or one of them is to be had, ns. */
+const GUESTS_LOOK_NS = 1_000_000;
 /** How long a transport that is watched may be silent, ns. */
 const KEEP_ALIVE_NS = 500_000_000;
 
@@ -84,6 +87,7 @@ export class World {
   readonly #request: RunRequest;
   /** Those who make guests, and who update stores. */
   readonly #writers: Thread[] = [];
+  readonly #administrator: Administrator | undefined;
   #isOver = false;
 
   constructor(request: RunRequest, plan: WorldPlan) {
@@ -94,17 +98,17 @@ export class World {
       plan.hosts.map((host) => ({ ...host, requestsMax: plan.requests, isOver: () => this.#isOver })),
     );
     this.site = new Site(this.runs);
-    this.migrations = new Migrations(
-      this.runs,
-      this.site.places.map(({ process }) => process),
-    );
+    const tools = this.site.places.map(({ process }) => process);
+    this.migrations = new Migrations(this.runs, tools);
     this.traffic = this.first.host.traffic;
     this.block = new Traffic(plan.block);
     this.net = new Traffic(plan.net);
     if (plan.toolstack === 'handoverLog') this.migrations.keepLogs(() => this.#isOver);
-    const tools = this.site.places.map(({ process }) => process);
-    if (plan.toolstack === 'xl' && plan.hasAdministrator === true)
-      this.start('administrator', (me) => administrator(me, this.migrations, tools, () => this.#isOver));
+    if (plan.toolstack === 'xl' && plan.hasAdministrator === true) {
+      const administrator = new Administrator(this.migrations, tools);
+      this.#administrator = administrator;
+      this.start('administrator', (me) => administrator.run(me, () => this.#isOver));
+    }
     for (const [at, place] of this.site.places.entries()) this.#furnish(place, at);
   }
 
@@ -117,17 +121,29 @@ export class World {
     return this.travellers.length >= this.#plan.domains || this.first.host.machine.nowNs > GATE_NS;
   }
 
+  /** Wait until all guests are there that will be. */
+  *opens(): Actor {
+    while (!this.isOpen) yield GUESTS_LOOK_NS;
+  }
+
+  /** Wait likewise. @returns the guest of a number; `undefined`: a fault has kept it from being made. */
+  *guestOf(slot: number): Actor<Traveller | undefined> {
+    yield* this.opens();
+    return this.travellers.find((each) => each.slot === slot);
+  }
+
   /** Guests that run and are not on their way. */
   get resting(): readonly Traveller[] {
     return this.travellers.filter((traveller) => this.isResting(traveller));
   }
 
-  /** Whether there is a guest that runs, or will again. */
-  get hasHope(): boolean {
-    return this.travellers.some(({ guest }) => {
-      const { dying, shutdown } = guest.os.domain;
-      return dying === 'alive' && (shutdown === undefined || shutdown === 'suspend');
-    });
+  /** Wait for a guest that runs and is not on its way, and pick one; `undefined`: none is, and none will be. */
+  *pickResting({ draws }: Thread): Actor<Traveller | undefined> {
+    while (this.resting.length === 0) {
+      if (!this.travellers.some(({ guest }) => livesOn(guest.os.domain))) return undefined;
+      yield GUESTS_LOOK_NS;
+    }
+    return draws.pick(this.resting);
   }
 
   isResting({ guest, uuid }: Traveller): boolean {
@@ -248,8 +264,8 @@ export class World {
 
   /** Whether a guest, or a copy, waits for somebody who will come and look after it. */
   get #isUnsettled(): boolean {
-    const { toolstack, hasAdministrator } = this.#plan;
-    if (toolstack === 'xl' && hasAdministrator !== true) return false;
+    if (this.#administrator?.hasWork === true) return true;
+    if (this.#plan.toolstack === 'xl' && this.#administrator === undefined) return false;
     const isParked = ({ guest }: Traveller) =>
       guest.os.domain.dying === 'alive' && guest.os.domain.shutdown === 'suspend';
     return this.travellers.some(isParked) || this.migrations.hasLeft;

@@ -3,7 +3,7 @@ import { GuestConsole, GuestControl, LINUX_HABITS, octets, suspendSelf, type Thr
 import type { BuiltDomain, Device } from '../../../guests/libxl/index.ts';
 import type { Actor } from '../../../sim/index.ts';
 import type { Guest, Host } from '../../engine/host.ts';
-import { mayGoOn } from '../../engine/run.ts';
+import { livesOn, mayGoOn } from '../../engine/run.ts';
 import type { Backends } from './backends.ts';
 
 /** How often a program looks whether it is its time, ns. */
@@ -68,8 +68,7 @@ export class StormGuest {
 
   /** Whether it runs, or is suspended and will go on. */
   get isThere(): boolean {
-    const { dying, shutdown } = this.guest.os.domain;
-    return dying === 'alive' && (shutdown === undefined || shutdown === 'suspend');
+    return livesOn(this.guest.os.domain);
   }
 
   /** Whether a device that is to be there can be used, or was given up by its backend: nobody tries that again. */

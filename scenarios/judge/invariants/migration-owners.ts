@@ -1,4 +1,5 @@
-import { Copies } from '../copies.ts';
+import { Copies, keyOf } from '../copies.ts';
+import { destroyedByFaults } from '../fault-deaths.ts';
 import type { History, Verdict } from '../history.ts';
 import type { Copy, MigrationHistory, MigrationRecord } from '../migrations.ts';
 import { logOf } from '../recorded-history.ts';
@@ -22,7 +23,7 @@ export interface OwnersPlan {
 
 /** INV-M1 to INV-M5 over all copies of all guests. */
 export function migrationOwners(history: MigrationHistory, histories: readonly History[], plan: OwnersPlan): Verdict {
-  const judge = new Owners(history, plan);
+  const judge = new Owners(history, plan, destroyedByFaults(histories));
   for (const record of history.records) judge.note(record);
   judge.finish();
   judge.count('live updates meanwhile', updatesMeanwhile(history, histories));
@@ -35,10 +36,13 @@ class Owners {
   readonly #findings = new Findings('migration-owners');
   readonly #copies: Copies;
   readonly #migrations: readonly Progress[];
+  /** Domains that faults have destroyed. */
+  readonly #destroyed: ReadonlySet<string>;
 
-  constructor(history: MigrationHistory, plan: OwnersPlan) {
+  constructor(history: MigrationHistory, plan: OwnersPlan, destroyed: ReadonlySet<string>) {
     this.#history = history;
     this.#plan = plan;
+    this.#destroyed = destroyed;
     this.#copies = new Copies(history);
     this.#migrations = history.asked.map((asked) => begin(asked, history));
   }
@@ -179,6 +183,9 @@ class Owners {
     const copies = this.#copies.of(uuid);
     const states = copies.map((copy) => this.#copies.stateOf(copy));
     if (states.includes('ended')) return;
+    // 1. A guest runs, or is parked on its way. 2. A fault destroys it (INJ-D2), with everything of it. 3. No process of a migration
+    // can have it run again, and none has ended it.
+    if (copies.some((copy) => this.#destroyed.has(keyOf(copy)))) return;
     this.count('guests');
     const running = states.filter((state) => state === 'running').length;
     if (running === 1 || (running === 0 && this.#plan.paused?.has(uuid) === true)) return;

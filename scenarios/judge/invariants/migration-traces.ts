@@ -1,4 +1,5 @@
-import { Copies } from '../copies.ts';
+import { Copies, keyOf } from '../copies.ts';
+import { destroyedByFaults } from '../fault-deaths.ts';
 import type { History, SnapshotNode, Verdict } from '../history.ts';
 import type { MigrationHistory } from '../migrations.ts';
 import { textOf } from '../oracles/octets.ts';
@@ -25,11 +26,15 @@ export function migrationTraces(
   const findings = new Findings('migration-traces');
   const copies = new Copies(history);
   for (const record of history.records) copies.note(record);
+  const destroyed = destroyedByFaults(histories);
   for (const [host, each] of histories.entries()) {
     const snapshot = logOf(each).kept.findLast((r) => r.kind === 'snapshot');
     if (snapshot === undefined || down.includes(host)) continue;
     const name = history.hosts[host] ?? '';
     const alive = domainsAlive(each);
+    // 1. A fault destroys a domain (INJ-D2). 2. No toolstack has done it, and none looks after the domain: what backends have of
+    // it stays, as after `xl destroy` by somebody who is killed.
+    for (const copy of history.copies) if (copy.host === host && destroyed.has(keyOf(copy))) alive.add(copy.domid);
     const left = new Set<number>();
     for (const copy of history.copies)
       if (copy.host === host && ['paused', 'parked'].includes(copies.stateOf(copy))) left.add(copy.domid);
@@ -60,7 +65,7 @@ function* wrongWith(
 }
 
 /** Domains that are there in the end, by the history's lives. */
-function domainsAlive(history: History): ReadonlySet<number> {
+function domainsAlive(history: History): Set<number> {
   const alive = new Set<number>([0]);
   for (const r of logOf(history).kept) {
     if (r.kind !== 'life') continue;

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { LINUX_HABITS, resumeGuest, Xs } from '../../../guests/index.ts';
 import { createDomain, type MigrationStep } from '../../../guests/libxl/index.ts';
-import { administrator } from '../../../scenarios/engine/administrator.ts';
+import { Administrator } from '../../../scenarios/engine/administrator.ts';
 import type { Migration, Moving } from '../../../scenarios/engine/migrations.ts';
 import { Bench } from '../../support/migration-bench.ts';
 
@@ -160,7 +160,7 @@ describe('FP-35, FP-36: somebody acts', () => {
     const tools = bench.site.places.map(({ process }) => process);
     bench
       .host(0)
-      .dom0.os.start('administrator', (me) => administrator(me, bench.migrations, tools, () => bench.isOver));
+      .dom0.os.start('administrator', (me) => new Administrator(bench.migrations, tools).run(me, () => bench.isOver));
     bench.migrate(at('S', 'SO15', (m) => m.link?.forth.cutAfter(m.link.forth.taken + 10)));
     bench.pass(S);
     bench.isOver = true;
