@@ -26,8 +26,6 @@ export interface OperatorPlan {
   /** Stream version to ask for, as `-v` of CONTROL live-update. `undefined`: the daemon has only one, and does not know the flag. */
   readonly version: number | undefined;
   readonly way: (n: number) => UpdateWay;
-  /** Whether an update would do harm now: it comes later. Left out: it never would. */
-  readonly isHeld?: () => boolean;
   /** Another program's connection, for a transaction that holds an update up. */
   readonly connect: (n: number) => XsProgram;
   readonly os: GuestOs;
@@ -58,7 +56,6 @@ export function* operator(me: Thread, client: XsLink, traffic: Traffic, plan: Op
       yield me.draws.below(20_000);
     }
     n++;
-    while (plan.isHeld?.() === true) yield HOLD_LOOK_NS;
     const way = plan.way(n);
     let isAnswered = false;
     if (way.isHeldUp === true) {

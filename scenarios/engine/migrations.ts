@@ -146,17 +146,16 @@ export class Migrations {
 
   /** Whether a log has copies that nobody works on, and that are not decided. */
   get hasLeft(): boolean {
-    return this.#logs.some(({ received }) => received.some(({ isLeft, state }) => isLeft && state !== 'running'));
+    return this.#logs.some(
+      ({ received, sent }) =>
+        received.some(({ isLeft, state }) => isLeft && state !== 'running') ||
+        sent.some(({ isLeft, state }) => isLeft && state !== 'sending'),
+    );
   }
 
   /** Somebody acts for a migration who is none of its processes. */
   personActs({ n, from, domid }: Migration): void {
     this.#add({ kind: 'news', migration: n, host: from, news: { what: 'person acts', process: 'S', domid } });
-  }
-
-  /** Whether a guest is on its way to that host. */
-  isComing(host: number): boolean {
-    return this.all.some((each) => each.to === host && !this.isOver(each));
   }
 
   /** Whether a process of a migration still runs. */

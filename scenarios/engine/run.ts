@@ -215,8 +215,9 @@ export interface UpdatePlan {
   readonly link?: () => XsLink;
   /** Left out: all traffic of the host. */
   readonly traffic?: Traffic;
-  /** Whether an update would do harm now: it comes later. Left out: it never would. */
-  readonly isHeld?: () => boolean;
+  /** An update would do harm while a domain is being built (DST-9): it waits, and holds up who would build one. Left out: it
+   *  goes ahead. */
+  readonly sparesBuilders?: boolean;
   /** Whether the store has versions of its image to choose from: those before 4.22 have none. Left out: it has. */
   readonly isVersioned?: boolean;
   /** All are forced (-F); left out: as drawn. */
@@ -257,11 +258,10 @@ export function startOperator(run: Run, plan: UpdatePlan): Operator {
               ? 1
               : 2,
       way,
-      ...(plan.isHeld === undefined ? {} : { isHeld: plan.isHeld }),
       connect: (n) => host.connect(`holder-${n}`),
       os: host.dom0.os,
       ...(plan.lookNs === undefined ? {} : { lookNs: plan.lookNs }),
-      ...(request.real?.avoids === true
+      ...(request.real?.avoids === true || plan.sparesBuilders === true
         ? { before: () => untilNoneIsBuilt(host), after: () => host.libxlFiles.hold(false) }
         : {}),
       asked: (n, command) => {

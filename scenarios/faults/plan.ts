@@ -36,13 +36,18 @@ export class FaultPlan implements Mishaps {
    */
   constructor(machine: Machine, which: string, own: readonly FaultRule[] = [], does: readonly Doing[] = EVERYTHING) {
     const draws = machine.streams.for('faults');
-    const planned = FAULT_RULES.flatMap((rule) => {
-      const isIn = draws.oneIn(swarmsOf(rule));
-      const oneIn = draws.between(rule.oneIn[0], rule.oneIn[1]);
-      const isOffered = lacking(rule.needs, does).length === 0;
-      return isOffered && isChosen(which, rule.id, isIn) ? [{ rule, oneIn, injected: 0 }] : [];
-    });
+    const drawn = FAULT_RULES.map((rule) => ({
+      isIn: draws.oneIn(swarmsOf(rule)),
+      chosen: { rule, oneIn: draws.between(rule.oneIn[0], rule.oneIn[1]), injected: 0 },
+      isOffered: lacking(rule.needs, does).length === 0,
+    }));
+    const among = (isIn: (isDrawn: boolean) => boolean) =>
+      drawn.flatMap((d) => (d.isOffered && isChosen(which, d.chosen.rule.id, isIn(d.isIn)) ? [d.chosen] : []));
     const ofScenario = own.map((rule) => ({ rule, oneIn: draws.between(...rule.oneIn), injected: 0 }));
+    let planned = among((isDrawn) => isDrawn);
+    // A swarm without a rule would try nothing, where few are offered.
+    const all = among(() => true);
+    if (planned.length === 0 && all.length > 0) planned = [all[draws.below(all.length)]!];
     this.#planned = planned;
     this.#chosen = [...planned, ...ofScenario];
   }

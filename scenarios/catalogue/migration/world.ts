@@ -239,9 +239,11 @@ export class World {
     const atRequests = Array.from({ length: updates }, (_, i) => from + i * share + draws.below(share));
     const { compat, policy } = this.#plan.hosts[at] ?? {};
     // DST-9: a store that goes by the daemon's own image does not live through an update while a domain has a tree and no INTRODUCE.
-    const isHeld = () => policy === 'daemon' && this.migrations.isComing(at);
+    const sparesBuilders = policy === 'daemon';
     const link = () => host.dom0.client;
-    this.#writers.push(startOperator(place.run, { atRequests, isVersioned: compat !== '4.17', isHeld, link }).me);
+    this.#writers.push(
+      startOperator(place.run, { atRequests, isVersioned: compat !== '4.17', sparesBuilders, link }).me,
+    );
   }
 
   *#create(me: Thread, place: Place, slot: number): Actor {

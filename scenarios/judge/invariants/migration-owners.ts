@@ -1,8 +1,8 @@
 import { Copies, keyOf } from '../copies.ts';
-import { destroyedByFaults } from '../fault-deaths.ts';
 import type { History, Verdict } from '../history.ts';
 import type { Copy, MigrationHistory, MigrationRecord } from '../migrations.ts';
 import { logOf } from '../recorded-history.ts';
+import { destroyedByFaults } from './fault-deaths.ts';
 import { Findings } from './finding.ts';
 import { knownHole } from './migration-holes.ts';
 import { begin, type Progress } from './migration-progress.ts';

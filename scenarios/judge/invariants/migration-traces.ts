@@ -1,9 +1,9 @@
 import { Copies, keyOf } from '../copies.ts';
-import { destroyedByFaults } from '../fault-deaths.ts';
 import type { History, SnapshotNode, Verdict } from '../history.ts';
 import type { MigrationHistory } from '../migrations.ts';
 import { textOf } from '../oracles/octets.ts';
 import { logOf } from '../recorded-history.ts';
+import { destroyedByFaults } from './fault-deaths.ts';
 import { Findings } from './finding.ts';
 import type { OwnersPlan } from './migration-owners.ts';
 

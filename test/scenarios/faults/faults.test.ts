@@ -67,6 +67,18 @@ describe('the plan', () => {
     }
   });
 
+  it('is never a swarm without a rule, where few are offered, and tries each of them', () => {
+    const offered = FAULT_RULES.filter(({ needs = [] }) => needs.length === 0).map(({ id }) => id);
+    const taken = new Set<string>();
+    for (let seed = 0; seed < 100; seed++) {
+      const { faults } = new FaultPlan(loneMachine({ seed: String(seed) }), 'swarm', [], []);
+      expect(faults).not.toEqual([]);
+      for (const { id } of faults) taken.add(id);
+    }
+    expect([...taken].sort()).toEqual([...offered].sort());
+    expect(new FaultPlan(loneMachine({ seed: '1' }), 'off', [], []).faults).toEqual([]);
+  });
+
   it('can be nothing, all, or one', () => {
     expect(plan('1', 'off')).toEqual([]);
     expect(plan('1', 'all')).toHaveLength(FAULT_RULES.length);

@@ -1,6 +1,6 @@
-import { keyOf } from './copies.ts';
-import type { History } from './history.ts';
-import { logOf } from './recorded-history.ts';
+import { keyOf } from '../copies.ts';
+import type { History } from '../history.ts';
+import { logOf } from '../recorded-history.ts';
 
 /** Domains that a fault has named in the instant in which they began to die, by host and unique id. */
 export function destroyedByFaults(histories: readonly History[]): ReadonlySet<string> {
