@@ -20,6 +20,8 @@ export interface Scenario {
   readonly name: string;
   readonly story: string;
   readonly settings: SettingSpecs;
+  /** What it takes of the store that no released daemon can do; left out: nothing. */
+  readonly oursAlone?: string;
   /** What it does with these settings: faults that need more are not offered. */
   readonly does: (settings: Settings) => readonly Doing[];
   /** What must have happened with these settings. */
