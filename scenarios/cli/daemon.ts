@@ -10,7 +10,7 @@ import { prepare } from './prepare.ts';
 export function daemonOf(options: {
   readonly daemon?: string;
   readonly daemonNext?: string;
-  readonly all?: true;
+  readonly all?: boolean;
 }): RealDaemon | undefined {
   const { daemon, daemonNext, all } = options;
   if (daemon === undefined) {
