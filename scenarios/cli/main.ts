@@ -62,6 +62,10 @@ export async function main(argv: readonly string[]): Promise<number> {
     .option('--set <key=value>', 'change a setting (repeatable)', collect, [])
     .option('--trace <file>', 'write every event as JSON Lines')
     .option('--save <file>', 'write the run with all its events, for replay to compare with')
+    .option(
+      '--report <file>',
+      'write a page that shows the run: lanes, messages, updates, findings; any browser opens it',
+    )
     .option('--json', 'one JSON object for programs')
     .action(async (name, options) =>
       done(await orUnusable(() => runCommand(name, { ...options, stack: hasStack(), commands: commands() }))),
@@ -97,6 +101,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     .command('replay')
     .description('run again what a token or a file of run --save names, and say whether it is the same')
     .argument('<run>', 'a token (XS1-…), or the path of a file')
+    .option('--report <file>', 'write a page that shows the run')
     .option('--json', 'one JSON object for programs')
     .option('--daemon <path>', 'where the daemon is that served it, if not where it was')
     .action(async (run, options) =>

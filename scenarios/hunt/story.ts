@@ -4,6 +4,7 @@ import { VERIFIER } from '../engine/cuts.ts';
 import type { RunResult, UpdateReport } from '../engine/scenario.ts';
 import { showOctets } from '../engine/show.ts';
 import type { HistoryRecord } from '../judge/history.ts';
+import { heldText } from '../report/held.ts';
 
 type Sent = Extract<HistoryRecord, { readonly kind: 'sent' }>;
 type Got = Extract<HistoryRecord, { readonly kind: 'got' }>;
@@ -107,17 +108,7 @@ function updateText(
   if (what === 'up') return `live update #${n}: the successor serves`;
   if (what === 'failed') return `live update #${n} fails: ${update?.reason ?? ''}`;
   if (update === undefined) return `live update #${n}: the image is written`;
-  const held = [
-    [update.partialRequests, 'requests half read'],
-    [update.requestOctetsInRings, 'octets of requests unread'],
-    [update.partialReplies, 'messages half written'],
-    [update.queuedReplies, 'replies queued'],
-    [update.queuedEvents, 'events queued'],
-    [update.openTransactions, 'transactions open'],
-    [update.watches, 'watches'],
-  ] as const;
-  const told = held.filter(([count]) => count > 0).map(([count, kind]) => `${count} ${kind}`);
-  return `live update #${n}: the image is written, with ${told.join(', ') || 'nothing on its way'}`;
+  return `live update #${n}: the image is written, with ${heldText(update)}`;
 }
 
 function us(ns: number): string {

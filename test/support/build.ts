@@ -4,7 +4,14 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync }
 import { join } from 'node:path';
 
 const ROOT = join(import.meta.dirname, '../..');
-const CONFIGS = ['tsconfig.json', 'tsconfig.build.json', 'package.json', 'rolldown.config.ts'];
+const CONFIGS = [
+  'tsconfig.json',
+  'tsconfig.build.json',
+  'package.json',
+  'rolldown.config.ts',
+  'rolldown.page.config.ts',
+  'tsconfig.page.json',
+];
 const PAUSE_MS = 50;
 
 /** Some tests run the program as users do: the path of a file of it, compiled if its sources have changed since the last time. */
@@ -14,6 +21,7 @@ export function built(file: string): string {
     const rolldown = join(ROOT, 'node_modules/rolldown/bin/cli.mjs');
     const run = (args: readonly string[]) => execFileSync(process.execPath, args, { cwd: ROOT, stdio: 'inherit' });
     run([tsc, '-p', 'tsconfig.build.json']);
+    run([rolldown, '-c', 'rolldown.page.config.ts']);
     run([rolldown, '-c']);
   });
   return join(ROOT, 'dist', file);

@@ -178,6 +178,16 @@ export const ROOMS: readonly Room[] = [
   { path: 'scenarios/drive', about: 'traffic scripts: text in, JSON Lines out', imports: ENGINE },
   { path: 'scenarios/report', about: 'what a run came to, for people and for programs', imports: ENGINE },
   {
+    path: 'scenarios/report/page',
+    about: 'one run as a page that stands alone',
+    imports: [...ENGINE, 'scenarios/report'],
+  },
+  {
+    path: 'scenarios/report/page/browser',
+    about: "the page's script: draws what the page holds",
+    imports: ['scenarios/report/page/layout.ts', 'scenarios/report/page/columns.ts'],
+  },
+  {
     path: 'scenarios/hunt',
     about: 'from a failing run to its cause: tokens, where two runs part, what fails alike',
     imports: HUNT,
@@ -212,7 +222,15 @@ export const ROOMS: readonly Room[] = [
   {
     path: 'scenarios/cli',
     about: 'the commands: they parse, call, print, and set the exit code',
-    imports: [...PLAYS, 'scenarios/hunt/', 'scenarios/lab', 'scenarios/real/', 'scenarios/cli/', 'store/format/'],
+    imports: [
+      ...PLAYS,
+      'scenarios/report/page',
+      'scenarios/hunt/',
+      'scenarios/lab',
+      'scenarios/real/',
+      'scenarios/cli/',
+      'store/format/',
+    ],
   },
   {
     path: 'scenarios/cli/hunt',

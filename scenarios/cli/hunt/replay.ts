@@ -9,6 +9,7 @@ import { textReport } from '../../report/text.ts';
 import { ownCommand } from '../command.ts';
 import { labOf } from '../lab-of.ts';
 import { onDaemons } from '../on-daemons.ts';
+import { writeReport } from '../report-file.ts';
 import { EXIT_OF } from '../run.ts';
 import { namedRun } from './ticket.ts';
 
@@ -18,11 +19,12 @@ const CHANGED = 4;
 interface ReplayOptions {
   readonly daemon?: string;
   readonly json?: true;
+  readonly report?: string;
   readonly stack: boolean;
 }
 
 /** Run what a token or a file of `run --save` names, and say whether it is the same. Errors: Unusable. */
-export async function replayCommand(word: string, { daemon, json, stack }: ReplayOptions): Promise<number> {
+export async function replayCommand(word: string, { daemon, json, report, stack }: ReplayOptions): Promise<number> {
   const { ticket, file, hasOtherDaemon } = namedRun(word, daemon);
   const lab = await labOf(ticket.spec.format);
   const comparison = file === undefined ? undefined : new Comparison(file.events);
@@ -33,6 +35,7 @@ export async function replayCommand(word: string, { daemon, json, stack }: Repla
   const isSame = result.digest === ticket.digest && result.traceEvents === ticket.events;
   const token = formatToken({ ...ticket, digest: result.digest, events: result.traceEvents }, SCENARIOS);
   const command = ownCommand();
+  if (report !== undefined) writeReport(report, result, { token });
   if (json) process.stdout.write(jsonReport(result, command, { token, isReproduced: isSame }));
   else {
     const colour = process.stdout.isTTY === true && process.env.NO_COLOR === undefined;
