@@ -8,7 +8,7 @@ export default defineConfig({
   input: { page: `${HERE}/main.ts` },
   platform: 'browser',
   tsconfig: 'tsconfig.page.json',
-  logLevel: 'warn',
+  logLevel: 'silent',
   output: { dir: 'dist/page', format: 'iife', entryFileNames: '[name].js' },
   plugins: [
     {

@@ -51,5 +51,6 @@ export function lanesOf(history: History, host: number, first: number, firstConn
 }
 
 function kindOf(actor: string): string {
-  return actor.replace(/(?<=[A-Za-z_-])\d+/g, '#');
+  const [owner = '', ...rest] = actor.split('/');
+  return [owner, ...rest.map((step) => step.replace(/\d+/g, '#'))].join('/');
 }

@@ -63,6 +63,8 @@ export interface Columns {
   readonly place: string;
   /** Octets moved, or of the payload. */
   readonly size: string;
+  /** Of what was sent the number of its program in `actors`. */
+  readonly actor: string;
   /** Of what was sent: where the store took its last octet. */
   readonly served: string;
   /** Of what was sent: where its answer came. */
@@ -86,6 +88,8 @@ export interface PageData {
   readonly hosts: readonly string[];
   readonly lanes: readonly Lane[];
   readonly conns: readonly Conn[];
+  /** Programs that sent anything. */
+  readonly actors: readonly string[];
   readonly count: number;
   readonly columns: Columns;
   readonly notes: readonly string[];

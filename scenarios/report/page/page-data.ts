@@ -42,6 +42,7 @@ export function pageDataOf(result: RunResult, { command, token }: PageDress = {}
   const { count } = timeline;
   const table = new Table(count);
   const notes: string[] = [];
+  const actors = new Map<string, number>();
   const odd: (readonly [number, string])[] = [];
   for (let at = 0; at < count; at++) {
     const number = timeline.hosts[at] as number;
@@ -69,6 +70,7 @@ export function pageDataOf(result: RunResult, { command, token }: PageDress = {}
     } else if (record.kind === 'sent' || record.kind === 'got') {
       table.place[at] = record.end;
       table.size[at] = record.payload.length;
+      if (record.kind === 'sent') table.actor[at] = numberOf(actors, record.actor);
     } else {
       table.place[at] = notes.length;
       notes.push(recordText(history, record).replace(/^[\d,.]+ ms /, ''));
@@ -101,6 +103,7 @@ export function pageDataOf(result: RunResult, { command, token }: PageDress = {}
     hosts: result.hosts?.map(({ name }) => name) ?? ['host'],
     lanes,
     conns,
+    actors: [...actors.keys()],
     count,
     columns: table.columns(),
     notes,
@@ -127,6 +130,7 @@ class Table {
   readonly ns: Float64Array;
   readonly place: Float64Array;
   readonly size: Uint32Array;
+  readonly actor: Uint32Array;
   readonly served: Uint32Array;
   readonly reply: Uint32Array;
   readonly asked: Uint32Array;
@@ -142,6 +146,7 @@ class Table {
     this.conn = column();
     this.seq = column();
     this.size = column();
+    this.actor = column();
     this.served = column();
     this.reply = column();
     this.asked = column();
@@ -150,12 +155,18 @@ class Table {
   }
 
   columns(): Columns {
-    const { kind, lane, conn, seq, ns, place, size, served, reply, asked, written, cause } = this;
-    const all = { kind, lane, conn, seq, ns, place, size, served, reply, asked, written, cause };
+    const { kind, lane, conn, seq, ns, place, size, actor, served, reply, asked, written, cause } = this;
+    const all = { kind, lane, conn, seq, ns, place, size, actor, served, reply, asked, written, cause };
     return Object.fromEntries(
       Object.entries(all).map(([name, column]) => [name, packed(column)]),
     ) as unknown as Columns;
   }
+}
+
+function numberOf(names: Map<string, number>, name: string): number {
+  const known = names.get(name) ?? names.size;
+  names.set(name, known);
+  return known;
 }
 
 function kindOf(record: HistoryRecord): number {

@@ -141,27 +141,32 @@ export class Picture {
       else high = middle;
     }
     const half = ROW / 2 - 2;
-    const last = [GUTTER, GUTTER];
-    const level = [0, 0];
-    const bar = (side: 0 | 1, until: number) => {
-      const high = Math.min(1, level[side]! / RING_OCTETS) * half;
-      if (high > 0)
-        paint.fillRect(last[side]!, side === 0 ? y - high : y, Math.max(1, until - last[side]!), Math.max(high, 1));
+    const sides = [0, 1].map((side) => ({ x: GUTTER, level: levelBefore(run, moves, low, side), most: 0 }));
+    const bar = (side: number, from: number, until: number, level: number) => {
+      const high = Math.min(1, level / RING_OCTETS) * half;
+      if (high > 0) paint.fillRect(from, side === 0 ? y - high : y, Math.max(1, until - from), Math.max(high, 1));
     };
-    for (const side of [0, 1] as const) level[side] = levelBefore(run, moves, low, side);
+    /** What lay in the ring since the last move in sight, and the most that there was within the pixel of that move. */
+    const close = (side: number, until: number) => {
+      const { x, level, most } = sides[side]!;
+      bar(side, x, x + 1, most);
+      if (until > x + 1) bar(side, x + 1, until, level);
+    };
     for (let i = low; i < moves.length; i++) {
       const at = moves[i]!;
       if (this.#view.position(at) > to) break;
-      const side = run.dirOf(at) === 'req' ? 0 : 1;
-      const x = Math.floor(this.#x(at));
-      if (x > last[side]!) {
-        bar(side, x);
-        last[side] = x;
-        level[side] = run.fill[at]!;
-      } else level[side] = Math.max(level[side]!, run.fill[at]!);
+      const number = run.dirOf(at) === 'req' ? 0 : 1;
+      const side = sides[number]!;
+      const x = Math.max(GUTTER, Math.floor(this.#x(at)));
+      if (x > side.x) {
+        close(number, x);
+        side.x = x;
+        side.most = 0;
+      }
+      side.level = run.fill[at]!;
+      side.most = Math.max(side.most, side.level);
     }
-    bar(0, this.#width);
-    bar(1, this.#width);
+    for (const side of sides.keys()) close(side, this.#width);
   }
 
   /** So many records in each pixel of each lane, as shades. */
@@ -336,7 +341,7 @@ export class Picture {
   }
 }
 
-function levelBefore(run: View['run'], moves: readonly number[], low: number, side: 0 | 1): number {
+function levelBefore(run: View['run'], moves: readonly number[], low: number, side: number): number {
   for (let i = low - 1; i >= 0; i--) if ((run.dirOf(moves[i]!) === 'req') === (side === 0)) return run.fill[moves[i]!]!;
   return 0;
 }

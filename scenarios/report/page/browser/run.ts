@@ -25,6 +25,7 @@ export class Run {
   readonly time: Float64Array;
   readonly place: Float64Array;
   readonly size: Float64Array;
+  readonly actor: Float64Array;
   readonly served: Float64Array;
   readonly reply: Float64Array;
   readonly asked: Float64Array;
@@ -50,6 +51,7 @@ export class Run {
     for (let i = 1; i < count; i++) this.time[i] = this.time[i]! + this.time[i - 1]!;
     this.place = unpacked(columns.place, count);
     this.size = unpacked(columns.size, count);
+    this.actor = unpacked(columns.actor, count);
     const link = (text: string, sign: 1 | -1) => {
       const far = unpacked(text, count);
       for (let i = 0; i < count; i++) far[i] = far[i] === 0 ? -1 : i + sign * far[i]!;
@@ -117,6 +119,13 @@ export class Run {
 
   laneName(at: number): string {
     return this.data.lanes[this.lane[at]!]?.name ?? '';
+  }
+
+  /** Who did it: of a message the program as far as it is known, else the connection. */
+  whoAt(at: number): string {
+    const sent = this.kind[at] === KIND.got ? this.asked[at]! : at;
+    if (sent >= 0 && this.kind[sent] === KIND.sent) return this.data.actors[this.actor[sent]!] ?? '';
+    return this.connName(at);
   }
 
   connName(at: number): string {

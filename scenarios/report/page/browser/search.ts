@@ -1,4 +1,5 @@
-import type { Run } from './run.ts';
+import { KIND } from '../layout.ts';
+import { HEADER_OCTETS, type Run } from './run.ts';
 
 /**
  * Records that a search finds, in order: messages with it in their octets, where it begins with `/` or `@`; else whatever is of a
@@ -13,13 +14,15 @@ export function search(run: Run, words: string): number[] {
   const relative = relativeTo(wanted);
   const lanes = run.data.lanes.map(({ name }) => !isPath && name.includes(wanted));
   const conns = run.data.conns.map(({ name }) => !isPath && name.includes(wanted));
+  const actors = run.data.actors.map((name) => !isPath && name.includes(wanted));
   const notes = run.data.notes.map((note) => note.includes(wanted));
+  const isActor = (at: number) => run.kind[at] === KIND.sent && actors[run.actor[at]!] === true;
   for (let at = 0; at < run.count; at++) {
-    if (!isPath && (lanes[run.lane[at]!] || conns[run.conn[at]! - 1])) found.push(at);
-    else if (run.kind[at] === 0) {
+    if (!isPath && (lanes[run.lane[at]!] || conns[run.conn[at]! - 1] || isActor(at))) found.push(at);
+    else if (run.kind[at] === KIND.other) {
       if (notes[run.place[at]!]) found.push(at);
     } else if (isPath && run.isMessage(at)) {
-      const bytes = run.octets(at).subarray(16);
+      const bytes = run.octets(at).subarray(HEADER_OCTETS);
       if (has(bytes, octets) || (relative !== undefined && isOf(run, at, relative.owner) && has(bytes, relative.rest)))
         found.push(at);
     }

@@ -47,10 +47,10 @@ export function recordLine(run: Run, at: number): string {
     case KIND.tookRsp:
       return `${name} takes out: ${span}`;
     case KIND.sent:
-      return `${tame(run.laneName(at))} sent ${messageText(run, run.message(at))}`;
+      return `${tame(run.whoAt(at))} sent ${messageText(run, run.message(at))}`;
     case KIND.got:
     case KIND.event:
-      return `${tame(run.laneName(at))} got ${messageText(run, run.message(at))}`;
+      return `${tame(run.whoAt(at))} got ${messageText(run, run.message(at))}`;
     default:
       return tame(run.data.notes[run.place[at]!] ?? '');
   }
@@ -82,14 +82,14 @@ export function piecesOf(run: Run, at: number): Piece[] {
   return pieces;
 }
 
-/** Sixteen octets a line, with their positions and what is printable of them. */
+/** Eight octets a line, with their positions and what is printable of them. */
 export function hexLines(bytes: Uint8Array, max = 512): string {
   const lines: string[] = [];
-  for (let at = 0; at < Math.min(bytes.length, max); at += 16) {
-    const row = [...bytes.subarray(at, Math.min(at + 16, max))];
+  for (let at = 0; at < Math.min(bytes.length, max); at += 8) {
+    const row = [...bytes.subarray(at, Math.min(at + 8, max))];
     const hex = row.map((octet) => octet.toString(16).padStart(2, '0')).join(' ');
     const text = row.map((octet) => (octet >= 0x20 && octet < 0x7f ? String.fromCharCode(octet) : '.')).join('');
-    lines.push(`${at.toString(16).padStart(4, '0')}  ${hex.padEnd(47)}  ${text}`);
+    lines.push(`${at.toString(16).padStart(4, '0')}  ${hex.padEnd(23)}  ${text}`);
   }
   if (bytes.length > max) lines.push(`… ${bytes.length - max} octets more`);
   return lines.join('\n');
