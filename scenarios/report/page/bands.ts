@@ -40,7 +40,7 @@ function updateBands({ updates, hosts }: RunResult, history: History, host: numb
       toNs: log.times[to] as number,
       first: timeline.placeOf(host, from),
       last: timeline.placeOf(host, to),
-      name: `live update #${n}`,
+      name: hosts === undefined ? `live update #${n}` : `${hosts[host]?.name}: live update #${n}`,
       text: fails ? `fails: ${update?.reason ?? ''}` : held,
     });
   };

@@ -61,7 +61,7 @@ export interface Columns {
   readonly ns: string;
   /** Of a move the position of its first octet in its stream, of a message that behind its last; else the number of its note. */
   readonly place: string;
-  /** Octets moved, or of the payload. */
+  /** Octets moved, or of the payload; of a fact 1 if its connection ends with it. */
   readonly size: string;
   /** Of what was sent the number of its program in `actors`. */
   readonly actor: string;

@@ -73,6 +73,7 @@ export function pageDataOf(result: RunResult, { command, token }: PageDress = {}
       if (record.kind === 'sent') table.actor[at] = numberOf(actors, record.actor);
     } else {
       table.place[at] = notes.length;
+      table.size[at] = record.kind === 'detach' || record.kind === 'close' ? 1 : 0;
       notes.push(recordText(history, record).replace(/^[\d,.]+ ms /, ''));
     }
     if (kind !== KIND.other && log.keptAt(seq) !== undefined) odd.push([at, base64(octetsOf(record))]);

@@ -155,16 +155,17 @@ export class Picture {
     for (let i = low; i < moves.length; i++) {
       const at = moves[i]!;
       if (this.#view.position(at) > to) break;
-      const number = run.dirOf(at) === 'req' ? 0 : 1;
-      const side = sides[number]!;
       const x = Math.max(GUTTER, Math.floor(this.#x(at)));
-      if (x > side.x) {
-        close(number, x);
-        side.x = x;
-        side.most = 0;
+      for (const [number, side] of sides.entries()) {
+        if (!isOnSide(run, at, number)) continue;
+        if (x > side.x) {
+          close(number, x);
+          side.x = x;
+          side.most = 0;
+        }
+        side.level = run.fill[at]!;
+        side.most = Math.max(side.most, side.level);
       }
-      side.level = run.fill[at]!;
-      side.most = Math.max(side.most, side.level);
     }
     for (const side of sides.keys()) close(side, this.#width);
   }
@@ -342,8 +343,13 @@ export class Picture {
 }
 
 function levelBefore(run: View['run'], moves: readonly number[], low: number, side: number): number {
-  for (let i = low - 1; i >= 0; i--) if ((run.dirOf(moves[i]!) === 'req') === (side === 0)) return run.fill[moves[i]!]!;
+  for (let i = low - 1; i >= 0; i--) if (isOnSide(run, moves[i]!, side)) return run.fill[moves[i]!]!;
   return 0;
+}
+
+/** Whether a move is one of requests (0), or of replies (1); the end of a connection is both. */
+function isOnSide(run: View['run'], at: number, side: number): boolean {
+  return run.endsConn(at) || (run.dirOf(at) === 'req') === (side === 0);
 }
 
 /** A text that fits; its end tells more than its begin. */

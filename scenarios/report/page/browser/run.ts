@@ -33,7 +33,7 @@ export class Run {
   readonly cause: Float64Array;
   /** Of a move: octets in that direction after it. */
   readonly fill: Float64Array;
-  /** By connection: those of its moves, in order. */
+  /** By connection: its moves and its end, in order. */
   readonly movesOf: number[][];
   readonly #streams: { req?: Uint8Array; rsp?: Uint8Array }[] = [];
   readonly #odd = new Map<number, string>();
@@ -70,8 +70,13 @@ export class Run {
     const inResponses = new Float64Array(data.conns.length);
     for (let i = 0; i < count; i++) {
       const kind = this.kind[i]!;
-      if (kind < KIND.putReq || kind > KIND.tookRsp) continue;
       const conn = this.conn[i]! - 1;
+      if (this.endsConn(i)) {
+        inRequests[conn] = 0;
+        inResponses[conn] = 0;
+        this.movesOf[conn]?.push(i);
+      }
+      if (kind < KIND.putReq || kind > KIND.tookRsp) continue;
       const ring = kind === KIND.putReq || kind === KIND.tookReq ? inRequests : inResponses;
       const isPut = kind === KIND.putReq || kind === KIND.putRsp;
       ring[conn] = Math.max(0, ring[conn]! + (isPut ? this.size[i]! : -this.size[i]!));
@@ -82,6 +87,11 @@ export class Run {
 
   isMessage(at: number): boolean {
     return this.kind[at]! >= KIND.sent;
+  }
+
+  /** Whether it is the end of its connection: what is left in the ring or socket nobody takes. */
+  endsConn(at: number): boolean {
+    return this.kind[at] === KIND.other && this.conn[at]! > 0 && this.size[at] === 1;
   }
 
   operation(type: number): string {
