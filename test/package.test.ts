@@ -65,6 +65,10 @@ describe('the package', () => {
     expect(all.filter((path) => !has(path))).toEqual([]);
   });
 
+  it('has the script and the style of the page that --report writes', () => {
+    expect(['dist/page/page.js', 'dist/page/page.css'].filter((path) => !has(path))).toEqual([]);
+  });
+
   it('has neither tests nor maps to sources that it does not have', () => {
     expect(files.filter((path) => /(?:^|\/)test\/|\.map$/.test(path))).toEqual([]);
   });
