@@ -171,7 +171,7 @@ class Netback implements DriverInstance {
       const { status, handle, page } = os.hyper.mapGrant(device.otherendId, gref, GNTMAP_host_map);
       if (status !== GNTST.okay || handle === undefined || page === undefined) {
         undo();
-        return yield* this.#refuse(`mapping ring-ref ${gref}: ${statusName(status)}`, status);
+        return yield* this.#refuse(`mapping ring-ref ${gref}: ${statusName(status)}`, { status });
       }
       handles.push(handle);
       pages.push(page);
@@ -180,7 +180,7 @@ class Netback implements DriverInstance {
       const bound = os.hyper.bindInterdomain(device.otherendId, remote);
       if (!bound.ok) {
         undo();
-        return yield* this.#refuse(`binding event-channel ${remote}: ${bound.errno}`);
+        return yield* this.#refuse(`binding event-channel ${remote}: ${bound.errno}`, { port: remote });
       }
       ports.push(bound.value);
     }
@@ -200,8 +200,8 @@ class Netback implements DriverInstance {
 
   /** xenbus_dev_fatal. Linux then goes on to Connected without a queue (set_backend_state does not ask whether connect() worked);
    *  here it stays closing, as blkback's does. */
-  *#refuse(why: string, status?: GrantStatus): Actor<false> {
-    this.#device.note({ what: 'refused', why, ...(status === undefined ? {} : { status }) });
+  *#refuse(why: string, what: { readonly status?: GrantStatus; readonly port?: number } = {}): Actor<false> {
+    this.#device.note({ what: 'refused', why, ...what });
     yield* this.#device.fail(why);
     this.#state = XenbusState.Closing;
     return false;

@@ -25,8 +25,9 @@ export type DeviceNews =
   | { readonly what: 'attached'; readonly refs: readonly number[]; readonly ports: readonly number[] }
   /** The backend has nothing of the frontend's mapped any more. */
   | { readonly what: 'detached' }
-  /** The backend could not attach, though the frontend's state said that it could. `status`: of the map that was refused. */
-  | { readonly what: 'refused'; readonly why: string; readonly status?: GrantStatus }
+  /** The backend could not attach, though the frontend's state said that it could. `status`: of the map that was refused. `port`: the
+   *  frontend's that could not be bound to. */
+  | { readonly what: 'refused'; readonly why: string; readonly status?: GrantStatus; readonly port?: number }
   /** The backend could not get at a page of a request or packet, and answers it with an error. */
   | { readonly what: 'unreachable'; readonly status: GrantStatus }
   /** An end met an impossible index or slot and serves the ring no more (RNG-8). */
