@@ -1,0 +1,3 @@
+import { ofFamily } from '../bug.ts';
+
+export const DUMP = ofFamily('dump', []);

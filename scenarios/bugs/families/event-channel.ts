@@ -1,0 +1,3 @@
+import { ofFamily } from '../bug.ts';
+
+export const EVENT_CHANNEL = ofFamily('event channel', []);

@@ -1,0 +1,3 @@
+import { ofFamily } from '../bug.ts';
+
+export const REQUEST_PARSING = ofFamily('request parsing', []);
