@@ -2,6 +2,53 @@ import { ofFamily } from '../bug.ts';
 
 export const DOMAIN_LIFE = ofFamily('domain life', [
   {
+    id: 'B095',
+    title: 'Shutdown taken for death',
+    source: 'xenconsoled; xen 45dc6ad80a (2005)',
+    observable: 'full',
+    changes: [
+      {
+        file: 'guests/console/xenconsoled.ts',
+        from: 'if ((flags & XEN_DOMINF_dying) !== 0) {',
+        to: 'if ((flags & (XEN_DOMINF_dying | 4)) !== 0) {',
+      },
+    ],
+  },
+  {
+    id: 'B096',
+    title: 'Watch for a domain that has just been removed',
+    source: 'xenconsoled; xen 5c8eb3b727 (2005)',
+    observable: 'full',
+    changes: [
+      {
+        file: 'guests/console/xenconsoled.ts',
+        from: `if (served !== undefined && !served.isDead)
+            yield* served.connect(xs);`,
+        to: 'yield* served.connect(xs);',
+      },
+    ],
+  },
+  {
+    id: 'B097',
+    title: 'Console binds to a dying domain',
+    source: 'xenconsoled; xen 80f2588d2b (2006)',
+    observable: 'full',
+    changes: [
+      {
+        file: 'guests/console/served-console.ts',
+        from: `if (port.error !== undefined)
+            return;`,
+        to: '',
+      },
+      {
+        file: 'guests/console/served-console.ts',
+        from: `if (Number.isNaN(Number.parseInt(text(ringRef.payload), 10)) || Number.isNaN(remotePort))
+            return;`,
+        to: '',
+      },
+    ],
+  },
+  {
     id: 'B098',
     title: 'INTRODUCE cannot change the event channel',
     source: 'daemon (C, 2007; OCaml, 2019); xen 61aaed0d58 (C), f6cc37ea8a (OCaml) (2007)',
@@ -41,6 +88,19 @@ export const DOMAIN_LIFE = ofFamily('domain life', [
     ],
   },
   {
+    id: 'B101',
+    title: 'Console does not rebind when the port number is unchanged',
+    source: 'xenconsoled; xen 33ac804deb (2009)',
+    observable: 'full',
+    changes: [
+      {
+        file: 'guests/console/served-console.ts',
+        from: 'if (remotePort !== this.#remotePort || !this.#isBound(this.#localPort)) {',
+        to: 'if (remotePort !== this.#remotePort) {',
+      },
+    ],
+  },
+  {
     id: 'B102',
     title: "Kernel started by kexec receives the old kernel's events",
     source: 'daemon (C); xen 1f9d04fb02 (2011)',
@@ -70,6 +130,33 @@ export const DOMAIN_LIFE = ofFamily('domain life', [
   this.destroy(other.record);
 }`,
       },
+    ],
+  },
+  {
+    id: 'B104',
+    title: 'Number of a dead domain reused at once',
+    source: 'libxl; xen 2b02882ebb (2020)',
+    observable: 'full',
+    changes: [
+      {
+        file: 'guests/libxl/domid-history.ts',
+        from: 'return goneNs !== undefined && nowNs - goneNs < this.#timeoutNs;',
+        to: 'return false;',
+      },
+    ],
+  },
+  {
+    id: 'B105',
+    title: 'Query for a missing domain answers with the next one',
+    source: 'hypervisor and libxc users; xen 31c6554974 (2023)',
+    observable: 'full',
+    changes: [
+      {
+        file: 'guests/libxl/deaths.ts',
+        from: 'const info = got.find(({ domid }) => domid === waited.domid);',
+        to: 'const info = got.find(({ domid }) => domid >= waited.domid);',
+      },
+      { file: 'guests/libxl/deaths.ts', from: 'todo.filter(({ domid }) => domid <= last);', to: 'todo;' },
     ],
   },
   {

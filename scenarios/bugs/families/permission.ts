@@ -16,6 +16,31 @@ export const PERMISSION = ofFamily('permission', [
     note: 'A ring that was introduced has the rights of dom0 until the store is updated.',
   },
   {
+    id: 'B052',
+    title: 'Console nodes readable by the wrong domain',
+    source: 'libxl; xen ecdb0c7aec (2013)',
+    observable: 'full',
+    changes: [
+      {
+        file: 'guests/libxl/device-add.ts',
+        from: `const guests = [\`n\${domid}\`, \`r\${backendDomid}\`];`,
+        to: `const guests = [\`n\${domid}\`, 'r0'];`,
+      },
+      {
+        file: 'guests/libxl/device-add.ts',
+        from: `const backends = [\`n\${backendDomid}\`, \`r\${domid}\`];`,
+        to: `const backends = ['n0', \`r\${domid}\`];`,
+      },
+    ],
+  },
+  {
+    id: 'B053',
+    title: "VM tree keeps the former domain's rights",
+    source: 'xenopsd; xenopsd 1cefe336 (2013)',
+    observable: 'full',
+    changes: [{ file: 'guests/libxl/domain-tree.ts', from: '[vm, ro],', to: '[vm, (call.xl.shared[vm] ??= ro)],' }],
+  },
+  {
     id: 'B054',
     title: 'No permission check on the root',
     source: 'daemon (OCaml), XSA-353; xen feeafa007b (2020)',

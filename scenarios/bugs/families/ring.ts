@@ -55,6 +55,20 @@ return undefined;`,
     ],
   },
   {
+    id: 'B004',
+    title: 'One wake-up for two waiters',
+    source: 'mirage ocaml-xenstore, client on a ring; ocaml-xenstore 3001df6 (2012)',
+    observable: 'full',
+    changes: [
+      {
+        file: 'guests/kernel/os.ts',
+        from: `for (const me of by)
+                me.task?.wake(UPCALL_NS);`,
+        to: 'by[0]?.task?.wake(UPCALL_NS);',
+      },
+    ],
+  },
+  {
     id: 'B005',
     title: 'No limit on message length',
     source: 'daemon (OCaml); xen ed759d2024 (2013)',
@@ -108,6 +122,38 @@ const { page, port } = conn.link;`,
   const pass`,
       },
     ],
+  },
+  {
+    id: 'B009',
+    title: 'Client does not notify after taking replies',
+    source: 'mini-os, xenbus driver; mini-os 22d01aa (2015)',
+    observable: 'full',
+    changes: [
+      {
+        file: 'guests/xenstore/ring-mover.ts',
+        from: "if (notify === 'edge' ? there >= RING_BYTES : notify === 'always' || isWhole) {",
+        to: 'if (there > 2 * RING_BYTES) {',
+      },
+    ],
+  },
+  {
+    id: 'B010',
+    title: 'Waiter sees the reply state before the reply',
+    source: 'Linux xenbus; linux 1b6a51e86cce, 8130b9d5b5ab (2020)',
+    observable: 'part',
+    changes: [
+      {
+        file: 'guests/xenstore/client.ts',
+        from: `request.reply = reply;
+        this.#unanswered`,
+        to: `request.reply = { type: reply.type, payload: new Uint8Array(0), error: undefined };
+this.#os.machine.scheduler.at(this.#os.machine.nowNs + 100, () => {
+  request.reply = reply;
+});
+this.#unanswered`,
+      },
+    ],
+    note: 'The thread that waits may run within 100 ns.',
   },
   {
     id: 'B011',

@@ -2,6 +2,57 @@ import { ofFamily } from '../bug.ts';
 
 export const TRANSACTION = ofFamily('transaction', [
   {
+    id: 'B036',
+    title: 'Driver compares with the wrong sign and never retries',
+    source: 'Linux drivers (frontends, backends, balloon); linux-2.6-xen (in xen) f61d64c62e (2005)',
+    observable: 'full',
+    changes: [
+      { file: 'guests/devices/xenbus-device.ts', from: 'const ROUNDS_MAX = 100_000;', to: 'const ROUNDS_MAX = 1;' },
+    ],
+  },
+  {
+    id: 'B038',
+    title: 'A failed end leaves the suspend lock held',
+    source:
+      'Linux xenbus, user-space device; linux-2.6-xen (in xen) 79d14c1747; same mistake in 3ae4ba6c3c (2006-04-15) (2006)',
+    observable: 'full',
+    changes: [
+      {
+        file: 'guests/xenstore/suspension.ts',
+        from: 'else if (type === XS.TRANSACTION_END && this.#open.delete(txId)) {',
+        to: 'else if (type === XS.TRANSACTION_END && reply?.error === undefined && this.#open.delete(txId)) {',
+      },
+    ],
+  },
+  {
+    id: 'B039',
+    title: 'Retry goes on with the id of the ended transaction',
+    source: 'mini-os, state switch; mini-os cbf72f5 (2010)',
+    observable: 'full',
+    changes: [
+      {
+        file: 'guests/xenstore/xs.ts',
+        from: 'const begun = yield* this.begin();',
+        to: 'const begun = rounds === 1 ? (this.begun = yield* this.begin()) : this.begun;',
+      },
+    ],
+  },
+  {
+    id: 'B040',
+    title: 'Error path leaves a transaction open',
+    source: 'libxl (log-dirty switch of the device model); xen 00a12a9d16 (2012)',
+    observable: 'full',
+    changes: [
+      {
+        file: 'guests/libxl/call.ts',
+        from: `if (tx !== 0)
+                    yield* this.xs.end(tx, false);
+                return rc;`,
+        to: 'return rc;',
+      },
+    ],
+  },
+  {
     id: 'B041',
     title: 'Commit answers ENOENT when a new owner appeared in it',
     source: 'daemon (OCaml); xen 82ff7cbed6 (2015)',
@@ -24,6 +75,22 @@ const drop = (copy) => {`,
       { file: 'store/daemon/transactions.ts', from: 'id = id === 0xffff_ffff ? 1 : id + 1;', to: 'id = (id + 1) & 7;' },
     ],
     note: 'The counter is one of three bits, so that a run gets to its end.',
+  },
+  {
+    id: 'B044',
+    title: 'Transaction of a killed process is ended inside the reader thread',
+    source: 'Linux xenbus, user-space device; linux a8fabb38525c; from fd8aa9095a95 (2019)',
+    observable: 'full',
+    changes: [
+      {
+        file: 'guests/xenstore/device.ts',
+        from: `for (const txId of this.#transactions)
+            yield* xs.end(txId, false);`,
+        to: `this.#kernel.held = true;
+for (const txId of this.#transactions) yield* xs.end(txId, false);
+this.#kernel.held = false;`,
+      },
+    ],
   },
   {
     id: 'B045',
@@ -92,6 +159,19 @@ else if (live !== undefined && base !== -1)`,
             refuse('ENOSPC');
         }`,
         to: '',
+      },
+    ],
+  },
+  {
+    id: 'B049',
+    title: 'Transaction checked, lock dropped, then used over a suspend',
+    source: 'Windows xenbus driver; win-xenbus 633403e (2023)',
+    observable: 'full',
+    changes: [
+      {
+        file: 'guests/xenstore/client.ts',
+        from: 'return Math.floor(txId / LIFE) !== this.#life;',
+        to: 'return false;',
       },
     ],
   },

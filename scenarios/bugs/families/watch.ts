@@ -34,6 +34,38 @@ export const WATCH = ofFamily('watch', [
     ],
   },
   {
+    id: 'B023',
+    title: 'Events for a watch that has been taken off are still delivered',
+    source: 'Linux xenbus; linux-2.6-xen (in xen) ca59410b89 (2005)',
+    observable: 'full',
+    changes: [
+      {
+        file: 'guests/xenstore/client.ts',
+        from: 'if (watch !== undefined && this.#habits.unwatchDropsEvents) {',
+        to: 'if (watch === null) {',
+      },
+    ],
+  },
+  {
+    id: 'B024',
+    title: 'One queue of watch events for all users',
+    source: 'mini-os; mini-os fd27671 (2008)',
+    observable: 'full',
+    changes: [
+      {
+        file: 'guests/xenstore/watch-list.ts',
+        from: `if (this.#habits.events === 'newest first')
+            queue.events.unshift({ path, token });`,
+        to: `if (this.#habits.events === 'newest first') {
+  const { queue: other } = this.#watches[0];
+  other.events.unshift({ path, token });
+  other.me.wake();
+}`,
+      },
+    ],
+    note: "Of guests with mini-os' habits: whoever watches first takes all.",
+  },
+  {
     id: 'B025',
     title: 'Relative watches never fire',
     source: 'mirage ocaml-xenstore (server); ocaml-xenstore 669bd8a (2012)',
@@ -46,6 +78,41 @@ export const WATCH = ofFamily('watch', [
 if (!checked)`,
       },
     ],
+  },
+  {
+    id: 'B026',
+    title: 'Requests from a watch callback block the reader',
+    source: 'ocaml client library; xenopsd; ocaml-xenstore 6ed80a2; xenopsd c3380b0a (2013)',
+    observable: 'full',
+    changes: [
+      {
+        file: 'guests/devices/xenbus.ts',
+        from: `if (run !== undefined)
+                    yield* run(event.path);`,
+        to: `if (run !== undefined) {
+  this.#kernel.link.held = true;
+  yield* run(event.path);
+  this.#kernel.link.held = false;
+}`,
+      },
+    ],
+    note: "In the thread of a guest's bus.",
+  },
+  {
+    id: 'B027',
+    title: "Client's event queue overflows and stops",
+    source: 'ocaml client library; ocaml-xenstore 041a601 (2016)',
+    observable: 'full',
+    changes: [
+      {
+        file: 'guests/xenstore/watch-list.ts',
+        from: `else
+            queue.events.push({ path, token });`,
+        to: `else if (queue.events.length < 8 && queue.isDeaf !== true) queue.events.push({ path, token });
+else queue.isDeaf = true;`,
+      },
+    ],
+    note: 'Eight events, as queues here are shorter than those of a toolstack with some hundred disks.',
   },
   {
     id: 'B028',

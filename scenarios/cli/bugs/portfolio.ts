@@ -15,7 +15,7 @@ interface Place {
  */
 const PORTFOLIO: readonly Place[] = [
   { scenario: 'suspend-resume', format: 'v2', set: 'domains=4 bad=2 requests=2500 updates=2' },
-  { scenario: 'hostile-guests', format: 'v2', set: 'domains=4 hostile=10 requests=1000 updates=2' },
+  { scenario: 'hostile-guests', format: 'v2', set: 'domains=3 hostile=45 requests=800 updates=2' },
   { scenario: 'live-update-mid-traffic', format: 'v1', set: 'domains=4 requests=2000 updates=3 policy=daemon' },
   { scenario: 'live-update-mid-traffic', format: 'v2', set: 'domains=4 requests=2000 updates=3' },
   { scenario: 'steady-state', format: 'v2', set: 'domains=3 minutes=1 updates=2' },
@@ -30,7 +30,7 @@ const PORTFOLIO: readonly Place[] = [
   { scenario: 'migrate-unnoticed', format: 'v2', set: 'domains=4 requests=2500 migrations=6' },
   { scenario: 'live-update-mid-traffic', format: 'v2', set: 'domains=4 requests=2000 updates=3 store=stubdom' },
   { scenario: 'live-update-mid-traffic', format: 'v2', set: 'domains=4 requests=2500 updates=3 faults=swarm' },
-  { scenario: 'hostile-guests', format: 'v1', set: 'domains=4 hostile=10 requests=1000 updates=2 faults=swarm' },
+  { scenario: 'hostile-guests', format: 'v1', set: 'domains=3 hostile=45 requests=800 updates=2 faults=swarm' },
   { scenario: 'suspend-resume', format: 'v2', set: 'domains=4 bad=2 requests=2500 updates=2 faults=swarm' },
   {
     scenario: 'hotplug-storm',
