@@ -47,6 +47,19 @@ export const REQUEST_PARSING = ofFamily('request parsing', [
     ],
   },
   {
+    id: 'B016',
+    title: 'Generation string of a paged listing not terminated',
+    source: 'libxenstore; xen e25ddb6dae (2016)',
+    observable: 'part',
+    changes: [
+      {
+        file: 'guests/xenstore/xs.ts',
+        from: 'if (list.length > 0 && said.slice(0, cut) !== generation) {',
+        to: 'if (list.length > 0 && said.slice(0, 1) !== generation.slice(0, 1)) {',
+      },
+    ],
+  },
+  {
     id: 'B017',
     title: 'CONTROL without any string kills the daemon',
     source: 'daemon (C); xen 36c80e29e3 (2017)',

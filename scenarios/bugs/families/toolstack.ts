@@ -98,6 +98,36 @@ call.leave();`,
     ],
   },
   {
+    id: 'B162',
+    title: 'Sleeping on an outdated set of descriptors',
+    source: 'libxl events; xen 5a533d0ba5, ba7a0dbb37 (2020)',
+    observable: 'part',
+    changes: [
+      {
+        file: 'guests/libxl/call.ts',
+        from: `while (!watch.hasEvents && this.nowNs < untilNs)
+                    yield PARK;`,
+        to: `do yield PARK;
+while (!watch.hasEvents && this.nowNs < untilNs);`,
+      },
+    ],
+    note: 'Whoever waits sleeps once more, whatever has come while the lock was let go of.',
+  },
+  {
+    id: 'B163',
+    title: 'Backend skips a state and the toolstack waits for it',
+    source: 'libxl with Linux netback; xen 0bdc43c8de (2022)',
+    observable: 'full',
+    changes: [
+      { file: 'guests/libxl/device-kinds.ts', from: "['hotplug-status', ''],", to: '' },
+      {
+        file: 'guests/devices/netback.ts',
+        from: 'this.#hotplug = yield* device.bus.watch(device, path, () => this.#hotplugStatus());',
+        to: "if ((yield* device.read('hotplug-status')) !== undefined) this.#hotplug = yield* device.bus.watch(device, path, () => this.#hotplugStatus());",
+      },
+    ],
+  },
+  {
     id: 'B164',
     title: 'Store errors ignored when creating devices',
     source: 'libxl; xen 531d3bea5e (2024)',

@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { type Command, InvalidArgumentError } from 'commander';
-import { BUGS, type Bug, FAMILIES } from '../../bugs/index.ts';
+import { BUGS, type Bug, FAMILIES, LEFT_OUT } from '../../bugs/index.ts';
 import { ownCommand } from '../command.ts';
 import { orUnusable, writeOctets } from '../image/io.ts';
 import { Progress } from '../progress.ts';
@@ -55,12 +55,16 @@ export function addBugCommands(program: Command, done: (code: number) => void): 
 }
 
 function listBugs(isJson: boolean): number {
-  if (isJson) printJson(BUGS);
-  else
-    for (const family of FAMILIES) {
-      const those = BUGS.filter((bug) => bug.family === family);
-      print(`${family} (${those.length})\n${those.map(({ id, title }) => `  ${id}  ${title}\n`).join('')}`);
-    }
+  if (isJson) {
+    printJson({ bugs: BUGS, leftOut: LEFT_OUT });
+    return 0;
+  }
+  for (const family of FAMILIES) {
+    const those = BUGS.filter((bug) => bug.family === family);
+    print(`${family} (${those.length})\n${those.map(({ id, title }) => `  ${id}  ${title}\n`).join('')}`);
+    for (const { id, title, why } of LEFT_OUT.filter((each) => each.family === family))
+      print(`  ${id}  ${title}: not here, since ${why}\n`);
+  }
   return 0;
 }
 

@@ -9,7 +9,7 @@ import { type Found, type HuntAnswer, type Hunted, type HuntRequest, isFound } f
 import { startedWith } from './switch.ts';
 
 /** A run that tells nothing for so long has no end: others take seconds. */
-const ENDLESS_MS = 90_000;
+const ENDLESS_MS = 60_000;
 /** How long all the smaller runs may take. */
 const SHRINK_MS = 300_000;
 

@@ -1,3 +1,4 @@
+import { LEFT_OUT } from '../../bugs/index.ts';
 import { cellsOf, HEAD, kindsOf, type Row, summary } from './table.ts';
 
 /** What became of all bugs, as a page in Markdown. */
@@ -14,6 +15,10 @@ export function bugsPage(rows: readonly Row[]): string {
     '',
     ...(missed.length === 0 ? ['None.'] : missed.map(({ bug }) => `- ${bug.id}, ${bug.family}: ${bug.title}`)),
     '',
+    '## Not tried',
+    '',
+    ...LEFT_OUT.map(({ id, family, title, why }) => `- ${id}, ${family}: ${title}. ${sentence(why)}`),
+    '',
     '## All',
     '',
     row(HEAD),
@@ -21,6 +26,10 @@ export function bugsPage(rows: readonly Row[]): string {
     ...rows.map((each) => row(cellsOf(each))),
     '',
   ].join('\n');
+}
+
+function sentence(text: string): string {
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
 }
 
 function row(cells: readonly string[]): string {
