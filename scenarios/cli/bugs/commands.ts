@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { type Command, InvalidArgumentError } from 'commander';
 import { BUGS, type Bug, FAMILIES, LEFT_OUT } from '../../bugs/index.ts';
+import { replayArguments } from '../../report/text.ts';
 import { ownCommand } from '../command.ts';
 import { orUnusable, writeOctets } from '../image/io.ts';
 import { Progress } from '../progress.ts';
@@ -9,6 +10,7 @@ import { huntAll } from './hunt.ts';
 import type { HuntPlan } from './hunt-one.ts';
 import { bugsHtml, bugsPage } from './page.ts';
 import type { Hunted } from './protocol.ts';
+import { recheckCommand } from './recheck.ts';
 import { usableBugs } from './restart.ts';
 import { HuntResults } from './results.ts';
 import { kindsOf, type Row, summary } from './table.ts';
@@ -52,6 +54,13 @@ export function addBugCommands(program: Command, done: (code: number) => void): 
     .option('--html <file>', 'write a page for a browser')
     .option('--json', 'for programs')
     .action(async (ids: string[], options) => done(await orUnusable(() => huntCommand(ids, options))));
+  bugs
+    .command('recheck')
+    .description('make the run once more that has found each bug; exit 1 if one passes now')
+    .requiredOption('--results <file>', 'what bugs hunt has kept')
+    .option('--minutes <n>', 'in all: as many as there is time for, of each family some', minutes, 30)
+    .option('--jobs <n>', 'processes (default: one for each core)', whole)
+    .action(async (options) => done(await orUnusable(() => recheckCommand(options))));
 }
 
 function listBugs(isJson: boolean): number {
@@ -86,11 +95,11 @@ function lines(sign: string, text: string): string {
 /** Errors: Unusable. */
 async function huntCommand(names: readonly string[], options: HuntOptions): Promise<number> {
   const { seeds, minutes: most, jobs = availableParallelism() } = options;
-  const plan: HuntPlan = { seeds, minutes: most, shrink: options.shrink === true };
+  const plan: HuntPlan = { runs: { seeds }, minutes: most, shrink: options.shrink === true };
   if (options.clean) return huntNothing(plan);
   const bugs = usableBugs(idsOf(names));
   const results = new HuntResults(options.results);
-  const todo = bugs.filter((bug) => results.of(bug) === undefined);
+  const todo = bugs.filter((bug) => !results.isDone(bug));
   const progress = new Progress();
   let done = 0;
   await huntAll(todo, jobs, plan, (bug, hunted) => {
@@ -125,7 +134,7 @@ async function huntNothing(plan: HuntPlan): Promise<number> {
   await huntAll([undefined], 1, plan, (_, { runs, found, gaveUp }) => {
     if (found !== undefined) code = 1;
     print(
-      `${runs} runs without a bug: ${found === undefined ? 'nothing' : `a false alarm: ${found.text}\n  ${ownCommand()} ${found.replay}`}\n`,
+      `${runs} runs without a bug: ${found === undefined ? 'nothing' : `a false alarm: ${found.text}\n  ${ownCommand()} ${replayArguments(found.spec)}`}\n`,
     );
     if (gaveUp !== undefined) print(`  ${gaveUp}\n`);
   });
@@ -136,7 +145,7 @@ function huntedText({ id, title }: Bug, { runs, found, gaveUp, seconds }: Hunted
   if (found === undefined)
     return `${id} not found in ${runs} runs, ${seconds} s${gaveUp ? `: ${gaveUp}` : ''}  ${title}`;
   const size = found.shrunk === undefined ? '' : `, ${found.shrunk} requests left`;
-  return `${id} found by ${found.scenario} seed ${found.seed}, run ${found.runs}, ${seconds} s${size}: ${found.check}  ${title}\n       ${found.text}`;
+  return `${id} found by ${found.spec.scenario} seed ${found.spec.seed}, run ${found.runs}, ${seconds} s${size}: ${found.check}  ${title}\n       ${found.text}`;
 }
 
 function whole(value: string): number {

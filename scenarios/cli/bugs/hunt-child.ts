@@ -5,16 +5,16 @@ import { shrink } from '../../hunt/shrink/shrink.ts';
 import { type RunSpec, runnerOf } from '../../hunt/spec.ts';
 import { labOf } from '../lab-of.ts';
 import { runSpec } from '../sweep.ts';
-import { portfolioRuns } from './portfolio.ts';
+import { runsOf } from './portfolio.ts';
 import { type HuntAnswer, type HuntRequest, isFound } from './protocol.ts';
 
 // A process that was started with bugs: runs the portfolio until a run fails, and answers with what came of each.
 const runner = runnerOf(SCENARIOS);
 
 process.once('message', async (message) => {
-  const { seeds, shrink: isToShrink } = message as HuntRequest;
+  const { runs, shrink: isToShrink } = message as HuntRequest;
   let shrunk: number | undefined;
-  for (const spec of portfolioRuns(seeds)) {
+  for (const spec of runsOf(runs)) {
     const report = runSpec(runner, spec, { lab: await labOf(spec.format) });
     await tell({ kind: 'run', report });
     if (!isFound(report)) continue;

@@ -1,10 +1,9 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import type { Bug } from '../../bugs/index.ts';
-import { replayArguments } from '../../report/text.ts';
 import { Progress } from '../progress.ts';
 import type { SeedReport } from '../sweep.ts';
 import { moduleUrl } from './modules.ts';
-import { portfolioRuns, RUNS_OF_SEED } from './portfolio.ts';
+import { RUNS_OF_SEED, runsOf } from './portfolio.ts';
 import { type Found, type HuntAnswer, type Hunted, type HuntRequest, isFound } from './protocol.ts';
 import { startedWith } from './switch.ts';
 
@@ -55,7 +54,7 @@ class Hunt {
       child.on('error', (error) => this.#giveUp(error.message));
       child.on('close', (code) => resolve(this.#end(code)));
     });
-    child.send({ seeds: plan.seeds, shrink: plan.shrink } satisfies HuntRequest);
+    child.send({ runs: plan.runs, shrink: plan.shrink } satisfies HuntRequest);
   }
 
   #watch(): void {
@@ -88,13 +87,10 @@ class Hunt {
   }
 
   #endless(): Found {
-    const [spec] = [...portfolioRuns(this.#plan.seeds)].slice(this.#runs);
+    const [spec] = [...runsOf(this.#plan.runs)].slice(this.#runs);
     if (spec === undefined) throw new Error('assertion: it ended all its runs');
     const text = `the run has not ended after ${ENDLESS_MS / 1_000} s: a step of it does not come to its end`;
-    const { scenario, seed } = spec;
-    const runs = this.#runs + 1;
-    const replay = replayArguments(spec);
-    return { scenario, seed, outcome: 'endless', check: 'endless', text, replay, ...countsOf(runs) };
+    return { spec, outcome: 'endless', check: 'endless', text, ...countsOf(this.#runs + 1) };
   }
 
   #end(code: number | null): Hunted {
@@ -110,9 +106,9 @@ class Hunt {
 }
 
 function foundBy({ spec, outcome, finding }: SeedReport, runs: number): Found {
-  const { key = '', text = '', replay = '' } = finding ?? {};
+  const { key = '', text = '' } = finding ?? {};
   const check = outcome === 'violation' ? key.slice(0, key.indexOf(':')) : outcome;
-  return { scenario: spec.scenario, seed: spec.seed, outcome, check, text, replay, ...countsOf(runs) };
+  return { spec, outcome, check, text, ...countsOf(runs) };
 }
 
 function countsOf(runs: number): Pick<Found, 'runs' | 'seedsOfPlace'> {

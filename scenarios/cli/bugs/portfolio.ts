@@ -1,5 +1,6 @@
 import type { RunSpec } from '../../hunt/spec.ts';
 import { prepare } from '../prepare.ts';
+import type { HuntRequest } from './protocol.ts';
 
 /** A scenario of the catalogue with settings that make it quick: some seconds of a host, and all that it does. */
 interface Place {
@@ -46,7 +47,7 @@ const PORTFOLIO: readonly Place[] = [
 ];
 
 /** All runs of a hunt with so many seeds: the whole portfolio with the first one, then with the next. */
-export function* portfolioRuns(seeds: number): Generator<RunSpec, void, undefined> {
+function* portfolioRuns(seeds: number): Generator<RunSpec, void, undefined> {
   const places = PORTFOLIO.map(({ scenario, format, set }) => {
     const { settings } = prepare(scenario, set.split(' '));
     return { scenario, format, settings };
@@ -56,3 +57,8 @@ export function* portfolioRuns(seeds: number): Generator<RunSpec, void, undefine
 
 /** How many runs there are of each seed. */
 export const RUNS_OF_SEED = PORTFOLIO.length;
+
+/** The runs that somebody asks for. */
+export function runsOf(runs: HuntRequest['runs']): Iterable<RunSpec> {
+  return 'only' in runs ? [runs.only] : portfolioRuns(runs.seeds);
+}

@@ -1,9 +1,11 @@
 import type { RunOutcome } from '../../engine/scenario.ts';
+import type { RunSpec } from '../../hunt/spec.ts';
 import type { SeedReport } from '../sweep.ts';
 
 /** What a hunting process is asked for. */
 export interface HuntRequest {
-  readonly seeds: number;
+  /** What is to be run, one after the other: so many seeds of the portfolio, or just this run. */
+  readonly runs: { readonly seeds: number } | { readonly only: RunSpec };
   /** Make what it finds small. */
   readonly shrink: boolean;
 }
@@ -15,15 +17,12 @@ export type HuntAnswer =
 
 /** The run that found a bug, as plain data. */
 export interface Found {
-  readonly scenario: string;
-  readonly seed: string;
+  readonly spec: RunSpec;
   /** `endless`: it did not come to any. */
   readonly outcome: RunOutcome | 'endless';
   /** The check that barked; the outcome where none is needed. */
   readonly check: string;
   readonly text: string;
-  /** What runs it again, behind `xenarium --bug`. */
-  readonly replay: string;
   /** Runs up to this one, with it: of its scenario and settings, and of the whole portfolio. */
   readonly seedsOfPlace: number;
   readonly runs: number;

@@ -14,8 +14,17 @@ export function cellsOf({ bug, hunted }: Row): readonly string[] {
   const { id, family, title } = bug;
   const found = hunted?.found;
   if (found !== undefined) {
-    const { scenario, check, seed, runs, shrunk } = found;
-    return [id, family, title, scenario, check, seed, String(runs), shrunk === undefined ? '' : String(shrunk)];
+    const { spec, check, runs, shrunk } = found;
+    return [
+      id,
+      family,
+      title,
+      spec.scenario,
+      check,
+      spec.seed,
+      String(runs),
+      shrunk === undefined ? '' : String(shrunk),
+    ];
   }
   if (hunted === undefined) return [id, family, title, 'not hunted', '', '', '', ''];
   return [id, family, title, '**not found**', hunted.gaveUp ?? '', '', String(hunted.runs), ''];
