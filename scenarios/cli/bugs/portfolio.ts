@@ -17,8 +17,12 @@ interface Place {
 const PORTFOLIO: readonly Place[] = [
   { scenario: 'suspend-resume', format: 'v2', set: 'domains=4 bad=2 requests=2500 updates=2' },
   { scenario: 'hostile-guests', format: 'v2', set: 'domains=3 hostile=45 requests=800 updates=2' },
-  { scenario: 'live-update-mid-traffic', format: 'v1', set: 'domains=4 requests=2000 updates=3 policy=daemon' },
-  { scenario: 'live-update-mid-traffic', format: 'v2', set: 'domains=4 requests=2000 updates=3' },
+  {
+    scenario: 'live-update-mid-traffic',
+    format: 'v1',
+    set: 'domains=4 requests=3000 updates=3 policy=daemon careless=2',
+  },
+  { scenario: 'live-update-mid-traffic', format: 'v2', set: 'domains=4 requests=3000 updates=3 careless=2' },
   { scenario: 'steady-state', format: 'v2', set: 'domains=3 minutes=1 updates=2' },
   { scenario: 'save-restore', format: 'v2', set: 'domains=4 requests=2500' },
   {
