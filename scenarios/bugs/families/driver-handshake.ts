@@ -27,10 +27,10 @@ if (isThere) yield* this.#device.writeState(XenbusState.Connected);`,
       {
         file: 'guests/devices/blkback-ring.ts',
         from: 'if (ring.shouldNotify(before, after)) {',
-        to: 'if (ring.shouldNotify(before, after) && this.#inFlight <= 1) {',
+        to: 'if (ring.shouldNotify(before, after) && this.#inFlight > 1) {',
       },
     ],
-    note: 'While others are to be answered it takes them for waiting requests.',
+    note: 'What is being answered is taken for a request that waits.',
   },
   {
     id: 'B136',
@@ -149,8 +149,12 @@ return new Netfront(device, this.#options);`,
     changes: [
       {
         file: 'guests/devices/frontend-states.ts',
-        from: "if (this.#reopening === 'closing' || device.state !== XenbusState.Initialising)",
-        to: "if (this.#reopening === 'closing')",
+        from: `if (!this.isReopening)
+                    yield* this.#steps.connected();`,
+        to: `if (!this.isReopening) {
+  if (device.state === XenbusState.Connected) yield* this.#steps.talk();
+  yield* this.#steps.connected();
+}`,
       },
     ],
   },
@@ -178,7 +182,20 @@ return new Netfront(device, this.#options);`,
     title: 'Requeued requests lose their tags',
     source: 'Windows xenvbd; win-xenvbd fdc69c3 (2014)',
     observable: 'full',
-    changes: [{ file: 'guests/devices/blkfront-requests.ts', from: 'this.#onRing.clear();', to: '' }],
+    changes: [
+      {
+        file: 'guests/devices/blkfront-requests.ts',
+        from: 'this.#onRing.clear();',
+        to: `this.lost = (this.lost ?? 0) + unanswered.length;
+this.#onRing.clear();`,
+      },
+      {
+        file: 'guests/devices/blkfront-requests.ts',
+        from: 'for (; ring.free > 0; put++) {',
+        to: 'for (; ring.free > (this.lost ?? 0); put++) {',
+      },
+    ],
+    note: 'As many slots are left empty as there were requests that were asked again.',
   },
   {
     id: 'B145',

@@ -45,7 +45,7 @@ export function addBugCommands(program: Command, done: (code: number) => void): 
     .description('run the same scenarios with each bug on, until the checks find it; exit 1 if one is not found')
     .argument('[bug...]', 'ids, or names of families (default: all)')
     .option('--seeds <n>', 'of each scenario, at most', whole, 100)
-    .option('--minutes <n>', 'for each bug, at most', minutes, 5)
+    .option('--minutes <n>', 'for each bug, at most, and the run that is under way then', minutes, 0.75)
     .option('--jobs <n>', 'processes (default: one for each core)', whole)
     .option('--shrink', 'make each run small that finds one')
     .option('--clean', 'without any bug: what is found then is a false alarm, exit 1')

@@ -37,6 +37,8 @@ class Hunt {
   #runs = 0;
   #found: Found | undefined;
   #gaveUp: string | undefined;
+  /** Its time is over: the run that is under way is the last. */
+  #isLate = false;
   #errors = '';
   readonly done: Promise<Hunted>;
 
@@ -44,7 +46,9 @@ class Hunt {
     this.#child = child;
     this.#id = id;
     this.#plan = plan;
-    this.#box = setTimeout(() => this.#giveUp(`its ${plan.minutes} minutes are over`), plan.minutes * 60_000);
+    this.#box = setTimeout(() => {
+      this.#isLate = true;
+    }, plan.minutes * 60_000);
     this.#watch();
     child.stderr?.on('data', (data) => {
       this.#errors = (this.#errors + data).slice(-2_000);
@@ -74,7 +78,10 @@ class Hunt {
       return;
     }
     this.#runs++;
-    if (!isFound(answer.report)) return;
+    if (!isFound(answer.report)) {
+      if (this.#isLate) this.#giveUp(`its ${this.#plan.minutes} minutes are over`);
+      return;
+    }
     this.#found = foundBy(answer.report, this.#runs);
     clearTimeout(this.#box);
     clearTimeout(this.#watchdog);
