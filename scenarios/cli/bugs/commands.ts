@@ -22,6 +22,7 @@ interface HuntOptions {
   readonly shrink?: true;
   readonly clean?: true;
   readonly results?: string;
+  readonly again?: true;
   readonly out?: string;
   readonly html?: string;
   readonly json?: true;
@@ -50,6 +51,7 @@ export function addBugCommands(program: Command, done: (code: number) => void): 
     .option('--shrink', 'make each run small that finds one')
     .option('--clean', 'without any bug: what is found then is a false alarm, exit 1')
     .option('--results <file>', 'what became of each is kept there; what is known already is not hunted again')
+    .option('--again', 'hunt those that are known not to be found')
     .option('--out <file>', 'write a page')
     .option('--html <file>', 'write a page for a browser')
     .option('--json', 'for programs')
@@ -99,7 +101,7 @@ async function huntCommand(names: readonly string[], options: HuntOptions): Prom
   if (options.clean) return huntNothing(plan);
   const bugs = usableBugs(idsOf(names));
   const results = new HuntResults(options.results);
-  const todo = bugs.filter((bug) => !results.isDone(bug));
+  const todo = bugs.filter((bug) => isToDo(results.of(bug), options));
   const progress = new Progress();
   let done = 0;
   await huntAll(todo, jobs, plan, (bug, hunted) => {
@@ -118,6 +120,10 @@ async function huntCommand(names: readonly string[], options: HuntOptions): Prom
   if (options.json) printJson({ record: 'xenarium-hunt', version: 1, hunted: rows.map(({ hunted }) => hunted) });
   else for (const kind of kindsOf(rows)) print(`${kind.name}: ${summary(kind.rows)}\n`);
   return rows.every(({ hunted }) => hunted?.found !== undefined) ? 0 : 1;
+}
+
+function isToDo(known: Hunted | undefined, { again }: HuntOptions): boolean {
+  return known === undefined || (again === true && known.found === undefined);
 }
 
 function idsOf(names: readonly string[]): readonly string[] {

@@ -28,12 +28,6 @@ export class HuntResults {
     }
   }
 
-  /** Whether a bug as it is now was found, or not although all was tried. */
-  isDone(bug: Bug): boolean {
-    const hunted = this.of(bug);
-    return hunted !== undefined && hunted.gaveUp === undefined;
-  }
-
   /** What became of a bug as it is now; `undefined`: that is not known. */
   of(bug: Bug): Hunted | undefined {
     const kept = this.#kept.get(bug.id);
