@@ -15,7 +15,7 @@ import { usableBugs } from './restart.ts';
 import { HuntResults } from './results.ts';
 import { kindsOf, type Row, summary } from './table.ts';
 
-interface HuntOptions {
+interface HuntOptions extends TableOptions {
   readonly seeds: number;
   readonly minutes: number;
   readonly jobs?: number;
@@ -23,9 +23,6 @@ interface HuntOptions {
   readonly clean?: true;
   readonly results?: string;
   readonly again?: true;
-  readonly out?: string;
-  readonly html?: string;
-  readonly json?: true;
 }
 
 /** Add `bugs` and its commands. `done` takes the exit code. */
@@ -56,6 +53,14 @@ export function addBugCommands(program: Command, done: (code: number) => void): 
     .option('--html <file>', 'write a page for a browser')
     .option('--json', 'for programs')
     .action(async (ids: string[], options) => done(await orUnusable(() => huntCommand(ids, options))));
+  bugs
+    .command('table')
+    .description('what is known of all, without a hunt')
+    .requiredOption('--results <file>', 'what bugs hunt has kept')
+    .option('--out <file>', 'write a page')
+    .option('--html <file>', 'write a page for a browser')
+    .option('--json', 'for programs')
+    .action(async (options) => done(await orUnusable(async () => tableCommand(options))));
   bugs
     .command('recheck')
     .description('make the run once more that has found each bug; exit 1 if one passes now')
@@ -113,13 +118,34 @@ async function huntCommand(names: readonly string[], options: HuntOptions): Prom
   });
   progress.clear();
   const rows: Row[] = bugs.map((bug) => ({ bug, hunted: results.of(bug) }));
+  tellRows(rows, options);
+  return rows.every(({ hunted }) => hunted?.found !== undefined) ? 0 : 1;
+}
+
+interface TableOptions {
+  readonly out?: string;
+  readonly html?: string;
+  readonly json?: true;
+}
+
+/** What is known of all bugs, where it is asked for. Errors: Unusable. */
+function tellRows(rows: readonly Row[], { out, html, json }: TableOptions): void {
   const write = (file: string | undefined, text: string) =>
     file === undefined || writeOctets(file, new TextEncoder().encode(text));
-  write(options.out, bugsPage(rows));
-  write(options.html, bugsHtml(rows));
-  if (options.json) printJson({ record: 'xenarium-hunt', version: 1, hunted: rows.map(({ hunted }) => hunted) });
+  write(out, bugsPage(rows));
+  write(html, bugsHtml(rows));
+  if (json) printJson({ record: 'xenarium-hunt', version: 1, hunted: rows.flatMap(({ hunted }) => hunted ?? []) });
   else for (const kind of kindsOf(rows)) print(`${kind.name}: ${summary(kind.rows)}\n`);
-  return rows.every(({ hunted }) => hunted?.found !== undefined) ? 0 : 1;
+}
+
+/** Errors: Unusable. */
+function tableCommand(options: TableOptions & { readonly results: string }): number {
+  const results = new HuntResults(options.results);
+  tellRows(
+    BUGS.map((bug) => ({ bug, hunted: results.of(bug) })),
+    options,
+  );
+  return 0;
 }
 
 function isToDo(known: Hunted | undefined, { again }: HuntOptions): boolean {

@@ -32,13 +32,14 @@ export function cellsOf({ bug, hunted }: Row): readonly string[] {
 
 /** How many of these were found, and how soon, in words. */
 export function summary(rows: readonly Row[]): string {
-  const hunted = rows.filter((row) => row.hunted !== undefined);
-  const seeds = hunted.flatMap((row) => (row.hunted?.found === undefined ? [] : [row.hunted.found.seedsOfPlace]));
-  const share = hunted.length === 0 ? 0 : Math.floor((100 * seeds.length) / hunted.length);
+  const seeds = rows.flatMap(({ hunted }) => (hunted?.found === undefined ? [] : [hunted.found.seedsOfPlace]));
+  const open = rows.filter(({ hunted }) => hunted === undefined).length;
+  const share = rows.length === 0 ? 0 : Math.floor((100 * seeds.length) / rows.length);
   const sorted = seeds.sort((a, b) => a - b);
   const median = sorted[Math.floor((sorted.length - 1) / 2)];
   const soon = median === undefined ? '' : `, in the median with seed ${median}, at the latest with ${sorted.at(-1)}`;
-  return `${seeds.length} of ${hunted.length} found (${share} %)${soon}`;
+  const rest = open === 0 ? '' : `; ${open} were not hunted yet`;
+  return `${seeds.length} of ${rows.length} found (${share} %)${soon}${rest}`;
 }
 
 /** The bugs of one kind that the targets are about. */
