@@ -157,6 +157,11 @@ class Receiver {
                   if (refused !== undefined) says(`the store does not take it in: ${refused}`);
                   return refused;
                 },
+                *attach({ domain }): Actor<string | undefined> {
+                  const why = yield* unnoticed.backends?.attach(call.me, domain.domid) ?? [];
+                  if (why !== undefined) says(`its devices cannot be had here: ${why}`);
+                  return why;
+                },
               }),
           *memory(domain, ports, daemons) {
             observer.note({ what: 'step', process: 'R', step: 'DE7', domid: domain.domid });
@@ -226,7 +231,7 @@ class Receiver {
     if (staysPaused !== true) {
       if ((yield* domainUnpause(call, domid)) !== 0) return yield* this.#report(domid, STATUS_FAIL);
       observer.note({ what: 'unpaused', process: 'R', domid });
-      if (unnoticed !== undefined) yield* serveAgain(call, domid); // behind the start: if that fails nothing was done for it
+      if (unnoticed !== undefined) yield* serveAgain(call, domid, unnoticed); // behind the start: if that fails nothing was done for it
     }
     if (entry !== undefined) entry.state = 'running';
     this.#says('migration target: Domain started successsfully.');

@@ -282,7 +282,8 @@ class Sender {
     const isParked = os.machine.domain(domid)?.shutdown === 'suspend';
     observer.note({ what: 'resumes', process: 'S', domid });
     if (this.#plan.unnoticed !== undefined) {
-      yield* resumeUnnoticed(call, domid);
+      const without = yield* resumeUnnoticed(call, domid, this.#plan.unnoticed);
+      if (without !== undefined) this.#says(`a backend has not come back: ${without}`);
       return isParked;
     }
     yield* resumeGuest(call.xs, os, { domid, how: 'fast' });
