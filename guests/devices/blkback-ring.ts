@@ -90,6 +90,15 @@ export class BlkRing {
     this.#service = service;
   }
 
+  /** The ring itself. */
+  get shared(): BackRing {
+    return this.#ring;
+  }
+
+  get isStarted(): boolean {
+    return this.#thread !== undefined;
+  }
+
   start(): void {
     const { os } = this.#device.kernel;
     const name = `blkback.${this.#device.otherendId}.${this.#device.id}`;

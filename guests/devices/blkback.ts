@@ -78,7 +78,7 @@ class Blkback implements DriverInstance {
     const self = this;
     this.ring = {
       get isServed() {
-        return self.#attached !== undefined;
+        return self.#attached?.ring.isStarted === true;
       },
       drain: () => self.#detach(),
       *attach() {
@@ -86,8 +86,10 @@ class Blkback implements DriverInstance {
         return typeof found === 'string' ? found : undefined;
       },
       serve: () => {
-        self.#attached?.ring.start();
-        if (self.#attached !== undefined) device.kernel.os.hyper.send(self.#attached.port);
+        const attached = self.#attached;
+        if (attached === undefined || attached.ring.isStarted) return;
+        attached.ring.start();
+        device.kernel.os.hyper.send(attached.port);
       },
     };
   }

@@ -85,6 +85,10 @@ export class NetQueue implements BridgePort {
     this.#scratchRx = device.kernel.os.allocPage();
   }
 
+  get isStarted(): boolean {
+    return this.#threads.length > 0;
+  }
+
   start(): void {
     const { os } = this.#device.kernel;
     const { txPort, rxPort, bridge } = this.#parts;

@@ -94,7 +94,7 @@ class Netback implements DriverInstance {
     const { bridge } = options;
     this.ring = {
       get isServed() {
-        return self.#attached !== undefined && self.#hotplug === undefined;
+        return self.#attached?.queue.isStarted === true && self.#hotplug === undefined;
       },
       *drain() {
         self.#attached?.queue.giveUpWaiting();
@@ -106,7 +106,7 @@ class Netback implements DriverInstance {
       },
       serve: () => {
         const attached = self.#attached;
-        if (attached === undefined) return;
+        if (attached === undefined || attached.queue.isStarted) return;
         // HS-14, without its script: that would write to the guest's area.
         bridge.addInterface(interfaceName(device));
         attached.queue.start();

@@ -35,7 +35,7 @@ const FORMAT = 'G3.1';
 const SETTINGS = {
   domains: count(6, { min: 1, max: 40 }, 'guest domains, on the hosts by turns at first'),
   hosts: count(2, { min: 2, max: 4 }, 'hosts, with a store each'),
-  requests: count(6_000, { min: 0, max: 200_000 }, 'requests to the stores of everybody, after which guests stop'),
+  requests: count(10_000, { min: 0, max: 200_000 }, 'requests to the stores of everybody, after which guests stop'),
   migrations: count(12, { min: 0, max: 500 }, 'migrations, each of a guest that is not on its way already'),
   cuts: count(3, { min: 0, max: 500 }, 'how many of them on average lose their link before the handover'),
   abreast: count(2, { min: 1, max: 20 }, 'migrations at the same time'),
