@@ -1,4 +1,4 @@
-import type { DeviceRecord, History, HistoryRecord } from './history.ts';
+import type { DeviceRecord, History, HistoryRecord, JoinedDevices } from './history.ts';
 import type { Copy, MigrationHistory } from './migrations.ts';
 import { logOf } from './recorded-history.ts';
 
@@ -25,13 +25,6 @@ export function joinDisks(
   disks: readonly FinalDisk[],
 ): History {
   return join(histories, migrations, disks, ({ dev }) => dev.startsWith('vbd/')).history;
-}
-
-/** Devices of guests over all hosts, and where each of their records was made. */
-export interface JoinedDevices {
-  readonly history: History;
-  /** By the place of a record in `history.devices`: the number of its host. */
-  readonly hosts: readonly number[];
 }
 
 /** As joinDisks(), with interfaces; those of a host's own have its number behind their names. */

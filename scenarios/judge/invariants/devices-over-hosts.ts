@@ -1,5 +1,4 @@
-import type { Verdict } from '../history.ts';
-import type { JoinedDevices } from '../joined-disks.ts';
+import type { JoinedDevices, Verdict } from '../history.ts';
 import { logOf } from '../recorded-history.ts';
 import { CLAIM } from './devices.ts';
 import { BlockDevice } from './devices-block.ts';

@@ -247,7 +247,7 @@ class SessionCheck {
    * nodes to the other host either (NC-16, NC-31): a third one would be of the move.
    */
   #told(message: Message, key: string): void {
-    if (!this.#hasMoved) return;
+    if (!this.#hasMoved || this.#allowed.firesWatches === true) return;
     if (this.#late.has(key)) this.#add(message.at, '', `INV-M21: an event of a backend that nobody changed: ${key}`);
     this.#late.add(key);
   }

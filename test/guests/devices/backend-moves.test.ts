@@ -1,5 +1,14 @@
 import { describe, expect, it } from 'vitest';
-import { BackendMoves, type Blkfront, type PendingIo, SECTOR_BYTES } from '../../../guests/devices/index.ts';
+import {
+  BackendMoves,
+  BlkbackDriver,
+  type Blkfront,
+  NetbackDriver,
+  type PendingIo,
+  SECTOR_BYTES,
+  type XenbusDevice,
+} from '../../../guests/devices/index.ts';
+import type { Actor } from '../../../sim/index.ts';
 import { BackRing, IO_REQ_PROD, IO_RSP_PROD } from '../../../sim/io-ring.ts';
 import { Frame } from '../../../sim/memory.ts';
 import { pass, run, until } from '../../support/host.ts';
@@ -75,6 +84,22 @@ describe('a ring in use', () => {
     expect(run(host, 'xl', (me) => moves.check(me, guest.domid))).toBeUndefined();
     run(host, 'xl2', (me) => moves.drain(me, guest.domid));
     expect(run(host, 'xl3', (me) => moves.check(me, guest.domid))).toMatch(/is not connected/);
+  });
+
+  it.each([
+    ['feature-persistent', (host: DeviceHost) => new BlkbackDriver({ disks: host.disks, isPersistent: false })],
+    [
+      'feature-split-event-channels',
+      (host: DeviceHost) => new NetbackDriver({ bridge: host.bridge, hasSplitPorts: false }),
+    ],
+  ] as const)('NC-32: a backend without %s does not take over a device that was offered it', (key, driver) => {
+    const host = deviceHost();
+    const device = {
+      *read(asked: string): Actor<string> {
+        return asked === key ? '1' : '0';
+      },
+    } as unknown as XenbusDevice;
+    expect(run(host, 'adopt', () => driver(host).adopt(device))).toBe(`${key} is not offered here`);
   });
 
   it('NC-28: it begins where the last answer was published, and refuses more requests than there are slots', () => {

@@ -248,6 +248,9 @@ describe('checks of a session, by hand', () => {
     const found = (change: Partial<MoveWitness>) =>
       unnoticedPlatform([{ ...good, ...change }]).violations.map(({ detail }) => detail);
     expect(found({})).toEqual([]);
+    const area = (...kinds: readonly string[]) => kinds.map((k) => `path "/local/domain/0/backend/${k}"`).join('\n');
+    expect(found({ dumped: area('vbd', 'vif'), again: area('vif', 'vbd') })).toEqual([]);
+    expect(found({ dumped: area('vbd', 'vif'), again: area('vif', 'vif') })).toHaveLength(1);
     expect(found({ again: 'a\nc' })).toEqual(['INV-M24: line 1 is "c" instead of "b"']);
     expect(found({ portsAfter: new Map([[1, 'unbound 0']]) })).toEqual([
       'INV-M10: port 1 was interdomain 0, and is unbound 0',

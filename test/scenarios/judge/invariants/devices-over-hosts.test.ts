@@ -49,7 +49,7 @@ function found(...all: readonly Said[]): string[] {
   return devicesOverHosts({ history, hosts }).violations.map(({ detail }) => detail);
 }
 
-describe('INV-M29: the judge of packets over hosts', () => {
+describe('INV-M29, NC-34: the judge of packets over hosts', () => {
   it('lets a packet that was in a buffer of the guest come at the other host, and one that was in none be lost', () => {
     expect(found(...BEFORE, 'stop', ...MOVED, [1, { dev: B, what: 'received', ...PACKET }])).toEqual([]);
     expect(found(...BEFORE, 'stop', [0, { dev: B, what: 'lost', ...PACKET }], ...MOVED)).toEqual([]);
