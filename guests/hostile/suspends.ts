@@ -1,7 +1,7 @@
 import { type Actor, PARK } from '../../sim/index.ts';
 import type { GuestOs, Thread } from '../kernel/index.ts';
 import type { SuspendOutcome } from '../libxl/index.ts';
-import { takeCommand } from '../power/index.ts';
+import { isCommand, takeCommand } from '../power/index.ts';
 import { type EventQueue, Xs, type XsClient } from '../xenstore/index.ts';
 
 /** A guest that does not suspend as it should. */
@@ -42,7 +42,7 @@ export const BAD_SUSPENDERS: readonly BadSuspender[] = [
       yield* client.watch(asked, 'control/shutdown', 'shutdown');
       for (;;) {
         if (asked.events.shift() === undefined) yield PARK;
-        else yield* takeCommand(xs);
+        else yield* takeCommand(xs, isCommand);
       }
     },
   },

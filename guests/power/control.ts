@@ -2,6 +2,7 @@ import { type Actor, PARK, SHUTDOWN_REASONS } from '../../sim/index.ts';
 import { textOf as text } from '../../store/protocol/octets.ts';
 import type { GuestOs, Thread } from '../kernel/index.ts';
 import { type EventQueue, Xs, type XsLink } from '../xenstore/index.ts';
+import { takeCommand } from './take-command.ts';
 
 /** Commands of `control/shutdown` that a Linux kernel knows, and whether it offers them in a `feature-` key. Source: linux drivers/xen/manage.c. */
 const COMMANDS = { poweroff: true, halt: false, reboot: true, suspend: true } as const;
@@ -80,9 +81,8 @@ export class GuestControl {
   /** txn{READ; if known WRITE ""}, then act. What is not known is left where it is; while one is acted on, others are not heard. */
   *#shutdown(me: Thread, xs: Xs): Actor {
     if (this.#isShuttingDown) return;
-    const done = yield* xs.transaction((tx) => this.#takeCommand(xs, tx), ROUNDS_MAX);
-    if (!('value' in done) || done.value === 'unknown') return;
-    const command = done.value;
+    const command = yield* takeCommand(xs, (said) => this.#knows(said));
+    if (command === undefined) return;
     this.#isShuttingDown = true;
     this.#hooks.acts?.(command);
     if (command === 'suspend') {
@@ -93,16 +93,6 @@ export class GuestControl {
     yield me.draws.below(SHUTDOWN_NS_MAX);
     this.#os.hyper.domctl.shutdown(SHUTDOWN_REASONS.indexOf(command === 'reboot' ? 'reboot' : 'poweroff'));
     yield PARK;
-  }
-
-  /** `undefined`, and so no commit: there is nothing to read, as after the guest's own acknowledgement (HS-10). */
-  *#takeCommand(xs: Xs, tx: number): Actor<ShutdownCommand | 'unknown' | undefined> {
-    const reply = yield* xs.read('control/shutdown', tx);
-    const command = text(reply.payload);
-    if (reply.error !== undefined || command === '') return undefined;
-    if (!this.#knows(command)) return 'unknown';
-    yield* xs.write('control/shutdown', '', tx);
-    return command;
   }
 
   *#sysrq(xs: Xs): Actor {

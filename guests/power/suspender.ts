@@ -1,7 +1,7 @@
 import { type Actor, PARK, type Port } from '../../sim/index.ts';
-import { textOf as text } from '../../store/protocol/octets.ts';
 import type { Freezable, GuestOs, Thread } from '../kernel/index.ts';
 import { type EventQueue, Xs, type XsClient } from '../xenstore/index.ts';
+import { takeCommand } from './take-command.ts';
 
 export interface SuspenderPlan {
   /** Whether it offers an event channel for the request, in `device/suspend/event-channel`. */
@@ -11,7 +11,9 @@ export interface SuspenderPlan {
 }
 
 /** Commands that a kernel carries out: others stay where they are. Source: linux drivers/xen/manage.c, shutdown_handlers. */
-const COMMANDS = ['poweroff', 'halt', 'reboot', 'suspend'];
+const COMMANDS: readonly string[] = ['poweroff', 'halt', 'reboot', 'suspend'];
+
+export const isCommand = (said: string): said is string => COMMANDS.includes(said);
 
 /**
  * The part of a guest's kernel that suspends it: asked by `control/shutdown` or over a channel, it quiesces xenstore as
@@ -27,7 +29,7 @@ export function* suspender(me: Thread, os: GuestOs, client: XsClient, plan: Susp
   for (;;) {
     let command = '';
     if (channel !== undefined && os.acknowledge(channel)) command = 'suspend';
-    else if (asked.events.shift() !== undefined) command = yield* takeCommand(xs);
+    else if (asked.events.shift() !== undefined) command = (yield* takeCommand(xs, isCommand)) ?? '';
     else {
       yield PARK;
       continue;
@@ -71,21 +73,6 @@ export function* suspendSelf(
   yield* client.resume(me, ring, startInfo.storePort);
   thaw('new');
   return 'new';
-}
-
-/** HS-9: the command is read and taken away in one transaction; '' if there is none that it knows. */
-export function* takeCommand(xs: Xs): Actor<string> {
-  const taken = yield* xs.transaction(
-    function* (tx) {
-      const reply = yield* xs.read('control/shutdown', tx);
-      if (reply.error !== undefined) return undefined;
-      const command = text(reply.payload);
-      if (COMMANDS.includes(command)) yield* xs.write('control/shutdown', '', tx);
-      return command;
-    },
-    1_000, // as often as it takes (LX-17)
-  );
-  return 'value' in taken && COMMANDS.includes(taken.value) ? taken.value : '';
 }
 
 /** A port for dom0 to bind, published where the toolstack looks for it. */

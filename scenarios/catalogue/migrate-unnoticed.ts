@@ -62,6 +62,7 @@ export const migrateUnnoticed: Scenario = scenario({
   story:
     'Guests are moved between two hosts in the middle of requests, replies and transactions, and are not asked: memory, ports and grants go in the stream, and their part of the store in an image of any format. Each has one session with xenstore all its life, and notices nothing.',
   settings: SETTINGS,
+  oursAlone: 'gives out what it holds of one guest',
   does: () => [],
   marks: ({ migrations, updates, cuts }) =>
     marks({

@@ -10,7 +10,7 @@ import { prepare } from './prepare.ts';
 export function daemonOf(options: {
   readonly daemon?: string;
   readonly daemonNext?: string;
-  readonly all?: true;
+  readonly all?: boolean;
 }): RealDaemon | undefined {
   const { daemon, daemonNext, all } = options;
   if (daemon === undefined) {
@@ -43,6 +43,10 @@ export function prepareFor(
   const prepared = prepare(name, set, commands);
   if (daemon === undefined) return prepared;
   const { scenario, settings } = prepared;
+  if (scenario.oursAlone !== undefined)
+    throw new Unusable(
+      `--daemon: ${scenario.name} needs a store that ${scenario.oursAlone}, which no released daemon does`,
+    );
   if (settings.store === 'stubdom')
     throw new Unusable('--set store=stubdom: a daemon that runs on Linux is one of dom0');
   const named = namedIn(String(settings.faults ?? 'off'));

@@ -98,6 +98,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     .description('run again what a token or a file of run --save names, and say whether it is the same')
     .argument('<run>', 'a token (XS1-…), or the path of a file')
     .option('--json', 'one JSON object for programs')
+    .option('--daemon <path>', 'where the daemon is that served it, if not where it was')
     .action(async (run, options) =>
       done(await orUnusable(() => replayCommand(run, { ...options, stack: hasStack() }))),
     );
@@ -108,6 +109,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     .option('--jobs <n>', 'threads (default: one for each core)', positive)
     .option('--test <file>', 'write a vitest file that fails as the run does')
     .option('--json', 'one JSON object for programs')
+    .option('--daemon <path>', 'where the daemon is that served it, if not where it was')
     .action(async (run, options) => done(await orUnusable(() => shrinkCommand(run, options))));
   program
     .command('show')
@@ -125,14 +127,18 @@ export async function main(argv: readonly string[]): Promise<number> {
       return [from, to];
     })
     .option('--unanswered', 'requests to which no reply has come')
+    .option('--daemon <path>', 'where the daemon is that served it, if not where it was')
     .action(async (run, options) => done(await orUnusable(() => showCommand(run, options))));
   program
     .command('verify')
     .description('run a scenario in two processes, as unlike as can be, and name the first event that differs')
     .argument('[scenario]', 'name of the scenario, a token, or a file of run --save', SCENARIOS[0]?.name)
     .option('--seed <n>', 'decimal digits', digits, '1')
-    .option('--format <name>', FORMAT, 'v2')
+    .option('--format <name>', `${FORMAT} (default: v2, or that of the daemon)`)
     .option('--set <key=value>', 'change a setting (repeatable)', collect, [])
+    .option('--daemon <path>', 'a C xenstored or an oxenstored that serves in place of ours')
+    .option('--daemon-next <path>', 'what its live updates execute (default: the daemon itself)')
+    .option('--all', 'with what the daemon is known to break on')
     .action(async (name, options) => done(await orUnusable(() => verifyCommand(name, options))));
   program
     .command('serve')

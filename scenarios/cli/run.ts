@@ -76,8 +76,6 @@ const ALL = { from: 0, to: Number.POSITIVE_INFINITY };
 
 export async function runCommand(name: string, options: RunOptions): Promise<number> {
   const daemon = daemonOf(options);
-  if (daemon !== undefined && options.save !== undefined)
-    throw new Unusable('--save: a file tells of no daemon, so that it could not be replayed');
   const { scenario, settings } = prepareFor(daemon, name, options.set, options.commands);
   const format = formatFor(daemon, options.format);
   const lab = await labOf(format);

@@ -55,7 +55,7 @@ export async function sweepCommand(names: readonly string[], options: SweepOptio
   const format = formatFor(daemon, options.format);
   await labOf(format); // whether it can be loaded: threads load their own
   const { search, jobs = availableParallelism() } = options;
-  const campaign = new Campaign({ scenarios, format, strategy: search }, options, daemon?.options);
+  const campaign = new Campaign({ scenarios, format, strategy: search }, options, daemon?.named);
   const base = options.base === undefined ? undefined : new FailureBase(options.base);
   const stop = new AbortController();
   const interrupt = () => stop.abort('SIGINT');

@@ -20,6 +20,8 @@ export interface Scenario {
   readonly name: string;
   readonly story: string;
   readonly settings: SettingSpecs;
+  /** What it takes of the store that no released daemon can do; left out: nothing. */
+  readonly oursAlone?: string;
   /** What it does with these settings: faults that need more are not offered. */
   readonly does: (settings: Settings) => readonly Doing[];
   /** What must have happened with these settings. */
@@ -213,8 +215,19 @@ export interface RealTraits {
   readonly avoids: boolean;
   /** Its answers are not those of the model: what only the model tells is told as this known difference; left out: they are. */
   readonly differs?: { readonly label: string; readonly what: string } | undefined;
-  /** What a command line says to have it again. */
-  readonly words: readonly string[];
+  /** What has to be said to have it again. */
+  readonly daemon: DaemonNamed;
+}
+
+/** A daemon of somebody else, as command lines and tokens name it. */
+export interface DaemonNamed {
+  readonly binary: string;
+  /** What its live updates execute; left out: itself. */
+  readonly successor?: string | undefined;
+  /** Runs do what released daemons are known not to survive, too. */
+  readonly all?: boolean | undefined;
+  /** Of the octets of both, 16 hex digits: whether it is the same daemon. */
+  readonly digest: string;
 }
 
 /** One try to update the store: what was asked of it in the end, and what it said. */

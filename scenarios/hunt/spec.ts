@@ -1,5 +1,5 @@
 import type { RunCuts } from '../engine/cuts.ts';
-import type { RunRequest, RunResult, Scenario } from '../engine/scenario.ts';
+import type { DaemonNamed, RunRequest, RunResult, Scenario } from '../engine/scenario.ts';
 import type { Settings } from '../engine/settings.ts';
 
 /** All that a run depends on, as plain data: it goes into tokens, files, and to other threads. */
@@ -13,12 +13,8 @@ export interface RunSpec {
   readonly settings: Settings;
   /** Left out: nothing is cut. */
   readonly cuts?: RunCuts;
-  /** Of a daemon of somebody else that serves: who makes it runs it; no token tells of it. Left out: ours. */
-  readonly daemon?: {
-    readonly binary: string;
-    readonly successor?: string | undefined;
-    readonly all?: boolean | undefined;
-  };
+  /** The daemon of somebody else that serves: who runs the spec starts it. Left out: ours. */
+  readonly daemon?: DaemonNamed;
 }
 
 /** What a host of runs adds to a spec: code, which is no data. */
@@ -51,7 +47,10 @@ export function runnerOf(scenarios: readonly Scenario[], always: RunExtras = {})
 }
 
 /** The spec of a run that was made by request. */
-export function specOf(result: Pick<RunResult, 'scenario' | 'seed' | 'format' | 'settings' | 'cuts'>): RunSpec {
-  const { scenario, seed, format, settings, cuts } = result;
-  return { scenario, seed, format, settings, ...(cuts === undefined ? {} : { cuts }) };
+export function specOf(
+  result: Pick<RunResult, 'scenario' | 'seed' | 'format' | 'settings' | 'cuts' | 'real'>,
+): RunSpec {
+  const { scenario, seed, format, settings, cuts, real } = result;
+  const daemon = real?.daemon;
+  return { scenario, seed, format, settings, ...(cuts && { cuts }), ...(daemon && { daemon }) };
 }

@@ -1,7 +1,7 @@
 import { octets, text } from '../../guests/index.ts';
 import { Digest } from '../../sim/index.ts';
 import { PACES, parseKept, type RunCuts } from '../engine/cuts.ts';
-import type { Scenario } from '../engine/scenario.ts';
+import type { DaemonNamed, Scenario } from '../engine/scenario.ts';
 import { completeSettings, parseSettings, type Settings } from '../engine/settings.ts';
 import { fromBase32, toBase32 } from './base32.ts';
 import type { RunSpec } from './spec.ts';
@@ -24,10 +24,11 @@ const PREFIX = 'XS1-';
  * default. `xenarium replay` takes it. Errors: none.
  */
 export function formatToken({ spec, version, digest, events }: Ticket, scenarios: readonly Scenario[]): string {
-  const { scenario, seed, format, settings, cuts } = spec;
+  const { scenario, seed, format, settings, cuts, daemon } = spec;
   const defaults = scenarios.find((each) => each.name === scenario)?.settings ?? {};
   const set = Object.entries(settings).filter(([key, value]) => defaults[key]?.default !== value);
-  const fields = [scenario, version, seed, format, Object.fromEntries(set), digest, events, ...(cuts ? [cuts] : [])];
+  const more = daemon !== undefined ? [cuts ?? null, daemon] : cuts !== undefined ? [cuts] : [];
+  const fields = [scenario, version, seed, format, Object.fromEntries(set), digest, events, ...more];
   const body = octets(ascii(JSON.stringify(fields)));
   return PREFIX + toBase32(Uint8Array.of(...checksum(body), ...body));
 }
@@ -49,10 +50,11 @@ export function parseToken(token: string, scenarios: readonly Scenario[]): Parse
     return refused('the token is not whole');
   }
   if (!Array.isArray(fields)) return refused('the token is of another program');
-  const [scenario, version, seed, format, set, digest, events, cuts] = fields as unknown[];
+  const [scenario, version, seed, format, set, digest, events, cuts, daemon] = fields as unknown[];
   if (![scenario, version, seed, format, digest].every((field) => typeof field === 'string'))
     return refused('the token is of another program');
-  return ticketOf({ scenario, version, seed, format, set, digest, events, cuts } as Fields, scenarios);
+  const told = { scenario, version, seed, format, set, digest, events, cuts: cuts ?? undefined, daemon };
+  return ticketOf(told as Fields, scenarios);
 }
 
 /** What a token or a file says of a run, not looked at yet. */
@@ -65,11 +67,12 @@ export interface Fields {
   readonly digest: string;
   readonly events: number;
   readonly cuts?: RunCuts;
+  readonly daemon?: DaemonNamed;
 }
 
 /** The ticket of these fields: of settings, what the scenario may have; defaults for those that are not named. */
 export function ticketOf(fields: Fields, scenarios: readonly Scenario[]): Parsed<Ticket> {
-  const { scenario: name, version, seed, format, set, digest, events, cuts } = fields;
+  const { scenario: name, version, seed, format, set, digest, events, cuts, daemon } = fields;
   const scenario = scenarios.find((each) => each.name === name);
   if (scenario === undefined) return refused(`there is no scenario '${name}' here`);
   if (!/^(0|[1-9][0-9]{0,17})$/.test(seed)) return refused(`a seed is decimal digits, not '${seed}'`);
@@ -79,7 +82,8 @@ export function ticketOf(fields: Fields, scenarios: readonly Scenario[]): Parsed
   const wrong = cuts === undefined ? undefined : wrongCut(cuts);
   if (wrong !== undefined) return refused(wrong);
   const settings = completeSettings(scenario.settings, parsed.settings);
-  const spec = { scenario: name, seed, format, settings, ...(cuts === undefined ? {} : { cuts }) };
+  if (daemon !== undefined && !isDaemon(daemon)) return refused('the daemon that it names has no path or no digest');
+  const spec = { scenario: name, seed, format, settings, ...(cuts && { cuts }), ...(daemon && { daemon }) };
   return { ok: true, value: { spec, version, digest, events } };
 }
 
@@ -100,6 +104,10 @@ function wrongCut({
     return 'moments of updates are whole virtual ns';
   if (domains !== 'bare') return `domains are bare, or as libxl makes them, not ${domains}`;
   return PACES.includes(pace) ? undefined : `there is no pace ${pace}`;
+}
+
+function isDaemon({ binary, successor = '', all = false, digest }: Partial<DaemonNamed>): boolean {
+  return [binary, successor, digest].every((each) => typeof each === 'string') && typeof all === 'boolean';
 }
 
 function checksum(bytes: Uint8Array): Uint8Array {

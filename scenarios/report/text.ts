@@ -1,6 +1,6 @@
 import { styleText } from 'node:util';
 import { opName } from '../../store/protocol/wire.ts';
-import type { MarksSeen, RunResult, UpdateAttempt, UpdateReport } from '../engine/scenario.ts';
+import type { DaemonNamed, MarksSeen, RunResult, UpdateAttempt, UpdateReport } from '../engine/scenario.ts';
 import { showOctets } from '../engine/show.ts';
 import type { Wait } from '../engine/wait.ts';
 import type { Failure } from '../engine/witness.ts';
@@ -149,8 +149,14 @@ export function replayLine(result: RunResult, command = 'xenarium', token = ''):
 export function replayArguments(run: Pick<RunResult, 'scenario' | 'seed' | 'format' | 'settings' | 'real'>): string {
   const { scenario, seed, format, settings, real } = run;
   const set = Object.entries(settings).map(([key, value]) => ` --set ${quoted(`${key}=${value}`)}`);
-  const words = (real?.words ?? []).map((each) => ` ${quoted(each)}`);
+  const words = (real === undefined ? [] : daemonWords(real.daemon)).map((each) => ` ${quoted(each)}`);
   return `run ${scenario} --seed ${seed} --format ${quoted(format)}${set.join('')}${words.join('')}`;
+}
+
+/** What a command line says to have this daemon. */
+function daemonWords({ binary, successor, all }: DaemonNamed): string[] {
+  const next = successor === undefined ? [] : ['--daemon-next', successor];
+  return ['--daemon', binary, ...next, ...(all === true ? ['--all'] : [])];
 }
 
 /** A word as a shell takes it. */

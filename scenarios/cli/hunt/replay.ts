@@ -8,6 +8,7 @@ import { jsonReport } from '../../report/json.ts';
 import { textReport } from '../../report/text.ts';
 import { ownCommand } from '../command.ts';
 import { labOf } from '../lab-of.ts';
+import { onDaemons } from '../on-daemons.ts';
 import { EXIT_OF } from '../run.ts';
 import { namedRun } from './ticket.ts';
 
@@ -15,18 +16,19 @@ import { namedRun } from './ticket.ts';
 const CHANGED = 4;
 
 interface ReplayOptions {
+  readonly daemon?: string;
   readonly json?: true;
   readonly stack: boolean;
 }
 
 /** Run what a token or a file of `run --save` names, and say whether it is the same. Errors: Unusable. */
-export async function replayCommand(word: string, { json, stack }: ReplayOptions): Promise<number> {
-  const { ticket, file } = namedRun(word);
+export async function replayCommand(word: string, { daemon, json, stack }: ReplayOptions): Promise<number> {
+  const { ticket, file, hasOtherDaemon } = namedRun(word, daemon);
   const lab = await labOf(ticket.spec.format);
   const comparison = file === undefined ? undefined : new Comparison(file.events);
   const log = comparison && new EventLog({ from: 0, to: Number.POSITIVE_INFINITY }, (event) => comparison.add(event));
   const extras: RunExtras = { ...log?.extras, lab };
-  const result = runnerOf(SCENARIOS)(ticket.spec, extras);
+  const result = onDaemons(runnerOf(SCENARIOS))(ticket.spec, extras);
   log?.end(result.digest);
   const isSame = result.digest === ticket.digest && result.traceEvents === ticket.events;
   const token = formatToken({ ...ticket, digest: result.digest, events: result.traceEvents }, SCENARIOS);
@@ -35,7 +37,9 @@ export async function replayCommand(word: string, { json, stack }: ReplayOptions
   else {
     const colour = process.stdout.isTTY === true && process.env.NO_COLOR === undefined;
     process.stdout.write(textReport(result, { colour, command, stack, token }));
-    process.stdout.write(isSame ? sameText(result) : changedText(ticket, result, comparison?.result(), word));
+    process.stdout.write(
+      isSame ? sameText(result) : changedText(ticket, result, hasOtherDaemon, comparison?.result(), word),
+    );
   }
   return isSame ? EXIT_OF[result.outcome] : CHANGED;
 }
@@ -44,8 +48,15 @@ function sameText({ digest }: RunResult): string {
   return `  reproduced, same digest ${digest}\n`;
 }
 
-function changedText(was: Ticket, is: RunResult, parted: Divergence | undefined, word: string): string {
-  const head = `  not reproduced: the code has changed since ${was.version}: digest ${is.digest} over ${is.traceEvents} events in place of ${was.digest} over ${was.events}\n`;
+function changedText(
+  was: Ticket,
+  is: RunResult,
+  hasOtherDaemon: boolean,
+  parted: Divergence | undefined,
+  word: string,
+): string {
+  const why = hasOtherDaemon ? 'it is another daemon' : `the code has changed since ${was.version}`;
+  const head = `  not reproduced: ${why}: digest ${is.digest} over ${is.traceEvents} events in place of ${was.digest} over ${was.events}\n`;
   if (parted !== undefined) return head + divergenceText(parted, [word, 'now']);
   return `${head}  a token has no events: a file that run --save wrote then would name the first one that differs\n`;
 }

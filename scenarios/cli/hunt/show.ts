@@ -9,6 +9,7 @@ import { recordText } from '../../report/text.ts';
 import { ownCommand } from '../command.ts';
 import { Unusable } from '../image/io.ts';
 import { labOf } from '../lab-of.ts';
+import { onDaemons } from '../on-daemons.ts';
 import { print } from '../terminal/output.ts';
 import { namedRun } from './ticket.ts';
 
@@ -20,6 +21,7 @@ interface ShowOptions {
   readonly update?: number;
   readonly diff?: readonly [number, number];
   readonly unanswered?: true;
+  readonly daemon?: string;
 }
 
 /** Records that are shown on each side of one. */
@@ -30,9 +32,9 @@ const AROUND = 10;
  * are numbers of the history's records. Errors: Unusable.
  */
 export async function showCommand(word: string, options: ShowOptions): Promise<number> {
-  const { ticket } = namedRun(word);
+  const { ticket } = namedRun(word, options.daemon);
   const lab = await labOf(ticket.spec.format);
-  const runner = runnerOf(SCENARIOS, { lab });
+  const runner = onDaemons(runnerOf(SCENARIOS, { lab }));
   const { at, around, conn, path, update, diff } = options;
   const look = (...seqs: readonly number[]) => momentsOf(runner, ticket.spec, seqs);
   if (diff !== undefined) {

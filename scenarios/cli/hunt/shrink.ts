@@ -10,6 +10,7 @@ import { vitestFile } from '../../hunt/vitest-file.ts';
 import { ownCommand } from '../command.ts';
 import { Unusable, writeOctets } from '../image/io.ts';
 import { labOf } from '../lab-of.ts';
+import { onDaemons } from '../on-daemons.ts';
 import { Progress } from '../progress.ts';
 import { EXIT_OF } from '../run.ts';
 import { print, printJson } from '../terminal/output.ts';
@@ -18,6 +19,7 @@ import { namedRun, tokenFor } from './ticket.ts';
 
 interface ShrinkOptions {
   readonly jobs?: number;
+  readonly daemon?: string;
   readonly test?: string;
   readonly json?: true;
 }
@@ -25,13 +27,13 @@ interface ShrinkOptions {
 /** Make a failing run small, tell it, and say what it fails by. @returns the exit code of the run. Errors: Unusable. */
 export async function shrinkCommand(
   word: string,
-  { jobs = availableParallelism(), test, json }: ShrinkOptions,
+  { jobs = availableParallelism(), test, daemon, json }: ShrinkOptions,
 ): Promise<number> {
-  const { ticket } = namedRun(word);
+  const { ticket } = namedRun(word, daemon);
   const { spec } = ticket;
   const scenario = SCENARIOS.find(({ name }) => name === spec.scenario);
   const lab = await labOf(spec.format);
-  const runner = runnerOf(SCENARIOS, { lab });
+  const runner = onDaemons(runnerOf(SCENARIOS, { lab }));
   const { facts } = tryWhole(runner, spec);
   const [signature] = facts.signatures;
   if (scenario === undefined || signature === undefined)
@@ -75,6 +77,7 @@ export async function shrinkCommand(
       print(`\n  token: ${token}\n  look into it: ${ownCommand()} show ${token}\n`);
     }
     if (test !== undefined) {
+      if (spec.daemon !== undefined) throw new Unusable('--test: a test elsewhere would not find the daemon');
       const file = vitestFile(failing.spec, found);
       if (file === undefined)
         throw new Unusable(`--test: updates go through ${spec.format}, which a test elsewhere would not find`);

@@ -4,8 +4,8 @@ import { Comparison, divergenceText } from '../../hunt/divergence.ts';
 import { CHECKPOINT_EVERY, firstDifference, type LoggedEvent } from '../../hunt/event-log.ts';
 import type { RunSpec } from '../../hunt/spec.ts';
 import { isToken } from '../../hunt/token.ts';
+import { daemonOf, formatFor, prepareFor } from '../daemon.ts';
 import { labOf } from '../lab-of.ts';
-import { prepare } from '../prepare.ts';
 import { EXIT_OF } from '../run.ts';
 import { namedRun } from './ticket.ts';
 
@@ -92,14 +92,20 @@ function inProcess(request: VerifyRequest, { env, flags }: (typeof HOSTS)[number
 
 interface VerifyOptions {
   readonly seed: string;
-  readonly format: string;
+  readonly format?: string;
+  readonly daemon?: string;
+  readonly daemonNext?: string;
+  readonly all?: true;
   readonly set: readonly string[];
 }
 
 /** `name`: of a scenario, or what names a run. Errors: Unusable. */
-export async function verifyCommand(name: string, { seed, format, set }: VerifyOptions): Promise<number> {
-  if (isToken(name) || existsSync(name)) return verifySpec(namedRun(name).ticket.spec);
-  const { scenario, settings } = prepare(name, set);
+export async function verifyCommand(name: string, options: VerifyOptions): Promise<number> {
+  const { seed, set } = options;
+  if (isToken(name) || existsSync(name)) return verifySpec(namedRun(name, options.daemon).ticket.spec);
+  const daemon = daemonOf(options);
+  const { scenario, settings } = prepareFor(daemon, name, set);
+  const format = formatFor(daemon, options.format);
   await labOf(format); // whether it can be loaded: processes load their own
-  return verifySpec({ scenario: scenario.name, seed, format, settings });
+  return verifySpec({ scenario: scenario.name, seed, format, settings, ...(daemon && { daemon: daemon.named }) });
 }

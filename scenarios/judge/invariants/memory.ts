@@ -13,6 +13,8 @@ export interface MovedMemory {
   readonly what: string;
   readonly parked: MemorySnap;
   readonly arrived: MemorySnap;
+  /** Pages that it had since the saving began, and gave back before the park; left out: none. */
+  readonly givenBack?: ReadonlySet<number>;
   /** HVM: the restorer zeroes the store's page and begins the console's ring anew (SUS-7); PV: the console's `connection` alone. */
   readonly restorers: readonly number[];
 }
@@ -32,18 +34,25 @@ const SOURCE = 'tools/libs/guest/xg_sr_save.c, xg_sr_restore.c';
  * 1. A backend, or the store, has a page mapped to write. 2. A look finds the page dirty, and it is sent. 3. The backend stores.
  * 4. Nobody sees that before it takes the mapping down (GNT-13). Or: 1. A page is granted for packets. 2. The guest parks. 3. The
  * backend, which nobody has stopped, copies one into it. In either way it is no loss: the guest makes its rings anew (PC-5).
+ * A page that arrives may be one that the guest no longer had: 1. It is sent in a pass. 2. The guest gives it back, as the page of
+ * a ring that it withdraws. 3. The guest parks. 4. The restorer has populated it, and no record of the stream takes a page away.
  */
 export function memoryMoved(moves: readonly MovedMemory[], found: readonly MemoryFinding[]): Verdict {
   const violations: Violation[] = [];
   let pages = 0;
   let shared = 0;
+  let givenBack = 0;
   const bad = (timeNs: number, what: string, detail: string) =>
     violations.push({ invariant: 'memory', seq: 0, timeNs, actor: what, request: '', detail: `INV-M9: ${detail}` });
-  for (const { timeNs, what, parked, arrived, restorers } of moves) {
+  for (const { timeNs, what, parked, arrived, restorers, givenBack: gone } of moves) {
     for (const gfn of new Set([...parked.pages.keys(), ...arrived.pages.keys()])) {
       if (restorers.includes(gfn)) continue;
       if (parked.shared.has(gfn)) {
         shared++;
+        continue;
+      }
+      if (gone?.has(gfn) === true && !parked.pages.has(gfn)) {
+        givenBack++;
         continue;
       }
       pages++;
@@ -63,6 +72,7 @@ export function memoryMoved(moves: readonly MovedMemory[], found: readonly Memor
       ['guests moved', moves.length],
       ['pages compared', pages],
       ['pages into which others could write', shared],
+      ...(givenBack > 0 ? [['pages that came though their guest had given them back', givenBack] as const] : []),
     ],
     violations,
   };

@@ -1,10 +1,11 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { Digest } from '../../../sim/index.ts';
 import type { StartStore } from '../../../store/index.ts';
-import type { RealTraits } from '../../engine/scenario.ts';
+import type { DaemonNamed, RealTraits } from '../../engine/scenario.ts';
 import { knownEnd } from './known-ends.ts';
-import { compileStandin, DaemonProcess } from './launch.ts';
+import { compiledStandin, DaemonProcess } from './launch.ts';
 import { RealStore } from './real-store.ts';
 import { type Traits, traitsOf } from './traits.ts';
 
@@ -13,8 +14,6 @@ export interface RealDaemonOptions {
   readonly binary: string;
   /** What its live updates execute; left out: itself. */
   readonly successor?: string | undefined;
-  /** The compiled stand-in; left out: it is compiled. */
-  readonly standin?: Uint8Array | undefined;
   /** Runs do what released daemons are known not to survive, too. */
   readonly all?: boolean | undefined;
 }
@@ -40,8 +39,8 @@ const DEBUGGER = { path: '/usr/bin/gdb', ms: 20_000 } as const;
 
 /** A daemon's binary that serves runs, each with a process of its own. */
 export class RealDaemon {
-  /** With which another thread makes the same of it. */
-  readonly options: RealDaemonOptions;
+  /** With which another thread, and a token, make the same of it. */
+  readonly named: DaemonNamed;
   readonly traits: Traits;
   readonly #binary: string;
   readonly #successor: string;
@@ -58,8 +57,18 @@ export class RealDaemon {
     this.traits = traitsOf(binary) as Traits;
     this.#binary = resolve(binary);
     this.#successor = resolve(successor);
-    this.#standin = options.standin ?? compileStandin();
-    this.options = { ...options, standin: this.#standin };
+    this.#standin = compiledStandin();
+    const { all } = options;
+    this.named = { binary, ...(options.successor && { successor }), ...(all && { all }), digest: this.#digest() };
+  }
+
+  #digest(): string {
+    const digest = new Digest();
+    for (const path of [this.#binary, this.#successor]) {
+      const octets = readFileSync(path);
+      digest.octets(octets, 0, octets.length);
+    }
+    return digest.hex();
   }
 
   get #isOfTwoReleases(): boolean {
@@ -69,16 +78,13 @@ export class RealDaemon {
 
   /** What a run has to know of it. */
   get real(): RealTraits {
-    const { binary, successor, all } = this.options;
     const { kind, compat, streamVersion } = this.traits;
-    const next = successor === undefined ? [] : ['--daemon-next', successor];
-    const withAll = all === true ? ['--all'] : [];
     return {
       compat,
       streamVersion,
-      avoids: all !== true,
+      avoids: this.named.all !== true,
       differs: kind === 'oxenstored' ? OXENSTORED_DIFFERS : this.#isOfTwoReleases ? RELEASES_DIFFER : undefined,
-      words: ['--daemon', binary, ...next, ...withAll],
+      daemon: this.named,
     };
   }
 

@@ -19,8 +19,15 @@ function standinSource(): string {
   return existsSync(near) ? near : join(import.meta.dirname, '../../../../scenarios/real/lockstep/standin.c');
 }
 
-/** Compile the stand-in; returns the library's octets. Errors: there is no `cc`, or what it says. */
-export function compileStandin(): Uint8Array {
+let compiled: Uint8Array | undefined;
+
+/** The stand-in as a library, compiled once in each thread; its octets. Errors: there is no `cc`, or what it says. */
+export function compiledStandin(): Uint8Array {
+  compiled ??= compile();
+  return compiled;
+}
+
+function compile(): Uint8Array {
   const dir = mkdtempSync(join(tmpdir(), 'xenarium-standin-'));
   try {
     const library = join(dir, 'standin.so');

@@ -1,8 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { type ControlHooks, GuestControl, text } from '../../../guests/index.ts';
+import { type ControlHooks, GuestControl, text, type Xs } from '../../../guests/index.ts';
+import { takeCommand } from '../../../guests/power/index.ts';
 import { LIFELIKE } from '../../../scenarios/engine/host.ts';
 import { type ControlRecord, controlOnce } from '../../../scenarios/judge/invariants/control.ts';
 import { type Actor, PARK, SHUTDOWN_REASONS } from '../../../sim/index.ts';
+import { octetsOf } from '../../../store/protocol/octets.ts';
 import { HandHost } from '../../support/hand-host.ts';
 
 const SHUTDOWN = '/local/domain/1/control/shutdown';
@@ -49,6 +51,30 @@ describe('the kernel listens to control/*', () => {
     expect(acted).toEqual([command]);
     expect(bench.read(SHUTDOWN)).toBe('');
     expect(SHUTDOWN_REASONS.indexOf(reason)).toBe(domain.shutdownCode);
+  });
+
+  it.each([
+    ['ENOENT', 'poweroff', 1],
+    ['EAGAIN', undefined, 2],
+  ] as const)('is answered %s at its commit by a store where it then finds nothing: %s', (error, expected, rounds) => {
+    const node = ['poweroff', ''];
+    const answering = (result: unknown) =>
+      function* () {
+        return result;
+      };
+    const xs = {
+      begin: answering({ txId: 1 }),
+      read: function* () {
+        return { payload: octetsOf(node.shift()!), error: undefined };
+      },
+      write: answering({}),
+      end: function* (_txId: number, isCommit: boolean) {
+        return isCommit ? error : undefined;
+      },
+    } as unknown as Xs;
+    const step = takeCommand(xs, (said): said is string => said === 'poweroff').next();
+    expect(step).toEqual({ done: true, value: expected });
+    expect(2 - node.length).toBe(rounds);
   });
 
   it.each(['s5', 'suspend', 'POWEROFF', ' '])('leaves %j, which it does not know, where it is', (command) => {

@@ -9,7 +9,7 @@ import { guest, restored, startRestore, startSave, twoHosts } from '../../../gue
 type Step = Parameters<NonNullable<NonNullable<Parameters<typeof startSave>[3]>['dies']>>[0];
 
 /** A guest that writes by 4.3 is migrated live; `meddle` is called at each step of V, with the source. What the judge is told. */
-function moved(meddle: (step: Step, source: Domain) => void) {
+function moved(meddle: (step: Step, source: Domain) => void, givenBack: Set<number> = new Set()) {
   const hosts = twoHosts(LAN);
   const source = guest(hosts.from, 4);
   const os = new GuestOs(hosts.from.machine, source);
@@ -38,6 +38,7 @@ function moved(meddle: (step: Step, source: Domain) => void) {
     parked: snapOf(source),
     arrived: snapOf(load.heir),
     restorers: [storeGfn, consoleGfn],
+    givenBack,
   };
   const heirOs = new GuestOs(hosts.to.machine, load.heir);
   const found = [...(DirtyMemory.find(heirOs, source.program)?.check() ?? [])];
@@ -79,6 +80,21 @@ describe('INV-M9', () => {
       'INV-M9: page  is not there',
       'INV-M9: page  was not there',
     ]);
+  });
+
+  it('takes a page that the guest gave back when it had been sent, and no other', () => {
+    const givenBack = new Set<number>();
+    const { verdict } = moved((step, source) => {
+      if (step !== 'contexts') return;
+      const [gone, also] = source.memory.frames.slice(-2).map(({ gfn }) => gfn) as [number, number];
+      source.memory.free(gone);
+      source.memory.free(also);
+      givenBack.add(gone);
+    }, givenBack);
+    expect(verdict.violations.map(({ detail }) => detail.replace(/0x\w+/, ''))).toEqual([
+      'INV-M9: page  was not there',
+    ]);
+    expect(verdict.checked).toContainEqual(['pages that came though their guest had given them back', 1]);
   });
 
   it('does not compare what another domain could write at the park (GNT-13), and says so', () => {

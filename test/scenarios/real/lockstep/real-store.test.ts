@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { SCENARIOS } from '../../../../scenarios/catalogue/index.ts';
+import { prepareFor } from '../../../../scenarios/cli/daemon.ts';
 import type { RunRequest, RunResult } from '../../../../scenarios/engine/scenario.ts';
 import { INSTALLED_DAEMONS } from '../../../../scenarios/real/conform/standin.ts';
 import { RealDaemon } from '../../../../scenarios/real/lockstep/daemon.ts';
@@ -67,6 +68,20 @@ describe.skipIf(isMissing)('a real xenstored as the store of a simulated host', 
     const digests = ['3', '3', '3', '4'].map((seed) => run(daemon, { seed, checks: false }).digest);
     expect(new Set(digests.slice(0, 3)).size).toBe(1);
     expect(digests[3]).not.toBe(digests[0]);
+  });
+
+  it('serves each of two hosts between which guests move', () => {
+    const settings = { domains: 4, requests: 3_000, migrations: 3, block: 300, net: 300, updates: 1 };
+    const result = run(daemon, { scenario: 'migrate-mid-traffic', settings });
+    expect(result.outcome).toBe('pass');
+    expect(result.marks?.counts.migration).toBe(3);
+  });
+
+  it('does not serve a scenario that takes of it what it cannot do', () => {
+    expect(() => prepareFor(daemon, 'migrate-unnoticed', [])).toThrow(
+      /needs a store that gives out what it holds of one guest/,
+    );
+    expect(prepareFor(daemon, 'migrate-mid-traffic', []).scenario.name).toBe('migrate-mid-traffic');
   });
 
   it('leaves no process and no file behind', () => {
