@@ -24,6 +24,8 @@ import { disksOverHosts } from '../../judge/invariants/disks-over-hosts.ts';
 import { livesGoOn } from '../../judge/invariants/lives.ts';
 import { type MemoryFinding, memoryMoved } from '../../judge/invariants/memory.ts';
 import { migrationOwners } from '../../judge/invariants/migration-owners.ts';
+import { migrationSessions } from '../../judge/invariants/migration-sessions.ts';
+import { migrationTools } from '../../judge/invariants/migration-tools.ts';
 import { migrationTraces } from '../../judge/invariants/migration-traces.ts';
 import { type FinalDisk, joinDisks } from '../../judge/joined-disks.ts';
 import { joinSessions } from '../../judge/joined-sessions.ts';
@@ -303,6 +305,8 @@ export class World {
         return [
           migrationOwners(history, histories, plan),
           migrationTraces(history, histories, plan),
+          migrationSessions(history, histories),
+          migrationTools(history, histories),
           memoryMoved(this.migrations.memories.moves, this.#foundInMemory()),
           livesGoOn(joinSessions(histories, history, 'newest first')),
           disksOverHosts(joinDisks(histories, history, this.#finalDisks())),
