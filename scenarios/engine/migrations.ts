@@ -30,9 +30,12 @@ export interface Moving {
   /** What xl is asked for at the source, and how it goes there. */
   readonly source?: Pick<
     MigratePlan,
-    'keepsDomid' | 'hasQuotas' | 'isAskable' | 'patienceNs' | 'rememberChannel' | 'dies'
+    'keepsDomid' | 'hasQuotas' | 'isAskable' | 'patienceNs' | 'destroysAfterNs' | 'rememberChannel' | 'dies'
   >;
-  readonly target?: Pick<ReceivePlan, 'domidPolicy' | 'hasQuotas' | 'checksIntroduce' | 'staysPaused' | 'dies'>;
+  readonly target?: Pick<
+    ReceivePlan,
+    'domidPolicy' | 'hasQuotas' | 'hasMemory' | 'beforeIntroduce' | 'checksIntroduce' | 'staysPaused' | 'dies'
+  >;
   /** Left out: LAN. */
   readonly link?: LinkTraits;
   /** Each direction of the link goes on without the other; left out: a cut takes both. */
