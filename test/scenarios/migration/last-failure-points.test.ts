@@ -20,27 +20,12 @@ function at(process: 'S' | 'R' | 'V', step: MigrationStep, act: (migration: Migr
   };
 }
 
-describe('FP-26, MIG-64, DST-9: the destination’s store is updated while the copy has a tree and no INTRODUCE', () => {
-  const run = (policy: 'daemon' | 'carry') => {
+describe('FP-26, MIG-64: the destination’s store is updated while the copy has a tree and no INTRODUCE', () => {
+  // The daemon's successor ends itself there (DST-9): that is a defect of the daemon, and not modelled (docs/fidelity.md).
+  it.each(['daemon', 'carry'] as const)('a store that carries such a domain takes it, policy %s', (policy) => {
     const bench = new Bench({ hosts: [{}, { policy }], pages: 400 });
     const migration = bench.migrate({ link: WAN, ...at('R', 'DE7', () => bench.update(1)) }, 5 * S);
-    return { bench, migration };
-  };
-
-  it('the daemon’s successor ends itself, and the source goes on', () => {
-    const { bench, migration } = run('daemon');
-    expect(bench.host(1).store.updates.map(({ outcome }) => outcome)).not.toContain('ok');
-    expect(migration.source).not.toBe('success');
-    migration.link?.cut();
-    bench.pass(S);
-    expect(migration.source).toBe('failed_resume');
-    expect(bench.copies).toMatch(/alpha running/);
-    expect(bench.isServed).toBe(true);
-    expect(bench.owners([1]).violations).toEqual([]);
-  });
-
-  it('a store that carries such a domain takes it', () => {
-    const { bench, migration } = run('carry');
+    expect(bench.host(1).store.updates.map(({ outcome }) => outcome)).toEqual(['ok']);
     expect(migration.source).toBe('success');
     expect(bench.copies).toBe('beta running');
     expect(bench.isServed).toBe(true);
