@@ -54,6 +54,8 @@ export type DeviceNews =
   | ({ readonly what: 'queued' } & Packet)
   /** The bridge or netback had to drop a packet for this vif. */
   | ({ readonly what: 'dropped'; readonly why: 'rx queue full' | 'no carrier' } & Packet)
+  /** A packet that was queued for this vif is in no buffer of the guest's, and its netback has let go: the guest moves. */
+  | ({ readonly what: 'lost' } & Packet)
   /** netfront took a packet out of its rx buffers. */
   | ({ readonly what: 'received' } & Packet);
 

@@ -1,5 +1,6 @@
+import { SCENARIOS } from '../../catalogue/index.ts';
+import { completeSettings, parseSettings, type Settings } from '../../engine/settings.ts';
 import type { RunSpec } from '../../hunt/spec.ts';
-import { prepare } from '../prepare.ts';
 import type { HuntRequest } from './protocol.ts';
 
 /** A scenario of the catalogue with settings that make it quick: some seconds of a host, and all that it does. */
@@ -50,11 +51,18 @@ const PORTFOLIO: readonly Place[] = [
   { scenario: 'evacuate-host', format: 'v2', set: 'domains=5 requests=9000 block=1000 net=1000 updates=1' },
 ];
 
+function settingsOf(name: string, set: readonly string[]): Settings {
+  const found = SCENARIOS.find((each) => each.name === name);
+  if (found === undefined) throw new Error(`assertion: no scenario '${name}'`);
+  const parsed = parseSettings(name, found.settings, set);
+  if (!parsed.ok) throw new Error(`assertion: ${parsed.reason}`);
+  return completeSettings(found.settings, parsed.settings);
+}
+
 /** All runs of a hunt with so many seeds: the whole portfolio with the first one, then with the next. */
 function* portfolioRuns(seeds: number): Generator<RunSpec, void, undefined> {
   const places = PORTFOLIO.map(({ scenario, format, set }) => {
-    const { settings } = prepare(scenario, set.split(' '));
-    return { scenario, format, settings };
+    return { scenario, format, settings: settingsOf(scenario, set.split(' ')) };
   });
   for (let seed = 1; seed <= seeds; seed++) for (const place of places) yield { ...place, seed: String(seed) };
 }

@@ -20,16 +20,23 @@ const INITIALISING = 1;
 /** Ring keys as the frontend published them last; `undefined`: none, or taken back. */
 type Published = Extract<DeviceRecord, { what: 'published' }> | undefined;
 
+/** By device. */
+export type PublishedKeys = Map<string, Published>;
+
 /** The states of both ends, and which rings the backend maps. */
 export class Handshake {
   readonly #evidence: DeviceEvidence;
   readonly #states = new Map<string, number>();
-  readonly #published = new Map<string, Published>();
+  readonly #published: PublishedKeys;
+  readonly #isMoved: boolean;
   /** Ports that a frontend published as two, in keys that nobody has removed since. */
   readonly #split = new Map<string, readonly number[]>();
 
-  constructor(evidence: DeviceEvidence) {
+  /** @param moved what frontends have published, shared by hosts between which they go with rings in use; left out: they do not. */
+  constructor(evidence: DeviceEvidence, moved?: PublishedKeys) {
     this.#evidence = evidence;
+    this.#published = moved ?? new Map();
+    this.#isMoved = moved !== undefined;
   }
 
   note(record: DeviceRecord): void {
@@ -93,7 +100,8 @@ export class Handshake {
   #attached(record: Extract<DeviceRecord, { what: 'attached' }>): void {
     const published = this.#published.get(record.dev);
     this.#evidence.findings.count('connections');
-    if (!this.#evidence.isAlive(record.dev)) return;
+    // A dying frontend may have taken its keys back. One that is to move does not know that it stands still.
+    if (!this.#isMoved && !this.#evidence.isAlive(record.dev)) return;
     const isSame =
       published !== undefined &&
       String(published.refs) === String(record.refs) &&
