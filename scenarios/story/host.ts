@@ -31,7 +31,7 @@ export class StoryHost {
   readonly guests: StoryGuest[] = [];
   /** Those who have to end before the story does. */
   readonly #busy: Thread[] = [];
-  readonly #updates: { readonly after: Moment; readonly done: Moment }[] = [];
+  readonly #updates: { readonly after: Moment; readonly done: Moment; readonly version: 1 | 2 | undefined }[] = [];
   readonly #how: Partial<UpdatePlan> = {};
   readonly #isMovable: boolean;
   /** dom0's own nodes are there. */
@@ -153,10 +153,11 @@ export class StoryHost {
     );
   }
 
-  /** `xenstore-control live-update`, when this has come; several one after the other. @returns when it is answered. */
-  update({ after }: Required<When>): Moment {
+  /** `xenstore-control live-update`, when this has come; several one after the other. `version` of the image (`-v`); left out: what the
+   *  run is asked for. @returns when it is answered. */
+  update({ after, version }: Required<When> & { readonly version?: 1 | 2 }): Moment {
     const done = new Moment(`live update ${this.#updates.length + 1} is answered`);
-    this.#updates.push({ after, done });
+    this.#updates.push({ after, done, version });
     return done;
   }
 
@@ -196,7 +197,12 @@ export class StoryHost {
           after.wait(me),
     );
     const answered = (n: number) => updates[n - 1]?.done.comes();
-    this.#operator = startOperator(this.run, { ...this.#how, waits, answered }).me;
+    this.#operator = startOperator(this.run, {
+      ...this.#how,
+      waits,
+      answered,
+      version: (n) => updates[n - 1]?.version,
+    }).me;
   }
 
   /** Whether anybody has to end before the story does. */

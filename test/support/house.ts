@@ -253,6 +253,24 @@ export const ROOMS: readonly Room[] = [
     about: 'into formats',
     imports: ['store/format/', 'scenarios/cli', 'scenarios/cli/image'],
   },
+  {
+    path: 'scenarios/bugs',
+    about: 'mistakes of Xen, and made-up ones: pieces of modules, and what they are changed into',
+    imports: ['scenarios/bugs/families'],
+  },
+  { path: 'scenarios/bugs/families', about: 'the mistakes', imports: ['scenarios/bugs/bug.ts'] },
+  {
+    path: 'scenarios/cli/bugs',
+    about: 'into mistakes that are switched on, and the hunt for them',
+    imports: [
+      ...PLAYS,
+      'scenarios/hunt/',
+      'scenarios/bugs',
+      'scenarios/cli',
+      'scenarios/cli/image',
+      'scenarios/cli/terminal',
+    ],
+  },
   { path: 'scenarios', about: 'the door', imports: [...PLAYS, 'scenarios/cli'] },
 ];
 
