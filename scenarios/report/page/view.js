@@ -13,7 +13,7 @@
   const NAMES = 190;
   const AXIS = 22;
   /** Arrows are drawn while there are at most so many messages in sight; beyond, each pixel says how much there is. */
-  const ARROWS_MAX = 4000;
+  const ARROWS_MAX = 2500;
 
   // Points: each message at its client and at its store, and whatever else happened, by time -----------------------------
   const count = m.seq.length;
@@ -45,11 +45,17 @@
 
   // Rows: the hosts one after another; in each the store first, then whoever has to do with the finding ------------------
   const led = new Set(finding?.led);
-  const rank = { store: 0, hypervisor: 1, connection: 3, actor: 3 };
+  const rank = { store: 0, hypervisor: 2.5, connection: 3, actor: 3 };
   const ledLanes = new Set([...led].map((n) => m.lane[n]));
   const firstHost = finding?.host ?? 0;
+  const busy = new Set();
+  if (finding !== undefined) {
+    const since = Math.min(finding.atNs, ...[...led].map((n) => m.atNs[n]));
+    for (let i = 0; i < times.length; i++) if (times[i] >= since && times[i] <= finding.atNs) busy.add(laneAt[i]);
+  }
   const rows = lanes
-    .map((lane, n) => ({ ...lane, n, rank: ledLanes.has(n) ? 0.5 : rank[lane.kind] }))
+    .map((lane, n) => ({ ...lane, n, rank: ledLanes.has(n) ? 0.5 : rank[lane.kind] - (busy.has(n) ? 1.5 : 0) }))
+    .concat(run.hosts.map((name, host) => ({ host, name: name === '' ? 'host' : name, kind: 'host', n: -1, rank: -2 })))
     .sort((a, b) => (a.host !== firstHost) - (b.host !== firstHost) || a.host - b.host || a.rank - b.rank || a.n - b.n);
   const rowOf = new Map(rows.map(({ n }, row) => [n, row]));
 
@@ -170,13 +176,14 @@
     c.fillRect(0, 0, width, height);
     c.font = '12px system-ui, sans-serif';
     c.textBaseline = 'middle';
-    drawBands(c, height);
+    drawBands(c);
     const first = firstFrom(times, fromNs);
     const last = firstFrom(times, toNs);
     const isNear = last - first <= ARROWS_MAX;
     for (const [row, { n }] of rows.entries()) {
       const y = AXIS + row * ROW + ROW / 2 - top;
       if (y < AXIS - ROW || y > height + ROW) continue;
+      if (n < 0) continue;
       c.fillStyle = colours.line;
       c.fillRect(NAMES, y, width, 1);
       drawFill(c, n, y);
@@ -191,7 +198,7 @@
     drawNames(c, height, width);
   }
 
-  function drawBands(c, height) {
+  function drawBands(c) {
     for (const { host, kind, fromNs: begin, toNs: end } of bands) {
       if (end < fromNs || begin > toNs) continue;
       const of = rows.filter((row) => row.host === host);
@@ -205,13 +212,12 @@
         kind === 'update' ? of.length * ROW : ROW * 2,
       );
     }
-    if (height < AXIS) return;
-    for (const { name, host, kind, fromNs: begin, toNs: end } of bands) {
+    for (const { name, host, fromNs: begin, toNs: end } of bands) {
       const x = Math.max(NAMES + 2, xOf(begin) + 2);
       if (end < fromNs || xOf(end) - x < 60) continue;
       c.fillStyle = colours.fore;
-      const row = rows.findIndex((each) => each.host === host) + (kind === 'update' ? 0 : 1);
-      c.fillText(name, x, AXIS + row * ROW + 5 - top);
+      const row = rows.findIndex((each) => each.host === host);
+      c.fillText(name, x, AXIS + row * ROW + ROW / 2 - top);
     }
   }
 
@@ -255,45 +261,58 @@
     let i = firstFrom(list, fromNs);
     c.fillStyle = colours.request;
     const step = (toNs - fromNs) / widthOf();
-    for (let x = NAMES; x < width && i < list.length; x++) {
-      const next = firstFrom(list, fromNs + (x - NAMES + 1) * step);
-      if (next > i) {
-        c.globalAlpha = Math.min(1, 0.35 + (next - i) / 12);
-        c.fillRect(x, y - 4, 1, 8);
+    let begin = NAMES;
+    let strength = 0;
+    const flush = (x, next) => {
+      if (strength > 0) {
+        c.globalAlpha = 0.25 + strength / 4;
+        c.fillRect(begin, y - 4, x - begin, 8);
       }
+      begin = x;
+      strength = next;
+    };
+    for (let x = NAMES; x <= width; x++) {
+      const next = x < width && i < list.length ? firstFrom(list, fromNs + (x - NAMES + 1) * step) : i;
+      const now = next === i ? 0 : next - i < 4 ? 1 : next - i < 16 ? 2 : 3;
+      if (now !== strength || x === width) flush(x, now);
       i = next;
     }
     c.globalAlpha = 1;
   }
 
-  const arrow = (c, a, laneA, b, laneB, colour, wide) => {
+  /** Add an arrow to the path. */
+  const arrow = (c, a, laneA, b, laneB) => {
     if (a < 0 || b < 0) return;
-    c.strokeStyle = colour;
-    c.lineWidth = wide;
-    c.beginPath();
+    const [x, y] = [xOf(b), yOf(laneB)];
     c.moveTo(xOf(a), yOf(laneA));
-    c.lineTo(xOf(b), yOf(laneB));
-    const turn = Math.atan2(yOf(laneB) - yOf(laneA), xOf(b) - xOf(a));
+    c.lineTo(x, y);
+    const turn = Math.atan2(y - yOf(laneA), x - xOf(a));
     for (const side of [-0.4, 0.4]) {
-      c.moveTo(xOf(b), yOf(laneB));
-      c.lineTo(xOf(b) - 6 * Math.cos(turn + side), yOf(laneB) - 6 * Math.sin(turn + side));
+      c.moveTo(x, y);
+      c.lineTo(x - 6 * Math.cos(turn + side), y - 6 * Math.sin(turn + side));
     }
-    c.stroke();
   };
-  const drawMessage = (c, n, colour, wide) => {
-    if (m.sort[n] === 0) arrow(c, m.atNs[n], m.lane[n], m.storeNs[n], m.store[n], colour, wide);
-    else arrow(c, m.storeNs[n], m.store[n], m.atNs[n], m.lane[n], colour, wide);
+  const traceMessage = (c, n) => {
+    if (m.sort[n] === 0) arrow(c, m.atNs[n], m.lane[n], m.storeNs[n], m.store[n]);
+    else arrow(c, m.storeNs[n], m.store[n], m.atNs[n], m.lane[n]);
   };
   /** From request to reply, and from what caused an event to the event, in the store's lane. */
-  const drawServed = (c, n, colour) => {
+  const traceServed = (c, n) => {
     const by = m.peer[n];
     if (m.sort[n] === 0 || by < 0 || m.storeNs[by] < 0 || m.storeNs[n] < 0) return;
     const [a, b, y] = [xOf(m.storeNs[by]), xOf(m.storeNs[n]), yOf(m.store[n])];
-    c.strokeStyle = colour;
-    c.lineWidth = 1;
-    c.beginPath();
     c.moveTo(a, y);
     c.quadraticCurveTo((a + b) / 2, y - (m.sort[n] === 2 ? ROW : ROW / 2), b, y);
+  };
+  /** All arrows of one colour are one path: a stroke for each would take a hundred times as long. */
+  const stroke = (c, all, colour, wide) => {
+    c.strokeStyle = colour;
+    c.lineWidth = wide;
+    c.beginPath();
+    for (const n of all) {
+      traceMessage(c, n);
+      traceServed(c, n);
+    }
     c.stroke();
   };
   const clipped = (c, act) => {
@@ -310,25 +329,23 @@
     for (let i = first; i < last; i++) if (refs[i] < 2 * count) seen.add(refs[i] % count);
     clipped(c, () => {
       c.globalAlpha = 0.55;
-      for (const n of seen) {
-        drawMessage(c, n, colours[SORTS[m.sort[n]]], 1);
-        drawServed(c, n, colours[SORTS[m.sort[n]]]);
-      }
+      for (const [sort, name] of SORTS.entries())
+        stroke(
+          c,
+          [...seen].filter((n) => m.sort[n] === sort),
+          colours[name],
+          1,
+        );
       c.globalAlpha = 1;
     });
   }
 
   function drawLed(c) {
     clipped(c, () => {
-      for (const n of led) {
-        drawMessage(c, n, colours.led, 2);
-        drawServed(c, n, colours.led);
-        dot(c, m.atNs[n], m.lane[n], colours.led, 4);
-      }
+      stroke(c, led, colours.led, 2);
+      for (const n of led) dot(c, m.atNs[n], m.lane[n], colours.led, 4);
       const n = messageAt(at);
-      if (n === undefined) return;
-      for (const each of [n, m.peer[n]]) if (each >= 0) drawMessage(c, each, colours.fore, 2);
-      drawServed(c, n, colours.fore);
+      if (n !== undefined) stroke(c, m.peer[n] < 0 ? [n] : [n, m.peer[n]], colours.fore, 2);
     });
   }
 
@@ -377,7 +394,7 @@
     for (const [row, { host, name, n }] of rows.entries()) {
       const y = AXIS + row * ROW + ROW / 2 - top;
       if (y < AXIS + 6 || y > height) continue;
-      c.fillStyle = ledLanes.has(n) ? colours.led : colours.fore;
+      c.fillStyle = ledLanes.has(n) ? colours.led : n < 0 ? colours.dim : colours.fore;
       c.fillText(run.hosts.length > 1 ? `${run.hosts[host]} ${name}` : name, 8, y, NAMES - 14);
     }
     c.fillStyle = colours.dim;
@@ -617,7 +634,7 @@
   /** The nearest point of the lane. */
   function pick(x, y) {
     const row = rows[Math.floor((y - AXIS + top) / ROW)];
-    if (row === undefined) return;
+    if (row === undefined || row.n < 0) return;
     const near = firstFrom(laneTimes[row.n], nsAt(x));
     const ns = nsAt(x);
     const [before, after] = [laneTimes[row.n][near - 1], laneTimes[row.n][near]];
