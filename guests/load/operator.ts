@@ -23,8 +23,9 @@ export interface OperatorPlan {
   /** How far the run is; left out: requests of all traffic so far. */
   readonly progress?: () => number;
   readonly file: string;
-  /** Stream version to ask for, as `-v` of CONTROL live-update. `undefined`: the daemon has only one, and does not know the flag. */
-  readonly version: number | undefined;
+  /** Stream version to ask for in update `n`, as `-v` of CONTROL live-update. `undefined`: the daemon has only one, and does not know
+   *  the flag. */
+  readonly version: (n: number) => number | undefined;
   readonly way: (n: number) => UpdateWay;
   /** Another program's connection, for a transaction that holds an update up. */
   readonly connect: (n: number) => XsProgram;
@@ -99,8 +100,13 @@ function* ask(xs: Xs, plan: OperatorPlan, n: number, way: UpdateWay): Actor {
   const { scheduler } = plan.os.machine;
   // Whoever looks whether anything goes on sees that somebody waits, and until when.
   if (timeoutSeconds > 0) scheduler.at(scheduler.nowNs + timeoutSeconds * SECOND_NS, () => xs.me.wake());
-  const version = plan.version === undefined ? [] : ['-v', String(plan.version)];
-  const flags = [...version, '-t', String(timeoutSeconds), ...(force ? ['-F'] : [])];
+  const version = plan.version(n);
+  const flags = [
+    ...(version === undefined ? [] : ['-v', String(version)]),
+    '-t',
+    String(timeoutSeconds),
+    ...(force ? ['-F'] : []),
+  ];
   plan.answered(n, yield* tell('-s', ...flags));
 }
 

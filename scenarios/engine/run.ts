@@ -220,6 +220,8 @@ export interface UpdatePlan {
   readonly sparesBuilders?: boolean;
   /** Whether the store has versions of its image to choose from: those before 4.22 have none. Left out: it has. */
   readonly isVersioned?: boolean;
+  /** Of the image of update `n`; left out: that of the request's format. */
+  readonly version?: (n: number) => 1 | 2;
   /** All are forced (-F); left out: as drawn. */
   readonly force?: boolean;
   readonly lookNs?: readonly [least: number, more: number];
@@ -249,14 +251,11 @@ export function startOperator(run: Run, plan: UpdatePlan): Operator {
       ...(atNs === undefined ? {} : { progress: () => machine.nowNs }),
       ...(exactNs === undefined ? {} : { isExact: true }),
       file: STORE_BINARY,
-      version:
-        request.real !== undefined
-          ? request.real.streamVersion
-          : plan.isVersioned === false
-            ? undefined
-            : request.format === 'v1'
-              ? 1
-              : 2,
+      version: (n) => {
+        if (request.real !== undefined) return request.real.streamVersion;
+        if (plan.isVersioned === false) return undefined;
+        return plan.version?.(n) ?? (request.format === 'v1' ? 1 : 2);
+      },
       way,
       connect: (n) => host.connect(`holder-${n}`),
       os: host.dom0.os,

@@ -19,6 +19,8 @@ import { earlyFailure, type Failure } from './witness.ts';
 export interface Scenario {
   readonly name: string;
   readonly story: string;
+  /** What somebody in charge of such hosts lies awake over, as a question; each of the catalogue has one. */
+  readonly worry?: string;
   readonly settings: SettingSpecs;
   /** What it takes of the store that no released daemon can do; left out: nothing. */
   readonly oursAlone?: string;
