@@ -217,7 +217,15 @@ export const ROOMS: readonly Room[] = [
   {
     path: 'scenarios/cli',
     about: 'the commands: they parse, call, print, and set the exit code',
-    imports: [...PLAYS, 'scenarios/hunt/', 'scenarios/lab', 'scenarios/real/', 'scenarios/cli/', 'store/format/'],
+    imports: [
+      ...PLAYS,
+      'scenarios/hunt/',
+      'scenarios/lab',
+      'scenarios/real/',
+      'scenarios/cli/',
+      'scenarios/report/page',
+      'store/format/',
+    ],
   },
   {
     path: 'scenarios/cli/hunt',

@@ -212,9 +212,12 @@
         kind === 'update' ? of.length * ROW : ROW * 2,
       );
     }
+    // A name that would lie on the one before it is left out: nearer by it has room.
+    const ends = run.hosts.map(() => 0);
     for (const { name, host, fromNs: begin, toNs: end } of bands) {
       const x = Math.max(NAMES + 2, xOf(begin) + 2);
-      if (end < fromNs || xOf(end) - x < 60) continue;
+      if (end < fromNs || x < ends[host] || xOf(end) - x < 30 || x > canvas.clientWidth) continue;
+      ends[host] = x + c.measureText(name).width + 12;
       c.fillStyle = colours.fore;
       const row = rows.findIndex((each) => each.host === host);
       c.fillText(name, x, AXIS + row * ROW + ROW / 2 - top);
@@ -395,7 +398,7 @@
       const y = AXIS + row * ROW + ROW / 2 - top;
       if (y < AXIS + 6 || y > height) continue;
       c.fillStyle = ledLanes.has(n) ? colours.led : n < 0 ? colours.dim : colours.fore;
-      c.fillText(run.hosts.length > 1 ? `${run.hosts[host]} ${name}` : name, 8, y, NAMES - 14);
+      c.fillText(run.hosts.length > 1 && n >= 0 ? `${run.hosts[host]} ${name}` : name, 8, y, NAMES - 14);
     }
     c.fillStyle = colours.dim;
     const rough = (toNs - fromNs) / 6;
