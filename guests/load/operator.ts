@@ -32,6 +32,8 @@ export interface OperatorPlan {
   readonly os: GuestOs;
   /** Moments are virtual ns, and are kept to the ns, also when traffic has stopped. */
   readonly isExact?: true;
+  /** In place of moments: waits until update `n` (from 1) is due. Left out: moments say. */
+  readonly waits?: (n: number) => Actor;
   /** How often the operator looks how far the traffic is, ns: at least, and up to so much more. Left out: often. */
   readonly lookNs?: readonly [least: number, more: number];
   /** What is seen to before each update is asked for; left out: nothing. */
@@ -51,7 +53,8 @@ export function* operator(me: Thread, client: XsLink, traffic: Traffic, plan: Op
   const [least, more] = plan.lookNs ?? [3_000, 4_000];
   let n = 0;
   for (const at of plan.moments) {
-    if (plan.isExact === true) yield Math.max(0, at - plan.os.machine.nowNs);
+    if (plan.waits !== undefined) yield* plan.waits(n + 1);
+    else if (plan.isExact === true) yield Math.max(0, at - plan.os.machine.nowNs);
     else {
       while (progress() < at && !traffic.stopping) yield least + me.draws.below(more);
       yield me.draws.below(20_000);

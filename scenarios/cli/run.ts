@@ -83,7 +83,7 @@ const ALL = { from: 0, to: Number.POSITIVE_INFINITY };
 
 export async function runCommand(name: string, options: RunOptions): Promise<number> {
   const daemon = daemonOf(options);
-  const { scenario, settings } = prepareFor(daemon, name, options.set, options.commands);
+  const { scenario, settings } = await prepareFor(daemon, name, options.set, options.commands);
   const format = formatFor(daemon, options.format);
   const lab = await labOf(format);
   const trace = options.trace === undefined ? undefined : new TraceFile(options.trace);

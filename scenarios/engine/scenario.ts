@@ -279,6 +279,8 @@ export interface RunResult {
   /** The last fault that struck, in a run that ended before its end. */
   readonly lastFault?: { readonly id: string; readonly timeNs: number; readonly detail: string };
   readonly scenario: string;
+  /** Of the octets of a user's module, whose path `scenario` is; absent: it is one of the catalogue. */
+  readonly module?: string;
   readonly seed: string;
   readonly format: string;
   readonly settings: Settings;
