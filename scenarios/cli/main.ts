@@ -65,6 +65,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     .option('--all', 'with what the daemon is known to break on')
     .option('--set <key=value>', 'change a setting (repeatable)', collect, [])
     .option('--trace <file>', 'write every event as JSON Lines')
+    .option('--report <file>', 'write one HTML page that shows the run and opens from disk')
     .option('--save <file>', 'write the run with all its events, for replay to compare with')
     .option('--json', 'one JSON object for programs')
     .action(async (name, options) =>

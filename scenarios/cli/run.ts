@@ -6,7 +6,7 @@ import { FAULT_RULES } from '../faults/catalogue.ts';
 import { EventLog, type LoggedEvent } from '../hunt/event-log.ts';
 import { runOn } from '../real/lockstep/run-on.ts';
 import { jsonReport } from '../report/json.ts';
-import { planText, textReport } from '../report/text.ts';
+import { planText, replayLine, textReport } from '../report/text.ts';
 import { ownCommand } from './command.ts';
 import { daemonOf, formatFor, prepareFor } from './daemon.ts';
 import { writeRunFile } from './hunt/run-file.ts';
@@ -15,6 +15,7 @@ import { Unusable } from './image/io.ts';
 import { labOf } from './lab-of.ts';
 import { hostsOf } from './prepare.ts';
 import { Progress } from './progress.ts';
+import { writeReport } from './report-file.ts';
 import { reasonOf } from './terminal/output.ts';
 
 /** Exit codes of a run. */
@@ -72,6 +73,7 @@ interface RunOptions {
   readonly set: readonly string[];
   readonly trace?: string;
   readonly save?: string;
+  readonly report?: string;
   readonly json?: true;
   readonly stack: boolean;
   readonly commands: readonly string[];
@@ -107,6 +109,7 @@ export async function runCommand(name: string, options: RunOptions): Promise<num
   log?.end(result.digest);
   const token = tokenFor(result);
   if (options.save !== undefined) writeRunFile(options.save, { ticket: ticketFor(result), events });
+  if (options.report !== undefined) writeReport(options.report, result, replayLine(result, command, token));
   const dress = { colour, command, stack: options.stack, token };
   process.stdout.write(options.json ? jsonReport(result, command, { token }) : textReport(result, dress));
   return EXIT_OF[result.outcome];

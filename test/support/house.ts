@@ -183,6 +183,11 @@ export const ROOMS: readonly Room[] = [
   { path: 'scenarios/drive', about: 'traffic scripts: text in, JSON Lines out', imports: ENGINE },
   { path: 'scenarios/report', about: 'what a run came to, for people and for programs', imports: ENGINE },
   {
+    path: 'scenarios/report/page',
+    about: 'a run as one page for a browser',
+    imports: [...ENGINE, 'scenarios/report'],
+  },
+  {
     path: 'scenarios/hunt',
     about: 'from a failing run to its cause: tokens, where two runs part, what fails alike',
     imports: HUNT,
@@ -223,6 +228,7 @@ export const ROOMS: readonly Room[] = [
       'scenarios/lab',
       'scenarios/real/',
       'scenarios/cli/',
+      'scenarios/report/page',
       'store/format/',
       'scenarios/index.ts', // what users' modules import
     ],
