@@ -229,11 +229,11 @@ export const ROOMS: readonly Room[] = [
     about: 'the commands: they parse, call, print, and set the exit code',
     imports: [
       ...PLAYS,
-      'scenarios/report/page',
       'scenarios/hunt/',
       'scenarios/lab',
       'scenarios/real/',
       'scenarios/cli/',
+      'scenarios/report/page',
       'store/format/',
       'scenarios/index.ts', // what users' modules import
     ],
