@@ -287,8 +287,8 @@ else output.splice(1, 0, rest);`,
     changes: [
       {
         file: 'store/live-update/dump.ts',
-        from: 'return perms.map((p, i) => imagePerm(state, p, i, generation));',
-        to: 'return perms.slice(0, 3).map((p, i) => imagePerm(state, p, i, generation));',
+        from: 'return perms.map((p, i) => imagePerm(p,',
+        to: 'return perms.slice(0, 3).map((p, i) => imagePerm(p,',
       },
     ],
   },
