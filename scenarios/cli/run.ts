@@ -60,7 +60,7 @@ function listFaults(isJson: boolean): number {
   else
     for (const { id, what, mustHold, scenarios } of faults)
       process.stdout.write(
-        `${id.padEnd(8)} ${what}; holds: ${mustHold}; in ${scenarios.length === SCENARIOS.length ? 'every scenario' : scenarios.join(', ')}\n`,
+        `${id.padEnd(8)} ${what}; holds: ${mustHold}; in ${scenarios.length === SCENARIOS.filter(({ settings }) => 'faults' in settings).length ? 'every scenario' : scenarios.join(', ')}\n`,
       );
   return 0;
 }

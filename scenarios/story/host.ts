@@ -10,6 +10,9 @@ import { Moment } from './moment.ts';
 const WORK_NS = [2_000, 20_000] as const;
 /** How often it is looked whether a moment has come that nobody tells of, ns. */
 const LOOK_NS = 2_000;
+/** After so long nobody looks as often any more: what has not come by then most often never does, ns. */
+const EAGER_NS = 50_000_000;
+const RARE_LOOK_NS = 1_000_000;
 
 /** A program of dom0 with a connection of its own, which is closed when it has ended. */
 export type Program = (xs: Xs) => Actor;
@@ -171,11 +174,14 @@ export class StoryHost {
     return this.host.machine.nowNs;
   }
 
-  /** A moment that comes when this is so, as somebody sees it who looks every other microsecond. */
+  /** A moment that comes when this is so, as somebody sees it who looks every other microsecond, and after 50 ms every
+   *  millisecond. */
   when(what: string, isSo: () => boolean): Moment {
     const moment = new Moment(what);
+    const { machine } = this.host;
+    const rareNs = machine.nowNs + EAGER_NS;
     this.host.dom0.os.start(`look-${++this.#looks}`, function* (): Actor {
-      while (!isSo()) yield LOOK_NS;
+      while (!isSo()) yield machine.nowNs < rareNs ? LOOK_NS : RARE_LOOK_NS;
       moment.comes();
     });
     return moment;
