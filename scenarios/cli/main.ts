@@ -51,9 +51,10 @@ export async function main(argv: readonly string[]): Promise<number> {
   program
     .command('list')
     .description('name the scenarios, with their settings')
+    .argument('[scenario...]', 'names, or paths of modules, which are executed (default: the whole catalogue)')
     .option('--faults', 'name the faults instead, with what each does and what must hold all the same')
     .option('--json', 'for programs')
-    .action((options) => done(listCommand(options)));
+    .action(async (names, options) => done(await orUnusable(() => listCommand(names, options))));
   program
     .command('run', { isDefault: true })
     .description('run one scenario and judge it')

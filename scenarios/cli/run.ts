@@ -13,7 +13,7 @@ import { writeRunFile } from './hunt/run-file.ts';
 import { ticketFor, tokenFor } from './hunt/ticket.ts';
 import { Unusable } from './image/io.ts';
 import { labOf } from './lab-of.ts';
-import { hostsOf } from './prepare.ts';
+import { hostsOf, prepare } from './prepare.ts';
 import { Progress } from './progress.ts';
 import { writeReport } from './report-file.ts';
 import { reasonOf } from './terminal/output.ts';
@@ -21,10 +21,21 @@ import { reasonOf } from './terminal/output.ts';
 /** Exit codes of a run. */
 export const EXIT_OF: Readonly<Record<RunOutcome, number>> = { pass: 0, violation: 1, error: 2, stuck: 3, unknown: 3 };
 
-export function listCommand(options: { readonly json?: true; readonly faults?: true }): number {
-  if (options.faults) return listFaults(options.json === true);
+interface ListOptions {
+  readonly json?: true;
+  readonly faults?: true;
+}
+
+/** Name scenarios, with their settings. `names`: of some, or paths of modules; none: the whole catalogue. Errors: Unusable. */
+export async function listCommand(names: readonly string[], options: ListOptions): Promise<number> {
+  if (options.faults) {
+    if (names.length > 0) throw new Unusable('--faults names the faults, and no scenario');
+    return listFaults(options.json === true);
+  }
+  const named = await Promise.all(names.map((name) => prepare(name, [])));
+  const scenarios = names.length === 0 ? SCENARIOS : named.map(({ scenario }) => scenario);
   if (options.json) {
-    const listed = SCENARIOS.map(({ name, story, worry, settings }) => ({
+    const listed = scenarios.map(({ name, story, worry, settings }) => ({
       name,
       story,
       worry,
@@ -33,7 +44,7 @@ export function listCommand(options: { readonly json?: true; readonly faults?: t
     process.stdout.write(`${JSON.stringify(listed, null, 2)}\n`);
     return 0;
   }
-  for (const { name, story, worry, settings } of SCENARIOS) {
+  for (const { name, story, worry, settings } of scenarios) {
     process.stdout.write(`${name}\n  ${story}\n${worry === undefined ? '' : `  Worry: ${worry}\n`}`);
     for (const [key, spec] of Object.entries(settings)) {
       const words = 'told' in spec ? spec.told : 'words' in spec ? spec.words.join(', ') : `${spec.min} to ${spec.max}`;

@@ -1,9 +1,8 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { type Applied, applyChanges, type Bug, changesOf } from '../../bugs/index.ts';
 
-/** The folder of the modules as they are loaded, wherever in it this one is: also from a bundle of them. */
-const ROOT = rootAbove(import.meta.url);
-
+/** The folder of the modules as they are loaded, wherever in it this one is: also from a bundle of them. Throws where nothing was
+ *  built. */
 function rootAbove(url: string): URL {
   for (let folder = new URL('./', url); ; folder = new URL('../', folder)) {
     if (existsSync(new URL('scenarios/cli.js', folder))) return folder;
@@ -13,7 +12,7 @@ function rootAbove(url: string): URL {
 
 /** Where the module of a source file is loaded from. `file`: from the root, as `store/tree/view.ts`. */
 export function moduleUrl(file: string): URL {
-  return new URL(file.replace(/\.ts$/, '.js'), ROOT);
+  return new URL(file.replace(/\.ts$/, '.js'), rootAbove(import.meta.url));
 }
 
 /** Texts of the modules that bugs change, by URL. Errors: a change that does not fit what there is, as a reason. */

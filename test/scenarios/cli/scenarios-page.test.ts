@@ -71,6 +71,10 @@ describe('a module', () => {
     const again = shell(`xenarium replay ${token}`);
     expect([again.code, again.out]).toEqual([1, expect.stringContaining('reproduced, same digest')]);
     expect(shell(`xenarium show ${token}`).out).toMatch(/^\.\/changing\.ts seed 1: violation/);
+    const listed = shell('xenarium list ./changing.ts steady-state').out;
+    expect(listed).toMatch(/^\.\/changing\.ts\n {2}A transaction writes two nodes.*\n {4}broken=0 /);
+    expect(listed).toMatch(/^steady-state$/m);
+    expect(listed).not.toMatch(/^hostile-guests$/m);
     expect(shell('xenarium verify ./changing.ts').out).toMatch(/the same in two processes/);
     expect(shell('xenarium sweep ./changing.ts --seeds 1..4 --jobs 2').out).toMatch(/^4 seeds, .* 0 failed\n/m);
     write('changing.ts', `${blocks('ts')[0]?.replace("'old'", "'older'")}`);
