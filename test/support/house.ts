@@ -177,6 +177,7 @@ export const ROOMS: readonly Room[] = [
   { path: 'scenarios/catalogue/storms', about: 'what the storms share', imports: ENGINE },
   { path: 'scenarios/drive', about: 'traffic scripts: text in, JSON Lines out', imports: ENGINE },
   { path: 'scenarios/report', about: 'what a run came to, for people and for programs', imports: ENGINE },
+  { path: 'scenarios/report/trace', about: 'runs as the files of other programs', imports: ENGINE },
   {
     path: 'scenarios/hunt',
     about: 'from a failing run to its cause: tokens, where two runs part, what fails alike',
@@ -212,7 +213,15 @@ export const ROOMS: readonly Room[] = [
   {
     path: 'scenarios/cli',
     about: 'the commands: they parse, call, print, and set the exit code',
-    imports: [...PLAYS, 'scenarios/hunt/', 'scenarios/lab', 'scenarios/real/', 'scenarios/cli/', 'store/format/'],
+    imports: [
+      ...PLAYS,
+      'scenarios/report/trace',
+      'scenarios/hunt/',
+      'scenarios/lab',
+      'scenarios/real/',
+      'scenarios/cli/',
+      'store/format/',
+    ],
   },
   {
     path: 'scenarios/cli/hunt',

@@ -1,0 +1,85 @@
+import { closeSync, openSync, writeSync } from 'node:fs';
+import type { RunResult } from '../engine/scenario.ts';
+import { pcapngOf } from '../report/trace/index.ts';
+import { Unusable } from './image/io.ts';
+import { reasonOf } from './terminal/output.ts';
+import { version } from './version.ts';
+
+/** What a file holds, by the end of its name; any other name: every event as JSON Lines. */
+const KINDS: Readonly<Record<string, (result: RunResult) => Iterable<Uint8Array>>> = {
+  '.pcapng': (result) => pcapngOf(result, `xenarium ${version()}`),
+};
+
+/** How much is gathered before it is written, octets. */
+const GATHERED = 1 << 16;
+
+/** Where a run is written down. What cannot be written is told when the run is over: a full disk is no matter of the run. */
+export class TraceFile {
+  readonly #file: string;
+  readonly #fd: number;
+  readonly #afterwards: ((result: RunResult) => Iterable<Uint8Array>) | undefined;
+  #gathered: Uint8Array[] = [];
+  #size = 0;
+  #refused: unknown;
+
+  /** Errors: Unusable. */
+  constructor(file: string) {
+    this.#file = file;
+    this.#afterwards = KINDS[/\.[^./]*$/.exec(file)?.[0] ?? ''];
+    try {
+      this.#fd = openSync(file, 'w');
+    } catch (error) {
+      throw new Unusable(`--trace ${file}: ${reasonOf(error)}`);
+    }
+  }
+
+  /** What it takes of a run that goes on. */
+  get extras(): { readonly traceLine?: (line: string) => void } {
+    return this.#afterwards === undefined
+      ? { traceLine: (line) => this.#put(new TextEncoder().encode(`${line}\n`)) }
+      : {};
+  }
+
+  /** The run is over. Errors: Unusable, if not everything could be written. */
+  close(result: RunResult): void {
+    for (const octets of this.#afterwards?.(result) ?? []) {
+      if (this.#refused !== undefined) break;
+      this.#put(octets);
+    }
+    this.#flush();
+    try {
+      closeSync(this.#fd);
+    } catch (error) {
+      this.#refused ??= error;
+    }
+    if (this.#refused !== undefined) throw new Unusable(`--trace ${this.#file}: ${reasonOf(this.#refused)}`);
+  }
+
+  #put(octets: Uint8Array): void {
+    if (this.#refused !== undefined) return;
+    this.#gathered.push(octets);
+    this.#size += octets.length;
+    if (this.#size > GATHERED) this.#flush();
+  }
+
+  #flush(): void {
+    let rest = joined(this.#gathered, this.#size);
+    this.#gathered = [];
+    this.#size = 0;
+    try {
+      while (rest.length > 0 && this.#refused === undefined) rest = rest.subarray(writeSync(this.#fd, rest));
+    } catch (error) {
+      this.#refused = error;
+    }
+  }
+}
+
+function joined(parts: readonly Uint8Array[], size: number): Uint8Array {
+  const all = new Uint8Array(size);
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
+}

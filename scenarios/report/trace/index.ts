@@ -1,0 +1,1 @@
+export { pcapngOf } from './pcapng.ts';
