@@ -1,23 +1,23 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
-import type { RunResult } from '../engine/scenario.ts';
-import { pcapngOf } from '../report/trace/index.ts';
+import { extname } from 'node:path';
+import type { RunRequest, RunResult } from '../engine/scenario.ts';
+import { MessageLines, pcapngOf } from '../report/trace/index.ts';
 import { Unusable } from './image/io.ts';
 import { reasonOf } from './terminal/output.ts';
 import { version } from './version.ts';
 
-/** What a file holds, by the end of its name; any other name: every event as JSON Lines. */
-const KINDS: Readonly<Record<string, (result: RunResult) => Iterable<Uint8Array>>> = {
-  '.pcapng': (result) => pcapngOf(result, `xenarium ${version()}`),
-};
-
 /** How much is gathered before it is written, octets. */
 const GATHERED = 1 << 16;
 
-/** Where a run is written down. What cannot be written is told when the run is over: a full disk is no matter of the run. */
+/**
+ * Where a run is written down, by the end of the file's name: `.pcapng`, `.jsonl` with messages, any other has every event as JSON
+ * Lines. What cannot be written is told when the run is over: a full disk is no matter of the run.
+ */
 export class TraceFile {
   readonly #file: string;
   readonly #fd: number;
-  readonly #afterwards: ((result: RunResult) => Iterable<Uint8Array>) | undefined;
+  readonly #kind: string;
+  readonly #messages: MessageLines | undefined;
   #gathered: Uint8Array[] = [];
   #size = 0;
   #refused: unknown;
@@ -25,7 +25,8 @@ export class TraceFile {
   /** Errors: Unusable. */
   constructor(file: string) {
     this.#file = file;
-    this.#afterwards = KINDS[/\.[^./]*$/.exec(file)?.[0] ?? ''];
+    this.#kind = extname(file);
+    this.#messages = this.#kind === '.jsonl' ? new MessageLines((line) => this.#line(line)) : undefined;
     try {
       this.#fd = openSync(file, 'w');
     } catch (error) {
@@ -34,15 +35,23 @@ export class TraceFile {
   }
 
   /** What it takes of a run that goes on. */
-  get extras(): { readonly traceLine?: (line: string) => void } {
-    return this.#afterwards === undefined
-      ? { traceLine: (line) => this.#put(new TextEncoder().encode(`${line}\n`)) }
-      : {};
+  get extras(): Pick<RunRequest, 'traceLine' | 'opened'> {
+    if (this.#kind === '.pcapng') return {};
+    const messages = this.#messages;
+    if (messages === undefined) return { traceLine: (line) => this.#line(line) };
+    return {
+      opened: (host) => messages.open(host),
+      traceLine: (line) => {
+        this.#line(line);
+        messages.soFar();
+      },
+    };
   }
 
   /** The run is over. Errors: Unusable, if not everything could be written. */
   close(result: RunResult): void {
-    for (const octets of this.#afterwards?.(result) ?? []) {
+    this.#messages?.end(result);
+    for (const octets of this.#kind === '.pcapng' ? pcapngOf(result, `xenarium ${version()}`) : []) {
       if (this.#refused !== undefined) break;
       this.#put(octets);
     }
@@ -53,6 +62,10 @@ export class TraceFile {
       this.#refused ??= error;
     }
     if (this.#refused !== undefined) throw new Unusable(`--trace ${this.#file}: ${reasonOf(this.#refused)}`);
+  }
+
+  #line(line: string): void {
+    this.#put(new TextEncoder().encode(`${line}\n`));
   }
 
   #put(octets: Uint8Array): void {

@@ -1,1 +1,2 @@
+export { MessageLines, type Running } from './lines.ts';
 export { pcapngOf } from './pcapng.ts';

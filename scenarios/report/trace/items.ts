@@ -57,6 +57,7 @@ export function* itemsOf(result: RunResult): Generator<TraceItem> {
           i,
           history,
           remarks.filter(({ host }) => host === i),
+          new Splits(logOf(history)),
         ).all(),
   );
   const heads = streams.map((stream) => stream.next());
@@ -79,40 +80,54 @@ interface Line {
   isReadOnly: boolean;
 }
 
-class HostItems {
+/** What a host's history has, also while it is written. */
+export class HostItems {
   readonly #host: number;
   readonly #history: History;
   readonly #log: RecordLog;
-  readonly #splits: Splits;
+  readonly #splits: Splits | undefined;
   readonly #lines = new Map<number, Line>();
   /** Of a place in the history, and those of a time, latest first. */
   readonly #placed = new Map<number, Remark[]>();
   readonly #timed: Remark[];
+  #seq = 0;
+  #lastNs = 0;
 
-  constructor(host: number, history: History, remarks: readonly Remark[]) {
+  /** `splits`: left out where nobody asks what lies across updates. */
+  constructor(host: number, history: History, remarks: readonly Remark[] = [], splits?: Splits) {
     this.#host = host;
     this.#history = history;
     this.#log = logOf(history);
-    this.#splits = new Splits(this.#log);
+    this.#splits = splits;
     for (const remark of remarks)
       if (remark.seq !== undefined) this.#placed.set(remark.seq, [...(this.#placed.get(remark.seq) ?? []), remark]);
     this.#timed = remarks.filter(({ seq }) => seq === undefined).sort((a, b) => b.timeNs - a.timeNs);
   }
 
   *all(): Generator<TraceItem> {
-    let lastNs = 0;
-    for (let seq = 0; seq < this.#log.length; seq++) {
+    yield* this.soFar();
+    yield* this.end();
+  }
+
+  /** Items of records that came since this was asked last. */
+  *soFar(): Generator<TraceItem> {
+    for (; this.#seq < this.#log.length; this.#seq++) {
+      const seq = this.#seq;
       const record = this.#log.at(seq) as HistoryRecord;
-      lastNs = record.timeNs;
-      yield* this.#until(seq, lastNs);
+      this.#lastNs = record.timeNs;
+      yield* this.#until(seq, record.timeNs);
       yield* this.#itemsAt(record);
       for (const { what, text } of this.#placed.get(seq) ?? [])
-        yield { kind: 'happening', host: this.#host, seq, timeNs: lastNs, what, text };
+        yield { kind: 'happening', host: this.#host, seq, timeNs: record.timeNs, what, text };
       this.#placed.delete(seq);
     }
+  }
+
+  /** What the end of the run leaves: remarks, and messages that are half there. */
+  *end(): Generator<TraceItem> {
     const last = Math.max(0, this.#log.length - 1);
     yield* this.#until(last, Number.POSITIVE_INFINITY);
-    const at = { host: this.#host, seq: last, timeNs: Math.max(lastNs, this.#history.endNs ?? 0) };
+    const at = { host: this.#host, seq: last, timeNs: Math.max(this.#lastNs, this.#history.endNs ?? 0) };
     for (const conn of [...this.#lines.keys()]) yield* this.#end(conn, at);
     for (const { what, text } of [...this.#placed.values()].flat()) yield { kind: 'happening', ...at, what, text };
   }
@@ -151,7 +166,7 @@ class HostItems {
   }
 
   #message(at: ItemAt, conn: number, dir: 'req' | 'rsp', message: Assembled): MessageItem {
-    const splits = this.#splits.of(conn, dir, message.at, message.at + message.octets.length);
+    const splits = this.#splits?.of(conn, dir, message.at, message.at + message.octets.length) ?? [];
     return { kind: 'message', ...at, ...message, dir, epoch: this.#epoch(conn), splits };
   }
 
