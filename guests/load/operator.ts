@@ -23,14 +23,17 @@ export interface OperatorPlan {
   /** How far the run is; left out: requests of all traffic so far. */
   readonly progress?: () => number;
   readonly file: string;
-  /** Stream version to ask for, as `-v` of CONTROL live-update. `undefined`: the daemon has only one, and does not know the flag. */
-  readonly version: number | undefined;
+  /** Stream version to ask for in update `n`, as `-v` of CONTROL live-update. `undefined`: the daemon has only one, and does not know
+   *  the flag. */
+  readonly version: (n: number) => number | undefined;
   readonly way: (n: number) => UpdateWay;
   /** Another program's connection, for a transaction that holds an update up. */
   readonly connect: (n: number) => XsProgram;
   readonly os: GuestOs;
   /** Moments are virtual ns, and are kept to the ns, also when traffic has stopped. */
   readonly isExact?: true;
+  /** In place of moments: waits until update `n` (from 1) is due. Left out: moments say. */
+  readonly waits?: (n: number) => Actor;
   /** How often the operator looks how far the traffic is, ns: at least, and up to so much more. Left out: often. */
   readonly lookNs?: readonly [least: number, more: number];
   /** What is seen to before each update is asked for; left out: nothing. */
@@ -50,7 +53,8 @@ export function* operator(me: Thread, client: XsLink, traffic: Traffic, plan: Op
   const [least, more] = plan.lookNs ?? [3_000, 4_000];
   let n = 0;
   for (const at of plan.moments) {
-    if (plan.isExact === true) yield Math.max(0, at - plan.os.machine.nowNs);
+    if (plan.waits !== undefined) yield* plan.waits(n + 1);
+    else if (plan.isExact === true) yield Math.max(0, at - plan.os.machine.nowNs);
     else {
       while (progress() < at && !traffic.stopping) yield least + me.draws.below(more);
       yield me.draws.below(20_000);
@@ -99,8 +103,13 @@ function* ask(xs: Xs, plan: OperatorPlan, n: number, way: UpdateWay): Actor {
   const { scheduler } = plan.os.machine;
   // Whoever looks whether anything goes on sees that somebody waits, and until when.
   if (timeoutSeconds > 0) scheduler.at(scheduler.nowNs + timeoutSeconds * SECOND_NS, () => xs.me.wake());
-  const version = plan.version === undefined ? [] : ['-v', String(plan.version)];
-  const flags = [...version, '-t', String(timeoutSeconds), ...(force ? ['-F'] : [])];
+  const version = plan.version(n);
+  const flags = [
+    ...(version === undefined ? [] : ['-v', String(version)]),
+    '-t',
+    String(timeoutSeconds),
+    ...(force ? ['-F'] : []),
+  ];
   plan.answered(n, yield* tell('-s', ...flags));
 }
 

@@ -111,6 +111,19 @@ export class XsClient implements XsLink {
     this.#ring.wake();
   }
 
+  /** Stop in the middle: of requests no octet goes in after so many more, of responses none is taken out. Infinity: go on. */
+  stopAfter({ sent, got }: { readonly sent?: number; readonly got?: number }): void {
+    const { moved } = this.#ring;
+    if (sent !== undefined) this.#ring.writesUpTo = moved.sent + sent;
+    if (got !== undefined) this.#ring.readsUpTo = moved.got + got;
+    this.#ring.wake();
+  }
+
+  /** Octets of requests that went into the ring since it began, and of responses that were taken out. */
+  get octets(): { readonly sent: number; readonly got: number } {
+    return this.#ring.moved;
+  }
+
   get inFlight(): number {
     return this.#unanswered.size;
   }

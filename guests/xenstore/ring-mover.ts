@@ -71,6 +71,9 @@ export class RingMover {
   isStopped = false;
   /** While true nothing is consumed of what the store sends. */
   held = false;
+  /** Request octets, of all since this ring began, of which none more goes in; response octets likewise. */
+  writesUpTo = Number.POSITIVE_INFINITY;
+  readsUpTo = Number.POSITIVE_INFINITY;
 
   constructor(os: GuestOs, frame: Frame, port: Port, habits: ClientHabits, owner: RingOwner) {
     this.#os = os;
@@ -93,6 +96,11 @@ export class RingMover {
 
   signal(): void {
     this.#os.hyper.send(this.#port);
+  }
+
+  /** Octets that went into the ring, and that were taken out, since it began. */
+  get moved(): { readonly sent: number; readonly got: number } {
+    return { sent: this.#sent, got: this.#got };
   }
 
   get place(): { readonly frame: Frame; readonly port: Port } {
@@ -242,7 +250,7 @@ export class RingMover {
       return BAD_INDEX;
     }
     const end = current.ends[this.#piece] as number;
-    let chunk = Math.min((RING_BYTES - used(prod, cons)) >>> 0, end - this.#written);
+    let chunk = Math.min((RING_BYTES - used(prod, cons)) >>> 0, end - this.#written, this.writesUpTo - this.#sent);
     if (!wraps) chunk = Math.min(chunk, RING_BYTES - (prod & MASK));
     if (writes === 'messages' && chunk < end) chunk = 0; // MO-1: waits until all of it fits
     if (chunk <= 0) return 0;
@@ -302,12 +310,12 @@ export class RingMover {
       this.#incoming.clear();
       return BAD_INDEX;
     }
-    let chunk = Math.min(there, RING_BYTES);
+    let chunk = Math.min(there, RING_BYTES, this.readsUpTo - this.#got);
     if (reads === 'messages') chunk = wholeMessage(ring, cons, there);
     else if (!wraps) chunk = Math.min(chunk, RING_BYTES - (cons & MASK));
     this.#index = cons;
     this.#chunk = chunk;
-    return chunk;
+    return Math.max(0, chunk);
   }
 
   /** Copy the chunk, or a first part of it. @returns ns. */

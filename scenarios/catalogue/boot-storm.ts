@@ -32,6 +32,7 @@ export const bootStorm: Scenario = scenario({
   name: 'boot-storm',
   story:
     'A host starts all its domains at once, each with a disk, a network interface and a console, while xenstored live-updates itself; every device gets connected and works.',
+  worry: 'A host comes back after a power cut and starts everything at once: does every device get connected?',
   settings: SETTINGS,
   does: ({ domains, updates, store }) =>
     doings({

@@ -80,6 +80,7 @@ export const deviceIo: Scenario = scenario({
   name: 'device-io',
   story:
     'A handful of domains, each with a disk and a network interface, do I/O with checksums from end to end while xenstored live-updates itself and devices come, go, grow and reconnect.',
+  worry: 'Do disks and interfaces lose data when their store is replaced, or when they come, go, grow and reconnect?',
   settings: SETTINGS,
   does: ({ domains, updates, churn, workers }) =>
     doings({

@@ -16,6 +16,7 @@ export const evacuateHost: Scenario = scenario({
   name: 'evacuate-host',
   story:
     'A host is emptied: all its guests are sent away at once, each over a link of its own, and the stores of both hosts have all their trees to remove and to build side by side.',
+  worry: 'A host must be emptied now: do twenty guests get away at once?',
   settings: SETTINGS,
   does: travels,
   marks: ({ updates, block, net }) =>

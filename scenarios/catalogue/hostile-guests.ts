@@ -71,6 +71,7 @@ export const hostileGuests: Scenario = scenario({
   name: 'hostile-guests',
   story:
     'Eight ordinary guests share the store with a dozen that break every rule, while it live-updates itself; each bad one gets what is due, and nobody else notices.',
+  worry: 'A guest breaks every rule of the protocol: who else notices, and does an update make it worse?',
   settings: SETTINGS,
   does: ({ domains, updates, store }) =>
     doings({

@@ -65,6 +65,7 @@ export const hotplugStorm: Scenario = scenario({
   name: 'hotplug-storm',
   story:
     'Administrators attach and detach disks and network interfaces of running domains, several at a time, while domains are restarted and xenstored live-updates itself; what stays works, and of what went nothing is left.',
+  worry: 'Devices are attached and unplugged while guests hold them: what is left behind, and what hangs?',
   settings: SETTINGS,
   does: ({ domains, restarts, updates, store }) =>
     doings({

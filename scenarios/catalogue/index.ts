@@ -13,6 +13,20 @@ import { saveRestore } from './save-restore.ts';
 import { steadyStateScenario } from './steady-state.ts';
 import { suspendResume } from './suspend-resume.ts';
 import { upgradeByMigration } from './upgrade-by-migration.ts';
+import { conflictStorm } from './worries/conflict-storm.ts';
+import { crowdedHost } from './worries/crowded-host.ts';
+import { domidReuse } from './worries/domid-reuse.ts';
+import { forcedUpdates } from './worries/forced-updates.ts';
+import { formatUpAndDown } from './worries/format-up-and-down.ts';
+import { guestsThatDie } from './worries/guests-that-die.ts';
+import { hugeStore } from './worries/huge-store.ts';
+import { quotaPressure } from './worries/quota-pressure.ts';
+import { slowConsumers } from './worries/slow-consumers.ts';
+import { stubDomains } from './worries/stub-domains.ts';
+import { updateAfterUpdate } from './worries/update-after-update.ts';
+import { updatesThatFail } from './worries/updates-that-fail.ts';
+import { watchFlood } from './worries/watch-flood.ts';
+import { xenbusPrograms } from './worries/xenbus-programs.ts';
 
 /** Every scenario, by the name under which it runs. The first is the headline. */
 export const SCENARIOS: readonly Scenario[] = [
@@ -30,4 +44,18 @@ export const SCENARIOS: readonly Scenario[] = [
   evacuateHost,
   migrationBreaks,
   upgradeByMigration,
+  conflictStorm,
+  crowdedHost,
+  domidReuse,
+  forcedUpdates,
+  formatUpAndDown,
+  guestsThatDie,
+  hugeStore,
+  quotaPressure,
+  slowConsumers,
+  stubDomains,
+  updateAfterUpdate,
+  updatesThatFail,
+  watchFlood,
+  xenbusPrograms,
 ];

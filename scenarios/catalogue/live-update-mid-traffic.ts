@@ -30,6 +30,7 @@ export const liveUpdateMidTraffic: Scenario = scenario({
   name: 'live-update-mid-traffic',
   story:
     'A dozen domains hammer xenstored through their rings while it live-updates itself several times; nothing may be lost.',
+  worry: 'A store is updated while everybody uses it: which octet, event or transaction is lost?',
   settings: SETTINGS,
   does: ({ domains, updates, churn, workers, store }) =>
     doings({

@@ -20,6 +20,7 @@ export const migrateBackAndForth: Scenario = scenario({
   name: 'migrate-back-and-forth',
   story:
     'Guests go to another host and come home, over and over, with hardly a rest between: what each left behind must be gone before it is back, and nobody who gets its id may see any of it.',
+  worry: 'A guest comes back to a host that it has left: does it meet what it left behind?',
   settings: SETTINGS,
   does: travels,
   marks: ({ rounds, updates, block, net }) =>

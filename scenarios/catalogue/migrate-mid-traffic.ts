@@ -22,6 +22,7 @@ export const migrateMidTraffic: Scenario = scenario({
   name: 'migrate-mid-traffic',
   story:
     'A dozen guests with disks, interfaces and consoles wander between two hosts in the middle of their traffic, while both hosts live-update their stores; each runs in one place at a time, and nothing that was promised to it is lost.',
+  worry: 'Guests move between hosts that are updated themselves: does each run once, with all that it was promised?',
   settings: SETTINGS,
   does: travels,
   marks: ({ migrations, updates, block, net }) =>

@@ -49,6 +49,7 @@ export const migrateUnnoticed: Scenario = scenario({
   name: 'migrate-unnoticed',
   story:
     'Guests are moved between two hosts in the middle of requests, replies and transactions, and are not asked: memory, ports and grants go in the stream, and their part of the store in an image of any format. Each has one session with xenstore all its life, and notices nothing.',
+  worry: 'Can a guest move without being asked, and which image format carries what it needs for that?',
   settings: SETTINGS,
   oursAlone: 'gives out what it holds of one guest',
   does: () => [],

@@ -27,6 +27,7 @@ export const migrationBreaks: Scenario = scenario({
   name: 'migration-breaks',
   story:
     'Links are cut at any octet, stall and go half, and the processes of both sides are killed before any step: each guest runs at one host at a time, and where xl leaves it at none, that is a hole which is known, by its number.',
+  worry: 'The link or a process dies in a migration: who owns the guest?',
   settings: SETTINGS,
   does: travels,
   marks: ({ migrations }) =>

@@ -28,6 +28,7 @@ export const saveRestore: Scenario = scenario({
   name: 'save-restore',
   story:
     'Guests are saved into files in the middle of their traffic and go on in new domains out of them, or where they were; files are cut, disks are full, one file is restored twice; the store live-updates itself all the while.',
+  worry: 'A guest is saved and restored, twice even and with one uuid, or its file is cut: what has it lost?',
   settings: SETTINGS,
   does: () => [],
   marks: ({ updates, keeps, cuts, full, twice }) =>

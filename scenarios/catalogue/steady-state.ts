@@ -49,6 +49,7 @@ export const steadyStateScenario: Scenario = scenario({
   name: 'steady-state',
   story:
     'A host at rest: agents report, monitors read, consoles print, someone types and asks a guest to go; the store updates itself under them.',
+  worry: 'What do monitors, agents and consoles of an ordinary host see of an update?',
   settings: SETTINGS,
   does: ({ domains, updates, store }) =>
     doings({

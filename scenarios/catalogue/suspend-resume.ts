@@ -79,6 +79,8 @@ export const suspendResume: Scenario = scenario({
   name: 'suspend-resume',
   story:
     'Guests with four kinds of clients are suspended amid their traffic, again and again: some go on where they were, others in new domains with their memory; the store live-updates itself all the while.',
+  worry:
+    'Agents of Linux, Windows and mini-os are suspended with requests under way and change their port: who is lost?',
   settings: SETTINGS,
   does: ({ domains, restores, updates, store }) =>
     doings({

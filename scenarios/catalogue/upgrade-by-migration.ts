@@ -24,6 +24,7 @@ export const upgradeByMigration: Scenario = scenario({
   name: 'upgrade-by-migration',
   story:
     'Guests go from a host whose xenstored is that of 4.17 to one with that of 4.22, and back, as a pool is upgraded host by host: nothing in the stream is the store’s, so that each direction has to work.',
+  worry: 'A pool is upgraded host by host: do guests get from the old release to the new one, and back?',
   settings: SETTINGS,
   does: travels,
   marks: ({ updates, block, net }) =>

@@ -34,13 +34,13 @@ export function formatFor(daemon: RealDaemon | undefined, format: string | undef
 }
 
 /** As `prepare`; what a real daemon has no choice in is set as it is. Errors: Unusable. */
-export function prepareFor(
+export async function prepareFor(
   daemon: RealDaemon | undefined,
   name: string,
   set: readonly string[],
   commands: readonly string[] = [],
-): { readonly scenario: Scenario; readonly settings: Settings } {
-  const prepared = prepare(name, set, commands);
+): Promise<{ readonly scenario: Scenario; readonly settings: Settings }> {
+  const prepared = await prepare(name, set, commands);
   if (daemon === undefined) return prepared;
   const { scenario, settings } = prepared;
   if (scenario.oursAlone !== undefined)

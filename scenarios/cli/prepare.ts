@@ -3,6 +3,7 @@ import { type Scenario, unhosted } from '../engine/scenario.ts';
 import { parseSettings, type Settings } from '../engine/settings.ts';
 import { DOINGS } from '../faults/doings.ts';
 import { meant, Unusable } from './image/io.ts';
+import { scenariosOf } from './scenarios-of.ts';
 
 /** Scenarios in which a rule can strike, with their default settings. */
 export function hostsOf(id: string): string[] {
@@ -10,15 +11,17 @@ export function hostsOf(id: string): string[] {
 }
 
 /** The scenario and the settings that were asked for. `commands`: what may have been meant in place of a scenario. Errors: Unusable. */
-export function prepare(
+export async function prepare(
   name: string,
   set: readonly string[],
   commands: readonly string[] = [],
-): { readonly scenario: Scenario; readonly settings: Settings } {
-  const scenario = SCENARIOS.find((s) => s.name === name);
+): Promise<{ readonly scenario: Scenario; readonly settings: Settings }> {
+  const scenario = (await scenariosOf(name)).find((each) => each.name === name);
   if (scenario === undefined) {
     const names = [...SCENARIOS.map((each) => each.name), ...commands];
-    throw new Unusable(`no scenario '${name}'${meant(name, names)}; xenarium list names them`);
+    throw new Unusable(
+      `no scenario '${name}'${meant(name, names)}; xenarium list names them, and a path, as ./mine.ts, is that of a module`,
+    );
   }
   const parsed = parseSettings(name, scenario.settings, set);
   if (!parsed.ok) throw new Unusable(`--set ${parsed.reason}${meant(parsed.given, parsed.known)}`);

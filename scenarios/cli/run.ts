@@ -21,12 +21,17 @@ export const EXIT_OF: Readonly<Record<RunOutcome, number>> = { pass: 0, violatio
 export function listCommand(options: { readonly json?: true; readonly faults?: true }): number {
   if (options.faults) return listFaults(options.json === true);
   if (options.json) {
-    const listed = SCENARIOS.map(({ name, story, settings }) => ({ name, story, settings: rangesOf(settings) }));
+    const listed = SCENARIOS.map(({ name, story, worry, settings }) => ({
+      name,
+      story,
+      worry,
+      settings: rangesOf(settings),
+    }));
     process.stdout.write(`${JSON.stringify(listed, null, 2)}\n`);
     return 0;
   }
-  for (const { name, story, settings } of SCENARIOS) {
-    process.stdout.write(`${name}\n  ${story}\n`);
+  for (const { name, story, worry, settings } of SCENARIOS) {
+    process.stdout.write(`${name}\n  ${story}\n${worry === undefined ? '' : `  Worry: ${worry}\n`}`);
     for (const [key, spec] of Object.entries(settings)) {
       const words = 'told' in spec ? spec.told : 'words' in spec ? spec.words.join(', ') : `${spec.min} to ${spec.max}`;
       process.stdout.write(`    ${`${key}=${spec.default}`.padEnd(18)} ${spec.meaning} (${words})\n`);
@@ -74,7 +79,7 @@ const ALL = { from: 0, to: Number.POSITIVE_INFINITY };
 
 export async function runCommand(name: string, options: RunOptions): Promise<number> {
   const daemon = daemonOf(options);
-  const { scenario, settings } = prepareFor(daemon, name, options.set, options.commands);
+  const { scenario, settings } = await prepareFor(daemon, name, options.set, options.commands);
   const format = formatFor(daemon, options.format);
   const lab = await labOf(format);
   const trace = options.trace === undefined ? undefined : new TraceFile(options.trace);

@@ -51,7 +51,7 @@ interface Group {
 export async function sweepCommand(names: readonly string[], options: SweepOptions): Promise<number> {
   const whole = names.length === 1 && names[0] === 'all' ? SCENARIOS.map(({ name }) => name) : names;
   const daemon = daemonOf(options);
-  const scenarios = whole.map((name) => prepareFor(daemon, name, options.set));
+  const scenarios = await Promise.all(whole.map((name) => prepareFor(daemon, name, options.set)));
   const format = formatFor(daemon, options.format);
   await labOf(format); // whether it can be loaded: threads load their own
   const { search, jobs = availableParallelism() } = options;
@@ -82,7 +82,7 @@ async function through(sweeping: ReturnType<typeof sweep>, signal: AbortSignal):
 
 /** Runs of a base, before anything else: those that still fail, and those that do not any more. */
 async function replayBase(base: FailureBase, jobs: number, signal: AbortSignal, isQuiet: boolean): Promise<void> {
-  const { runs } = base;
+  const runs = await base.runs();
   const failures: KnownFailure[] = runs.map(({ failure }) => failure);
   const each = ({ finding }: SeedReport) => {
     const failure = failures.shift() as KnownFailure;

@@ -1,15 +1,10 @@
 import { parentPort } from 'node:worker_threads';
-import { SCENARIOS } from '../catalogue/index.ts';
-import { type RunSpec, runnerOf } from '../hunt/spec.ts';
-import { labOf } from './lab-of.ts';
-import { onDaemons } from './on-daemons.ts';
+import type { RunSpec } from '../hunt/spec.ts';
+import { loader } from './loader.ts';
 import { runSpec } from './sweep.ts';
 
-// One thread of a sweep: answers each spec with what became of it. Formats are code: each thread loads its own.
-const runner = onDaemons(runnerOf(SCENARIOS));
-const formats = new Map<string, ReturnType<typeof labOf>>();
+// One thread of a sweep: answers each spec with what became of it. Scenarios and formats may be code: each thread loads its own.
+const runnerFor = loader();
 parentPort?.on('message', async (spec: RunSpec) => {
-  const lab = formats.get(spec.format) ?? labOf(spec.format);
-  formats.set(spec.format, lab);
-  parentPort?.postMessage(runSpec(runner, spec, { lab: await lab }));
+  parentPort?.postMessage(runSpec(await runnerFor(spec), spec, {}));
 });

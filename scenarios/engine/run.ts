@@ -211,6 +211,10 @@ export interface UpdatePlan {
   readonly atRequests?: readonly number[];
   /** In virtual ns, ascending; in place of `atRequests`. */
   readonly atNs?: readonly number[];
+  /** Each update waits for its own, and nothing else; in place of `atRequests`. Called in the operator's thread. */
+  readonly waits?: readonly ((me: Thread) => Actor)[];
+  /** Called with each attempt, from 1, that was answered. */
+  readonly answered?: (n: number) => void;
   /** Opened by the operator when it starts; left out: a program of dom0. */
   readonly link?: () => XsLink;
   /** Left out: all traffic of the host. */
@@ -220,6 +224,8 @@ export interface UpdatePlan {
   readonly sparesBuilders?: boolean;
   /** Whether the store has versions of its image to choose from: those before 4.22 have none. Left out: it has. */
   readonly isVersioned?: boolean;
+  /** Of the image of update `n`; left out: that of the request's format. */
+  readonly version?: (n: number) => 1 | 2;
   /** All are forced (-F); left out: as drawn. */
   readonly force?: boolean;
   readonly lookNs?: readonly [least: number, more: number];
@@ -237,9 +243,9 @@ export interface Operator {
 export function startOperator(run: Run, plan: UpdatePlan): Operator {
   const { host, request, operators, attempts } = run;
   const { machine, store } = host;
-  const { atNs, atRequests = [] } = plan;
+  const { atNs, atRequests = [], waits } = plan;
   const exactNs = request.cuts?.updatesAtNs;
-  const moments = exactNs ?? host.faults.updates(atNs ?? atRequests);
+  const moments = exactNs ?? waits?.map((_, n) => n) ?? host.faults.updates(atNs ?? atRequests);
   const way = waysOf(run, plan.force === true);
   /** Updates so far, when each was asked for. */
   const before: number[] = [];
@@ -248,15 +254,13 @@ export function startOperator(run: Run, plan: UpdatePlan): Operator {
       moments,
       ...(atNs === undefined ? {} : { progress: () => machine.nowNs }),
       ...(exactNs === undefined ? {} : { isExact: true }),
+      ...(exactNs !== undefined || waits === undefined ? {} : { waits: (n) => waits[n - 1]?.(own) ?? noWait() }),
       file: STORE_BINARY,
-      version:
-        request.real !== undefined
-          ? request.real.streamVersion
-          : plan.isVersioned === false
-            ? undefined
-            : request.format === 'v1'
-              ? 1
-              : 2,
+      version: (n) => {
+        if (request.real !== undefined) return request.real.streamVersion;
+        if (plan.isVersioned === false) return undefined;
+        return plan.version?.(n) ?? (request.format === 'v1' ? 1 : 2);
+      },
       way,
       connect: (n) => host.connect(`holder-${n}`),
       os: host.dom0.os,
@@ -273,12 +277,16 @@ export function startOperator(run: Run, plan: UpdatePlan): Operator {
         // An update is over before anybody is told of it.
         const update = store.updates[before[n - 1] as number]?.n;
         attempts[n - 1] = { ...(attempts[n - 1] as UpdateAttempt), answer, update };
+        plan.answered?.(n);
       },
     }),
   );
   operators.push(me);
   return { me };
 }
+
+/** Nobody says when: at once. */
+function* noWait(): Actor {}
 
 /** How often the administrator looks whether a domain is still being built, ns. */
 const BUILDERS_LOOK_NS = 200_000;

@@ -19,6 +19,8 @@ import { earlyFailure, type Failure } from './witness.ts';
 export interface Scenario {
   readonly name: string;
   readonly story: string;
+  /** What somebody in charge of such hosts lies awake over, as a question; each of the catalogue has one. */
+  readonly worry?: string;
   readonly settings: SettingSpecs;
   /** What it takes of the store that no released daemon can do; left out: nothing. */
   readonly oursAlone?: string;
@@ -277,6 +279,8 @@ export interface RunResult {
   /** The last fault that struck, in a run that ended before its end. */
   readonly lastFault?: { readonly id: string; readonly timeNs: number; readonly detail: string };
   readonly scenario: string;
+  /** Of the octets of a user's module, whose path `scenario` is; absent: it is one of the catalogue. */
+  readonly module?: string;
   readonly seed: string;
   readonly format: string;
   readonly settings: Settings;

@@ -5,6 +5,8 @@ import type { Settings } from '../engine/settings.ts';
 /** All that a run depends on, as plain data: it goes into tokens, files, and to other threads. */
 export interface RunSpec {
   readonly scenario: string;
+  /** Of the octets of the module that `scenario` is the path of; left out: it is one of the catalogue. */
+  readonly module?: string;
   /** Decimal digits. */
   readonly seed: string;
   /** `v1`, `v2`, or the name or path of the format that updates go through. */
@@ -48,9 +50,17 @@ export function runnerOf(scenarios: readonly Scenario[], always: RunExtras = {})
 
 /** The spec of a run that was made by request. */
 export function specOf(
-  result: Pick<RunResult, 'scenario' | 'seed' | 'format' | 'settings' | 'cuts' | 'real'>,
+  result: Pick<RunResult, 'scenario' | 'module' | 'seed' | 'format' | 'settings' | 'cuts' | 'real'>,
 ): RunSpec {
-  const { scenario, seed, format, settings, cuts, real } = result;
+  const { scenario, module, seed, format, settings, cuts, real } = result;
   const daemon = real?.daemon;
-  return { scenario, seed, format, settings, ...(cuts && { cuts }), ...(daemon && { daemon }) };
+  return {
+    scenario,
+    ...(module && { module }),
+    seed,
+    format,
+    settings,
+    ...(cuts && { cuts }),
+    ...(daemon && { daemon }),
+  };
 }

@@ -24,10 +24,10 @@ const PREFIX = 'XS1-';
  * default. `xenarium replay` takes it. Errors: none.
  */
 export function formatToken({ spec, version, digest, events }: Ticket, scenarios: readonly Scenario[]): string {
-  const { scenario, seed, format, settings, cuts, daemon } = spec;
+  const { scenario, module, seed, format, settings, cuts, daemon } = spec;
   const defaults = scenarios.find((each) => each.name === scenario)?.settings ?? {};
   const set = Object.entries(settings).filter(([key, value]) => defaults[key]?.default !== value);
-  const more = daemon !== undefined ? [cuts ?? null, daemon] : cuts !== undefined ? [cuts] : [];
+  const more = lastsOf([cuts, daemon, module]);
   const fields = [scenario, version, seed, format, Object.fromEntries(set), digest, events, ...more];
   const body = octets(ascii(JSON.stringify(fields)));
   return PREFIX + toBase32(Uint8Array.of(...checksum(body), ...body));
@@ -35,8 +35,20 @@ export function formatToken({ spec, version, digest, events }: Ticket, scenarios
 
 export type Parsed<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly reason: string };
 
+/** Fields that may be absent, up to the last that is there. */
+function lastsOf(fields: readonly unknown[]): readonly unknown[] {
+  const last = fields.findLastIndex((each) => each !== undefined);
+  return fields.slice(0, last + 1).map((each) => each ?? null);
+}
+
 /** What a token stands for. Errors: a reason, for a word that is none, is not whole, or names what there is not. */
 export function parseToken(token: string, scenarios: readonly Scenario[]): Parsed<Ticket> {
+  const fields = fieldsOf(token);
+  return fields.ok ? ticketOf(fields.value, scenarios) : fields;
+}
+
+/** What a token says, not looked at yet. Errors: a reason, for a word that is none, or is not whole. */
+export function fieldsOf(token: string): Parsed<Fields> {
   if (!isToken(token)) return refused(`a token begins with ${PREFIX}`);
   const bytes = fromBase32(token.slice(PREFIX.length));
   if (bytes === undefined || bytes.length < 5) return refused('the token has characters that no token has');
@@ -50,16 +62,17 @@ export function parseToken(token: string, scenarios: readonly Scenario[]): Parse
     return refused('the token is not whole');
   }
   if (!Array.isArray(fields)) return refused('the token is of another program');
-  const [scenario, version, seed, format, set, digest, events, cuts, daemon] = fields as unknown[];
+  const [scenario, version, seed, format, set, digest, events, cuts, daemon, module] = fields as unknown[];
   if (![scenario, version, seed, format, digest].every((field) => typeof field === 'string'))
     return refused('the token is of another program');
-  const told = { scenario, version, seed, format, set, digest, events, cuts: cuts ?? undefined, daemon };
-  return ticketOf(told as Fields, scenarios);
+  const may = { cuts: cuts ?? undefined, daemon: daemon ?? undefined, module: module ?? undefined };
+  return { ok: true, value: { scenario, version, seed, format, set, digest, events, ...may } as Fields };
 }
 
 /** What a token or a file says of a run, not looked at yet. */
 export interface Fields {
   readonly scenario: string;
+  readonly module?: string;
   readonly version: string;
   readonly seed: string;
   readonly format: string;
@@ -72,7 +85,7 @@ export interface Fields {
 
 /** The ticket of these fields: of settings, what the scenario may have; defaults for those that are not named. */
 export function ticketOf(fields: Fields, scenarios: readonly Scenario[]): Parsed<Ticket> {
-  const { scenario: name, version, seed, format, set, digest, events, cuts, daemon } = fields;
+  const { scenario: name, version, seed, format, set, digest, events, cuts, daemon, module } = fields;
   const scenario = scenarios.find((each) => each.name === name);
   if (scenario === undefined) return refused(`there is no scenario '${name}' here`);
   if (!/^(0|[1-9][0-9]{0,17})$/.test(seed)) return refused(`a seed is decimal digits, not '${seed}'`);
@@ -83,7 +96,9 @@ export function ticketOf(fields: Fields, scenarios: readonly Scenario[]): Parsed
   if (wrong !== undefined) return refused(wrong);
   const settings = completeSettings(scenario.settings, parsed.settings);
   if (daemon !== undefined && !isDaemon(daemon)) return refused('the daemon that it names has no path or no digest');
-  const spec = { scenario: name, seed, format, settings, ...(cuts && { cuts }), ...(daemon && { daemon }) };
+  if (module !== undefined && !/^[0-9a-f]{16}$/.test(module)) return refused('the module that it names has no digest');
+  const named = { scenario: name, ...(module && { module }) };
+  const spec = { ...named, seed, format, settings, ...(cuts && { cuts }), ...(daemon && { daemon }) };
   return { ok: true, value: { spec, version, digest, events } };
 }
 

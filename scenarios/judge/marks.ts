@@ -1,6 +1,7 @@
 import { XenbusState } from '../../guests/devices/index.ts';
+import { XS } from '../../store/protocol/wire.ts';
 import type { DeviceRecord, History, HistoryRecord, Verdict } from './history.ts';
-import type { Connection } from './invariants/connection-epochs.ts';
+import type { Connection, Request } from './invariants/connection-epochs.ts';
 
 /** One try to update the store, as far as marks have to do with it. */
 interface Attempt {
@@ -125,6 +126,10 @@ export const MARKS = {
   conflict: {
     what: 'transactions whose commit was refused',
     count: ({ verdicts }) => checked(verdicts, 'transactions', 'refused'),
+  },
+  quota: {
+    what: 'requests that a quota refused',
+    count: ({ connections }) => count(connections, ({ requests }) => requests.filter(isOverQuota)),
   },
   event: {
     what: 'watch events that were delivered',
@@ -317,4 +322,9 @@ function handshakesAt(records: readonly DeviceRecord[], spans: readonly Span[]):
     for (const ends of states.values()) if (isBetween(ends)) found++;
   }
   return found;
+}
+
+/** ENOSPC, the errno of quotas; E2BIG of a value that is too large, or of watches that are too many. Source: store.md 10. */
+function isOverQuota({ reply }: Request): boolean {
+  return reply !== undefined && reply.type === XS.ERROR && /^(?:ENOSPC|E2BIG)\0$/.test(reply.payload);
 }

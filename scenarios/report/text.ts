@@ -150,7 +150,7 @@ export function replayArguments(run: Pick<RunResult, 'scenario' | 'seed' | 'form
   const { scenario, seed, format, settings, real } = run;
   const set = Object.entries(settings).map(([key, value]) => ` --set ${quoted(`${key}=${value}`)}`);
   const words = (real === undefined ? [] : daemonWords(real.daemon)).map((each) => ` ${quoted(each)}`);
-  return `run ${scenario} --seed ${seed} --format ${quoted(format)}${set.join('')}${words.join('')}`;
+  return `run ${quoted(scenario)} --seed ${seed} --format ${quoted(format)}${set.join('')}${words.join('')}`;
 }
 
 /** What a command line says to have this daemon. */

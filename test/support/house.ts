@@ -29,7 +29,7 @@ const FORMAT = ['schema', 'codec', 'file', 'generations', 'dialects']
 const HOST = ['sim/', 'store', 'store/protocol', 'store/format', 'store/format/model', 'guests/'];
 const ENGINE = [...HOST, 'scenarios/engine', 'scenarios/faults', 'scenarios/judge', 'scenarios/judge/invariants'];
 const HUNT = [...ENGINE, 'scenarios/report'];
-const PLAYS = [...ENGINE, 'scenarios/catalogue', 'scenarios/drive', 'scenarios/report'];
+const PLAYS = [...ENGINE, 'scenarios/story', 'scenarios/catalogue', 'scenarios/drive', 'scenarios/report'];
 
 /** Who may import whom, from the ground up: the whole graph of the house, and what its picture is drawn from. */
 export const ROOMS: readonly Room[] = [
@@ -170,9 +170,14 @@ export const ROOMS: readonly Room[] = [
     imports: ENGINE,
   },
   {
+    path: 'scenarios/story',
+    about: 'what a scenario is written with: hosts, guests, moments, updates, migrations',
+    imports: ENGINE,
+  },
+  {
     path: 'scenarios/catalogue',
     about: 'the scenarios',
-    imports: [...ENGINE, 'scenarios/catalogue/storms'],
+    imports: [...ENGINE, 'scenarios/story', 'scenarios/catalogue/storms'],
   },
   { path: 'scenarios/catalogue/storms', about: 'what the storms share', imports: ENGINE },
   { path: 'scenarios/drive', about: 'traffic scripts: text in, JSON Lines out', imports: ENGINE },
@@ -221,6 +226,7 @@ export const ROOMS: readonly Room[] = [
       'scenarios/real/',
       'scenarios/cli/',
       'store/format/',
+      'scenarios/index.ts', // what users' modules import
     ],
   },
   {
@@ -280,6 +286,11 @@ export const SIDE_DOORS: readonly { readonly into: string; readonly from: string
     into: 'scenarios/judge/invariants',
     from: 'scenarios/catalogue/',
     why: 'checks of one scenario: behind the door are those that judge every run',
+  },
+  {
+    into: 'scenarios/judge/invariants',
+    from: 'scenarios/story',
+    why: 'checks of stories on several hosts: behind the door are those that judge every run',
   },
   {
     into: 'store/format/',

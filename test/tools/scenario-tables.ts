@@ -50,7 +50,15 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): s
   return [line(head), `|${'---|'.repeat(head.length)}`, ...rows.map(line)].join('\n');
 }
 
-const TABLES = { faults: faultsTable, needs: needsTable, marks: marksTable } as const;
+/** Which worry of real life a scenario stands for. */
+function worriesTable(): string {
+  return table(
+    ['worry', 'scenario'],
+    SCENARIOS.map(({ name, worry = '' }) => [worry, `\`${name}\``]),
+  );
+}
+
+const TABLES = { faults: faultsTable, needs: needsTable, marks: marksTable, worries: worriesTable } as const;
 
 /** `page` with its tables as they are now: each stands between two marks of its name. */
 export function withTables(page: string): string {
@@ -63,4 +71,4 @@ export function withTables(page: string): string {
 }
 
 /** Pages that have any. */
-export const PAGES = ['docs/faults.md', 'docs/marks.md'] as const;
+export const PAGES = ['docs/faults.md', 'docs/marks.md', 'docs/worries.md'] as const;

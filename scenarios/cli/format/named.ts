@@ -4,7 +4,8 @@ import { allFormats, type Format, formatNamed } from '../../../store/format/inde
 import { formatOf } from '../../../store/format/model/index.ts';
 import { meant, Unusable } from '../image/io.ts';
 import { knobsOfFormat } from '../image/knob.ts';
-import { importFormat, isModulePath } from '../image/load-format.ts';
+import { importFormat } from '../image/load-format.ts';
+import { isModulePath } from '../load-module.ts';
 
 /** The same, or a text. */
 export async function comparable(name: string, knob: readonly string[] = []): Promise<Comparable> {

@@ -1,10 +1,10 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Digest } from '../../../sim/index.ts';
-import { SCENARIOS } from '../../catalogue/index.ts';
 import type { RunSpec } from '../../hunt/spec.ts';
-import { parseToken } from '../../hunt/token.ts';
+import { fieldsOf, ticketOf } from '../../hunt/token.ts';
 import { Unusable } from '../image/io.ts';
+import { scenariosOf } from '../scenarios-of.ts';
 import { reasonOf } from '../terminal/output.ts';
 import { version } from '../version.ts';
 
@@ -44,11 +44,17 @@ export class FailureBase {
   }
 
   /** What fails, or has failed, with its run; tokens that this program cannot read are left out. */
-  get runs(): readonly { readonly failure: KnownFailure; readonly spec: RunSpec }[] {
-    return [...this.#known.values()].flatMap((failure) => {
-      const parsed = parseToken(failure.token, SCENARIOS);
-      return parsed.ok ? [{ failure, spec: parsed.value.spec }] : [];
-    });
+  async runs(): Promise<readonly { readonly failure: KnownFailure; readonly spec: RunSpec }[]> {
+    const all = await Promise.all(
+      [...this.#known.values()].map(async (failure) => {
+        const fields = fieldsOf(failure.token);
+        if (!fields.ok) return [];
+        const scenarios = await scenariosOf(fields.value.scenario).catch(() => []); // a module that is not there any more
+        const parsed = ticketOf(fields.value, scenarios);
+        return parsed.ok ? [{ failure, spec: parsed.value.spec }] : [];
+      }),
+    );
+    return all.flat();
   }
 
   /** A failure of this campaign; one that is known stays as it is. */

@@ -2,13 +2,11 @@ import { SCENARIOS } from '../../catalogue/index.ts';
 import type { RunResult } from '../../engine/scenario.ts';
 import { Comparison, type Divergence, divergenceText } from '../../hunt/divergence.ts';
 import { EventLog } from '../../hunt/event-log.ts';
-import { type RunExtras, runnerOf } from '../../hunt/spec.ts';
 import { formatToken, type Ticket } from '../../hunt/token.ts';
 import { jsonReport } from '../../report/json.ts';
 import { textReport } from '../../report/text.ts';
 import { ownCommand } from '../command.ts';
-import { labOf } from '../lab-of.ts';
-import { onDaemons } from '../on-daemons.ts';
+import { loader } from '../loader.ts';
 import { EXIT_OF } from '../run.ts';
 import { namedRun } from './ticket.ts';
 
@@ -23,12 +21,11 @@ interface ReplayOptions {
 
 /** Run what a token or a file of `run --save` names, and say whether it is the same. Errors: Unusable. */
 export async function replayCommand(word: string, { daemon, json, stack }: ReplayOptions): Promise<number> {
-  const { ticket, file, hasOtherDaemon } = namedRun(word, daemon);
-  const lab = await labOf(ticket.spec.format);
+  const { ticket, file, isOther } = await namedRun(word, daemon);
+  const runner = await loader()(ticket.spec);
   const comparison = file === undefined ? undefined : new Comparison(file.events);
   const log = comparison && new EventLog({ from: 0, to: Number.POSITIVE_INFINITY }, (event) => comparison.add(event));
-  const extras: RunExtras = { ...log?.extras, lab };
-  const result = onDaemons(runnerOf(SCENARIOS))(ticket.spec, extras);
+  const result = runner(ticket.spec, log?.extras);
   log?.end(result.digest);
   const isSame = result.digest === ticket.digest && result.traceEvents === ticket.events;
   const token = formatToken({ ...ticket, digest: result.digest, events: result.traceEvents }, SCENARIOS);
@@ -37,9 +34,7 @@ export async function replayCommand(word: string, { daemon, json, stack }: Repla
   else {
     const colour = process.stdout.isTTY === true && process.env.NO_COLOR === undefined;
     process.stdout.write(textReport(result, { colour, command, stack, token }));
-    process.stdout.write(
-      isSame ? sameText(result) : changedText(ticket, result, hasOtherDaemon, comparison?.result(), word),
-    );
+    process.stdout.write(isSame ? sameText(result) : changedText(ticket, result, isOther, comparison?.result(), word));
   }
   return isSame ? EXIT_OF[result.outcome] : CHANGED;
 }
@@ -51,11 +46,11 @@ function sameText({ digest }: RunResult): string {
 function changedText(
   was: Ticket,
   is: RunResult,
-  hasOtherDaemon: boolean,
+  isOther: string | undefined,
   parted: Divergence | undefined,
   word: string,
 ): string {
-  const why = hasOtherDaemon ? 'it is another daemon' : `the code has changed since ${was.version}`;
+  const why = isOther ?? `the code has changed since ${was.version}`;
   const head = `  not reproduced: ${why}: digest ${is.digest} over ${is.traceEvents} events in place of ${was.digest} over ${was.events}\n`;
   if (parted !== undefined) return head + divergenceText(parted, [word, 'now']);
   return `${head}  a token has no events: a file that run --save wrote then would name the first one that differs\n`;

@@ -1,15 +1,12 @@
-import { SCENARIOS } from '../../catalogue/index.ts';
 import type { RunResult } from '../../engine/scenario.ts';
 import { differenceOf, type Moment } from '../../hunt/look/moment.ts';
 import { momentsOf } from '../../hunt/look/moments.ts';
 import { touches, unanswered } from '../../hunt/look/questions.ts';
-import { runnerOf } from '../../hunt/spec.ts';
 import type { HistoryRecord } from '../../judge/history.ts';
 import { recordText } from '../../report/text.ts';
 import { ownCommand } from '../command.ts';
 import { Unusable } from '../image/io.ts';
-import { labOf } from '../lab-of.ts';
-import { onDaemons } from '../on-daemons.ts';
+import { loader } from '../loader.ts';
 import { print } from '../terminal/output.ts';
 import { namedRun } from './ticket.ts';
 
@@ -32,9 +29,8 @@ const AROUND = 10;
  * are numbers of the history's records. Errors: Unusable.
  */
 export async function showCommand(word: string, options: ShowOptions): Promise<number> {
-  const { ticket } = namedRun(word, options.daemon);
-  const lab = await labOf(ticket.spec.format);
-  const runner = onDaemons(runnerOf(SCENARIOS, { lab }));
+  const { ticket } = await namedRun(word, options.daemon);
+  const runner = await loader()(ticket.spec);
   const { at, around, conn, path, update, diff } = options;
   const look = (...seqs: readonly number[]) => momentsOf(runner, ticket.spec, seqs);
   if (diff !== undefined) {

@@ -1,18 +1,16 @@
 import { availableParallelism } from 'node:os';
-import { SCENARIOS } from '../../catalogue/index.ts';
 import { type RunFacts, tryWhole } from '../../hunt/facts.ts';
 import { causesOf } from '../../hunt/shrink/cause.ts';
 import { updateWindow } from '../../hunt/shrink/neighbours.ts';
 import { shrink } from '../../hunt/shrink/shrink.ts';
-import { runnerOf } from '../../hunt/spec.ts';
 import { storyOf } from '../../hunt/story.ts';
 import { vitestFile } from '../../hunt/vitest-file.ts';
 import { ownCommand } from '../command.ts';
 import { Unusable, writeOctets } from '../image/io.ts';
-import { labOf } from '../lab-of.ts';
-import { onDaemons } from '../on-daemons.ts';
+import { loader } from '../loader.ts';
 import { Progress } from '../progress.ts';
 import { EXIT_OF } from '../run.ts';
+import { scenariosOf } from '../scenarios-of.ts';
 import { print, printJson } from '../terminal/output.ts';
 import { SearchDriver } from './drive-search.ts';
 import { namedRun, tokenFor } from './ticket.ts';
@@ -29,11 +27,10 @@ export async function shrinkCommand(
   word: string,
   { jobs = availableParallelism(), test, daemon, json }: ShrinkOptions,
 ): Promise<number> {
-  const { ticket } = namedRun(word, daemon);
+  const { ticket } = await namedRun(word, daemon);
   const { spec } = ticket;
-  const scenario = SCENARIOS.find(({ name }) => name === spec.scenario);
-  const lab = await labOf(spec.format);
-  const runner = onDaemons(runnerOf(SCENARIOS, { lab }));
+  const scenario = (await scenariosOf(spec.scenario)).find(({ name }) => name === spec.scenario);
+  const runner = await loader()(spec);
   const { facts } = tryWhole(runner, spec);
   const [signature] = facts.signatures;
   if (scenario === undefined || signature === undefined)
@@ -77,6 +74,7 @@ export async function shrinkCommand(
       print(`\n  token: ${token}\n  look into it: ${ownCommand()} show ${token}\n`);
     }
     if (test !== undefined) {
+      if (spec.module !== undefined) throw new Unusable(`--test: a test elsewhere would not find ${spec.scenario}`);
       if (spec.daemon !== undefined) throw new Unusable('--test: a test elsewhere would not find the daemon');
       const file = vitestFile(failing.spec, found);
       if (file === undefined)

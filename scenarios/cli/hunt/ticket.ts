@@ -1,9 +1,12 @@
 import { SCENARIOS } from '../../catalogue/index.ts';
 import type { RunResult } from '../../engine/scenario.ts';
 import { specOf } from '../../hunt/spec.ts';
-import { formatToken, isToken, parseToken, type Ticket } from '../../hunt/token.ts';
+import { type Fields, fieldsOf, formatToken, isToken, type Ticket, ticketOf } from '../../hunt/token.ts';
 import { daemonOf } from '../daemon.ts';
 import { Unusable } from '../image/io.ts';
+import { moduleDigest } from '../load-module.ts';
+import { scenariosOf } from '../scenarios-of.ts';
+import { say } from '../terminal/output.ts';
 import { version } from '../version.ts';
 import { type RunFile, readRunFile } from './run-file.ts';
 
@@ -22,23 +25,45 @@ export interface NamedRun {
   readonly ticket: Ticket;
   /** With its events, if it was a file. */
   readonly file?: RunFile;
-  /** Whether the daemon that is there now has other octets than the one that served then. */
-  readonly hasOtherDaemon: boolean;
+  /** What is not as it was then, in words: the daemon that is there now, or the module, has other octets. */
+  readonly isOther: string | undefined;
 }
 
 /** What a token or a file names. `daemon`: where the daemon is that serves it, if not where it was. Errors: Unusable. */
-export function namedRun(word: string, daemon?: string): NamedRun {
-  const file = isToken(word) ? undefined : readRunFile(word, SCENARIOS);
-  const parsed = file === undefined ? parseToken(word, SCENARIOS) : { ok: true as const, value: file.ticket };
-  if (!parsed.ok) throw new Unusable(parsed.reason);
-  const ticket = parsed.value;
+export async function namedRun(word: string, daemon?: string): Promise<NamedRun> {
+  const { fields, events } = isToken(word) ? { fields: tokenFields(word), events: undefined } : readRunFile(word);
+  const scenarios = await scenariosOf(fields.scenario);
+  const isOtherModule = fields.module !== undefined && fields.module !== moduleDigest(fields.scenario);
+  const changed = isOtherModule ? `${fields.scenario} has changed since` : undefined;
+  const parsed = ticketOf(fields, scenarios);
+  const named = (reason: string) => [...(events === undefined ? [] : [word]), ...(changed ? [changed] : []), reason];
+  if (!parsed.ok) throw new Unusable(named(parsed.reason).join(': '));
+  if (changed !== undefined) say(`${changed}: it is run as it is now`);
+  const ticket = changed === undefined ? parsed.value : withModule(parsed.value);
+  const file = events && { file: { ticket, events } };
   const was = ticket.spec.daemon;
   if (was === undefined) {
     if (daemon !== undefined) throw new Unusable('--daemon: it is a run on the store of this package');
-    return { ticket, ...(file && { file }), hasOtherDaemon: false };
+    return { ticket, ...file, isOther: changed };
   }
   const { binary, successor, all } = was;
   const is = daemonOf({ daemon: daemon ?? binary, ...(successor && { daemonNext: successor }), ...(all && { all }) });
   const spec = { ...ticket.spec, ...(is && { daemon: is.named }) };
-  return { ticket: { ...ticket, spec }, ...(file && { file }), hasOtherDaemon: is?.named.digest !== was.digest };
+  const isOtherDaemon = is?.named.digest !== was.digest;
+  return {
+    ticket: { ...ticket, spec },
+    ...file,
+    isOther: changed ?? (isOtherDaemon ? 'it is another daemon' : undefined),
+  };
+}
+
+function tokenFields(word: string): Fields {
+  const fields = fieldsOf(word);
+  if (!fields.ok) throw new Unusable(fields.reason);
+  return fields.value;
+}
+
+/** The same run of the module as it is now. */
+function withModule(ticket: Ticket): Ticket {
+  return { ...ticket, spec: { ...ticket.spec, module: moduleDigest(ticket.spec.scenario) } };
 }

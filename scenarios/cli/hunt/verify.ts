@@ -1,11 +1,13 @@
 import { fork } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import { basename } from 'node:path';
 import { Comparison, divergenceText } from '../../hunt/divergence.ts';
 import { CHECKPOINT_EVERY, firstDifference, type LoggedEvent } from '../../hunt/event-log.ts';
 import type { RunSpec } from '../../hunt/spec.ts';
 import { isToken } from '../../hunt/token.ts';
 import { daemonOf, formatFor, prepareFor } from '../daemon.ts';
 import { labOf } from '../lab-of.ts';
+import { isModulePath, moduleDigest } from '../load-module.ts';
 import { EXIT_OF } from '../run.ts';
 import { namedRun } from './ticket.ts';
 
@@ -102,10 +104,19 @@ interface VerifyOptions {
 /** `name`: of a scenario, or what names a run. Errors: Unusable. */
 export async function verifyCommand(name: string, options: VerifyOptions): Promise<number> {
   const { seed, set } = options;
-  if (isToken(name) || existsSync(name)) return verifySpec(namedRun(name, options.daemon).ticket.spec);
+  if (isToken(name) || (existsSync(name) && !isModulePath(basename(name))))
+    return verifySpec((await namedRun(name, options.daemon)).ticket.spec);
   const daemon = daemonOf(options);
-  const { scenario, settings } = prepareFor(daemon, name, set);
+  const { scenario, settings } = await prepareFor(daemon, name, set);
   const format = formatFor(daemon, options.format);
   await labOf(format); // whether it can be loaded: processes load their own
-  return verifySpec({ scenario: scenario.name, seed, format, settings, ...(daemon && { daemon: daemon.named }) });
+  const module = isModulePath(name) ? moduleDigest(name) : undefined;
+  return verifySpec({
+    scenario: scenario.name,
+    ...(module && { module }),
+    seed,
+    format,
+    settings,
+    ...(daemon && { daemon: daemon.named }),
+  });
 }

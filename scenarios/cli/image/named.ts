@@ -6,9 +6,10 @@ import {
   LAB_FORMATS,
   type LabFormat,
 } from '../../../store/format/model/index.ts';
+import { isModulePath } from '../load-module.ts';
 import { meant, Unusable } from './io.ts';
 import { knobsOfFormat } from './knob.ts';
-import { isModulePath, loadFormat } from './load-format.ts';
+import { loadFormat } from './load-format.ts';
 
 /** How files of a format are taken. */
 export interface Reading {

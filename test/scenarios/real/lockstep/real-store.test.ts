@@ -77,11 +77,11 @@ describe.skipIf(isMissing)('a real xenstored as the store of a simulated host', 
     expect(result.marks?.counts.migration).toBe(3);
   });
 
-  it('does not serve a scenario that takes of it what it cannot do', () => {
-    expect(() => prepareFor(daemon, 'migrate-unnoticed', [])).toThrow(
+  it('does not serve a scenario that takes of it what it cannot do', async () => {
+    await expect(prepareFor(daemon, 'migrate-unnoticed', [])).rejects.toThrow(
       /needs a store that gives out what it holds of one guest/,
     );
-    expect(prepareFor(daemon, 'migrate-mid-traffic', []).scenario.name).toBe('migrate-mid-traffic');
+    expect((await prepareFor(daemon, 'migrate-mid-traffic', [])).scenario.name).toBe('migrate-mid-traffic');
   });
 
   it('leaves no process and no file behind', () => {

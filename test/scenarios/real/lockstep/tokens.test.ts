@@ -45,7 +45,7 @@ describe.skipIf(isMissing)('a run on a real daemon', () => {
   });
 
   it('can be looked into, as far as what went in and out', () => {
-    expect(xenarium('show', token, '--update', '1').out).toMatch(/live update #1 dump\n[^]*live update #1 up\n/);
+    expect(xenarium('show', token, '--update', '1').out).toMatch(/live update #1 dump\n[\s\S]*live update #1 up\n/);
   });
 
   it('is no run on the store of this package, and the other way round', () => {

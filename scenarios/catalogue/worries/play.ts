@@ -1,0 +1,131 @@
+import { type ClientHabits, LINUX_HABITS, type Thread, type Traffic, Xs } from '../../../guests/index.ts';
+import type { DomainPlan } from '../../../guests/libxl/index.ts';
+import type { Actor } from '../../../sim/index.ts';
+import type { Guest, Host } from '../../engine/host.ts';
+import {
+  mayGoOn,
+  moments,
+  openRun,
+  type RunEnd,
+  type RunPlan,
+  runAndJudge,
+  startOperator,
+  type UpdatePlan,
+} from '../../engine/run.ts';
+import type { RunRequest, RunResult } from '../../engine/scenario.ts';
+import { count, FAULTS_SETTING, type SettingsOf, STORE_SETTING } from '../../engine/settings.ts';
+import { type Doing, doings } from '../../faults/doings.ts';
+
+/** What can be changed in each of these scenarios. */
+export function playSettings(domains: number, requests: number, updates: number) {
+  return {
+    domains: count(domains, { min: 1, max: 100 }, 'guest domains that live at the same time'),
+    requests: count(requests, { min: 0, max: 200_000 }, 'requests of everybody, after which all that goes on ends'),
+    updates: count(updates, { min: 0, max: 1_000 }, 'live updates, spread over the traffic'),
+    faults: FAULTS_SETTING,
+    store: STORE_SETTING,
+  };
+}
+export type PlaySettings = SettingsOf<ReturnType<typeof playSettings>>;
+
+/** What goes on in a play: domains are made by the toolstack, and `more`. */
+export function playDoes(
+  { domains, updates, store }: PlaySettings,
+  more: Readonly<Partial<Record<Doing, boolean>>> = {},
+): readonly Doing[] {
+  return doings({
+    creates: true,
+    builds: true,
+    bare: true,
+    alone: true,
+    spares: domains > 4,
+    updates: updates > 0,
+    sockets: store === 'dom0',
+    ...more,
+  });
+}
+
+/** Where a program runs. */
+export interface Stage {
+  readonly guest: Guest;
+  readonly host: Host;
+  readonly traffic: Traffic;
+  readonly domid: number;
+}
+
+export type Program = (xs: Xs, stage: Stage) => Actor;
+
+/** A guest of a play: how its kernel treats the ring, and who runs in it. */
+export interface Cast {
+  readonly habits?: Partial<ClientHabits>;
+  /** Who works until traffic stops, by name: the run is at rest when they have ended. */
+  readonly works?: Readonly<Record<string, Program>>;
+  /** Who waits for events, and is not waited for. */
+  readonly listens?: Readonly<Record<string, Program>>;
+}
+
+/** What a scenario of this folder is about; all else is the same in each. */
+export interface PlayPlan
+  extends Pick<RunPlan, 'policy'>,
+    Pick<UpdatePlan, 'force' | 'version'>,
+    Pick<RunEnd, 'verdicts'> {
+  readonly scenario: string;
+  readonly guest: (slot: number, host: Host) => Cast;
+  readonly domain?: (slot: number) => Omit<DomainPlan, 'name' | 'domid'>;
+  /** Shortest and longest life of a domain, after which another takes its place, ns; left out: they live on. */
+  readonly lifeNs?: readonly [least: number, most: number];
+  /** Programs of dom0, each with a connection of its own. They are waited for. */
+  readonly dom0?: Readonly<Record<string, (xs: Xs, host: Host) => Actor>>;
+  /** When updates come, in requests; left out: spread over four fifths of the traffic. */
+  readonly atRequests?: readonly number[];
+}
+
+/** Make the guests, let everybody do what is theirs, update the store meanwhile, and judge. Errors: outcomes. */
+export function play(request: RunRequest<PlaySettings>, plan: PlayPlan): RunResult {
+  const { domains, requests, updates } = request.settings;
+  const run = openRun(request, { requestsMax: requests, policy: plan.policy ?? 'carry' });
+  const { host } = run;
+  const { dom0, machine } = host;
+  const draws = machine.streams.for('scenario');
+  const share = Math.floor((requests * 8) / 10 / Math.max(1, updates));
+  const atRequests = plan.atRequests ?? moments(updates, Math.floor(requests / 10), share, draws);
+  const [lifeNsMin, lifeNsMax] = plan.lifeNs ?? [0, 0];
+  const workers: Thread[] = [];
+  let created = 0;
+  const xl = dom0.os.start('xl', function* (me): Actor {
+    yield* host.initStore(me);
+    yield* host.toolstack(me, dom0.client, {
+      domains,
+      lifeNsMin,
+      lifeNsMax,
+      livesForEver: () => plan.lifeNs === undefined,
+      domain: plan.domain ?? (() => ({})),
+      boot: (built, slot) => {
+        created++;
+        const { habits, works = {}, listens = {} } = plan.guest(slot, host);
+        const guest = host.boot(built, { ...LINUX_HABITS, ...habits });
+        const stage = { guest, host, traffic: host.traffic, domid: built.domain.domid };
+        const start = (name: string, program: Program) =>
+          guest.os.start(name, (me) => program(new Xs(guest.client, me), stage));
+        for (const [name, program] of Object.entries(listens)) start(name, program);
+        for (const [name, program] of Object.entries(works)) workers.push(start(name, program));
+      },
+    });
+  });
+  const programs = Object.entries(plan.dom0 ?? {}).map(([name, program]) =>
+    dom0.os.start(name, (me) => program(new Xs(host.connect(name), me), host)),
+  );
+  const { force, version } = plan;
+  const { me: lu } = startOperator(run, { atRequests, ...(force && { force }), ...(version && { version }) });
+  const writers = [xl, lu, ...programs];
+  return runAndJudge(run, {
+    scenario: plan.scenario,
+    isBusy: () => {
+      // With nobody left who makes traffic the moments of further updates never come.
+      if (!mayGoOn(xl) && ![...programs, ...workers].some(mayGoOn)) host.traffic.stopping = true;
+      return [...writers, ...workers].some(mayGoOn) || host.inFlight > 0;
+    },
+    created: () => created,
+    ...(plan.verdicts && { verdicts: plan.verdicts }),
+  });
+}
