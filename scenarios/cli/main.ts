@@ -62,7 +62,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     .option('--set <key=value>', 'change a setting (repeatable)', collect, [])
     .option(
       '--trace <file>',
-      'write every event as JSON Lines; FILE.jsonl: messages too, FILE.pcapng: messages for Wireshark (docs/trace.md)',
+      'write every event as JSON Lines; FILE.jsonl: messages too, FILE.pcapng: messages for Wireshark, FILE.perfetto-trace: for Perfetto (docs/trace.md)',
     )
     .option('--save <file>', 'write the run with all its events, for replay to compare with')
     .option('--json', 'one JSON object for programs')

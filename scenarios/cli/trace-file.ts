@@ -1,16 +1,22 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { extname } from 'node:path';
 import type { RunRequest, RunResult } from '../engine/scenario.ts';
-import { MessageLines, pcapngOf } from '../report/trace/index.ts';
+import { MessageLines, pcapngOf, perfettoOf } from '../report/trace/index.ts';
 import { Unusable } from './image/io.ts';
 import { reasonOf } from './terminal/output.ts';
 import { version } from './version.ts';
+
+/** What is written when the run is over, by the end of the file's name. */
+const AFTERWARDS: Readonly<Record<string, (result: RunResult) => Iterable<Uint8Array>>> = {
+  '.pcapng': (result) => pcapngOf(result, `xenarium ${version()}`),
+  '.perfetto-trace': perfettoOf,
+};
 
 /** How much is gathered before it is written, octets. */
 const GATHERED = 1 << 16;
 
 /**
- * Where a run is written down, by the end of the file's name: `.pcapng`, `.jsonl` with messages, any other has every event as JSON
+ * Where a run is written down, by the end of the file's name: `.pcapng`, `.perfetto-trace`, `.jsonl` with messages, any other has every event as JSON
  * Lines. What cannot be written is told when the run is over: a full disk is no matter of the run.
  */
 export class TraceFile {
@@ -36,7 +42,7 @@ export class TraceFile {
 
   /** What it takes of a run that goes on. */
   get extras(): Pick<RunRequest, 'traceLine' | 'opened'> {
-    if (this.#kind === '.pcapng') return {};
+    if (AFTERWARDS[this.#kind] !== undefined) return {};
     const messages = this.#messages;
     if (messages === undefined) return { traceLine: (line) => this.#line(line) };
     return {
@@ -51,7 +57,7 @@ export class TraceFile {
   /** The run is over. Errors: Unusable, if not everything could be written. */
   close(result: RunResult): void {
     this.#messages?.end(result);
-    for (const octets of this.#kind === '.pcapng' ? pcapngOf(result, `xenarium ${version()}`) : []) {
+    for (const octets of AFTERWARDS[this.#kind]?.(result) ?? []) {
       if (this.#refused !== undefined) break;
       this.#put(octets);
     }

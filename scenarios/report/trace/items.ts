@@ -109,9 +109,9 @@ export class HostItems {
     yield* this.end();
   }
 
-  /** Items of records that came since this was asked last. */
-  *soFar(): Generator<TraceItem> {
-    for (; this.#seq < this.#log.length; this.#seq++) {
+  /** Items of records that came since this was asked last; `upTo`: of those before that one. */
+  *soFar(upTo = this.#log.length): Generator<TraceItem> {
+    for (; this.#seq < upTo; this.#seq++) {
       const seq = this.#seq;
       const record = this.#log.at(seq) as HistoryRecord;
       this.#lastNs = record.timeNs;
