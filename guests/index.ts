@@ -21,6 +21,8 @@ export {
   suspendGuest,
 } from './libxl/index.ts';
 export {
+  type CarelessPlan,
+  careless,
   curious,
   DirtyMemory,
   type DirtyPlan,

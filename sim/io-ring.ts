@@ -130,6 +130,16 @@ export class BackRing extends RingEnd {
     super(frame, slotBytes, false, start);
   }
 
+  /**
+   * A ring in use, by a backend that finds it: it knows nothing of its predecessor but what that has published, so that it begins at
+   * the response index, in both directions (NC-28). `undefined`: more requests lie beyond that than the ring has slots.
+   * Source: BACK_RING_ATTACH in xen/include/public/io/ring.h; EIO in linux drivers/block/xen-blkback/xenbus.c, xen_blkif_map.
+   */
+  static attach(frame: PageAccess, slotBytes: number): BackRing | undefined {
+    const ring = new BackRing(frame, slotBytes, frame.load32(IO_RSP_PROD));
+    return ring.pending() < 0 ? undefined : ring;
+  }
+
   /** Requests to take, or -1: the frontend's index is impossible and the backend must stop (RNG-8). */
   pending(): number {
     const prod = this.peerProd();

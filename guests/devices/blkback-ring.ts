@@ -1,6 +1,6 @@
 import {
   type Actor,
-  BackRing,
+  type BackRing,
   GNTMAP_host_map,
   GNTMAP_readonly,
   GNTST,
@@ -21,7 +21,6 @@ import {
   BLKIF_RSP_EOPNOTSUPP,
   BLKIF_RSP_ERROR,
   BLKIF_RSP_OKAY,
-  BLKIF_SLOT_BYTES,
   type BlkRequest,
   type BlkResponse,
   decodeRequest,
@@ -84,11 +83,20 @@ export class BlkRing {
   /** The frontend's index was impossible: nothing is served any more (RNG-8). */
   #isBroken = false;
 
-  constructor(device: XenbusDevice, page: MappedPage, port: Port, service: BlkService) {
+  constructor(device: XenbusDevice, ring: BackRing, port: Port, service: BlkService) {
     this.#device = device;
-    this.#ring = new BackRing(page, BLKIF_SLOT_BYTES);
+    this.#ring = ring;
     this.#port = port;
     this.#service = service;
+  }
+
+  /** The ring itself. */
+  get shared(): BackRing {
+    return this.#ring;
+  }
+
+  get isStarted(): boolean {
+    return this.#thread !== undefined;
   }
 
   start(): void {

@@ -1,5 +1,6 @@
 import {
   type Actor,
+  BackRing,
   GNTMAP_host_map,
   GNTST,
   type GrantStatus,
@@ -8,10 +9,10 @@ import {
   statusName,
 } from '../../sim/index.ts';
 import { BlkRing } from './blkback-ring.ts';
-import { BLKIF_PROTOCOL, VDISK_READONLY } from './blkif.ts';
+import { BLKIF_PROTOCOL, BLKIF_SLOT_BYTES, VDISK_READONLY } from './blkif.ts';
 import type { BlockDevices, Disk } from './disk.ts';
 import { SECTOR_BYTES } from './sums.ts';
-import type { Driver, DriverInstance, XenbusDevice } from './xenbus-device.ts';
+import type { Driver, DriverInstance, RingInUse, XenbusDevice } from './xenbus-device.ts';
 import { XenbusState } from './xenbus-state.ts';
 
 /** What the administrator chose for the module. */
@@ -37,6 +38,20 @@ export class BlkbackDriver implements Driver {
     yield* device.switchState(XenbusState.InitWait);
     return back;
   }
+
+  *adopt(device: XenbusDevice): Actor<DriverInstance | string> {
+    for (const [key, isOffered] of [
+      ['feature-persistent', this.#options.isPersistent],
+      ['feature-flush-cache', true],
+      ['feature-barrier', true],
+      ['feature-discard', true],
+    ] as const)
+      if (!isOffered && (yield* device.read(key)) === '1') return `${key} is not offered here`;
+    const back = new Blkback(device, this.#options);
+    if (!(yield* back.open())) return 'its disk is not here';
+    yield* device.bus.watch(device, `${device.nodename}/physical-device`, () => back.physicalDevice());
+    return back;
+  }
 }
 
 /** A frontend's ring as it is attached. */
@@ -53,11 +68,30 @@ class Blkback implements DriverInstance {
   #isReadonly = false;
   #attached: Attached | undefined;
 
+  readonly ring: RingInUse;
+
   constructor(device: XenbusDevice, options: BlkbackOptions) {
     this.#device = device;
     this.#options = options;
     device.waits = () =>
       this.#attached !== undefined && this.#disk === undefined ? 'physical-device, of the hotplug script' : undefined;
+    const self = this;
+    this.ring = {
+      get isServed() {
+        return self.#attached?.ring.isStarted === true;
+      },
+      drain: () => self.#detach(),
+      *attach() {
+        const found = yield* self.#map('in use');
+        return typeof found === 'string' ? found : undefined;
+      },
+      serve: () => {
+        const attached = self.#attached;
+        if (attached === undefined || attached.ring.isStarted) return;
+        attached.ring.start();
+        device.kernel.os.hyper.send(attached.port);
+      },
+    };
   }
 
   /** `physical-device` is, or was, written by the hotplug script (backend_changed). */
@@ -65,16 +99,27 @@ class Blkback implements DriverInstance {
     const device = this.#device;
     const number = yield* device.read('physical-device');
     if (number === undefined || number === '' || this.#disk !== undefined) return;
-    const disk = this.#options.disks.open(number);
-    if (disk === undefined) {
+    if (!(yield* this.#openNumber(number))) {
       yield* device.fail(`no block device ${number}`);
       return;
     }
+    yield* this.#connectIfReady();
+  }
+
+  /** What the device's nodes name already. @returns whether there is such a disk. */
+  *open(): Actor<boolean> {
+    return yield* this.#openNumber((yield* this.#device.read('physical-device')) ?? '');
+  }
+
+  *#openNumber(number: string): Actor<boolean> {
+    const device = this.#device;
+    const disk = this.#options.disks.open(number);
+    if (disk === undefined) return false;
     this.#isReadonly = !(yield* device.read('mode'))?.startsWith('w');
     this.#disk = disk;
     disk.openedBy = device.name;
     disk.onResize(() => device.bus.post(device, () => this.#resized()));
-    yield* this.#connectIfReady();
+    return true;
   }
 
   *otherendChanged(state: XenbusState): Actor {
@@ -110,8 +155,14 @@ class Blkback implements DriverInstance {
     yield* this.#device.switchState(XenbusState.Closed);
   }
 
-  /** connect_ring and xen_blkif_map: read the frontend's keys, map what they name. */
   *#attach(): Actor<boolean> {
+    const found = yield* this.#map('new');
+    return typeof found === 'string' ? false : found;
+  }
+
+  /** connect_ring and xen_blkif_map: read the frontend's keys, map what they name. @returns true; or why not, of which the frontend is
+   *  told if its ring is new. */
+  *#map(state: 'new' | 'in use'): Actor<true | string> {
     const device = this.#device;
     const { os } = device.kernel;
     const gref = yield* device.numberOther('ring-ref', -1);
@@ -124,16 +175,28 @@ class Blkback implements DriverInstance {
         : protocol !== undefined && protocol !== BLKIF_PROTOCOL
           ? `unknown protocol ${protocol}`
           : undefined;
-    if (why !== undefined) return yield* this.#refuse(why);
+    const refuse = function* (self: Blkback, reason: string, status?: GrantStatus): Actor<string> {
+      device.note({ what: 'refused', why: reason, ...(status === undefined ? {} : { status }) });
+      if (state === 'new') yield* self.#device.fail(reason);
+      return reason;
+    };
+    if (why !== undefined) return yield* refuse(this, why);
     const mapped = os.hyper.mapGrant(device.otherendId, gref, GNTMAP_host_map);
     if (mapped.status !== GNTST.okay || mapped.handle === undefined || mapped.page === undefined)
-      return yield* this.#refuse(`mapping ring-ref ${gref}: ${statusName(mapped.status)}`, mapped.status);
+      return yield* refuse(this, `mapping ring-ref ${gref}: ${statusName(mapped.status)}`, mapped.status);
     const bound = os.hyper.bindInterdomain(device.otherendId, remotePort);
     if (!bound.ok) {
       os.hyper.unmapGrant(mapped.handle);
-      return yield* this.#refuse(`binding event-channel ${remotePort}: ${bound.errno}`);
+      return yield* refuse(this, `binding event-channel ${remotePort}: ${bound.errno}`);
     }
-    const ring = new BlkRing(device, mapped.page, bound.value, {
+    const backRing =
+      state === 'new' ? new BackRing(mapped.page, BLKIF_SLOT_BYTES) : BackRing.attach(mapped.page, BLKIF_SLOT_BYTES);
+    if (backRing === undefined) {
+      os.closePort(bound.value);
+      os.hyper.unmapGrant(mapped.handle);
+      return yield* refuse(this, 'EIO: more requests than the ring has slots');
+    }
+    const ring = new BlkRing(device, backRing, bound.value, {
       isPersistent,
       disk: () => this.#disk,
       isReadonly: () => this.#isReadonly,
@@ -141,12 +204,6 @@ class Blkback implements DriverInstance {
     this.#attached = { ring, handle: mapped.handle, port: bound.value };
     device.note({ what: 'attached', refs: [gref], ports: [remotePort] });
     return true;
-  }
-
-  *#refuse(why: string, status?: GrantStatus): Actor<false> {
-    this.#device.note({ what: 'refused', why, ...(status === undefined ? {} : { status }) });
-    yield* this.#device.fail(why);
-    return false;
   }
 
   /** xen_update_blkif_status: with a ring and a disk it can begin. */

@@ -1,3 +1,4 @@
+export { BackendMoves } from './backend-moves.ts';
 export { type BlkPlan, blkLoad } from './blk-load.ts';
 export { BlkbackDriver, type BlkbackOptions } from './blkback.ts';
 export { Blkfront, BlkfrontDriver, type BlkfrontOptions } from './blkfront.ts';

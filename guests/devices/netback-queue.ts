@@ -1,6 +1,6 @@
 import {
   type Actor,
-  BackRing,
+  type BackRing,
   DOMID_SELF,
   type Frame,
   GNTCOPY_dest_gref,
@@ -9,7 +9,6 @@ import {
   GNTMAP_readonly,
   GNTST,
   type GrantStatus,
-  type MappedPage,
   PAGE_BYTES,
   PARK,
   type Port,
@@ -25,8 +24,6 @@ import {
   NETIF_NR_SLOTS_MIN,
   NETIF_RSP_ERROR,
   NETIF_RSP_OKAY,
-  NETIF_RX_SLOT_BYTES,
-  NETIF_TX_SLOT_BYTES,
   NETRXF_more_data,
   NETTXF_extra_info,
   NETTXF_more_data,
@@ -48,8 +45,8 @@ const MAP_NS = 300;
 
 /** What the queue is made of: mapped rings, bound ports (twice the same if they are not split). */
 export interface QueueParts {
-  readonly tx: MappedPage;
-  readonly rx: MappedPage;
+  readonly tx: BackRing;
+  readonly rx: BackRing;
   readonly txPort: Port;
   readonly rxPort: Port;
   readonly bridge: Bridge;
@@ -82,10 +79,14 @@ export class NetQueue implements BridgePort {
   constructor(device: XenbusDevice, parts: QueueParts) {
     this.#device = device;
     this.#parts = parts;
-    this.#tx = new BackRing(parts.tx, NETIF_TX_SLOT_BYTES);
-    this.#rx = new BackRing(parts.rx, NETIF_RX_SLOT_BYTES);
+    this.#tx = parts.tx;
+    this.#rx = parts.rx;
     this.#scratch = device.kernel.os.allocPage();
     this.#scratchRx = device.kernel.os.allocPage();
+  }
+
+  get isStarted(): boolean {
+    return this.#threads.length > 0;
   }
 
   start(): void {
@@ -119,6 +120,12 @@ export class NetQueue implements BridgePort {
     this.#waiting.length = 0;
     const { memory } = this.#device.kernel.os.domain;
     for (const page of [this.#scratch, this.#scratchRx]) memory.free(page.gfn);
+  }
+
+  /** What waits for the guest's buffers, and is in none, is lost: its guest goes on where nobody has it (NC-34). */
+  giveUpWaiting(): void {
+    for (const packet of this.#waiting.splice(0)) this.#device.note({ what: 'lost', ...packetOf(packet) });
+    this.#waitingBytes = 0;
   }
 
   linked(isUp: boolean): void {

@@ -1,5 +1,6 @@
 import {
   type Actor,
+  BackRing,
   GNTMAP_host_map,
   GNTST,
   type GrantStatus,
@@ -10,7 +11,10 @@ import {
 } from '../../sim/index.ts';
 import type { Bridge } from './bridge.ts';
 import { interfaceName, NetQueue } from './netback-queue.ts';
-import type { Driver, DriverInstance, XenbusDevice } from './xenbus-device.ts';
+import { NETIF_RX_SLOT_BYTES, NETIF_TX_SLOT_BYTES } from './netif.ts';
+import type { DeviceNews } from './observer.ts';
+import { gratuitousArp, packetOf } from './sums.ts';
+import type { Driver, DriverInstance, RingInUse, XenbusDevice } from './xenbus-device.ts';
 import { XenbusState } from './xenbus-state.ts';
 
 /** What the administrator chose for the module, and the bridge that scripts put vifs on. */
@@ -56,6 +60,13 @@ export class NetbackDriver implements Driver {
     }
     return new Netback(device, this.#options);
   }
+
+  *adopt(device: XenbusDevice): Actor<DriverInstance | string> {
+    const isSplit = (yield* device.read('feature-split-event-channels')) === '1';
+    if (isSplit && !this.#options.hasSplitPorts) return 'feature-split-event-channels is not offered here';
+    const mac = (yield* device.read('mac'))?.replaceAll(':', '') ?? '';
+    return new Netback(device, this.#options, mac);
+  }
 }
 
 interface Attached {
@@ -64,18 +75,51 @@ interface Attached {
   readonly ports: readonly Port[];
 }
 
+/** What was asked of Xen, and what it answered. */
+interface Refused {
+  readonly status?: GrantStatus;
+  readonly port?: number;
+}
+
 class Netback implements DriverInstance {
   readonly #device: XenbusDevice;
   readonly #options: NetbackOptions;
+  readonly ring: RingInUse;
   /** Where the state machine is; what others see lags behind while the script is waited for. */
-  #state: XenbusState = XenbusState.Initialising;
+  #state: XenbusState;
   #attached: Attached | undefined;
   /** Token of the watch for the script's word. */
   #hotplug: string | undefined;
 
-  constructor(device: XenbusDevice, options: NetbackOptions) {
+  /** @param cameAs the address of an interface that was connected at another host; left out: it is new. */
+  constructor(device: XenbusDevice, options: NetbackOptions, cameAs?: string) {
     this.#device = device;
     this.#options = options;
+    this.#state = cameAs === undefined ? XenbusState.Initialising : XenbusState.Connected;
+    const self = this;
+    const { bridge } = options;
+    this.ring = {
+      get isServed() {
+        return self.#attached?.queue.isStarted === true && self.#hotplug === undefined;
+      },
+      *drain() {
+        self.#attached?.queue.giveUpWaiting();
+        yield* self.#disconnect();
+      },
+      *attach() {
+        const found = yield* self.#map('in use');
+        return typeof found === 'string' ? found : undefined;
+      },
+      serve: () => {
+        const attached = self.#attached;
+        if (attached === undefined || attached.queue.isStarted) return;
+        // HS-14, without its script: that would write to the guest's area.
+        bridge.addInterface(interfaceName(device));
+        attached.queue.start();
+        for (const port of attached.ports) device.kernel.os.hyper.send(port);
+        if (cameAs !== undefined) self.#announce(cameAs, attached.queue);
+      },
+    };
     device.waits = () =>
       this.#hotplug === undefined
         ? undefined
@@ -147,8 +191,33 @@ class Netback implements DriverInstance {
     if (this.#hotplug === undefined) yield* this.#device.switchState(state);
   }
 
+  /** NC-34: bridges may believe the address elsewhere, and the guest does not know that it should tell them. */
+  #announce(address: string, queue: NetQueue): void {
+    const { kernel } = this.#device;
+    const packet = gratuitousArp(address);
+    const name = `vif/0/${interfaceName(this.#device)}`; // no packet of the frontend's
+    const said = packetOf(packet);
+    const note = (news: DeviceNews) => kernel.observer?.note(name, news);
+    note({ what: 'probed', side: 'front' });
+    note({ what: 'sent', ...said });
+    note({ what: 'carried', ...said });
+    this.#options.bridge.input(queue, packet);
+    note({ what: 'acked', n: 0, ok: true });
+  }
+
   /** connect: read the frontend's keys, map, bind, and wait for the script. False: it cannot be. */
   *#connect(): Actor<boolean> {
+    if ((yield* this.#map('new')) !== true) return false;
+    this.#attached?.queue.start();
+    if (this.#hotplug === undefined) {
+      const path = `${this.#device.nodename}/hotplug-status`;
+      this.#hotplug = yield* this.#device.bus.watch(this.#device, path, () => this.#hotplugStatus());
+    }
+    return true;
+  }
+
+  /** @returns true; or why not, of which the frontend is told if its rings are new. */
+  *#map(how: 'new' | 'in use'): Actor<true | string> {
     const device = this.#device;
     const { os } = device.kernel;
     const txRef = yield* device.numberOther('tx-ring-ref', -1);
@@ -158,8 +227,9 @@ class Netback implements DriverInstance {
     if (remotePorts.includes(-1)) remotePorts.splice(0, 2, yield* device.numberOther('event-channel', -1));
     const isCopying = (yield* device.numberOther('request-rx-copy', 0)) === 1;
     const hasSg = (yield* device.numberOther('feature-sg', 0)) === 1;
-    if (txRef < 0 || rxRef < 0 || remotePorts.includes(-1)) return yield* this.#refuse('reading ring keys');
-    if (!isCopying) return yield* this.#refuse('frontend does not ask for rx-copy');
+    const refuse = (why: string, what: Refused = {}) => this.#refuse(how, why, what);
+    if (txRef < 0 || rxRef < 0 || remotePorts.includes(-1)) return yield* refuse('reading ring keys');
+    if (!isCopying) return yield* refuse('frontend does not ask for rx-copy');
     const handles: Handle[] = [];
     const pages: MappedPage[] = [];
     const ports: Port[] = [];
@@ -171,7 +241,7 @@ class Netback implements DriverInstance {
       const { status, handle, page } = os.hyper.mapGrant(device.otherendId, gref, GNTMAP_host_map);
       if (status !== GNTST.okay || handle === undefined || page === undefined) {
         undo();
-        return yield* this.#refuse(`mapping ring-ref ${gref}: ${statusName(status)}`, status);
+        return yield* refuse(`mapping ring-ref ${gref}: ${statusName(status)}`, { status });
       }
       handles.push(handle);
       pages.push(page);
@@ -180,31 +250,35 @@ class Netback implements DriverInstance {
       const bound = os.hyper.bindInterdomain(device.otherendId, remote);
       if (!bound.ok) {
         undo();
-        return yield* this.#refuse(`binding event-channel ${remote}: ${bound.errno}`);
+        return yield* refuse(`binding event-channel ${remote}: ${bound.errno}`, { port: remote });
       }
       ports.push(bound.value);
     }
-    const [tx, rx] = pages as [MappedPage, MappedPage];
+    const [txPage, rxPage] = pages as [MappedPage, MappedPage];
     const [txPort, rxPort = txPort] = ports as [Port, Port?];
+    const [tx, rx] =
+      how === 'new'
+        ? [new BackRing(txPage, NETIF_TX_SLOT_BYTES), new BackRing(rxPage, NETIF_RX_SLOT_BYTES)]
+        : [BackRing.attach(txPage, NETIF_TX_SLOT_BYTES), BackRing.attach(rxPage, NETIF_RX_SLOT_BYTES)];
+    if (tx === undefined || rx === undefined) {
+      undo();
+      return yield* refuse('EIO: more requests than a ring has slots');
+    }
     const { bridge } = this.#options;
     const queue = new NetQueue(device, { tx, rx, txPort, rxPort, bridge, hasSg });
     this.#attached = { queue, handles, ports };
     device.note({ what: 'attached', refs: [txRef, rxRef], ports: remotePorts });
-    queue.start();
-    if (this.#hotplug === undefined) {
-      const path = `${device.nodename}/hotplug-status`;
-      this.#hotplug = yield* device.bus.watch(device, path, () => this.#hotplugStatus());
-    }
     return true;
   }
 
   /** xenbus_dev_fatal. Linux then goes on to Connected without a queue (set_backend_state does not ask whether connect() worked);
    *  here it stays closing, as blkback's does. */
-  *#refuse(why: string, status?: GrantStatus): Actor<false> {
-    this.#device.note({ what: 'refused', why, ...(status === undefined ? {} : { status }) });
+  *#refuse(how: 'new' | 'in use', why: string, what: Refused = {}): Actor<string> {
+    this.#device.note({ what: 'refused', why, ...what });
+    if (how === 'in use') return why;
     yield* this.#device.fail(why);
     this.#state = XenbusState.Closing;
-    return false;
+    return why;
   }
 
   /** hotplug_status_changed: the state that was kept back is shown when the script says that the vif is on its bridge. */

@@ -25,8 +25,9 @@ export type DeviceNews =
   | { readonly what: 'attached'; readonly refs: readonly number[]; readonly ports: readonly number[] }
   /** The backend has nothing of the frontend's mapped any more. */
   | { readonly what: 'detached' }
-  /** The backend could not attach, though the frontend's state said that it could. `status`: of the map that was refused. */
-  | { readonly what: 'refused'; readonly why: string; readonly status?: GrantStatus }
+  /** The backend could not attach, though the frontend's state said that it could. `status`: of the map that was refused. `port`: the
+   *  frontend's that could not be bound to. */
+  | { readonly what: 'refused'; readonly why: string; readonly status?: GrantStatus; readonly port?: number }
   /** The backend could not get at a page of a request or packet, and answers it with an error. */
   | { readonly what: 'unreachable'; readonly status: GrantStatus }
   /** An end met an impossible index or slot and serves the ring no more (RNG-8). */
@@ -53,6 +54,8 @@ export type DeviceNews =
   | ({ readonly what: 'queued' } & Packet)
   /** The bridge or netback had to drop a packet for this vif. */
   | ({ readonly what: 'dropped'; readonly why: 'rx queue full' | 'no carrier' } & Packet)
+  /** A packet that was queued for this vif is in no buffer of the guest's, and its netback has let go: the guest moves. */
+  | ({ readonly what: 'lost' } & Packet)
   /** netfront took a packet out of its rx buffers. */
   | ({ readonly what: 'received' } & Packet);
 

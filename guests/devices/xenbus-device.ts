@@ -24,11 +24,31 @@ export interface DriverInstance {
   /** Its own thread stands still, and goes on. Left out: it has none. */
   readonly freezer?: Freezer;
   readonly thread?: Thread;
+  /** A backend's part when its frontend moves without being asked; left out: such a frontend stays. */
+  readonly ring?: RingInUse;
+}
+
+/**
+ * [sim] A backend and the ring of a frontend that does not know that it moves. None of this writes a node: the frontend sees no
+ * transition (NC-31). Its steps are those of BackendMoves.
+ */
+export interface RingInUse {
+  /** Whether a ring is mapped and served. */
+  readonly isServed: boolean;
+  /** NF4: take no more, answer what was taken, let go of everything of the frontend's. */
+  drain(): Actor;
+  /** Map the ring as it is and bind its port, and do nothing yet. @returns why it cannot; then nothing is mapped. */
+  attach(): Actor<string | undefined>;
+  /** From now on it is served; the frontend gets an event, whether there is a reason or not. */
+  serve(): void;
 }
 
 /** A kind of device that a bus knows. `undefined` from probe: it cannot be driven. */
 export interface Driver {
   probe(device: XenbusDevice): Actor<DriverInstance | undefined>;
+  /** [sim] Of a device that was connected at another host, whose nodes have come as they were there: nothing is written. Left out:
+   *  of such a device it knows nothing. @returns why it cannot be driven here (NC-32). */
+  adopt?(device: XenbusDevice): Actor<DriverInstance | string>;
 }
 
 /** What a device asks of its bus. */
@@ -108,6 +128,12 @@ export class XenbusDevice {
     this.#stateNs = os.machine.nowNs;
     this.#seen = undefined;
     os.waitsFor(this.#who, () => this.#story());
+  }
+
+  /** The own state is what the node says, whoever wrote it. */
+  *stateAsFound(): Actor<XenbusState> {
+    this.state = parseState(yield* this.read('state'));
+    return this.state;
   }
 
   /** The device is no more: it waits for nothing. */

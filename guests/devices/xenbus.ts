@@ -33,6 +33,7 @@ export class Xenbus implements DeviceBus, Freezable {
   readonly #devices = new Map<string, Registered>();
   readonly #handlers = new Map<string, (path: string) => Actor>();
   readonly #jobs: { readonly device: XenbusDevice; readonly run: () => Actor }[] = [];
+  readonly #errands: ((xs: Xs) => Actor)[] = [];
   #queue: EventQueue | undefined;
   #tokens = 0;
   readonly #freezer = new Freezer();
@@ -143,6 +144,60 @@ export class Xenbus implements DeviceBus, Freezable {
     this.#queue?.me.wake();
   }
 
+  /** Have something done in the bus's thread on nobody's behalf, and wait for it. */
+  *errand<T>(me: Thread, run: (xs: Xs) => Actor<T>): Actor<T> {
+    let done: { readonly result: T } | undefined;
+    this.#errands.push(function* (xs) {
+      done = { result: yield* run(xs) };
+      me.wake();
+    });
+    this.#queue?.me.wake();
+    while (done === undefined) yield PARK;
+    return done.result;
+  }
+
+  /** Devices whose other end a domain has, with their drivers. */
+  devicesOf(domid: Domid): readonly { readonly device: XenbusDevice; readonly driver: DriverInstance }[] {
+    return [...this.#devices.values()].flatMap(({ device, driver }) =>
+      driver !== undefined && device.otherendId === domid ? [{ device, driver }] : [],
+    );
+  }
+
+  /** [sim] Devices of a domain that were connected elsewhere: a driver is found for each, and nothing written. In the bus's thread.
+   *  @returns why one cannot be had. */
+  *adoptOf(xs: Xs, domid: Domid): Actor<string | undefined> {
+    const { root } = BUSES[this.#side];
+    for (const kind of Object.keys(this.#drivers)) {
+      const listed = yield* xs.directory(`${root}/${kind}/${domid}`);
+      if (listed.error !== undefined) continue;
+      for (const id of split(listed.payload)) {
+        const nodename = `${root}/${kind}/${domid}/${id}`;
+        const why = this.#devices.has(nodename) ? undefined : yield* this.#adopt(xs, nodename);
+        if (why !== undefined) return `${nodename}: ${why}`;
+      }
+    }
+    return undefined;
+  }
+
+  *#adopt(xs: Xs, nodename: string): Actor<string | undefined> {
+    const driver = this.#drivers[nodename.split('/')[1] ?? ''];
+    const found = yield* this.#otherendOf(xs, nodename);
+    if (driver?.adopt === undefined || found === undefined) return 'no driver takes it over';
+    const device = new XenbusDevice(this, this.#kernel, xs, { side: this.#side, nodename, ...found });
+    if ((yield* device.stateAsFound()) !== XenbusState.Connected) return 'it is not connected';
+    const registered: Registered = { device, driver: undefined, watches: new Map(), otherend: undefined };
+    this.#devices.set(nodename, registered);
+    device.note({ what: 'probed', side: this.#side });
+    const instance = yield* driver.adopt(device);
+    if (typeof instance === 'string') {
+      yield* this.#remove(registered);
+      return instance;
+    }
+    registered.driver = instance;
+    registered.otherend = yield* this.#watchOtherend(device, instance);
+    return undefined;
+  }
+
   *#run(me: Thread): Actor {
     const queue: EventQueue = { events: [], me };
     this.#queue = queue;
@@ -161,8 +216,11 @@ export class Xenbus implements DeviceBus, Freezable {
       if (event !== undefined) {
         const run = this.#handlers.get(event.token);
         if (run !== undefined) yield* run(event.path);
-      } else if (job === undefined) yield PARK;
-      else if (this.#devices.get(job.device.nodename)?.device === job.device) yield* job.run();
+      } else if (job === undefined) {
+        const errand = this.#errands.shift();
+        if (errand === undefined) yield PARK;
+        else yield* errand(new Xs(this.#kernel.link, me));
+      } else if (this.#devices.get(job.device.nodename)?.device === job.device) yield* job.run();
       for (const registered of [...this.#devices.values()])
         if (registered.device.isUnregistered) yield* this.#remove(registered);
     }

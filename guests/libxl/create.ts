@@ -5,7 +5,7 @@ import { strings } from '../xenstore/index.ts';
 import { allocPorts, type BuiltDomain, type BuiltPorts, type Daemons, seedRings } from './build.ts';
 import type { Call } from './call.ts';
 import { domainDestroy, untilFree } from './destroy.ts';
-import { consoleAdd, deviceAdd, domainType } from './device-add.ts';
+import { consoleAdd, deviceAdd, deviceCame, domainType } from './device-add.ts';
 import { console0, consoleN, type Device } from './device-kinds.ts';
 import type { DomainPlan } from './domain-config.ts';
 import { writeBuilt, writeTree } from './domain-tree.ts';
@@ -41,10 +41,12 @@ export interface Restoring {
   /** A store that does not take the domain ends it; left out: nobody looks (DST-8). */
   readonly checksIntroduce?: boolean;
   /**
-   * [sim] Migration without the guest's help: ports come with the memory, the store takes the domain in as it was, and so do
-   * backends, which find the states of their devices as they were (NC-13). @returns why the store does not; `undefined`: it does.
+   * [sim] Migration without the guest's help: ports come with the memory, the store takes the domain in as it was. @returns why it
+   * does not; `undefined`: it does.
    */
   readonly takeIn?: (built: BuiltDomain) => Actor<string | undefined>;
+  /** [sim] So do backends: they find its rings as they were (NC-31). @returns why they cannot. */
+  readonly attach?: (built: BuiltDomain) => Actor<string | undefined>;
 }
 
 export interface Created {
@@ -157,6 +159,9 @@ function* phases(
     progress.introduced = refused ?? 'OK';
     if (refused !== undefined) return 'ERROR_FAIL';
     xl.shared.taken.add(domid);
+    for (const device of [...(plan.disks ?? []), ...(plan.nics ?? [])])
+      if ((yield* deviceCame(call, domid, device)) !== 0) return 'ERROR_FAIL';
+    if ((yield* restore.attach?.(built) ?? []) !== undefined) return 'ERROR_FAIL';
     xl.shared.configs.set(domid, plan);
     progress.phase = 'C15';
     return 0;

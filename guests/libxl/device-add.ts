@@ -1,4 +1,5 @@
 import { type Actor, XEN_DOMINF_hvm_guest } from '../../sim/index.ts';
+import type { KeyValues } from '../xenstore/index.ts';
 import type { Call } from './call.ts';
 import { deviceHotplug, uevent } from './device-hotplug.ts';
 import { type Device, devicePaths } from './device-kinds.ts';
@@ -44,6 +45,21 @@ function* writeNodes(call: Call, domid: number, device: Device): Actor<Rc> {
     yield* genericAdd(call, domid, device, tx); // what it says is not looked at: END tells
     return 0;
   });
+}
+
+/** [sim] A device that came as it was: its two ends have their nodes, and libxl's own are written (NC-13). */
+export function* deviceCame(call: Call, domid: number, device: Device): Actor<Rc> {
+  const { frontend, backend, libxl } = devicePaths(domid, device);
+  const rc = yield* call.transaction(function* (tx) {
+    const ends: KeyValues = [
+      ['frontend', frontend],
+      ['backend', backend],
+    ];
+    const isWritten = (yield* call.writev(libxl, ends, tx)) && (yield* call.writev(libxl, device.back(domid), tx));
+    return isWritten ? 0 : 'ERROR_FAIL';
+  });
+  if (rc === 0) noteAttached(call, domid, device);
+  return rc;
 }
 
 /** A console's nodes, of which nobody looks whether they are there, and which no script is for. Source: libxl__device_console_add. */

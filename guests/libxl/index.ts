@@ -56,7 +56,7 @@ export { type MigrateEnd, type MigratePlan, migrate, type Transport } from './mi
 export { type StreamTransferOptions, streamTransfer } from './migrate/stream-transfer.ts';
 export { HANDOVER_OCTETS, TEXTS } from './migrate/texts.ts';
 export type { Transfer } from './migrate/transfer.ts';
-export type { ImageFiles, Unnoticed } from './migrate/unnoticed.ts';
+export type { ImageFiles, MovingBackends, Unnoticed } from './migrate/unnoticed.ts';
 export type { Mishaps } from './mishaps.ts';
 export type { LibxlNews, LibxlObserver } from './observer.ts';
 export { Libxl, type LibxlOptions, type Rc } from './process.ts';

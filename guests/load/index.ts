@@ -1,3 +1,4 @@
+export { type CarelessPlan, careless } from './careless.ts';
 export { DIRTY_PAGES_MAX, type DirtyFinding, DirtyMemory, type DirtyPlan } from './dirty-memory.ts';
 export { type OperatorPlan, operator, quiesce, readTree, type SeenNode, type UpdateWay } from './operator.ts';
 export { curious, deviceModel, type StandingPlan } from './standing.ts';

@@ -134,12 +134,15 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
     io.sent();
     if (io.stopping) traffic.stopping = true;
   };
-  /** That kind of traffic is at its end, at its target or short of it. */
-  const ended = (kind: Traffic) => {
-    kind.stopping = true;
+  /** Traffic is over when each kind is at its end: at its target, of which its last request tells, or given up short of it. */
+  const endTogether = () => {
     if (!block.stopping || !net.stopping) return;
     io.stopping = true;
     traffic.stopping = true;
+  };
+  const ended = (kind: Traffic) => {
+    kind.stopping = true;
+    endTogether();
   };
 
   const backends = new Backends(host, {
@@ -231,6 +234,7 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
       if (!isOpen() || each.isUsable()) each.lastNs = machine.nowNs;
       else if (machine.nowNs - each.lastNs > GIVE_UP_NS) ended(each.kind);
     }
+    endTogether();
   };
 
   const plan = machine.streams.for('scenario');

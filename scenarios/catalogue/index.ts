@@ -11,6 +11,9 @@ import { migrateUnnoticed } from './migrate-unnoticed.ts';
 import { migrationBreaks } from './migration-breaks.ts';
 import { saveRestore } from './save-restore.ts';
 import { steadyStateScenario } from './steady-state.ts';
+import { checkpointedAgents } from './stories/checkpointed-agents.ts';
+import { moveTheWatcher } from './stories/move-the-watcher.ts';
+import { windowsGuests } from './stories/windows-guests.ts';
 import { suspendResume } from './suspend-resume.ts';
 import { upgradeByMigration } from './upgrade-by-migration.ts';
 import { conflictStorm } from './worries/conflict-storm.ts';
@@ -44,6 +47,9 @@ export const SCENARIOS: readonly Scenario[] = [
   evacuateHost,
   migrationBreaks,
   upgradeByMigration,
+  checkpointedAgents,
+  moveTheWatcher,
+  windowsGuests,
   conflictStorm,
   crowdedHost,
   domidReuse,

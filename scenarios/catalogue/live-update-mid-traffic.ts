@@ -1,6 +1,14 @@
-import { type ClientHabits, LINUX_HABITS, monitor, type Thread, worker, xenstoreScripts } from '../../guests/index.ts';
+import {
+  type ClientHabits,
+  careless,
+  LINUX_HABITS,
+  monitor,
+  type Thread,
+  worker,
+  xenstoreScripts,
+} from '../../guests/index.ts';
 import type { Actor } from '../../sim/index.ts';
-import { keepsDepth, mayGoOn, moments, openRun, runAndJudge, startOperator } from '../engine/run.ts';
+import { keepsDepth, keepsStanding, mayGoOn, moments, openRun, runAndJudge, startOperator } from '../engine/run.ts';
 import { marks, type RunRequest, type RunResult, type Scenario, scenario } from '../engine/scenario.ts';
 import { count, FAULTS_SETTING, flag, type SettingsOf, STORE_SETTING, word } from '../engine/settings.ts';
 import { doings } from '../faults/doings.ts';
@@ -23,6 +31,11 @@ const SETTINGS = {
   limit: flag(0, "1: the daemon's write rate limit is on; it makes guests that hammer wait for most of the time"),
   faults: FAULTS_SETTING,
   store: STORE_SETTING,
+  careless: count(
+    0,
+    { min: 0, max: 16 },
+    'programs of dom0 that ask for everything with payloads that are none, and at the limits of what there may be',
+  ),
   churn: flag(1, '1: every third domain is destroyed and made anew now and then'),
 };
 
@@ -179,6 +192,18 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
       xenstoreScripts(me, traffic, { thinkNsMax: 300_000, connect: (program) => host.connect(program) }),
     ),
   );
+
+  for (let n = 0; n < settings.careless; n++)
+    writers.push(
+      dom0.os.start(`careless${n}`, (me) =>
+        careless(me, traffic, {
+          thinkNsMax: 200_000,
+          connect: () => host.connect(`careless${n}`),
+          domids: Array.from({ length: domains + 4 }, (_, i) => i + 1),
+          setsLimits: keepsStanding(request),
+        }),
+      ),
+    );
 
   return runAndJudge(run, {
     scenario: liveUpdateMidTraffic.name,

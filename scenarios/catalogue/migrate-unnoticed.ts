@@ -1,4 +1,4 @@
-import { LIBXENSTORE_HABITS, type Thread, Xs } from '../../guests/index.ts';
+import { LIBXENSTORE_HABITS, type Thread, Traffic, Xs } from '../../guests/index.ts';
 import { createDomain, initDom0 } from '../../guests/libxl/index.ts';
 import { type Actor, decodePlatform, type PortsImage } from '../../sim/index.ts';
 import { formatOf, type LabFormat } from '../../store/format/model/index.ts';
@@ -7,13 +7,16 @@ import { Migrations, type ToolProcess } from '../engine/migrations.ts';
 import { mayGoOn, openRuns, runAllAndJudge, startOperator } from '../engine/run.ts';
 import { marks, type RunRequest, type RunResult, type Scenario, scenario } from '../engine/scenario.ts';
 import { count, FAULTS_SETTING, type SettingsOf, word } from '../engine/settings.ts';
+import { devicesOverHosts } from '../judge/invariants/devices-over-hosts.ts';
 import { migrationOwners } from '../judge/invariants/migration-owners.ts';
 import { unnoticedMessages } from '../judge/invariants/unnoticed-messages.ts';
 import { unnoticedOctets } from '../judge/invariants/unnoticed-octets.ts';
 import { unnoticedPlatform } from '../judge/invariants/unnoticed-platform.ts';
+import { type FinalDisk, joinDevices } from '../judge/joined-disks.ts';
 import { type MoveWitness, SessionRecorder } from '../judge/sessions.ts';
 import { Diarist } from './migration/diarist.ts';
 import { LINKS } from './migration/links.ts';
+import { Site } from './migration/site.ts';
 
 const HORIZON_NS = 120_000_000_000;
 /** Between two migrations of one of those who ask for them, ns. */
@@ -24,18 +27,27 @@ const FINISH_NS = 20_000_000;
 const WORK_NS = [2_000, 20_000] as const;
 /** Steps of the source at which a link is cut: from the first page to the last octet of the stream (NF1 to NF8). */
 const CUT_STEPS = ['SO6', 'SO7', 'SO9', 'SO12'] as const;
+/** Of the only disk that each has. */
+const XVDA = 202 << 8;
 /** Where no other format is asked for: the first that carries all that a guest could miss. */
 const FORMAT = 'G3.1';
 
 const SETTINGS = {
   domains: count(6, { min: 1, max: 40 }, 'guest domains, on the hosts by turns at first'),
   hosts: count(2, { min: 2, max: 4 }, 'hosts, with a store each'),
-  requests: count(6_000, { min: 0, max: 200_000 }, 'requests to the stores of everybody, after which guests stop'),
+  requests: count(10_000, { min: 0, max: 200_000 }, 'requests to the stores of everybody, after which guests stop'),
   migrations: count(12, { min: 0, max: 500 }, 'migrations, each of a guest that is not on its way already'),
   cuts: count(3, { min: 0, max: 500 }, 'how many of them on average lose their link before the handover'),
   abreast: count(2, { min: 1, max: 20 }, 'migrations at the same time'),
   updates: count(2, { min: 0, max: 100 }, 'live updates of each store, spread over the traffic'),
   writers: count(2, { min: 1, max: 8 }, 'programs in each guest that use xenstore'),
+  devices: word(
+    'on',
+    ['on', 'off'],
+    'whether each guest has a disk and an interface, whose rings are in use when it is moved',
+  ),
+  block: count(600, { min: 0, max: 200_000 }, 'block requests after which no disk is used any more'),
+  net: count(600, { min: 0, max: 200_000 }, 'packets, data and acknowledgements, after which no data is sent'),
   loss: word(
     'refuse',
     ['refuse', 'silent'],
@@ -76,20 +88,36 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
   const sessions = new SessionRecorder();
   if (request.checks) universe.journal.observe((event) => sessions.see(event));
   const moves: MoveWitness[] = [];
-  const tools = runs.map(
-    ({ host }): ToolProcess =>
-      (name) => {
-        const link = host.connect(name, { ...LIBXENSTORE_HABITS, workNs: WORK_NS });
-        return { xl: host.libxl(link), exit: () => link.close() };
-      },
+  const site = settings.devices === 'on' ? new Site(opened) : undefined;
+  const tools =
+    site?.places.map(({ process }) => process) ??
+    runs.map(
+      ({ host }): ToolProcess =>
+        (name) => {
+          const link = host.connect(name, { ...LIBXENSTORE_HABITS, workNs: WORK_NS });
+          return { xl: host.libxl(link), exit: () => link.close() };
+        },
+    );
+  const migrations = new Migrations(
+    opened,
+    tools,
+    site?.places.map(({ backends }) => backends.moves),
   );
-  const migrations = new Migrations(opened, tools);
   const first = runs[0] as (typeof runs)[number];
   const { machine, traffic } = first.host;
   const plan = machine.streams.for('scenario');
   const diarists: Diarist[] = [];
   const writers: Thread[] = [];
-  const isOpen = () => diarists.length >= settings.domains;
+  const isOpen = () => diarists.length >= settings.domains && diarists.every(({ isOnline }) => isOnline);
+  const [block, net] = [settings.block, settings.net].map((wanted) => new Traffic(site === undefined ? 0 : wanted)) as [
+    Traffic,
+    Traffic,
+  ];
+  const devicesOf = (at: number, slot: number) => {
+    const backends = site?.places[at]?.backends;
+    const peers = [1, 2].map((d) => (slot + d) % settings.domains).filter((peer) => peer !== slot);
+    return backends === undefined ? {} : { devices: { backends, use: { block, net, isOpen, peers } } };
+  };
 
   for (const [at, { host }] of runs.entries()) {
     const slots = Array.from({ length: settings.domains }, (_, slot) => slot).filter((s) => s % runs.length === at);
@@ -104,12 +132,13 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
           const created = yield* createDomain(
             me,
             xl,
-            { ...Diarist.plan(slot), domid: 10 + slot },
+            { ...Diarist.plan(slot, site !== undefined), domid: 10 + slot },
             {
               boot: (built) => {
-                sessions.follow(built.domain.domid, Diarist.plan(slot).name, at);
+                sessions.follow(built.domain.domid, Diarist.plan(slot, false).name, at);
                 const uuid = xl.shared.handleOf(built.domain);
-                diarists.push(new Diarist(host, built, uuid, { slot, writers: settings.writers, traffic }));
+                const plan = { slot, writers: settings.writers, traffic, ...devicesOf(at, slot) };
+                diarists.push(new Diarist(host, built, uuid, plan));
               },
             },
           );
@@ -169,8 +198,11 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
     isJoint: true,
     isBusy: () => {
       if (writers.some(mayGoOn) || wanderers.some(mayGoOn)) return true;
+      if (site !== undefined && [block, net].some(({ stopping, requestsMax }) => !stopping && requestsMax > 0))
+        return true;
       traffic.stopping = true;
-      return diarists.some(({ programs }) => programs.some(mayGoOn)) || runs.some(({ host }) => host.inFlight > 0);
+      const isWorking = ({ programs, isSending }: Diarist) => programs.some(mayGoOn) || isSending;
+      return diarists.some(isWorking) || runs.some(({ host }) => host.inFlight > 0);
     },
     created: () => diarists.length,
     migrations: () =>
@@ -184,7 +216,23 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
       unnoticedOctets(sessions.sessions),
       unnoticedMessages(sessions.sessions, { firesWatches: format.name === 'G1' }),
       unnoticedPlatform(moves),
+      ...(site === undefined
+        ? []
+        : [devicesOverHosts(joinDevices(histories, migrations.history(), finalDisks(site, diarists)))]),
     ],
+    ...(site === undefined
+      ? {}
+      : {
+          devices: () => [['block requests', block.requests] as const, ['packets', net.requests] as const],
+        }),
+  });
+}
+
+/** What is on each guest's disk when all is over. */
+function finalDisks({ san }: Site, diarists: readonly Diarist[]): FinalDisk[] {
+  return san.sums().flatMap(([lun, sums]) => {
+    const uuid = diarists.find(({ slot }) => slot === lun)?.uuid;
+    return uuid === undefined ? [] : [{ uuid, devid: XVDA, sums }];
   });
 }
 

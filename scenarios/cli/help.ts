@@ -15,6 +15,7 @@ const GROUPS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     shrink: 'xenarium shrink XS1-… --test failure.test.ts',
     show: 'xenarium show XS1-… --around 812',
     verify: 'xenarium verify hostile-guests --seed 3',
+    bugs: 'xenarium bugs hunt B081',
   },
   'Formats of the state image:': {
     image: 'xenarium image annotate state.img',

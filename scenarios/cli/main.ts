@@ -1,6 +1,8 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { SCENARIOS } from '../catalogue/index.ts';
 import { STRATEGIES } from '../hunt/search-plan.ts';
+import { addBugCommands } from './bugs/commands.ts';
+import { Restarted, restartIfAsked } from './bugs/restart.ts';
 import { conformCommand } from './conform.ts';
 import { driveCommand } from './drive.ts';
 import { EXHAUST_KINDS, exhaustCommand } from './exhaust.ts';
@@ -10,17 +12,17 @@ import { showCommand } from './hunt/show.ts';
 import { shrinkCommand } from './hunt/shrink.ts';
 import { verifyCommand } from './hunt/verify.ts';
 import { addImageCommands } from './image/commands.ts';
-import { orUnusable } from './image/io.ts';
+import { orUnusable, Unusable } from './image/io.ts';
 import { matrixCommand } from './matrix.ts';
 import { listCommand, runCommand } from './run.ts';
 import { addScriptCommands } from './script.ts';
 import { serveCommand } from './serve.ts';
 import { sweepCommand } from './sweep-command.ts';
 import { stateFile, takeoverCommand } from './takeover.ts';
-import { say } from './terminal/output.ts';
+import { complain, say } from './terminal/output.ts';
 import { version } from './version.ts';
 
-/** Exit codes: 0 pass, 1 violation, 2 error or bad usage, 3 stuck or unknown. */
+/** Exit codes: 0 pass, 1 violation, 2 error or bad usage, 3 stuck or unknown; 4 of a replay that is not the same; 5 of a blind sweep. */
 export const EXIT = { pass: 0, violation: 1, error: 2, unknown: 3 } as const;
 
 /** What `--format` takes. */
@@ -39,8 +41,10 @@ export async function main(argv: readonly string[]): Promise<number> {
     )
     .version(version())
     .option('--stack', 'show the stack of an error, with any command')
+    .option('--bug <id>', 'with a mistake put in, with any command (repeatable): bugs list names them', collect, [])
     .exitOverride()
     .showHelpAfterError('(add --help for the options)');
+  program.hook('preAction', () => restartIfAsked(program.opts<{ readonly bug: readonly string[] }>().bug, argv));
   const commands = () => program.commands.map((command) => command.name());
   const hasStack = () => program.opts<{ readonly stack?: true }>().stack === true;
 
@@ -64,6 +68,7 @@ export async function main(argv: readonly string[]): Promise<number> {
       '--trace <file>',
       'write every event as JSON Lines; FILE.jsonl: messages too, FILE.pcapng: messages for Wireshark, FILE.perfetto-trace: for Perfetto (docs/trace.md)',
     )
+    .option('--report <file>', 'write one HTML page that shows the run and opens from disk')
     .option('--save <file>', 'write the run with all its events, for replay to compare with')
     .option('--json', 'one JSON object for programs')
     .action(async (name, options) =>
@@ -91,6 +96,10 @@ export async function main(argv: readonly string[]): Promise<number> {
     .option('--set <key=value>', 'change a setting (repeatable)', collect, [])
     .option('--jobs <n>', 'threads (default: one for each core)', positive)
     .option('--require-marks', 'exit code 3 if anything that the scenario promises never happened')
+    .option(
+      '--canary [bug]',
+      'a bug, one that shows anywhere or this, is on in a share of further runs: exit code 5 if all was well, but for it not being found',
+    )
     .option('--situations', 'tell what updates met under way, and what they never met')
     .option('--json', 'one JSON object for programs')
     .action(async (names: string[], options) =>
@@ -208,11 +217,14 @@ export async function main(argv: readonly string[]): Promise<number> {
     .action(async (options) => done(await orUnusable(() => matrixCommand(options))));
   addScriptCommands(program, done);
   addImageCommands(program, done);
+  addBugCommands(program, done);
   group(program);
 
   try {
     await program.parseAsync(argv as string[]);
   } catch (error) {
+    if (error instanceof Restarted) return error.exitCode;
+    if (error instanceof Unusable) return complain(error.message);
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.pass : EXIT.error;
     const { message, stack = message } = error instanceof Error ? error : new Error(String(error));
     say(`${hasStack() ? stack : `${message} (--stack tells where)`}`);

@@ -5,7 +5,7 @@ import { FAULT_RULES } from '../faults/catalogue.ts';
 import { EventLog, type LoggedEvent } from '../hunt/event-log.ts';
 import { runOn } from '../real/lockstep/run-on.ts';
 import { jsonReport } from '../report/json.ts';
-import { planText, textReport } from '../report/text.ts';
+import { planText, replayLine, textReport } from '../report/text.ts';
 import { ownCommand } from './command.ts';
 import { daemonOf, formatFor, prepareFor } from './daemon.ts';
 import { writeRunFile } from './hunt/run-file.ts';
@@ -13,6 +13,7 @@ import { ticketFor, tokenFor } from './hunt/ticket.ts';
 import { labOf } from './lab-of.ts';
 import { hostsOf } from './prepare.ts';
 import { Progress } from './progress.ts';
+import { writeReport } from './report-file.ts';
 import { TraceFile } from './trace-file.ts';
 
 /** Exit codes of a run. */
@@ -46,7 +47,7 @@ function listFaults(isJson: boolean): number {
   else
     for (const { id, what, mustHold, scenarios } of faults)
       process.stdout.write(
-        `${id.padEnd(8)} ${what}; holds: ${mustHold}; in ${scenarios.length === SCENARIOS.length ? 'every scenario' : scenarios.join(', ')}\n`,
+        `${id.padEnd(8)} ${what}; holds: ${mustHold}; in ${scenarios.length === SCENARIOS.filter(({ settings }) => 'faults' in settings).length ? 'every scenario' : scenarios.join(', ')}\n`,
       );
   return 0;
 }
@@ -70,6 +71,7 @@ interface RunOptions {
   readonly set: readonly string[];
   readonly trace?: string;
   readonly save?: string;
+  readonly report?: string;
   readonly json?: true;
   readonly stack: boolean;
   readonly commands: readonly string[];
@@ -105,6 +107,7 @@ export async function runCommand(name: string, options: RunOptions): Promise<num
   log?.end(result.digest);
   const token = tokenFor(result);
   if (options.save !== undefined) writeRunFile(options.save, { ticket: ticketFor(result), events });
+  if (options.report !== undefined) writeReport(options.report, result, replayLine(result, command, token));
   const dress = { colour, command, stack: options.stack, token };
   process.stdout.write(options.json ? jsonReport(result, command, { token }) : textReport(result, dress));
   return EXIT_OF[result.outcome];

@@ -4,9 +4,11 @@ import { ofDaemon, type RunOutcome } from '../engine/scenario.ts';
 import { type CampaignPlan, RunChoice, type Strategy } from '../hunt/search-plan.ts';
 import { SITUATIONS } from '../hunt/situations.ts';
 import type { RunSpec } from '../hunt/spec.ts';
+import { BLIND, Canary } from './bugs/canary.ts';
 import { ownCommand } from './command.ts';
 import { daemonOf, formatFor, prepareFor } from './daemon.ts';
 import { FailureBase, type KnownFailure } from './hunt/failure-base.ts';
+import { Unusable } from './image/io.ts';
 import { labOf } from './lab-of.ts';
 import { MarkTally } from './mark-tally.ts';
 import { Progress } from './progress.ts';
@@ -28,6 +30,8 @@ interface SweepOptions {
   readonly jobs?: number;
   readonly requireMarks?: true;
   readonly situations?: true;
+  /** A bug that has to be found: its id, or any. */
+  readonly canary?: string | true;
   readonly json?: true;
 }
 
@@ -57,21 +61,32 @@ export async function sweepCommand(names: readonly string[], options: SweepOptio
   const { search, jobs = availableParallelism() } = options;
   const campaign = new Campaign({ scenarios, format, strategy: search }, options, daemon?.named);
   const base = options.base === undefined ? undefined : new FailureBase(options.base);
+  const canary = canaryOf(options);
   const stop = new AbortController();
   const interrupt = () => stop.abort('SIGINT');
   process.once('SIGINT', interrupt);
   try {
     if (base !== undefined) await replayBase(base, jobs, stop.signal, options.json === true);
     await through(
-      sweep(campaign.runs(), jobs, (report) => campaign.add(report, base)),
+      sweep(campaign.runs(canary), jobs, (report) => campaign.add(report, base)),
       stop.signal,
     );
+    if (canary !== undefined) await through(canary.fly(jobs), stop.signal);
   } finally {
     process.off('SIGINT', interrupt);
   }
   const isInterrupted = stop.signal.aborted;
-  campaign.tell(isInterrupted);
-  return isInterrupted ? INTERRUPTED : campaign.exitCode;
+  campaign.tell(isInterrupted, canary);
+  if (isInterrupted) return INTERRUPTED;
+  return campaign.exitCode === EXIT_OF.pass && canary?.isBlind === true ? BLIND : campaign.exitCode;
+}
+
+/** Errors: Unusable. */
+function canaryOf({ canary, daemon, seeds }: SweepOptions): Canary | undefined {
+  if (canary === undefined) return undefined;
+  if (daemon !== undefined)
+    throw new Unusable('--canary: a bug is one of this package, and --daemon is served by another');
+  return new Canary(canary, seeds.from);
 }
 
 async function through(sweeping: ReturnType<typeof sweep>, signal: AbortSignal): Promise<void> {
@@ -126,10 +141,12 @@ class Campaign {
     this.#all = options.minutes === undefined ? (to - from + 1) * plan.scenarios.length : Number.POSITIVE_INFINITY;
   }
 
-  *runs(): Generator<RunSpec, void, undefined> {
+  /** @param canary told of each. */
+  *runs(canary: Canary | undefined): Generator<RunSpec, void, undefined> {
     const { seeds, minutes } = this.#options;
     for (const spec of this.#choice.runs(minutes === undefined ? seeds : { ...seeds, to: Number.MAX_SAFE_INTEGER })) {
       if (this.#progress.seconds >= this.#untilSeconds) return;
+      canary?.note(spec);
       yield this.#daemon === undefined ? spec : { ...spec, daemon: this.#daemon };
     }
   }
@@ -179,9 +196,9 @@ class Campaign {
     return `${this.#done}${of} seeds, ${this.#failed} failed, ${rate.toFixed(1)}/s, ${Math.max(0, Math.ceil(left))} s left`;
   }
 
-  tell(isInterrupted: boolean): void {
+  tell(isInterrupted: boolean, canary: Canary | undefined): void {
     this.#progress.clear();
-    if (this.#options.json) return this.#tellJson(isInterrupted);
+    if (this.#options.json) return this.#tellJson(isInterrupted, canary);
     for (const { first, count } of this.#byCount)
       process.stdout.write(
         `${String(count).padStart(5)} ${first.outcome.padEnd(9)} as ${this.#nameOf(first.spec)}: ${first.finding.text}\n`,
@@ -189,11 +206,12 @@ class Campaign {
     for (const line of this.#tally.lines()) process.stdout.write(`${line}\n`);
     if (this.#options.situations) process.stdout.write(this.#situationsText());
     for (const [label, runs] of this.#known) process.stdout.write(`known defect ${label} in ${runs} seeds\n`);
+    if (canary !== undefined && !isInterrupted) process.stdout.write(`${canary.text}\n`);
     const of = isInterrupted && this.#all !== Number.POSITIVE_INFINITY ? ` of ${this.#all}` : '';
     process.stdout.write(`${this.#done}${of} seeds, ${this.#requests} requests, ${this.#failed} failed\n`);
   }
 
-  #tellJson(isInterrupted: boolean): void {
+  #tellJson(isInterrupted: boolean, canary: Canary | undefined): void {
     printJson({
       record: 'xenarium-sweep',
       version: 1,
@@ -211,6 +229,7 @@ class Campaign {
       knownDefects: Object.fromEntries(this.#known),
       situations: Object.fromEntries(this.#situations),
       situationsNeverMet: this.#unmet,
+      ...(canary === undefined || isInterrupted ? {} : { canary: canary.result }),
     });
   }
 

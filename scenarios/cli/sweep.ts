@@ -1,3 +1,4 @@
+import type { WorkerOptions } from 'node:worker_threads';
 import type { MarksSeen, RunOutcome, RunResult } from '../engine/scenario.ts';
 import { signatureOf } from '../hunt/signature.ts';
 import { situationsIn } from '../hunt/situations.ts';
@@ -64,12 +65,25 @@ export interface Sweeping {
 /** So many runs for each thread are given out ahead: a long one does not make the others wait for their turn. */
 const AHEAD = 6;
 
+/** How the threads of a sweep are started: from where, and with what. */
+export interface SweepThreads {
+  readonly worker: URL;
+  readonly options: WorkerOptions;
+}
+
+const OWN_THREADS: SweepThreads = { worker: new URL('./sweep-worker.js', import.meta.url), options: {} };
+
 /**
  * Run all specs on `jobs` threads. Reports arrive at `each` in the order of the specs, whichever thread is the first, so that the
  * output is the same for any number of threads. A thread that dies is the error of the run that it was at.
  */
-export function sweep(specs: Iterator<RunSpec>, jobs: number, each: (report: SeedReport) => void): Sweeping {
-  const pool = new Pool<RunSpec, SeedReport>(new URL('./sweep-worker.js', import.meta.url), jobs, deadThread);
+export function sweep(
+  specs: Iterator<RunSpec>,
+  jobs: number,
+  each: (report: SeedReport) => void,
+  { worker, options } = OWN_THREADS,
+): Sweeping {
+  const pool = new Pool<RunSpec, SeedReport>(worker, jobs, deadThread, options);
   let stop = () => {};
   const stopped = new Promise<undefined>((resolve) => {
     stop = () => resolve(undefined);

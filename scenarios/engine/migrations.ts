@@ -7,6 +7,7 @@ import {
   type MigratePlan,
   type MigrationNews,
   type MigrationObserver,
+  type MovingBackends,
   migrate,
   migrateReceive,
   type ReceiveEnd,
@@ -29,9 +30,12 @@ export interface Moving {
   /** What xl is asked for at the source, and how it goes there. */
   readonly source?: Pick<
     MigratePlan,
-    'keepsDomid' | 'hasQuotas' | 'isAskable' | 'patienceNs' | 'rememberChannel' | 'dies'
+    'keepsDomid' | 'hasQuotas' | 'isAskable' | 'patienceNs' | 'destroysAfterNs' | 'rememberChannel' | 'dies'
   >;
-  readonly target?: Pick<ReceivePlan, 'domidPolicy' | 'hasQuotas' | 'checksIntroduce' | 'staysPaused' | 'dies'>;
+  readonly target?: Pick<
+    ReceivePlan,
+    'domidPolicy' | 'hasQuotas' | 'hasMemory' | 'beforeIntroduce' | 'checksIntroduce' | 'staysPaused' | 'dies'
+  >;
   /** Left out: LAN. */
   readonly link?: LinkTraits;
   /** Each direction of the link goes on without the other; left out: a cut takes both. */
@@ -39,7 +43,7 @@ export interface Moving {
   /** Left out: CO. */
   readonly mode?: string;
   /** NC: the guest is not asked, and is not to notice; left out: it helps. */
-  readonly unnoticed?: Omit<Unnoticed, 'files'>;
+  readonly unnoticed?: Omit<Unnoticed, 'files' | 'backends'>;
   /** Left out: libxl's stream. */
   readonly transfer?: Transfer;
   /** Called when the link is there, before anything crosses it. */
@@ -71,15 +75,17 @@ export type ToolProcess = (name: string) => { readonly xl: Libxl; readonly exit:
 export class Migrations {
   readonly #runs: Runs;
   readonly #tools: readonly ToolProcess[];
+  readonly #backends: readonly MovingBackends[];
   readonly #records: MigrationRecord[] = [];
   readonly all: Migration[] = [];
   readonly memories: MovedMemories;
   /** By the numbers of hosts; none: xl's own handover. */
   readonly #logs: HandoverLog[] = [];
 
-  /** @param tools by the numbers of hosts. */
-  constructor(runs: Runs, tools: readonly ToolProcess[]) {
+  /** @param tools and @param backends by the numbers of hosts; of guests that are not asked, if they have devices. */
+  constructor(runs: Runs, tools: readonly ToolProcess[], backends: readonly MovingBackends[] = []) {
     this.#runs = runs;
+    this.#backends = backends;
     this.memories = new MovedMemories(() => runs.universe.timeline.nowNs);
     this.#tools = tools;
     runs.universe.journal.observe((event) => {
@@ -129,7 +135,7 @@ export class Migrations {
     const thread = source.dom0.os.start(`xl-migrate-${n}`, function* (me): Actor {
       migration.source = yield* migrate(me, xl, {
         ...how.source,
-        ...(how.unnoticed === undefined ? {} : { unnoticed: { ...how.unnoticed, files: source.files } }),
+        ...self.#unnoticed(how, from),
         domid,
         transfer,
         connect: () => self.#connect(migration, how, transfer),
@@ -182,7 +188,7 @@ export class Migrations {
           const { xl, exit } = (self.#tools[to] as ToolProcess)(`xl-migrate-receive-${n}`);
           migration.target = yield* migrateReceive(me, xl, {
             ...how.target,
-            ...(how.unnoticed === undefined ? {} : { unnoticed: { ...how.unnoticed, files: target.files } }),
+            ...self.#unnoticed(how, to),
             channel: link.far,
             transfer,
             observer: self.#observer(migration, to, how),
@@ -206,6 +212,13 @@ export class Migrations {
         told?.(news, migration);
       },
     };
+  }
+
+  #unnoticed({ unnoticed }: Moving, host: number): { readonly unnoticed?: Unnoticed } {
+    const files = this.hosts[host]?.files;
+    if (unnoticed === undefined || files === undefined) return {};
+    const backends = this.#backends[host];
+    return { unnoticed: { ...unnoticed, files, ...(backends === undefined ? {} : { backends }) } };
   }
 
   #nameOf(host: number): string {

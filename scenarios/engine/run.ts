@@ -225,7 +225,7 @@ export interface UpdatePlan {
   /** Whether the store has versions of its image to choose from: those before 4.22 have none. Left out: it has. */
   readonly isVersioned?: boolean;
   /** Of the image of update `n`; left out: that of the request's format. */
-  readonly version?: (n: number) => 1 | 2;
+  readonly version?: (n: number) => 1 | 2 | undefined;
   /** All are forced (-F); left out: as drawn. */
   readonly force?: boolean;
   readonly lookNs?: readonly [least: number, more: number];

@@ -11,6 +11,7 @@ export const DOINGS = {
   transacts: 'transactions of guests in nodes that others write',
   sockets: 'a store in dom0, with sockets',
   migrates: 'guests that are moved between hosts',
+  looks: 'guests that are moved by a toolstack that looks at the answer to INTRODUCE',
   ours: "this package's own store, which can be made to lack memory, and looks at an image before it executes its successor",
 } as const;
 

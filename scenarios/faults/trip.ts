@@ -7,6 +7,14 @@ export interface Trip {
   traits: LinkTraits;
   /** Each direction of the link ends by itself. */
   isHalved: boolean;
+  /** How long S waits for an answer of the guest, and how long it stands still before it destroys the source, ns; `undefined`: as in
+   *  life. */
+  patienceNs: number | undefined;
+  destroysAfterNs: number | undefined;
+  /** The destination has no memory for the guest; its store does not take it; a script of one of its devices ends so. */
+  lacksMemory: boolean;
+  isNotIntroduced: boolean;
+  script: 'works' | 'error' | 'hangs';
   /** Asked of each process before each of its steps: whether it is killed there. */
   readonly dies: ((process: MigrationProcess, step: MigrationStep) => boolean)[];
   /** Called with each thing that is said, and the link. */

@@ -11,6 +11,7 @@ const S_STEPS = ['SO2', 'SO4', 'SO6', 'SO13', 'SO14', 'SO15', 'SO16', 'SO17'] as
 const R_STEPS = ['DE3', 'DE4', 'DE7', 'DE11', 'DE12', 'DE14', 'DE15', 'DE16', 'DE17', 'DE18', 'DE19'] as const;
 const V_STEPS = ['SO6', 'SO7', 'SO9'] as const;
 const NS_PER_S = 1_000_000_000;
+const NS_PER_MS = 1_000_000;
 
 /** What breaks while a guest is on its way. */
 export const TRIP_RULES: readonly FaultRule[] = [
@@ -125,6 +126,68 @@ export const TRIP_RULES: readonly FaultRule[] = [
         const step = armed.draws.pick(['SO4', 'SO6', 'SO7'] as const);
         armed.injected(`${reason} at ${step}`);
         cutAt(trip, step, () => trip.endGuest(reason));
+      }),
+  },
+  {
+    id: 'INJ-M12',
+    what: 'a destination has no memory for a guest that comes',
+    mustHold: 'it refuses before anything is made, and the guest never stops',
+    needs: ['migrates'],
+    oneIn: [3, 20],
+    arm: (armed) =>
+      befallsTrips(armed, (trip) => {
+        armed.injected('no memory');
+        trip.lacksMemory = true;
+      }),
+  },
+  {
+    id: 'INJ-M13',
+    what: "a script of a guest's device fails at the destination, or hangs",
+    mustHold: 'the copy is destroyed, and the source goes on',
+    needs: ['migrates'],
+    oneIn: [3, 20],
+    arm: (armed) =>
+      befallsTrips(armed, (trip) => {
+        trip.script = armed.draws.oneIn(5) ? 'hangs' : 'error';
+        armed.injected(`script: ${trip.script}`);
+      }),
+  },
+  {
+    id: 'INJ-M14',
+    what: "the destination's store cannot take a guest that comes",
+    mustHold: 'who looks at the answer destroys the copy, and the source goes on',
+    needs: ['migrates', 'looks'],
+    oneIn: [3, 20],
+    arm: (armed) =>
+      befallsTrips(armed, (trip) => {
+        armed.injected('INTRODUCE fails');
+        trip.isNotIntroduced = true;
+      }),
+  },
+  {
+    id: 'INJ-M20',
+    what: 'the source is destroyed late',
+    mustHold: 'it stays parked, and nobody takes it for its guest',
+    needs: ['migrates'],
+    oneIn: [3, 20],
+    arm: (armed) =>
+      befallsTrips(armed, (trip) => {
+        const ms = armed.draws.between(1, 3_000);
+        armed.injected(`${ms} ms late`);
+        trip.destroysAfterNs = ms * NS_PER_MS;
+      }),
+  },
+  {
+    id: 'INJ-M24',
+    what: 'xl gives a guest up in the moment in which it answers',
+    mustHold: 'the answer and the blanking exclude each other; a guest that parks all the same is a hole that is known',
+    needs: ['migrates'],
+    oneIn: [3, 20],
+    arm: (armed) =>
+      befallsTrips(armed, (trip) => {
+        const us = armed.draws.between(100, 4_000);
+        armed.injected(`patience of ${us} us`);
+        trip.patienceNs = us * 1_000;
       }),
   },
 ];

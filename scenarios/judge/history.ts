@@ -187,3 +187,10 @@ export interface Verdict {
   /** Left out: none was seen. */
   readonly known?: readonly KnownDefect[];
 }
+
+/** Devices of guests over all hosts, and where each of their records was made. */
+export interface JoinedDevices {
+  readonly history: History;
+  /** By the place of a record in `history.devices`: the number of its host. */
+  readonly hosts: readonly number[];
+}

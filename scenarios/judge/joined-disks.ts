@@ -1,4 +1,4 @@
-import type { DeviceRecord, History, HistoryRecord } from './history.ts';
+import type { DeviceRecord, History, HistoryRecord, JoinedDevices } from './history.ts';
 import type { Copy, MigrationHistory } from './migrations.ts';
 import { logOf } from './recorded-history.ts';
 
@@ -24,26 +24,45 @@ export function joinDisks(
   migrations: MigrationHistory,
   disks: readonly FinalDisk[],
 ): History {
+  return join(histories, migrations, disks, ({ dev }) => dev.startsWith('vbd/')).history;
+}
+
+/** As joinDisks(), with interfaces; those of a host's own have its number behind their names. */
+export function joinDevices(
+  histories: readonly History[],
+  migrations: MigrationHistory,
+  disks: readonly FinalDisk[],
+): JoinedDevices {
+  return join(histories, migrations, disks, () => true);
+}
+
+function join(
+  histories: readonly History[],
+  migrations: MigrationHistory,
+  disks: readonly FinalDisk[],
+  isWanted: (record: DeviceRecord) => boolean,
+): JoinedDevices {
   const joiner = new Joiner(migrations);
   const items = histories
-    .flatMap((history, host) => itemsOf(history, host))
+    .flatMap((history, host) => itemsOf(history, host, isWanted))
     .toSorted((a, b) => a.timeNs - b.timeNs || a.host - b.host);
   for (const item of items) joiner.take(item);
   for (const { uuid, devid, sums } of disks) joiner.final(uuid, devid, sums);
   const [first] = histories;
-  return {
+  const history: History = {
     epochs: [],
     records: joiner.records,
     devices: joiner.devices,
     transactionPolicy: first?.transactionPolicy ?? 'carry',
     compat: first?.compat ?? '4.22',
   };
+  return { history, hosts: joiner.hosts };
 }
 
-/** Lives, faults and the end, and what was said of disks between them; stable in the order of the host. */
-function itemsOf(history: History, host: number): Item[] {
+/** Lives, faults and the end, and what was said of devices between them; stable in the order of the host. */
+function itemsOf(history: History, host: number, isWanted: (record: DeviceRecord) => boolean): Item[] {
   const items: Item[] = [];
-  const devices = (history.devices ?? []).filter(({ dev }) => dev.startsWith('vbd/'));
+  const devices = (history.devices ?? []).filter(isWanted);
   let next = 0;
   const until = (seq: number) => {
     for (let device = devices[next]; device !== undefined && device.seq <= seq; device = devices[++next])
@@ -61,6 +80,7 @@ function itemsOf(history: History, host: number): Item[] {
 class Joiner {
   readonly records: HistoryRecord[] = [];
   readonly devices: DeviceRecord[] = [];
+  readonly hosts: number[] = [];
   /** By host and unique id. */
   readonly #copies = new Map<string, Copy>();
   /** Guests by their uuid, each with a number. */
@@ -92,6 +112,7 @@ class Joiner {
     if (number === undefined) return;
     const dev = `vbd/${number}/${devid}`;
     this.devices.push({ seq: this.records.length, timeNs: this.#timeNs, dev, what: 'disk', sums });
+    this.hosts.push(0);
   }
 
   #add(record: HistoryRecord): void {
@@ -120,6 +141,11 @@ class Joiner {
 
   #device(host: number, record: DeviceRecord): void {
     const [kind, domid, devid] = record.dev.split('/');
+    if (domid === '0') {
+      this.devices.push({ ...record, dev: `${record.dev}@${host}`, seq: this.records.length });
+      this.hosts.push(host);
+      return;
+    }
     const copy = this.#here.get(`${host} ${domid}`);
     if (copy === undefined || record.what === 'disk') return;
     const dev = `${kind}/${this.#numbers.get(copy.uuid)}/${devid}`;
@@ -128,5 +154,6 @@ class Joiner {
       this.#probed.add(dev);
     }
     this.devices.push({ ...record, dev, seq: this.records.length });
+    this.hosts.push(host);
   }
 }

@@ -324,7 +324,7 @@ function handshakesAt(records: readonly DeviceRecord[], spans: readonly Span[]):
   return found;
 }
 
-/** ENOSPC, the errno of quotas; E2BIG of a value that is too large, or of watches that are too many. Source: store.md 10. */
+/** ENOSPC, the errno of quotas; E2BIG of a value that is too large, or of watches that are too many. Source: store.md 6.1. */
 function isOverQuota({ reply }: Request): boolean {
   return reply !== undefined && reply.type === XS.ERROR && /^(?:ENOSPC|E2BIG)\0$/.test(reply.payload);
 }

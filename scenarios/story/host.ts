@@ -10,6 +10,9 @@ import { Moment } from './moment.ts';
 const WORK_NS = [2_000, 20_000] as const;
 /** How often it is looked whether a moment has come that nobody tells of, ns. */
 const LOOK_NS = 2_000;
+/** After so long nobody looks as often any more: what has not come by then most often never does, ns. */
+const EAGER_NS = 50_000_000;
+const RARE_LOOK_NS = 1_000_000;
 
 /** A program of dom0 with a connection of its own, which is closed when it has ended. */
 export type Program = (xs: Xs) => Actor;
@@ -31,7 +34,7 @@ export class StoryHost {
   readonly guests: StoryGuest[] = [];
   /** Those who have to end before the story does. */
   readonly #busy: Thread[] = [];
-  readonly #updates: { readonly after: Moment; readonly done: Moment }[] = [];
+  readonly #updates: { readonly after: Moment; readonly done: Moment; readonly version: 1 | 2 | undefined }[] = [];
   readonly #how: Partial<UpdatePlan> = {};
   readonly #isMovable: boolean;
   /** dom0's own nodes are there. */
@@ -153,10 +156,11 @@ export class StoryHost {
     );
   }
 
-  /** `xenstore-control live-update`, when this has come; several one after the other. @returns when it is answered. */
-  update({ after }: Required<When>): Moment {
+  /** `xenstore-control live-update`, when this has come; several one after the other. `version` of the image (`-v`); left out: what the
+   *  run is asked for. @returns when it is answered. */
+  update({ after, version }: Required<When> & { readonly version?: 1 | 2 }): Moment {
     const done = new Moment(`live update ${this.#updates.length + 1} is answered`);
-    this.#updates.push({ after, done });
+    this.#updates.push({ after, done, version });
     return done;
   }
 
@@ -170,11 +174,14 @@ export class StoryHost {
     return this.host.machine.nowNs;
   }
 
-  /** A moment that comes when this is so, as somebody sees it who looks every other microsecond. */
+  /** A moment that comes when this is so, as somebody sees it who looks every other microsecond, and after 50 ms every
+   *  millisecond. */
   when(what: string, isSo: () => boolean): Moment {
     const moment = new Moment(what);
+    const { machine } = this.host;
+    const rareNs = machine.nowNs + EAGER_NS;
     this.host.dom0.os.start(`look-${++this.#looks}`, function* (): Actor {
-      while (!isSo()) yield LOOK_NS;
+      while (!isSo()) yield machine.nowNs < rareNs ? LOOK_NS : RARE_LOOK_NS;
       moment.comes();
     });
     return moment;
@@ -196,7 +203,12 @@ export class StoryHost {
           after.wait(me),
     );
     const answered = (n: number) => updates[n - 1]?.done.comes();
-    this.#operator = startOperator(this.run, { ...this.#how, waits, answered }).me;
+    this.#operator = startOperator(this.run, {
+      ...this.#how,
+      waits,
+      answered,
+      version: (n) => updates[n - 1]?.version,
+    }).me;
   }
 
   /** Whether anybody has to end before the story does. */

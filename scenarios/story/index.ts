@@ -10,8 +10,10 @@ export {
   MINIOS_HABITS,
   octets,
   type Reply,
+  resumeGuest,
   split,
   strings,
+  suspendGuest,
   type Thread,
   text,
   type WatchEvent,
@@ -19,6 +21,7 @@ export {
   worker,
   XS,
   Xs,
+  XsDevice,
 } from '../../guests/index.ts';
 export { destroyDomain, type Libxl, vbd, vif } from '../../guests/libxl/index.ts';
 export { type Actor, LAN, PARK, WAN } from '../../sim/index.ts';

@@ -40,6 +40,8 @@ export interface StoryPlan<S extends SettingSpecs> {
   readonly worry?: string;
   /** What can be set from outside; `faults` is there by itself. */
   readonly settings?: S;
+  /** `false`: it expects what a fault may undo, and offers none. Left out: it takes them. */
+  readonly faults?: false;
   /** What goes on in it, for faults that need it; left out: domains are made. */
   readonly does?: (settings: SettingsOf<S>) => Readonly<Partial<Record<Doing, boolean>>>;
   /** What must have happened in each run, and in a sweep of many, for a verdict to mean something; left out: its moments. */
@@ -177,7 +179,8 @@ export class Story {
 
 /** A scenario out of a story. Errors: none; what `tell` throws is the outcome `error`. */
 export function story<const S extends SettingSpecs = Record<never, never>>(plan: StoryPlan<S>): Scenario {
-  const settings: SettingSpecs = { ...plan.settings, faults: FAULTS_SETTING };
+  const settings: SettingSpecs =
+    plan.faults === false ? { ...plan.settings } : { ...plan.settings, faults: FAULTS_SETTING };
   const own = (given: unknown) => given as SettingsOf<S>;
   const { hosts: named = [], does, marks: wanted, breaks } = plan;
   return scenario({

@@ -9,7 +9,7 @@ export const INTRODUCE_DOMAIN = '@introduceDomain';
 export const SPECIAL_NODES = [RELEASE_DOMAIN, INTRODUCE_DOMAIN] as const;
 export type SpecialName = (typeof SPECIAL_NODES)[number];
 
-type Known = Pick<DaemonState, 'compat' | 'specialPerms'>;
+type Known = Pick<DaemonState, 'compat' | 'options' | 'specialPerms'>;
 
 /** Names that stand for what happens to domains, and the events under them (store.md 8.9). */
 export class SpecialNodes {
@@ -39,13 +39,15 @@ export class SpecialNodes {
     if (domid !== undefined) this.#watches.fire(`${name}/${domid}`, node, 'depth', undefined, undefined, except);
   }
 
-  /** A domain is gone: entries beside the tree that name it, too. */
+  /** A domain is gone: entries beside the tree that name it, too, and what it owned there is the privileged domain's. */
   strip(domid: number): void {
-    const { specialPerms } = this.#state;
+    const { specialPerms, options } = this.#state;
     for (const [name, perms] of specialPerms)
       specialPerms.set(
         name,
-        perms.filter((p, i) => i === 0 || p.domid !== domid),
+        perms
+          .filter((p, i) => i === 0 || p.domid !== domid)
+          .map((p) => (p.domid === domid ? { ...p, domid: options.privDomid } : p)),
       );
   }
 }

@@ -182,8 +182,7 @@ function connectionRecord(
   return uniqueId === undefined ? record : { ...record, uniqueId };
 }
 
-function imagePerm(state: DaemonState, perm: Perm, i: number, generation: number): ImagePerm {
-  const stale = perm.stale || (i > 0 && !isCurrent(state, perm, generation));
+function imagePerm(perm: Perm, stale: boolean): ImagePerm {
   return {
     letter: LETTERS[perm.rights & 3] as (typeof LETTERS)[number],
     flags: stale ? 1 : 0,
@@ -192,7 +191,7 @@ function imagePerm(state: DaemonState, perm: Perm, i: number, generation: number
 }
 
 function imagePerms(state: DaemonState, { perms, generation }: Node): ImagePerm[] {
-  return perms.map((p, i) => imagePerm(state, p, i, generation));
+  return perms.map((p, i) => imagePerm(p, p.stale || (i > 0 && !isCurrent(state, p, generation))));
 }
 
 function nodeRecord(node: Node, perms: readonly ImagePerm[]): StateRecord {
@@ -213,9 +212,14 @@ function specialRecords(state: DaemonState): StateRecord[] {
     if (node !== undefined) return [nodeRecord(node, imagePerms(state, node))];
     const perms = state.specialPerms.get(path);
     if (perms === undefined) return [];
-    const { generation } = state;
-    const kept: Node = { path, value: new Uint8Array(0), perms, children: [], childOctets: 0, generation };
-    return [nodeRecord(kept, imagePerms(state, kept))];
+    const kept: Node = { path, value: new Uint8Array(0), perms, children: [], childOctets: 0, generation: 0 };
+    // As they are: whether the daemon has a record of a domain says nothing of entries beside the tree, which go with its end.
+    return [
+      nodeRecord(
+        kept,
+        perms.map((p) => imagePerm(p, p.stale)),
+      ),
+    ];
   });
 }
 

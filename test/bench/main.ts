@@ -9,7 +9,7 @@ import { alone, judgedHeadline, startSeconds } from './judging.ts';
 import type { ManyDomains } from './many.ts';
 import { millionNodes } from './million.ts';
 import { realDaemonRates } from './real-daemon.ts';
-import { ringRequests } from './ring.ts';
+import { requestsOnHosts, ringRequests } from './ring.ts';
 import { streamedOctets } from './stream.ts';
 import { updatePause } from './update.ts';
 
@@ -85,6 +85,12 @@ const lines: readonly Line[] = [
     perRound: REQUESTS,
     round: () => ringRequests({ guests: 12, requests: REQUESTS, kind: 'mixed' }),
   },
+  ...[1, 2].map((hosts) => ({
+    name: `READ and WRITE, 6 guests on each of ${hosts} ${hosts === 1 ? 'host' : 'hosts'}`,
+    unit: 'requests/s',
+    perRound: REQUESTS,
+    round: () => requestsOnHosts(hosts, { guests: 6, requests: REQUESTS / hosts, kind: 'mixed' }),
+  })),
   {
     name: 'live migration, V to W over a link',
     unit: 'octets/s',

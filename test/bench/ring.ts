@@ -1,4 +1,6 @@
 import { LINUX_HABITS, octets, strings, XS } from '../../guests/index.ts';
+import type { Host } from '../../scenarios/engine/host.ts';
+import { openRuns } from '../../scenarios/engine/run.ts';
 import { PARK } from '../../sim/index.ts';
 import type { StartStore } from '../../store/index.ts';
 import { testHost } from '../support/host.ts';
@@ -14,6 +16,28 @@ export interface RingLoad {
 /** `requests` requests through real rings, 16 in flight for each guest; returns when the last reply was taken out. */
 export function ringRequests(load: RingLoad): void {
   const host = testHost({ policy: 'daemon', startStore: load.startStore });
+  const left = startLoad(host, load);
+  run(host.machine.scheduler, left);
+}
+
+/** The same on so many hosts on one timeline, each with the load. */
+export function requestsOnHosts(hosts: number, load: RingLoad): void {
+  const names = Array.from({ length: hosts }, (_, i) => ({ name: `host${i}`, policy: 'daemon' as const }));
+  const { runs, universe } = openRuns({ seed: '1', format: 'v2', settings: {}, checks: false }, names);
+  const left = runs.map(({ host }) => startLoad(host, load));
+  run(universe.timeline, () => left.reduce((sum, each) => sum + each(), 0));
+}
+
+function run(
+  on: { runUntil(isSo: () => boolean, untilNs: number, sliceNs: number): string },
+  left: () => number,
+): void {
+  const came = on.runUntil(() => left() === 0, Number.MAX_SAFE_INTEGER, 1_000_000_000);
+  if (came !== 'met') throw new Error(`${left()} guests unanswered`);
+}
+
+/** @returns how many guests are not answered yet. */
+function startLoad(host: Host, load: RingLoad): () => number {
   const { dom0, machine } = host;
   let open = load.guests;
   dom0.os.start('toolstack', function* (me) {
@@ -52,6 +76,5 @@ export function ringRequests(load: RingLoad): void {
       });
     }
   });
-  const came = machine.scheduler.runUntil(() => open === 0, Number.MAX_SAFE_INTEGER, 1_000_000_000);
-  if (came !== 'met') throw new Error(`${open} guests unanswered`);
+  return () => open;
 }

@@ -376,14 +376,24 @@ export class HistoryBuilder {
 
   /** A domain that exists, is given a node, and goes without ever having been introduced. */
   stillborn(domid: number, path: string): { notice: () => void } {
-    this.#alive.add(domid);
-    const uniqueId = ++this.#uniqueId;
-    this.#add({ kind: 'life', domid, uniqueId, what: 'created' });
+    this.unborn(domid);
+    const uniqueId = this.#uniqueId;
     this.request(this.dom0, XS.WRITE, `${path}\0`);
     this.request(this.dom0, XS.SET_PERMS, `${path}\0n${domid}\0`);
     this.#alive.delete(domid);
     this.#add({ kind: 'life', domid, uniqueId, what: 'gone' });
-    return { notice: () => this.#remove(undefined, path, true) };
+    return { notice: () => this.drop(path) };
+  }
+
+  /** A domain is created, and not introduced. */
+  unborn(domid: number): void {
+    this.#alive.add(domid);
+    this.#add({ kind: 'life', domid, uniqueId: ++this.#uniqueId, what: 'created' });
+  }
+
+  /** The store drops a node that somebody owned who has no ring. */
+  drop(path: string): void {
+    this.#remove(undefined, path, true);
   }
 
   passNs(ns: number): void {

@@ -184,6 +184,11 @@ export const ROOMS: readonly Room[] = [
   { path: 'scenarios/report', about: 'what a run came to, for people and for programs', imports: ENGINE },
   { path: 'scenarios/report/trace', about: 'runs as the files of other programs', imports: ENGINE },
   {
+    path: 'scenarios/report/page',
+    about: 'a run as one page for a browser',
+    imports: [...ENGINE, 'scenarios/report'],
+  },
+  {
     path: 'scenarios/hunt',
     about: 'from a failing run to its cause: tokens, where two runs part, what fails alike',
     imports: HUNT,
@@ -225,6 +230,7 @@ export const ROOMS: readonly Room[] = [
       'scenarios/lab',
       'scenarios/real/',
       'scenarios/cli/',
+      'scenarios/report/page',
       'store/format/',
       'scenarios/index.ts', // what users' modules import
     ],
@@ -243,6 +249,24 @@ export const ROOMS: readonly Room[] = [
     path: 'scenarios/cli/format',
     about: 'into formats',
     imports: ['store/format/', 'scenarios/cli', 'scenarios/cli/image'],
+  },
+  {
+    path: 'scenarios/bugs',
+    about: 'mistakes of Xen, and made-up ones: pieces of modules, and what they are changed into',
+    imports: ['scenarios/bugs/families'],
+  },
+  { path: 'scenarios/bugs/families', about: 'the mistakes', imports: ['scenarios/bugs/bug.ts'] },
+  {
+    path: 'scenarios/cli/bugs',
+    about: 'into mistakes that are switched on, and the hunt for them',
+    imports: [
+      ...PLAYS,
+      'scenarios/hunt/',
+      'scenarios/bugs',
+      'scenarios/cli',
+      'scenarios/cli/image',
+      'scenarios/cli/terminal',
+    ],
   },
   { path: 'scenarios', about: 'the door', imports: [...PLAYS, 'scenarios/cli'] },
 ];

@@ -154,9 +154,9 @@ export class Bench {
       ).start();
     os.start('beat', function* (me): Actor {
       const xs = new Xs(client, me);
-      for (;;) {
+      for (let beat = 0; ; beat++) {
         yield MS;
-        yield* xs.write('data/beat', octets(String(bench.beats)));
+        yield* xs.write('data/beat', octets(String(beat)));
         bench.beats++;
       }
     });

@@ -6,11 +6,12 @@ import { MARKS, type MarkName } from '../../scenarios/judge/marks.ts';
 
 /** Which scenario can meet which fault with its default settings, and what it lacks for the others. */
 function faultsTable(): string {
-  const head = ['fault', 'what it needs', ...SCENARIOS.map(({ name }) => `\`${name}\``)];
+  const hosts = SCENARIOS.filter(({ settings }) => 'faults' in settings);
+  const head = ['fault', 'what it needs', ...hosts.map(({ name }) => `\`${name}\``)];
   const rows = FAULT_RULES.map(({ id, needs = [] }) => [
     id,
     needs.join(', '),
-    ...SCENARIOS.map((scenario) => (lacking(needs, scenario.does({})).length === 0 ? 'yes' : '-')),
+    ...hosts.map((scenario) => (lacking(needs, scenario.does({})).length === 0 ? 'yes' : '-')),
   ]);
   return table(head, rows);
 }

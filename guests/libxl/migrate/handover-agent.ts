@@ -7,6 +7,7 @@ import { domainRename } from '../domain-tree.ts';
 import type { Libxl } from '../process.ts';
 import { resumeGuest } from '../suspend.ts';
 import type { Handover, HandoverLog } from './handover-log.ts';
+import { resumeUnnoticed, serveAgain } from './unnoticed.ts';
 
 /** How often it looks for handovers that nobody works on, ns. */
 const LOOK_NS = 50_000_000;
@@ -60,8 +61,10 @@ class HandoverAgent {
       return;
     }
     if (entry.state === 'accepted') {
-      yield* domainRename(call, domid, { old: names.passing, new: names.here, uuid: names.uuid });
+      if (entry.unnoticed === undefined)
+        yield* domainRename(call, domid, { old: names.passing, new: names.here, uuid: names.uuid });
       if (call.xl.os.machine.domain(domid)?.isCreationFinished === false) yield* domainUnpause(call, domid);
+      if (entry.unnoticed !== undefined) yield* serveAgain(call, domid, entry.unnoticed);
       entry.state = 'running';
     }
     if (entry.state === 'running') return; // kept: the source may still ask
@@ -92,9 +95,14 @@ class HandoverAgent {
     } else if (word === 'running' && (yield* domainDestroy(call, domid)) === 0) log.forgetSent(names.uuid);
   }
 
-  *#takeBack({ domid, names }: Handover): Actor {
+  *#takeBack({ domid, names, unnoticed }: Handover): Actor {
     const call = this.#call;
     const { os } = call.xl;
+    if (unnoticed !== undefined) {
+      yield* resumeUnnoticed(call, domid, unnoticed);
+      this.#plan.log.forgetSent(names.uuid);
+      return;
+    }
     if ((yield* call.read(`/local/domain/${domid}/name`)) === names.passing)
       yield* domainRename(call, domid, { old: names.passing, new: names.here, uuid: names.uuid });
     yield* resumeGuest(call.xs, os, { domid, how: 'fast' });

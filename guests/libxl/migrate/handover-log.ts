@@ -1,3 +1,5 @@
+import type { Unnoticed } from './unnoticed.ts';
+
 /** What a domain is called before, during and after its handover. */
 export interface HandoverNames {
   readonly uuid: string;
@@ -26,6 +28,8 @@ export interface Handover {
   readonly names: HandoverNames;
   /** The other host. */
   readonly peer: string;
+  /** How a guest moves that is not asked; absent: it is. */
+  readonly unnoticed?: Unnoticed | undefined;
   state: HandoverState;
   /** Whether the process that keeps the entry has ended. */
   isLeft: boolean;
@@ -51,15 +55,15 @@ export class HandoverLog {
   }
 
   /** S: before the guest is asked. */
-  sends(domid: number, names: HandoverNames, peer: string): Handover {
-    const entry: Handover = { domid, names, peer, state: 'sending', isLeft: false };
+  sends(domid: number, names: HandoverNames, peer: string, unnoticed?: Unnoticed): Handover {
+    const entry: Handover = { domid, names, peer, unnoticed, state: 'sending', isLeft: false };
     this.#sent.set(names.uuid, entry);
     return entry;
   }
 
   /** R: the domain is there, paused. What was decided of an attempt before stands for that one. */
-  incoming(domid: number, names: HandoverNames): Handover {
-    const entry: Handover = { domid, names, peer: '', state: 'incoming', isLeft: false };
+  incoming(domid: number, names: HandoverNames, unnoticed?: Unnoticed): Handover {
+    const entry: Handover = { domid, names, peer: '', unnoticed, state: 'incoming', isLeft: false };
     this.#received.push(entry);
     return entry;
   }

@@ -1,5 +1,6 @@
 import type { Actor, OctetChannel } from '../../../sim/index.ts';
 import type { Thread } from '../../kernel/index.ts';
+import type { BuiltDomain } from '../build.ts';
 import { Call } from '../call.ts';
 import { domainCreate, domainUnpause, type Phase } from '../create.ts';
 import { domainDestroy } from '../destroy.ts';
@@ -24,6 +25,10 @@ export interface ReceivePlan {
   readonly domidPolicy?: 'xen' | 'random';
   /** Whether this libxl knows quotas: 4.22. Left out: it does; one that does not looks at none in a configuration. */
   readonly hasQuotas?: boolean;
+  /** Whether memory can be freed for the guest; left out: it can. */
+  readonly hasMemory?: boolean;
+  /** Called when the copy is about to be introduced (DE10). */
+  readonly beforeIntroduce?: (built: BuiltDomain) => void;
   /** Whether a store that does not take the domain ends it (DE10); left out: nobody looks, as in life. */
   readonly checksIntroduce?: boolean;
   /** `-p`. */
@@ -123,9 +128,17 @@ class Receiver {
     const names = { here: config.name, incoming: `${config.name}--incoming`, uuid: config.uuid as string };
     plan.expects?.(names.uuid);
     if (this.#at('DE3')) return 'killed';
+    if (plan.hasMemory === false) {
+      this.#says('failed to free memory for the domain'); // create_domain in xl_vmcontrol.c, before anything is made
+      return 'refused';
+    }
     const keep = (domid: number) => {
       this.#domid = domid;
-      this.#entry = plan.log?.incoming(domid, { uuid: names.uuid, here: names.here, passing: names.incoming });
+      this.#entry = plan.log?.incoming(
+        domid,
+        { uuid: names.uuid, here: names.here, passing: names.incoming },
+        unnoticed,
+      );
     };
     let image: Uint8Array | undefined;
     const { unnoticed } = plan;
@@ -141,6 +154,7 @@ class Receiver {
       },
       {
         staysPaused: true,
+        ...(plan.beforeIntroduce === undefined ? {} : { beforeIntroduce: plan.beforeIntroduce }),
         dies: (done) => {
           const step = STEPS[done];
           return step !== undefined && this.#at(step);
@@ -156,6 +170,11 @@ class Receiver {
                   const refused = yield* takeIn(call, built, image, unnoticed);
                   if (refused !== undefined) says(`the store does not take it in: ${refused}`);
                   return refused;
+                },
+                *attach({ domain }): Actor<string | undefined> {
+                  const why = yield* unnoticed.backends?.attach(call.me, domain.domid) ?? [];
+                  if (why !== undefined) says(`its devices cannot be had here: ${why}`);
+                  return why;
                 },
               }),
           *memory(domain, ports, daemons) {
@@ -226,7 +245,7 @@ class Receiver {
     if (staysPaused !== true) {
       if ((yield* domainUnpause(call, domid)) !== 0) return yield* this.#report(domid, STATUS_FAIL);
       observer.note({ what: 'unpaused', process: 'R', domid });
-      if (unnoticed !== undefined) yield* serveAgain(call, domid); // behind the start: if that fails nothing was done for it
+      if (unnoticed !== undefined) yield* serveAgain(call, domid, unnoticed); // behind the start: if that fails nothing was done for it
     }
     if (entry !== undefined) entry.state = 'running';
     this.#says('migration target: Domain started successsfully.');

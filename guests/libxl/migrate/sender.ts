@@ -40,6 +40,8 @@ export interface MigratePlan {
   readonly isAskable?: boolean;
   /** Left out: libxl's 60 s for each answer. */
   readonly patienceNs?: number;
+  /** How long S stands still before it destroys the source (SO17), ns; left out: it does not. */
+  readonly destroysAfterNs?: number;
   /** Whether an answer over the channel counts as one (SRC-6); left out: it does not, as in life. */
   readonly rememberChannel?: boolean;
   /** [sim] The guest is not asked, and is not to notice; left out: it helps. */
@@ -145,7 +147,12 @@ class Sender {
     }
     yield* domainType(call, domid);
 
-    this.#entry = plan.log?.sends(domid, { uuid: names.uuid, here: names.here, passing: names.away }, plan.host ?? '');
+    this.#entry = plan.log?.sends(
+      domid,
+      { uuid: names.uuid, here: names.here, passing: names.away },
+      plan.host ?? '',
+      plan.unnoticed,
+    );
     const saved = yield* this.#save(channel);
     if (saved === 'killed') return 'killed';
     if (saved !== 'ok') {
@@ -178,6 +185,7 @@ class Sender {
 
     if (this.#at('SO17')) return 'killed';
     this.#says('migration sender: Target reports successful startup.');
+    if (plan.destroysAfterNs !== undefined) yield plan.destroysAfterNs;
     observer.note({ what: 'destroys', process: 'S', domid });
     // What comes of it xl does not look at; the log does.
     if ((yield* domainDestroy(call, domid)) === 0) this.#forget(names.uuid);
@@ -282,7 +290,8 @@ class Sender {
     const isParked = os.machine.domain(domid)?.shutdown === 'suspend';
     observer.note({ what: 'resumes', process: 'S', domid });
     if (this.#plan.unnoticed !== undefined) {
-      yield* resumeUnnoticed(call, domid);
+      const without = yield* resumeUnnoticed(call, domid, this.#plan.unnoticed);
+      if (without !== undefined) this.#says(`a backend has not come back: ${without}`);
       return isParked;
     }
     yield* resumeGuest(call.xs, os, { domid, how: 'fast' });

@@ -1,6 +1,7 @@
 import { type Actor, decodePlatform, encodePlatform, SHUTDOWN_REASONS, XenError } from '../../../sim/index.ts';
 import { textOf as text } from '../../../store/protocol/octets.ts';
 import { XS } from '../../../store/protocol/wire.ts';
+import type { Thread } from '../../kernel/index.ts';
 import { strings } from '../../xenstore/index.ts';
 import type { BuiltDomain } from '../build.ts';
 import type { Call } from '../call.ts';
@@ -12,6 +13,17 @@ export interface ImageFiles {
   write(path: string, octets: Uint8Array): boolean;
 }
 
+/** What the backends of a host do for a guest that moves; BackendMoves in guests/devices. */
+export interface MovingBackends {
+  /** @returns why the guest has to stay. */
+  check(me: Thread, domid: number): Actor<string | undefined>;
+  /** NF4: they take no more, answer what they have taken, and let go of everything. */
+  drain(me: Thread, domid: number): Actor;
+  /** NC-31: they have its rings again, and do nothing. @returns why they cannot. */
+  attach(me: Thread, domid: number): Actor<string | undefined>;
+  serve(me: Thread, domid: number): Actor;
+}
+
 /** [sim] Migration without the guest's help (NC-1), at one of its ends. */
 export interface Unnoticed {
   /** Words for the store: the format, what is put up with. */
@@ -19,8 +31,8 @@ export interface Unnoticed {
   readonly files: ImageFiles;
   /** What cannot be held is finished first, within this time; left out: it is a reason to stay. ns. */
   readonly finishNs?: number;
-  /** NF4: backends take no more, answer what they have taken, and let go of everything; left out: it has none. */
-  readonly drain?: () => Actor;
+  /** The drivers of the host's devices; left out: guests have none. */
+  readonly backends?: MovingBackends;
   /** Told of images: as it left (`out`), and as the other store would write it down again (`again`; empty: it could not). */
   readonly seen?: (what: 'out' | 'again', domid: number, image: Uint8Array, platform: Uint8Array) => void;
 }
@@ -43,7 +55,10 @@ function isOk(answer: string): boolean {
 }
 
 /** NF1: whether the store could write the guest down. @returns why it cannot, in the end. */
-export function* mayGo(call: Call, domid: number, { choices, finishNs = 0 }: Unnoticed): Actor<string | undefined> {
+export function* mayGo(call: Call, domid: number, unnoticed: Unnoticed): Actor<string | undefined> {
+  const { choices, finishNs = 0, backends } = unnoticed;
+  const unready = yield* backends?.check(call.me, domid) ?? [];
+  if (unready !== undefined) return unready;
   const answer = yield* order(call, 'check', String(domid), ...choices);
   if (isOk(answer)) return undefined;
   if (finishNs === 0) return answer;
@@ -68,7 +83,7 @@ export interface Luggage {
 export function* parkUnnoticed(
   call: Call,
   domid: number,
-  { choices, files, drain, seen }: Unnoticed,
+  { choices, files, backends, seen }: Unnoticed,
 ): Actor<{ readonly parked: Parked; readonly luggage?: Luggage; readonly why?: string }> {
   const failed = (why: string) => ({ parked: { kind: 'failed', responded: true } as const, why });
   const { hyper, machine } = call.xl.os;
@@ -78,7 +93,7 @@ export function* parkUnnoticed(
   if (!asked.ok) return failed(asked.errno);
   while (machine.domain(domid)?.isShutDown === false) yield LOOK_NS;
   if (machine.domain(domid)?.shutdown !== 'suspend') return failed('it has shut down for another reason');
-  if (drain !== undefined) yield* drain();
+  yield* backends?.drain(call.me, domid) ?? [];
   const file = imageOf(domid);
   const dumped = yield* order(call, 'dump', String(domid), file, ...choices);
   if (!isOk(dumped)) return failed(dumped);
@@ -96,13 +111,17 @@ export function* parkUnnoticed(
   return { parked: { kind: 'parked', responded: true }, luggage: { image, platform } };
 }
 
-/** NF10: it goes on where it is, with everything that has waited for it. No register is touched (SRC-10). */
-export function* resumeUnnoticed(call: Call, domid: number): Actor {
+/** NF10: it goes on where it is, with everything that has waited for it. No register is touched (SRC-10).
+ *  @returns why it has to do without its devices. */
+export function* resumeUnnoticed(call: Call, domid: number, { backends }: Unnoticed): Actor<string | undefined> {
   const { hyper, machine } = call.xl.os;
   yield* order(call, 'thaw', String(domid));
-  if (machine.domain(domid)?.shutdown !== 'suspend') return;
+  if (machine.domain(domid)?.shutdown !== 'suspend') return undefined;
+  const why = yield* backends?.attach(call.me, domid) ?? [];
   hyper.domctl.resume(domid);
+  yield* backends?.serve(call.me, domid) ?? [];
   yield* call.xs.call(XS.RESUME, strings(String(domid)));
+  return why;
 }
 
 /** Ports and grants of a domain whose memory has come (NC-9 to NC-11). @returns why not. */
@@ -145,7 +164,8 @@ export function* takeIn(
   return undefined;
 }
 
-/** Nobody can go back: the store serves it from here on. */
-export function* serveAgain(call: Call, domid: number): Actor<boolean> {
+/** Nobody can go back: the store serves it from here on, and so do backends. */
+export function* serveAgain(call: Call, domid: number, { backends }: Unnoticed): Actor<boolean> {
+  yield* backends?.serve(call.me, domid) ?? [];
   return (yield* order(call, 'thaw', String(domid))) === 'OK';
 }

@@ -1,7 +1,11 @@
 import { LINUX_HABITS, type Thread, type Traffic, Xs, type XsClient } from '../../../guests/index.ts';
-import type { BuiltDomain, DomainPlan } from '../../../guests/libxl/index.ts';
+import { type BuiltDomain, type DomainPlan, vbd, vif } from '../../../guests/libxl/index.ts';
 import type { Actor } from '../../../sim/index.ts';
 import type { Guest, Host } from '../../engine/host.ts';
+import type { Backends } from '../storms/backends.ts';
+import { macOf } from '../storms/guest.ts';
+import { type DeviceUse, DeviceUsers } from './device-users.ts';
+import { San } from './san.ts';
 
 /** Octets of a value at most: several fill a ring. */
 const VALUE_MAX = 900;
@@ -13,6 +17,14 @@ const HOLD_NS = [100_000, 3_000_000] as const;
 const NAMES = 6;
 const BURST_MAX = 6;
 
+export interface DiaristPlan {
+  readonly slot: number;
+  readonly writers: number;
+  readonly traffic: Traffic;
+  /** Left out: it has none. */
+  readonly devices?: { readonly backends: Backends; readonly use: DeviceUse };
+}
+
 /** A guest that keeps a diary in its home, whose every line can be checked: nobody else writes there (`data/own/…`). */
 export class Diarist {
   readonly slot: number;
@@ -20,12 +32,14 @@ export class Diarist {
   readonly uuid: string;
   readonly guest: Guest;
   readonly programs: Thread[] = [];
+  readonly #users: DeviceUsers | undefined;
 
-  constructor(host: Host, built: BuiltDomain, uuid: string, plan: { slot: number; writers: number; traffic: Traffic }) {
-    const { slot, writers, traffic } = plan;
+  constructor(host: Host, built: BuiltDomain, uuid: string, plan: DiaristPlan) {
+    const { slot, writers, traffic, devices } = plan;
     this.slot = slot;
     this.uuid = uuid;
-    this.name = Diarist.plan(slot).name;
+    this.name = Diarist.plan(slot, false).name;
+    this.#users = devices === undefined ? undefined : new DeviceUsers(() => this.guest, devices.use, this.programs);
     this.guest = host.boot(built, {
       ...LINUX_HABITS,
       notify: slot % 3 === 2 ? 'always' : 'edge',
@@ -34,14 +48,32 @@ export class Diarist {
       maxInFlight: 8,
     });
     const { os, client } = this.guest;
+    const users = this.#users;
+    if (users !== undefined)
+      devices?.backends.plug(this.guest, { disk: (disk) => users.disk(disk), nic: (nic) => users.nic(nic) });
     for (let w = 0; w < writers; w++)
       this.programs.push(os.start(`writer${w}`, (me) => writer(me, client, traffic, `data/own/w${w}`)));
     os.start('reader', (me) => reader(me, client));
     os.start('sleeper', (me) => sleeper(me, client, traffic));
   }
 
-  static plan(slot: number): DomainPlan {
-    return { name: `diarist${slot}`, type: slot % 2 === 0 ? 'pvh' : 'pv', vcpus: 1 };
+  static plan(slot: number, hasDevices: boolean): DomainPlan {
+    return {
+      name: `diarist${slot}`,
+      type: slot % 2 === 0 ? 'pvh' : 'pv',
+      vcpus: 1,
+      ...(hasDevices ? { disks: [vbd({ params: San.path(slot) })], nics: [vif({ mac: macOf(slot) })] } : {}),
+    };
+  }
+
+  /** Whether all its devices can be used. */
+  get isOnline(): boolean {
+    return this.#users === undefined || this.#users.online === 2;
+  }
+
+  /** Whether a program has something on its way to a device. */
+  get isSending(): boolean {
+    return this.#users?.isSending === true;
   }
 }
 

@@ -30,8 +30,14 @@ export function travelSettings(updates: number) {
 }
 
 /** What such a scenario does. */
-export function travels({ domains }: { readonly domains: number }): readonly Doing[] {
-  return doings({ migrates: true, spares: domains > 4 });
+export function travels({
+  domains,
+  toolstack,
+}: {
+  readonly domains: number;
+  readonly toolstack: string;
+}): readonly Doing[] {
+  return doings({ migrates: true, spares: domains > 4, looks: toolstack === 'handoverLog' });
 }
 
 const NAMES = ['alpha', 'beta', 'gamma', 'delta'] as const;

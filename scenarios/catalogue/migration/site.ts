@@ -1,6 +1,6 @@
 import { Segment } from '../../../guests/devices/index.ts';
 import { LIBXENSTORE_HABITS, Xenconsoled } from '../../../guests/index.ts';
-import type { HotplugScripts } from '../../../guests/libxl/index.ts';
+import type { HotplugScripts, ScriptFate } from '../../../guests/libxl/index.ts';
 import { Devpts } from '../../../sim/index.ts';
 import type { ToolProcess } from '../../engine/migrations.ts';
 import type { Run, Runs } from '../../engine/run.ts';
@@ -19,6 +19,8 @@ export interface Place {
   readonly run: Run;
   readonly backends: Backends;
   readonly process: ToolProcess;
+  /** How scripts of a domain's new devices end; of others they work. */
+  readonly fates: Map<number, ScriptFate>;
 }
 
 /** Hosts that share storage and a network. */
@@ -37,6 +39,7 @@ export class Site {
     const { machine, dom0 } = host;
     segment.join(backends.bridge, machine.scheduler, host.recorder?.devices);
     new Xenconsoled(dom0.os, host.connect('xenconsoled'), new Devpts()).start();
+    const fates = new Map<number, ScriptFate>();
     let scripts = 0;
     const open = new Map<unknown, { close(): void }>();
     const hotplug: HotplugScripts = {
@@ -50,6 +53,7 @@ export class Site {
         open.get(link)?.close();
         open.delete(link);
       },
+      fate: (_, domid, action) => (action === 'add' ? fates.get(domid) : undefined) ?? 'works',
       numberOf: (params) => this.san.numberOf(params),
       workNs: SCRIPT_WORK_NS,
       processNs: PROCESS_NS,
@@ -58,6 +62,6 @@ export class Site {
       const link = host.connect(name, { ...LIBXENSTORE_HABITS, workNs: WORK_NS });
       return { xl: host.libxl(link, { hotplug }), exit: () => link.close() };
     };
-    return { run, backends, process };
+    return { run, backends, process, fates };
   }
 }

@@ -1,4 +1,3 @@
-import { type Blkfront, blkLoad, type Clock, type Netfront, netLoad } from '../../../guests/devices/index.ts';
 import {
   type ClientHabits,
   DirtyMemory,
@@ -16,29 +15,18 @@ import {
 import { type BuiltDomain, type DomainPlan, vbd, vif } from '../../../guests/libxl/index.ts';
 import type { Stream } from '../../../sim/index.ts';
 import type { Guest } from '../../engine/host.ts';
-import { livesOn } from '../../engine/run.ts';
 import { macOf } from '../storms/guest.ts';
+import { type DeviceUse, DeviceUsers } from './device-users.ts';
 import { San } from './san.ts';
 import type { Place } from './site.ts';
 
-/** Sectors that a program uses of its disk. */
-const BLK_LOAD = { first: 0, end: 256, inFlightMax: 4, thinkNsMax: 60_000 } as const;
-const NET_LOAD = { windowMax: 4, thinkNsMax: 80_000 } as const;
-/** How often a program looks whether all guests are there, ns. */
-const POLL_NS = 500_000;
-
-export interface TravellerPlan {
+export interface TravellerPlan extends DeviceUse {
   readonly slot: number;
   /** Agents that use xenstore. */
   readonly workers: number;
   readonly hasDepth: boolean;
-  /** The store's requests, disk requests and packets that are wanted. */
+  /** The store's requests that are wanted. */
   readonly traffic: Traffic;
-  readonly block: Traffic;
-  readonly net: Traffic;
-  readonly isOpen: () => boolean;
-  /** Slots of guests that this one's interface talks to. */
-  readonly peers: readonly number[];
 }
 
 /** A guest that is moved about: a Linux with a disk that every host reaches, an interface, a console and programs that use all of
@@ -52,7 +40,7 @@ export class Traveller {
   readonly programs: Thread[] = [];
   /** Its own memory, which it writes to all the time. */
   readonly memory: DirtyMemory;
-  #sending = 0;
+  readonly #users: DeviceUsers;
   #lines = 0;
 
   constructor(place: Place, built: BuiltDomain, uuid: string, plan: TravellerPlan) {
@@ -68,13 +56,14 @@ export class Traveller {
       tornNsMax: 20_000,
       maxInFlight: 1 + (slot % 4) * 3,
     };
+    this.#users = new DeviceUsers(() => this.guest, plan, this.programs);
     this.guest = host.boot(built, habits);
     const { os, client } = this.guest;
     const hvc = built.console === undefined ? undefined : new GuestConsole(os, built.console);
     hvc?.start();
     const bus = place.backends.plug(this.guest, {
-      disk: (disk) => this.#useDisk(disk, plan),
-      nic: (nic) => this.#useNic(nic, plan),
+      disk: (disk) => this.#users.disk(disk),
+      nic: (nic) => this.#users.nic(nic),
     });
     const parts = hvc === undefined ? [bus] : [hvc, bus];
     const say = (text: string) => hvc?.write(octets(`${this.name}: line ${++this.#lines}: ${text}\n`));
@@ -130,45 +119,7 @@ export class Traveller {
 
   /** Whether a program still has something on its way to a device; one whose guest has ended never will again. */
   get isSending(): boolean {
-    return this.#sending > 0 && livesOn(this.guest.os.domain);
-  }
-
-  /** A clock that goes on wherever the guest is. */
-  get #clock(): Clock {
-    const { os } = this.guest;
-    return {
-      get nowNs() {
-        return os.machine.nowNs;
-      },
-      at: (dueNs, fire) => os.machine.scheduler.at(dueNs, fire),
-    };
-  }
-
-  #useDisk(disk: Blkfront, { block, isOpen }: TravellerPlan): void {
-    this.programs.push(
-      this.guest.os.start(`fio-${disk.name}`, function* (me) {
-        while (!isOpen()) yield POLL_NS;
-        yield* blkLoad(me, disk, { ...BLK_LOAD, goesOn: () => !block.stopping, asked: () => block.sent() });
-      }),
-    );
-  }
-
-  #useNic(nic: Netfront, { net, isOpen, peers }: TravellerPlan): void {
-    const clock = this.#clock;
-    this.#sending++;
-    const finished = () => {
-      this.#sending--;
-    };
-    this.guest.os.start(`iperf-${nic.name}`, function* (me) {
-      while (!isOpen()) yield POLL_NS;
-      yield* netLoad(me, nic, clock, {
-        ...NET_LOAD,
-        peers: peers.map((slot) => macOf(slot).replaceAll(':', '')),
-        goesOn: () => !net.stopping,
-        asked: () => net.sent(),
-        finished,
-      });
-    });
+    return this.#users.isSending;
   }
 }
 

@@ -1,5 +1,5 @@
 import { type Thread, Traffic, Xs } from '../../../guests/index.ts';
-import { createDomain, initDom0 } from '../../../guests/libxl/index.ts';
+import { createDomain, initDom0, type MigrationNews, type ScriptFate } from '../../../guests/libxl/index.ts';
 import { type Actor, LAN } from '../../../sim/index.ts';
 import { Administrator } from '../../engine/administrator.ts';
 import type { Guest } from '../../engine/host.ts';
@@ -24,6 +24,8 @@ import { disksOverHosts } from '../../judge/invariants/disks-over-hosts.ts';
 import { livesGoOn } from '../../judge/invariants/lives.ts';
 import { type MemoryFinding, memoryMoved } from '../../judge/invariants/memory.ts';
 import { migrationOwners } from '../../judge/invariants/migration-owners.ts';
+import { migrationSessions } from '../../judge/invariants/migration-sessions.ts';
+import { migrationTools } from '../../judge/invariants/migration-tools.ts';
 import { migrationTraces } from '../../judge/invariants/migration-traces.ts';
 import { type FinalDisk, joinDisks } from '../../judge/joined-disks.ts';
 import { joinSessions } from '../../judge/joined-sessions.ts';
@@ -165,20 +167,25 @@ export class World {
       source: { ...how.source, rememberChannel: true },
       target: { ...how.target, checksIntroduce: true },
     };
-    const chosen = this.#befall(guest, toolstack === 'handoverLog' ? repaired : how);
+    const chosen = this.#befall(guest, to, toolstack === 'handoverLog' ? repaired : how);
     const migration = this.migrations.start(guest, to, { guest: name, uuid }, chosen);
     while (!this.isOver(migration)) yield LOOK_NS;
     return migration;
   }
 
   /** What faults of the source's host make of it. */
-  #befall(guest: Guest, how: Moving): Moving {
+  #befall(guest: Guest, to: number, how: Moving): Moving {
     const { host } = this.runs.runs[this.migrations.placeOf(guest)] as Run;
     const { machine } = host;
     const { domain } = guest.os;
     const trip: Trip = {
       traits: how.link ?? LAN,
       isHalved: false,
+      patienceNs: undefined,
+      destroysAfterNs: undefined,
+      lacksMemory: false,
+      isNotIntroduced: false,
+      script: 'works',
       dies: [],
       told: [],
       linked: [],
@@ -190,11 +197,29 @@ export class World {
     const dies: NonNullable<NonNullable<Moving['source']>['dies']> = (process, step) =>
       trip.dies.some((each) => each(process, step));
     const isStruck = trip.dies.length > 0;
+    const target = this.site.places[to] as Place;
+    const { patienceNs, destroysAfterNs, script } = trip;
+    if (script !== 'works') trip.told.push(spoilScripts(target, script));
     return {
       ...how,
       link: trip.traits,
       ...(trip.isHalved ? { isHalved: true } : {}),
-      ...(isStruck ? { source: { ...how.source, dies }, target: { ...how.target, dies: dies as never } } : {}),
+      source: {
+        ...how.source,
+        ...(isStruck ? { dies } : {}),
+        ...(patienceNs === undefined ? {} : { patienceNs }),
+        ...(destroysAfterNs === undefined ? {} : { destroysAfterNs }),
+      },
+      target: {
+        ...how.target,
+        ...(isStruck ? { dies: dies as never } : {}),
+        ...(trip.lacksMemory ? { hasMemory: false } : {}),
+        ...(trip.isNotIntroduced
+          ? {
+              beforeIntroduce: ({ domain: copy, port }) => target.run.host.machine.closePort(copy, port),
+            }
+          : {}),
+      },
       ...(trip.linked.length === 0
         ? {}
         : {
@@ -303,6 +328,8 @@ export class World {
         return [
           migrationOwners(history, histories, plan),
           migrationTraces(history, histories, plan),
+          migrationSessions(history, histories),
+          migrationTools(history, histories),
           memoryMoved(this.migrations.memories.moves, this.#foundInMemory()),
           livesGoOn(joinSessions(histories, history, 'newest first')),
           disksOverHosts(joinDisks(histories, history, this.#finalDisks())),
@@ -337,4 +364,16 @@ export class World {
       return uuid === undefined ? [] : [{ uuid, devid: XVDA, sums }];
     });
   }
+}
+
+/** Scripts of the copy's devices end so, from when they are added until R has ended. */
+function spoilScripts({ fates }: Place, fate: ScriptFate): (news: MigrationNews) => void {
+  let domid: number | undefined;
+  return (news) => {
+    if (!('process' in news) || news.process !== 'R') return;
+    if (news.what === 'step' && news.step === 'DE11') domid = news.domid;
+    if (domid === undefined) return;
+    if (news.what === 'end') fates.delete(domid);
+    else fates.set(domid, fate);
+  };
 }

@@ -1,4 +1,5 @@
 import {
+  BackendMoves,
   BlkbackDriver,
   type Blkfront,
   BlkfrontDriver,
@@ -53,6 +54,8 @@ export interface GuestDevices {
 /** The drivers on both sides of a host: blkback, netback and a bridge in dom0, blkfront and netfront in guests. */
 export class Backends {
   readonly bridge = new Bridge();
+  /** For guests that are moved without being asked. */
+  readonly moves: BackendMoves;
   readonly disks: BlockDevices;
   readonly #host: Host;
   readonly #rxBuffers: number;
@@ -68,7 +71,9 @@ export class Backends {
       vbd: new BlkbackDriver({ disks, isPersistent: true }),
       vif: new NetbackDriver({ bridge, hasSplitPorts }),
     };
-    new Xenbus(kernel, 'back', drivers, plan.loadNsMax).start();
+    const bus = new Xenbus(kernel, 'back', drivers, plan.loadNsMax);
+    bus.start();
+    this.moves = new BackendMoves(bus);
   }
 
   /** Start a guest's frontends. `online` is called with each device once it can be used. */

@@ -1,4 +1,4 @@
-import { Worker } from 'node:worker_threads';
+import { Worker, type WorkerOptions } from 'node:worker_threads';
 
 /** A task that waits for its turn, or is being done. */
 interface Job<Task, Result> {
@@ -12,15 +12,21 @@ interface Job<Task, Result> {
  */
 export class Pool<Task, Result> {
   readonly #url: URL;
+  readonly #options: WorkerOptions;
   readonly #died: (task: Task, why: string) => Result;
   readonly #idle: Worker[] = [];
   readonly #busy = new Map<Worker, Job<Task, Result>>();
   readonly #queue: Job<Task, Result>[] = [];
   readonly jobs: number;
 
-  /** @param worker a module that answers each message with one. @param died what becomes of the task of a thread that dies. */
-  constructor(worker: URL, jobs: number, died: (task: Task, why: string) => Result) {
+  /**
+   * @param worker a module that answers each message with one.
+   * @param died what becomes of the task of a thread that dies.
+   * @param options how its threads are started; left out: as this one.
+   */
+  constructor(worker: URL, jobs: number, died: (task: Task, why: string) => Result, options: WorkerOptions = {}) {
     this.#url = worker;
+    this.#options = options;
     this.jobs = jobs;
     this.#died = died;
   }
@@ -55,7 +61,7 @@ export class Pool<Task, Result> {
   }
 
   #start(): Worker {
-    const worker = new Worker(this.#url);
+    const worker = new Worker(this.#url, this.#options);
     worker.on('message', (result: Result) => {
       const job = this.#busy.get(worker);
       this.#busy.delete(worker);

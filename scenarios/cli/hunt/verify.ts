@@ -76,7 +76,7 @@ function inProcess(request: VerifyRequest, { env, flags }: (typeof HOSTS)[number
   return new Promise((resolve, reject) => {
     const child = fork(new URL('./verify-child.js', import.meta.url), {
       env: { ...process.env, ...env },
-      execArgv: [...flags],
+      execArgv: [...process.execArgv, ...flags],
     });
     let answer: VerifyAnswer | undefined;
     child.on('message', (message) => {

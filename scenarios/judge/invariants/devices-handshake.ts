@@ -20,14 +20,23 @@ const INITIALISING = 1;
 /** Ring keys as the frontend published them last; `undefined`: none, or taken back. */
 type Published = Extract<DeviceRecord, { what: 'published' }> | undefined;
 
+/** By device. */
+export type PublishedKeys = Map<string, Published>;
+
 /** The states of both ends, and which rings the backend maps. */
 export class Handshake {
   readonly #evidence: DeviceEvidence;
   readonly #states = new Map<string, number>();
-  readonly #published = new Map<string, Published>();
+  readonly #published: PublishedKeys;
+  readonly #isMoved: boolean;
+  /** Ports that a frontend published as two, in keys that nobody has removed since. */
+  readonly #split = new Map<string, readonly number[]>();
 
-  constructor(evidence: DeviceEvidence) {
+  /** @param moved what frontends have published, shared by hosts between which they go with rings in use; left out: they do not. */
+  constructor(evidence: DeviceEvidence, moved?: PublishedKeys) {
     this.#evidence = evidence;
+    this.#published = moved ?? new Map();
+    this.#isMoved = moved !== undefined;
   }
 
   note(record: DeviceRecord): void {
@@ -35,13 +44,17 @@ export class Handshake {
     switch (record.what) {
       case 'probed':
         this.#states.set(`${dev} ${record.side}`, INITIALISING);
-        if (record.side === 'front') this.#published.set(dev, undefined);
+        if (record.side === 'front') {
+          this.#published.set(dev, undefined);
+          this.#split.delete(dev);
+        }
         return;
       case 'state':
         this.#state(record);
         return;
       case 'published':
         this.#published.set(dev, record);
+        if (record.ports.length > 1) this.#split.set(dev, record.ports);
         return;
       case 'withdrawn':
         this.#published.set(dev, undefined);
@@ -52,11 +65,25 @@ export class Handshake {
       case 'refused':
         // INV-H2: the keys are there whenever the state says so; a frontend that is dying takes them along.
         if (this.#evidence.mayBeRefused(record.status)) this.#evidence.findings.count('rings refused for want of room');
+        else if (this.#mayBeFormer(dev, record.port)) this.#evidence.findings.count('ports of a former connection');
         else if (this.#evidence.isAlive(dev) && this.#published.get(dev) !== undefined)
           this.#evidence.broken(record, '', `INV-H2: the backend could not attach: ${record.why}`);
         return;
       default:
     }
+  }
+
+  /**
+   * 1. A frontend has published two ports, and connects anew. 2. The store has no memory for its reading of
+   * feature-split-event-channels (INJ-T10), which counts as 0. 3. It publishes one port as `event-channel`, and leaves
+   * `event-channel-tx` and `-rx` as they are. 4. The backend looks for those first. Source: linux drivers/net/xen-netfront.c,
+   * write_queue_xenstore_keys; drivers/net/xen-netback/xenbus.c, connect_data_rings.
+   */
+  #mayBeFormer(dev: string, port: number | undefined): boolean {
+    const isUnsplit = this.#published.get(dev)?.ports.length === 1;
+    return (
+      port !== undefined && isUnsplit && this.#split.get(dev)?.includes(port) === true && this.#evidence.isRefused(dev)
+    );
   }
 
   /** INV-H1: only the steps of the drivers' state machines. */
@@ -73,11 +100,13 @@ export class Handshake {
   #attached(record: Extract<DeviceRecord, { what: 'attached' }>): void {
     const published = this.#published.get(record.dev);
     this.#evidence.findings.count('connections');
-    if (!this.#evidence.isAlive(record.dev)) return;
+    // A dying frontend may have taken its keys back. One that is to move does not know that it stands still.
+    if (!this.#isMoved && !this.#evidence.isAlive(record.dev)) return;
     const isSame =
       published !== undefined &&
       String(published.refs) === String(record.refs) &&
-      String(published.ports) === String(record.ports);
+      (String(published.ports) === String(record.ports) ||
+        record.ports.every((port) => this.#mayBeFormer(record.dev, port)));
     if (isSame) return;
     const due = published === undefined ? 'none' : `${published.refs} and ports ${published.ports}`;
     this.#evidence.broken(

@@ -2,7 +2,10 @@ import type { DeviceRecord } from '../history.ts';
 import type { DeviceCheck, DeviceEvidence } from './devices-evidence.ts';
 
 type Of<W extends DeviceRecord['what']> = Extract<DeviceRecord, { what: W }>;
-type PacketRecord = Of<'sent' | 'carried' | 'queued' | 'dropped' | 'received'>;
+type PacketRecord = Of<'sent' | 'carried' | 'queued' | 'dropped' | 'lost' | 'received'>;
+
+/** What is known of each vif; by name. */
+export type Vifs = Map<string, Vif>;
 
 /** XenbusStateConnected. */
 const CONNECTED = 4;
@@ -18,7 +21,6 @@ interface Vif {
   acked: Set<number>;
   /** Packets of which netback could not have a page, and rightly so: each is answered with an error. */
   unreachable: number;
-  isPlugged: boolean;
   isRemoved: boolean;
   last: DeviceRecord;
 }
@@ -26,14 +28,18 @@ interface Vif {
 /** The vifs of a host and the bridge between them: every packet is followed from hop to hop. */
 export class Network implements DeviceCheck {
   readonly #evidence: DeviceEvidence;
-  readonly #vifs = new Map<string, Vif>();
+  readonly #vifs: Map<string, Vif>;
+  /** Those that are on the bridge. */
+  readonly #plugged = new Set<string>();
   /** Which vif has sent from an address: it is there that packets to it are due. */
   readonly #owners = new Map<string, string>();
   /** The packet that the bridge has in hand, and where it put it. */
   #carried: { readonly packet: Of<'carried'>; readonly to: Set<string> } | undefined;
 
-  constructor(evidence: DeviceEvidence) {
+  /** @param vifs shared by the networks of several hosts, where guests go from one to another with rings in use. */
+  constructor(evidence: DeviceEvidence, vifs: Vifs = new Map()) {
     this.#evidence = evidence;
+    this.#vifs = vifs;
   }
 
   note(record: DeviceRecord): void {
@@ -51,14 +57,15 @@ export class Network implements DeviceCheck {
         return;
       case 'plugged':
       case 'unplugged':
-        vif.isPlugged = record.what === 'plugged';
+        if (record.what === 'plugged') this.#plugged.add(record.dev);
+        else this.#plugged.delete(record.dev);
         return;
       case 'state':
         // HS-14: the backend shows that it is connected when the script has said so, which puts the interface on its bridge first.
         if (
           record.side === 'back' &&
           record.state === CONNECTED &&
-          !vif.isPlugged &&
+          !this.#plugged.has(record.dev) &&
           this.#evidence.isAlive(record.dev)
         )
           this.#evidence.broken(record, '', 'HS-14: it is connected, and no script has put it on its bridge');
@@ -91,6 +98,9 @@ export class Network implements DeviceCheck {
       case 'dropped':
         this.#placed(record, vif);
         return;
+      case 'lost':
+        this.#lost(record, vif);
+        return;
       case 'received':
         this.#evidence.findings.count('packets received');
         this.#inOrder(record, vif.queued, 'the guest received');
@@ -102,7 +112,8 @@ export class Network implements DeviceCheck {
   finish(): void {
     this.#forwarded();
     for (const [dev, vif] of this.#vifs) {
-      if (!vif.isPlugged || vif.isRemoved || !this.#evidence.isAlive(dev) || this.#evidence.isRefused(dev)) continue;
+      if (!this.#plugged.has(dev) || vif.isRemoved || !this.#evidence.isAlive(dev) || this.#evidence.isRefused(dev))
+        continue;
       for (const packet of vif.sent)
         this.#evidence.broken(vif.last, describe(packet), 'was sent and never taken by netback');
       for (const packet of vif.queued)
@@ -138,6 +149,19 @@ export class Network implements DeviceCheck {
     } else if (this.#evidence.isAlive(record.dev)) this.#evidence.broken(record, request, 'was answered with an error');
   }
 
+  /**
+   * NC-34. 1. A guest stops, to be moved. 2. Its netback lets go of it, with packets that are in no buffer of the guest's. 3. They are
+   * lost, as on any wire; of those in its buffers none is.
+   */
+  #lost(record: Of<'lost'>, vif: Vif): void {
+    const at = vif.queued.findIndex((packet) => isSame(packet, record));
+    if (at < 0) this.#evidence.broken(record, describe(record), 'was lost, and never queued');
+    else vif.queued.splice(at, 1);
+    if (this.#evidence.isAlive(record.dev))
+      this.#evidence.broken(record, describe(record), 'was lost while its guest runs');
+    this.#evidence.findings.count('packets lost on a move');
+  }
+
   /** The bridge put a packet to a vif, or had to drop it there. */
   #placed(record: Of<'queued' | 'dropped'>, vif: Vif): void {
     const carried = this.#carried;
@@ -156,9 +180,8 @@ export class Network implements DeviceCheck {
     if (carried === undefined) return;
     const { packet, to } = carried;
     const owner = this.#owners.get(packet.to);
-    const vif = owner === undefined ? undefined : this.#vifs.get(owner);
-    if (owner === undefined || vif?.isPlugged !== true || owner === packet.dev || to.has(owner)) return;
-    if (this.#vifs.get(packet.dev)?.isPlugged !== true) return; // taken by a vif that was just unplugged
+    if (owner === undefined || !this.#plugged.has(owner) || owner === packet.dev || to.has(owner)) return;
+    if (!this.#plugged.has(packet.dev)) return; // taken by a vif that was just unplugged
     this.#evidence.broken(packet, describe(packet), `the bridge did not hand it to ${owner}`);
   }
 
@@ -171,7 +194,6 @@ export class Network implements DeviceCheck {
         count: 0,
         acked: new Set(),
         unreachable: 0,
-        isPlugged: false,
         isRemoved: false,
         last: record,
       };

@@ -7,7 +7,7 @@ import { pairReplies } from './replies.ts';
 
 const CLAIM =
   'A guest is refused a watch or a transaction for its quota only when it holds as many as it may have, and then always';
-const SOURCE = 'store.md 6, 10; tools/xenstored/domain.c, domain_max_chk';
+const SOURCE = 'store.md 6.1; tools/xenstored/domain.c, domain_max_chk';
 
 /** How many a domain may have. */
 export interface HeldQuotas {

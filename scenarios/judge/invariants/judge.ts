@@ -224,6 +224,11 @@ class Judge {
       prediction = predict(this.#model, peer, request);
       what = actual && wrong(prediction, actual);
     }
+    if (what !== undefined && this.#unnoticed.noticeLate(request)) {
+      tx?.forgetAfter(accessedBefore);
+      prediction = predict(this.#model, peer, request);
+      what = actual && wrong(prediction, actual);
+    }
     if (what !== undefined && tx?.isDoubtful && actual?.ok === false && actual.error === 'ENOENT') {
       // 1. START is served, its reply waits behind others. 2. A forced update breaks the transaction. 3. The reply is written.
       peer.transactions.delete(request.txId);
@@ -376,6 +381,7 @@ class Judge {
 
   #lived(r: Extract<HistoryRecord, { readonly kind: 'life' }>): void {
     if (noteLife(this.#model, r.domid, r.what)) this.#unnoticed.add(r.domid);
+    if (r.what === 'created') this.#unnoticed.bornAgain(r.domid, r.seq);
     if (r.what === 'shutdown' && this.#model.introduced(r.domid) !== undefined) this.#shutdowns.shutdown(r.domid, r);
     this.#deaths.note(r);
     if (r.what === 'resumed') this.#shutdowns.over(r.domid);
@@ -398,7 +404,8 @@ class Judge {
     const token = text.slice(text.indexOf('\0') + 1, -1);
     const former = this.#model.watches.former.get(`${conn}\0${token}`);
     if (this.#shutdowns.excuse(conn, text, this.#model.watches.of(conn), former)) return true;
-    this.#unnoticed.notice(at);
+    if (this.#unnoticed.isEmpty) this.#unnoticed.noticeLate(at);
+    else this.#unnoticed.notice(at);
     return false;
   }
 }

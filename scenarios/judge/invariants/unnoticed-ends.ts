@@ -8,6 +8,10 @@ export class UnnoticedEnds {
   readonly #model: XenstoreModel;
   readonly #boxes: readonly Outbox[];
   readonly #domids = new Set<number>();
+  /** Since when another domain has the id of one of them. */
+  readonly #bornSeqs = new Map<number, number>();
+  /** Ids of such whose former owner's end was taken for noticed before the other one was there. */
+  readonly #reborn = new Set<number>();
   /** Those of them whose nodes' last events may be on their way. */
   readonly #foreseen = new Set<number>();
 
@@ -23,12 +27,21 @@ export class UnnoticedEnds {
 
   add(domid: number): void {
     this.#domids.add(domid);
+    this.#bornSeqs.delete(domid);
+    this.#reborn.delete(domid);
+  }
+
+  /** Another domain has this id now. */
+  bornAgain(domid: number, seq: number): void {
+    if (this.#domids.has(domid) && !this.#bornSeqs.has(domid)) this.#bornSeqs.set(domid, seq);
   }
 
   /** It has a ring after all. */
   delete(domid: number): void {
     this.#domids.delete(domid);
     this.#foreseen.delete(domid);
+    this.#bornSeqs.delete(domid);
+    this.#reborn.delete(domid);
   }
 
   /**
@@ -45,16 +58,34 @@ export class UnnoticedEnds {
     this.#float();
   }
 
-  /** The store has noticed, at some moment up to now, that they are gone. */
+  /** The store has noticed, at some moment up to now, that they are gone: before anything was written for who has such an id since. */
   notice(at: Moment): void {
     if (this.isEmpty) return;
     for (const domid of this.#domids) {
       doubtOwned(this.#model, domid);
-      purge(this.#model, domid, at.seq);
+      const bornSeq = this.#bornSeqs.get(domid);
+      purge(this.#model, domid, at.seq, bornSeq);
+      if (bornSeq !== undefined) this.#reborn.add(domid);
     }
     this.#domids.clear();
+    this.#bornSeqs.clear();
     this.#foreseen.clear();
     this.#float();
+  }
+
+  /**
+   * 1. A domain without a ring goes, and another one gets its id. 2. The toolstack writes for that one. 3. Only now the store
+   * looks, finds another unique id, and drops all that bears the number. Returns whether there is such an id.
+   */
+  noticeLate(at: Moment): boolean {
+    if (this.#reborn.size === 0) return false;
+    for (const domid of this.#reborn) {
+      doubtOwned(this.#model, domid);
+      purge(this.#model, domid, at.seq);
+    }
+    this.#reborn.clear();
+    this.#float();
+    return true;
   }
 
   #float(): void {

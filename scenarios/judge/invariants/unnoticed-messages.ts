@@ -18,6 +18,8 @@ const RM = 13;
 const WATCH_EVENT = 15;
 const ERROR = 16;
 
+const BACKENDS = /^\/local\/domain\/[0-9]+\/backend\//;
+
 interface Message {
   readonly type: number;
   readonly reqId: number;
@@ -67,6 +69,9 @@ class SessionCheck {
   /** Changes of a watched name that no event has told of yet, by `token path`. */
   readonly #due = new Map<string, SessionRecord>();
   #moves = 0;
+  #hasMoved = false;
+  /** Events of backends that came after the first move. */
+  readonly #late = new Set<string>();
 
   constructor(session: Session, findings: Findings, allowed: Allowed) {
     this.#session = session;
@@ -84,6 +89,7 @@ class SessionCheck {
     for (const record of this.#session.records) {
       last = record;
       if (record.kind === 'moved' || record.kind === 'updated') this.#moves++;
+      this.#hasMoved ||= record.kind === 'moved';
       if (record.kind === 'put' && record.dir === 'req')
         for (const message of framers.req.push(record)) this.#asked.push({ ...message, moves: this.#moves });
       if (record.kind === 'took' && record.dir === 'rsp')
@@ -221,12 +227,29 @@ class SessionCheck {
       if (isPending) this.#add(message.at, '', `INV-M21: an event before the answer to its WATCH: ${key}`);
       return;
     }
+    if (this.#isOfOthers(watched)) return this.#told(message, key);
     if (this.#isOnItsWay(path)) {
       this.#early.set(key, (this.#early.get(key) ?? 0) + 1);
       return;
     }
     if (path === watched && this.#allowed.firesWatches === true && this.#moves > 0) return;
     this.#add(message.at, '', `INV-M21: an event of no change: ${key}`);
+  }
+
+  /** Names that backends write. */
+  #isOfOthers(watched: string): boolean {
+    return BACKENDS.test(watched);
+  }
+
+  /**
+   * What a backend has written. 1. It goes to state 2, and to 4: two events are queued. 2. The guest takes the first, and reads 4:
+   * its device is connected. 3. It is moved. 4. The second event comes. Nothing is written there any more, not by whoever brings the
+   * nodes to the other host either (NC-16, NC-31): a third one would be of the move.
+   */
+  #told(message: Message, key: string): void {
+    if (!this.#hasMoved || this.#allowed.firesWatches === true) return;
+    if (this.#late.has(key)) this.#add(message.at, '', `INV-M21: an event of a backend that nobody changed: ${key}`);
+    this.#late.add(key);
   }
 
   /** Whether a change of this name was asked for, or will be by the end of a transaction. */

@@ -24,21 +24,24 @@ export function noteLife(model: XenstoreModel, domid: number, what: string): boo
 }
 
 /** The store dropped a domain: what it owned goes, with events, wherever it stands; its entries go without.
- *  Source: store.md 3.4, 8.6. */
-export function purge(model: XenstoreModel, domid: number, seq: number): void {
+ *  Source: store.md 3.4, 8.6.
+ *  @param bornSeq since when another one has its id: what was written since is that one's. */
+export function purge(model: XenstoreModel, domid: number, seq: number, bornSeq?: number): void {
   const { tree, compat } = model;
-  model.domains.forget(domid);
+  if (bornSeq === undefined) model.domains.forget(domid);
+  else model.domains.forgetFormer(domid);
   model.quotas.delete(domid);
   const by: Writer = { seq, isCommit: false, describe: () => `end of domain ${domid}` };
   const names = (perms: readonly Perm[]) => perms.some((p) => p.domid === domid);
   const walk = (name: string): void => {
     const node = tree.read(name);
     if (node === undefined) return;
-    if (node.perms[0]!.domid === domid) {
+    const isOfFormer = bornSeq === undefined || (node.writer?.seq ?? 0) < bornSeq;
+    if (isOfFormer && node.perms[0]!.domid === domid) {
       model.remove(tree, name, by);
       return;
     }
-    if (names(node.perms)) tree.strip(name, without(node.perms, domid, compat));
+    if (isOfFormer && names(node.perms)) tree.strip(name, without(node.perms, domid, compat));
     for (const leaf of node.children) walk(childOf(name, leaf));
   };
   walk('/');

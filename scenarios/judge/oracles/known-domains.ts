@@ -4,11 +4,14 @@ export const FIRST_RESERVED = 0x7ff0;
 /** Which domains there are, as far as permission entries are concerned. */
 export class KnownDomains {
   readonly #states = new Map<number, 'alive' | 'gone'>();
-  /** Named by SET_PERMS: the store has a record of them. `before`: it had one before a live update, which may have lost it. */
+  /** Named by SET_PERMS: the store has a record of them. `before`: it had one before a live update, which may have
+   *  lost it, or of another one who had the id. */
   readonly #referred = new Map<number, 'since' | 'before'>();
 
+  /** A domain has this id, perhaps not the first: whose record the store has then is not known. */
   alive(domid: number): void {
     this.#states.set(domid, 'alive');
+    if (this.#referred.has(domid)) this.#referred.set(domid, 'before');
   }
 
   /** Returns whether the store had a record of it. */
@@ -25,6 +28,11 @@ export class KnownDomains {
   /** The store let go of its record. */
   forget(domid: number): void {
     this.#referred.delete(domid);
+  }
+
+  /** It let go of the record of one who had this id before. */
+  forgetFormer(domid: number): void {
+    if (this.#referred.get(domid) === 'before') this.#referred.delete(domid);
   }
 
   /** Whether the store has a record of a domain without a ring: from the first SET_PERMS that names it until it notices its end. */

@@ -40,4 +40,13 @@ describe('the headline scenario', () => {
     expect(result.outcome).toBe('pass');
     for (const update of result.updates) expect(update.openTransactions).toBe(0);
   });
+
+  it.each(['v1', 'v2'])('answers careless programs of dom0 each time, over updates through %s', (format) => {
+    const result = headline({ format, set: { careless: 2, requests: 3_000, domains: 4 } });
+    expect(result.outcome).toBe('pass');
+    const refused = new Map(result.refusals);
+    for (const errno of ['EINVAL', 'ENOENT', 'ENOSYS']) expect(refused.get(errno), errno).toBeGreaterThan(3);
+    const replies = result.verdicts.find(({ invariant }) => invariant === 'replies');
+    expect(new Map(replies?.checked).get('errors')).toBeGreaterThan(200);
+  });
 });

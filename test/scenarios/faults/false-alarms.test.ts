@@ -51,6 +51,24 @@ const ROWS: readonly (readonly [
     { kind: 'rewrites-requests', faults: 'INJ-R3' },
     'octets that change after the store has copied them',
   ],
+  [
+    hostileGuests,
+    '800000',
+    { requests: 600, faults: 'swarm' },
+    'a domain that was never introduced, and another one with its id, never introduced either',
+  ],
+  [
+    deviceIo,
+    '800035',
+    { domains: 3, block: 200, net: 200, faults: 'swarm' },
+    'a netfront that is refused one key, and leaves two ports of its last connection beside its new one',
+  ],
+  [
+    deviceIo,
+    '800016',
+    { domains: 3, block: 200, net: 200, faults: 'swarm' },
+    'packets that were given up before the disks came to their target: nobody said that all was over',
+  ],
   [hostileGuests, '12', { ...SMALL, faults: 'swarm' }, 'no ordinary guest that could make the shared directories'],
   [
     hostileGuests,

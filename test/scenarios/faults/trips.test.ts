@@ -14,6 +14,11 @@ const RULES = [
   ['INJ-M6', '1'],
   ['INJ-M11', '2'],
   ['INJ-M22', '2'],
+  ['INJ-M12', '2'],
+  ['INJ-M13', '1'],
+  ['INJ-M14', '1'],
+  ['INJ-M20', '3'],
+  ['INJ-M24', '1'],
 ] as const;
 
 describe('what breaks while a guest is on its way', () => {
@@ -33,7 +38,7 @@ describe('what breaks while a guest is on its way', () => {
       } = migrationBreaks.run({
         seed,
         format: 'v2',
-        settings: { ...SMALL, faults: id },
+        settings: { ...SMALL, faults: id, ...(id === 'INJ-M14' ? { toolstack: 'handoverLog' } : {}) },
         checks: true,
       });
       expect(verdicts.flatMap(({ violations }) => violations)).toEqual([]);

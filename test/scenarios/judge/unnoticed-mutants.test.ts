@@ -1,9 +1,12 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import { BlkRing } from '../../../guests/devices/blkback-ring.ts';
+import { BackendMoves } from '../../../guests/devices/index.ts';
 import { migrateUnnoticed } from '../../../scenarios/catalogue/migrate-unnoticed.ts';
 import { unnoticedMessages } from '../../../scenarios/judge/invariants/unnoticed-messages.ts';
 import { unnoticedOctets } from '../../../scenarios/judge/invariants/unnoticed-octets.ts';
 import { unnoticedPlatform } from '../../../scenarios/judge/invariants/unnoticed-platform.ts';
 import type { MoveWitness, Session, SessionRecord } from '../../../scenarios/judge/sessions.ts';
+import { BackRing, IO_RSP_PROD } from '../../../sim/io-ring.ts';
 import { LogDirty } from '../../../sim/log-dirty.ts';
 import type { Daemon } from '../../../store/daemon/daemon.ts';
 import { Introductions } from '../../../store/daemon/introductions.ts';
@@ -18,13 +21,13 @@ afterEach(() => {
 });
 
 /** Families that break when guests are moved, and what they say. */
-function broken(seed: string): string {
+function broken(seed: string, devices: Readonly<Record<string, number | string>> = { devices: 'off' }): string {
   const { verdicts, outcome, failure } = migrateUnnoticed.run({
     seed,
     format: 'v2',
     lab: undefined,
     checks: true,
-    settings: { requests: 2_500, migrations: 8, updates: 0, domains: 4 },
+    settings: { requests: 2_500, migrations: 8, updates: 0, domains: 4, ...devices },
   });
   const said = verdicts.flatMap(({ invariant, violations }) =>
     violations.map(({ detail }) => `${invariant}: ${detail}`),
@@ -95,6 +98,44 @@ describe('INJ-M28: a step that is left out or exchanged is found', () => {
       if (conn.moving === 'frozen') this.end(conn, tx);
     });
     expect(broken('1')).toMatch(/INV-M22|INV-M24/);
+  });
+
+  /** Busy disks, or busy interfaces. */
+  const DISKS = { devices: 'on', requests: 5_000, block: 4_000, net: 0 };
+  const NICS = { devices: 'on', requests: 5_000, block: 0, net: 2_000 };
+
+  it('none is, with devices: nothing is found', () => {
+    expect(broken('1', DISKS)).toBe('pass ""');
+    expect(broken('1', NICS)).toBe('pass ""');
+  });
+
+  it('NF4 is missing: two backends serve one ring (INV-M10, INV-M28)', () => {
+    vi.spyOn(BackendMoves.prototype, 'drain').mockImplementation(function* () {});
+    expect(broken('1', DISKS)).toMatch(/devices-over-hosts/);
+    expect(broken('1', NICS)).toMatch(/devices-over-hosts/);
+  });
+
+  it('NF4 does not wait for what was taken: it is done twice (INV-M28)', () => {
+    // The answers of what is at the disk are never published: the other backend finds them not answered (NC-28).
+    const fill = BackRing.prototype.publish;
+    const stop = BlkRing.prototype.stop;
+    const stopping = new WeakSet<BackRing>();
+    vi.spyOn(BlkRing.prototype, 'stop').mockImplementation(function (this: BlkRing, me) {
+      stopping.add(this.shared);
+      return stop.call(this, me);
+    });
+    vi.spyOn(BackRing.prototype, 'publish').mockImplementation(function (this: BackRing) {
+      return stopping.has(this) ? 0 : fill.call(this);
+    });
+    const found = ['1', '2', '3'].find((seed) => /was done twice|off the ring where/.test(broken(seed, DISKS)));
+    expect(found).toBeDefined();
+  });
+
+  it('a backend begins at the wrong place: requests are done twice (INV-M28)', () => {
+    vi.spyOn(BackRing, 'attach').mockImplementation(
+      (frame, slotBytes) => new BackRing(frame, slotBytes, (frame.load32(IO_RSP_PROD) - 1) >>> 0),
+    );
+    expect(broken('1', DISKS)).toMatch(/devices-over-hosts: was (taken|done)/);
   });
 
   it('queued output is lost when it is served again (INV-M20)', () => {
@@ -207,6 +248,9 @@ describe('checks of a session, by hand', () => {
     const found = (change: Partial<MoveWitness>) =>
       unnoticedPlatform([{ ...good, ...change }]).violations.map(({ detail }) => detail);
     expect(found({})).toEqual([]);
+    const area = (...kinds: readonly string[]) => kinds.map((k) => `path "/local/domain/0/backend/${k}"`).join('\n');
+    expect(found({ dumped: area('vbd', 'vif'), again: area('vif', 'vbd') })).toEqual([]);
+    expect(found({ dumped: area('vbd', 'vif'), again: area('vif', 'vif') })).toHaveLength(1);
     expect(found({ again: 'a\nc' })).toEqual(['INV-M24: line 1 is "c" instead of "b"']);
     expect(found({ portsAfter: new Map([[1, 'unbound 0']]) })).toEqual([
       'INV-M10: port 1 was interdomain 0, and is unbound 0',

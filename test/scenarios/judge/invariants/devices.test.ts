@@ -250,6 +250,46 @@ describe('a frontend that was refused what it asked for', () => {
 });
 
 /*
+ * INJ-T10: a netfront that is refused feature-split-event-channels when it connects anew writes one port, and leaves the two of its
+ * last connection in their keys, which netback looks for first. One of them is nobody's any more.
+ */
+describe('ports of a former connection', () => {
+  const octets = (text: string) => Uint8Array.from(text, (c) => c.charCodeAt(0));
+  const path = '/local/domain/0/backend/vif/1/0/feature-split-event-channels\0';
+  const published = (...ports: number[]) => ({ what: 'published', refs: [8, 9], ports }) as const;
+  const refused = (port: number) => ({ what: 'refused', why: `binding event-channel ${port}: EINVAL`, port }) as const;
+  const attached = (...ports: number[]) => ({ what: 'attached', refs: [8, 9], ports }) as const;
+  type News = ReturnType<typeof published | typeof refused | typeof attached>;
+  const told = (answer: string, ...news: News[]): string[] =>
+    devices({
+      epochs: [{ conn: 0, domid: 1, uniqueId: 1n, name: 'domU1' }],
+      records: [
+        {
+          ...{ seq: 0, timeNs: 0, kind: 'sent', conn: 0, actor: 'domU1/xenwatch-front', end: 9 },
+          ...{ type: 2, reqId: 7, txId: 0, payload: octets(path) },
+        } as HistoryRecord,
+        { seq: 1, timeNs: 0, kind: 'got', conn: 0, end: 9, type: 16, reqId: 7, txId: 0, payload: octets(answer) },
+        { seq: 2, timeNs: 0, kind: 'snapshot', nodes: [] },
+      ],
+      devices: news.map((one) => ({ seq: 2, timeNs: 0, dev: 'vif/1/0', ...one }) as DeviceRecord),
+      transactionPolicy: 'carry',
+      compat: '4.22',
+    })
+      .violations.map(({ detail }) => detail)
+      .filter((detail) => /INV-H[23]/.test(detail));
+
+  it.each([
+    ['are bound to in vain', 'ENOMEM\0', [published(3, 4), published(3), refused(4)], 0],
+    ['are bound to', 'ENOMEM\0', [published(3, 4), published(5), attached(3, 4)], 0],
+    ['are nothing to who was answered', 'ENOENT\0', [published(3, 4), published(3), refused(4)], 1],
+    ['are not those of nobody', 'ENOMEM\0', [published(3, 4), published(3), refused(6)], 1],
+    ['are written over by two new ones', 'ENOMEM\0', [published(3, 4), published(5, 6), refused(4)], 1],
+  ] as const)('%s', (_, answer, news, violations) => {
+    expect(told(answer, ...news)).toHaveLength(violations);
+  });
+});
+
+/*
  * An answer that is lost with its ring. 1. A write is done. 2. The frontend takes its ring back before it has seen the answer. 3. The
  * disk is taken away while the backend waits for the new ring. 4. The write's user gets an error, and cannot know that it was done.
  */

@@ -157,6 +157,34 @@ describe('a domain that goes before it was introduced', () => {
   });
 });
 
+describe('a domain whose id went to another before either was introduced', () => {
+  /** @param noticed the first one's end: before anything is written for the other one, after it, or for the other one, too. */
+  function reborn(noticed: 'before' | 'after' | 'too'): History {
+    const b = new HistoryBuilder();
+    b.request(b.dom0, XS.WATCH, '/n\0w\0');
+    const { notice } = b.stillborn(9, '/n/9');
+    b.unborn(9);
+    if (noticed === 'before') notice();
+    b.request(b.dom0, XS.WRITE, '/n/again\0');
+    b.request(b.dom0, XS.SET_PERMS, '/n/again\0n9\0');
+    b.request(b.dom0, XS.WRITE, '/n/named\0');
+    b.request(b.dom0, XS.SET_PERMS, '/n/named\0n0\0r9\0');
+    if (noticed !== 'before') notice();
+    if (noticed === 'too') b.drop('/n/again');
+    b.request(b.dom0, XS.DIRECTORY, '/n\0');
+    return b.finish();
+  }
+
+  it.each(['before', 'after'] as const)('leaves to that one what is its own, noticed %s it was written', (noticed) => {
+    expect(details(reborn(noticed))).toEqual([]);
+  });
+
+  it('takes what is its with it if the store looks so late', () => {
+    const kept = 'permissions of /n/named: expected n0, came n0 r9'; // the builder leaves entries alone
+    expect(details(reborn('too'))).toEqual([expect.stringContaining(kept)]);
+  });
+});
+
 describe('an update that may not break transactions', () => {
   function update(payload: string): History {
     const b = new HistoryBuilder({ policy: 'daemon' });
