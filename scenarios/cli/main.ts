@@ -65,7 +65,10 @@ export async function main(argv: readonly string[]): Promise<number> {
     .option('--daemon-next <path>', 'what its live updates execute (default: the daemon itself)')
     .option('--all', 'with what the daemon is known to break on')
     .option('--set <key=value>', 'change a setting (repeatable)', collect, [])
-    .option('--trace <file>', 'write every event as JSON Lines')
+    .option(
+      '--trace <file>',
+      'write every event as JSON Lines; FILE.jsonl: messages too, FILE.pcapng: messages for Wireshark, FILE.perfetto-trace: for Perfetto (docs/trace.md)',
+    )
     .option('--save <file>', 'write the run with all its events, for replay to compare with')
     .option(
       '--report <file>',

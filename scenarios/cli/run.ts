@@ -1,4 +1,3 @@
-import { closeSync, openSync, writeSync } from 'node:fs';
 import { SCENARIOS } from '../catalogue/index.ts';
 import type { RunOutcome } from '../engine/scenario.ts';
 import type { SettingSpecs } from '../engine/settings.ts';
@@ -16,7 +15,7 @@ import { labOf } from './lab-of.ts';
 import { hostsOf, prepare } from './prepare.ts';
 import { Progress } from './progress.ts';
 import { writeReport } from './report-file.ts';
-import { reasonOf } from './terminal/output.ts';
+import { TraceFile } from './trace-file.ts';
 
 /** Exit codes of a run. */
 export const EXIT_OF: Readonly<Record<RunOutcome, number>> = { pass: 0, violation: 1, error: 2, stuck: 3, unknown: 3 };
@@ -113,10 +112,10 @@ export async function runCommand(name: string, options: RunOptions): Promise<num
     looked: ({ virtualNs, requests }) =>
       progress.at(() => `${name}: ${Math.floor(virtualNs / 1_000_000)} virtual ms, ${requests} requests`),
     ...(options.json ? {} : { planned: (faults) => process.stdout.write(planText(faults, { colour })) }),
-    ...(trace === undefined ? {} : { traceLine: (line) => trace.line(line) }),
+    ...trace?.extras,
   });
   progress.clear();
-  trace?.close();
+  trace?.close(result);
   log?.end(result.digest);
   const token = tokenFor(result);
   if (options.save !== undefined) writeRunFile(options.save, { ticket: ticketFor(result), events });
@@ -124,52 +123,4 @@ export async function runCommand(name: string, options: RunOptions): Promise<num
   const dress = { colour, command, stack: options.stack, token };
   process.stdout.write(options.json ? jsonReport(result, command, { token }) : textReport(result, dress));
   return EXIT_OF[result.outcome];
-}
-
-/** Where events go. What cannot be written is told when the run is over: a full disk is no matter of the run. */
-class TraceFile {
-  readonly #file: string;
-  readonly #fd: number;
-  #buffered: string[] = [];
-  #size = 0;
-  #refused: unknown;
-
-  /** Errors: Unusable. */
-  constructor(file: string) {
-    this.#file = file;
-    try {
-      this.#fd = openSync(file, 'w');
-    } catch (error) {
-      throw new Unusable(`--trace ${file}: ${reasonOf(error)}`);
-    }
-  }
-
-  line(text: string): void {
-    if (this.#refused !== undefined) return;
-    this.#buffered.push(`${text}\n`);
-    this.#size += text.length;
-    if (this.#size > 1 << 16) this.#flush();
-  }
-
-  /** Errors: Unusable, if not everything could be written. */
-  close(): void {
-    this.#flush();
-    try {
-      closeSync(this.#fd);
-    } catch (error) {
-      this.#refused ??= error;
-    }
-    if (this.#refused !== undefined) throw new Unusable(`--trace ${this.#file}: ${reasonOf(this.#refused)}`);
-  }
-
-  #flush(): void {
-    let rest = new TextEncoder().encode(this.#buffered.join(''));
-    this.#buffered = [];
-    this.#size = 0;
-    try {
-      while (rest.length > 0 && this.#refused === undefined) rest = rest.subarray(writeSync(this.#fd, rest));
-    } catch (error) {
-      this.#refused = error;
-    }
-  }
 }

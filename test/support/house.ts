@@ -182,6 +182,7 @@ export const ROOMS: readonly Room[] = [
   { path: 'scenarios/catalogue/storms', about: 'what the storms share', imports: ENGINE },
   { path: 'scenarios/drive', about: 'traffic scripts: text in, JSON Lines out', imports: ENGINE },
   { path: 'scenarios/report', about: 'what a run came to, for people and for programs', imports: ENGINE },
+  { path: 'scenarios/report/trace', about: 'runs as the files of other programs', imports: ENGINE },
   {
     path: 'scenarios/report/page',
     about: 'one run as a page that stands alone',
@@ -229,6 +230,7 @@ export const ROOMS: readonly Room[] = [
     about: 'the commands: they parse, call, print, and set the exit code',
     imports: [
       ...PLAYS,
+      'scenarios/report/trace',
       'scenarios/hunt/',
       'scenarios/lab',
       'scenarios/real/',
