@@ -41,5 +41,6 @@ const adder: Program = function* (xs, { traffic }) {
     traffic.conflicts += done.rounds - 1;
     if ('error' in done) traffic.refused(done.error);
     else traffic.commits++;
+    yield* xs.write('data/tries', String(done.rounds));
   }
 };

@@ -21,6 +21,9 @@ const SMALL: Readonly<Record<string, Settings>> = {
   'hotplug-storm': { domains: 10, devices: 4, updates: 4, restarts: 2, io: 1 },
   'steady-state': { domains: 10, minutes: 1, updates: 4 },
   'suspend-resume': { domains: 12, bad: 0, requests: 5_000, updates: 4 },
+  'conflict-storm': { domains: 14, requests: 9_000, updates: 4 },
+  'slow-consumers': { domains: 14, requests: 6_000, updates: 4 },
+  'watch-flood': { domains: 14, requests: 5_000, updates: 5 },
 };
 const TOGETHER = ['1', '2', '3', '4'];
 const ALONE = ['5', '6', '7', '8'];
