@@ -13,7 +13,9 @@ export function bugsPage(rows: readonly Row[]): string {
     '',
     '## Not found',
     '',
-    ...(missed.length === 0 ? ['None of those that were hunted.'] : missed.map(({ bug }) => `- ${bug.id}, ${bug.family}: ${bug.title}`)),
+    ...(missed.length === 0
+      ? ['None of those that were hunted.']
+      : missed.map(({ bug }) => `- ${bug.id}, ${bug.family}: ${bug.title}`)),
     '',
     '## Not hunted yet',
     '',
