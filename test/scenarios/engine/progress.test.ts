@@ -28,7 +28,7 @@ function stuckAt(
       isStuck = progress.isStuck();
       return isStuck;
     },
-    200 * S,
+    QUIET_NS + 10 * S,
     10_000_000,
   );
   return isStuck ? Math.round(machine.nowNs / S) : undefined;
