@@ -1,12 +1,13 @@
-import { LIBXENSTORE_HABITS, type Thread, Traffic, Xs } from '../../guests/index.ts';
+import { type Thread, Traffic, Xs } from '../../guests/index.ts';
 import { createDomain, initDom0 } from '../../guests/libxl/index.ts';
 import { type Actor, decodePlatform, type PortsImage } from '../../sim/index.ts';
 import { formatOf, type LabFormat } from '../../store/format/model/index.ts';
 import { reportMigrations } from '../engine/migration-report.ts';
-import { Migrations, type ToolProcess } from '../engine/migrations.ts';
+import { Migrations } from '../engine/migrations.ts';
 import { mayGoOn, openRuns, runAllAndJudge, startOperator } from '../engine/run.ts';
 import { marks, type RunRequest, type RunResult, type Scenario, scenario } from '../engine/scenario.ts';
 import { count, FAULTS_SETTING, type SettingsOf, word } from '../engine/settings.ts';
+import { type ToolProcess, toolsOf } from '../engine/tool-process.ts';
 import { devicesOverHosts } from '../judge/invariants/devices-over-hosts.ts';
 import { migrationOwners } from '../judge/invariants/migration-owners.ts';
 import { unnoticedMessages } from '../judge/invariants/unnoticed-messages.ts';
@@ -23,8 +24,6 @@ const HORIZON_NS = 120_000_000_000;
 const PAUSE_NS = [500_000, 8_000_000] as const;
 /** What cannot be held is finished first within this time. */
 const FINISH_NS = 20_000_000;
-/** Between two requests of a toolstack's process, of its own work. */
-const WORK_NS = [2_000, 20_000] as const;
 /** Steps of the source at which a link is cut: from the first page to the last octet of the stream (NF1 to NF8). */
 const CUT_STEPS = ['SO6', 'SO7', 'SO9', 'SO12'] as const;
 /** Of the only disk that each has. */
@@ -89,15 +88,7 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
   if (request.checks) universe.journal.observe((event) => sessions.see(event));
   const moves: MoveWitness[] = [];
   const site = settings.devices === 'on' ? new Site(opened) : undefined;
-  const tools =
-    site?.places.map(({ process }) => process) ??
-    runs.map(
-      ({ host }): ToolProcess =>
-        (name) => {
-          const link = host.connect(name, { ...LIBXENSTORE_HABITS, workNs: WORK_NS });
-          return { xl: host.libxl(link), exit: () => link.close() };
-        },
-    );
+  const tools = site?.places.map(({ process }) => process) ?? runs.map(({ host }) => toolsOf(host));
   const migrations = new Migrations(
     opened,
     tools,

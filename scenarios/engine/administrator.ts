@@ -1,7 +1,8 @@
 import { resumeGuest, type Thread, Xs } from '../../guests/index.ts';
 import { destroyDomain, renameDomain } from '../../guests/libxl/index.ts';
 import type { Actor, Domain } from '../../sim/index.ts';
-import type { Migration, Migrations, ToolProcess } from './migrations.ts';
+import type { Migration, Migrations } from './migrations.ts';
+import type { ToolProcess } from './tool-process.ts';
 
 /** How often somebody looks, and how long after both sides have ended, ns: a person is not quick. */
 const LOOK_NS = 5_000_000;

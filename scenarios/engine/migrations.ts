@@ -2,7 +2,6 @@ import type { Thread } from '../../guests/index.ts';
 import {
   HandoverLog,
   handoverAgent,
-  type Libxl,
   type MigrateEnd,
   type MigratePlan,
   type MigrationNews,
@@ -21,6 +20,7 @@ import type { Copy, MigrationAsked, MigrationHistory, MigrationRecord } from '..
 import type { Guest, Host } from './host.ts';
 import { MovedMemories } from './moved-memory.ts';
 import type { Runs } from './run.ts';
+import type { ToolProcess } from './tool-process.ts';
 
 /** `ssh` until the other side's program runs, ns. */
 const SSH_NS = 3_000_000;
@@ -67,9 +67,6 @@ export interface Migration extends MigrationAsked {
   saidNs: number;
   readonly threads: Thread[];
 }
-
-/** A process of a host's dom0 that uses libxl, with a connection of its own, until it exits. Names are unique. */
-export type ToolProcess = (name: string) => { readonly xl: Libxl; readonly exit: () => void };
 
 /** Moves guests between hosts, and keeps what was said and lived meanwhile. */
 export class Migrations {

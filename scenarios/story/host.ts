@@ -1,13 +1,12 @@
-import { LIBXENSTORE_HABITS, type SocketHabits, type Thread, Xs, type XsProgram } from '../../guests/index.ts';
+import { type SocketHabits, type Thread, Xs } from '../../guests/index.ts';
 import { createDomain, destroyDomain, initDom0, type Libxl } from '../../guests/libxl/index.ts';
 import { type Actor, SHUTDOWN_REASONS, type ShutdownReason } from '../../sim/index.ts';
 import type { Host } from '../engine/host.ts';
 import { mayGoOn, type Run, startOperator, type UpdatePlan } from '../engine/run.ts';
+import { type ToolProcess, toolsOf } from '../engine/tool-process.ts';
 import { type GuestProgram, habitsOf, StoryGuest, type StoryGuestPlan } from './guest.ts';
 import { Moment } from './moment.ts';
 
-/** Between two requests of a toolstack's process, ns. */
-const WORK_NS = [2_000, 20_000] as const;
 /** How often it is looked whether a moment has come that nobody tells of, ns. */
 const LOOK_NS = 2_000;
 /** After so long nobody looks as often any more: what has not come by then most often never does, ns. */
@@ -136,9 +135,8 @@ export class StoryHost {
   }
 
   /** A connection and libxl of a process; names get a number of their own. */
-  process(name: string): { readonly xl: Libxl; readonly exit: () => void } {
-    const link: XsProgram = this.host.connect(`${name}.${++this.#tools}`, { ...LIBXENSTORE_HABITS, workNs: WORK_NS });
-    return { xl: this.host.libxl(link), exit: () => link.close() };
+  process(name: string): ReturnType<ToolProcess> {
+    return toolsOf(this.host)(`${name}.${++this.#tools}`);
   }
 
   /** `xl destroy`. @returns when nothing of it is left. */

@@ -1,16 +1,15 @@
 import { Segment } from '../../../guests/devices/index.ts';
-import { LIBXENSTORE_HABITS, Xenconsoled } from '../../../guests/index.ts';
+import { Xenconsoled } from '../../../guests/index.ts';
 import type { HotplugScripts, ScriptFate } from '../../../guests/libxl/index.ts';
 import { Devpts } from '../../../sim/index.ts';
-import type { ToolProcess } from '../../engine/migrations.ts';
 import type { Run, Runs } from '../../engine/run.ts';
+import { type ToolProcess, toolsOf } from '../../engine/tool-process.ts';
 import { Backends } from '../storms/backends.ts';
 import { San } from './san.ts';
 
 /** One way over the network that guests use, ns. */
 const SEGMENT_NS = 50_000;
-/** Between two requests of a toolstack's process, of its scripts' own work, and of a process until its first request. */
-const WORK_NS = [2_000, 20_000] as const;
+/** Of scripts' own work, and of a process until its first request. */
 const SCRIPT_WORK_NS = [50_000, 400_000] as const;
 const PROCESS_NS = [5_000, 30_000] as const;
 
@@ -58,10 +57,6 @@ export class Site {
       workNs: SCRIPT_WORK_NS,
       processNs: PROCESS_NS,
     };
-    const process: ToolProcess = (name) => {
-      const link = host.connect(name, { ...LIBXENSTORE_HABITS, workNs: WORK_NS });
-      return { xl: host.libxl(link, { hotplug }), exit: () => link.close() };
-    };
-    return { run, backends, process, fates };
+    return { run, backends, process: toolsOf(host, { hotplug }), fates };
   }
 }
