@@ -1,6 +1,5 @@
-import { monitor } from '../../../guests/index.ts';
 import { marks, type Scenario, scenario } from '../../engine/scenario.ts';
-import { ordinary } from './ordinary.ts';
+import { ordinary, watching } from './ordinary.ts';
 import { type Program, play, playDoes, playSettings } from './play.ts';
 
 /** Of so many guests one is busy. */
@@ -19,17 +18,11 @@ export const crowdedHost: Scenario = scenario({
   run: (request) =>
     play(request, {
       scenario: crowdedHost.name,
-      guest: (slot, host) =>
-        slot % BUSY_ONE_IN === 0 ? ordinary(slot, host) : { works: { quiet }, listens: { watcher } },
+      guest: (slot) => (slot % BUSY_ONE_IN === 0 ? ordinary(slot) : { works: { quiet }, listens: { watcher } }),
     }),
 });
 
-const watcher: Program = ({ me, client }, { traffic }) =>
-  monitor(me, client, traffic, {
-    watches: [{ path: 'data' }, { path: '/shared/news' }],
-    readsEvents: true,
-    perEventNsMax: 5_000,
-  });
+const watcher = watching(['data', '/shared/news'], { readsEvents: true, perEventNsMax: 5_000 });
 
 /** A word now and then. */
 const quiet: Program = function* (xs, { traffic }) {

@@ -2,9 +2,8 @@ import { type BuiltDomain, LINUX_HABITS, type Thread, Xs } from '../../../guests
 import { createDomain, destroyDomain, initDom0, type Libxl, untilFree } from '../../../guests/libxl/index.ts';
 import type { Actor } from '../../../sim/index.ts';
 import type { Host } from '../../engine/host.ts';
-import { mayGoOn, moments, openRun, runAndJudge, startOperator } from '../../engine/run.ts';
 import { marks, type Scenario, scenario } from '../../engine/scenario.ts';
-import { playDoes, playSettings } from './play.ts';
+import { framed, playDoes, playSettings } from './play.ts';
 
 /** Every guest has one of these numbers, life after life. */
 const FIRST_DOMID = 20;
@@ -25,36 +24,18 @@ export const domidReuse: Scenario = scenario({
   // Lives are too short for one that may end by a fault.
   does: (settings) => playDoes(settings, { destroys: true, spares: false }),
   marks: ({ updates }) => marks({ run: { 'domain-gone': true, 'domain-made': true, update: updates > 0 }, sweep: {} }),
-  run: (request) => {
-    const { domains, requests, updates } = request.settings;
-    const run = openRun(request, { requestsMax: requests });
-    const { host } = run;
-    const { dom0, machine } = host;
-    const share = Math.floor((requests * 8) / 10 / Math.max(1, updates));
-    const atRequests = moments(updates, Math.floor(requests / 10), share, machine.streams.for('scenario'));
-    const slots: Thread[] = [];
-    let created = 0;
-    const xl = dom0.os.start('xl', function* (me): Actor {
-      yield* host.initStore(me);
+  run: (request) =>
+    framed(request, { scenario: domidReuse.name }, function* ({ host, workers, booted }, me) {
+      const { dom0 } = host;
       const xs = new Xs(dom0.client, me);
       for (const path of ['/shared', LEGACY]) {
         yield* xs.write(path, '');
         yield* xs.setPerms(path, ['b0']);
       }
       yield* initDom0(me, dom0.client);
-      for (let slot = 0; slot < domains; slot++)
-        slots.push(dom0.os.start(`xl-${slot}`, (own) => lives(own, host, FIRST_DOMID + slot, () => created++)));
-    });
-    const { me: lu } = startOperator(run, { atRequests });
-    return runAndJudge(run, {
-      scenario: domidReuse.name,
-      isBusy: () => {
-        if (!mayGoOn(xl) && !slots.some(mayGoOn)) host.traffic.stopping = true;
-        return [xl, lu, ...slots].some(mayGoOn) || host.inFlight > 0;
-      },
-      created: () => created,
-    });
-  },
+      for (let slot = 0; slot < request.settings.domains; slot++)
+        workers.push(dom0.os.start(`xl-${slot}`, (own) => lives(own, host, FIRST_DOMID + slot, booted)));
+    }),
 });
 
 /** One number, and those who have it one after the other. */

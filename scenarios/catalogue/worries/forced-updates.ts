@@ -28,8 +28,8 @@ export const forcedUpdates: Scenario = scenario({
       scenario: forcedUpdates.name,
       policy: 'daemon',
       force: true,
-      guest: (slot, host) => {
-        const cast = ordinary(slot, host);
+      guest: (slot) => {
+        const cast = ordinary(slot);
         return { ...cast, works: { ...cast.works, ...(slot % 2 === 0 ? { slow } : {}) } };
       },
     }),

@@ -1,7 +1,8 @@
-import { strings, worker } from '../../../guests/index.ts';
+import { strings } from '../../../guests/index.ts';
 import { XS } from '../../../store/protocol/wire.ts';
 import { marks, type Scenario, scenario } from '../../engine/scenario.ts';
 import { count } from '../../engine/settings.ts';
+import { before, mixing } from './ordinary.ts';
 import { play, playDoes, playSettings } from './play.ts';
 
 /** As many in a directory as a listing by parts has to be asked for. */
@@ -25,19 +26,9 @@ export const hugeStore: Scenario = scenario({
     return play(request, {
       scenario: hugeStore.name,
       atRequests: Array.from({ length: updates }, (_, i) => nodes + (i + 1) * share),
-      guest: (slot, { traffic }) => ({
+      guest: (slot) => ({
         habits: { tornOneIn: 3, tornNsMax: 40_000 },
-        works: {
-          worker: ({ me, client }, { domid }) =>
-            worker(me, client, traffic, {
-              domid,
-              sharedNodes: 3,
-              thinkNsMax: 20_000,
-              txThinkNsMax: 40_000,
-              hasDepth: false,
-              peers: [Math.max(0, domid - 1), slot],
-            }),
-        },
+        works: { worker: mixing({ thinkNsMax: 20_000, txThinkNsMax: 40_000 }, (domid) => [before(domid), slot]) },
       }),
       dom0: {
         *collector(xs, { traffic }) {

@@ -64,53 +64,77 @@ export interface Cast {
   readonly listens?: Readonly<Record<string, Program>>;
 }
 
-/** What a scenario of this folder is about; all else is the same in each. */
-export interface PlayPlan
-  extends Pick<RunPlan, 'policy'>,
-    Pick<UpdatePlan, 'force' | 'version'>,
-    Pick<RunEnd, 'verdicts'> {
+/** How a play is framed: what its updates and its verdicts are like, and who is in dom0. */
+interface Frame extends Pick<RunPlan, 'policy'>, Pick<UpdatePlan, 'force' | 'version'>, Pick<RunEnd, 'verdicts'> {
   readonly scenario: string;
-  readonly guest: (slot: number, host: Host) => Cast;
-  readonly domain?: (slot: number) => Omit<DomainPlan, 'name' | 'domid'>;
-  /** Shortest and longest life of a domain, after which another takes its place, ns; left out: they live on. */
-  readonly lifeNs?: readonly [least: number, most: number];
   /** Programs of dom0, each with a connection of its own. They are waited for. */
   readonly dom0?: Readonly<Record<string, (xs: Xs, host: Host) => Actor>>;
   /** When updates come, in requests; left out: spread over four fifths of the traffic. */
   readonly atRequests?: readonly number[];
 }
 
+/** Whom the toolstack of a play makes. */
+export interface Makings {
+  readonly host: Host;
+  /** Those who work until traffic stops. */
+  readonly workers: Thread[];
+  /** Call it for each guest that begins. */
+  readonly booted: () => void;
+}
+
+/** What a scenario of this folder is about; all else is the same in each. */
+export interface PlayPlan extends Frame {
+  readonly guest: (slot: number) => Cast;
+  readonly domain?: (slot: number) => Omit<DomainPlan, 'name' | 'domid'>;
+  /** Shortest and longest life of a domain, after which another takes its place, ns; left out: they live on. */
+  readonly lifeNs?: readonly [least: number, most: number];
+}
+
 /** Make the guests, let everybody do what is theirs, update the store meanwhile, and judge. Errors: outcomes. */
 export function play(request: RunRequest<PlaySettings>, plan: PlayPlan): RunResult {
-  const { domains, requests, updates } = request.settings;
+  const [lifeNsMin, lifeNsMax] = plan.lifeNs ?? [0, 0];
+  return framed(request, plan, ({ host, workers, booted }, me) =>
+    host.toolstack(me, host.dom0.client, {
+      domains: request.settings.domains,
+      lifeNsMin,
+      lifeNsMax,
+      livesForEver: () => plan.lifeNs === undefined,
+      domain: plan.domain ?? (() => ({})),
+      boot: (built, slot) => {
+        booted();
+        const { habits, works = {}, listens = {} } = plan.guest(slot);
+        const guest = host.boot(built, { ...LINUX_HABITS, ...habits });
+        const stage = { guest, host, traffic: host.traffic, domid: built.domain.domid };
+        const start = (name: string, program: Program) =>
+          guest.os.start(name, (own) => program(new Xs(guest.client, own), stage));
+        for (const [name, program] of Object.entries(listens)) start(name, program);
+        for (const [name, program] of Object.entries(works)) workers.push(start(name, program));
+      },
+    }),
+  );
+}
+
+/** The same around any toolstack. `make`: what it does, in dom0's program `xl`. */
+export function framed(
+  request: RunRequest<PlaySettings>,
+  plan: Frame,
+  make: (makings: Makings, me: Thread) => Actor,
+): RunResult {
+  const { requests, updates } = request.settings;
   const run = openRun(request, { requestsMax: requests, policy: plan.policy ?? 'carry' });
   const { host } = run;
   const { dom0, machine } = host;
   const draws = machine.streams.for('scenario');
   const share = Math.floor((requests * 8) / 10 / Math.max(1, updates));
   const atRequests = plan.atRequests ?? moments(updates, Math.floor(requests / 10), share, draws);
-  const [lifeNsMin, lifeNsMax] = plan.lifeNs ?? [0, 0];
   const workers: Thread[] = [];
   let created = 0;
+  const booted = () => {
+    created++;
+  };
   const xl = dom0.os.start('xl', function* (me): Actor {
     yield* host.initStore(me);
-    yield* host.toolstack(me, dom0.client, {
-      domains,
-      lifeNsMin,
-      lifeNsMax,
-      livesForEver: () => plan.lifeNs === undefined,
-      domain: plan.domain ?? (() => ({})),
-      boot: (built, slot) => {
-        created++;
-        const { habits, works = {}, listens = {} } = plan.guest(slot, host);
-        const guest = host.boot(built, { ...LINUX_HABITS, ...habits });
-        const stage = { guest, host, traffic: host.traffic, domid: built.domain.domid };
-        const start = (name: string, program: Program) =>
-          guest.os.start(name, (me) => program(new Xs(guest.client, me), stage));
-        for (const [name, program] of Object.entries(listens)) start(name, program);
-        for (const [name, program] of Object.entries(works)) workers.push(start(name, program));
-      },
-    });
+    yield* make({ host, workers, booted }, me);
   });
   const programs = Object.entries(plan.dom0 ?? {}).map(([name, program]) =>
     dom0.os.start(name, (me) => program(new Xs(host.connect(name), me), host)),

@@ -29,7 +29,7 @@ export const quotaPressure: Scenario = scenario({
       scenario: quotaPressure.name,
       // Those before 4.22 count otherwise.
       verdicts: (history) => (history.compat === '4.22' ? [heldCounts(history, HOLDS)] : []),
-      guest: (slot, host) => (slot % 2 === 0 ? { works: { glutton } } : ordinary(slot, host)),
+      guest: (slot) => (slot % 2 === 0 ? { works: { glutton } } : ordinary(slot)),
     }),
 });
 

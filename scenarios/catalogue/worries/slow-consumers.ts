@@ -1,5 +1,5 @@
-import { monitor, worker } from '../../../guests/index.ts';
 import { marks, type Scenario, scenario } from '../../engine/scenario.ts';
+import { before, mixing, watching } from './ordinary.ts';
 import { play, playDoes, playSettings } from './play.ts';
 
 /** Longest pause of a slow guest before it takes octets out of its ring, ns. */
@@ -20,31 +20,14 @@ export const slowConsumers: Scenario = scenario({
   run: (request) =>
     play(request, {
       scenario: slowConsumers.name,
-      guest: (slot, { traffic }) => ({
+      guest: (slot) => ({
         habits: {
           slowReadNsMax: slot % 2 === 0 ? SLOW_NS_MAX : 0,
           maxInFlight: 16,
           notify: slot % 4 < 2 ? 'edge' : 'always',
         },
-        listens: {
-          watcher: ({ me, client }) =>
-            monitor(me, client, traffic, {
-              watches: [{ path: '/shared' }, { path: 'data' }],
-              readsEvents: true,
-              perEventNsMax: 20_000,
-            }),
-        },
-        works: {
-          worker: ({ me, client }, { domid }) =>
-            worker(me, client, traffic, {
-              domid,
-              sharedNodes: 3,
-              thinkNsMax: 40_000,
-              txThinkNsMax: 40_000,
-              hasDepth: false,
-              peers: [Math.max(0, domid - 1)],
-            }),
-        },
+        listens: { watcher: watching(['/shared', 'data'], { readsEvents: true, perEventNsMax: 20_000 }) },
+        works: { worker: mixing({ thinkNsMax: 40_000, txThinkNsMax: 40_000 }, (domid) => [before(domid)]) },
       }),
     }),
 });

@@ -26,9 +26,9 @@ export const stubDomains: Scenario = scenario({
     const domids: number[] = [];
     return play(request, {
       scenario: stubDomains.name,
-      guest: (slot, host) => {
+      guest: (slot) => {
         const n = domids.push(-1) - 1;
-        const cast = ordinary(slot, host);
+        const cast = ordinary(slot);
         return {
           ...cast,
           works: {

@@ -1,10 +1,9 @@
-import { monitor } from '../../../guests/index.ts';
 import { marks, type Scenario, scenario } from '../../engine/scenario.ts';
+import { watching } from './ordinary.ts';
 import { type Program, play, playDoes, playSettings } from './play.ts';
 
 /** Nodes on each of which everybody has a watch. */
 const PLACES = Array.from({ length: 8 }, (_, i) => `/shared/place-${i}`);
-const WATCHES = ['data', '/shared', ...PLACES].map((path) => ({ path }));
 const THINK_NS_MAX = 60_000;
 const EVENT_NS_MAX = 10_000;
 
@@ -20,8 +19,7 @@ export const watchFlood: Scenario = scenario({
     play(request, { scenario: watchFlood.name, guest: () => ({ listens: { watcher }, works: { writer } }) }),
 });
 
-const watcher: Program = ({ me, client }, { traffic }) =>
-  monitor(me, client, traffic, { watches: WATCHES, readsEvents: false, perEventNsMax: EVENT_NS_MAX });
+const watcher = watching(['data', '/shared', ...PLACES], { readsEvents: false, perEventNsMax: EVENT_NS_MAX });
 
 /** Writes here and there, and now and then removes what it finds. */
 const writer: Program = function* (xs, { traffic }) {

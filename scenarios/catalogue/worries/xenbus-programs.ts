@@ -21,7 +21,7 @@ export const xenbusPrograms: Scenario = scenario({
   run: (request) =>
     play(request, {
       scenario: xenbusPrograms.name,
-      guest: (slot, host) => ({ ...ordinary(slot, host), works: { shell, cron: shell } }),
+      guest: (slot) => ({ ...ordinary(slot), works: { shell, cron: shell } }),
     }),
 });
 
