@@ -23,8 +23,35 @@ interface Request {
 /** What a sector shows: its sum; `blank`: zeros, whose sum the first read of them tells. */
 type Content = number | 'blank';
 
+/** All disks, each judged alone. */
+export class BlockDevices implements DeviceCheck {
+  readonly #evidence: DeviceEvidence;
+  readonly #all = new Map<string, BlockDevice>();
+
+  constructor(evidence: DeviceEvidence) {
+    this.#evidence = evidence;
+  }
+
+  get size(): number {
+    return this.#all.size;
+  }
+
+  note(record: DeviceRecord): void {
+    let block = this.#all.get(record.dev);
+    if (block === undefined) {
+      block = new BlockDevice(this.#evidence, record.dev);
+      this.#all.set(record.dev, block);
+    }
+    block.note(record);
+  }
+
+  finish(): void {
+    for (const block of this.#all.values()) block.finish();
+  }
+}
+
 /** One disk of one guest, through all its connections. */
-export class BlockDevice implements DeviceCheck {
+class BlockDevice implements DeviceCheck {
   readonly #evidence: DeviceEvidence;
   readonly #dev: string;
   #requests = new Map<number, Request>();

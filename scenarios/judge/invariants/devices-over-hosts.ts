@@ -1,7 +1,7 @@
 import type { JoinedDevices, Verdict } from '../history.ts';
 import { logOf } from '../recorded-history.ts';
 import { CLAIM } from './devices.ts';
-import { BlockDevice } from './devices-block.ts';
+import { BlockDevices } from './devices-block.ts';
 import { DeviceEvidence } from './devices-evidence.ts';
 import { Handshake, type PublishedKeys } from './devices-handshake.ts';
 import { Network, type Vifs } from './devices-net.ts';
@@ -20,7 +20,7 @@ export function devicesOverHosts({ history, hosts }: JoinedDevices): Verdict {
   const published: PublishedKeys = new Map();
   const vifs: Vifs = new Map();
   const places = new Map<number, { readonly handshake: Handshake; readonly network: Network }>();
-  const blocks = new Map<string, BlockDevice>();
+  const blocks = new BlockDevices(evidence);
   for (const [i, record] of (history.devices ?? []).entries()) {
     evidence.advance(record.seq);
     findings.count('records');
@@ -34,18 +34,11 @@ export function devicesOverHosts({ history, hosts }: JoinedDevices): Verdict {
     if (record.what === 'attached' && !evidence.isAlive(record.dev))
       findings.count('rings in use that were taken over');
     if (record.dev.startsWith('vif/')) place.network.note(record);
-    else {
-      let block = blocks.get(record.dev);
-      if (block === undefined) {
-        block = new BlockDevice(evidence, record.dev);
-        blocks.set(record.dev, block);
-      }
-      block.note(record);
-    }
+    else blocks.note(record);
   }
   evidence.advance(log.length);
   if (log.kept.some((r) => r.kind === 'snapshot')) {
-    for (const block of blocks.values()) block.finish();
+    blocks.finish();
     for (const { network } of places.values()) network.finish();
   }
   return findings.verdict(CLAIM, SOURCE);

@@ -1,6 +1,6 @@
 import type { History, Verdict } from '../history.ts';
 import { logOf } from '../recorded-history.ts';
-import { BlockDevice } from './devices-block.ts';
+import { BlockDevices } from './devices-block.ts';
 import { DeviceEvidence } from './devices-evidence.ts';
 import { Handshake, ownership } from './devices-handshake.ts';
 import { Network } from './devices-net.ts';
@@ -18,7 +18,7 @@ export function devices(history: History, of: 'all' | 'one host of several' = 'a
   const log = logOf(history);
   const evidence = new DeviceEvidence(history, log);
   const { findings } = evidence;
-  const blocks = new Map<string, BlockDevice>();
+  const blocks = new BlockDevices(evidence);
   const network = new Network(evidence);
   const handshake = new Handshake(evidence);
   for (const record of history.devices ?? []) {
@@ -26,20 +26,13 @@ export function devices(history: History, of: 'all' | 'one host of several' = 'a
     findings.count('records');
     handshake.note(record);
     if (record.dev.startsWith('vif/')) network.note(record);
-    else if (of === 'all') {
-      let block = blocks.get(record.dev);
-      if (block === undefined) {
-        block = new BlockDevice(evidence, record.dev);
-        blocks.set(record.dev, block);
-      }
-      block.note(record);
-    }
+    else if (of === 'all') blocks.note(record);
   }
   evidence.advance(log.length);
   ownership(history, log, findings);
   // A run that did not come to rest is judged by what it did, not by what it left undone.
   if (log.kept.some((r) => r.kind === 'snapshot')) {
-    for (const check of [...blocks.values(), network]) check.finish();
+    for (const check of [blocks, network]) check.finish();
   }
   return findings.verdict(CLAIM, SOURCE);
 }

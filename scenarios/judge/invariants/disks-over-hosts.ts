@@ -1,6 +1,6 @@
 import type { History, Verdict } from '../history.ts';
 import { logOf } from '../recorded-history.ts';
-import { BlockDevice } from './devices-block.ts';
+import { BlockDevices } from './devices-block.ts';
 import { DeviceEvidence } from './devices-evidence.ts';
 
 const CLAIM =
@@ -10,18 +10,13 @@ const SOURCE = 'migration.md INV-M28; guests.md INV-H7; linux drivers/block/xen-
 /** INV-M28, over disks as joinDisks() puts them together. */
 export function disksOverHosts(joined: History): Verdict {
   const evidence = new DeviceEvidence(joined, logOf(joined), 'disks-over-hosts');
-  const blocks = new Map<string, BlockDevice>();
+  const blocks = new BlockDevices(evidence);
   for (const record of joined.devices ?? []) {
     evidence.advance(record.seq);
-    let block = blocks.get(record.dev);
-    if (block === undefined) {
-      block = new BlockDevice(evidence, record.dev);
-      blocks.set(record.dev, block);
-    }
-    block.note(record);
+    blocks.note(record);
   }
   evidence.advance(joined.records.length);
   evidence.findings.count('disks', blocks.size);
-  if (joined.records.some((r) => r.kind === 'snapshot')) for (const block of blocks.values()) block.finish();
+  if (joined.records.some((r) => r.kind === 'snapshot')) blocks.finish();
   return evidence.findings.verdict(CLAIM, SOURCE);
 }

@@ -1,9 +1,8 @@
 import type { History, HistoryRecord, Verdict, Violation } from '../history.ts';
 import { Code, type RecordLog } from '../record-log.ts';
 import { logOf } from '../recorded-history.ts';
-import { collectConnections } from './connection-epochs.ts';
-import { describe, newEvidence } from './finding.ts';
-import { pairReplies } from './replies.ts';
+import { describe } from './finding.ts';
+import { answeredConnections } from './replies.ts';
 
 export const CLAIM =
   'No ring of a well-behaved guest waits longer than its turns take: between two of its turns lies at most one pass over all rings';
@@ -31,8 +30,7 @@ const KEPT_MAX = 20;
  */
 export function fairService(history: History, times: ServiceTimes): Verdict {
   const log = logOf(history);
-  const connections = collectConnections(history, log);
-  pairReplies(history, log, connections, newEvidence());
+  const connections = answeredConnections(history);
   const rings = mostAtOnce(log.kept);
   const passNs = times.passNs + rings * times.turnNs;
   const pauses = updatePauses(log.kept);

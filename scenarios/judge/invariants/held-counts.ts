@@ -1,9 +1,8 @@
 import type { History, Verdict } from '../history.ts';
 import { Op } from '../oracles/wire.ts';
-import { logOf } from '../recorded-history.ts';
-import { type Connection, collectConnections, type Request } from './connection-epochs.ts';
-import { describe, Findings, newEvidence } from './finding.ts';
-import { pairReplies } from './replies.ts';
+import type { Connection, Request } from './connection-epochs.ts';
+import { describe, Findings } from './finding.ts';
+import { answeredConnections } from './replies.ts';
 
 const CLAIM =
   'A guest is refused a watch or a transaction for its quota only when it holds as many as it may have, and then always';
@@ -28,10 +27,7 @@ interface Held {
  */
 export function heldCounts(history: History, quotas: HeldQuotas): Verdict {
   const findings = new Findings('held-counts');
-  const log = logOf(history);
-  const connections = collectConnections(history, log);
-  pairReplies(history, log, connections, newEvidence());
-  for (const connection of connections)
+  for (const connection of answeredConnections(history))
     if (connection.epoch.domid !== 0 && connection.epoch.isHostile !== true)
       judge(connection, history, quotas, findings);
   return findings.verdict(CLAIM, SOURCE);

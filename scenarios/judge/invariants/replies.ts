@@ -2,12 +2,21 @@ import type { History, Verdict } from '../history.ts';
 import { show } from '../oracles/octets.ts';
 import { ERROR_NAMES, type Framed, Op } from '../oracles/wire.ts';
 import type { RecordLog } from '../record-log.ts';
-import type { Connection, Request } from './connection-epochs.ts';
-import { describe, describeWhole, type Evidence, type Findings } from './finding.ts';
+import { logOf } from '../recorded-history.ts';
+import { type Connection, collectConnections, type Request } from './connection-epochs.ts';
+import { describe, describeWhole, type Evidence, type Findings, newEvidence } from './finding.ts';
 
 export const CLAIM =
   'Every request was answered exactly once, in request order, with its req_id, its tx_id and its type (or ERROR), and with what the store holds at that moment';
 export const SOURCE = 'docs/misc/xenstore.txt; store.md 1.6; guests.md 6.4 INV-R1 to R8';
+
+/** Connections with the reply to each request, for checks of one scenario: what is wrong about replies is told by the families. */
+export function answeredConnections(history: History): readonly Connection[] {
+  const log = logOf(history);
+  const connections = collectConnections(history, log);
+  pairReplies(history, log, connections, newEvidence());
+  return connections;
+}
 
 /** Find the reply to each request; complains about replies without a request, out of order, or wrong in their header. */
 export function pairReplies(
