@@ -6,5 +6,5 @@ import { runSpec } from './sweep.ts';
 // One thread of a sweep: answers each spec with what became of it. Scenarios and formats may be code: each thread loads its own.
 const runnerFor = loader();
 parentPort?.on('message', async (spec: RunSpec) => {
-  parentPort?.postMessage(runSpec(await runnerFor(spec), spec, {}));
+  parentPort?.postMessage(runSpec(await runnerFor(spec), spec));
 });

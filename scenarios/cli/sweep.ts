@@ -39,8 +39,8 @@ export interface SeedReport {
 }
 
 /** Run one spec. Errors: none but for a scenario that there is not. */
-export function runSpec(runner: Runner, spec: RunSpec, extras: Parameters<Runner>[1]): SeedReport {
-  const result = runner(spec, extras);
+export function runSpec(runner: Runner, spec: RunSpec): SeedReport {
+  const result = runner(spec);
   const { outcome, requests, marks, history } = result;
   const known = result.verdicts.flatMap((verdict) => verdict.known ?? []).map(({ label }) => label);
   const situations = history === undefined ? [] : [...situationsIn(history)];

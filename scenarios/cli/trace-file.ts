@@ -12,6 +12,8 @@ const AFTERWARDS: Readonly<Record<string, (result: RunResult) => Iterable<Uint8A
   '.perfetto-trace': perfettoOf,
 };
 
+const ENCODER = new TextEncoder();
+
 /** How much is gathered before it is written, octets. */
 const GATHERED = 1 << 16;
 
@@ -71,7 +73,7 @@ export class TraceFile {
   }
 
   #line(line: string): void {
-    this.#put(new TextEncoder().encode(`${line}\n`));
+    this.#put(ENCODER.encode(`${line}\n`));
   }
 
   #put(octets: Uint8Array): void {
@@ -82,7 +84,7 @@ export class TraceFile {
   }
 
   #flush(): void {
-    let rest = joined(this.#gathered, this.#size);
+    let rest: Uint8Array = Buffer.concat(this.#gathered, this.#size);
     this.#gathered = [];
     this.#size = 0;
     try {
@@ -91,14 +93,4 @@ export class TraceFile {
       this.#refused = error;
     }
   }
-}
-
-function joined(parts: readonly Uint8Array[], size: number): Uint8Array {
-  const all = new Uint8Array(size);
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
 }

@@ -2,20 +2,20 @@ import { SCENARIOS } from '../../catalogue/index.ts';
 import { tryRun, tryWhole } from '../../hunt/facts.ts';
 import { driveHere } from '../../hunt/shrink/drive.ts';
 import { shrink } from '../../hunt/shrink/shrink.ts';
-import { type RunSpec, runnerOf } from '../../hunt/spec.ts';
-import { labOf } from '../lab-of.ts';
+import type { RunSpec } from '../../hunt/spec.ts';
+import { loader } from '../loader.ts';
 import { runSpec } from '../sweep.ts';
 import { runsOf } from './portfolio.ts';
 import { type HuntAnswer, type HuntRequest, isFound } from './protocol.ts';
 
 // A process that was started with bugs: runs the portfolio until a run fails, and answers with what came of each.
-const runner = runnerOf(SCENARIOS);
+const runnerFor = loader();
 
 process.once('message', async (message) => {
   const { runs, shrink: isToShrink } = message as HuntRequest;
   let shrunk: number | undefined;
   for (const spec of runsOf(runs)) {
-    const report = runSpec(runner, spec, { lab: await labOf(spec.format) });
+    const report = runSpec(await runnerFor(spec), spec);
     await tell({ kind: 'run', report });
     if (!isFound(report)) continue;
     if (isToShrink) shrunk = await requestsLeft(spec);
@@ -32,11 +32,11 @@ function tell(answer: HuntAnswer): Promise<void> {
 
 /** Requests of the smallest run that fails in this way; `undefined`: there is no way to tell one from another. */
 async function requestsLeft(spec: RunSpec): Promise<number | undefined> {
-  const extras = { lab: await labOf(spec.format) };
-  const { facts } = tryWhole(runner, spec, extras);
+  const runner = await runnerFor(spec);
+  const { facts } = tryWhole(runner, spec);
   const [signature] = facts.signatures;
   const scenario = SCENARIOS.find(({ name }) => name === spec.scenario);
   if (signature === undefined || scenario === undefined) return undefined;
   const search = shrink({ spec, facts }, scenario.settings);
-  return driveHere(search, signature.kin, (each) => tryRun(runner, each, extras)).found.failing.facts.made.length;
+  return driveHere(search, signature.kin, (each) => tryRun(runner, each)).found.failing.facts.made.length;
 }

@@ -1,5 +1,6 @@
 import { messageType, XS } from '../../../store/protocol/wire.ts';
 import type { RunResult } from '../../engine/scenario.ts';
+import { joined } from './assembly.ts';
 import { hostsIn, itemsOf, type MessageItem, type TraceItem } from './items.ts';
 import { enhancedPacket, interfaceDescription, sectionHeader } from './pcapng-blocks.ts';
 
@@ -82,13 +83,6 @@ function flagsOf({ splits, isCut, epoch }: MessageItem): number {
     (isCut ? FLAG.cut : 0) |
     (epoch.isHostile === true ? FLAG.hostile : 0)
   );
-}
-
-function joined(a: Uint8Array, b: Uint8Array): Uint8Array {
-  const all = new Uint8Array(a.length + b.length);
-  all.set(a);
-  all.set(b, a.length);
-  return all;
 }
 
 function utf8(text: string): Uint8Array {
