@@ -65,3 +65,6 @@ export const SCENARIOS: readonly Scenario[] = [
   watchFlood,
   xenbusPrograms,
 ];
+
+/** Those of them that can be run with faults. */
+export const FAULT_TAKERS: readonly Scenario[] = SCENARIOS.filter(({ settings }) => 'faults' in settings);

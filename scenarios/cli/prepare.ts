@@ -1,4 +1,4 @@
-import { SCENARIOS } from '../catalogue/index.ts';
+import { FAULT_TAKERS, SCENARIOS } from '../catalogue/index.ts';
 import { type Scenario, unhosted } from '../engine/scenario.ts';
 import { parseSettings, type Settings } from '../engine/settings.ts';
 import { DOINGS } from '../faults/doings.ts';
@@ -7,9 +7,7 @@ import { scenariosOf } from './scenarios-of.ts';
 
 /** Scenarios in which a rule can strike, with their default settings. */
 export function hostsOf(id: string): string[] {
-  return SCENARIOS.filter(
-    (each) => 'faults' in each.settings && unhosted(each.does({}), { faults: id }).length === 0,
-  ).map((each) => each.name);
+  return FAULT_TAKERS.filter((each) => unhosted(each.does({}), { faults: id }).length === 0).map((each) => each.name);
 }
 
 /** The scenario and the settings that were asked for. `commands`: what may have been meant in place of a scenario. Errors: Unusable. */

@@ -1,4 +1,4 @@
-import { SCENARIOS } from '../catalogue/index.ts';
+import { FAULT_TAKERS, SCENARIOS } from '../catalogue/index.ts';
 import type { RunOutcome } from '../engine/scenario.ts';
 import type { SettingSpecs } from '../engine/settings.ts';
 import { FAULT_RULES } from '../faults/catalogue.ts';
@@ -59,7 +59,7 @@ function listFaults(isJson: boolean): number {
   else
     for (const { id, what, mustHold, scenarios } of faults)
       process.stdout.write(
-        `${id.padEnd(8)} ${what}; holds: ${mustHold}; in ${scenarios.length === SCENARIOS.length ? 'every scenario' : scenarios.join(', ')}\n`,
+        `${id.padEnd(8)} ${what}; holds: ${mustHold}; in ${scenarios.length === FAULT_TAKERS.length ? 'every scenario' : scenarios.join(', ')}\n`,
       );
   return 0;
 }

@@ -1,4 +1,4 @@
-import { SCENARIOS } from '../../scenarios/catalogue/index.ts';
+import { FAULT_TAKERS, SCENARIOS } from '../../scenarios/catalogue/index.ts';
 import type { Settings } from '../../scenarios/engine/settings.ts';
 import { FAULT_RULES } from '../../scenarios/faults/catalogue.ts';
 import { DOINGS, lacking } from '../../scenarios/faults/doings.ts';
@@ -6,12 +6,11 @@ import { MARKS, type MarkName } from '../../scenarios/judge/marks.ts';
 
 /** Which scenario can meet which fault with its default settings, and what it lacks for the others. */
 function faultsTable(): string {
-  const hosts = SCENARIOS.filter(({ settings }) => 'faults' in settings);
-  const head = ['fault', 'what it needs', ...hosts.map(({ name }) => `\`${name}\``)];
+  const head = ['fault', 'what it needs', ...FAULT_TAKERS.map(({ name }) => `\`${name}\``)];
   const rows = FAULT_RULES.map(({ id, needs = [] }) => [
     id,
     needs.join(', '),
-    ...hosts.map((scenario) => (lacking(needs, scenario.does({})).length === 0 ? 'yes' : '-')),
+    ...FAULT_TAKERS.map((scenario) => (lacking(needs, scenario.does({})).length === 0 ? 'yes' : '-')),
   ]);
   return table(head, rows);
 }

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { SCENARIOS } from '../../../scenarios/catalogue/index.ts';
+import { FAULT_TAKERS, SCENARIOS } from '../../../scenarios/catalogue/index.ts';
 import type { Scenario } from '../../../scenarios/engine/scenario.ts';
 import type { Settings } from '../../../scenarios/engine/settings.ts';
 import { FAULT_RULES } from '../../../scenarios/faults/catalogue.ts';
@@ -45,9 +45,7 @@ describe('a scenario of the catalogue', () => {
 describe('each rule that is offered strikes', () => {
   const [headline] = SCENARIOS as [Scenario];
   const rows: readonly (readonly [string, Scenario, Settings])[] = [
-    ...SCENARIOS.filter(({ settings }) => 'faults' in settings).map(
-      (scenario) => [scenario.name, scenario, SMALL[scenario.name] ?? {}] as const,
-    ),
+    ...FAULT_TAKERS.map((scenario) => [scenario.name, scenario, SMALL[scenario.name] ?? {}] as const),
     ['a store in a stub domain', headline, { ...SMALL[headline.name], store: 'stubdom' }],
   ];
   it.each(rows)('in %s', (_, scenario, small) => {
