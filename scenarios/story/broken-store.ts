@@ -1,5 +1,4 @@
 import { decodeImage, encodeImage, type StateRecord, v1, v2 } from '../../store/format/index.ts';
-import type { RunRequest } from '../engine/scenario.ts';
 
 /** A record of an image becomes another, or is lost (`undefined`). */
 export type Change = (record: StateRecord, index: number) => StateRecord | undefined;
@@ -8,7 +7,7 @@ export type Change = (record: StateRecord, index: number) => StateRecord | undef
  * A store that is broken on purpose: over an update each record of its image becomes what `change` makes of it. For `breaks` of a
  * story, to see its checks bark. Throws under the run for a format that has no records of this kind.
  */
-export function losing(change: Change): Required<Pick<RunRequest, 'passImage'>> {
+export function losing(change: Change): { readonly passImage: (image: Uint8Array) => Uint8Array } {
   return {
     passImage: (image) => {
       const decoded = decodeImage(image);

@@ -1,7 +1,8 @@
 import { liveUpdateMidTraffic } from '../../scenarios/catalogue/live-update-mid-traffic.ts';
 import type { RunResult } from '../../scenarios/engine/scenario.ts';
 import type { Setting } from '../../scenarios/engine/settings.ts';
-import { decodeImage, encodeImage, type StateRecord, v1, v2 } from '../../store/format/index.ts';
+import { losing } from '../../scenarios/story/index.ts';
+import type { StateRecord } from '../../store/format/index.ts';
 import type { StateFormat } from '../../store/format/model/index.ts';
 
 /** The headline scenario, shorter by default: tests run many of them. */
@@ -31,14 +32,7 @@ export function headline(
 export function tamper(
   change: (record: StateRecord, index: number) => StateRecord | undefined,
 ): (image: Uint8Array) => Uint8Array {
-  return (image) => {
-    const decoded = decodeImage(image);
-    if (!decoded.ok) throw new Error('the store wrote an image that cannot be read');
-    const records = decoded.value.records.flatMap((r, i) => change(r, i) ?? []);
-    const encoded = encodeImage({ ...decoded.value, records }, decoded.value.version === 1 ? v1 : v2);
-    if (!encoded.ok) throw new Error('the changed image cannot be written');
-    return encoded.value.slice();
-  };
+  return losing(change).passImage;
 }
 
 /** Names of the broken invariants. */

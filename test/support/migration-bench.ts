@@ -1,5 +1,5 @@
 import { GuestControl, LINUX_HABITS, octets, suspender, suspendSelf, type Thread, Xs } from '../../guests/index.ts';
-import { createDomain, type DomainPlan, initDom0 } from '../../guests/libxl/index.ts';
+import { createDomain, type DomainPlan, initDom0, type MigrationStep } from '../../guests/libxl/index.ts';
 import { Site } from '../../scenarios/catalogue/migration/site.ts';
 import type { Guest } from '../../scenarios/engine/host.ts';
 import { type Migration, Migrations, type Moving } from '../../scenarios/engine/migrations.ts';
@@ -215,4 +215,16 @@ export class Bench {
       { toolstack: keepsLogs ? 'handoverLog' : 'xl', down },
     );
   }
+}
+
+/** Something at the moment at which a process is about to take a step. */
+export function at(process: 'S' | 'R' | 'V' | 'W', step: MigrationStep, act: (migration: Migration) => void): Moving {
+  let isDone = false;
+  return {
+    told: (news, migration) => {
+      if (isDone || news.what !== 'step' || news.process !== process || news.step !== step) return;
+      isDone = true;
+      act(migration);
+    },
+  };
 }

@@ -4,7 +4,7 @@ import { createDomain, type MigrationStep } from '../../../guests/libxl/index.ts
 import type { Migration, Moving } from '../../../scenarios/engine/migrations.ts';
 import type { Verdict } from '../../../scenarios/judge/history.ts';
 import { LAN } from '../../../sim/index.ts';
-import { Bench, type BenchPlan } from '../../support/migration-bench.ts';
+import { at, Bench, type BenchPlan } from '../../support/migration-bench.ts';
 
 /** What a migration comes to under xl, and under a handover that keeps a log. */
 interface Row {
@@ -33,18 +33,6 @@ const S = 1_000 * MS;
 /** A transport that gives up a link of which nothing is heard. */
 const KEPT_ALIVE = { ...LAN, keepAliveNs: 500 * MS };
 const PATIENCE = { source: { patienceNs: 20 * MS } };
-
-/** Something at the moment at which a process is about to take a step. */
-function at(process: 'S' | 'R' | 'V' | 'W', step: MigrationStep, act: (migration: Migration) => void): Moving {
-  let isDone = false;
-  return {
-    told: (news, migration) => {
-      if (isDone || news.what !== 'step' || news.process !== process || news.step !== step) return;
-      isDone = true;
-      act(migration);
-    },
-  };
-}
 
 function kill(process: 'S' | 'V' | 'R' | 'W', step: MigrationStep): Moving {
   const dies = (who: string, where: MigrationStep) => who === process && where === step;

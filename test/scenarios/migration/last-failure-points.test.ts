@@ -1,24 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import type { MigrationStep } from '../../../guests/libxl/index.ts';
-import type { Migration, Moving } from '../../../scenarios/engine/migrations.ts';
 import { WAN } from '../../../sim/index.ts';
-import { Bench } from '../../support/migration-bench.ts';
+import { at, Bench } from '../../support/migration-bench.ts';
 
 const MS = 1_000_000;
 const S = 1_000 * MS;
 /** A guest that is not asked, through the first format that loses nothing of it. */
 const UNNOTICED = { unnoticed: { choices: ['format=G3.1'] } } as const;
-
-function at(process: 'S' | 'R' | 'V', step: MigrationStep, act: (migration: Migration) => void): Moving {
-  let isDone = false;
-  return {
-    told: (news, migration) => {
-      if (isDone || news.what !== 'step' || news.process !== process || news.step !== step) return;
-      isDone = true;
-      act(migration);
-    },
-  };
-}
 
 describe('FP-26, MIG-64: the destination’s store is updated while the copy has a tree and no INTRODUCE', () => {
   // The daemon's successor ends itself there (DST-9): that is a defect of the daemon, and not modelled (docs/fidelity.md).

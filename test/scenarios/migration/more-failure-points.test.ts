@@ -1,23 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { LINUX_HABITS, resumeGuest, Xs } from '../../../guests/index.ts';
-import { createDomain, type MigrationStep } from '../../../guests/libxl/index.ts';
+import { createDomain } from '../../../guests/libxl/index.ts';
 import { Administrator } from '../../../scenarios/engine/administrator.ts';
-import type { Migration, Moving } from '../../../scenarios/engine/migrations.ts';
-import { Bench } from '../../support/migration-bench.ts';
+import { at, Bench } from '../../support/migration-bench.ts';
 
 const MS = 1_000_000;
 const S = 1_000 * MS;
-
-function at(process: 'S' | 'R' | 'V', step: MigrationStep, act: (migration: Migration) => void): Moving {
-  let isDone = false;
-  return {
-    told: (news, migration) => {
-      if (isDone || news.what !== 'step' || news.process !== process || news.step !== step) return;
-      isDone = true;
-      act(migration);
-    },
-  };
-}
 
 describe('stores that are updated while a guest is on its way', () => {
   it.each([
