@@ -123,9 +123,30 @@ export class DaemonProcess {
         process.kill(-this.#pid, 'SIGKILL');
       } catch {} // it is gone already
       this.channel.drain();
+      awaitDeath(this.#pid);
     }
     this.channel.close();
     rmSync(this.dir, { recursive: true, force: true });
+  }
+}
+
+/** Longest wait for a killed process, in ms: its descriptors are closed before it is dead, and little is left to do by then. */
+const DEATH_MAX_MS = 2_000;
+
+/** Wait until a killed process is dead: only a zombie is left of it, for Node to take. Where /proc does not tell, nobody waits. */
+function awaitDeath(pid: number): void {
+  const cell = new Int32Array(new SharedArrayBuffer(4));
+  for (let waited = 0; waited < DEATH_MAX_MS && processState(pid) !== undefined; waited++) Atomics.wait(cell, 0, 0, 1);
+}
+
+/** The state of a process that is not dead, a letter; `undefined`: it is dead, or /proc does not tell. */
+function processState(pid: number): string | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    const state = stat[stat.lastIndexOf(')') + 2];
+    return state === 'Z' || state === 'X' ? undefined : state;
+  } catch {
+    return undefined;
   }
 }
 
