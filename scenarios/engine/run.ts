@@ -163,7 +163,7 @@ function arm({ request, host }: Run, { isOver = ({ traffic }) => traffic.stoppin
     });
   if (request.traceLine !== undefined) host.traceTo(request.traceLine);
   request.opened?.(host);
-  if (isFirst && request.observed !== undefined) machine.trace.observe(request.observed);
+  if (isFirst && request.observed !== undefined) machine.trace.observeAll(request.observed);
   if (isFirst && request.marksDigest !== undefined) machine.trace.markDigest(request.marksDigest);
   if (isFirst && faults.faults.length > 0) request.planned?.(faults.faults);
   faults.arm(host, () => isOver(host));
