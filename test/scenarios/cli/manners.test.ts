@@ -119,3 +119,16 @@ describe('serve', () => {
     expect([code, err]).toEqual([2, expect.stringContaining('ENOENT')]);
   });
 });
+
+describe('a script that has nothing to try', () => {
+  it('is no pass: it has no line, or no place for what is asked for', () => {
+    const empty = xenarium('exhaust', '/dev/null');
+    expect([empty.code, empty.err]).toEqual([2, 'xenarium: /dev/null: there is no line in it\n']);
+    const read = '{"on": "0", "op": "READ", "payload": "/tool\\u0000"}\n';
+    const { status, stdout } = spawnSync(process.execPath, [CLI, 'exhaust', '-', '--what', 'deaths'], {
+      input: read,
+      encoding: 'utf8',
+    });
+    expect([status, stdout]).toEqual([3, expect.stringContaining('nothing to try')]);
+  });
+});
