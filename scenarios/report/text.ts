@@ -44,7 +44,7 @@ export function textReport(result: RunResult, dress: Dress): string {
       `${n(result.domainsCreated)} domains created, ${n(result.domainsDestroyed)} destroyed`,
   );
   lines.push(
-    `  ${n(result.commits)} transactions committed, ${n(result.conflicts)} rounds ended in EAGAIN or were given up; ` +
+    `  ${n(result.commits)} transactions committed, ${n(result.conflicts)} refused with EAGAIN; ` +
       `${ms(result.virtualNs)} virtual ms in ${n(result.steps)} steps`,
   );
   if (result.refusals.length > 0)
