@@ -278,7 +278,6 @@ export const ROOMS: readonly Room[] = [
 
 /** Who may import which package. A name that ends in `:` stands for all that begin with it. */
 export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
-  'node:util': ['scenarios/report', 'scenarios/real/'], // colours of a terminal
   'node:': ['scenarios/real/', 'scenarios/cli/'], // only what meets programs of others, and the commands, see the host
   commander: ['scenarios/cli/'],
   eventemitter3: ['sim'],
