@@ -194,6 +194,16 @@ export const ROOMS: readonly Room[] = [
     imports: ['scenarios/report/page/layout.ts', 'scenarios/report/page/columns.ts'],
   },
   {
+    path: 'scenarios/site',
+    about: 'the simulator in a page of its own',
+    imports: [...PLAYS, 'scenarios/hunt', 'scenarios/report/page', 'store/format/model'],
+  },
+  {
+    path: 'scenarios/site/browser',
+    about: "the site's scripts: the simulator's thread, what is wanted of it, and the picture",
+    imports: ['scenarios/site', 'scenarios/engine/settings.ts', 'scenarios/report/page/browser'],
+  },
+  {
     path: 'scenarios/hunt',
     about: 'from a failing run to its cause: tokens, where two runs part, what fails alike',
     imports: HUNT,
