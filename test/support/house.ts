@@ -256,6 +256,19 @@ export const ROOMS: readonly Room[] = [
     imports: [...PLAYS, 'scenarios/hunt/', 'scenarios/cli', 'scenarios/cli/image', 'scenarios/cli/terminal'],
   },
   {
+    path: 'scenarios/cli/fleet',
+    about: 'campaigns that are given out: to threads, or to other machines',
+    imports: [
+      'sim/',
+      'guests',
+      'scenarios/hunt',
+      'scenarios/cli',
+      'scenarios/cli/bugs',
+      'scenarios/cli/image',
+      'scenarios/cli/terminal',
+    ],
+  },
+  {
     path: 'scenarios/cli/image',
     about: 'into images of state',
     imports: ['sim/', 'store/format/', 'scenarios/cli', 'scenarios/cli/format'],
@@ -289,8 +302,10 @@ export const ROOMS: readonly Room[] = [
 /** Who may import which package. A name that ends in `:` stands for all that begin with it. */
 export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   'node:': ['scenarios/real/', 'scenarios/cli/'], // only what meets programs of others, and the commands, see the host
+  bullmq: ['scenarios/cli/fleet'], // loaded where a fleet is asked for
   commander: ['scenarios/cli/'],
   eventemitter3: ['sim'],
+  ioredis: ['scenarios/cli/fleet'],
   jiti: ['scenarios/cli/'], // formats in TypeScript
   seedrandom: ['sim'],
 };
