@@ -134,7 +134,7 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
   });
   const { host } = run;
   const { machine, traffic, dom0, faults } = host;
-  const hasFaults = faults.faults.length > 0;
+  const hasFaults = faults.faults.length > 0 || request.cuts?.asks !== undefined;
   const plan = machine.streams.for('scenario');
   const share = Math.floor((requestsMax * 8) / 10 / Math.max(1, settings.updates));
   const atRequests = moments(settings.updates, Math.floor(requestsMax / 10), share, plan);

@@ -1,4 +1,3 @@
-import { styleText } from 'node:util';
 import { opName } from '../../store/protocol/wire.ts';
 import type { DaemonNamed, MarksSeen, RunResult, UpdateAttempt, UpdateReport } from '../engine/scenario.ts';
 import { showOctets } from '../engine/show.ts';
@@ -15,7 +14,9 @@ import { eventText } from './events.ts';
 import { historyOf } from './histories.ts';
 import { migrationTable } from './migrations.ts';
 
-type Style = Parameters<typeof styleText>[0];
+/** Select Graphic Rendition: what begins each, and what ends it. Source: ECMA-48, 8.3.117. */
+const STYLES = { bold: [1, 22], dim: [2, 22], red: [31, 39], green: [32, 39], yellow: [33, 39] } as const;
+type Style = keyof typeof STYLES;
 
 /** How the report is dressed; colours only where a terminal shows them. */
 export interface Dress {
@@ -29,7 +30,10 @@ export interface Dress {
 }
 
 function painter(dress: Dress): (style: Style, s: string) => string {
-  return (style, s) => (dress.colour ? styleText(style, s, { validateStream: false }) : s);
+  return (style, s) => {
+    const [begin, end] = STYLES[style];
+    return dress.colour ? `\x1b[${begin}m${s}\x1b[${end}m` : s;
+  };
 }
 
 /** A run as people read it: what happened, per update what it interrupted, per checker how much it checked. */
