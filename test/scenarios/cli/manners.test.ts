@@ -76,7 +76,7 @@ describe('how the program was called', () => {
     const first = xenarium('run', ...LOSSY);
     expect(first.code).toBe(1);
     const line = /replay: node (\S+) (.*)\n/.exec(first.out);
-    expect(line?.[1]).toBe('dist/scenarios/cli.js');
+    expect(line?.[1]).toBe('dist/bin/xenarium.js');
     expect(xenarium(...(line?.[2] ?? '').split(' ')).out).toBe(first.out);
   });
 });
