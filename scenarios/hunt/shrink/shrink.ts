@@ -25,9 +25,12 @@ export interface Shrunk {
  */
 export function* shrink(from: Failing, specs: SettingSpecs): Search<Shrunk> {
   const few = yield* turnOff(yield* bareDomains(yield* reduceFaults(from)), specs);
-  const cut = (yield* cutRequests(few)) ?? (yield* cutRequests(yield* reduceSettings(few, specs)));
-  if (cut === undefined) return { failing: few, isCut: false };
-  return { failing: yield* reduceSettings(cut, specs), isCut: true };
+  const cut = yield* cutRequests(few);
+  if (cut !== undefined) return { failing: yield* reduceSettings(cut, specs), isCut: true };
+  const small = yield* reduceSettings(few, specs);
+  const smallCut = yield* cutRequests(small);
+  if (smallCut === undefined) return { failing: small, isCut: false };
+  return { failing: yield* reduceSettings(smallCut, specs), isCut: true };
 }
 
 /** Toolstacks make domains with nothing but a ring and a home, if that is enough, in this seed or another. */
