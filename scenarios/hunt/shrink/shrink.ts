@@ -24,10 +24,21 @@ export interface Shrunk {
  * the same way, as whoever drives the search says.
  */
 export function* shrink(from: Failing, specs: SettingSpecs): Search<Shrunk> {
-  const few = yield* turnOff(yield* bareDomains(yield* reduceFaults(from)), specs);
+  const few = yield* turnOff(yield* bareDomains(yield* reduceFaults(yield* reduceAsks(from))), specs);
   const cut = (yield* cutRequests(few)) ?? (yield* cutRequests(yield* reduceSettings(few, specs)));
   if (cut === undefined) return { failing: few, isCut: false };
   return { failing: yield* reduceSettings(cut, specs), isCut: true };
+}
+
+/** What somebody asked for beside the scenario, as far as the failure needs it. */
+function* reduceAsks(from: Failing): Search<Failing> {
+  const { asks = [], ...cuts } = from.spec.cuts ?? {};
+  if (asks.length === 0) return from;
+  const make = (some: readonly string[]) => ({
+    ...from.spec,
+    cuts: some.length === 0 ? cuts : { ...cuts, asks: some },
+  });
+  return (yield* reduceList(asks, from, make)).failing;
 }
 
 /** Toolstacks make domains with nothing but a ring and a home, if that is enough, in this seed or another. */
