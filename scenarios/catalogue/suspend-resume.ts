@@ -384,7 +384,6 @@ function* tree(
   name: string,
 ): Actor<boolean> {
   const written = yield* writeDomain(me, xl, built, { name, type: 'pv' });
-  host.traffic.commits += written.commits;
   host.traffic.conflicts += written.conflicts;
   return written.rc === 0;
 }

@@ -148,6 +148,7 @@ export async function main(argv: readonly string[]): Promise<number> {
       'look into a run: what there is at any moment of it, and what happened; moments are seq numbers, as messages have them',
     )
     .argument('<run>', 'a token (XS1-…), or the path of a file of run --save')
+    .option('--host <name>', 'on which host of several: each has numbers of its own')
     .option('--at <seq>', 'everything that there is on the host just after it', seqNumber)
     .option('--around <seq>', 'what happened before and after it', seqNumber)
     .option('--conn <name>', 'only of this connection or program: domU3, dom0/xenopsd, domU3/worker0')

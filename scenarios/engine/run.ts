@@ -168,7 +168,7 @@ function arm(run: Run, { isOver = ({ traffic }) => traffic.stopping }: RunPlan, 
     });
   if (request.traceLine !== undefined) host.traceTo(request.traceLine);
   request.opened?.(host);
-  if (isFirst && request.observed !== undefined) machine.trace.observe(request.observed);
+  if (isFirst && request.observed !== undefined) machine.trace.observeAll(request.observed);
   if (isFirst && request.marksDigest !== undefined) machine.trace.markDigest(request.marksDigest);
   if (isFirst && faults.faults.length > 0) request.planned?.(faults.faults);
   faults.arm(host, () => isOver(host));
