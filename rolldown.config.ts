@@ -9,6 +9,8 @@ export default defineConfig({
     xenarium: 'dist/scenarios/cli.js',
     'sweep-worker': 'dist/scenarios/cli/sweep-worker.js',
     'matrix-worker': 'dist/scenarios/cli/matrix-worker.js',
+    'facts-worker': 'dist/scenarios/cli/hunt/facts-worker.js',
+    'verify-child': 'dist/scenarios/cli/hunt/verify-child.js',
   },
   platform: 'node',
   external: ['jiti', 'bullmq', 'ioredis'],
