@@ -75,7 +75,8 @@ interface Core {
 function* findCore({ spec, facts }: Failing): Search<Core | undefined> {
   const domain = domainOf(facts.actor);
   const even = { ...spec, cuts: { ...spec.cuts, pace: 'even' } } as const;
-  for (const updateNs of suspectUpdates(facts).slice(0, SUSPECTS_MAX)) {
+  // Last of all without any update: the failure may have to do with none.
+  for (const updateNs of [...suspectUpdates(facts).slice(0, SUSPECTS_MAX), undefined]) {
     for (const core of likelyCores(facts, { domain, updateNs })) {
       const found = updateNs === undefined ? yield* asItIs(even, core) : yield* withUpdate(even, core, updateNs);
       if (found !== undefined) return found;
