@@ -78,6 +78,11 @@ export class Scheduler implements Owner {
     this.#timeline.at(this, dueNs, fire);
   }
 
+  /** Whoever is to step next, on any host, is preempted for so long, ns. */
+  preemptNext(forNs: number): void {
+    this.#timeline.preemptNext(forNs);
+  }
+
   /** Everything that was started on a domain's virtual CPUs and has not been moved to another's; of what is done, maybe some. */
   tasksOf(domain: DomainBase): readonly Task[] {
     return this.#tasksOf.get(domain) ?? [];

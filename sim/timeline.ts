@@ -133,6 +133,17 @@ export class Timeline {
     this.#limitNs = -1;
   }
 
+  /** Whoever is to step next is preempted for so long, ns: all who are due meanwhile go first. Timers are as they are. */
+  preemptNext(forNs: number): void {
+    let next: Task | undefined;
+    for (const entry of this.#heap)
+      if (entry instanceof Task && (next === undefined || byDue(entry, next) < 0)) next = entry;
+    if (next === undefined) return;
+    next.dueNs = Math.max(next.dueNs, this.nowNs) + forNs;
+    next.order = ++this.#order;
+    this.#heap.sort(byDue); // what is sorted is a heap
+  }
+
   /** Due time of the next entry; `undefined` when idle. */
   get nextNs(): number | undefined {
     return this.#heap[0]?.dueNs;

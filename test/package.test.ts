@@ -65,6 +65,17 @@ describe('the package', () => {
     expect(all.filter((path) => !has(path))).toEqual([]);
   });
 
+  it('has each thread and process beside the module that starts it, bundled or not', () => {
+    const started = [...codes].flatMap(([path, code]) =>
+      [...code.matchAll(/new URL\(\s*["'](\.\/[\w-]+\.js)["']/g)].map(([, to = '']) =>
+        posix.join(posix.dirname(path), to),
+      ),
+    );
+    for (const folder of ['dist/scenarios/cli/hunt', 'dist/bin'])
+      expect(started).toEqual(expect.arrayContaining([`${folder}/facts-worker.js`, `${folder}/verify-child.js`]));
+    expect(started.filter((path) => !has(path))).toEqual([]);
+  });
+
   it('has the script and the style of the page that --report writes', () => {
     expect(['dist/page/page.js', 'dist/page/page.css'].filter((path) => !has(path))).toEqual([]);
   });

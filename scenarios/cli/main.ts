@@ -88,7 +88,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     .addOption(
       new Option(
         '--search <strategy>',
-        'settings as asked for, drawn anew for each seed, or also changed from runs that met something new',
+        'settings as asked for, drawn anew for each seed, or also changed from runs that met something new; with programs preempted at a few moments; or the first seed again and again, with a live update at another moment of it',
       )
         .choices(STRATEGIES)
         .default('uniform'),
@@ -138,6 +138,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     .argument('<run>', 'a token (XS1-…), or the path of a file of run --save')
     .option('--jobs <n>', 'threads (default: one for each core)', positive)
     .option('--test <file>', 'write a vitest file that fails as the run does')
+    .option('--report <file>', 'write a page that shows what the run was made')
     .option('--json', 'one JSON object for programs')
     .option('--daemon <path>', 'where the daemon is that served it, if not where it was')
     .action(async (run, options) => done(await orUnusable(() => shrinkCommand(run, options))));

@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { SCENARIOS } from '../catalogue/index.ts';
 import { ofDaemon, type RunOutcome } from '../engine/scenario.ts';
-import { type CampaignPlan, RunChoice, type Strategy } from '../hunt/search-plan.ts';
+import { type CampaignPlan, placesInTime, RunChoice, type Strategy } from '../hunt/search-plan.ts';
 import { SITUATIONS } from '../hunt/situations.ts';
 import type { RunSpec } from '../hunt/spec.ts';
 import { BLIND, Canary } from './bugs/canary.ts';
@@ -12,6 +12,7 @@ import { nameOf } from './fleet/queue.ts';
 import { FailureBase, type KnownFailure } from './hunt/failure-base.ts';
 import { Unusable } from './image/io.ts';
 import { labOf } from './lab-of.ts';
+import { loader } from './loader.ts';
 import { MarkTally } from './mark-tally.ts';
 import { Progress } from './progress.ts';
 import { EXIT_OF } from './run.ts';
@@ -66,7 +67,9 @@ export async function sweepCommand(names: readonly string[], options: SweepOptio
   const format = formatFor(daemon, options.format);
   await labOf(format); // whether it can be loaded: threads load their own
   const { search, jobs = availableParallelism() } = options;
-  const campaign = new Campaign({ scenarios, format, strategy: search }, options, daemon?.named);
+  const moments = placesInTime(search) ? await momentsOf(scenarios, format, options.seeds, daemon?.named) : undefined;
+  const plan = { scenarios, format, strategy: search, ...(moments && { moments }) };
+  const campaign = new Campaign(plan, options, daemon?.named);
   const base = options.base === undefined ? undefined : new FailureBase(options.base);
   const canary = canaryOf(options);
   const stop = new AbortController();
@@ -87,6 +90,24 @@ export async function sweepCommand(names: readonly string[], options: SweepOptio
   campaign.tell(isInterrupted, canary);
   if (isInterrupted) return INTERRUPTED;
   return campaign.exitCode === EXIT_OF.pass && canary?.isBlind === true ? BLIND : campaign.exitCode;
+}
+
+/** When something happened in the first seed's run of each scenario, virtual ns. Errors: Unusable. */
+async function momentsOf(
+  scenarios: CampaignPlan['scenarios'],
+  format: string,
+  { from }: SeedRange,
+  daemon: RunSpec['daemon'],
+): Promise<ReadonlyMap<string, readonly number[]>> {
+  const runnerFor = loader();
+  const moments = new Map<string, readonly number[]>();
+  for (const { scenario, settings } of scenarios) {
+    const spec = { scenario: scenario.name, seed: String(from), format, settings, ...(daemon && { daemon }) };
+    const times: number[] = [];
+    (await runnerFor(spec))(spec, { observed: ({ timeNs }) => times.push(timeNs) });
+    moments.set(scenario.name, times);
+  }
+  return moments;
 }
 
 /** So many runs are one worker's at a time, and so many shares wait for workers. */

@@ -26,6 +26,7 @@ export function armAsks(words: readonly string[], number: number, of: AskedOf): 
     if (ask.kind === 'break-ring') of.host.recorder?.distrust(ask.domid);
     of.host.machine.scheduler.at(ask.atNs, () => {
       if (ask.kind === 'update') update(of, name, ask);
+      else if (ask.kind === 'preempt') of.host.machine.scheduler.preemptNext(ask.forNs);
       else breakRing(of.host, ask.domid);
     });
   }

@@ -120,7 +120,7 @@ function wrongCut({
   if (!Array.isArray(updatesAtNs) || !updatesAtNs.every((ns) => Number.isSafeInteger(ns) && ns >= 0))
     return 'moments of updates are whole virtual ns';
   const strange = Array.isArray(asks) ? asks.find((word) => parseAsk(String(word)) === undefined) : asks;
-  if (strange !== undefined) return `an ask is update@NS or break-ring@NS=DOMID, not ${strange}`;
+  if (strange !== undefined) return `an ask is update@NS, break-ring@NS=DOMID or preempt@NS=NS, not ${strange}`;
   if (domains !== 'bare') return `domains are bare, or as libxl makes them, not ${domains}`;
   return PACES.includes(pace) ? undefined : `there is no pace ${pace}`;
 }

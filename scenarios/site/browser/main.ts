@@ -10,13 +10,23 @@ import { Simulator } from './simulator.ts';
 const SPEEDS = [5, 20, 100, 500, 2000] as const;
 const USUAL_SPEED = 20;
 
+/** What keys do here, beside those of the picture. */
+const KEYS = [
+  ['Space', 'play or pause'],
+  ['l', 'ask for a live update right after this record'],
+  ['b', 'break the ring of the guest of this record'],
+  ['r', 'run what is filled in, with nothing asked for'],
+  ['x', 'the next seed'],
+  ['s', 'all settings of the scenario'],
+] as const;
+
 /** The page with the simulator in it: what is wanted above, the run below, and what can be done to it in between. */
 class Site {
   readonly #simulator = new Simulator((told) => this.#told(told));
   readonly #player: Player;
   readonly #run = make('div', { id: 'stage' });
   readonly #status = make('output', { id: 'status', class: 'dim', 'aria-live': 'polite' });
-  readonly #line = make('input', { id: 'line', readonly: '', 'aria-label': 'the command that runs it again' });
+  readonly #line = make('input', { id: 'replay', readonly: '', 'aria-label': 'the command that runs it again' });
   readonly #digest = make('output', { id: 'digest' });
   readonly #asked = make('span', { id: 'asked' });
   readonly #bar = make('div', { class: 'bar', role: 'toolbar', 'aria-label': 'what is run' });
@@ -179,6 +189,7 @@ class Site {
       root: this.#run,
       signal: this.#leaves.signal,
       chosen: () => this.#chosen(),
+      keys: KEYS,
     });
     this.#viewer = viewer;
     const resume = this.#resume;

@@ -25,6 +25,7 @@ describe('what somebody asks of a run', () => {
   it.each([
     ['update@8123456', { kind: 'update', atNs: 8_123_456, host: 0 }],
     ['update@1/1', { kind: 'update', atNs: 1, host: 1 }],
+    ['preempt@9000000=50000', { kind: 'preempt', atNs: 9_000_000, forNs: 50_000, host: 0 }],
     ['break-ring@9000000=3', { kind: 'break-ring', atNs: 9_000_000, domid: 3, host: 0 }],
   ])('reads %s, and writes it', (word, ask) => {
     expect(parseAsk(word)).toEqual(ask);
@@ -70,6 +71,33 @@ describe('what somebody asks of a run', () => {
       expect(taken(true)).toEqual([]);
     },
   );
+
+  it('keeps whoever is next from stepping, for as long as it says', () => {
+    const steps = (asks: readonly string[]) => {
+      const seen: string[] = [];
+      liveUpdateMidTraffic.run({
+        seed: '6',
+        format: 'v2',
+        settings: { requests: 400, domains: 2, updates: 0 },
+        checks: true,
+        ...(asks.length === 0 ? {} : { cuts: { asks } }),
+        opened: ({ machine }) => {
+          const { onStep } = machine.scheduler;
+          machine.scheduler.onStep = (task) => {
+            onStep?.(task);
+            if (machine.nowNs >= 2_000_000) seen.push(`${task.name} ${machine.nowNs}`);
+          };
+        },
+      });
+      return seen;
+    };
+    const [plain, held] = [steps([]), steps(['preempt@2000000=70000'])];
+    const [first = ''] = plain;
+    const [name, ns] = [first.split(' ')[0] as string, Number(first.split(' ')[1])];
+    expect(held[0]).toBe(plain[1]);
+    const mine = held.find((step) => step.startsWith(`${name} `));
+    expect(mine).toBe(`${name} ${ns + 70_000}`);
+  });
 
   it('gives the same run twice', () => {
     const asks = ['update@9000000', 'break-ring@12000000=2'];

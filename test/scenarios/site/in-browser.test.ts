@@ -9,6 +9,12 @@ import { built } from '../../support/build.ts';
 import { xenarium } from '../../support/cli.ts';
 import { has } from '../../support/needs.ts';
 
+/** The digest of the run that is shown, its token, and what the page says of a run that is on its way. */
+const NOW = `[
+  document.getElementById('digest').value,
+  decodeURIComponent(location.hash.slice(1)),
+  document.getElementById('status').value,
+]`;
 const DONE_MS = 60_000;
 
 describe.skipIf(!has('the simulator in a browser', 'chromium'))('the site, opened from disk in chromium', () => {
@@ -40,8 +46,8 @@ describe.skipIf(!has('the simulator in a browser', 'chromium'))('the site, opene
   async function finished(before: string): Promise<string> {
     const begun = performance.now();
     while (performance.now() - begun < DONE_MS) {
-      const digest = /^digest ([0-9a-f]{16})$/.exec(await value('digest'))?.[1];
-      if (digest !== undefined && (await tokenNow()) !== before && (await value('status')) === '') return digest;
+      const [digest, token, status] = await tab.evaluate<readonly string[]>(NOW); // all of one moment
+      if (digest !== '' && token !== before && status === '') return digest!.replace('digest ', '');
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
     throw new Error(`no run: ${await value('status')}; ${tab.complaints.join('\n')}`);
@@ -84,7 +90,7 @@ describe.skipIf(!has('the simulator in a browser', 'chromium'))('the site, opene
     await tab.press('u');
     expect(await tab.evaluate(`document.getElementById('record').textContent`)).toContain('live update #1 dump');
     expect((await seqNow()) - seq).toBeLessThan(400);
-    expect(await value('line')).toBe(`xenarium replay ${await tokenNow()}`);
+    expect(await value('replay')).toBe(`xenarium replay ${await tokenNow()}`);
     const { code, out } = xenarium('replay', await tokenNow());
     expect([code, out]).toEqual([0, expect.stringContaining('same digest')]);
   });
@@ -134,6 +140,15 @@ describe.skipIf(!has('the simulator in a browser', 'chromium'))('the site, opene
     await open('XS1-AAAAAAAAAAAAAAAA');
     while ((await value('status')).endsWith('…')) await new Promise((resolve) => setTimeout(resolve, 20));
     expect(await value('status')).toMatch(/token/);
+  });
+
+  it('tells its keys with those of the picture', async () => {
+    await tab.evaluate(`document.activeElement.blur()`);
+    await tab.press('?');
+    const help = await tab.evaluate<string>(`document.getElementById('help').textContent`);
+    expect(help).toContain('ask for a live update right after this record');
+    expect(help).toContain('the next finding');
+    await tab.press('?');
   });
 
   it('is dark where the desktop is', async () => {

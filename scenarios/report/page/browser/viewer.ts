@@ -23,6 +23,8 @@ export interface ViewerPlace {
   readonly signal: AbortSignal;
   /** Called with each record that is chosen. */
   readonly chosen?: (at: number) => void;
+  /** Keys of the page around it, for the help; left out: none. */
+  readonly keys?: readonly (readonly [key: string, what: string])[];
 }
 
 /** A run as a picture: lanes, the record that is chosen with what has to do with it, steps, search, help. */
@@ -278,7 +280,8 @@ export class Viewer {
     const data = this.#data;
     const deeds = this.#do;
     const keys = make('table');
-    for (const [key, what] of KEYS) keys.append(make('tr', {}, make('td', {}, key), make('td', {}, what)));
+    const all = [...(this.#place.keys ?? []), ...KEYS];
+    for (const [key, what] of all) keys.append(make('tr', {}, make('td', {}, key), make('td', {}, what)));
     const facts = make('table');
     for (const [what, value] of data.facts)
       facts.append(make('tr', {}, make('td', {}, what), make('td', {}, tame(value))));
