@@ -125,6 +125,12 @@ export class Timeline {
     this.#push(task);
   }
 
+  /** Its last step is done. */
+  end(task: Task): void {
+    if (task.state === 'queued') task.actor = ENDED;
+    else this.#end(task);
+  }
+
   /** The owner is halted: nothing of it that waits is ever due, and its present step is its last. */
   drop(owner: Owner): void {
     const rest = this.#heap.filter((entry) => entry.owner !== owner).sort(byDue); // what is sorted is a heap

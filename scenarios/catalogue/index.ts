@@ -25,6 +25,7 @@ import { guestsThatDie } from './worries/guests-that-die.ts';
 import { hugeStore } from './worries/huge-store.ts';
 import { quotaPressure } from './worries/quota-pressure.ts';
 import { slowConsumers } from './worries/slow-consumers.ts';
+import { softReset } from './worries/soft-reset.ts';
 import { stubDomains } from './worries/stub-domains.ts';
 import { updateAfterUpdate } from './worries/update-after-update.ts';
 import { updatesThatFail } from './worries/updates-that-fail.ts';
@@ -59,6 +60,7 @@ export const SCENARIOS: readonly Scenario[] = [
   hugeStore,
   quotaPressure,
   slowConsumers,
+  softReset,
   stubDomains,
   updateAfterUpdate,
   updatesThatFail,
