@@ -103,10 +103,9 @@ export class Scheduler implements Owner {
 
   /**
    * A kernel gives its place to another one: whatever runs on the domain's virtual CPUs, but for `last`, has taken its last step.
-   * A task that waits for its time finds that it has ended when it has come.
    */
   abandon(domain: DomainBase, last: Task | undefined): void {
-    for (const task of this.tasksOf(domain)) if (task !== last) this.#timeline.end(task);
+    this.#timeline.end(this.tasksOf(domain).filter((task) => task !== last));
   }
 
   /** The host is down: nothing of it that waits is ever due, and its present step is its last. Other hosts go on. */
