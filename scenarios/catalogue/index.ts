@@ -24,6 +24,7 @@ import { formatUpAndDown } from './worries/format-up-and-down.ts';
 import { guestsThatDie } from './worries/guests-that-die.ts';
 import { hugeStore } from './worries/huge-store.ts';
 import { quotaPressure } from './worries/quota-pressure.ts';
+import { ringReconnect } from './worries/ring-reconnect.ts';
 import { slowConsumers } from './worries/slow-consumers.ts';
 import { softReset } from './worries/soft-reset.ts';
 import { stubDomains } from './worries/stub-domains.ts';
@@ -59,6 +60,7 @@ export const SCENARIOS: readonly Scenario[] = [
   guestsThatDie,
   hugeStore,
   quotaPressure,
+  ringReconnect,
   slowConsumers,
   softReset,
   stubDomains,
