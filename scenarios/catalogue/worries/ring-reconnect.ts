@@ -1,5 +1,12 @@
-import { type BuiltDomain, LINUX_HABITS, LINUX_OLD_HABITS, type Thread, Xs } from '../../../guests/index.ts';
-import { initDom0, introduceDomain, type Libxl, writeDomain } from '../../../guests/libxl/index.ts';
+import {
+  type BuiltDomain,
+  LINUX_HABITS,
+  LINUX_OLD_HABITS,
+  sharedNodes,
+  type Thread,
+  Xs,
+} from '../../../guests/index.ts';
+import { introduceDomain, type Libxl, writeDomain } from '../../../guests/libxl/index.ts';
 import { type Actor, CONNECTION, XENSTORE_RECONNECT } from '../../../sim/index.ts';
 import type { Guest, Host } from '../../engine/host.ts';
 import { marks, type Scenario, scenario } from '../../engine/scenario.ts';
@@ -34,7 +41,7 @@ export const ringReconnect: Scenario = scenario({
   run: (request) =>
     framed(request, { scenario: ringReconnect.name }, function* (makings, me) {
       const { host } = makings;
-      yield* initDom0(me, host.dom0.client);
+      yield* sharedNodes(me, host.dom0.client);
       const { domains, reconnects } = request.settings;
       const found = Array.from({ length: domains }, (_, slot) => startedByXen(makings, slot, reconnects));
       const { xl } = toolsOf(host)('init-dom0less');

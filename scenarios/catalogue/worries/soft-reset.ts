@@ -1,5 +1,5 @@
-import { type BuiltDomain, LINUX_HABITS, type Thread, Xs } from '../../../guests/index.ts';
-import { initDom0, xlCreate } from '../../../guests/libxl/index.ts';
+import { type BuiltDomain, LINUX_HABITS, sharedNodes, type Thread, Xs } from '../../../guests/index.ts';
+import { xlCreate } from '../../../guests/libxl/index.ts';
 import type { Actor } from '../../../sim/index.ts';
 import type { Guest } from '../../engine/host.ts';
 import { marks, type Scenario, scenario } from '../../engine/scenario.ts';
@@ -35,9 +35,12 @@ export const softReset: Scenario = scenario({
     }),
   run: (request) =>
     framed(request, { scenario: softReset.name }, function* (makings, me) {
-      yield* initDom0(me, makings.host.dom0.client);
+      yield* sharedNodes(me, makings.host.dom0.client);
       const { domains, kernels } = request.settings;
-      for (let slot = 0; slot < domains; slot++) startGuest(makings, slot, kernels);
+      for (let slot = 0; slot < domains && !makings.host.traffic.stopping; slot++) {
+        const guest = startGuest(makings, slot, kernels);
+        while (guest.isBeingMade()) yield LOOK_NS;
+      }
     }),
 });
 
@@ -53,7 +56,7 @@ interface Kernels {
 }
 
 /** `xl create`, whose process stays with the domain, and somebody who waits until the last of its kernels runs. */
-function startGuest(makings: Makings, slot: number, kernels: number): void {
+function startGuest(makings: Makings, slot: number, kernels: number): { readonly isBeingMade: () => boolean } {
   const { host, workers } = makings;
   const { dom0, traffic } = host;
   const { xl } = toolsOf(host)(`xl-${slot}`);
@@ -84,6 +87,9 @@ function startGuest(makings: Makings, slot: number, kernels: number): void {
       while (create.task?.state !== 'done' && isDue()) yield LOOK_NS;
     }),
   );
+  return {
+    isBeingMade: () => create.task?.state !== 'done' && own.booted === 0 && own.domain?.isRunning !== true,
+  };
 }
 
 /** One kernel of a guest: it lets go of what the store may know of the one before (LX-15), works, and starts the next one. */
