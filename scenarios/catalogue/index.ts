@@ -19,6 +19,7 @@ import { upgradeByMigration } from './upgrade-by-migration.ts';
 import { conflictStorm } from './worries/conflict-storm.ts';
 import { crowdedHost } from './worries/crowded-host.ts';
 import { domidReuse } from './worries/domid-reuse.ts';
+import { driverDomains } from './worries/driver-domains.ts';
 import { forcedUpdates } from './worries/forced-updates.ts';
 import { formatUpAndDown } from './worries/format-up-and-down.ts';
 import { guestsThatDie } from './worries/guests-that-die.ts';
@@ -55,6 +56,7 @@ export const SCENARIOS: readonly Scenario[] = [
   conflictStorm,
   crowdedHost,
   domidReuse,
+  driverDomains,
   forcedUpdates,
   formatUpAndDown,
   guestsThatDie,

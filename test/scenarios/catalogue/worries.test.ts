@@ -63,6 +63,8 @@ const PLANTED: Readonly<Record<string, Plant>> = {
     vi.spyOn(DeadNodes.prototype, 'removeOf').mockImplementation(() => {}); // neither its nodes go, nor its entries
     return {};
   },
+  // A driver domain does not hear of devices any more.
+  'driver-domains': losing((record) => record.kind === 'WATCH_DATA' && textOf(record.wpath).endsWith('/backend')),
   'forced-updates': changing((record) =>
     record.kind === 'CONNECTION_DATA' ? { ...record, inData: new Uint8Array(0) } : record,
   ),
