@@ -106,6 +106,13 @@ export class Scheduler implements Owner {
     }
   }
 
+  /**
+   * A kernel gives its place to another one: whatever runs on the domain's virtual CPUs, but for `last`, has taken its last step.
+   */
+  abandon(domain: DomainBase, last: Task | undefined): void {
+    this.#timeline.end(this.tasksOf(domain).filter((task) => task !== last));
+  }
+
   /** The host is down: nothing of it that waits is ever due, and its present step is its last. Other hosts go on. */
   halt(): void {
     this.isHalted = true;

@@ -39,6 +39,12 @@ export class Suspension {
     }
   }
 
+  /** The connection begins anew: no transaction of before is open any more. */
+  forgetTransactions(): void {
+    this.#open.clear();
+    this.#leaked = 0;
+  }
+
   /** Nobody is in any more. */
   get isQuiet(): boolean {
     return this.#users === 0 && this.#open.size === 0 && this.#leaked === 0;

@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os';
+import { resolve } from 'node:path';
 import { SCENARIOS } from '../catalogue/index.ts';
 import { ofDaemon, type RunOutcome } from '../engine/scenario.ts';
 import { type CampaignPlan, placesInTime, RunChoice, type Strategy } from '../hunt/search-plan.ts';
@@ -62,6 +63,7 @@ interface Group {
  */
 export async function sweepCommand(names: readonly string[], options: SweepOptions): Promise<number> {
   const whole = names.length === 1 && names[0] === 'all' ? SCENARIOS.map(({ name }) => name) : names;
+  refuseTwins(whole);
   const daemon = daemonOf(options);
   const scenarios = await Promise.all(whole.map((name) => prepareFor(daemon, name, options.set)));
   const format = formatFor(daemon, options.format);
@@ -108,6 +110,14 @@ async function momentsOf(
     moments.set(scenario.name, times);
   }
   return moments;
+}
+
+/** One scenario twice is nearly always a slip, and its runs would be each other's doubles. Errors: Unusable. */
+function refuseTwins(names: readonly string[]): void {
+  const places = names.map((name) => resolve(name));
+  const twin = names.find((_, i) => places.indexOf(places[i] as string) < i);
+  if (twin !== undefined)
+    throw new Unusable(`${twin} is named twice: its seeds are run once, and more of them with --seeds`);
 }
 
 /** So many runs are one worker's at a time, and so many shares wait for workers. */

@@ -235,10 +235,13 @@ export class Host implements FaultHost {
       );
   }
 
-  /** Start the kernel of a built domain: its client, observed. The domain must have been introduced. Faults may change its habits. */
-  boot(built: BuiltDomain, habits: ClientHabits): Guest {
+  /** Start the kernel of a built domain: its client, observed. The domain must have been introduced. Faults may change its habits.
+   *  @param kernelsBefore that ran in this domain. */
+  boot(built: BuiltDomain, habits: ClientHabits, kernelsBefore = 0): Guest {
+    const before = this.guests.findIndex(({ os }) => os.domain === built.domain);
+    if (before >= 0) this.guests.splice(before, 1);
     const guest = this.#guest(
-      new GuestOs(this.machine, built.domain, this.#requests),
+      new GuestOs(this.machine, built.domain, this.#requests, kernelsBefore),
       built,
       this.faults.habits(habits),
     );

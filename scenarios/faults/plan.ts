@@ -1,6 +1,13 @@
 import type { BuiltDomain, ClientHabits } from '../../guests/index.ts';
 import type { Mishaps } from '../../guests/libxl/index.ts';
-import type { Actor, Domain, EdgeVerdict, Machine, Port } from '../../sim/index.ts';
+import {
+  type Actor,
+  type Domain,
+  type EdgeVerdict,
+  GNTTAB_RESERVED_XENSTORE,
+  type Machine,
+  type Port,
+} from '../../sim/index.ts';
 import type { StorePolicy } from '../../store/index.ts';
 import { COMMON_RULES, FAULT_RULES } from './catalogue.ts';
 import { CHOICES, isChosen } from './choice.ts';
@@ -103,6 +110,8 @@ export class FaultPlan implements Mishaps {
   }
 
   beforeIntroduce(built: BuiltDomain): void {
+    // Where its ring is in use, nothing is mapped: the mishap would meet the next image, which has done nothing to deserve it.
+    if (built.domain.grants.active(GNTTAB_RESERVED_XENSTORE) !== undefined) return;
     for (const rule of this.#having('beforeIntroduce')) rule(built);
   }
 

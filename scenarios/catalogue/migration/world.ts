@@ -23,8 +23,10 @@ import { devices } from '../../judge/invariants/devices.ts';
 import { disksOverHosts } from '../../judge/invariants/disks-over-hosts.ts';
 import { livesGoOn } from '../../judge/invariants/lives.ts';
 import { type MemoryFinding, memoryMoved } from '../../judge/invariants/memory.ts';
+import { migrationDevices } from '../../judge/invariants/migration-devices.ts';
 import { migrationOwners } from '../../judge/invariants/migration-owners.ts';
 import { migrationSessions } from '../../judge/invariants/migration-sessions.ts';
+import { migrationSpecials } from '../../judge/invariants/migration-specials.ts';
 import { migrationTools } from '../../judge/invariants/migration-tools.ts';
 import { migrationTraces } from '../../judge/invariants/migration-traces.ts';
 import { type FinalDisk, joinDisks } from '../../judge/joined-disks.ts';
@@ -329,6 +331,8 @@ export class World {
           migrationTraces(history, histories, plan),
           migrationSessions(history, histories),
           migrationTools(history, histories),
+          migrationDevices(history, histories, plan),
+          migrationSpecials(history.hosts, histories, plan.down),
           memoryMoved(this.migrations.memories.moves, this.#foundInMemory()),
           livesGoOn(joinSessions(histories, history, 'newest first')),
           disksOverHosts(joinDisks(histories, history, this.#finalDisks())),

@@ -35,6 +35,8 @@ describe('what is nearly right', () => {
     [['run', '--set', 'faults=off,swram'], 'did you mean swarm?'],
     [['run', '--set', 'faults=all,-INJ-GG5'], 'INJ-G5'],
     [['run', '--format', 'G4.11'], 'did you mean G4.1'],
+    [['sweep', 'watch-flood', 'steady-state', 'watch-flood'], 'watch-flood is named twice'],
+    [['sweep', './mine.ts', './lib/../mine.ts'], './lib/../mine.ts is named twice'],
   ])('%j: %s', (args, expected) => {
     const { code, err } = xenarium(...args);
     expect(code).toBe(2);
