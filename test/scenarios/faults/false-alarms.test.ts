@@ -143,6 +143,12 @@ const ROWS: readonly (readonly [
     { requests: 2_500, policy: 'daemon', force: 1, faults: 'swarm' },
     'a home whose permissions were to be set in such a transaction',
   ],
+  [
+    hostileGuests,
+    '920011',
+    { requests: 300, hostile: 4, domains: 3, store: 'stubdom', faults: 'swarm' },
+    'a domain without a ring that somebody kept by a mapping until the last reading was under way',
+  ],
 ];
 
 describe('what faults allow is no violation', () => {
