@@ -4,7 +4,7 @@ import { driveHere } from '../../hunt/shrink/drive.ts';
 import { shrink } from '../../hunt/shrink/shrink.ts';
 import type { RunSpec } from '../../hunt/spec.ts';
 import { loader } from '../loader.ts';
-import { runSpec } from '../sweep.ts';
+import { runSpec } from '../seed-report.ts';
 import { runsOf } from './portfolio.ts';
 import { type HuntAnswer, type HuntRequest, isFound } from './protocol.ts';
 

@@ -1,7 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import type { Bug } from '../../bugs/index.ts';
 import { Progress } from '../progress.ts';
-import type { SeedReport } from '../sweep.ts';
+import type { SeedReport } from '../seed-report.ts';
 import { moduleUrl } from './modules.ts';
 import { RUNS_OF_SEED, runsOf } from './portfolio.ts';
 import { type Found, type HuntAnswer, type Hunted, type HuntRequest, isFound } from './protocol.ts';

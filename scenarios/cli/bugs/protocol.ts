@@ -1,6 +1,6 @@
 import type { RunOutcome } from '../../engine/scenario.ts';
 import type { RunSpec } from '../../hunt/spec.ts';
-import type { SeedReport } from '../sweep.ts';
+import type { SeedReport } from '../seed-report.ts';
 
 /** What a hunting process is asked for. */
 export interface HuntRequest {
