@@ -309,9 +309,11 @@ export class World {
       horizonNs: HORIZON_NS,
       isBusy: () => {
         if (this.#writers.some(mayGoOn) || end.isMoving()) return true;
-        // Who is left alone by one that hangs has nobody to talk to.
-        if (hung().length > 0 && travellers.filter(({ goesOn }) => goesOn).length <= 1)
-          block.stopping = net.stopping = true;
+        // 1. A forced update breaks the transaction in which a guest is made, or one of it hangs in its suspend. 2. The other has nobody to
+        // talk to, and asks for it for ever.
+        const left = travellers.filter(({ goesOn }) => goesOn).length;
+        if (left <= 1) net.stopping = true;
+        if (left === 0) block.stopping = true;
         if (!block.stopping && this.#plan.block > 0) return true;
         if (!net.stopping && this.#plan.net > 0) return true;
         traffic.stopping = true;
