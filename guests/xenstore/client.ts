@@ -215,10 +215,19 @@ export class XsClient implements XsLink {
     this.#suspender = me;
     this.#suspension.isClosed = true;
     this.#areWatchesLocked = true;
+    const sinceNs = this.#os.machine.nowNs;
+    const lost = 'the end of a transaction that the store has lost, which the kernel counts for ever (LX-16)';
+    this.#os.waitsFor(me.name, () => (this.hangs ? { what: lost, sinceNs } : undefined));
     while (!this.#suspension.isQuiet) yield PARK;
+    this.#os.waitsFor(me.name);
     this.#ring.stop();
     while (!this.#ring.isStopped) yield PARK;
     this.#suspender = undefined;
+  }
+
+  /** Whether it waits in a suspend for the end of what has no end any more (LX-16). */
+  get hangs(): boolean {
+    return this.#suspender !== undefined && this.#suspension.isForEver;
   }
 
   /** The same domain goes on (SUS-5): nothing is done anew. */

@@ -50,6 +50,11 @@ export class Suspension {
     return this.#users === 0 && this.#open.size === 0 && this.#leaked === 0;
   }
 
+  /** Nobody is in but transactions that the store has lost: nothing can end the wait for them. */
+  get isForEver(): boolean {
+    return this.isClosed && this.#users === 0 && this.#open.size === 0 && this.#leaked > 0;
+  }
+
   /** Those who waited at the door, in the order in which they came. */
   open(): Request[] {
     this.isClosed = false;

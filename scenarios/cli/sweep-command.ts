@@ -19,7 +19,7 @@ import { Progress } from './progress.ts';
 import { EXIT_OF } from './run.ts';
 import type { Finding, SeedRange, SeedReport } from './seed-report.ts';
 import { type Sweeping, sweep, sweepOn } from './sweep.ts';
-import { printJson } from './terminal/output.ts';
+import { print, printJson } from './terminal/output.ts';
 
 interface SweepOptions {
   readonly seeds: SeedRange;
@@ -159,7 +159,7 @@ async function replayBase(base: FailureBase, jobs: number, signal: AbortSignal, 
     const stillFails = finding?.key === failure.key;
     const isNews = base.seen(failure, stillFails);
     const word = stillFails ? (isNews ? 'fails again' : 'still fails') : 'fixed';
-    if (!isQuiet && (stillFails || isNews)) process.stdout.write(`${word.padEnd(11)} ${failure.text}\n`);
+    if (!isQuiet && (stillFails || isNews)) print(`${word.padEnd(11)} ${failure.text}\n`);
   };
   await through(sweep(runs.map(({ spec }) => spec).values(), jobs, each), signal);
 }
@@ -231,9 +231,7 @@ class Campaign {
     if (this.#options.json) return;
     this.#progress.clear();
     const token = finding.token === '' ? '' : `  token: ${finding.token}\n`;
-    process.stdout.write(
-      `${outcome.padEnd(9)} ${this.#nameOf(spec)}  ${finding.text}\n  ${ownCommand()} ${finding.replay}\n${token}`,
-    );
+    print(`${outcome.padEnd(9)} ${this.#nameOf(spec)}  ${finding.text}\n  ${ownCommand()} ${finding.replay}\n${token}`);
   }
 
   /** Of a campaign with one scenario the seed is enough. */
@@ -255,15 +253,15 @@ class Campaign {
     this.#progress.clear();
     if (this.#options.json) return this.#tellJson(isInterrupted, canary);
     for (const { first, count } of this.#byCount)
-      process.stdout.write(
+      print(
         `${String(count).padStart(5)} ${first.outcome.padEnd(9)} as ${this.#nameOf(first.spec)}: ${first.finding.text}\n`,
       );
-    for (const line of this.#tally.lines()) process.stdout.write(`${line}\n`);
-    if (this.#options.situations) process.stdout.write(this.#situationsText());
-    for (const [label, runs] of this.#known) process.stdout.write(`known defect ${label} in ${runs} seeds\n`);
-    if (canary !== undefined && !isInterrupted) process.stdout.write(`${canary.text}\n`);
+    for (const line of this.#tally.lines()) print(`${line}\n`);
+    if (this.#options.situations) print(this.#situationsText());
+    for (const [label, runs] of this.#known) print(`known defect ${label} in ${runs} seeds\n`);
+    if (canary !== undefined && !isInterrupted) print(`${canary.text}\n`);
     const of = isInterrupted && this.#all !== Number.POSITIVE_INFINITY ? ` of ${this.#all}` : '';
-    process.stdout.write(`${this.#done}${of} seeds, ${this.#requests} requests, ${this.#failed} failed\n`);
+    print(`${this.#done}${of} seeds, ${this.#requests} requests, ${this.#failed} failed\n`);
   }
 
   #tellJson(isInterrupted: boolean, canary: Canary | undefined): void {

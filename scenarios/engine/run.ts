@@ -519,14 +519,18 @@ function startVerifier(
 }
 
 /**
- * INJ-E12. 1. A domain dies, and its VIRQ is dropped. 2. The traffic ends. 3. The tree is read. 4. Another VIRQ: what the domain
- * owned goes in the middle of the reading, which is then of no one moment. A store that never looks is not waited for.
+ * What a domain owned that has ended goes in the middle of the reading, which is then of no one moment, where that was not waited for:
+ * 1. A domain dies, and its VIRQ is dropped (INJ-E12), or it was never introduced and somebody keeps it by a mapping (INJ-G7): the
+ * store knows no end of it before it is gone. 2. The traffic ends. 3. The tree is read. 4. Another VIRQ, or the last unmap. A store that
+ * never looks is not waited for, and neither is a mapping that never goes.
  */
 function* untilNoticed({ machine }: Host): Actor {
   // Of one that was made Xen tells nobody by itself.
   const hasEnded = (domid: number) => machine.domain(domid)?.dying !== 'alive';
+  const isComing = () =>
+    machine.lives.changed.some(hasEnded) || machine.domains().some(({ dying }) => dying !== 'alive');
   let waitedNs = 0;
-  for (; machine.lives.changed.some(hasEnded) && waitedNs < NOTICE_NS; waitedNs += LOOK_NS) yield LOOK_NS;
+  for (; isComing() && waitedNs < NOTICE_NS; waitedNs += LOOK_NS) yield LOOK_NS;
   if (waitedNs > 0) yield EVENTS_NS;
 }
 

@@ -3,6 +3,7 @@ import type { RunSpec } from '../../hunt/spec.ts';
 import { Progress } from '../progress.ts';
 import type { SeedReport } from '../seed-report.ts';
 import { runPool } from '../sweep.ts';
+import { print } from '../terminal/output.ts';
 import { openFleet } from './fleet.ts';
 import { work } from './work.ts';
 
@@ -32,12 +33,12 @@ export async function workerCommand({
     if (finding !== undefined) failed++;
     progress.at(() => `${runs} runs, ${failed} failed`);
   };
-  process.stdout.write(`works for ${url}, ${jobs} at a time\n`);
+  print(`works for ${url}, ${jobs} at a time\n`);
   const run = (spec: RunSpec) => pool.do(spec);
   await Promise.all(Array.from({ length: jobs }, () => work(queue, run, leave.signal, told)));
   process.off('SIGINT', goes).off('SIGTERM', goes);
   progress.clear();
   await Promise.all([pool.close(), queue.close()]);
-  process.stdout.write(`${runs} runs, ${failed} failed\n`);
+  print(`${runs} runs, ${failed} failed\n`);
   return 0;
 }
