@@ -2,6 +2,7 @@ import {
   type Actor,
   ERROR as ERROR_AT,
   GNTTAB_RESERVED_XENSTORE,
+  type Port,
   type XENSTORE_ERROR_PROTO,
   type XENSTORE_ERROR_RINGIDX,
 } from '../../sim/index.ts';
@@ -40,12 +41,17 @@ export interface HostileKind {
   readonly holdsTransactions?: true;
   /** When it is over the domain is destroyed, and another one with its id does the same. */
   readonly comesAgain?: true;
+  /** When it asks for that it is introduced once more, at another port. Not all daemons begin anew then, as the C daemon does. */
+  readonly introducedAgain?: true;
   /** Its guest's only actor; ends by itself, at the latest soon after `attacker.stopping()`. */
   readonly run: (attacker: Attacker) => Actor;
 }
 
 /** Longest virtual time that a hostile guest waits for an answer before it says that none came. */
 const PATIENCE_NS = 30_000_000_000;
+
+/** How often a guest looks whether it was introduced, ns. */
+const LOOK_NS = 20_000;
 
 /** What a guest has to know of a daemon that is not this package's own. */
 export interface OtherDaemon {
@@ -59,7 +65,7 @@ export interface OtherDaemon {
 export class Attacker {
   readonly os: GuestOs;
   readonly me: Thread;
-  readonly ring: RawRing;
+  ring: RawRing;
   readonly version: StoreVersion;
   /** Whether the run wants to come to its end. */
   readonly stopping: () => boolean;
@@ -69,6 +75,8 @@ export class Attacker {
   expected = 0;
   /** The domain's page as the builder granted it. */
   readonly built: BuiltDomain;
+  /** It waits for a toolstack to introduce it once more. */
+  isToBeIntroduced = false;
   #reqId = 0x4000_0000;
   readonly #early = new Map<number, Message>();
   /** Watch events and replies taken out of the ring so far. */
@@ -190,6 +198,19 @@ export class Attacker {
   /** One harmless request: the connection works. */
   *hello(): Actor {
     yield* this.must('READ', 'name^', this.name);
+  }
+
+  /** Wait until a toolstack has introduced the domain once more; nobody does so where traffic stops before. @returns whether one has. */
+  *introducedAgain(): Actor<boolean> {
+    this.isToBeIntroduced = true;
+    while (this.isToBeIntroduced && !this.stopping()) yield LOOK_NS;
+    return !this.isToBeIntroduced;
+  }
+
+  /** A toolstack has introduced it, at this port: what was in the ring is gone. */
+  begunAnew(port: Port): void {
+    this.ring = new RawRing(this.os, this.built.ring, port);
+    this.isToBeIntroduced = false;
   }
 
   check(what: string, got: string | number, wanted: string | number | readonly (string | number)[]): void {

@@ -16,7 +16,7 @@ interface Place {
  */
 const PORTFOLIO: readonly Place[] = [
   { scenario: 'suspend-resume', format: 'v2', set: 'domains=4 bad=2 requests=2500 updates=2' },
-  { scenario: 'hostile-guests', format: 'v2', set: 'domains=3 hostile=45 requests=800 updates=2' },
+  { scenario: 'hostile-guests', format: 'v2', set: 'domains=3 hostile=48 requests=800 updates=2' },
   {
     scenario: 'live-update-mid-traffic',
     format: 'v1',
@@ -50,7 +50,7 @@ const PORTFOLIO: readonly Place[] = [
   { scenario: 'checkpointed-agents', format: 'v2', set: '' },
   { scenario: 'live-update-mid-traffic', format: 'v2', set: 'domains=4 requests=2000 updates=3 store=stubdom' },
   { scenario: 'live-update-mid-traffic', format: 'v2', set: 'domains=4 requests=2500 updates=3 faults=swarm' },
-  { scenario: 'hostile-guests', format: 'v1', set: 'domains=3 hostile=45 requests=800 updates=2 faults=swarm' },
+  { scenario: 'hostile-guests', format: 'v1', set: 'domains=3 hostile=48 requests=800 updates=2 faults=swarm' },
   { scenario: 'suspend-resume', format: 'v2', set: 'domains=4 bad=2 requests=2500 updates=2 faults=swarm' },
   { scenario: 'device-io', format: 'v1', set: 'domains=3 block=1500 net=1500 updates=2 faults=swarm' },
   { scenario: 'crowded-host', format: 'v2', set: 'requests=5000' },
