@@ -4,6 +4,7 @@ import { deviceIo } from './device-io.ts';
 import { evacuateHost } from './evacuate-host.ts';
 import { hostileGuests } from './hostile-guests.ts';
 import { hotplugStorm } from './hotplug-storm.ts';
+import { kernelTrials } from './kernel-trials.ts';
 import { liveUpdateMidTraffic } from './live-update-mid-traffic.ts';
 import { migrateBackAndForth } from './migrate-back-and-forth.ts';
 import { migrateMidTraffic } from './migrate-mid-traffic.ts';
@@ -57,6 +58,7 @@ export const SCENARIOS: readonly Scenario[] = [
   formatUpAndDown,
   guestsThatDie,
   hugeStore,
+  kernelTrials,
   quotaPressure,
   slowConsumers,
   stubDomains,

@@ -45,6 +45,7 @@ const PORTFOLIO: readonly Place[] = [
   { scenario: 'device-io', format: 'v2', set: 'domains=3 block=1500 net=1500 updates=2' },
   { scenario: 'boot-storm', format: 'v2', set: 'domains=8 updates=3' },
   { scenario: 'migrate-unnoticed', format: 'v2', set: 'domains=4 requests=2500 migrations=6' },
+  { scenario: 'kernel-trials', format: 'v2', set: 'requests=2000' },
   { scenario: 'windows-guests', format: 'v2', set: '' },
   { scenario: 'move-the-watcher', format: 'v2', set: '' },
   { scenario: 'checkpointed-agents', format: 'v2', set: '' },
