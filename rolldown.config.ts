@@ -2,7 +2,7 @@ import { defineConfig } from 'rolldown';
 
 /**
  * The program in a few files, beside the modules that `tsc` has made: most of its start is Node's finding and compiling some five
- * hundred of them. Only what turns users' formats into JavaScript stays outside: it is large, and rarely called.
+ * hundred of them. Only what turns users' formats into JavaScript, and what talks to a fleet, stay outside: they are large, and rarely called.
  */
 export default defineConfig({
   input: {
@@ -11,7 +11,7 @@ export default defineConfig({
     'matrix-worker': 'dist/scenarios/cli/matrix-worker.js',
   },
   platform: 'node',
-  external: ['jiti'],
+  external: ['jiti', 'bullmq', 'ioredis'],
   logLevel: 'warn',
   output: { dir: 'dist/bin', format: 'esm', chunkFileNames: '[name].js' },
 });

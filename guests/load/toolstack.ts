@@ -89,7 +89,6 @@ function* slotActor(
     const config = { ...(plan.domain?.(slot) ?? ORDINARY), name: `domU${slot}${life === 0 ? '' : `.${life}`}` };
     const created = yield* createDomain(me, xl, config, { staysPaused: true });
     gate.building--;
-    traffic.commits += created.commits;
     traffic.conflicts += created.conflicts;
     if (created.rc === 'died') return;
     const { built } = created;
@@ -109,7 +108,6 @@ function* slotActor(
       if (traffic.stopping) return;
     }
     const destroyed = yield* destroyDomain(me, xl, gone);
-    traffic.commits += destroyed.commits;
     traffic.conflicts += destroyed.conflicts;
   }
 }

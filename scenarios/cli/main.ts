@@ -6,6 +6,7 @@ import { Restarted, restartIfAsked } from './bugs/restart.ts';
 import { conformCommand } from './conform.ts';
 import { driveCommand } from './drive.ts';
 import { EXHAUST_KINDS, exhaustCommand } from './exhaust.ts';
+import { workerCommand } from './fleet/worker-command.ts';
 import { group } from './help.ts';
 import { replayCommand } from './hunt/replay.ts';
 import { showCommand } from './hunt/show.ts';
@@ -99,6 +100,11 @@ export async function main(argv: readonly string[]): Promise<number> {
     .option('--all', 'with what the daemon is known to break on')
     .option('--set <key=value>', 'change a setting (repeatable)', collect, [])
     .option('--jobs <n>', 'threads (default: one for each core)', positive)
+    .option(
+      '--queue <url>',
+      'redis://HOST:PORT of a fleet, whose workers make the runs (default: threads of this process)',
+    )
+    .addOption(patience())
     .option('--require-marks', 'exit code 3 if anything that the scenario promises never happened')
     .option(
       '--canary [bug]',
@@ -109,6 +115,13 @@ export async function main(argv: readonly string[]): Promise<number> {
     .action(async (names: string[], options) =>
       done(await orUnusable(() => sweepCommand(names.length > 0 ? names : [SCENARIOS[0]?.name as string], options))),
     );
+  program
+    .command('worker')
+    .description('make the runs of campaigns that sweep --queue puts into a Redis, until it is interrupted')
+    .requiredOption('--queue <url>', 'redis://HOST:PORT of the fleet')
+    .option('--jobs <n>', 'threads (default: one for each core)', positive)
+    .addOption(patience())
+    .action(async (options) => done(await orUnusable(() => workerCommand(options))));
   program
     .command('replay')
     .description('run again what a token or a file of run --save names, and say whether it is the same')
@@ -134,6 +147,7 @@ export async function main(argv: readonly string[]): Promise<number> {
       'look into a run: what there is at any moment of it, and what happened; moments are seq numbers, as messages have them',
     )
     .argument('<run>', 'a token (XS1-…), or the path of a file of run --save')
+    .option('--host <name>', 'on which host of several: each has numbers of its own')
     .option('--at <seq>', 'everything that there is on the host just after it', seqNumber)
     .option('--around <seq>', 'what happened before and after it', seqNumber)
     .option('--conn <name>', 'only of this connection or program: domU3, dom0/xenopsd, domU3/worker0')
@@ -256,6 +270,12 @@ function positive(value: string): number {
 function seqNumber(value: string): number {
   if (!/^[0-9]{1,9}$/.test(value)) throw new InvalidArgumentError('a number of the history, as messages have it.');
   return Number(value);
+}
+
+function patience(): Option {
+  return new Option('--patience <seconds>', 'how long a worker of a fleet may be silent before others have its runs')
+    .argParser(positive)
+    .default(30);
 }
 
 function seeds(initial: string): Option {

@@ -7,13 +7,16 @@ import type { RunSpec } from '../hunt/spec.ts';
 import { BLIND, Canary } from './bugs/canary.ts';
 import { ownCommand } from './command.ts';
 import { daemonOf, formatFor, prepareFor } from './daemon.ts';
+import { openFleet } from './fleet/fleet.ts';
+import { nameOf } from './fleet/queue.ts';
 import { FailureBase, type KnownFailure } from './hunt/failure-base.ts';
 import { Unusable } from './image/io.ts';
 import { labOf } from './lab-of.ts';
 import { MarkTally } from './mark-tally.ts';
 import { Progress } from './progress.ts';
 import { EXIT_OF } from './run.ts';
-import { type Finding, type SeedRange, type SeedReport, sweep } from './sweep.ts';
+import type { Finding, SeedRange, SeedReport } from './seed-report.ts';
+import { type Sweeping, sweep, sweepOn } from './sweep.ts';
 import { printJson } from './terminal/output.ts';
 
 interface SweepOptions {
@@ -28,6 +31,10 @@ interface SweepOptions {
   readonly search: Strategy;
   readonly base?: string;
   readonly jobs?: number;
+  /** Of a fleet's Redis, whose workers make the runs. */
+  readonly queue?: string;
+  /** How long one of them may be silent, seconds. */
+  readonly patience: number;
   readonly requireMarks?: true;
   readonly situations?: true;
   /** A bug that has to be found: its id, or any. */
@@ -67,8 +74,9 @@ export async function sweepCommand(names: readonly string[], options: SweepOptio
   process.once('SIGINT', interrupt);
   try {
     if (base !== undefined) await replayBase(base, jobs, stop.signal, options.json === true);
+    const each = (report: SeedReport) => campaign.add(report, base);
     await through(
-      sweep(campaign.runs(canary), jobs, (report) => campaign.add(report, base)),
+      await campaignOn(options, campaign.runs(canary), jobs, each, [names, format, daemon?.named]),
       stop.signal,
     );
     if (canary !== undefined) await through(canary.fly(jobs), stop.signal);
@@ -79,6 +87,22 @@ export async function sweepCommand(names: readonly string[], options: SweepOptio
   campaign.tell(isInterrupted, canary);
   if (isInterrupted) return INTERRUPTED;
   return campaign.exitCode === EXIT_OF.pass && canary?.isBlind === true ? BLIND : campaign.exitCode;
+}
+
+/** So many runs are one worker's at a time, and so many shares wait for workers. */
+const FLEET = { perShare: 4, ahead: 64 };
+
+/** On threads of this process, or on a fleet, where the same campaign goes on from what there is of it. Errors: Unusable. */
+async function campaignOn(
+  { queue: url, patience, seeds, minutes, set, search }: SweepOptions,
+  runs: Iterator<RunSpec>,
+  jobs: number,
+  each: (report: SeedReport) => void,
+  more: readonly unknown[],
+): Promise<Sweeping> {
+  if (url === undefined) return sweep(runs, jobs, each);
+  const campaign = nameOf([seeds, minutes, set, search, ...more]);
+  return sweepOn(await openFleet(url, patience), { campaign, ...FLEET }, runs, each);
 }
 
 /** Errors: Unusable. */

@@ -1,7 +1,7 @@
 import { XS } from '../../guests/index.ts';
 import type { RunResult } from '../engine/scenario.ts';
 import type { Violation } from '../judge/history.ts';
-import { causeOf, shapeOf } from '../report/cause.ts';
+import { causeOf, shapeOf, violationsOf } from '../report/cause.ts';
 
 /** What failed, whoever it befell: two runs with one key show one mistake in one way. */
 export interface Signature {
@@ -26,15 +26,9 @@ export function kindOf(message: string): string {
 
 /** Everything that failed in a run, what came first at first; none of one that has passed. */
 export function signaturesOf(result: RunResult): Signature[] {
-  const { outcome, verdicts, failure, waits = [] } = result;
+  const { outcome, failure, waits = [] } = result;
   if (outcome === 'pass') return [];
-  if (outcome === 'violation')
-    return distinct(
-      verdicts
-        .flatMap(({ violations }) => violations)
-        .sort(bySeq)
-        .map(ofViolation),
-    );
+  if (outcome === 'violation') return distinct(violationsOf(result).map(ofViolation));
   const cause = causeOf(result);
   const text = cause?.text ?? outcome;
   if (outcome === 'error') return [alone(`error: ${kindOf(failure?.what ?? text)}`, text)];
@@ -66,10 +60,6 @@ function ofViolation({ invariant, actor, detail }: Violation): Signature {
 function linkOf(actor: string): string {
   if (!actor.startsWith('dom0')) return "a guest's ring";
   return actor === 'dom0' ? "dom0's ring" : 'a program of dom0';
-}
-
-function bySeq(a: Violation, b: Violation): number {
-  return a.seq - b.seq;
 }
 
 function distinct(all: readonly Signature[]): Signature[] {

@@ -284,7 +284,6 @@ export class World {
       },
     });
     exit();
-    traffic.commits += created.commits;
     traffic.conflicts += created.conflicts;
     if (created.rc !== 0) traffic.refused(`${created.rc} in ${created.failedIn}`);
   }

@@ -42,7 +42,6 @@ const adder: Program = function* (xs, { traffic }) {
     }, ROUNDS_MAX);
     traffic.conflicts += done.rounds - 1;
     if ('error' in done) traffic.refused(done.error);
-    else traffic.commits++;
     yield* xs.write('data/tries', String(done.rounds));
   }
 };
@@ -67,6 +66,5 @@ const sitter: Program = function* (xs, { traffic }) {
     }, ROUNDS_MAX);
     traffic.conflicts += done.rounds - 1;
     if ('error' in done) traffic.refused(done.error);
-    else traffic.commits++;
   }
 };

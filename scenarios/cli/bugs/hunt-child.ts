@@ -4,7 +4,7 @@ import { driveHere } from '../../hunt/shrink/drive.ts';
 import { shrink } from '../../hunt/shrink/shrink.ts';
 import type { RunSpec } from '../../hunt/spec.ts';
 import { loader } from '../loader.ts';
-import { runSpec } from '../sweep.ts';
+import { runSpec } from '../seed-report.ts';
 import type { HuntAnswer, HuntRequest } from './protocol.ts';
 
 // A process that was started with bugs: makes the runs that it is asked for, one after the other, and answers with what came of each.

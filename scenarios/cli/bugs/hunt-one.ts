@@ -1,6 +1,6 @@
 import type { Bug } from '../../bugs/index.ts';
 import type { RunSpec } from '../../hunt/spec.ts';
-import type { SeedReport } from '../sweep.ts';
+import type { SeedReport } from '../seed-report.ts';
 import { Hunter } from './hunter.ts';
 import { type Found, type Hunted, isFound } from './protocol.ts';
 import type { Reaches } from './reaches.ts';

@@ -1,6 +1,6 @@
 import type { RunOutcome } from '../../engine/scenario.ts';
 import type { RunSpec } from '../../hunt/spec.ts';
-import type { SeedReport } from '../sweep.ts';
+import type { SeedReport } from '../seed-report.ts';
 
 /** What a hunting process is asked for, one after the other: what comes of a run, or how small one that fails can be made. */
 export type HuntRequest = { readonly kind: 'run' | 'shrink'; readonly spec: RunSpec };

@@ -3,7 +3,7 @@ import { parentPort } from 'node:worker_threads';
 import { BUGS } from '../../bugs/index.ts';
 import type { RunSpec } from '../../hunt/spec.ts';
 import { loader } from '../loader.ts';
-import { runSpec } from '../sweep.ts';
+import { runSpec } from '../seed-report.ts';
 import { takeCoverage } from './coverage.ts';
 import { moduleUrl } from './modules.ts';
 import { Reaching } from './reach.ts';

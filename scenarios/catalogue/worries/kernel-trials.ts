@@ -1,9 +1,9 @@
-import { marks, type Scenario, scenario } from '../engine/scenario.ts';
-import { fifoKernel, pollingKernel, twoLevelKernel, VCPUS } from './trials/events.ts';
-import { claimsVirq, passingDomains, versionKernel } from './trials/grants.ts';
-import { Findings } from './trials/trial.ts';
-import { ordinary } from './worries/ordinary.ts';
-import { type Cast, play, playDoes, playSettings } from './worries/play.ts';
+import { marks, type Scenario, scenario } from '../../engine/scenario.ts';
+import { fifoKernel, pollingKernel, twoLevelKernel, VCPUS } from '../trials/events.ts';
+import { claimsVirq, passingDomains, versionKernel } from '../trials/grants.ts';
+import { Findings } from '../trials/trial.ts';
+import { ordinary } from './ordinary.ts';
+import { type Cast, play, playDoes, playSettings } from './play.ts';
 
 export const kernelTrials: Scenario = scenario({
   name: 'kernel-trials',
