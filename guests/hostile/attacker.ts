@@ -50,9 +50,6 @@ export interface HostileKind {
 /** Longest virtual time that a hostile guest waits for an answer before it says that none came. */
 const PATIENCE_NS = 30_000_000_000;
 
-/** How often a guest looks whether it was introduced, ns. */
-const LOOK_NS = 20_000;
-
 /** What a guest has to know of a daemon that is not this package's own. */
 export interface OtherDaemon {
   /** It leaves some errnos to chance; left out: it does not. */
@@ -200,10 +197,11 @@ export class Attacker {
     yield* this.must('READ', 'name^', this.name);
   }
 
-  /** Wait until a toolstack has introduced the domain once more; nobody does so where traffic stops before. @returns whether one has. */
+  /** Wait until a toolstack has introduced the domain once more. @returns whether one has. */
   *introducedAgain(): Actor<boolean> {
     this.isToBeIntroduced = true;
-    while (this.isToBeIntroduced && !this.stopping()) yield LOOK_NS;
+    for (let waitedNs = 0; this.isToBeIntroduced && waitedNs < this.#patienceNs; waitedNs += pauseAfter(waitedNs))
+      yield pauseAfter(waitedNs);
     return !this.isToBeIntroduced;
   }
 

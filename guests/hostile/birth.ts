@@ -85,7 +85,7 @@ export const BIRTH_KINDS: readonly HostileKind[] = [
     *run(attacker) {
       const offered = attacker.version === '4.22' ? FEATURE_ERROR | FEATURE_WATCHDEPTH | FEATURE_DOMID_ANY : 0;
       attacker.check('server_features', attacker.ring.load(SERVER_FEATURES), offered);
-      for (let i = 0; i < 3 && !attacker.stopping(); i++) {
+      for (let i = 0; i === 0 || (i < 3 && !attacker.stopping()); i++) {
         yield* attacker.must('WRITE', `data/life^${i}`, 'OK^');
         const bytes = requestOctets(XS.WRITE, 7, 0, 'data/life\0half');
         yield* attacker.ring.put(bytes.subarray(0, attacker.me.draws.between(1, bytes.length - 1)), SOON_NS);

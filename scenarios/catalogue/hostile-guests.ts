@@ -352,7 +352,7 @@ function* build(stage: Stage, xs: Xs, kind: HostileKind, name: string, wanted: n
 
 /** Introduce a domain at another port whenever it asks for that. Errors: none; one that is refused has its old port. */
 function* introduceAgain({ host }: Stage, xs: Xs, bad: Bad): Actor {
-  const isOver = () => bad.me === undefined || !isWorking(bad.me) || host.traffic.stopping;
+  const isOver = () => bad.me === undefined || !isWorking(bad.me);
   while (!isOver()) {
     const { attacker } = bad;
     if (attacker?.isToBeIntroduced !== true) {
