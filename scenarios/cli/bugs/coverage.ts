@@ -1,4 +1,5 @@
 import { type Profiler, Session } from 'node:inspector';
+import { setFlagsFromString } from 'node:v8';
 
 // Loaded before anything else of a thread that has to know which code a run executes: only what is compiled later is counted block
 // by block.
@@ -6,6 +7,8 @@ import { type Profiler, Session } from 'node:inspector';
 /** Which parts of a module were executed how often, the inner ones behind those that they are in. */
 export type Ranges = readonly Profiler.CoverageRange[];
 
+// Calls of functions that V8 has optimized are not counted.
+setFlagsFromString('--no-opt');
 const session = new Session();
 session.connect();
 ask('Profiler.enable');
