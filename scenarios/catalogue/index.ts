@@ -24,6 +24,7 @@ import { forcedUpdates } from './worries/forced-updates.ts';
 import { formatUpAndDown } from './worries/format-up-and-down.ts';
 import { guestsThatDie } from './worries/guests-that-die.ts';
 import { hugeStore } from './worries/huge-store.ts';
+import { kernelTrials } from './worries/kernel-trials.ts';
 import { quotaPressure } from './worries/quota-pressure.ts';
 import { ringReconnect } from './worries/ring-reconnect.ts';
 import { slowConsumers } from './worries/slow-consumers.ts';
@@ -61,6 +62,7 @@ export const SCENARIOS: readonly Scenario[] = [
   formatUpAndDown,
   guestsThatDie,
   hugeStore,
+  kernelTrials,
   quotaPressure,
   ringReconnect,
   slowConsumers,

@@ -292,6 +292,7 @@ export const ROOMS: readonly Room[] = [
       'scenarios/hunt/',
       'scenarios/bugs',
       'scenarios/cli',
+      'scenarios/cli/hunt',
       'scenarios/cli/image',
       'scenarios/cli/terminal',
     ],

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { SCENARIOS } from '../../../scenarios/catalogue/index.ts';
 import type { RunRequest } from '../../../scenarios/engine/scenario.ts';
+import { Fifo } from '../../../sim/events/fifo.ts';
 import { Accounting } from '../../../store/daemon/accounting.ts';
 import { Connections } from '../../../store/daemon/connections.ts';
 import { DeadNodes } from '../../../store/daemon/dead-nodes.ts';
@@ -77,6 +78,10 @@ const PLANTED: Readonly<Record<string, Plant>> = {
     const isEntry = (r: StateRecord) => r.kind === 'NODE_DATA' && textOf(r.path).startsWith('/tool/heap/0/');
     return isEntry(record) && !all.slice(i + 1).some(isEntry);
   }),
+  'kernel-trials': () => {
+    vi.spyOn(Fifo.prototype, 'isBusy').mockReturnValue(false); // a port is given out that is in a queue
+    return {};
+  },
   'quota-pressure': () => {
     const { count } = Accounting.prototype;
     vi.spyOn(Accounting.prototype, 'count').mockImplementation(function (this: Accounting, conn, what, by) {
