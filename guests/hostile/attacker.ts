@@ -50,6 +50,9 @@ export interface HostileKind {
 /** Longest virtual time that a hostile guest waits for an answer before it says that none came. */
 const PATIENCE_NS = 30_000_000_000;
 
+/** As that, for one that has got what was not due: it has a finding, and whoever does not answer once may never do. */
+const SURPRISED_NS = 1_000_000_000;
+
 /** What a guest has to know of a daemon that is not this package's own. */
 export interface OtherDaemon {
   /** It leaves some errnos to chance; left out: it does not. */
@@ -83,7 +86,7 @@ export class Attacker {
   /** Refusals with an errno that the daemon left to chance, as 4.17 does here and there (docs/daemons.md). */
   readonly leftOver: string[] = [];
   readonly #leavesErrno: boolean;
-  readonly #patienceNs: number;
+  #patienceNs: number;
 
   /** @param daemon what is so where the store is a daemon of somebody else. */
   constructor(
@@ -213,7 +216,10 @@ export class Attacker {
 
   check(what: string, got: string | number, wanted: string | number | readonly (string | number)[]): void {
     if (Array.isArray(wanted) ? wanted.includes(got) : wanted === got) this.expected++;
-    else this.surprises.push(`${what}: ${String(wanted)} was due, came ${got}`);
+    else {
+      this.surprises.push(`${what}: ${String(wanted)} was due, came ${got}`);
+      this.#patienceNs = Math.min(this.#patienceNs, SURPRISED_NS);
+    }
   }
 
   /** Wait until the store has written its error word; it must be `word`. */

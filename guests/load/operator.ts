@@ -110,7 +110,14 @@ function* ask(xs: Xs, plan: OperatorPlan, n: number, way: UpdateWay): Actor {
     String(timeoutSeconds),
     ...(force ? ['-F'] : []),
   ];
-  plan.answered(n, yield* tell('-s', ...flags));
+  // While it is BUSY it is asked again, a second later, until its time is over. Source: xenstore_control.c, live_update_start.
+  const untilNs = scheduler.nowNs + timeoutSeconds * SECOND_NS;
+  let answer = yield* tell('-s', ...flags);
+  while (answer === 'BUSY' && scheduler.nowNs + SECOND_NS < untilNs) {
+    yield SECOND_NS;
+    answer = yield* tell('-s', ...flags);
+  }
+  plan.answered(n, answer);
 }
 
 /** A program that has a transaction open until `isOver`, and gives it up. */

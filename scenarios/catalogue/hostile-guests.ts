@@ -34,7 +34,7 @@ import {
   runAndJudge,
   startOperator,
 } from '../engine/run.ts';
-import { marks, type RunRequest, type RunResult, type Scenario, scenario } from '../engine/scenario.ts';
+import { marks, type RealTraits, type RunRequest, type RunResult, type Scenario, scenario } from '../engine/scenario.ts';
 import { count, FAULTS_SETTING, flag, type SettingsOf, STORE_SETTING, word } from '../engine/settings.ts';
 import { doings } from '../faults/doings.ts';
 import type { History, Verdict, Violation } from '../judge/history.ts';
@@ -124,6 +124,10 @@ interface Stage {
   readonly daemon: OtherDaemon;
 }
 
+function otherDaemon({ compat, limitsWrites }: RealTraits): OtherDaemon {
+  return { leavesErrno: compat === '4.17', ...(limitsWrites && { patienceNs: HELD_UP_NS }) };
+}
+
 /** One hostile guest of a run. */
 interface Bad {
   readonly kind: HostileKind;
@@ -197,7 +201,7 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
     hasFaults,
     version: request.real?.compat ?? '4.22',
     removesRefused: request.real?.avoids === true,
-    daemon: request.real === undefined ? {} : { leavesErrno: request.real.compat === '4.17', patienceNs: HELD_UP_NS },
+    daemon: request.real === undefined ? {} : otherDaemon(request.real),
   };
   const builder = dom0.os.start('xl-bad', function* (me): Actor {
     const xs = new Xs(dom0.client, me);

@@ -4,6 +4,7 @@ import { STRATEGIES } from '../hunt/search-plan.ts';
 import { addBugCommands } from './bugs/commands.ts';
 import { Restarted, restartIfAsked } from './bugs/restart.ts';
 import { conformCommand } from './conform.ts';
+import { conformScenarioCommand } from './conform-scenario.ts';
 import { driveCommand } from './drive.ts';
 import { EXHAUST_KINDS, exhaustCommand } from './exhaust.ts';
 import { workerCommand } from './fleet/worker-command.ts';
@@ -213,7 +214,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     .action(async (script, options) => done(await orUnusable(() => exhaustCommand(script, options))));
   program
     .command('conform')
-    .description('compare the store with a real daemon on seeded scripts')
+    .description('compare the store with a real daemon, on seeded scripts or in a scenario')
     .requiredOption('--daemon <path>', 'a C xenstored or an oxenstored')
     .addOption(seeds('1..50'))
     .option('--compat <version>', 'whose behaviour', oneOf(['4.22', '4.17']), '4.17')
@@ -221,7 +222,18 @@ export async function main(argv: readonly string[]): Promise<number> {
     .option('--live-updates', 'with live updates in the scripts')
     .option('--live-update-every <k>', 'on both sides, silently after so many actions', positive, 0)
     .option('--all', 'with what the daemon is known to break on')
-    .action(async (options) => done(await conformCommand(options)));
+    .option(
+      '--scenario <name>',
+      'in place of scripts: what its guests saw of the daemon, beside what ours says to the same requests',
+    )
+    .option('--set <key=value>', 'change a setting of that scenario (repeatable)', collect, [])
+    .action(async (options) =>
+      done(
+        await orUnusable(() =>
+          options.scenario === undefined ? conformCommand(options) : conformScenarioCommand(options),
+        ),
+      ),
+    );
   program
     .command('matrix')
     .description('say what each image format loses, predicted beside observed')

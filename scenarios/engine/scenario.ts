@@ -212,6 +212,8 @@ export interface RealTraits {
   readonly compat: CompatName;
   /** Highest version that `live-update -v` may ask for; `undefined`: it does not know that word. */
   readonly streamVersion: 1 | 2 | undefined;
+  /** Whether it holds up domains that write a lot. */
+  readonly limitsWrites: boolean;
   /** The run keeps away from what released daemons do not survive: nobody builds a domain while one is updated, nobody asks for a
    *  watch with a depth, and no entry names a domain before it is born. */
   readonly avoids: boolean;

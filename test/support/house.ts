@@ -231,6 +231,11 @@ export const ROOMS: readonly Room[] = [
     imports: [...PLAYS, 'scenarios/real'],
   },
   {
+    path: 'scenarios/real/follow',
+    about: 'our store, given what another one took in, and what the two said',
+    imports: [...PLAYS, 'scenarios/real', 'scenarios/real/conform', 'scenarios/real/lockstep'],
+  },
+  {
     path: 'scenarios/real/serve',
     about: 'the store on a real socket',
     imports: [...PLAYS, 'scenarios/real'],

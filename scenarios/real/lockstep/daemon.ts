@@ -82,6 +82,7 @@ export class RealDaemon {
     return {
       compat,
       streamVersion,
+      limitsWrites: kind === 'xenstored',
       avoids: this.named.all !== true,
       differs: kind === 'oxenstored' ? OXENSTORED_DIFFERS : this.#isOfTwoReleases ? RELEASES_DIFFER : undefined,
       daemon: this.named,

@@ -469,10 +469,13 @@ static int execute(const char *path, char *const argv[], char *const env[])
 	return NEXT(execve)(room, argv, env);
 }
 
-/* A child is no daemon: it may look whether the successor takes its arguments, and finds the same files. */
+/*
+ * A child is no daemon: it looks whether the successor takes its arguments, and finds the same files. Whatever it names is a
+ * program of the simulation, also where this machine has one of that name.
+ */
 static const char *in_child(const char *path)
 {
-	return redirects && NEXT(access)(path, X_OK) ? successor : path;
+	return redirects ? successor : path;
 }
 
 int execve(const char *path, char *const argv[], char *const env[])
@@ -509,10 +512,10 @@ pid_t getpid(void)
 	return is_simulated ? PID : NEXT(getpid)();
 }
 
-/* oxenstored raises its limit of open files and gives up where it may not. */
+/* oxenstored raises its limit of open files and gives up where it may not, and so does one that only looks at its arguments. */
 int setrlimit(__rlimit_resource_t what, const struct rlimit *limit)
 {
-	return is_simulated ? 0 : NEXT(setrlimit)(what, limit);
+	return redirects ? 0 : NEXT(setrlimit)(what, limit);
 }
 
 /* What a daemon tells the system log belongs to the run. */
@@ -642,6 +645,14 @@ ssize_t read(int fd, void *into, size_t count)
 		return failed(answer[0]);
 	memcpy(into, answer + 2, answer[1]);
 	return answer[1];
+}
+
+/* What read(2) is called where its caller was compiled with _FORTIFY_SOURCE and does not know the count, as OCaml's runtime is. */
+ssize_t __read_chk(int fd, void *into, size_t count, size_t room)
+{
+	if (count > room)
+		abort();
+	return read(fd, into, count);
 }
 
 ssize_t write(int fd, const void *from, size_t count)
