@@ -34,7 +34,14 @@ import {
   runAndJudge,
   startOperator,
 } from '../engine/run.ts';
-import { marks, type RealTraits, type RunRequest, type RunResult, type Scenario, scenario } from '../engine/scenario.ts';
+import {
+  marks,
+  type RealTraits,
+  type RunRequest,
+  type RunResult,
+  type Scenario,
+  scenario,
+} from '../engine/scenario.ts';
 import { count, FAULTS_SETTING, flag, type SettingsOf, STORE_SETTING, word } from '../engine/settings.ts';
 import { doings } from '../faults/doings.ts';
 import type { History, Verdict, Violation } from '../judge/history.ts';
