@@ -33,6 +33,7 @@ export {
   readTree,
   type SeenNode,
   type StandingPlan,
+  sharedNodes,
   type ToolstackPlan,
   Traffic,
   toolstack,

@@ -85,6 +85,11 @@ export class MachineWatch {
     this.#rings.set(ring, domain);
   }
 
+  /** From now on one end of it does not keep to them. */
+  distrust(ring: Frame): void {
+    this.#rings.delete(ring);
+  }
+
   /** Look now. */
   check(): void {
     this.checks++;

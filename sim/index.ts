@@ -107,7 +107,7 @@ export { Frame, type Memory, PAGE_BYTES, type StoreObserver } from './memory.ts'
 export { type OctetChannel, type OctetReader, type OctetWriter, readExactly } from './octet-channel.ts';
 export { decodePlatform, encodePlatform, type PlatformImage } from './platform-image.ts';
 export { Devpts, Pty } from './pty.ts';
-export { type Stream, Streams } from './random.ts';
+export { type Stream, Streams, shuffled } from './random.ts';
 export {
   CONNECTION,
   copyOctets,

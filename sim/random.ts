@@ -80,3 +80,13 @@ class NamedStream implements Stream {
     return items[this.below(items.length)] as T;
   }
 }
+
+/** The same items in an order that is drawn. */
+export function shuffled<T>(draws: Stream, items: readonly T[]): T[] {
+  const mixed = [...items];
+  for (let i = mixed.length - 1; i > 0; i--) {
+    const j = draws.below(i + 1);
+    [mixed[i], mixed[j]] = [mixed[j] as T, mixed[i] as T];
+  }
+  return mixed;
+}

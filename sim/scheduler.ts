@@ -78,6 +78,11 @@ export class Scheduler implements Owner {
     this.#timeline.at(this, dueNs, fire);
   }
 
+  /** Whoever is to step next, on any host, is preempted for so long, ns. */
+  preemptNext(forNs: number): void {
+    this.#timeline.preemptNext(forNs);
+  }
+
   /** Everything that was started on a domain's virtual CPUs and has not been moved to another's; of what is done, maybe some. */
   tasksOf(domain: DomainBase): readonly Task[] {
     return this.#tasksOf.get(domain) ?? [];
@@ -99,6 +104,13 @@ export class Scheduler implements Owner {
       task.domain = to;
       heirs.push(task);
     }
+  }
+
+  /**
+   * A kernel gives its place to another one: whatever runs on the domain's virtual CPUs, but for `last`, has taken its last step.
+   */
+  abandon(domain: DomainBase, last: Task | undefined): void {
+    this.#timeline.end(this.tasksOf(domain).filter((task) => task !== last));
   }
 
   /** The host is down: nothing of it that waits is ever due, and its present step is its last. Other hosts go on. */

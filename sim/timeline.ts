@@ -125,12 +125,33 @@ export class Timeline {
     this.#push(task);
   }
 
+  /** They have taken their last steps. */
+  end(tasks: readonly Task[]): void {
+    for (const task of tasks) this.#end(task);
+    this.#keep((entry) => !(entry instanceof Task) || entry.state !== 'done');
+  }
+
   /** The owner is halted: nothing of it that waits is ever due, and its present step is its last. */
   drop(owner: Owner): void {
-    const rest = this.#heap.filter((entry) => entry.owner !== owner).sort(byDue); // what is sorted is a heap
+    this.#keep((entry) => entry.owner !== owner);
+    this.#limitNs = -1;
+  }
+
+  #keep(isKept: (entry: Task | Timer) => boolean): void {
+    const rest = this.#heap.filter(isKept).sort(byDue); // what is sorted is a heap
     this.#heap.length = 0;
     for (const entry of rest) this.#heap.push(entry);
-    this.#limitNs = -1;
+  }
+
+  /** Whoever is to step next is preempted for so long, ns: all who are due meanwhile go first. Timers are as they are. */
+  preemptNext(forNs: number): void {
+    let next: Task | undefined;
+    for (const entry of this.#heap)
+      if (entry instanceof Task && (next === undefined || byDue(entry, next) < 0)) next = entry;
+    if (next === undefined) return;
+    next.dueNs = Math.max(next.dueNs, this.nowNs) + forNs;
+    next.order = ++this.#order;
+    this.#heap.sort(byDue); // what is sorted is a heap
   }
 
   /** Due time of the next entry; `undefined` when idle. */

@@ -179,6 +179,11 @@ export class Trace {
     });
   }
 
+  /** Call `observer` with every event of every host from now on, in the order in which they are folded. */
+  observeAll(observer: (event: TraceEvent) => void): void {
+    this.#journal.observe(observer);
+  }
+
   /** Let somebody know the digest of all hosts at certain events. */
   markDigest(marks: DigestMarks): void {
     this.#journal.markDigest(marks);

@@ -59,10 +59,27 @@ describe('the package', () => {
   it('has each file of the repository that a module reads from its own place', () => {
     const looking = modules.filter((path) => codes.get(path)?.includes('import.meta'));
     const all = looking.flatMap((path) => lookedFor(path, codes.get(path) ?? ''));
-    expect(all).toContain('package.json');
-    expect(all).toContain('scenarios/real/conform/standin.c');
     expect(all).toContain('dist/scenarios/cli/sweep-worker.js');
     expect(all.filter((path) => !has(path))).toEqual([]);
+  });
+
+  it('has each thread and process beside the module that starts it, bundled or not', () => {
+    const started = [...codes].flatMap(([path, code]) =>
+      [...code.matchAll(/new URL\(\s*["'](\.\/[\w-]+\.js)["']/g)].map(([, to = '']) =>
+        posix.join(posix.dirname(path), to),
+      ),
+    );
+    for (const folder of ['dist/scenarios/cli/hunt', 'dist/bin'])
+      expect(started).toEqual(expect.arrayContaining([`${folder}/facts-worker.js`, `${folder}/verify-child.js`]));
+    expect(started.filter((path) => !has(path))).toEqual([]);
+  });
+
+  it('has each file that a module looks for from its own folder', () => {
+    const named = [...codes.values()].flatMap((code) => [...code.matchAll(/\bpackageFile\(["']([^"']+)["']\)/g)]);
+    const all = new Set(named.map(([, path]) => path as string));
+    for (const path of ['package.json', 'scenarios/real/conform/standin.c', 'scenarios/real/lockstep/standin.c'])
+      expect(all).toContain(path);
+    expect([...all].filter((path) => !has(path))).toEqual([]);
   });
 
   it('has the script and the style of the page that --report writes', () => {

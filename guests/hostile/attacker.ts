@@ -2,6 +2,7 @@ import {
   type Actor,
   ERROR as ERROR_AT,
   GNTTAB_RESERVED_XENSTORE,
+  type Port,
   type XENSTORE_ERROR_PROTO,
   type XENSTORE_ERROR_RINGIDX,
 } from '../../sim/index.ts';
@@ -40,6 +41,8 @@ export interface HostileKind {
   readonly holdsTransactions?: true;
   /** When it is over the domain is destroyed, and another one with its id does the same. */
   readonly comesAgain?: true;
+  /** When it asks for that it is introduced once more, at another port. Not all daemons begin anew then, as the C daemon does. */
+  readonly introducedAgain?: true;
   /** Its guest's only actor; ends by itself, at the latest soon after `attacker.stopping()`. */
   readonly run: (attacker: Attacker) => Actor;
 }
@@ -62,7 +65,7 @@ export interface OtherDaemon {
 export class Attacker {
   readonly os: GuestOs;
   readonly me: Thread;
-  readonly ring: RawRing;
+  ring: RawRing;
   readonly version: StoreVersion;
   /** Whether the run wants to come to its end. */
   readonly stopping: () => boolean;
@@ -72,6 +75,8 @@ export class Attacker {
   expected = 0;
   /** The domain's page as the builder granted it. */
   readonly built: BuiltDomain;
+  /** It waits for a toolstack to introduce it once more. */
+  isToBeIntroduced = false;
   #reqId = 0x4000_0000;
   readonly #early = new Map<number, Message>();
   /** Watch events and replies taken out of the ring so far. */
@@ -193,6 +198,20 @@ export class Attacker {
   /** One harmless request: the connection works. */
   *hello(): Actor {
     yield* this.must('READ', 'name^', this.name);
+  }
+
+  /** Wait until a toolstack has introduced the domain once more. @returns whether one has. */
+  *introducedAgain(): Actor<boolean> {
+    this.isToBeIntroduced = true;
+    for (let waitedNs = 0; this.isToBeIntroduced && waitedNs < this.#patienceNs; waitedNs += pauseAfter(waitedNs))
+      yield pauseAfter(waitedNs);
+    return !this.isToBeIntroduced;
+  }
+
+  /** A toolstack has introduced it, at this port: what was in the ring is gone. */
+  begunAnew(port: Port): void {
+    this.ring = new RawRing(this.os, this.built.ring, port);
+    this.isToBeIntroduced = false;
   }
 
   check(what: string, got: string | number, wanted: string | number | readonly (string | number)[]): void {

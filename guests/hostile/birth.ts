@@ -3,9 +3,14 @@ import {
   ERROR as ERROR_AT,
   EVTCHN_PORT,
   endAccess,
+  FEATURE_DOMID_ANY,
+  FEATURE_ERROR,
+  FEATURE_WATCHDEPTH,
   grantAccess,
   openTable,
   REQ_PROD,
+  RSP_PROD,
+  SERVER_FEATURES,
 } from '../../sim/index.ts';
 import { XS } from '../../store/protocol/wire.ts';
 import type { Attacker, HostileKind } from './attacker.ts';
@@ -69,6 +74,27 @@ export const BIRTH_KINDS: readonly HostileKind[] = [
     *run(attacker) {
       yield* attacker.hello();
       yield* attacker.must('READ', 'data^', '');
+    },
+  },
+  {
+    name: 'begins-anew',
+    ids: ['XSR-12', 'INJ-R14'],
+    does: 'stops amid a request, as a firmware that gives way to a kernel, and is introduced once more: nothing of it counts',
+    gets: 'served',
+    introducedAgain: true,
+    *run(attacker) {
+      const offered = attacker.version === '4.22' ? FEATURE_ERROR | FEATURE_WATCHDEPTH | FEATURE_DOMID_ANY : 0;
+      attacker.check('server_features', attacker.ring.load(SERVER_FEATURES), offered);
+      for (let i = 0; i === 0 || (i < 3 && !attacker.stopping()); i++) {
+        yield* attacker.must('WRITE', `data/life^${i}`, 'OK^');
+        const bytes = requestOctets(XS.WRITE, 7, 0, 'data/life\0half');
+        yield* attacker.ring.put(bytes.subarray(0, attacker.me.draws.between(1, bytes.length - 1)), SOON_NS);
+        yield* attacker.untilRead();
+        if (!(yield* attacker.introducedAgain())) return;
+        const old = attacker.ring.load(REQ_PROD) + attacker.ring.load(RSP_PROD);
+        attacker.check('octets in a ring that begins', old, 0);
+        yield* attacker.must('READ', 'data/life^', String(i));
+      }
     },
   },
   {

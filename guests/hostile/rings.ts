@@ -13,7 +13,7 @@ import {
   XENSTORE_ERROR_RINGIDX,
   XENSTORE_RECONNECT,
 } from '../../sim/index.ts';
-import { HEADER_BYTES, XS } from '../../store/protocol/wire.ts';
+import { HEADER_BYTES, PAYLOAD_MAX, XS } from '../../store/protocol/wire.ts';
 import type { HostileKind } from './attacker.ts';
 import { requestOctets, said } from './raw-ring.ts';
 
@@ -108,11 +108,12 @@ export const RING_KINDS: readonly HostileKind[] = [
   {
     name: 'long-header',
     ids: ['BAD-10', 'XSR-6'],
-    does: 'announces 4097 octets of payload',
+    does: 'announces more octets of payload than there may be: one more, or many',
     gets: 'ignored, error 3',
     *run(attacker) {
       yield* attacker.hello();
-      yield* attacker.ring.put(requestOctets(XS.WRITE, 1, 0, '', 4097 + attacker.me.draws.below(1 << 30)), LOOK_NS);
+      const tooMany = attacker.me.draws.oneIn(2) ? 1 : attacker.me.draws.between(2, 1 << 30);
+      yield* attacker.ring.put(requestOctets(XS.WRITE, 1, 0, '', PAYLOAD_MAX + tooMany), LOOK_NS);
       yield* attacker.ignored(XENSTORE_ERROR_PROTO);
     },
   },

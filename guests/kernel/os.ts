@@ -40,6 +40,7 @@ export interface Waiting {
 export type Waits = () => Waiting | undefined;
 
 const SUSPEND = SHUTDOWN_REASONS.indexOf('suspend');
+const SOFT_RESET = SHUTDOWN_REASONS.indexOf('soft_reset');
 const HYPERCALL_NS = 300;
 /** From the port's upcall to the first step of the handler's task, in ns. */
 const UPCALL_NS = 400;
@@ -59,7 +60,11 @@ export class GuestOs implements Resident {
   /** Between the call of `suspend` and its return: the kernel is prepared to find itself in another domain. */
   isParked = false;
 
-  constructor(machine: Machine, domain: Domain, requests: RequestPlan = {}) {
+  /** Of the actors that it starts: its domain's, with a number behind it if another kernel ran there before. */
+  readonly name: string;
+
+  constructor(machine: Machine, domain: Domain, requests: RequestPlan = {}, kernelsBefore = 0) {
+    this.name = kernelsBefore === 0 ? domain.name : `${domain.name}~${kernelsBefore}`;
     this.machine = machine;
     this.domain = domain;
     this.requests = requests;
@@ -78,9 +83,9 @@ export class GuestOs implements Resident {
     this.moved?.();
   }
 
-  /** Start a thread named `<domain>/<name>`; its actor is handed the thread that it is. */
+  /** Start a thread named `<kernel>/<name>`; its actor is handed the thread that it is. */
   start(name: string, body: (me: Thread) => Actor, delayNs = 0): Thread {
-    const full = `${this.domain.name}/${name}`;
+    const full = `${this.name}/${name}`;
     const me = new Thread(full, this.machine.streams.for(full));
     me.task = this.machine.start(full, this.domain, body(me), delayNs);
     return me;
@@ -107,6 +112,17 @@ export class GuestOs implements Resident {
     const returned = this.domain.returnRegister;
     this.domain.returnRegister = 0;
     return returned;
+  }
+
+  /**
+   * kexec: another kernel is to run in the same domain. All other threads are stopped where they are, in the middle of whatever they
+   * write, and the toolstack is asked for a soft reset; the domain goes on after it, in the kernel that is loaded then. `me` has
+   * nothing to do any more. Source: linux arch/x86/xen/enlighten_hvm.c, xen_hvm_shutdown.
+   */
+  *kexec(me: Thread): Actor {
+    this.machine.scheduler.abandon(this.domain, me.task);
+    this.hyper.domctl.shutdown(SOFT_RESET);
+    yield HYPERCALL_NS;
   }
 
   /** From now on `who` can be asked what it waits for; without `waits` no more. */

@@ -19,6 +19,7 @@ export { Call } from './call.ts';
 export type { Created, CreateHooks, Phase } from './create.ts';
 export { DomainDeathCheck, DomainDeaths, type DomainEvent } from './deaths.ts';
 export { type DestroyHooks, untilFree } from './destroy.ts';
+export { devd } from './devd.ts';
 export {
   type ConsoleNOptions,
   type ConsoleOptions,

@@ -21,6 +21,8 @@ export interface XlPlan {
   readonly hooks?: Pick<CreateHooks, 'boot' | 'beforeIntroduce'>;
   /** Where it differs from xl's: restart after a reboot, soft-reset after a soft reset, destroy after all else. */
   readonly on?: Partial<Record<EndReason, ShutdownAction>>;
+  /** Pause before it is made again, ns; left out: xl's. Others that use libxl do not wait. */
+  readonly pauseNs?: number;
   /** Lives of the domain before xl lets it rest; left out: no end. */
   readonly livesMax?: number;
 }
@@ -90,7 +92,7 @@ export function* xlCreate(me: Thread, xl: Libxl, plan: XlPlan): Actor<XlEnd> {
         break;
     }
     if (lives.length === plan.livesMax) return end('destroyed');
-    yield RESTART_PAUSE_NS;
+    yield plan.pauseNs ?? RESTART_PAUSE_NS;
   }
 }
 

@@ -35,8 +35,8 @@ export interface ToolstackPlan {
   readonly boot: (built: BuiltDomain, slot: number) => void;
 }
 
-/** dom0's hand: creates the shared directories, then one slot actor a domain; ends when they have ended. */
-export function* toolstack(me: Thread, os: GuestOs, link: XsLink, traffic: Traffic, plan: ToolstackPlan): Actor {
+/** What has to be there before the first domain is: nodes that everybody shares, libxl's, dom0's own. */
+export function* sharedNodes(me: Thread, link: XsLink): Actor {
   const xs = new Xs(link, me);
   for (const [path, perms] of [
     ['/shared', 'b0'],
@@ -46,6 +46,11 @@ export function* toolstack(me: Thread, os: GuestOs, link: XsLink, traffic: Traff
     yield* xs.setPerms(path, [perms]);
   }
   yield* initDom0(me, link);
+}
+
+/** dom0's hand: creates the shared directories, then one slot actor a domain; ends when they have ended. */
+export function* toolstack(me: Thread, os: GuestOs, link: XsLink, traffic: Traffic, plan: ToolstackPlan): Actor {
+  yield* sharedNodes(me, link);
   const slots: Thread[] = [];
   const gate: Gate = { building: 0 };
   const shared = new SharedFiles(new DomidHistory(0));
@@ -89,7 +94,6 @@ function* slotActor(
     const config = { ...(plan.domain?.(slot) ?? ORDINARY), name: `domU${slot}${life === 0 ? '' : `.${life}`}` };
     const created = yield* createDomain(me, xl, config, { staysPaused: true });
     gate.building--;
-    traffic.commits += created.commits;
     traffic.conflicts += created.conflicts;
     if (created.rc === 'died') return;
     const { built } = created;
@@ -109,7 +113,6 @@ function* slotActor(
       if (traffic.stopping) return;
     }
     const destroyed = yield* destroyDomain(me, xl, gone);
-    traffic.commits += destroyed.commits;
     traffic.conflicts += destroyed.conflicts;
   }
 }

@@ -4,7 +4,6 @@ export class Traffic {
   requests = 0;
   /** Operations that agents gave up or that were refused, by errno name: weather, shown in the report. */
   readonly refusals = new Map<string, number>();
-  commits = 0;
   conflicts = 0;
   stopping = false;
   readonly requestsMax: number;

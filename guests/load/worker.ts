@@ -124,8 +124,7 @@ function* transaction(xs: Xs, traffic: Traffic, plan: WorkerPlan): Actor {
     }
     return giveUp ? undefined : true;
   }, 3);
-  if ('value' in done) traffic.commits++;
-  else if (done.error !== 'aborted') traffic.refused(`${done.error} at commit`);
+  if ('error' in done && done.error !== 'aborted') traffic.refused(`${done.error} at commit`);
   traffic.conflicts += done.rounds - ('value' in done ? 1 : 0);
 }
 

@@ -29,7 +29,6 @@ export function* pollMonitor(me: Thread, place: MonitorPlace, plan: PollPlan): A
         1, // a figure that is not to be had now is left out
       );
       if ('error' in done) traffic.conflicts++;
-      else traffic.commits++;
     } else yield* poll(xs, plan, 0);
     yield* sleep(os, me, traffic, paced(pace, plan.seconds));
   }

@@ -1,4 +1,4 @@
-import type { Actor } from '../../sim/index.ts';
+import { type Actor, shuffled } from '../../sim/index.ts';
 import { textOf as text } from '../../store/protocol/octets.ts';
 import type { GuestOs, Thread } from '../kernel/index.ts';
 import type { Traffic } from '../load/index.ts';
@@ -38,7 +38,7 @@ class WriteCache {
 
   /** Remove every key that was not written since the last flush. */
   *flush(): Actor {
-    for (const [key, entry] of shuffled(this.#xs.me, [...this.#keys])) {
+    for (const [key, entry] of shuffled(this.#xs.me.draws, [...this.#keys])) {
       if (entry.isAlive) entry.isAlive = false;
       else {
         const reply = yield* this.#xs.rm(key);
@@ -78,7 +78,7 @@ export function* xeDaemon(me: Thread, os: GuestOs, link: XsLink, traffic: Traffi
     const metrics = [guest.system(), guest.addons(), guest.network(), guest.volumes(disks)];
     if (cycle % 2 === 0) metrics.push(guest.memory());
     for (const found of metrics)
-      for (const [key, value] of shuffled(me, Object.entries(found))) yield* cache.write(key, value); // Go's maps have no order
+      for (const [key, value] of shuffled(me.draws, Object.entries(found))) yield* cache.write(key, value); // Go's maps have no order
     if (cycle % 2 === 0) yield* cache.flush();
     yield* cache.write('data/updated', clock(Math.floor((os.machine.nowNs * pace.speedup) / 1e9)));
     yield* sleep(os, me, traffic, paced(pace, PERIOD_SECONDS));
@@ -187,14 +187,4 @@ function clock(seconds: number): string {
   const name = ['Thu', 'Fri', 'Sat', 'Sun', 'Mon', 'Tue', 'Wed'][day % 7] as string;
   const date = String(1 + (day % 31)).padStart(2, ' ');
   return `${name} Jan ${date} ${two(Math.floor(time / 3_600))}:${two(Math.floor(time / 60) % 60)}:${two(time % 60)} 2026`;
-}
-
-/** The same items in an order that is drawn. */
-function shuffled<T>(me: Thread, items: readonly T[]): T[] {
-  const mixed = [...items];
-  for (let i = mixed.length - 1; i > 0; i--) {
-    const j = me.draws.below(i + 1);
-    [mixed[i], mixed[j]] = [mixed[j] as T, mixed[i] as T];
-  }
-  return mixed;
 }

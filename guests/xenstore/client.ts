@@ -75,7 +75,8 @@ export class XsClient implements XsLink {
 
   /** Start the ring's actor. `resetDevices`: a kernel that was started with that word leaves the responses alone (LX-19). */
   start({ resetDevices = false } = {}): void {
-    if (this.#habits.skipsStaleResponses && !resetDevices) this.#ring.skipResponses();
+    if (this.#ring.isToConnect) this.#close();
+    else if (this.#habits.skipsStaleResponses && !resetDevices) this.#ring.skipResponses();
     this.#ring.start();
     if (this.#habits.watchdogNs > 0) {
       this.#os.start('xenbus-watchdog', () => watchdog(this.#ring, this.#habits.watchdogNs));
@@ -214,10 +215,19 @@ export class XsClient implements XsLink {
     this.#suspender = me;
     this.#suspension.isClosed = true;
     this.#areWatchesLocked = true;
+    const sinceNs = this.#os.machine.nowNs;
+    const lost = 'the end of a transaction that the store has lost, which the kernel counts for ever (LX-16)';
+    this.#os.waitsFor(me.name, () => (this.hangs ? { what: lost, sinceNs } : undefined));
     while (!this.#suspension.isQuiet) yield PARK;
+    this.#os.waitsFor(me.name);
     this.#ring.stop();
     while (!this.#ring.isStopped) yield PARK;
     this.#suspender = undefined;
+  }
+
+  /** Whether it waits in a suspend for the end of what has no end any more (LX-16). */
+  get hangs(): boolean {
+    return this.#suspender !== undefined && this.#suspension.isForEver;
   }
 
   /** The same domain goes on (SUS-5): nothing is done anew. */
@@ -244,6 +254,50 @@ export class XsClient implements XsLink {
       yield* this.request(me, XS.WATCH, watchPayload(watch.path, watch.wire, watch.depth)); // errors are ignored
     }
     this.#unlockWatches();
+  }
+
+  // Reconnection (docs/misc/xenstore-ring.txt, The ring reconnection feature) ------------------------------------------
+
+  /**
+   * Wait for the store in a domain that was started before the store knew it, and whose ring says so. What others have asked for
+   * meanwhile goes out then. Source: linux drivers/xen/xenbus/xenbus_probe.c, xenbus_init, xenbus_late_init.
+   */
+  *untilConnected(me: Thread): Actor {
+    if (!this.#suspension.isClosed) return;
+    yield* this.#connected(me);
+    this.#letIn();
+    this.#unlockWatches();
+  }
+
+  /**
+   * Begin the connection anew, in the middle of whatever is on its way: who waits for an answer gets EIO, no transaction stands, and
+   * watches are sent anew. Source: xenbus_shutdown in tools/firmware/hvmloader/xenbus.c does so before it starts another kernel.
+   */
+  *reconnect(me: Thread): Actor {
+    this.#close();
+    this.#suspender = me;
+    while (!this.#ring.isStopped) yield PARK;
+    for (const request of this.#requests.abandon()) this.#answer(request, localError('EIO'));
+    this.#early.length = 0;
+    this.#suspension.forgetTransactions();
+    this.#ring.askToConnect();
+    yield* this.#connected(me);
+    const { frame, port } = this.#ring.place;
+    yield* this.resume(me, frame, port);
+  }
+
+  /** Nothing goes into the ring, and nothing is taken out, until it is connected. */
+  #close(): void {
+    this.#suspension.isClosed = true;
+    this.#areWatchesLocked = true;
+    this.#ring.stopAtOnce();
+  }
+
+  *#connected(me: Thread): Actor {
+    this.#suspender = me;
+    while (this.#ring.isToConnect) yield PARK;
+    this.#suspender = undefined;
+    this.#ring.go();
   }
 
   #letIn(): void {

@@ -1,5 +1,6 @@
 import {
   type Actor,
+  CONNECTION,
   type Frame,
   PARK,
   type Port,
@@ -10,6 +11,7 @@ import {
   RSP_PROD,
   type Stream,
   used,
+  XENSTORE_RECONNECT,
 } from '../../sim/index.ts';
 import { MessageReader } from '../../store/protocol/message-reader.ts';
 import type { Message } from '../../store/protocol/wire.ts';
@@ -54,6 +56,8 @@ export class RingMover {
   #sent = 0;
   #got = 0;
   #isStopping = false;
+  /** Not at the end of a message: the connection begins anew, and nothing but its word means anything until it has. */
+  #isReconnecting = false;
   #abandons = false;
   /** The request that is being written: octets that are in the ring, and the piece that they end in. */
   /** Where requests are left out, how one is torn, and how slowly is read after it, is a matter of that one alone. */
@@ -117,6 +121,23 @@ export class RingMover {
     this.wake();
   }
 
+  /** Quiesce wherever it is, for a connection that begins anew: each event from then on makes the owner hear of it again. */
+  stopAtOnce(): void {
+    this.#isReconnecting = true;
+    this.stop();
+  }
+
+  /** Somebody, the guest itself or who has made the domain, wants the store to begin the connection anew, and it has not yet. */
+  get isToConnect(): boolean {
+    return this.load(CONNECTION) === XENSTORE_RECONNECT;
+  }
+
+  /** Ask the store for that. */
+  askToConnect(): void {
+    this.#frame.store32(CONNECTION, XENSTORE_RECONNECT, true);
+    this.signal();
+  }
+
   /** The request that is being written, if there is one, is not written to its end. */
   abandon(): void {
     this.#abandons = true;
@@ -126,6 +147,7 @@ export class RingMover {
   /** Go on where it was. */
   go(): void {
     this.#isStopping = false;
+    this.#isReconnecting = false;
     this.isStopped = false;
     this.wake();
   }
@@ -156,6 +178,7 @@ export class RingMover {
     for (;;) {
       if (this.#mayStop()) {
         this.isStopped = true;
+        if (this.#isReconnecting) this.#os.acknowledge(this.#port);
         this.#owner.stopped();
         yield PARK;
         continue;
@@ -208,6 +231,10 @@ export class RingMover {
   }
 
   #mayStop(): boolean {
+    if (this.#isReconnecting) {
+      this.#current = undefined;
+      return true;
+    }
     if (!this.#isStopping || this.#current !== undefined) return false;
     return !(this.#habits.suspendWaitsForMessage && this.#incoming.held > 0);
   }

@@ -39,9 +39,20 @@ export class Suspension {
     }
   }
 
+  /** The connection begins anew: no transaction of before is open any more. */
+  forgetTransactions(): void {
+    this.#open.clear();
+    this.#leaked = 0;
+  }
+
   /** Nobody is in any more. */
   get isQuiet(): boolean {
     return this.#users === 0 && this.#open.size === 0 && this.#leaked === 0;
+  }
+
+  /** Nobody is in but transactions that the store has lost: nothing can end the wait for them. */
+  get isForEver(): boolean {
+    return this.isClosed && this.#users === 0 && this.#open.size === 0 && this.#leaked > 0;
   }
 
   /** Those who waited at the door, in the order in which they came. */

@@ -16,9 +16,30 @@ export function applyChanges(text: string, changes: readonly Change[]): Applied 
   return { ok: true, text: changed };
 }
 
-interface Place {
+/** A part of a text: from one place of it up to another. */
+export interface Place {
   readonly from: number;
   readonly to: number;
+}
+
+/**
+ * Where in a text that nothing was changed in yet a change makes a difference, with one character more on either side: what is only
+ * put in has neighbours. `undefined`: its piece is not there once, as that of a change which builds on another.
+ */
+export function placeOf(text: string, change: Change): Place | undefined {
+  const all = squeeze(text);
+  const [from, to] = [squeeze(change.from).squeezed, squeeze(change.to).squeezed];
+  const start = all.squeezed.indexOf(from);
+  if (start < 0 || all.squeezed.includes(from, start + 1)) return undefined;
+  const same = (a: number, b: number) => from.at(a) === to.at(b);
+  const most = Math.min(from.length, to.length);
+  let before = 0;
+  while (before < most && same(before, before)) before++;
+  let behind = 0;
+  while (behind < most - before && same(-1 - behind, -1 - behind)) behind++;
+  const first = Math.max(0, start + before - 1);
+  const last = Math.min(all.at.length - 1, start + from.length - behind);
+  return { from: all.at[first] as number, to: (all.at[last] as number) + 1 };
 }
 
 /** Where `piece` is in `text`, whatever white space there is in either. */

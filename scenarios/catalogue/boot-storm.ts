@@ -98,7 +98,6 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
       const created = yield* createDomain(me, tools.process(`xl-create-${slot}`), plan, {
         boot: (built) => booted.push(new StormGuest(guestPlan, built)),
       });
-      traffic.commits += created.commits;
       traffic.conflicts += created.conflicts;
       if (created.rc !== 0) traffic.refused(`${created.rc} in ${created.failedIn}`);
     }

@@ -20,7 +20,7 @@ import {
   Xs,
 } from '../../guests/index.ts';
 import { untilFree } from '../../guests/libxl/index.ts';
-import { type Actor, DOMID_ANY } from '../../sim/index.ts';
+import { type Actor, DOMID_ANY, type Stream, shuffled } from '../../sim/index.ts';
 import { DEFAULT_QUOTAS, MESSAGE_NS, PASS_NS, WRITE_CREDIT_NS, WRITE_NS } from '../../store/index.ts';
 import { HEADER_BYTES, PAYLOAD_MAX } from '../../store/protocol/wire.ts';
 import { type Guest, type Host, LIFELIKE } from '../engine/host.ts';
@@ -61,7 +61,11 @@ const CHECK_EVERY_STEPS = 5_000;
 
 const SETTINGS = {
   domains: count(8, { min: 1, max: 100 }, 'ordinary guest domains'),
-  hostile: count(12, { min: 0, max: 100 }, 'hostile guest domains, their kinds drawn from the seed'),
+  hostile: count(
+    12,
+    { min: 0, max: 100 },
+    'hostile guest domains, their kinds drawn from the seed, each once before any comes again',
+  ),
   kind: word('any', ['any', ...HOSTILE_KINDS.map((k) => k.name)], 'one kind for all hostile guests'),
   requests: count(
     2_500,
@@ -152,11 +156,9 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
   const { machine, traffic, dom0, faults } = host;
   const hasFaults = faults.faults.length > 0;
   const plan = machine.streams.for('scenario');
-  const kinds = Array.from({ length: settings.hostile }, () =>
-    settings.kind === 'any'
-      ? plan.pick(HOSTILE_KINDS)
-      : (HOSTILE_KINDS.find((k) => k.name === settings.kind) as HostileKind),
-  );
+  // Other daemons keep what they have of a request when a domain is introduced once more.
+  const able = HOSTILE_KINDS.filter(({ introducedAgain }) => introducedAgain !== true || request.real === undefined);
+  const kinds = dealt(settings, able, machine.streams.for('kinds'));
   const share = Math.floor((requestsMax * 8) / 10 / Math.max(1, settings.updates));
   const atRequests = moments(settings.updates, Math.floor(requestsMax / 10), share, plan);
 
@@ -282,6 +284,22 @@ function dueOf(kind: HostileKind, version: StoreVersion): string {
   return kind.introduce?.(version) ?? 'OK';
 }
 
+/** A kind for each hostile guest: each once before any comes again, in an order that is drawn. */
+function dealt(
+  { hostile, kind }: SettingsOf<typeof SETTINGS>,
+  able: readonly HostileKind[],
+  draws: Stream,
+): HostileKind[] {
+  const offered = kind === 'any' ? able : HOSTILE_KINDS.filter(({ name }) => name === kind);
+  const rounds = Math.ceil(hostile / offered.length);
+  return Array.from({ length: rounds }, () => shuffled(draws, offered))
+    .flat()
+    .slice(0, hostile);
+}
+
+/** How often a toolstack looks whether a domain is to be introduced, ns. */
+const AGAIN_NS = 20_000;
+
 /** How long it is looked whether the id of a domain is free, ns. */
 const FREE_NS = 20_000_000;
 
@@ -290,6 +308,7 @@ function* raise(stage: Stage, xs: Xs, kind: HostileKind, name: string): Actor<Ba
   const { dom0, traffic } = stage.host;
   const first = yield* build(stage, xs, kind, name, DOMID_ANY);
   if (first === undefined) throw new Error('assertion: no domid is free');
+  if (kind.introducedAgain === true) yield* introduceAgain(stage, xs, first);
   if (kind.comesAgain !== true) return [first];
   const { domid } = first;
   const entrusted = entrustedTo(domid);
@@ -340,6 +359,23 @@ function* build(stage: Stage, xs: Xs, kind: HostileKind, name: string, wanted: n
     return kind.run(bad.attacker);
   });
   return bad;
+}
+
+/** Introduce a domain at another port whenever it asks for that. Errors: none; one that is refused has its old port. */
+function* introduceAgain({ host }: Stage, xs: Xs, bad: Bad): Actor {
+  const isOver = () => bad.me === undefined || !isWorking(bad.me);
+  while (!isOver()) {
+    const { attacker } = bad;
+    if (attacker?.isToBeIntroduced !== true) {
+      yield AGAIN_NS;
+      continue;
+    }
+    const port = host.dom0.os.hyper.allocUnbound(bad.domid, host.storeDomid);
+    if (!port.ok) return;
+    const { ring } = attacker.built;
+    const { error } = yield* xs.call(XS.INTRODUCE, strings(String(bad.domid), String(ring.gfn), String(port.value)));
+    attacker.begunAnew(error === undefined ? port.value : attacker.ring.port);
+  }
 }
 
 /** What the hostile guests had to get, and whether the store kept to its quotas for them. */

@@ -154,7 +154,6 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
         },
       },
     );
-    traffic.commits += made.commits;
     traffic.conflicts += made.conflicts;
     if (made.rc !== 0) traffic.refused(`${made.rc} in ${made.failedIn}`);
     return made.rc === 0 && slot.guest?.isRunning === true;
@@ -205,7 +204,6 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
     const device = draws.oneIn(2) ? vif({ devid: n, mac: macOf(++interfaces) }) : vbd({ devid: (202 << 8) | (n << 4) });
     const { domid } = slot;
     const added = yield* addDevice(me, xl, domid, device);
-    traffic.commits++;
     traffic.conflicts += added.conflicts;
     if (added.rc !== 0) traffic.refused(`${added.rc} at attach`);
     const works = added.rc === 0 && (yield* isConnected(me, xl, domid, device));

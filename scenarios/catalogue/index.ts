@@ -19,12 +19,16 @@ import { upgradeByMigration } from './upgrade-by-migration.ts';
 import { conflictStorm } from './worries/conflict-storm.ts';
 import { crowdedHost } from './worries/crowded-host.ts';
 import { domidReuse } from './worries/domid-reuse.ts';
+import { driverDomains } from './worries/driver-domains.ts';
 import { forcedUpdates } from './worries/forced-updates.ts';
 import { formatUpAndDown } from './worries/format-up-and-down.ts';
 import { guestsThatDie } from './worries/guests-that-die.ts';
 import { hugeStore } from './worries/huge-store.ts';
+import { kernelTrials } from './worries/kernel-trials.ts';
 import { quotaPressure } from './worries/quota-pressure.ts';
+import { ringReconnect } from './worries/ring-reconnect.ts';
 import { slowConsumers } from './worries/slow-consumers.ts';
+import { softReset } from './worries/soft-reset.ts';
 import { stubDomains } from './worries/stub-domains.ts';
 import { updateAfterUpdate } from './worries/update-after-update.ts';
 import { updatesThatFail } from './worries/updates-that-fail.ts';
@@ -53,12 +57,16 @@ export const SCENARIOS: readonly Scenario[] = [
   conflictStorm,
   crowdedHost,
   domidReuse,
+  driverDomains,
   forcedUpdates,
   formatUpAndDown,
   guestsThatDie,
   hugeStore,
+  kernelTrials,
   quotaPressure,
+  ringReconnect,
   slowConsumers,
+  softReset,
   stubDomains,
   updateAfterUpdate,
   updatesThatFail,

@@ -13,6 +13,7 @@ import { migrationOwners } from '../judge/invariants/migration-owners.ts';
 import { unnoticedMessages } from '../judge/invariants/unnoticed-messages.ts';
 import { unnoticedOctets } from '../judge/invariants/unnoticed-octets.ts';
 import { unnoticedPlatform } from '../judge/invariants/unnoticed-platform.ts';
+import { unnoticedRights } from '../judge/invariants/unnoticed-rights.ts';
 import { type FinalDisk, joinDevices } from '../judge/joined-disks.ts';
 import { type MoveWitness, SessionRecorder } from '../judge/sessions.ts';
 import { Diarist } from './migration/diarist.ts';
@@ -207,6 +208,7 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
       unnoticedOctets(sessions.sessions),
       unnoticedMessages(sessions.sessions, { firesWatches: format.name === 'G1' }),
       unnoticedPlatform(moves),
+      unnoticedRights(moves),
       ...(site === undefined
         ? []
         : [devicesOverHosts(joinDevices(histories, migrations.history(), finalDisks(site, diarists)))]),

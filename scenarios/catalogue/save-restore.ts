@@ -95,7 +95,6 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
           guests.push(new SavedGuest(host, built, { slot, dirtying, traffic, hasDepth }));
         },
       });
-      traffic.commits += created.commits;
       traffic.conflicts += created.conflicts;
       if (created.rc !== 0) traffic.refused(`${created.rc} in ${created.failedIn}`);
       const saved = guests.at(-1);

@@ -134,7 +134,7 @@ function run(request: RunRequest<SettingsOf<typeof SETTINGS>>): RunResult {
   });
   const { host } = run;
   const { machine, traffic, dom0, faults } = host;
-  const hasFaults = faults.faults.length > 0;
+  const hasFaults = faults.faults.length > 0 || request.cuts?.asks !== undefined;
   const plan = machine.streams.for('scenario');
   const share = Math.floor((requestsMax * 8) / 10 / Math.max(1, settings.updates));
   const atRequests = moments(settings.updates, Math.floor(requestsMax / 10), share, plan);
@@ -384,7 +384,6 @@ function* tree(
   name: string,
 ): Actor<boolean> {
   const written = yield* writeDomain(me, xl, built, { name, type: 'pv' });
-  host.traffic.commits += written.commits;
   host.traffic.conflicts += written.conflicts;
   return written.rc === 0;
 }

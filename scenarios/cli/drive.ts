@@ -3,7 +3,7 @@ import type { CompatName, StorePolicy } from '../../store/index.ts';
 import { Driver } from '../drive/drive.ts';
 import { parseScript } from '../drive/parse.ts';
 import { labOf } from './lab-of.ts';
-import { complain, reasonOf, say } from './terminal/output.ts';
+import { complain, printJsonText, reasonOf, say } from './terminal/output.ts';
 
 interface DriveOptions {
   readonly compat: CompatName;
@@ -40,7 +40,7 @@ export async function driveCommand(file: string, options: DriveOptions): Promise
   for (const parsed of parseScript(script.text)) {
     if (!parsed.ok) return complain(`${name}:${parsed.line}: ${parsed.reason}`);
     const before = driver.disappointments.length;
-    for (const line of driver.perform(parsed.action)) process.stdout.write(`${line}\n`);
+    for (const line of driver.perform(parsed.action)) printJsonText(`${line}\n`);
     for (const reason of driver.disappointments.slice(before)) say(`${name}:${parsed.line}: ${reason}`);
   }
   return driver.disappointments.length === 0 ? 0 : 1;

@@ -17,7 +17,11 @@ export interface ExhaustOptions {
 
 export const EXHAUST_KINDS = Object.keys(KINDS) as readonly Kind[];
 
-/** One thing at every place of a script. Exit code 1 where one of them changes what clients see. */
+/** Of a script in which a place changes what clients see, and of one that has no place for anything that is asked for. */
+const EXIT_BROKEN = 1;
+const EXIT_UNTRIED = 3;
+
+/** One thing at every place of a script. Exit codes: 1 where one of them changes what clients see, 3 where there was nothing to try. */
 export async function exhaustCommand(file: string, options: ExhaustOptions): Promise<number> {
   const text = readText(file);
   const name = file === STDIN ? 'standard input' : file;
@@ -27,6 +31,7 @@ export async function exhaustCommand(file: string, options: ExhaustOptions): Pro
     if (!parsed.ok) return complain(`${name}:${parsed.line}: ${parsed.reason}`);
     script.push(parsed.action);
   }
+  if (script.length === 0) return complain(`${name}: there is no line in it`);
   const { compat, policy, seed } = options;
   const format = options.format ?? (compat === '4.17' ? 'v1' : 'v2');
   const lab = await labOf(format);
@@ -39,7 +44,8 @@ export async function exhaustCommand(file: string, options: ExhaustOptions): Pro
     if (options.json !== true) print(told(result));
   }
   if (options.json === true) printJson({ script: name, format, policy, compat, seed, results });
-  return results.every(({ failure }) => failure === undefined) ? 0 : 1;
+  if (results.some(({ failure }) => failure !== undefined)) return EXIT_BROKEN;
+  return results.every(({ held }) => held === 0) ? EXIT_UNTRIED : 0;
 }
 
 const WORDS: Readonly<Record<Kind, string>> = {

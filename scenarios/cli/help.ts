@@ -11,6 +11,7 @@ const GROUPS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   },
   'Hunt a failure:': {
     sweep: 'xenarium sweep all --minutes 30 --base failures',
+    worker: 'xenarium worker --queue redis://10.0.0.1:6379',
     replay: 'xenarium replay XS1-…',
     shrink: 'xenarium shrink XS1-… --test failure.test.ts',
     show: 'xenarium show XS1-… --around 812',

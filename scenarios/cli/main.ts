@@ -7,6 +7,7 @@ import { conformCommand } from './conform.ts';
 import { conformScenarioCommand } from './conform-scenario.ts';
 import { driveCommand } from './drive.ts';
 import { EXHAUST_KINDS, exhaustCommand } from './exhaust.ts';
+import { workerCommand } from './fleet/worker-command.ts';
 import { group } from './help.ts';
 import { replayCommand } from './hunt/replay.ts';
 import { showCommand } from './hunt/show.ts';
@@ -91,7 +92,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     .addOption(
       new Option(
         '--search <strategy>',
-        'settings as asked for, drawn anew for each seed, or also changed from runs that met something new',
+        'settings as asked for, drawn anew for each seed, or also changed from runs that met something new; with programs preempted at a few moments; or the first seed again and again, with a live update at another moment of it',
       )
         .choices(STRATEGIES)
         .default('uniform'),
@@ -106,6 +107,11 @@ export async function main(argv: readonly string[]): Promise<number> {
     .option('--all', 'with what the daemon is known to break on')
     .option('--set <key=value>', 'change a setting (repeatable)', collect, [])
     .option('--jobs <n>', 'threads (default: one for each core)', positive)
+    .option(
+      '--queue <url>',
+      'redis://HOST:PORT of a fleet, whose workers make the runs (default: threads of this process)',
+    )
+    .addOption(patience())
     .option('--require-marks', 'exit code 3 if anything that the scenario promises never happened')
     .option(
       '--canary [bug]',
@@ -116,6 +122,13 @@ export async function main(argv: readonly string[]): Promise<number> {
     .action(async (names: string[], options) =>
       done(await orUnusable(() => sweepCommand(names.length > 0 ? names : [SCENARIOS[0]?.name as string], options))),
     );
+  program
+    .command('worker')
+    .description('make the runs of campaigns that sweep --queue puts into a Redis, until it is interrupted')
+    .requiredOption('--queue <url>', 'redis://HOST:PORT of the fleet')
+    .option('--jobs <n>', 'threads (default: one for each core)', positive)
+    .addOption(patience())
+    .action(async (options) => done(await orUnusable(() => workerCommand(options))));
   program
     .command('replay')
     .description('run again what a token or a file of run --save names, and say whether it is the same')
@@ -132,6 +145,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     .argument('<run>', 'a token (XS1-…), or the path of a file of run --save')
     .option('--jobs <n>', 'threads (default: one for each core)', positive)
     .option('--test <file>', 'write a vitest file that fails as the run does')
+    .option('--report <file>', 'write a page that shows what the run was made')
     .option('--json', 'one JSON object for programs')
     .option('--daemon <path>', 'where the daemon is that served it, if not where it was')
     .action(async (run, options) => done(await orUnusable(() => shrinkCommand(run, options))));
@@ -141,6 +155,7 @@ export async function main(argv: readonly string[]): Promise<number> {
       'look into a run: what there is at any moment of it, and what happened; moments are seq numbers, as messages have them',
     )
     .argument('<run>', 'a token (XS1-…), or the path of a file of run --save')
+    .option('--host <name>', 'on which host of several: each has numbers of its own')
     .option('--at <seq>', 'everything that there is on the host just after it', seqNumber)
     .option('--around <seq>', 'what happened before and after it', seqNumber)
     .option('--conn <name>', 'only of this connection or program: domU3, dom0/xenopsd, domU3/worker0')
@@ -277,6 +292,12 @@ function positive(value: string): number {
 function seqNumber(value: string): number {
   if (!/^[0-9]{1,9}$/.test(value)) throw new InvalidArgumentError('a number of the history, as messages have it.');
   return Number(value);
+}
+
+function patience(): Option {
+  return new Option('--patience <seconds>', 'how long a worker of a fleet may be silent before others have its runs')
+    .argParser(positive)
+    .default(30);
 }
 
 function seeds(initial: string): Option {

@@ -1,5 +1,7 @@
 import { performance } from 'node:perf_hooks';
 
+import { shown } from './terminal/output.ts';
+
 /** A clock of our own: while a run looks, nobody else has one. */
 const nowOf = performance.now.bind(performance);
 
@@ -32,13 +34,13 @@ export class Progress {
     if (!this.#isShown) {
       if (nowMs - Math.max(this.#startMs, this.#lastMs) < this.#linesMs) return;
       this.#lastMs = nowMs;
-      process.stderr.write(`${text()}, ${Math.floor(this.seconds)} s\n`);
+      process.stderr.write(`${shown(text())}, ${Math.floor(this.seconds)} s\n`);
       return;
     }
     if (nowMs - this.#startMs < SILENT_MS || nowMs - this.#lastMs < AGAIN_MS) return;
     this.#lastMs = nowMs;
     const line = `${text()}, ${Math.floor(this.seconds)} s`;
-    process.stderr.write(`\r${line.padEnd(this.#width)}`);
+    process.stderr.write(`\r${shown(line).padEnd(this.#width)}`);
     this.#width = line.length;
   }
 

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { RunResult } from '../engine/scenario.ts';
+import { packageFile } from '../real/package-file.ts';
 import { type PageParts, pageOf } from '../report/page/page.ts';
 import { type PageDress, pageDataOf } from '../report/page/page-data.ts';
 import { Unusable, writeOctets } from './image/io.ts';
@@ -11,11 +12,10 @@ export function writeReport(file: string, result: RunResult, dress: PageDress): 
 
 /** What the bundler has made of the page's script and style. Errors: Unusable, where it was never called. */
 function pageParts(): PageParts {
-  for (const up of ['../page/', '../../page/']) {
-    try {
-      const read = (name: string) => readFileSync(new URL(up + name, import.meta.url), 'utf8');
-      return { script: read('page.js'), style: read('page.css') };
-    } catch {}
+  try {
+    const read = (name: string) => readFileSync(packageFile(`dist/page/${name}`), 'utf8');
+    return { script: read('page.js'), style: read('page.css') };
+  } catch {
+    throw new Unusable('--report: the script of the page is missing; `npm run build` makes it');
   }
-  throw new Unusable('--report: the script of the page is missing; `npm run build` makes it');
 }

@@ -15,6 +15,7 @@ import { labOf } from './lab-of.ts';
 import { hostsOf, prepare } from './prepare.ts';
 import { Progress } from './progress.ts';
 import { writeReport } from './report-file.ts';
+import { print, printInColour, printJsonText } from './terminal/output.ts';
 import { TraceFile } from './trace-file.ts';
 
 /** Exit codes of a run. */
@@ -40,14 +41,14 @@ export async function listCommand(names: readonly string[], options: ListOptions
       worry,
       settings: rangesOf(settings),
     }));
-    process.stdout.write(`${JSON.stringify(listed, null, 2)}\n`);
+    printJsonText(`${JSON.stringify(listed, null, 2)}\n`);
     return 0;
   }
   for (const { name, story, worry, settings } of scenarios) {
-    process.stdout.write(`${name}\n  ${story}\n${worry === undefined ? '' : `  Worry: ${worry}\n`}`);
+    print(`${name}\n  ${story}\n${worry === undefined ? '' : `  Worry: ${worry}\n`}`);
     for (const [key, spec] of Object.entries(settings)) {
       const words = 'told' in spec ? spec.told : 'words' in spec ? spec.words.join(', ') : `${spec.min} to ${spec.max}`;
-      process.stdout.write(`    ${`${key}=${spec.default}`.padEnd(18)} ${spec.meaning} (${words})\n`);
+      print(`    ${`${key}=${spec.default}`.padEnd(18)} ${spec.meaning} (${words})\n`);
     }
   }
   return 0;
@@ -55,10 +56,10 @@ export async function listCommand(names: readonly string[], options: ListOptions
 
 function listFaults(isJson: boolean): number {
   const faults = FAULT_RULES.map(({ id, what, mustHold }) => ({ id, what, mustHold, scenarios: hostsOf(id) }));
-  if (isJson) process.stdout.write(`${JSON.stringify(faults, null, 2)}\n`);
+  if (isJson) printJsonText(`${JSON.stringify(faults, null, 2)}\n`);
   else
     for (const { id, what, mustHold, scenarios } of faults)
-      process.stdout.write(
+      print(
         `${id.padEnd(8)} ${what}; holds: ${mustHold}; in ${scenarios.length === FAULT_TAKERS.length ? 'every scenario' : scenarios.join(', ')}\n`,
       );
   return 0;
@@ -111,7 +112,7 @@ export async function runCommand(name: string, options: RunOptions): Promise<num
     checks: true,
     looked: ({ virtualNs, requests }) =>
       progress.at(() => `${name}: ${Math.floor(virtualNs / 1_000_000)} virtual ms, ${requests} requests`),
-    ...(options.json ? {} : { planned: (faults) => process.stdout.write(planText(faults, { colour })) }),
+    ...(options.json ? {} : { planned: (faults) => printInColour(planText(faults, { colour })) }),
     ...trace?.extras,
   });
   progress.clear();
@@ -121,6 +122,7 @@ export async function runCommand(name: string, options: RunOptions): Promise<num
   if (options.save !== undefined) writeRunFile(options.save, { ticket: ticketFor(result), events });
   if (options.report !== undefined) writeReport(options.report, result, { token });
   const dress = { colour, command, stack: options.stack, token };
-  process.stdout.write(options.json ? jsonReport(result, command, { token }) : textReport(result, dress));
+  if (options.json) printJsonText(jsonReport(result, command, { token }));
+  else printInColour(textReport(result, dress));
   return EXIT_OF[result.outcome];
 }

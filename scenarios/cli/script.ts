@@ -6,7 +6,7 @@ import { isOCamlDaemonLog, ocamlDaemonLog } from '../drive/from-log/ocaml-daemon
 import { scriptOf } from '../drive/from-log/script-of.ts';
 import { formatAction } from '../drive/script.ts';
 import { STDIN } from './drive.ts';
-import { complain, reasonOf, say } from './terminal/output.ts';
+import { complain, printJsonText, reasonOf, say } from './terminal/output.ts';
 
 interface FromLogOptions {
   readonly tree?: string;
@@ -38,7 +38,7 @@ function fromLogCommand(file: string, options: FromLogOptions): number {
   try {
     const before = tree.text === '' ? [] : treeOf(tree.text, TREE_WRITER);
     const { actions, requests, notes } = scriptOf(parse(log.text));
-    for (const action of [...before, ...actions]) process.stdout.write(`${formatAction(action)}\n`);
+    for (const action of [...before, ...actions]) printJsonText(`${formatAction(action)}\n`);
     say(`${requests} requests`);
     for (const note of notes) say(note);
     return 0;

@@ -1,20 +1,25 @@
 import { availableParallelism } from 'node:os';
+import { resolve } from 'node:path';
 import { SCENARIOS } from '../catalogue/index.ts';
 import { ofDaemon, type RunOutcome } from '../engine/scenario.ts';
-import { type CampaignPlan, RunChoice, type Strategy } from '../hunt/search-plan.ts';
+import { type CampaignPlan, placesInTime, RunChoice, type Strategy } from '../hunt/search-plan.ts';
 import { SITUATIONS } from '../hunt/situations.ts';
 import type { RunSpec } from '../hunt/spec.ts';
 import { BLIND, Canary } from './bugs/canary.ts';
 import { ownCommand } from './command.ts';
 import { daemonOf, formatFor, prepareFor } from './daemon.ts';
+import { openFleet } from './fleet/fleet.ts';
+import { nameOf } from './fleet/queue.ts';
 import { FailureBase, type KnownFailure } from './hunt/failure-base.ts';
 import { Unusable } from './image/io.ts';
 import { labOf } from './lab-of.ts';
+import { loader } from './loader.ts';
 import { MarkTally } from './mark-tally.ts';
 import { Progress } from './progress.ts';
 import { EXIT_OF } from './run.ts';
-import { type Finding, type SeedRange, type SeedReport, sweep } from './sweep.ts';
-import { printJson } from './terminal/output.ts';
+import type { Finding, SeedRange, SeedReport } from './seed-report.ts';
+import { type Sweeping, sweep, sweepOn } from './sweep.ts';
+import { print, printJson } from './terminal/output.ts';
 
 interface SweepOptions {
   readonly seeds: SeedRange;
@@ -28,6 +33,10 @@ interface SweepOptions {
   readonly search: Strategy;
   readonly base?: string;
   readonly jobs?: number;
+  /** Of a fleet's Redis, whose workers make the runs. */
+  readonly queue?: string;
+  /** How long one of them may be silent, seconds. */
+  readonly patience: number;
   readonly requireMarks?: true;
   readonly situations?: true;
   /** A bug that has to be found: its id, or any. */
@@ -54,12 +63,15 @@ interface Group {
  */
 export async function sweepCommand(names: readonly string[], options: SweepOptions): Promise<number> {
   const whole = names.length === 1 && names[0] === 'all' ? SCENARIOS.map(({ name }) => name) : names;
+  refuseTwins(whole);
   const daemon = daemonOf(options);
   const scenarios = await Promise.all(whole.map((name) => prepareFor(daemon, name, options.set)));
   const format = formatFor(daemon, options.format);
   await labOf(format); // whether it can be loaded: threads load their own
   const { search, jobs = availableParallelism() } = options;
-  const campaign = new Campaign({ scenarios, format, strategy: search }, options, daemon?.named);
+  const moments = placesInTime(search) ? await momentsOf(scenarios, format, options.seeds, daemon?.named) : undefined;
+  const plan = { scenarios, format, strategy: search, ...(moments && { moments }) };
+  const campaign = new Campaign(plan, options, daemon?.named);
   const base = options.base === undefined ? undefined : new FailureBase(options.base);
   const canary = canaryOf(options);
   const stop = new AbortController();
@@ -67,8 +79,9 @@ export async function sweepCommand(names: readonly string[], options: SweepOptio
   process.once('SIGINT', interrupt);
   try {
     if (base !== undefined) await replayBase(base, jobs, stop.signal, options.json === true);
+    const each = (report: SeedReport) => campaign.add(report, base);
     await through(
-      sweep(campaign.runs(canary), jobs, (report) => campaign.add(report, base)),
+      await campaignOn(options, campaign.runs(canary), jobs, each, [names, format, daemon?.named]),
       stop.signal,
     );
     if (canary !== undefined) await through(canary.fly(jobs), stop.signal);
@@ -79,6 +92,48 @@ export async function sweepCommand(names: readonly string[], options: SweepOptio
   campaign.tell(isInterrupted, canary);
   if (isInterrupted) return INTERRUPTED;
   return campaign.exitCode === EXIT_OF.pass && canary?.isBlind === true ? BLIND : campaign.exitCode;
+}
+
+/** When something happened in the first seed's run of each scenario, virtual ns. Errors: Unusable. */
+async function momentsOf(
+  scenarios: CampaignPlan['scenarios'],
+  format: string,
+  { from }: SeedRange,
+  daemon: RunSpec['daemon'],
+): Promise<ReadonlyMap<string, readonly number[]>> {
+  const runnerFor = loader();
+  const moments = new Map<string, readonly number[]>();
+  for (const { scenario, settings } of scenarios) {
+    const spec = { scenario: scenario.name, seed: String(from), format, settings, ...(daemon && { daemon }) };
+    const times: number[] = [];
+    (await runnerFor(spec))(spec, { observed: ({ timeNs }) => times.push(timeNs) });
+    moments.set(scenario.name, times);
+  }
+  return moments;
+}
+
+/** One scenario twice is nearly always a slip, and its runs would be each other's doubles. Errors: Unusable. */
+function refuseTwins(names: readonly string[]): void {
+  const places = names.map((name) => resolve(name));
+  const twin = names.find((_, i) => places.indexOf(places[i] as string) < i);
+  if (twin !== undefined)
+    throw new Unusable(`${twin} is named twice: its seeds are run once, and more of them with --seeds`);
+}
+
+/** So many runs are one worker's at a time, and so many shares wait for workers. */
+const FLEET = { perShare: 4, ahead: 64 };
+
+/** On threads of this process, or on a fleet, where the same campaign goes on from what there is of it. Errors: Unusable. */
+async function campaignOn(
+  { queue: url, patience, seeds, minutes, set, search }: SweepOptions,
+  runs: Iterator<RunSpec>,
+  jobs: number,
+  each: (report: SeedReport) => void,
+  more: readonly unknown[],
+): Promise<Sweeping> {
+  if (url === undefined) return sweep(runs, jobs, each);
+  const campaign = nameOf([seeds, minutes, set, search, ...more]);
+  return sweepOn(await openFleet(url, patience), { campaign, ...FLEET }, runs, each);
 }
 
 /** Errors: Unusable. */
@@ -104,7 +159,7 @@ async function replayBase(base: FailureBase, jobs: number, signal: AbortSignal, 
     const stillFails = finding?.key === failure.key;
     const isNews = base.seen(failure, stillFails);
     const word = stillFails ? (isNews ? 'fails again' : 'still fails') : 'fixed';
-    if (!isQuiet && (stillFails || isNews)) process.stdout.write(`${word.padEnd(11)} ${failure.text}\n`);
+    if (!isQuiet && (stillFails || isNews)) print(`${word.padEnd(11)} ${failure.text}\n`);
   };
   await through(sweep(runs.map(({ spec }) => spec).values(), jobs, each), signal);
 }
@@ -176,9 +231,7 @@ class Campaign {
     if (this.#options.json) return;
     this.#progress.clear();
     const token = finding.token === '' ? '' : `  token: ${finding.token}\n`;
-    process.stdout.write(
-      `${outcome.padEnd(9)} ${this.#nameOf(spec)}  ${finding.text}\n  ${ownCommand()} ${finding.replay}\n${token}`,
-    );
+    print(`${outcome.padEnd(9)} ${this.#nameOf(spec)}  ${finding.text}\n  ${ownCommand()} ${finding.replay}\n${token}`);
   }
 
   /** Of a campaign with one scenario the seed is enough. */
@@ -200,15 +253,15 @@ class Campaign {
     this.#progress.clear();
     if (this.#options.json) return this.#tellJson(isInterrupted, canary);
     for (const { first, count } of this.#byCount)
-      process.stdout.write(
+      print(
         `${String(count).padStart(5)} ${first.outcome.padEnd(9)} as ${this.#nameOf(first.spec)}: ${first.finding.text}\n`,
       );
-    for (const line of this.#tally.lines()) process.stdout.write(`${line}\n`);
-    if (this.#options.situations) process.stdout.write(this.#situationsText());
-    for (const [label, runs] of this.#known) process.stdout.write(`known defect ${label} in ${runs} seeds\n`);
-    if (canary !== undefined && !isInterrupted) process.stdout.write(`${canary.text}\n`);
+    for (const line of this.#tally.lines()) print(`${line}\n`);
+    if (this.#options.situations) print(this.#situationsText());
+    for (const [label, runs] of this.#known) print(`known defect ${label} in ${runs} seeds\n`);
+    if (canary !== undefined && !isInterrupted) print(`${canary.text}\n`);
     const of = isInterrupted && this.#all !== Number.POSITIVE_INFINITY ? ` of ${this.#all}` : '';
-    process.stdout.write(`${this.#done}${of} seeds, ${this.#requests} requests, ${this.#failed} failed\n`);
+    print(`${this.#done}${of} seeds, ${this.#requests} requests, ${this.#failed} failed\n`);
   }
 
   #tellJson(isInterrupted: boolean, canary: Canary | undefined): void {

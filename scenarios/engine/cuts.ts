@@ -6,8 +6,8 @@ export const PACES = ['lifelike', 'present', 'even'] as const;
 export type Pace = (typeof PACES)[number];
 
 /**
- * What of a run is left out, or put elsewhere, so that what fails in it is seen better. All that is not said is as the seed and
- * the settings have it.
+ * What of a run is left out, put elsewhere, or asked for beside, so that what fails in it is seen better. All that is not said is
+ * as the seed and the settings have it.
  */
 export interface RunCuts {
   /** By thread, which of its requests are made, counted from 0, at what virtual ns at the earliest, and with at most how many octets
@@ -19,6 +19,8 @@ export interface RunCuts {
   readonly pace?: Pace;
   /** What toolstacks make: domains with nothing but a ring and a home; left out: all that libxl makes. */
   readonly domains?: 'bare';
+  /** What somebody asks for beside the scenario, as `Ask` tells it; left out: nobody asks for anything. */
+  readonly asks?: readonly string[];
 }
 
 /** Who looks at the end of a run what there is: its requests belong to the judge, and none is ever left out. */

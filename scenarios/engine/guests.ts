@@ -34,7 +34,6 @@ export function startGuests({ host, writers }: Run, plans: Readonly<Record<strin
       const created = yield* createDomain(me, libxl, domid === undefined ? { name } : { name, domid }, {
         boot: boot(plan),
       });
-      traffic.commits += created.commits;
       traffic.conflicts += created.conflicts;
       if (created.rc !== 0) traffic.refused(`${created.rc} in ${created.failedIn}`);
       if (created.rc === 'died') return;

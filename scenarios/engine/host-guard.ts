@@ -3,20 +3,26 @@
  * sources; here they are taken away while a simulation runs, from packages and from formats of one's own, too.
  */
 
-/** Where each lives, how it is told, and what is used in its place. */
-const TAKEN_AWAY: readonly (readonly [holder: object, told: string, instead: string])[] = [
-  [globalThis, 'Date', 'virtual time is scheduler.nowNs'],
-  [performance, 'performance.now', 'virtual time is scheduler.nowNs'],
-  [process, 'process.hrtime', 'virtual time is scheduler.nowNs'],
-  [process, 'process.uptime', 'virtual time is scheduler.nowNs'],
-  [Math, 'Math.random', 'chance comes from named streams of the seed'],
-  [crypto, 'crypto.randomUUID', 'chance comes from named streams of the seed'],
-  [crypto, 'crypto.getRandomValues', 'chance comes from named streams of the seed'],
-  [globalThis, 'setTimeout', 'scheduler.at is the timer of a run'],
-  [globalThis, 'setInterval', 'scheduler.at is the timer of a run'],
-  [globalThis, 'setImmediate', "order is the scheduler's"],
-  [globalThis, 'queueMicrotask', "order is the scheduler's"],
+/** How each is told, and what is used in its place. */
+const REFUSED: readonly (readonly [told: string, instead: string])[] = [
+  ['Date', 'virtual time is scheduler.nowNs'],
+  ['performance.now', 'virtual time is scheduler.nowNs'],
+  ['process.hrtime', 'virtual time is scheduler.nowNs'],
+  ['process.uptime', 'virtual time is scheduler.nowNs'],
+  ['Math.random', 'chance comes from named streams of the seed'],
+  ['crypto.randomUUID', 'chance comes from named streams of the seed'],
+  ['crypto.getRandomValues', 'chance comes from named streams of the seed'],
+  ['setTimeout', 'scheduler.at is the timer of a run'],
+  ['setInterval', 'scheduler.at is the timer of a run'],
+  ['setImmediate', "order is the scheduler's"],
+  ['queueMicrotask', "order is the scheduler's"],
 ];
+
+/** Where each lives that this host has: a browser has no process, and files that are opened in one no crypto.randomUUID. */
+const TAKEN_AWAY = REFUSED.flatMap(([told, instead]) => {
+  const holder = holderOf(told);
+  return holder !== undefined && nameOf(told) in holder ? [[holder, told, instead] as const] : [];
+});
 
 /**
  * Call `run` with the host's time, chance and timers taken away: whoever asks for one throws, with what to use in its place. All
@@ -35,6 +41,12 @@ export function withoutHost<T>(run: () => T): T {
       else Object.defineProperty(holder, nameOf(told), was);
     }
   }
+}
+
+/** `performance` of `performance.now`; `undefined`: there is none. */
+function holderOf(told: string): object | undefined {
+  const [name = '', member] = told.split('.');
+  return member === undefined ? globalThis : (globalThis as unknown as Record<string, object | undefined>)[name];
 }
 
 /** `now` of `performance.now`. */

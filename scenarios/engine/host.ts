@@ -11,7 +11,6 @@ import {
   type ToolstackPlan,
   Traffic,
   toolstack,
-  XS,
   XsClient,
   XsDevice,
   type XsLink,
@@ -47,9 +46,9 @@ import type { Doing } from '../faults/doings.ts';
 import { FaultPlan } from '../faults/plan.ts';
 import type { FaultHost, FaultRule } from '../faults/rule.ts';
 import type { Trip } from '../faults/trip.ts';
-import type { RecordLog } from '../judge/record-log.ts';
 import { logOf } from '../judge/recorded-history.ts';
 import { Recorder } from '../judge/recorder.ts';
+import { gotIn } from './got.ts';
 import type { RunRequest, RunResult } from './scenario.ts';
 import type { StoreHome } from './settings.ts';
 import type { Wait } from './wait.ts';
@@ -236,10 +235,13 @@ export class Host implements FaultHost {
       );
   }
 
-  /** Start the kernel of a built domain: its client, observed. The domain must have been introduced. Faults may change its habits. */
-  boot(built: BuiltDomain, habits: ClientHabits): Guest {
+  /** Start the kernel of a built domain: its client, observed. The domain must have been introduced. Faults may change its habits.
+   *  @param kernelsBefore that ran in this domain. */
+  boot(built: BuiltDomain, habits: ClientHabits, kernelsBefore = 0): Guest {
+    const before = this.guests.findIndex(({ os }) => os.domain === built.domain);
+    if (before >= 0) this.guests.splice(before, 1);
     const guest = this.#guest(
-      new GuestOs(this.machine, built.domain, this.#requests),
+      new GuestOs(this.machine, built.domain, this.#requests, kernelsBefore),
       built,
       this.faults.habits(habits),
     );
@@ -394,8 +396,8 @@ export class Host implements FaultHost {
       watchEvents: got.events,
       domainsCreated: created,
       domainsDestroyed: got.gone,
-      commits: traffic.commits,
-      conflicts: traffic.conflicts,
+      commits: got.commits,
+      conflicts: got.conflicts,
       refusals: [...traffic.refusals].sort((a, b) => (a[0] < b[0] ? -1 : 1)),
       history,
       ...(hosts.length === 0 ? {} : { hosts }),
@@ -428,29 +430,14 @@ export class Host implements FaultHost {
 }
 
 /** Requests of one run; hosts that share their traffic count it together. */
-function totalOf(traffics: readonly Traffic[]): Pick<Traffic, 'requests' | 'commits' | 'conflicts' | 'refusals'> {
+function totalOf(traffics: readonly Traffic[]): Pick<Traffic, 'requests' | 'refusals'> {
   const refusals = new Map<string, number>();
-  const total = { requests: 0, commits: 0, conflicts: 0, refusals };
+  const total = { requests: 0, refusals };
   for (const traffic of new Set(traffics)) {
     total.requests += traffic.requests;
-    total.commits += traffic.commits;
-    total.conflicts += traffic.conflicts;
     for (const [errno, n] of traffic.refusals) refusals.set(errno, (refusals.get(errno) ?? 0) + n);
   }
   return total;
-}
-
-/** Replies and events that clients got, and domains that went. */
-function gotIn(logs: readonly RecordLog[]): Record<'replies' | 'events' | 'gone', number> {
-  let [replies, events, gone] = [0, 0, 0];
-  for (const log of logs) {
-    gone += log.kept.filter((r) => r.kind === 'life' && r.what === 'gone').length;
-    for (let seq = 0; seq < log.length; seq++)
-      if (log.messageAt(seq) === 'got')
-        if (log.typeOf(seq) === XS.WATCH_EVENT) events++;
-        else replies++;
-  }
-  return { replies, events, gone };
 }
 
 /** Each is told everything, in their order. */

@@ -16,6 +16,7 @@ import type { History, Verdict } from '../judge/history.ts';
 import { collectConnections, judgeHistory, mappings, storeLives, toolstackIntends } from '../judge/invariants/index.ts';
 import { countMarks, MARKS, type MarkName, type Traces } from '../judge/marks.ts';
 import { logOf } from '../judge/recorded-history.ts';
+import { armAsks } from './asked.ts';
 import { cutsOf, jitterOf, LINGER_NS } from './cuts.ts';
 import { Host, type HostOptions, LIFELIKE, STORE_BINARY } from './host.ts';
 import { withoutHost } from './host-guard.ts';
@@ -65,6 +66,8 @@ export interface Run {
   readonly operators: Thread[];
   /** What was asked of the store's updates, and answered, in their order. */
   readonly attempts: UpdateAttempt[];
+  /** The same of updates that somebody asked for beside the scenario. */
+  readonly asked: UpdateAttempt[];
   readonly policy: StorePolicy;
 }
 
@@ -111,7 +114,7 @@ export function openRuns(request: RunRequest<HostSettings>, plans: readonly Host
   }
   for (const [i, run] of runs.entries()) {
     const plan = plans[i] as HostPlan;
-    arm(run, plan, i === 0);
+    arm(run, plan, i);
     if (plan.clockAheadNs !== undefined) run.host.store.jumpWallClock(plan.clockAheadNs);
   }
   return { universe, runs };
@@ -150,12 +153,14 @@ function newRun(
     execFails: request.execFails,
     startStore: request.startStore,
   });
-  return { request, host, writers: [], operators: [], attempts: [], policy };
+  return { request, host, writers: [], operators: [], attempts: [], asked: [], policy };
 }
 
 /** From now on what is planned may break. */
-function arm({ request, host }: Run, { isOver = ({ traffic }) => traffic.stopping }: RunPlan, isFirst = true): void {
+function arm(run: Run, { isOver = ({ traffic }) => traffic.stopping }: RunPlan, number = 0): void {
+  const { request, host } = run;
   const { faults, machine, traffic } = host;
+  const isFirst = number === 0;
   const cuts = cutsOf(request.cuts ?? {});
   if (cuts !== undefined)
     machine.scheduler.at(cuts.endNs + LINGER_NS, () => {
@@ -163,10 +168,11 @@ function arm({ request, host }: Run, { isOver = ({ traffic }) => traffic.stoppin
     });
   if (request.traceLine !== undefined) host.traceTo(request.traceLine);
   request.opened?.(host);
-  if (isFirst && request.observed !== undefined) machine.trace.observe(request.observed);
+  if (isFirst && request.observed !== undefined) machine.trace.observeAll(request.observed);
   if (isFirst && request.marksDigest !== undefined) machine.trace.markDigest(request.marksDigest);
   if (isFirst && faults.faults.length > 0) request.planned?.(faults.faults);
   faults.arm(host, () => isOver(host));
+  armAsks(request.cuts?.asks ?? [], number, { host, attempts: run.asked, version: versionFor(request) });
   host.store.movesInSteps = faults.storeMovesInSteps();
 }
 
@@ -257,9 +263,8 @@ export function startOperator(run: Run, plan: UpdatePlan): Operator {
       ...(exactNs !== undefined || waits === undefined ? {} : { waits: (n) => waits[n - 1]?.(own) ?? noWait() }),
       file: STORE_BINARY,
       version: (n) => {
-        if (request.real !== undefined) return request.real.streamVersion;
-        if (plan.isVersioned === false) return undefined;
-        return plan.version?.(n) ?? (request.format === 'v1' ? 1 : 2);
+        if (request.real === undefined && plan.isVersioned === false) return undefined;
+        return (request.real === undefined ? plan.version?.(n) : undefined) ?? versionFor(request);
       },
       way,
       connect: (n) => host.connect(`holder-${n}`),
@@ -283,6 +288,11 @@ export function startOperator(run: Run, plan: UpdatePlan): Operator {
   );
   operators.push(me);
   return { me };
+}
+
+/** Of the image that an update is asked for, if nothing else is said. */
+function versionFor({ real, format }: RunRequest<HostSettings>): 1 | 2 | undefined {
+  return real === undefined ? (format === 'v1' ? 1 : 2) : real.streamVersion;
 }
 
 /** Nobody says when: at once. */
@@ -404,9 +414,11 @@ export function runAllAndJudge(runs: readonly Run[], given: RunEnd): RunResult {
     created: end.created?.() ?? runs.reduce((sum, { host }) => sum + host.guests.length, 0),
     ...(planned.length === 0 ? {} : { faults: planned }),
     ...(end.devices === undefined ? {} : { devices: end.devices() }),
-    attempts: runs.flatMap((run) => run.attempts.map((each) => ({ ...each, ...named(run) }))),
+    attempts: runs.flatMap((run) => attemptsOf(run).map((each) => ({ ...each, ...named(run) }))),
     updates: runs.flatMap((run) =>
-      run.host.store.updates.map((u): UpdateReport => ({ ...u, answer: answerTo(run.attempts, u.n), ...named(run) })),
+      run.host.store.updates.map(
+        (u): UpdateReport => ({ ...u, answer: answerTo(attemptsOf(run), u.n), ...named(run) }),
+      ),
     ),
     verdicts,
     history: histories[0],
@@ -432,6 +444,12 @@ function lastFaultOf(runs: readonly Run[]): RunResult['lastFault'] {
     (last, f) => (last === undefined || f.timeNs > last.timeNs ? f : last),
     undefined,
   );
+}
+
+/** All, in the order of time. */
+function attemptsOf({ attempts, asked }: Run): readonly UpdateAttempt[] {
+  if (asked.length === 0) return attempts;
+  return [...attempts, ...asked].sort((a, b) => a.timeNs - b.timeNs).map((each, i) => ({ ...each, n: i + 1 }));
 }
 
 function answerTo(attempts: readonly UpdateAttempt[], update: number): string {
@@ -501,14 +519,18 @@ function startVerifier(
 }
 
 /**
- * INJ-E12. 1. A domain dies, and its VIRQ is dropped. 2. The traffic ends. 3. The tree is read. 4. Another VIRQ: what the domain
- * owned goes in the middle of the reading, which is then of no one moment. A store that never looks is not waited for.
+ * What a domain owned that has ended goes in the middle of the reading, which is then of no one moment, where that was not waited for:
+ * 1. A domain dies, and its VIRQ is dropped (INJ-E12), or it was never introduced and somebody keeps it by a mapping (INJ-G7): the
+ * store knows no end of it before it is gone. 2. The traffic ends. 3. The tree is read. 4. Another VIRQ, or the last unmap. A store that
+ * never looks is not waited for, and neither is a mapping that never goes.
  */
 function* untilNoticed({ machine }: Host): Actor {
   // Of one that was made Xen tells nobody by itself.
   const hasEnded = (domid: number) => machine.domain(domid)?.dying !== 'alive';
+  const isComing = () =>
+    machine.lives.changed.some(hasEnded) || machine.domains().some(({ dying }) => dying !== 'alive');
   let waitedNs = 0;
-  for (; machine.lives.changed.some(hasEnded) && waitedNs < NOTICE_NS; waitedNs += LOOK_NS) yield LOOK_NS;
+  for (; isComing() && waitedNs < NOTICE_NS; waitedNs += LOOK_NS) yield LOOK_NS;
   if (waitedNs > 0) yield EVENTS_NS;
 }
 

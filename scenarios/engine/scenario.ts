@@ -184,9 +184,9 @@ export interface RunRequest<V = Settings> {
   readonly looked?: (at: { readonly virtualNs: number; readonly requests: number }) => void;
   /** A run that does not come to its end is judged as if that were its end: the laboratory asks who misses what. */
   readonly judgesUnfinished?: boolean;
-  /** Called once with the host, before anybody does anything: who looks into a run. Nothing may be changed in it. */
+  /** Called once with each host, in their order, before anybody does anything: who looks into a run. Nothing may be changed in it. */
   readonly opened?: ((host: LookedAt) => void) | undefined;
-  /** Called with each event of the trace; its octets are shared. */
+  /** Called with each event of the trace, of whatever host; its octets are shared. */
   readonly observed?: ((event: TraceEvent) => void) | undefined;
   /** Called with each line of the trace, if one is wanted. */
   readonly traceLine?: (line: string) => void;

@@ -6,6 +6,11 @@ export function namedIn(choice: string): string[] {
   return choice.split(',').filter((word) => !word.startsWith('-') && !CHOICES.some((each) => each === word));
 }
 
+/** Whether chance has a say in a choice. */
+export function hasSwarm(choice: string): boolean {
+  return choice.split(',').includes('swarm');
+}
+
 /**
  * Whether a choice of faults names a rule. `choice`: words and ids with commas between them, from left to right; one with `-`
  * before it takes out (`all,-INJ-G5`). `isInSwarm`: whether this seed's swarm has the rule.

@@ -13,6 +13,7 @@ export const DELAY_RULES: readonly FaultRule[] = [
     what: 'events coalesce: the bit is set at once, the upcall comes later',
     mustHold: 'the receiver drains by level',
     needs: ['creates'],
+    isSure: true,
     oneIn: [8, 128],
     arm: ({ draws, strikes, injected }) => ({
       edge: (domain, port) => {
@@ -27,6 +28,7 @@ export const DELAY_RULES: readonly FaultRule[] = [
     what: 'events are late',
     mustHold: 'nothing in the protocol has a time-out',
     needs: ['creates'],
+    isSure: true,
     oneIn: [8, 128],
     arm: ({ draws, strikes, injected }) => ({
       edge: (domain, port) => {
@@ -41,6 +43,7 @@ export const DELAY_RULES: readonly FaultRule[] = [
     what: 'spurious events on any bound port',
     mustHold: 'no state changes without data in the ring',
     needs: ['creates'],
+    isSure: true,
     oneIn: [1, 4],
     arm: ({ host, draws, strikes, injected }) => ({
       now: {

@@ -1,9 +1,16 @@
 import type { BuiltDomain, ClientHabits } from '../../guests/index.ts';
 import type { Mishaps } from '../../guests/libxl/index.ts';
-import type { Actor, Domain, EdgeVerdict, Machine, Port } from '../../sim/index.ts';
+import {
+  type Actor,
+  type Domain,
+  type EdgeVerdict,
+  GNTTAB_RESERVED_XENSTORE,
+  type Machine,
+  type Port,
+} from '../../sim/index.ts';
 import type { StorePolicy } from '../../store/index.ts';
 import { COMMON_RULES, FAULT_RULES } from './catalogue.ts';
-import { CHOICES, isChosen } from './choice.ts';
+import { CHOICES, hasSwarm, isChosen } from './choice.ts';
 import { type Doing, EVERYTHING, lacking } from './doings.ts';
 import type { FaultHost, FaultRule, Hooks, PlannedFault } from './rule.ts';
 import type { Trip } from './trip.ts';
@@ -44,10 +51,11 @@ export class FaultPlan implements Mishaps {
     const among = (isIn: (isDrawn: boolean) => boolean) =>
       drawn.flatMap((d) => (d.isOffered && isChosen(which, d.chosen.rule.id, isIn(d.isIn)) ? [d.chosen] : []));
     const ofScenario = own.map((rule) => ({ rule, oneIn: draws.between(...rule.oneIn), injected: 0 }));
-    let planned = among((isDrawn) => isDrawn);
+    let planned: readonly Chosen[] = among((isDrawn) => isDrawn);
     // A swarm without a rule would try nothing, where few are offered.
     const all = among(() => true);
     if (planned.length === 0 && all.length > 0) planned = [all[draws.below(all.length)]!];
+    if (hasSwarm(which)) planned = sureToTry(planned, all);
     this.#planned = planned;
     this.#chosen = [...planned, ...ofScenario];
   }
@@ -103,6 +111,8 @@ export class FaultPlan implements Mishaps {
   }
 
   beforeIntroduce(built: BuiltDomain): void {
+    // Where its ring is in use, nothing is mapped: the mishap would meet the next image, which has done nothing to deserve it.
+    if (built.domain.grants.active(GNTTAB_RESERVED_XENSTORE) !== undefined) return;
     for (const rule of this.#having('beforeIntroduce')) rule(built);
   }
 
@@ -152,6 +162,24 @@ export class FaultPlan implements Mishaps {
 function told({ rule, oneIn, injected }: Chosen): PlannedFault {
   const { id, what, mustHold } = rule;
   return { id, what, mustHold, oneIn, injected };
+}
+
+/** So many rules that are rare make up for none that is sure. */
+const RARE_RULES_ENOUGH = 3;
+
+/**
+ * A swarm that strikes. Where no rule of it is sure to, as in one of eleven, a short run would often meet none, and have tried nothing
+ * of what it was asked for: then each has its highest rate, and a few of them have a sure one beside. `all`: those that are offered.
+ */
+function sureToTry(planned: readonly Chosen[], all: readonly Chosen[]): readonly Chosen[] {
+  if (planned.some(isSure)) return planned;
+  const often = planned.map((chosen) => ({ ...chosen, oneIn: chosen.rule.oneIn[0] }));
+  const sure = all.find(isSure);
+  return planned.length >= RARE_RULES_ENOUGH || sure === undefined ? often : [...often, sure];
+}
+
+function isSure({ rule }: Chosen): boolean {
+  return rule.isSure === true;
 }
 
 /** One in so many swarms has the rule: of the common ones there are half of all in each, of the others a handful. */

@@ -35,6 +35,8 @@ export interface FaultRule {
   readonly mustHold: string;
   /** Without all of these it never strikes, and is not offered; left out: it strikes anywhere. */
   readonly needs?: readonly Doing[];
+  /** It strikes in every run that has what it needs, however short. */
+  readonly isSure?: true;
   /** Rarest and most frequent weight: one in so many of its occasions. */
   readonly oneIn: readonly [most: number, least: number];
   readonly arm: (armed: Armed) => Hooks;

@@ -17,6 +17,7 @@ export const STORE_RULES: readonly FaultRule[] = [
     what: 'others run between any two of the store’s accesses to a ring, also between the two of one index',
     mustHold: 'two sides that keep to the rules meet in no word',
     needs: [],
+    isSure: true,
     oneIn: [1, 2],
     arm: ({ injected }) => ({
       storeMovesInSteps: () => {

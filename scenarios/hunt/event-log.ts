@@ -66,7 +66,8 @@ export class EventLog {
     return {
       marksDigest,
       observed: (event: TraceEvent) => {
-        if (this.#n >= 0) this.#said.push(`${event.timeNs} ns  ${eventText(event)}`);
+        const where = event.host === 0 ? '' : `host ${event.host}: `;
+        if (this.#n >= 0) this.#said.push(`${event.timeNs} ns  ${where}${eventText(event)}`);
       },
     };
   }

@@ -2,7 +2,8 @@ import { text, XS } from '../../guests/index.ts';
 import { VERIFIER } from '../engine/cuts.ts';
 import type { RunOutcome, RunResult } from '../engine/scenario.ts';
 import type { History } from '../judge/history.ts';
-import { causedAt } from '../report/cause.ts';
+import { causedAt, violationsOf } from '../report/cause.ts';
+import { historiesOf, historyOf } from '../report/histories.ts';
 import { type Signature, signaturesOf } from './signature.ts';
 import type { RunExtras, Runner, RunSpec } from './spec.ts';
 
@@ -71,30 +72,34 @@ export function tryWhole(
 }
 
 function factsOf(result: RunResult, made: readonly MadeRequest[]): RunFacts {
-  const { outcome, digest, traceEvents, virtualNs, updates, faults = [], history } = result;
-  const [first] = result.verdicts.flatMap(({ violations }) => violations).sort((a, b) => a.seq - b.seq);
+  const { outcome, digest, traceEvents, virtualNs, updates, faults = [] } = result;
+  const [first] = violationsOf(result);
+  const histories = historiesOf(result).map(({ history }) => history);
   const caused = first === undefined ? undefined : causedAt(first);
-  const domids = Object.fromEntries((history?.epochs ?? []).map(({ name, domid }) => [name, domid]));
+  // On each host a guest has another id: that of the first which knows it counts.
+  const epochs = histories.toReversed().flatMap((history) => history.epochs);
+  const domids = Object.fromEntries(epochs.map(({ name, domid }) => [name, domid]));
   return {
     outcome,
     signatures: signaturesOf(result),
     actor: first?.actor ?? result.failure?.actor ?? result.waits?.[0]?.who ?? '',
     failedNs: first?.timeNs ?? virtualNs,
-    causedNs: caused === undefined ? undefined : history?.records[caused]?.timeNs,
+    causedNs:
+      caused === undefined || first === undefined ? undefined : historyOf(result, first)?.records[caused]?.timeNs,
     digest,
     events: traceEvents,
     virtualNs,
     made: made.filter(({ thread }) => thread !== VERIFIER),
     updatesNs: updates.map(({ atNs }) => atNs),
-    movesNs: movesOf(history),
+    movesNs: movesOf(histories),
     faults: faults.flatMap(({ id, injected }) => (injected > 0 ? [id] : [])),
     domids,
   };
 }
 
-function movesOf(history: History | undefined): number[] {
+function movesOf(histories: readonly History[]): number[] {
   const moments = new Set<number>();
-  for (const record of history?.records ?? []) {
+  for (const record of histories.flatMap(({ records }) => records)) {
     const { kind } = record;
     if ((kind === 'consume' && record.dir === 'req') || (kind === 'publish' && record.dir === 'rsp'))
       moments.add(record.timeNs);

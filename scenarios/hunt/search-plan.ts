@@ -1,11 +1,12 @@
 import { Streams } from '../../sim/index.ts';
+import { formatAsk } from '../engine/asks.ts';
 import type { Scenario } from '../engine/scenario.ts';
 import { unhosted } from '../engine/scenario.ts';
 import type { SettingSpecs, Settings } from '../engine/settings.ts';
 import type { RunSpec } from './spec.ts';
 
 /** How the next run of a campaign is chosen. */
-export const STRATEGIES = ['uniform', 'swarm', 'novelty'] as const;
+export const STRATEGIES = ['uniform', 'swarm', 'novelty', 'preempt', 'moments'] as const;
 export type Strategy = (typeof STRATEGIES)[number];
 
 /** What a campaign runs. */
@@ -13,12 +14,22 @@ export interface CampaignPlan {
   readonly scenarios: readonly { readonly scenario: Scenario; readonly settings: Settings }[];
   readonly format: string;
   readonly strategy: Strategy;
+  /** When something happened in the run of the first seed, virtual ns, ascending, by scenario; for those strategies that place
+   *  something in time. */
+  readonly moments?: ReadonlyMap<string, readonly number[]>;
+}
+
+/** Whether a strategy needs the moments of a first run. */
+export function placesInTime(strategy: Strategy): boolean {
+  return strategy === 'preempt' || strategy === 'moments';
 }
 
 /**
  * The runs of a campaign, in order: of each seed one of each scenario. `uniform`: with the settings that were asked for. `swarm`: each
  * with settings of its own, drawn from the seed. `novelty`: as swarm, and every other one is a run that met something new, changed in
- * one setting.
+ * one setting. `preempt`: in each run whoever is next is preempted at a few moments, for longer than jitter does: what takes d of them
+ * to go wrong goes wrong where they fall together. `moments`: the run of the first seed over and over, each with a live update more,
+ * behind another event of it; any number of them is spread evenly.
  */
 export class RunChoice {
   readonly #plan: CampaignPlan;
@@ -42,9 +53,34 @@ export class RunChoice {
       for (const { scenario, settings } of scenarios) {
         const asked = { scenario: scenario.name, seed, format, settings };
         if (strategy === 'uniform') yield asked;
+        else if (strategy === 'preempt') yield this.#preempted(asked);
+        else if (strategy === 'moments') yield this.#updated({ ...asked, seed: String(seeds.from) }, n - seeds.from);
         else yield this.#changed(scenario, asked, strategy === 'novelty' && n % 2 === 0);
       }
     }
+  }
+
+  #preempted(asked: RunSpec): RunSpec {
+    const moments = this.#momentsOf(asked);
+    const draws = new Streams(asked.seed).for(`campaign/${asked.scenario}/preempt`);
+    const asks = Array.from({ length: draws.between(1, PREEMPTIONS_MAX) }, () => {
+      const forNs = 2 ** draws.between(PREEMPTED_LOG2_NS[0], PREEMPTED_LOG2_NS[1]) + draws.below(1000);
+      return formatAsk({ kind: 'preempt', atNs: draws.pick(moments) + 1, forNs, host: 0 });
+    });
+    return { ...asked, cuts: { asks } };
+  }
+
+  /** @param i counted from 0; the run without is the first. */
+  #updated(asked: RunSpec, i: number): RunSpec {
+    if (i === 0) return asked;
+    const moments = this.#momentsOf(asked);
+    const atNs = (moments[Math.floor(halved(i) * moments.length)] as number) + 1;
+    return { ...asked, cuts: { asks: [formatAsk({ kind: 'update', atNs, host: 0 })] } };
+  }
+
+  #momentsOf({ scenario }: RunSpec): readonly number[] {
+    const moments = this.#plan.moments?.get(scenario) ?? [];
+    return moments.length === 0 ? [0] : moments;
   }
 
   #changed(scenario: Scenario, asked: RunSpec, isMutant: boolean): RunSpec {
@@ -60,6 +96,17 @@ export class RunChoice {
   }
 }
 const KEPT_MAX = 64;
+/** Preemptions of a run. */
+const PREEMPTIONS_MAX = 4;
+/** From 8 us, about an absence of the usual jitter, to 8 ms, longer than an update keeps the store away. */
+const PREEMPTED_LOG2_NS = [13, 23] as const;
+
+/** Numbers below 1 that halve, again and again, what is between those before: 1/2, 1/4, 3/4, 1/8 … (van der Corput). */
+function halved(i: number): number {
+  let [sum, part] = [0, 0.5];
+  for (let rest = i; rest > 0; rest = Math.floor(rest / 2), part /= 2) if (rest % 2 === 1) sum += part;
+  return sum;
+}
 
 /** Another value: of numbers one about as large as the one that was asked for, so that a run takes about as long. */
 function drawnValue(

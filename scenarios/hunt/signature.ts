@@ -1,7 +1,9 @@
 import { XS } from '../../guests/index.ts';
 import type { RunResult } from '../engine/scenario.ts';
 import type { Violation } from '../judge/history.ts';
-import { causeOf, shapeOf } from '../report/cause.ts';
+
+import { causeOf, shapeOf, violationsOf } from '../report/cause.ts';
+import { historiesOf } from '../report/histories.ts';
 
 /** What failed, whoever it befell: two runs with one key show one mistake in one way. */
 export interface Signature {
@@ -15,32 +17,39 @@ export interface Signature {
 
 const OPERATIONS = new RegExp(`\\b(?:${Object.keys(XS).join('|')})\\b`, 'g');
 
-/** The kind of thing that a message is about: without names, operations, numbers, octets, and what was expected and came. */
-export function kindOf(message: string): string {
+/**
+ * The kind of thing that a message is about: without names, operations, numbers, octets, and what was expected and came.
+ * @param guests what guests of the run are called, as shapes: a scenario names them by what they run, and a smaller run has others.
+ */
+function kindOf(message: string, guests: readonly string[]): string {
+  const names = ['dom#', 'domU#', 'Xenstore', ...guests].map((name) => name.replace(/[^\w#]/g, '\\$&'));
   return shapeOf(message.replace(/"(?:[^"\\]|\\.)*"/g, '"…"'))
     .replace(OPERATIONS, 'OP')
-    .replace(/\b(?:dom#|domU#|Xenstore)(?:\.#)?(?:\/[\w#/.-]+)?/g, 'dom')
+    .replace(new RegExp(`\\b(?:${names.join('|')})(?:\\.#)?(?:/[\\w#/.-]+)?`, 'g'), 'dom')
     .replace(/ \(# octets\)/g, '')
     .replace(/expected .*?, came (?:success )?(?:"…"|\w+)/g, 'expected …, came …');
 }
 
+/** Of those that keep to the rules: a hostile one's name may be what it does. */
+function guestsOf(result: RunResult): readonly string[] {
+  const epochs = historiesOf(result).flatMap(({ history }) => history.epochs);
+  const guests = epochs.filter(({ domid, isHostile }) => domid !== 0 && isHostile !== true);
+  // The longest first: one may begin as another does.
+  return [...new Set(guests.map(({ name }) => shapeOf(name)))].sort((a, b) => b.length - a.length || (a < b ? -1 : 1));
+}
+
 /** Everything that failed in a run, what came first at first; none of one that has passed. */
 export function signaturesOf(result: RunResult): Signature[] {
-  const { outcome, verdicts, failure, waits = [] } = result;
+  const { outcome, failure, waits = [] } = result;
   if (outcome === 'pass') return [];
-  if (outcome === 'violation')
-    return distinct(
-      verdicts
-        .flatMap(({ violations }) => violations)
-        .sort(bySeq)
-        .map(ofViolation),
-    );
+  const guests = guestsOf(result);
+  if (outcome === 'violation') return distinct(violationsOf(result).map((each) => ofViolation(each, guests)));
   const cause = causeOf(result);
   const text = cause?.text ?? outcome;
-  if (outcome === 'error') return [alone(`error: ${kindOf(failure?.what ?? text)}`, text)];
+  if (outcome === 'error') return [alone(`error: ${kindOf(failure?.what ?? text, guests)}`, text)];
   const wait = outcome === 'stuck' ? waits[0] : undefined;
   const what = wait === undefined ? text : `somebody waits for ${turnOf(wait.what)}`;
-  return [alone(`${outcome}: ${kindOf(what)}`, text)];
+  return [alone(`${outcome}: ${kindOf(what, guests)}`, text)];
 }
 
 /** The first thing that failed. */
@@ -56,8 +65,8 @@ function alone(key: string, text: string): Signature {
 /** Families that look at one stream of octets from two sides. */
 const OF_STREAMS: readonly string[] = ['ring-octets', 'replies'];
 
-function ofViolation({ invariant, actor, detail }: Violation): Signature {
-  const key = `${invariant}: ${kindOf(detail)}`;
+function ofViolation({ invariant, actor, detail }: Violation, guests: readonly string[]): Signature {
+  const key = `${invariant}: ${kindOf(detail, guests)}`;
   const kin = OF_STREAMS.includes(invariant) ? `octets or replies of ${linkOf(actor)}` : key;
   return { key, kin, text: `${invariant}: ${detail}` };
 }
@@ -66,10 +75,6 @@ function ofViolation({ invariant, actor, detail }: Violation): Signature {
 function linkOf(actor: string): string {
   if (!actor.startsWith('dom0')) return "a guest's ring";
   return actor === 'dom0' ? "dom0's ring" : 'a program of dom0';
-}
-
-function bySeq(a: Violation, b: Violation): number {
-  return a.seq - b.seq;
 }
 
 function distinct(all: readonly Signature[]): Signature[] {

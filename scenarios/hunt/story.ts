@@ -3,8 +3,10 @@ import { opName } from '../../store/protocol/wire.ts';
 import { VERIFIER } from '../engine/cuts.ts';
 import type { RunResult, UpdateReport } from '../engine/scenario.ts';
 import { showOctets } from '../engine/show.ts';
-import type { HistoryRecord } from '../judge/history.ts';
+import type { History, HistoryRecord } from '../judge/history.ts';
+import { violationsOf } from '../report/cause.ts';
 import { heldText } from '../report/held.ts';
+import { type HostHistory, historiesOf } from '../report/histories.ts';
 
 type Sent = Extract<HistoryRecord, { readonly kind: 'sent' }>;
 type Got = Extract<HistoryRecord, { readonly kind: 'got' }>;
@@ -14,26 +16,38 @@ const SHOWN_MAX = 3;
 
 /** What happened in a run, in sentences: who asked for what and was answered what, updates, faults, and what failed. */
 export function storyOf(result: RunResult): string[] {
-  const { history } = result;
-  if (history === undefined) return [];
-  const answers = answersIn(history.records);
-  const lines: string[] = [];
-  const asking = new Set(history.records.flatMap((r) => (r.kind === 'sent' && r.actor !== VERIFIER ? [r.conn] : [])));
-  for (const record of history.records) {
-    if ('conn' in record && !asking.has(record.conn)) continue; // of it everything was left out
-    const said = sentence(result, record, answers);
-    if (said !== undefined) lines.push(`${us(record.timeNs)} us  ${said}`);
-  }
-  const violations = result.verdicts.flatMap((verdict) => verdict.violations).sort((a, b) => a.seq - b.seq);
-  for (const { invariant, actor, request, detail, seq } of violations.slice(0, SHOWN_MAX)) {
+  const hosts = historiesOf(result);
+  if (hosts.length === 0) return [];
+  const lines = hosts
+    .flatMap((host) => toldOf(host, result.updates))
+    .sort((a, b) => a.timeNs - b.timeNs)
+    .map(({ timeNs, said }) => `${us(timeNs)} us  ${said}`);
+  for (const { invariant, actor, request, detail, seq, host } of violationsOf(result).slice(0, SHOWN_MAX)) {
     const who = [actor, detail.includes(request) ? '' : request].filter((word) => word !== '').join(', ');
-    lines.push(`So ${invariant} is broken (seq ${seq})${who === '' ? '' : `, as ${who} finds`}: ${detail}`);
+    const where = host === undefined || result.hosts === undefined ? '' : ` of ${result.hosts[host]?.name}`;
+    lines.push(`So ${invariant} is broken (seq ${seq}${where})${who === '' ? '' : `, as ${who} finds`}: ${detail}`);
   }
   for (const { who, what } of (result.waits ?? []).slice(0, SHOWN_MAX))
     lines.push(`In the end ${who} waits for ${what || 'a wake-up'}.`);
   if (result.failure !== undefined)
     lines.push(`Then ${result.failure.actor || 'somebody'} fails: ${result.failure.what}`);
   return lines;
+}
+
+/** What happened on one host, in its order. */
+function toldOf(
+  { name, history }: HostHistory,
+  updates: readonly UpdateReport[],
+): { readonly timeNs: number; readonly said: string }[] {
+  const { records } = history;
+  const answers = answersIn(records);
+  const own = updates.filter(({ host }) => host === undefined || host === name);
+  const asking = new Set(records.flatMap((r) => (r.kind === 'sent' && r.actor !== VERIFIER ? [r.conn] : [])));
+  return records.flatMap((record) => {
+    if ('conn' in record && !asking.has(record.conn)) return []; // of it everything was left out
+    const said = sentence(history, own, record, answers);
+    return said === undefined ? [] : [{ timeNs: record.timeNs, said: name === '' ? said : `on ${name}, ${said}` }];
+  });
 }
 
 /** The reply to each request. */
@@ -52,8 +66,13 @@ function answersIn(records: readonly HistoryRecord[]): ReadonlyMap<Sent, Got> {
   return answers;
 }
 
-function sentence(result: RunResult, record: HistoryRecord, answers: ReadonlyMap<Sent, Got>): string | undefined {
-  const nameOf = (conn: number) => result.history?.epochs[conn]?.name ?? `connection ${conn}`;
+function sentence(
+  { epochs }: History,
+  updates: readonly UpdateReport[],
+  record: HistoryRecord,
+  answers: ReadonlyMap<Sent, Got>,
+): string | undefined {
+  const nameOf = (conn: number) => epochs[conn]?.name ?? `connection ${conn}`;
   switch (record.kind) {
     case 'sent': {
       if (record.actor === VERIFIER) return undefined;
@@ -79,7 +98,7 @@ function sentence(result: RunResult, record: HistoryRecord, answers: ReadonlyMap
         : undefined;
     case 'liveUpdate':
       return updateText(
-        result.updates.find(({ n }) => n === record.n),
+        updates.find(({ n }) => n === record.n),
         record,
       );
     case 'noMemory':

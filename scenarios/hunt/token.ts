@@ -1,5 +1,6 @@
 import { octets, text } from '../../guests/index.ts';
 import { Digest } from '../../sim/index.ts';
+import { parseAsk } from '../engine/asks.ts';
 import { PACES, parseKept, type RunCuts } from '../engine/cuts.ts';
 import type { DaemonNamed, Scenario } from '../engine/scenario.ts';
 import { completeSettings, parseSettings, type Settings } from '../engine/settings.ts';
@@ -112,11 +113,14 @@ function wrongCut({
   updatesAtNs = [],
   pace = 'present',
   domains = 'bare',
+  asks = [],
 }: RunCuts): string | undefined {
   for (const [thread, kept] of Object.entries(requests))
     if (typeof kept !== 'string' || parseKept(kept) === undefined) return `requests of ${thread}: ${kept}`;
   if (!Array.isArray(updatesAtNs) || !updatesAtNs.every((ns) => Number.isSafeInteger(ns) && ns >= 0))
     return 'moments of updates are whole virtual ns';
+  const strange = Array.isArray(asks) ? asks.find((word) => parseAsk(String(word)) === undefined) : asks;
+  if (strange !== undefined) return `an ask is update@NS, break-ring@NS=DOMID or preempt@NS=NS, not ${strange}`;
   if (domains !== 'bare') return `domains are bare, or as libxl makes them, not ${domains}`;
   return PACES.includes(pace) ? undefined : `there is no pace ${pace}`;
 }

@@ -139,6 +139,10 @@ export const MARKS = {
     what: 'domains that the store took',
     count: ({ history }) => history.epochs.filter(({ domid, isSocket }) => domid !== 0 && isSocket !== true).length,
   },
+  'ring-again': {
+    what: 'rings that the store took once more from a domain that lives on',
+    count: ({ history }) => ringsAgain(history.epochs),
+  },
   'domain-gone': {
     what: 'domains that went',
     count: ({ kept }) => kept.filter((r) => r.kind === 'life' && r.what === 'gone').length,
@@ -263,6 +267,11 @@ function count<T>(all: readonly T[], of: (one: T) => readonly unknown[]): number
 }
 
 /** What a check has counted; 0 where it has not, or was not there. */
+function ringsAgain(epochs: History['epochs']): number {
+  const rings = epochs.filter(({ isSocket, isHostile }) => isSocket !== true && isHostile !== true);
+  return rings.length - new Set(rings.map(({ uniqueId }) => uniqueId)).size;
+}
+
 function checked(verdicts: readonly Verdict[], invariant: string, what: string): number {
   return sum(
     verdicts.filter((verdict) => verdict.invariant === invariant).flatMap((verdict) => verdict.checked),

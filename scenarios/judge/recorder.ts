@@ -279,7 +279,8 @@ export class Recorder {
       return;
     }
     const conn = this.#begin(remoteDomid);
-    if (conn !== undefined) this.#ports.set(port, conn);
+    // Port 0: it could not be bound, and the ring is served on (store.md 2.5).
+    if (conn !== undefined && port !== 0) this.#ports.set(port, conn);
   }
 
   #unbound(port: number): void {

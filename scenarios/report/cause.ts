@@ -29,6 +29,11 @@ export function alike(violations: readonly Violation[]): Alike[] {
   return [...groups.values()];
 }
 
+/** All violations of a run in the order in which they became certain; numbers of records are each host's own. */
+export function violationsOf({ verdicts }: Pick<RunResult, 'verdicts'>): readonly Violation[] {
+  return verdicts.flatMap(({ violations }) => violations).sort((a, b) => a.timeNs - b.timeNs || a.seq - b.seq);
+}
+
 /** Why a run did not pass: what a sweep groups by, and one sentence of this run. */
 export interface Cause {
   readonly key: string;
@@ -43,9 +48,7 @@ export function causeOf(result: RunResult): Cause | undefined {
     const where = failure.actor === '' ? '' : `${failure.actor}: `;
     return { key: `error ${shapeOf(where)}${shapeOf(failure.what)}`, text: `${where}${failure.what}` };
   }
-  const first = result.verdicts
-    .flatMap(({ violations }) => violations)
-    .reduce<Violation | undefined>((a, b) => (a === undefined || b.seq < a.seq ? b : a), undefined);
+  const [first] = violationsOf(result);
   if (outcome === 'violation' && first !== undefined) {
     const text = `${first.invariant}: ${first.detail}`;
     return { key: `violation ${shapeOf(text)}`, text };

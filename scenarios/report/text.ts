@@ -1,4 +1,3 @@
-import { styleText } from 'node:util';
 import { opName } from '../../store/protocol/wire.ts';
 import type { DaemonNamed, MarksSeen, RunResult, UpdateAttempt, UpdateReport } from '../engine/scenario.ts';
 import { showOctets } from '../engine/show.ts';
@@ -10,11 +9,14 @@ import type { History, HistoryRecord, KnownDefect, Violation } from '../judge/hi
 import { MARKS, type MarkName } from '../judge/marks.ts';
 import { logOf } from '../judge/recorded-history.ts';
 
-import { type Alike, alike, causedAt } from './cause.ts';
+import { type Alike, alike, causedAt, violationsOf } from './cause.ts';
 import { eventText } from './events.ts';
+import { historyOf } from './histories.ts';
 import { migrationTable } from './migrations.ts';
 
-type Style = Parameters<typeof styleText>[0];
+/** Select Graphic Rendition: what begins each, and what ends it. Source: ECMA-48, 8.3.117. */
+const STYLES = { bold: [1, 22], dim: [2, 22], red: [31, 39], green: [32, 39], yellow: [33, 39] } as const;
+type Style = keyof typeof STYLES;
 
 /** How the report is dressed; colours only where a terminal shows them. */
 export interface Dress {
@@ -28,7 +30,10 @@ export interface Dress {
 }
 
 function painter(dress: Dress): (style: Style, s: string) => string {
-  return (style, s) => (dress.colour ? styleText(style, s, { validateStream: false }) : s);
+  return (style, s) => {
+    const [begin, end] = STYLES[style];
+    return dress.colour ? `\x1b[${begin}m${s}\x1b[${end}m` : s;
+  };
 }
 
 /** A run as people read it: what happened, per update what it interrupted, per checker how much it checked. */
@@ -43,7 +48,7 @@ export function textReport(result: RunResult, dress: Dress): string {
       `${n(result.domainsCreated)} domains created, ${n(result.domainsDestroyed)} destroyed`,
   );
   lines.push(
-    `  ${n(result.commits)} transactions committed, ${n(result.conflicts)} rounds ended in EAGAIN or were given up; ` +
+    `  ${n(result.commits)} transactions committed, ${n(result.conflicts)} refused with EAGAIN; ` +
       `${ms(result.virtualNs)} virtual ms in ${n(result.steps)} steps`,
   );
   if (result.refusals.length > 0)
@@ -97,10 +102,15 @@ export function textReport(result: RunResult, dress: Dress): string {
 
 /** The run in a word, and the command that shows what the first message is about. */
 function wayIn(result: RunResult, command: string, token: string): string[] {
-  const [first] = result.verdicts.flatMap(({ violations }) => violations).sort((a, b) => a.seq - b.seq);
-  const seq = first === undefined ? result.history?.records.at(-1)?.seq : (causedAt(first) ?? first.seq);
+  const [first] = violationsOf(result);
   const named = result.cuts === undefined ? [`  token: ${token}`] : [];
-  return seq === undefined ? named : [...named, `  seq ${seq}: ${command} show ${token} --around ${seq}`];
+  const { hosts } = result;
+  // Of all hosts together there is no one order of records: then the summary says where to look.
+  if (hosts !== undefined && first?.host === undefined) return [...named, `  look into it: ${command} show ${token}`];
+  const history = first === undefined ? result.history : historyOf(result, first);
+  const seq = first === undefined ? history && logOf(history).at(-1)?.seq : (causedAt(first) ?? first.seq);
+  const host = first?.host === undefined ? '' : ` --host ${hosts?.[first.host]?.name}`;
+  return seq === undefined ? named : [...named, `  seq ${seq}: ${command} show ${token}${host} --around ${seq}`];
 }
 
 /** The faults of a run, before it: what may happen, how often, and what must hold. */
@@ -302,12 +312,6 @@ function straddled(result: RunResult, caused: number | undefined, violation: Vio
 function hostText({ hosts }: RunResult, { host }: Violation): string {
   const name = host === undefined ? undefined : hosts?.[host]?.name;
   return name === undefined ? '' : ` on ${name}`;
-}
-
-/** The history that a violation is about. */
-function historyOf({ history, hosts }: RunResult, { host }: Violation): History | undefined {
-  if (hosts === undefined) return history;
-  return host === undefined ? undefined : hosts[host]?.history; // of all together there is no one order of records
 }
 
 /** A record of a run's history in a line, with its time. */

@@ -89,7 +89,6 @@ export class StoryHost {
         guest.boot(booted, built, xl.shared.handleOf(built.domain), listens);
       },
     });
-    host.traffic.commits += created.commits;
     host.traffic.conflicts += created.conflicts;
     if (created.rc !== 0) host.traffic.refused(`${created.rc} in ${created.failedIn}`);
   }

@@ -58,7 +58,7 @@ export class Introductions {
       if (conn === undefined) return;
       if (conn.link.kind === 'ring') {
         this.#platform.unbindPort(conn.link.port);
-        const port = this.#platform.bindPort(domid, remotePort);
+        const port = this.#platform.bindPort(domid, remotePort, true);
         conn.link.port = port.ok ? port.value : 0; // a failing bind still answers OK
       }
       this.#reset(conn);

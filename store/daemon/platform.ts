@@ -87,8 +87,8 @@ export interface Platform {
   popChangedDomain(): { readonly domid: number; readonly state: DomainState | undefined } | undefined;
   /** Map grant 1 of `domid`; `touched` is called whenever somebody else stores to an index word of the page. */
   mapRing(domid: number, touched: () => void): PlatformResult<RingPage>;
-  /** EVTCHNOP_bind_interdomain to the guest's port; the local port. */
-  bindPort(domid: number, remotePort: number): PlatformResult<number>;
+  /** EVTCHNOP_bind_interdomain to the guest's port; the local port. @param goesOn the ring is served all the same if it fails. */
+  bindPort(domid: number, remotePort: number, goesOn?: boolean): PlatformResult<number>;
   unbindPort(port: number): void;
   /** EVTCHNOP_send; a vanished peer is silent. */
   notify(port: number): void;

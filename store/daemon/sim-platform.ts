@@ -37,6 +37,9 @@ function stateOfBits({ state, uniqueId }: DomainBits): DomainState | undefined {
   return { shutdown: has(DOMSTATE_SHUTDOWN), dying: has(DOMSTATE_DYING), dead: has(DOMSTATE_DEAD), uniqueId };
 }
 
+/** Of a ring that is served without one. */
+const NO_PORT = 0;
+
 /**
  * What the daemon's process has of the kernel and the hypervisor: the open event channel file (EVT-28), its grant mappings,
  * the domctls. The file outlives an exec, the mappings do not (GNT-14).
@@ -134,9 +137,12 @@ export class SimPlatform implements Platform, RingWitness {
     return { ok: true, value: page };
   }
 
-  bindPort(domid: number, remotePort: number): PlatformResult<number> {
+  bindPort(domid: number, remotePort: number, goesOn = false): PlatformResult<number> {
     const port = this.#hyper.bindInterdomain(domid, remotePort);
-    if (!port.ok) return port;
+    if (!port.ok) {
+      if (goesOn) this.tell({ phase: 'bound', port: NO_PORT, remoteDomid: domid });
+      return port;
+    }
     this.tell({ phase: 'bound', port: port.value, remoteDomid: domid });
     this.adoptPort(port.value);
     return port;

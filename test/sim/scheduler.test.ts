@@ -45,6 +45,33 @@ describe('the scheduler', () => {
     expect([log, m.scheduler.steps, task.state]).toEqual([['first@10', 'second@10', 'end@15'], 3, 'done']);
   });
 
+  it('ends the threads of a kernel that gives its place to another, but for the one that does it', () => {
+    const m = machine();
+    const [domain, other] = [m.createDomain(1, 'd1'), m.createDomain(2, 'd2')];
+    for (const each of [domain, other]) m.unpause(each);
+    const log: string[] = [];
+    const ticks = function* (name: string): Actor {
+      for (let n = 0; n < 3; n++) {
+        yield 10;
+        log.push(name);
+      }
+    };
+    const [queued, parked] = [m.start('queued', domain, ticks('queued')), m.start('parked', domain, forever())];
+    m.start('other', other, ticks('other'));
+    const replaces = function* (): Actor {
+      yield 15;
+      m.scheduler.abandon(domain, m.scheduler.running);
+      yield* ticks('last');
+    };
+    m.start('last', domain, replaces());
+    m.scheduler.run(1_000);
+    expect(log.filter((name) => name === 'queued')).toHaveLength(1);
+    expect(log.filter((name) => name !== 'queued').sort()).toEqual(['last', 'last', 'last', 'other', 'other', 'other']);
+    expect([queued.state, parked.state]).toEqual(['done', 'done']);
+    parked.wake();
+    expect(m.scheduler.run(2_000)).toBe(false);
+  });
+
   it('lets go of threads that are done, however many a domain starts', () => {
     const m = machine();
     const domain = m.createDomain(1, 'd1');

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { built } from './build.ts';
 
-const CLI = built('scenarios/cli.js');
+const CLI = built('bin/xenarium.js');
 
 export interface Ran {
   readonly code: number | null;

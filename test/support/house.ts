@@ -194,6 +194,16 @@ export const ROOMS: readonly Room[] = [
     imports: ['scenarios/report/page/layout.ts', 'scenarios/report/page/columns.ts'],
   },
   {
+    path: 'scenarios/site',
+    about: 'the simulator in a page of its own',
+    imports: [...PLAYS, 'scenarios/hunt', 'scenarios/report/page', 'store/format/model'],
+  },
+  {
+    path: 'scenarios/site/browser',
+    about: "the site's scripts: the simulator's thread, what is wanted of it, and the picture",
+    imports: ['scenarios/site', 'scenarios/engine/settings.ts', 'scenarios/report/page/browser'],
+  },
+  {
     path: 'scenarios/hunt',
     about: 'from a failing run to its cause: tokens, where two runs part, what fails alike',
     imports: HUNT,
@@ -251,6 +261,19 @@ export const ROOMS: readonly Room[] = [
     imports: [...PLAYS, 'scenarios/hunt/', 'scenarios/cli', 'scenarios/cli/image', 'scenarios/cli/terminal'],
   },
   {
+    path: 'scenarios/cli/fleet',
+    about: 'campaigns that are given out: to threads, or to other machines',
+    imports: [
+      'sim/',
+      'guests',
+      'scenarios/hunt',
+      'scenarios/cli',
+      'scenarios/cli/bugs',
+      'scenarios/cli/image',
+      'scenarios/cli/terminal',
+    ],
+  },
+  {
     path: 'scenarios/cli/image',
     about: 'into images of state',
     imports: ['sim/', 'store/format/', 'scenarios/cli', 'scenarios/cli/format'],
@@ -274,6 +297,7 @@ export const ROOMS: readonly Room[] = [
       'scenarios/hunt/',
       'scenarios/bugs',
       'scenarios/cli',
+      'scenarios/cli/hunt',
       'scenarios/cli/image',
       'scenarios/cli/terminal',
     ],
@@ -283,10 +307,11 @@ export const ROOMS: readonly Room[] = [
 
 /** Who may import which package. A name that ends in `:` stands for all that begin with it. */
 export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
-  'node:util': ['scenarios/report', 'scenarios/real/'], // colours of a terminal
   'node:': ['scenarios/real/', 'scenarios/cli/'], // only what meets programs of others, and the commands, see the host
+  bullmq: ['scenarios/cli/fleet'], // loaded where a fleet is asked for
   commander: ['scenarios/cli/'],
   eventemitter3: ['sim'],
+  ioredis: ['scenarios/cli/fleet'],
   jiti: ['scenarios/cli/'], // formats in TypeScript
   seedrandom: ['sim'],
 };

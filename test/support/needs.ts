@@ -26,3 +26,13 @@ export async function daemonIsMissing(what: string, binary: string): Promise<boo
   console.warn(line);
   return true;
 }
+
+/** Other versions of Node than this one, by path: those that XENARIUM_NODES names, with colons between. None: the rule of `has`. */
+export function otherNodes(what: string): readonly string[] {
+  const named = process.env.XENARIUM_NODES?.split(':').filter((path) => path !== '') ?? [];
+  if (named.length > 0) return named;
+  const line = `${what}: skipped, for want of other Nodes: XENARIUM_NODES names their paths`;
+  if (process.env.XENARIUM_NO_SKIP !== undefined) throw new Error(line);
+  console.warn(line);
+  return [];
+}

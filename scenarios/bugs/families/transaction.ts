@@ -102,11 +102,11 @@ this.#kernel.held = false;`,
         file: 'store/tree/commit.ts',
         from: `for (const { path, base } of tx.accesses.values())
         if (`,
-        to: `for (const { path, base, modified } of tx.accesses.values())
-        if ((modified || base !== -1) &&`,
+        to: `for (const { path, base, modified, node } of tx.accesses.values())
+        if ((modified || (base !== -1 && tree.get(path)?.value !== node?.value)) &&`,
       },
     ],
-    note: 'That a node was looked for and not found is nothing that could conflict.',
+    note: 'That a node which was looked for and not found is made meanwhile is no conflict, nor is the change of its parent.',
   },
   {
     id: 'B046',

@@ -15,6 +15,7 @@ import {
 import { type BuiltDomain, type DomainPlan, vbd, vif } from '../../../guests/libxl/index.ts';
 import type { Stream } from '../../../sim/index.ts';
 import type { Guest } from '../../engine/host.ts';
+import { livesOn } from '../../engine/run.ts';
 import { macOf } from '../storms/guest.ts';
 import { type DeviceUse, DeviceUsers } from './device-users.ts';
 import { San } from './san.ts';
@@ -115,6 +116,11 @@ export class Traveller {
       nics: [vif({ mac: macOf(slot) })],
       console: 'attended',
     };
+  }
+
+  /** Whether it can still do something, or will be able to: one that hangs in a suspend never will. */
+  get goesOn(): boolean {
+    return livesOn(this.guest.os.domain) && !this.guest.client.hangs;
   }
 
   /** Whether a program still has something on its way to a device; one whose guest has ended never will again. */

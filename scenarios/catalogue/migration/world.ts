@@ -18,13 +18,16 @@ import {
 } from '../../engine/run.ts';
 import type { RunRequest, RunResult } from '../../engine/scenario.ts';
 import type { Trip } from '../../faults/trip.ts';
-import type { Verdict } from '../../judge/history.ts';
+import type { History, Verdict } from '../../judge/history.ts';
 import { devices } from '../../judge/invariants/devices.ts';
 import { disksOverHosts } from '../../judge/invariants/disks-over-hosts.ts';
+import { hungSuspends } from '../../judge/invariants/hung-suspends.ts';
 import { livesGoOn } from '../../judge/invariants/lives.ts';
 import { type MemoryFinding, memoryMoved } from '../../judge/invariants/memory.ts';
+import { migrationDevices } from '../../judge/invariants/migration-devices.ts';
 import { migrationOwners } from '../../judge/invariants/migration-owners.ts';
 import { migrationSessions } from '../../judge/invariants/migration-sessions.ts';
+import { migrationSpecials } from '../../judge/invariants/migration-specials.ts';
 import { migrationTools } from '../../judge/invariants/migration-tools.ts';
 import { migrationTraces } from '../../judge/invariants/migration-traces.ts';
 import { type FinalDisk, joinDisks } from '../../judge/joined-disks.ts';
@@ -284,7 +287,6 @@ export class World {
       },
     });
     exit();
-    traffic.commits += created.commits;
     traffic.conflicts += created.conflicts;
     if (created.rc !== 0) traffic.refused(`${created.rc} in ${created.failedIn}`);
   }
@@ -302,12 +304,18 @@ export class World {
   finish(end: WorldEnd): RunResult {
     const { runs } = this.runs;
     const { block, net, traffic, travellers } = this;
-    const isWorking = ({ programs, isSending }: Traveller) => programs.some(mayGoOn) || isSending;
+    const isWorking = ({ goesOn, programs, isSending }: Traveller) => goesOn && (programs.some(mayGoOn) || isSending);
+    const hung = () => travellers.filter(({ guest }) => guest.client.hangs && livesOn(guest.os.domain));
     return runAllAndJudge(runs, {
       scenario: end.scenario,
       horizonNs: HORIZON_NS,
       isBusy: () => {
         if (this.#writers.some(mayGoOn) || end.isMoving()) return true;
+        // 1. A forced update breaks the transaction in which a guest is made, or one of it hangs in its suspend. 2. The other has nobody to
+        // talk to, and asks for it for ever.
+        const left = travellers.filter(({ goesOn }) => goesOn).length;
+        if (left <= 1) net.stopping = true;
+        if (left === 0) block.stopping = true;
         if (!block.stopping && this.#plan.block > 0) return true;
         if (!net.stopping && this.#plan.net > 0) return true;
         traffic.stopping = true;
@@ -330,9 +338,19 @@ export class World {
           migrationTraces(history, histories, plan),
           migrationSessions(history, histories),
           migrationTools(history, histories),
+          migrationDevices(history, histories, plan),
+          migrationSpecials(history.hosts, histories, plan.down),
           memoryMoved(this.migrations.memories.moves, this.#foundInMemory()),
           livesGoOn(joinSessions(histories, history, 'newest first')),
           disksOverHosts(joinDisks(histories, history, this.#finalDisks())),
+          ...(hung().length === 0
+            ? []
+            : [
+                hungSuspends(
+                  hung().map(({ name }) => name),
+                  histories[0] as History,
+                ),
+              ]),
           ...(end.joined?.(history) ?? []),
         ];
       },

@@ -20,6 +20,8 @@ import { RefusalsLink } from './refusals.ts';
 
 /** What the drivers of a host are like; left out: as most are. */
 export interface DevicePlan {
+  /** The domain that has them; left out: dom0. */
+  readonly in?: Guest;
   readonly makeDisk?: () => Disk;
   /** Disks that other hosts have, too; left out: its own. */
   readonly disks?: BlockDevices;
@@ -51,7 +53,7 @@ export interface GuestDevices {
   readonly refused?: (what: Refused) => void;
 }
 
-/** The drivers on both sides of a host: blkback, netback and a bridge in dom0, blkfront and netfront in guests. */
+/** The drivers on both sides of a host: blkback, netback and a bridge in dom0 or a driver domain, blkfront and netfront in guests. */
 export class Backends {
   readonly bridge = new Bridge();
   /** For guests that are moved without being asked. */
@@ -65,7 +67,7 @@ export class Backends {
     this.#host = host;
     this.#rxBuffers = rxBuffers;
     this.disks = plan.disks ?? new BlockDevices(makeDisk);
-    const kernel = this.#kernel(host.dom0);
+    const kernel = this.#kernel(plan.in ?? host.dom0);
     const { disks, bridge } = this;
     const drivers = {
       vbd: new BlkbackDriver({ disks, isPersistent: true }),

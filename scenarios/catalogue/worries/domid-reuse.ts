@@ -54,7 +54,6 @@ function* lives(me: Thread, host: Host, domid: number, boots: () => void): Actor
         },
       },
     );
-    traffic.commits += made.commits;
     traffic.conflicts += made.conflicts;
     if (made.rc === 'died') return;
     if (made.rc !== 0 || made.built === undefined) traffic.refused(`${made.rc} in ${made.failedIn}`);

@@ -28,9 +28,12 @@ export function playSettings(domains: number, requests: number, updates: number)
 }
 export type PlaySettings = SettingsOf<ReturnType<typeof playSettings>>;
 
+/** A play that takes no faults has no setting for them. */
+type Framed = Omit<PlaySettings, 'faults'> & Partial<Pick<PlaySettings, 'faults'>>;
+
 /** What goes on in a play: domains are made by the toolstack, and `more`. */
 export function playDoes(
-  { domains, updates, store }: PlaySettings,
+  { domains, updates, store }: Framed,
   more: Readonly<Partial<Record<Doing, boolean>>> = {},
 ): readonly Doing[] {
   return doings({
@@ -65,7 +68,10 @@ export interface Cast {
 }
 
 /** How a play is framed: what its updates and its verdicts are like, and who is in dom0. */
-interface Frame extends Pick<RunPlan, 'policy'>, Pick<UpdatePlan, 'force' | 'version'>, Pick<RunEnd, 'verdicts'> {
+interface Frame
+  extends Pick<RunPlan, 'policy'>,
+    Pick<UpdatePlan, 'force' | 'version'>,
+    Pick<RunEnd, 'verdicts' | 'finish'> {
   readonly scenario: string;
   /** Programs of dom0, each with a connection of its own. They are waited for. */
   readonly dom0?: Readonly<Record<string, (xs: Xs, host: Host) => Actor>>;
@@ -116,7 +122,7 @@ export function play(request: RunRequest<PlaySettings>, plan: PlayPlan): RunResu
 
 /** The same around any toolstack. `make`: what it does, in dom0's program `xl`. */
 export function framed(
-  request: RunRequest<PlaySettings>,
+  request: RunRequest<Framed>,
   plan: Frame,
   make: (makings: Makings, me: Thread) => Actor,
 ): RunResult {
@@ -151,5 +157,6 @@ export function framed(
     },
     created: () => created,
     ...(plan.verdicts && { verdicts: plan.verdicts }),
+    ...(plan.finish && { finish: plan.finish }),
   });
 }

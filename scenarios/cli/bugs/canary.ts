@@ -1,7 +1,8 @@
 import { Streams } from '../../../sim/index.ts';
 import { type Bug, CANARIES } from '../../bugs/index.ts';
 import type { RunSpec } from '../../hunt/spec.ts';
-import { type SeedReport, type Sweeping, sweep } from '../sweep.ts';
+import type { SeedReport } from '../seed-report.ts';
+import { type Sweeping, sweep } from '../sweep.ts';
 import { moduleUrl } from './modules.ts';
 import { isFound } from './protocol.ts';
 import { usableBugs } from './restart.ts';

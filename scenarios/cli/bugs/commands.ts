@@ -9,11 +9,16 @@ import { print, printJson } from '../terminal/output.ts';
 import { huntAll } from './hunt.ts';
 import type { HuntPlan } from './hunt-one.ts';
 import { bugsHtml, bugsPage } from './page.ts';
+import { portfolioRuns } from './portfolio.ts';
 import type { Hunted } from './protocol.ts';
+import { withReaches } from './reaches.ts';
 import { recheckCommand } from './recheck.ts';
 import { usableBugs } from './restart.ts';
 import { HuntResults } from './results.ts';
 import { kindsOf, type Row, summary } from './table.ts';
+
+/** So many bugs are worth that all runs are made once more beforehand, to see which of them can find which bug. */
+const WORTH_A_LOOK = 6;
 
 interface HuntOptions extends TableOptions {
   readonly seeds: number;
@@ -43,7 +48,7 @@ export function addBugCommands(program: Command, done: (code: number) => void): 
     .description('run the same scenarios with each bug on, until the checks find it; exit 1 if one is not found')
     .argument('[bug...]', 'ids, or names of families (default: all)')
     .option('--seeds <n>', 'of each scenario, at most', whole, 100)
-    .option('--minutes <n>', 'for each bug, at most, and the run that is under way then', minutes, 0.75)
+    .option('--minutes <n>', 'of a core for each bug, at most, and the run that is under way then', minutes, 0.75)
     .option('--jobs <n>', 'processes (default: one for each core)', whole)
     .option('--shrink', 'make each run small that finds one')
     .option('--clean', 'without any bug: what is found then is a false alarm, exit 1')
@@ -102,20 +107,22 @@ function lines(sign: string, text: string): string {
 /** Errors: Unusable. */
 async function huntCommand(names: readonly string[], options: HuntOptions): Promise<number> {
   const { seeds, minutes: most, jobs = availableParallelism() } = options;
-  const plan: HuntPlan = { runs: { seeds }, minutes: most, shrink: options.shrink === true };
+  const plan: HuntPlan = { runs: () => portfolioRuns(seeds), minutes: most, shrink: options.shrink === true };
   if (options.clean) return huntNothing(plan);
   const bugs = usableBugs(idsOf(names));
   const results = new HuntResults(options.results);
   const todo = bugs.filter((bug) => isToDo(results.of(bug), options));
   const progress = new Progress();
   let done = 0;
-  await huntAll(todo, jobs, plan, (bug, hunted) => {
+  const each = (bug: Bug, hunted: Hunted) => {
     results.add(bug, hunted);
     done++;
     progress.clear();
     if (!options.json) print(`${huntedText(bug, hunted)}\n`);
     progress.at(() => `${done}/${todo.length} bugs`);
-  });
+  };
+  if (todo.length < WORTH_A_LOOK) await huntAll(todo, jobs, plan, each);
+  else await withReaches(jobs, (reaches) => huntAll(todo, jobs, { ...plan, reaches }, each));
   progress.clear();
   const rows: Row[] = bugs.map((bug) => ({ bug, hunted: results.of(bug) }));
   tellRows(rows, options);

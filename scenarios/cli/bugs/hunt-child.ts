@@ -4,30 +4,21 @@ import { driveHere } from '../../hunt/shrink/drive.ts';
 import { shrink } from '../../hunt/shrink/shrink.ts';
 import type { RunSpec } from '../../hunt/spec.ts';
 import { loader } from '../loader.ts';
-import { runSpec } from '../sweep.ts';
-import { runsOf } from './portfolio.ts';
-import { type HuntAnswer, type HuntRequest, isFound } from './protocol.ts';
+import { runSpec } from '../seed-report.ts';
+import type { HuntAnswer, HuntRequest } from './protocol.ts';
 
-// A process that was started with bugs: runs the portfolio until a run fails, and answers with what came of each.
+// A process that was started with bugs: makes the runs that it is asked for, one after the other, and answers with what came of each.
 const runnerFor = loader();
 
-process.once('message', async (message) => {
-  const { runs, shrink: isToShrink } = message as HuntRequest;
-  let shrunk: number | undefined;
-  for (const spec of runsOf(runs)) {
-    const report = runSpec(await runnerFor(spec), spec);
-    await tell({ kind: 'run', report });
-    if (!isFound(report)) continue;
-    if (isToShrink) shrunk = await requestsLeft(spec);
-    break;
-  }
-  await tell({ kind: 'end', shrunk });
-  process.disconnect();
+process.on('message', async (request: HuntRequest) => {
+  process.send?.(await answerTo(request));
 });
 
-/** Resolves when the other process has it: this one runs on without giving way. */
-function tell(answer: HuntAnswer): Promise<void> {
-  return new Promise((resolve) => process.send?.(answer, undefined, {}, () => resolve()));
+async function answerTo({ kind, spec }: HuntRequest): Promise<HuntAnswer> {
+  if (kind === 'shrink') return { kind, requests: await requestsLeft(spec) };
+  const report = runSpec(await runnerFor(spec), spec);
+  const { user, system } = process.cpuUsage();
+  return { kind, report, cpuSeconds: (user + system) / 1e6 };
 }
 
 /** Requests of the smallest run that fails in this way; `undefined`: there is no way to tell one from another. */

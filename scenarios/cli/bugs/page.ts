@@ -7,7 +7,7 @@ export function bugsPage(rows: readonly Row[]): string {
   return [
     '# Bugs that this package finds',
     '',
-    'Written by `xenarium bugs hunt --out`. Each bug is a change to one place of the code, put in as the module is loaded (`--bug`). A hunt runs the same scenarios for each, seed by seed, until the checks that judge every run find something; nobody compares with a run without the bug. `seed` and `runs` say when that was: with which seed of the scenario, and after how many runs of all scenarios. `requests left` is the size of the smallest run that fails in this way.',
+    'Written by `xenarium bugs hunt --out`. Each bug is a change to one place of the code, put in as the module is loaded (`--bug`). A hunt runs the same scenarios for each, seed by seed, until the checks that judge every run find something; nobody compares with a run without the bug. A run whose twin without any bug does not execute what a bug changes cannot find it, and is not made; those that execute all of it come first. `seed` and `runs` say when that was: with which seed of the scenario, and after how many runs of all scenarios that were made. `requests left` is the size of the smallest run that fails in this way.',
     '',
     ...kindsOf(rows).map((kind) => `- ${kind.name}: ${summary(kind.rows)}`),
     '',

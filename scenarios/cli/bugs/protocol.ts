@@ -1,19 +1,14 @@
 import type { RunOutcome } from '../../engine/scenario.ts';
 import type { RunSpec } from '../../hunt/spec.ts';
-import type { SeedReport } from '../sweep.ts';
+import type { SeedReport } from '../seed-report.ts';
 
-/** What a hunting process is asked for. */
-export interface HuntRequest {
-  /** What is to be run, one after the other: so many seeds of the portfolio, or just this run. */
-  readonly runs: { readonly seeds: number } | { readonly only: RunSpec };
-  /** Make what it finds small. */
-  readonly shrink: boolean;
-}
+/** What a hunting process is asked for, one after the other: what comes of a run, or how small one that fails can be made. */
+export type HuntRequest = { readonly kind: 'run' | 'shrink'; readonly spec: RunSpec };
 
-/** What it answers: a report of each run, the last of which is the first that fails, and then that there is no more. */
+/** What it answers, once to each. */
 export type HuntAnswer =
-  | { readonly kind: 'run'; readonly report: SeedReport }
-  | { readonly kind: 'end'; readonly shrunk: number | undefined };
+  | { readonly kind: 'run'; readonly report: SeedReport; readonly cpuSeconds: number }
+  | { readonly kind: 'shrink'; readonly requests: number | undefined };
 
 /** The run that found a bug, as plain data. */
 export interface Found {
@@ -23,8 +18,8 @@ export interface Found {
   /** The check that barked; the outcome where none is needed. */
   readonly check: string;
   readonly text: string;
-  /** Runs up to this one, with it: of its scenario and settings, and of the whole portfolio. */
-  readonly seedsOfPlace: number;
+  /** Seeds up to this one, with it, and runs that were made. */
+  readonly seeds: number;
   readonly runs: number;
   /** Requests of the smallest run that fails in this way, if it was looked for. */
   readonly shrunk?: number;
@@ -34,7 +29,10 @@ export interface Found {
 export interface Hunted {
   /** Of the bug; '' of none: the code as it is. */
   readonly id: string;
+  /** That were made, and how many seeds of the portfolio they were of. */
   readonly runs: number;
+  readonly seeds: number;
+  /** Of a core. */
   readonly seconds: number;
   readonly found?: Found;
   /** Why it ended before all seeds were tried. */

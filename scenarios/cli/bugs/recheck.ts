@@ -33,7 +33,7 @@ export async function recheckCommand(options: RecheckOptions): Promise<number> {
     for (const { bug, found } of todo) {
       if (progress.seconds >= minutes * 60) return;
       const { found: again, gaveUp } = await huntOne(bug, {
-        runs: { only: found.spec },
+        runs: () => [[found.spec]],
         minutes: RUN_MINUTES,
         shrink: false,
       });

@@ -5,7 +5,7 @@ import { readOctets, Unusable, writeOctets } from '../image/io.ts';
 import type { Hunted } from './protocol.ts';
 
 const RECORD = 'xenarium-bugs';
-const VERSION = 1;
+const VERSION = 2;
 
 /** What is kept of hunts: of each bug the last, and what the bug was then. */
 type Kept = Hunted & { readonly changes: string };

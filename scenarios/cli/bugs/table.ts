@@ -32,7 +32,7 @@ export function cellsOf({ bug, hunted }: Row): readonly string[] {
 
 /** How many of these were found, and how soon, in words. */
 export function summary(rows: readonly Row[]): string {
-  const seeds = rows.flatMap(({ hunted }) => (hunted?.found === undefined ? [] : [hunted.found.seedsOfPlace]));
+  const seeds = rows.flatMap(({ hunted }) => (hunted?.found === undefined ? [] : [hunted.found.seeds]));
   const open = rows.filter(({ hunted }) => hunted === undefined).length;
   const share = rows.length === 0 ? 0 : Math.floor((100 * seeds.length) / rows.length);
   const sorted = seeds.sort((a, b) => a - b);

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { Worker, type WorkerOptions } from 'node:worker_threads';
 
 /** A task that waits for its turn, or is being done. */
@@ -20,11 +21,12 @@ export class Pool<Task, Result> {
   readonly jobs: number;
 
   /**
-   * @param worker a module that answers each message with one.
+   * @param worker a module that answers each message with one. Throws where there is none: every task would seem to die.
    * @param died what becomes of the task of a thread that dies.
    * @param options how its threads are started; left out: as this one.
    */
   constructor(worker: URL, jobs: number, died: (task: Task, why: string) => Result, options: WorkerOptions = {}) {
+    if (!existsSync(worker)) throw new Error(`assertion: threads have no module ${worker.href}`);
     this.#url = worker;
     this.#options = options;
     this.jobs = jobs;

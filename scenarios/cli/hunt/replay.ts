@@ -9,6 +9,7 @@ import { ownCommand } from '../command.ts';
 import { loader } from '../loader.ts';
 import { writeReport } from '../report-file.ts';
 import { EXIT_OF } from '../run.ts';
+import { print, printInColour, printJsonText } from '../terminal/output.ts';
 import { namedRun } from './ticket.ts';
 
 /** The run is not what it was. */
@@ -33,11 +34,11 @@ export async function replayCommand(word: string, { daemon, json, report, stack 
   const token = formatToken({ ...ticket, digest: result.digest, events: result.traceEvents }, SCENARIOS);
   const command = ownCommand();
   if (report !== undefined) writeReport(report, result, { token });
-  if (json) process.stdout.write(jsonReport(result, command, { token, isReproduced: isSame }));
+  if (json) printJsonText(jsonReport(result, command, { token, isReproduced: isSame }));
   else {
     const colour = process.stdout.isTTY === true && process.env.NO_COLOR === undefined;
-    process.stdout.write(textReport(result, { colour, command, stack, token }));
-    process.stdout.write(isSame ? sameText(result) : changedText(ticket, result, isOther, comparison?.result(), word));
+    printInColour(textReport(result, { colour, command, stack, token }));
+    print(isSame ? sameText(result) : changedText(ticket, result, isOther, comparison?.result(), word));
   }
   return isSame ? EXIT_OF[result.outcome] : CHANGED;
 }

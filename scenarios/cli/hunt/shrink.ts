@@ -9,6 +9,7 @@ import { ownCommand } from '../command.ts';
 import { Unusable, writeOctets } from '../image/io.ts';
 import { loader } from '../loader.ts';
 import { Progress } from '../progress.ts';
+import { writeReport } from '../report-file.ts';
 import { EXIT_OF } from '../run.ts';
 import { scenariosOf } from '../scenarios-of.ts';
 import { print, printJson } from '../terminal/output.ts';
@@ -19,13 +20,14 @@ interface ShrinkOptions {
   readonly jobs?: number;
   readonly daemon?: string;
   readonly test?: string;
+  readonly report?: string;
   readonly json?: true;
 }
 
 /** Make a failing run small, tell it, and say what it fails by. @returns the exit code of the run. Errors: Unusable. */
 export async function shrinkCommand(
   word: string,
-  { jobs = availableParallelism(), test, daemon, json }: ShrinkOptions,
+  { jobs = availableParallelism(), test, report, daemon, json }: ShrinkOptions,
 ): Promise<number> {
   const { ticket } = await namedRun(word, daemon);
   const { spec } = ticket;
@@ -73,6 +75,7 @@ export async function shrinkCommand(
       print(`\n${causes.map((line) => `  ${line}\n`).join('')}`);
       print(`\n  token: ${token}\n  look into it: ${ownCommand()} show ${token}\n`);
     }
+    if (report !== undefined) writeReport(report, result, { token });
     if (test !== undefined) {
       if (spec.module !== undefined) throw new Unusable(`--test: a test elsewhere would not find ${spec.scenario}`);
       if (spec.daemon !== undefined) throw new Unusable('--test: a test elsewhere would not find the daemon');

@@ -9,6 +9,7 @@ import { daemonOf, formatFor, prepareFor } from '../daemon.ts';
 import { labOf } from '../lab-of.ts';
 import { isModulePath, moduleDigest } from '../load-module.ts';
 import { EXIT_OF } from '../run.ts';
+import { print } from '../terminal/output.ts';
 import { namedRun } from './ticket.ts';
 
 /** What a process of its own is asked for. */
@@ -43,7 +44,7 @@ async function verifySpec(spec: RunSpec): Promise<number> {
   const [a, b] = await both({ spec });
   const at = firstDifference([...a.checkpoints, a.digest], [...b.checkpoints, b.digest]);
   if (at === undefined) {
-    process.stdout.write(
+    print(
       `${spec.scenario} seed ${spec.seed}: the same in two processes: ${a.count} events, ${a.checkpoints.length} checkpoints, digest ${a.digest}\n`,
     );
     return EXIT_OF.pass;
@@ -53,15 +54,13 @@ async function verifySpec(spec: RunSpec): Promise<number> {
   const comparison = new Comparison(left.events);
   for (const event of right.events) comparison.add(event);
   const parted = comparison.result();
-  process.stdout.write(
-    `${spec.scenario} seed ${spec.seed}: two processes differ: digests ${a.digest} and ${b.digest}\n`,
-  );
-  process.stdout.write(
+  print(`${spec.scenario} seed ${spec.seed}: two processes differ: digests ${a.digest} and ${b.digest}\n`);
+  print(
     parted === undefined
       ? '  and not once they were watched\n'
       : divergenceText(parted, [HOSTS[0].name, HOSTS[1].name]),
   );
-  process.stdout.write(
+  print(
     '  something asks the host: its time, its chance, an order of its own; or state is left from one run to the next\n',
   );
   return EXIT_OF.error;

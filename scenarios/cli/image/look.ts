@@ -1,5 +1,5 @@
 import { escapeOctets, type FileRow, formatFailure, textOf } from '../../../store/format/index.ts';
-import { differencesText, diffStates, type LabFormat } from '../../../store/format/model/index.ts';
+import { differencesText, diffStates, type LabFormat, rootless } from '../../../store/format/model/index.ts';
 import { print, printJson, printJsonText } from '../terminal/output.ts';
 import { readOctets, tell } from './io.ts';
 import { formatFor, type Reading } from './named.ts';
@@ -83,13 +83,16 @@ function rowJson({ bytes, value, ...row }: FileRow): unknown {
 export async function validateCommand(file: string, options: LookOptions): Promise<number> {
   const octets = readOctets(file);
   const format = await formatFor(file, octets, options.format, options);
-  const findings = format.validate(octets);
+  const found = format.validate(octets);
+  const isBroken = found.some(({ severity }) => severity === 'error');
+  const read = isBroken ? undefined : format.read(octets);
+  const findings = read?.ok === true ? [...found, ...rootless(read.value.state, octets.length)] : found;
   if (options.json) printJson(findings);
   for (const finding of options.json ? [] : findings) {
     const note = finding.severity === 'note' ? 'note: ' : '';
     print(`${note}${formatFailure(finding)} [${finding.rule}]\n`);
   }
-  return findings.some(({ severity }) => severity === 'error') ? 1 : 0;
+  return isBroken ? 1 : 0;
 }
 
 /** Compare what two images say, whatever their formats. Exit 1: they differ, or one is broken. */

@@ -36,6 +36,15 @@ export function print(text: string): void {
   process.stdout.write(shown(text));
 }
 
+/** Colours as reports set and end them: nothing else that begins with ESC leaves. */
+const COLOUR = /(\x1b\[[0-9;]*m)/;
+
+/** Write to stdout a report that has colours of its own; what strangers said in it is shown as by `print`. */
+export function printInColour(text: string): void {
+  const pieces = text.split(COLOUR);
+  process.stdout.write(pieces.map((piece, i) => (i % 2 === 1 ? piece : shown(piece))).join(''));
+}
+
 /** Write to stdout for a program. */
 export function printJson(value: unknown): void {
   printJsonText(`${JSON.stringify(value, null, 2)}\n`);

@@ -1,6 +1,5 @@
 import { text, XS } from '../../../guests/index.ts';
-import type { RunResult } from '../../engine/scenario.ts';
-import type { HistoryRecord } from '../../judge/history.ts';
+import type { History, HistoryRecord } from '../../judge/history.ts';
 
 /** Whom and what a question is about; left out: everybody, everything. */
 export interface About {
@@ -10,19 +9,21 @@ export interface About {
 }
 
 /** Whether a record has to do with this connection, and names this path, or one below it. */
-export function touches(
-  { history }: Pick<RunResult, 'history'>,
-  record: HistoryRecord,
-  { conn, path }: About,
-): boolean {
+export function touches({ epochs }: Pick<History, 'epochs'>, record: HistoryRecord, { conn, path }: About): boolean {
   if (conn !== undefined) {
     if (!('conn' in record)) return record.kind === 'liveUpdate';
-    const isIt = history?.epochs[record.conn]?.name === conn || (record.kind === 'sent' && record.actor === conn);
+    const isIt = epochs[record.conn]?.name === conn || (record.kind === 'sent' && record.actor === conn);
     if (!isIt) return false;
   }
   if (path === undefined) return true;
   if (record.kind !== 'sent' && record.kind !== 'got') return record.kind === 'liveUpdate';
   return text(record.payload).includes(path);
+}
+
+/** Whom one may ask for: connections, and programs that have sent anything. */
+export function names({ epochs, records }: Pick<History, 'epochs' | 'records'>): ReadonlySet<string> {
+  const actors = records.flatMap((record) => (record.kind === 'sent' ? [record.actor] : []));
+  return new Set([...epochs.map(({ name }) => name), ...actors]);
 }
 
 /** Requests that no reply has come to. */

@@ -1,4 +1,6 @@
 import type { RunResult } from '../../engine/scenario.ts';
+import type { History, HistoryRecord } from '../../judge/history.ts';
+import { historiesOf } from '../../report/histories.ts';
 import { recordText } from '../../report/text.ts';
 import type { UpdateWindow } from './neighbours.ts';
 
@@ -19,7 +21,7 @@ function windowText(result: RunResult, { firstNs, lastNs, before, after }: Updat
   const span = firstNs === lastNs ? `at ${firstNs} ns` : `from ${firstNs} to ${lastNs} ns`;
   const lines = [`It fails if the image is written ${span}:`];
   const last = lastBefore(result, firstNs);
-  if (last !== undefined) lines.push(`  after seq ${last.seq}: ${recordText(result.history, last)}`);
+  if (last !== undefined) lines.push(`  ${last}`);
   for (const [side, when] of [
     [before, 'before'],
     [after, 'after'],
@@ -35,7 +37,18 @@ function windowText(result: RunResult, { firstNs, lastNs, before, after }: Updat
   return lines;
 }
 
-/** The last thing that the history tells before a moment. */
-function lastBefore({ history }: RunResult, ns: number) {
-  return history?.records.findLast(({ timeNs, kind }) => timeNs < ns && kind !== 'liveUpdate');
+/** The last thing that the histories tell before a moment. */
+function lastBefore(result: RunResult, ns: number): string | undefined {
+  const last = historiesOf(result)
+    .flatMap(({ name, history }) => {
+      const record = history.records.findLast(({ timeNs, kind }) => timeNs < ns && kind !== 'liveUpdate');
+      return record === undefined ? [] : [{ name, history, record }];
+    })
+    .reduce<{ name: string; history: History; record: HistoryRecord } | undefined>(
+      (a, b) => (a === undefined || b.record.timeNs > a.record.timeNs ? b : a),
+      undefined,
+    );
+  if (last === undefined) return undefined;
+  const { name, history, record } = last;
+  return `after seq ${record.seq}${name === '' ? '' : ` of ${name}`}: ${recordText(history, record)}`;
 }

@@ -68,11 +68,10 @@ interface Suspects {
 }
 
 /** The update between cause and effect, else the last before the effect, then the others. */
-export function suspectUpdates({ made, causedNs, failedNs }: RunFacts): (number | undefined)[] {
+export function suspectUpdates({ made, causedNs, failedNs }: RunFacts): number[] {
   const asked = made
     .filter(({ thread, about }) => thread === OPERATOR && about.includes('\0-s\0'))
     .map(({ atNs }) => atNs);
-  if (asked.length === 0) return [undefined];
   const between = asked.filter((atNs) => causedNs !== undefined && atNs >= causedNs - ARMED_NS && atNs <= failedNs);
   const before = asked.filter((atNs) => atNs <= failedNs).reverse();
   return [...new Set([...between, ...before, ...asked])];
@@ -80,7 +79,7 @@ export function suspectUpdates({ made, causedNs, failedNs }: RunFacts): (number 
 
 /**
  * Small sets of requests in which the failure is likely to be still there, the smallest first: of who missed something, near the
- * update; then with its watches, and what others changed; then of all guests.
+ * update; then with its watches, and what others changed; then of all guests; then all.
  */
 export function likelyCores({ made, domids }: RunFacts, { domain, updateNs }: Suspects): KeptRequest[][] {
   const openSinceNs = openTransactions(made, updateNs);
@@ -104,6 +103,7 @@ export function likelyCores({ made, domids }: RunFacts, { domain, updateNs }: Su
       (isGuests(one) && isChange(one) && isNear(one)),
     (one) => isAnyBirth(one) || isCommonGround(one) || (isGuests(one) && (isNear(one) || isStanding(one))),
     (one) => isAnyBirth(one) || isCommonGround(one) || isGuests(one) || isOwn(one),
+    () => true,
   ];
   return cores
     .map((is) => made.filter((one) => is(one) && one.thread !== OPERATOR).map(keptOf))

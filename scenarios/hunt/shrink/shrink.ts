@@ -24,10 +24,24 @@ export interface Shrunk {
  * the same way, as whoever drives the search says.
  */
 export function* shrink(from: Failing, specs: SettingSpecs): Search<Shrunk> {
-  const few = yield* turnOff(yield* bareDomains(yield* reduceFaults(from)), specs);
-  const cut = (yield* cutRequests(few)) ?? (yield* cutRequests(yield* reduceSettings(few, specs)));
-  if (cut === undefined) return { failing: few, isCut: false };
-  return { failing: yield* reduceSettings(cut, specs), isCut: true };
+  const few = yield* turnOff(yield* bareDomains(yield* reduceFaults(yield* reduceAsks(from))), specs);
+  const cut = yield* cutRequests(few);
+  if (cut !== undefined) return { failing: yield* reduceSettings(cut, specs), isCut: true };
+  const small = yield* reduceSettings(few, specs);
+  const smallCut = yield* cutRequests(small);
+  if (smallCut === undefined) return { failing: small, isCut: false };
+  return { failing: yield* reduceSettings(smallCut, specs), isCut: true };
+}
+
+/** What somebody asked for beside the scenario, as far as the failure needs it. */
+function* reduceAsks(from: Failing): Search<Failing> {
+  const { asks = [], ...cuts } = from.spec.cuts ?? {};
+  if (asks.length === 0) return from;
+  const make = (some: readonly string[]) => ({
+    ...from.spec,
+    cuts: some.length === 0 ? cuts : { ...cuts, asks: some },
+  });
+  return (yield* reduceList(asks, from, make)).failing;
 }
 
 /** Toolstacks make domains with nothing but a ring and a home, if that is enough, in this seed or another. */
@@ -64,7 +78,8 @@ interface Core {
 function* findCore({ spec, facts }: Failing): Search<Core | undefined> {
   const domain = domainOf(facts.actor);
   const even = { ...spec, cuts: { ...spec.cuts, pace: 'even' } } as const;
-  for (const updateNs of suspectUpdates(facts).slice(0, SUSPECTS_MAX)) {
+  // Last of all without any update: the failure may have to do with none.
+  for (const updateNs of [...suspectUpdates(facts).slice(0, SUSPECTS_MAX), undefined]) {
     for (const core of likelyCores(facts, { domain, updateNs })) {
       const found = updateNs === undefined ? yield* asItIs(even, core) : yield* withUpdate(even, core, updateNs);
       if (found !== undefined) return found;

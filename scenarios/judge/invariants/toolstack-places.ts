@@ -49,7 +49,9 @@ export function isAtOrBelow(path: string, place: string): boolean {
 
 /** Below a domain's home: what the guest may only read. Source: guests.md 3.2, transactions A and B. */
 const READ_ONLY =
-  /^\/(?:vm|name|domid|cpu(?:\/\d+(?:\/availability)?)?|memory(?:\/(?:static-max|target|videoram))?|store(?:\/(?:port|ring-ref))?|device(?:\/suspend|\/(?:vif|vbd|console))?|control(?:\/platform-feature-[^/]+)?|console|console\/(?:backend|limit|type|output|tty|port|ring-ref)|device\/vif\/\d+\/mtu)$/;
+  /^\/(?:vm|name|domid|cpu(?:\/\d+(?:\/availability)?)?|memory(?:\/(?:static-max|target|videoram))?|store(?:\/(?:port|ring-ref))?|device(?:\/suspend|\/(?:vif|vbd|console))?|control(?:\/platform-feature-[^/]+)?|console|console\/(?:backend|limit|type|output|tty|port|ring-ref))$/;
+/** What it may only read, too, and whoever has the backend may write. Source: libxl__device_generic_add, ro_frontend_perms. */
+const OF_BACKEND = /^\/device\/vif\/(\d+)\/mtu$/;
 /** What it has to itself. */
 const OWN =
   /^\/(?:control\/(?:shutdown|sysrq|feature-(?:poweroff|reboot|suspend|s3|s4))|data|drivers|feature|attr|error|device\/suspend\/event-channel|device\/(?:vif|vbd)\/\d+|console\/backend-id)$/;
@@ -75,5 +77,10 @@ export function intended(
   if (!isAtOrBelow(path, home)) return undefined;
   const below = path.slice(home.length);
   if (below === '' || READ_ONLY.test(below)) return list('n0', `r${domid}`);
+  const nic = OF_BACKEND.exec(below)?.[1];
+  if (nic !== undefined) {
+    const backend = backends.find((each) => each.endsWith(`/backend/vif/${domid}/${nic}`));
+    return list(`n${backend?.split('/')[3] ?? 0}`, `r${domid}`);
+  }
   return OWN.test(below) ? { what: 'owner', domid } : { what: 'others' };
 }

@@ -4,6 +4,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
+import { packageFile } from '../package-file.ts';
 
 /** Whether a daemon is an oxenstored: by its name, as there is no other way to tell before it runs. */
 export function isOcaml(binary: string): boolean {
@@ -16,17 +17,6 @@ export const INSTALLED_DAEMONS = {
   oxenstored: '/usr/lib/xen-4.17/bin/oxenstored',
 } as const;
 
-/** The stand-in's source: beside this file in the tree, else in the package's, four folders up from this module, two from the bundle. */
-function standinSource(): string {
-  const here = import.meta.dirname;
-  const places = [
-    'standin.c',
-    '../../../../scenarios/real/conform/standin.c',
-    '../../scenarios/real/conform/standin.c',
-  ];
-  return places.map((place) => join(here, place)).find((file) => existsSync(file)) ?? join(here, 'standin.c');
-}
-
 let compiled: Promise<Uint8Array> | undefined;
 
 /** Compile the stand-in, once per process; returns the library's octets. Errors: no `cc`, or what it says. */
@@ -35,7 +25,15 @@ export function compileStandin(): Promise<Uint8Array> {
     const dir = await mkdtemp(join(tmpdir(), 'xenarium-standin-'));
     try {
       const library = join(dir, 'standin.so');
-      await promisify(execFile)('cc', ['-O1', '-shared', '-fPIC', '-o', library, standinSource(), '-ldl']);
+      await promisify(execFile)('cc', [
+        '-O1',
+        '-shared',
+        '-fPIC',
+        '-o',
+        library,
+        packageFile('scenarios/real/conform/standin.c'),
+        '-ldl',
+      ]);
       return await readFile(library);
     } finally {
       await rm(dir, { recursive: true, force: true });

@@ -11,13 +11,8 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { packageFile } from '../package-file.ts';
 import { Channel } from './channel.ts';
-
-/** The stand-in's source: beside this file in the tree, four folders up from the compiled program. */
-function standinSource(): string {
-  const near = join(import.meta.dirname, 'standin.c');
-  return existsSync(near) ? near : join(import.meta.dirname, '../../../../scenarios/real/lockstep/standin.c');
-}
 
 let compiled: Uint8Array | undefined;
 
@@ -31,7 +26,11 @@ function compile(): Uint8Array {
   const dir = mkdtempSync(join(tmpdir(), 'xenarium-standin-'));
   try {
     const library = join(dir, 'standin.so');
-    execFileSync('cc', ['-O2', '-shared', '-fPIC', '-o', library, standinSource(), '-ldl'], { stdio: 'pipe' });
+    execFileSync(
+      'cc',
+      ['-O2', '-shared', '-fPIC', '-o', library, packageFile('scenarios/real/lockstep/standin.c'), '-ldl'],
+      { stdio: 'pipe' },
+    );
     return new Uint8Array(readFileSync(library));
   } finally {
     rmSync(dir, { recursive: true, force: true });

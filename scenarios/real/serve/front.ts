@@ -77,6 +77,8 @@ export class Front {
   #timer: NodeJS.Timeout | undefined;
   #hasFailed = false;
   #isEnding = false;
+  /** Octets that kernels have taken, of all clients. */
+  #delivered = 0;
 
   constructor(options: FrontOptions) {
     this.#options = options;
@@ -182,6 +184,7 @@ export class Front {
         return true;
       }
       client.sent.pass(client.unsent.subarray(0, count));
+      this.#delivered += count;
       client.unsent = client.unsent.subarray(count);
       if (client.unsent.length > 0) return false;
     }
@@ -230,7 +233,13 @@ export class Front {
     }
     const isLeft = ({ unsent, end }: Client) => unsent.length > 0 || end.readable() > 0;
     for (let ms = 0; ms < graceMs; ms += FULL_MS) {
-      this.run();
+      // 1. The store fills a socket in the middle of a reply. 2. The kernel takes all of that. 3. Nothing is left here, but the store has
+      // room again, and has the rest.
+      let before: number;
+      do {
+        before = this.#delivered;
+        this.run();
+      } while (this.#delivered > before);
       if (this.#hasFailed || ![...this.#clients.values()].some(isLeft)) return;
       await new Promise((resolve) => setTimeout(resolve, FULL_MS));
     }

@@ -32,6 +32,7 @@ export { meaning, meaningless, meaningsFault, type Reading, type Writing } from 
 export { reduceState } from './reduce.ts';
 export type { ReduceOptions } from './reduction.ts';
 export { type Renumbering, renumberDomain } from './renumber.ts';
+export { rootless } from './rootless.ts';
 export { mergeShares, splitByDomain, takeDomain } from './split.ts';
 export {
   type AclEntry,

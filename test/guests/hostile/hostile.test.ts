@@ -45,6 +45,12 @@ function alone(kind: HostileKind, version: StoreVersion, updates: boolean, moves
     });
     for (let i = 0; !over; i++) {
       yield 5_000_000;
+      if (attacker?.isToBeIntroduced === true) {
+        const port = host.dom0.os.hyper.allocUnbound(3, host.storeDomid);
+        if (!port.ok) throw new Error(port.errno);
+        yield* xs.call(XS.INTRODUCE, strings('3', String(built.ring.gfn), String(port.value)));
+        attacker.begunAnew(port.value);
+      }
       const name = yield* xs.read('/local/domain/0/name');
       dom0.push(text(name.payload));
       if (!updates || i % 3 !== 0 || i > 30) continue;

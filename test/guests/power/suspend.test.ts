@@ -113,6 +113,9 @@ describe('coming to a rest', () => {
     const { isQuiet } = suspending(peer);
     peer.run(600_000_000_000);
     expect(isQuiet()).toBe(suspends);
+    expect(peer.client.hangs).toBe(!suspends);
+    const waits = peer.os.waits.map(({ what }) => what);
+    expect(waits).toEqual(suspends ? [] : [expect.stringContaining('a transaction that the store has lost')]);
   });
 
   it.each([

@@ -1,6 +1,7 @@
 import { type ClientHabits, GuestOs, type Thread, XsClient } from '../../../guests/index.ts';
 import {
   type Actor,
+  CONNECTION,
   copyOctets,
   type Frame,
   Hypercalls,
@@ -13,6 +14,7 @@ import {
   RSP_CONS,
   RSP_PROD,
   used,
+  XENSTORE_CONNECTED,
 } from '../../../sim/index.ts';
 import { MessageReader } from '../../../store/protocol/message-reader.ts';
 import { textOf } from '../../../store/protocol/octets.ts';
@@ -71,6 +73,14 @@ export class Peer {
     this.#requests = new MessageReader('believed');
     this.#listen();
     this.start(name, (me) => this.client.resume(me, page, remote));
+  }
+
+  /** What INTRODUCE does to a ring that the store has: nothing is on its way, and the wish in its word is granted. */
+  connectAnew(): void {
+    for (const word of [REQ_CONS, REQ_PROD, RSP_CONS, RSP_PROD]) this.ring.store32(word, 0, false);
+    this.ring.store32(CONNECTION, XENSTORE_CONNECTED, false);
+    this.#requests = new MessageReader('believed');
+    this.signal();
   }
 
   #listen(): void {

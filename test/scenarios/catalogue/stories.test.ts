@@ -22,7 +22,10 @@ function of<K extends StateRecord['kind']>(kind: K, change: (record: Of<K>) => S
 const losesWatches = of('WATCH_DATA', () => undefined);
 const losesInput = of('CONNECTION_DATA', (it) => ({ ...it, inData: NOTHING }));
 
+const losesOutput = of('CONNECTION_DATA', (it) => ({ ...it, outRespLen: 0, outData: NOTHING }));
+
 const PLANTED: readonly (readonly [name: string, why: string, bites: string, change: Change])[] = [
+  ['checkpointed-agents', 'loses answers that were not read', 'replies', losesOutput],
   ['windows-guests', 'loses half a request', 'replies', losesInput],
   ['move-the-watcher', 'loses watches', 'watch-events', losesWatches],
 ];

@@ -3,9 +3,12 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { SCENARIOS } from '../../../scenarios/catalogue/index.ts';
 import type { RunRequest } from '../../../scenarios/engine/scenario.ts';
+import { Fifo } from '../../../sim/events/fifo.ts';
 import { Accounting } from '../../../store/daemon/accounting.ts';
+import { Connections } from '../../../store/daemon/connections.ts';
 import { DeadNodes } from '../../../store/daemon/dead-nodes.ts';
 import { DomainChanges } from '../../../store/daemon/domain-changes.ts';
+import { MappedRing } from '../../../store/daemon/mapped-ring.ts';
 import { Output } from '../../../store/daemon/output.ts';
 import type { StateRecord } from '../../../store/format/index.ts';
 import { textOf } from '../../../store/protocol/octets.ts';
@@ -61,6 +64,8 @@ const PLANTED: Readonly<Record<string, Plant>> = {
     vi.spyOn(DeadNodes.prototype, 'removeOf').mockImplementation(() => {}); // neither its nodes go, nor its entries
     return {};
   },
+  // A driver domain does not hear of devices any more.
+  'driver-domains': losing((record) => record.kind === 'WATCH_DATA' && textOf(record.wpath).endsWith('/backend')),
   'forced-updates': changing((record) =>
     record.kind === 'CONNECTION_DATA' ? { ...record, inData: new Uint8Array(0) } : record,
   ),
@@ -73,10 +78,25 @@ const PLANTED: Readonly<Record<string, Plant>> = {
     const isEntry = (r: StateRecord) => r.kind === 'NODE_DATA' && textOf(r.path).startsWith('/tool/heap/0/');
     return isEntry(record) && !all.slice(i + 1).some(isEntry);
   }),
+  'kernel-trials': () => {
+    vi.spyOn(Fifo.prototype, 'isBusy').mockReturnValue(false); // a port is given out that is in a queue
+    return {};
+  },
   'quota-pressure': () => {
     const { count } = Accounting.prototype;
     vi.spyOn(Accounting.prototype, 'count').mockImplementation(function (this: Accounting, conn, what, by) {
       if (what !== 'watches' || by > 0) count.call(this, conn, what, by); // what is taken off still counts
+    });
+    return {};
+  },
+  'ring-reconnect': () => {
+    vi.spyOn(Connections.prototype, 'forget').mockImplementation(() => {}); // watches, transactions and half a request stay
+    return {};
+  },
+  'soft-reset': () => {
+    const { store32 } = MappedRing.prototype;
+    vi.spyOn(MappedRing.prototype, 'store32').mockImplementation(function (this: MappedRing, offset, value) {
+      if (value !== 0) store32.call(this, offset, value); // the indexes stay where the old kernel had them
     });
     return {};
   },

@@ -249,6 +249,17 @@ describe('xenarium image decode, annotate, validate', () => {
     expect(xenarium('image', 'diff', image, NODES_417).code).toBe(1);
   });
 
+  it('notes that a daemon’s state has no root, which whoever restores it makes', () => {
+    writeFileSync(file('rootless'), '$xenstored-dump-format\nglobal,3,4\n');
+    const { code, out } = xenarium('image', 'validate', file('rootless'));
+    expect([code, out]).toEqual([
+      0,
+      expect.stringMatching(/^note: offset 34 .*tree, \/: no node \/ in it: .* \[root\]\n$/),
+    ]);
+    writeFileSync(file('rooted'), '$xenstored-dump-format\nglobal,3,4\nstore,2f,6e30,\n');
+    expect(xenarium('image', 'validate', file('rooted')).out).toBe('');
+  });
+
   it('names the lines of a text that a daemon skips', () => {
     writeFileSync(file('text'), '$xenstored-dump-format\nglobal,3\nstore,2f,6e30\n');
     const { code, out } = xenarium('image', 'validate', file('text'));

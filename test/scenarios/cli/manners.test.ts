@@ -35,6 +35,8 @@ describe('what is nearly right', () => {
     [['run', '--set', 'faults=off,swram'], 'did you mean swarm?'],
     [['run', '--set', 'faults=all,-INJ-GG5'], 'INJ-G5'],
     [['run', '--format', 'G4.11'], 'did you mean G4.1'],
+    [['sweep', 'watch-flood', 'steady-state', 'watch-flood'], 'watch-flood is named twice'],
+    [['sweep', './mine.ts', './lib/../mine.ts'], './lib/../mine.ts is named twice'],
   ])('%j: %s', (args, expected) => {
     const { code, err } = xenarium(...args);
     expect(code).toBe(2);
@@ -76,7 +78,7 @@ describe('how the program was called', () => {
     const first = xenarium('run', ...LOSSY);
     expect(first.code).toBe(1);
     const line = /replay: node (\S+) (.*)\n/.exec(first.out);
-    expect(line?.[1]).toBe('dist/scenarios/cli.js');
+    expect(line?.[1]).toBe('dist/bin/xenarium.js');
     expect(xenarium(...(line?.[2] ?? '').split(' ')).out).toBe(first.out);
   });
 });
@@ -117,5 +119,18 @@ describe('serve', () => {
   it('says ENOENT of a folder that is not there', () => {
     const { code, err } = xenarium('serve', '--socket', '/nowhere/at/all/socket');
     expect([code, err]).toEqual([2, expect.stringContaining('ENOENT')]);
+  });
+});
+
+describe('a script that has nothing to try', () => {
+  it('is no pass: it has no line, or no place for what is asked for', () => {
+    const empty = xenarium('exhaust', '/dev/null');
+    expect([empty.code, empty.err]).toEqual([2, 'xenarium: /dev/null: there is no line in it\n']);
+    const read = '{"on": "0", "op": "READ", "payload": "/tool\\u0000"}\n';
+    const { status, stdout } = spawnSync(process.execPath, [CLI, 'exhaust', '-', '--what', 'deaths'], {
+      input: read,
+      encoding: 'utf8',
+    });
+    expect([status, stdout]).toEqual([3, expect.stringContaining('nothing to try')]);
   });
 });

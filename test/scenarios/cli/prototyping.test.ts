@@ -42,7 +42,7 @@ describe('the walk-through in docs/prototyping.md', () => {
   it('does what it shows, in a folder where nothing is installed', () => {
     mkdirSync(join(dir, 'bin'));
     const program = join(dir, 'bin/xenarium');
-    writeFileSync(program, `#!/bin/sh\nexec "${process.execPath}" "${built('scenarios/cli.js')}" "$@"\n`);
+    writeFileSync(program, `#!/bin/sh\nexec "${process.execPath}" "${built('bin/xenarium.js')}" "$@"\n`);
     chmodSync(program, 0o755);
     writeFormat();
     const shown = blocks('');

@@ -27,7 +27,7 @@ const write = (name: string, text: string) => writeFileSync(join(dir, name), tex
 beforeAll(() => {
   mkdirSync(join(dir, 'bin'));
   const program = join(dir, 'bin/xenarium');
-  writeFileSync(program, `#!/bin/sh\nexec "${process.execPath}" "${built('scenarios/cli.js')}" "$@"\n`);
+  writeFileSync(program, `#!/bin/sh\nexec "${process.execPath}" "${built('bin/xenarium.js')}" "$@"\n`);
   chmodSync(program, 0o755);
   write('mine.ts', blocks('ts')[0] ?? '');
 });

@@ -1,7 +1,8 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it, vi } from 'vitest';
+import { printInColour } from '../../../scenarios/cli/terminal/output.ts';
 import { type Dialect, encodeImage, octetsOf, type StateRecord, v1, v2 } from '../../../store/format/index.ts';
 import { xenarium } from '../../support/cli.ts';
 
@@ -67,5 +68,28 @@ describe('what an image holds does not steer a terminal', () => {
     expect(said).not.toBe('');
     expect(said).not.toMatch(/[\0-\x08\x0b-\x1f\x7f-\x9f]/);
     if (args.includes('--json')) expect(JSON.stringify(JSON.parse(out))).toContain('X');
+  });
+});
+
+describe('what guests said in a run does not either', () => {
+  it('leaves to a report its colours, and nothing else', () => {
+    let said = '';
+    const write = vi.spyOn(process.stdout, 'write').mockImplementation((text) => {
+      said += String(text);
+      return true;
+    });
+    printInColour('\x1b[1mviolation\x1b[0m of \x1b[2J\x1b]0;title\x07 \x9b2J\n');
+    write.mockRestore();
+    expect(said).toBe('\x1b[1mviolation\x1b[0m of \\033[2J\\033]0;title\\007 \\2332J\n');
+  });
+
+  it('goes through one place: no command writes to a stream by itself', () => {
+    const sources = readdirSync('scenarios/cli', { recursive: true, encoding: 'utf8' }).filter((file) =>
+      /\.ts$/.test(file),
+    );
+    const writers = sources.filter((file) =>
+      /process\.(?:stdout|stderr)\.write|console\./.test(readFileSync(join('scenarios/cli', file), 'utf8')),
+    );
+    expect(writers.sort()).toEqual(['progress.ts', 'terminal/output.ts']);
   });
 });

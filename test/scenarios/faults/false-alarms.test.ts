@@ -4,6 +4,7 @@ import { hostileGuests } from '../../../scenarios/catalogue/hostile-guests.ts';
 import { hotplugStorm } from '../../../scenarios/catalogue/hotplug-storm.ts';
 import { liveUpdateMidTraffic } from '../../../scenarios/catalogue/live-update-mid-traffic.ts';
 import { suspendResume } from '../../../scenarios/catalogue/suspend-resume.ts';
+import { upgradeByMigration } from '../../../scenarios/catalogue/upgrade-by-migration.ts';
 import type { Setting } from '../../../scenarios/engine/settings.ts';
 import { jsonReport } from '../../../scenarios/report/json.ts';
 import { textReport } from '../../../scenarios/report/text.ts';
@@ -142,6 +143,18 @@ const ROWS: readonly (readonly [
     '55',
     { requests: 2_500, policy: 'daemon', force: 1, faults: 'swarm' },
     'a home whose permissions were to be set in such a transaction',
+  ],
+  [
+    hostileGuests,
+    '920011',
+    { requests: 300, hostile: 4, domains: 3, store: 'stubdom', faults: 'swarm' },
+    'a domain without a ring that somebody kept by a mapping until the last reading was under way',
+  ],
+  [
+    upgradeByMigration,
+    '910074',
+    { domains: 2, requests: 1_000, block: 60, net: 60, faults: 'swarm' },
+    'a guest that is left alone, since a forced update broke the transaction in which the other one was made',
   ],
 ];
 

@@ -79,6 +79,29 @@ describe('the plan', () => {
     expect(new FaultPlan(loneMachine({ seed: '1' }), 'off', [], []).faults).toEqual([]);
   });
 
+  it('has in each swarm a rule that is sure to strike, or three or more at their highest rates', () => {
+    const ruleOf = (id: string) => FAULT_RULES.find((rule) => rule.id === id)!;
+    let rare = 0;
+    for (let seed = 0; seed < 200; seed++) {
+      const { faults } = new FaultPlan(
+        loneMachine({ seed: String(seed) }),
+        'swarm',
+        [],
+        ['migrates', 'updates', 'ours'],
+      );
+      if (faults.some(({ id }) => ruleOf(id).isSure)) continue;
+      rare++;
+      expect(faults.length).toBeGreaterThanOrEqual(3);
+      for (const { id, oneIn } of faults) expect(oneIn).toBe(ruleOf(id).oneIn[0]);
+    }
+    expect(rare).toBeGreaterThan(0);
+  });
+
+  it('leaves rates as they were drawn where rules are asked for by name', () => {
+    const named = (seed: string) => plan(seed, 'INJ-M1,INJ-M2').join();
+    expect(new Set(Array.from({ length: 20 }, (_, i) => named(String(i)))).size).toBeGreaterThan(5);
+  });
+
   it('can be nothing, all, or one', () => {
     expect(plan('1', 'off')).toEqual([]);
     expect(plan('1', 'all')).toHaveLength(FAULT_RULES.length);

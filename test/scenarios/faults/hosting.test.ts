@@ -22,6 +22,8 @@ const SMALL: Readonly<Record<string, Settings>> = {
   'steady-state': { domains: 10, minutes: 1, updates: 4 },
   'suspend-resume': { domains: 12, bad: 0, requests: 5_000, updates: 4 },
   'conflict-storm': { domains: 14, requests: 9_000, updates: 4 },
+  'soft-reset': { domains: 14, requests: 12_000, updates: 4, kernels: 1 },
+  'ring-reconnect': { domains: 14, requests: 9_000, updates: 4 },
   'slow-consumers': { domains: 14, requests: 6_000, updates: 4 },
   'watch-flood': { domains: 14, requests: 5_000, updates: 5 },
 };

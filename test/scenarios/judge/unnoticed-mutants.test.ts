@@ -5,6 +5,7 @@ import { migrateUnnoticed } from '../../../scenarios/catalogue/migrate-unnoticed
 import { unnoticedMessages } from '../../../scenarios/judge/invariants/unnoticed-messages.ts';
 import { unnoticedOctets } from '../../../scenarios/judge/invariants/unnoticed-octets.ts';
 import { unnoticedPlatform } from '../../../scenarios/judge/invariants/unnoticed-platform.ts';
+import { unnoticedRights } from '../../../scenarios/judge/invariants/unnoticed-rights.ts';
 import type { MoveWitness, Session, SessionRecord } from '../../../scenarios/judge/sessions.ts';
 import { BackRing, IO_RSP_PROD } from '../../../sim/io-ring.ts';
 import { LogDirty } from '../../../sim/log-dirty.ts';
@@ -233,6 +234,30 @@ describe('checks of a session, by hand', () => {
     const found = unnoticedOctets([{ domid: 5, name: 'hand', records }]).violations.map(({ detail }) => detail);
     expect(found[0]).toBe('INV-M20: an index that stood at 9 moves from 0 (took req, host 0)');
     expect(found[1]).toMatch(/came twice/);
+  });
+
+  it('INV-M23, INV-M25: a quota that is lost, a right of somebody else’s', () => {
+    const line = (perms: string) => `NODE_DATA: connId 0, txId 0, access 0, perms [${perms}], path "/a", value ""`;
+    const quota = (value: number) => `QUOTA: nodes ${value}`;
+    const found = (dumped: readonly string[], again: readonly string[]) =>
+      unnoticedRights([
+        {
+          domid: 5,
+          timeNs: 0,
+          dumped: dumped.join('\n'),
+          again: again.join('\n'),
+          portsBefore: new Map(),
+          portsAfter: undefined,
+          pending: [],
+        },
+      ]).violations.map(({ detail }) => detail);
+    const good = [line('n5 r0 r7(stale)'), quota(9)];
+    expect(found(good, good)).toEqual([]);
+    expect(found(good, [line('n5 r7'), quota(9)])).toEqual([
+      'INV-M25: /a names domain 7 (r7), who is another one there',
+    ]);
+    expect(found(good, [line('n5')])).toEqual(['INV-M23: lost: QUOTA: nodes 9']);
+    expect(found(good, [quota(9), quota(8)])).toEqual(['INV-M23: it had not: QUOTA: nodes 8']);
   });
 
   it('INV-M10, INV-M24: a port that is another, an event that is lost, an image that says something else', () => {

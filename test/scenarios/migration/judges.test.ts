@@ -1,14 +1,18 @@
 import { describe, expect, it } from 'vitest';
 import type { MigrationNews } from '../../../guests/index.ts';
-import type { History } from '../../../scenarios/judge/history.ts';
+import type { History, HistoryRecord } from '../../../scenarios/judge/history.ts';
 import { disksOverHosts } from '../../../scenarios/judge/invariants/disks-over-hosts.ts';
 import { livesGoOn } from '../../../scenarios/judge/invariants/lives.ts';
+import { migrationDevices } from '../../../scenarios/judge/invariants/migration-devices.ts';
 import { migrationOwners } from '../../../scenarios/judge/invariants/migration-owners.ts';
+import { migrationSpecials } from '../../../scenarios/judge/invariants/migration-specials.ts';
 import { migrationTraces } from '../../../scenarios/judge/invariants/migration-traces.ts';
 import { joinDisks } from '../../../scenarios/judge/joined-disks.ts';
 import { joinSessions } from '../../../scenarios/judge/joined-sessions.ts';
 import type { MigrationHistory, MigrationRecord } from '../../../scenarios/judge/migrations.ts';
 import { Bench } from '../../support/migration-bench.ts';
+
+const octets = (text: string) => Uint8Array.from(text, (c) => c.charCodeAt(0));
 
 /** What a sound migration leaves for the judges. */
 function sound(): { readonly history: MigrationHistory; readonly histories: readonly History[] } {
@@ -92,6 +96,89 @@ describe('the judge of what is left', () => {
     ['INV-M26', node('/local/domain/0/backend/vbd/9/51712/state', '4')],
   ] as const)('%s: %o', (label, left) => {
     expect(said(withTree(left))).toContain(label);
+  });
+});
+
+describe('INV-M33: the judge of devices that have come', () => {
+  const heir = history.copies.find(({ host }) => host === 1)?.domid;
+  const node = (path: string, value: string) => ({ path, value: octets(value), perms: ['n0'] });
+  const front = `/local/domain/${heir}/device/vbd/51712`;
+  const back = `/local/domain/0/backend/vbd/${heir}/51712`;
+  const said = (states: readonly [front: string, back: string]) => {
+    const [first, second] = histories as [History, History];
+    const nodes = [
+      node(`/libxl/${heir}/device/vbd/51712`, ''),
+      node(front, ''),
+      node(`${front}/state`, states[0]),
+      node(back, ''),
+      node(`${back}/state`, states[1]),
+      node(`${back}/online`, '1'),
+    ];
+    const records = [...second.records, { seq: second.records.length, timeNs: 0, kind: 'snapshot' as const, nodes }];
+    return migrationDevices(history, [first, { ...second, records }], {});
+  };
+
+  it('says nothing of one that is connected at both ends', () => {
+    const { violations, checked } = said(['4', '4']);
+    expect(violations).toEqual([]);
+    expect(checked).toContainEqual(['devices', 1]);
+    expect(checked).toContainEqual(['guests that moved', 1]);
+  });
+
+  it.each([
+    ['its frontend', ['3', '4']],
+    ['its backend', ['4', '2']],
+  ] as const)('finds one that did not come back: %s', (end, states) => {
+    expect(said(states).violations.map(({ detail }) => detail)).toEqual([
+      expect.stringMatching(new RegExp(`^INV-M33: ${end} is in state .* at rest, not 4`)),
+    ]);
+  });
+});
+
+describe('INV-M27: the judge of special events', () => {
+  const EVENT = 15;
+  const at = { timeNs: 0, reqId: 0, txId: 0, end: 0 };
+  const got = (seq: number, name: string) =>
+    ({ ...at, kind: 'got', seq, conn: 0, type: EVENT, payload: octets(`${name}\0dom\0`) }) as const;
+  const watcher = { conn: 0, domid: 0, uniqueId: 0n, name: 'dom0/xenconsoled', isSocket: true } as const;
+  const guest = { conn: 1, domid: 5, uniqueId: 7n, name: 'guest' } as const;
+  const life = [
+    got(0, '@introduceDomain'),
+    got(1, '@releaseDomain'),
+    { kind: 'open', seq: 2, timeNs: 0, conn: 1 },
+    got(3, '@introduceDomain'),
+    { kind: 'life', seq: 4, timeNs: 0, domid: 5, uniqueId: 7n, what: 'shutdown' },
+    got(5, '@releaseDomain'),
+    { kind: 'detach', seq: 6, timeNs: 0, conn: 1 },
+    got(7, '@releaseDomain'),
+    { kind: 'snapshot', seq: 8, timeNs: 0, nodes: [] },
+  ] as const;
+  const said = (records: readonly HistoryRecord[]) =>
+    migrationSpecials(
+      ['x1'],
+      [
+        {
+          epochs: [watcher, guest],
+          records: records.map((r, seq) => ({ ...r, seq })),
+          transactionPolicy: 'carry',
+          compat: '4.22',
+        },
+      ],
+    ).violations.map(({ detail }) => detail);
+  const without = (...seqs: readonly number[]) => life.filter(({ seq }) => !seqs.includes(seq));
+
+  it('says nothing of a guest that comes, parks and goes', () => {
+    expect(said(life)).toEqual([]);
+  });
+
+  it('finds an introduction that nobody was told of, or that was told twice', () => {
+    expect(said(without(3))).toEqual(['INV-M27: 0 introductions were told of 1, on x1']);
+    expect(said([...life.slice(0, 4), ...life.slice(3)])).toEqual(['INV-M27: 2 introductions were told of 1, on x1']);
+  });
+
+  it('finds an end that nobody was told of, and events that nothing was the cause of', () => {
+    expect(said(without(5, 7))[0]).toMatch(/^INV-M27: 0 ends and parks were told, and 1 domains went/);
+    expect(said([...life.slice(0, 6), got(6, '@releaseDomain'), ...life.slice(6)])[0]).toMatch(/there were 2 at most/);
   });
 });
 

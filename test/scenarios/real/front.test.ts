@@ -1,10 +1,12 @@
 import { EventEmitter } from 'node:events';
-import { closeSync, openSync, type writeSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, rmSync, statSync, type writeSync } from 'node:fs';
 import type { Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { Front } from '../../../scenarios/real/serve/front.ts';
 import { send } from '../../../scenarios/real/serve/send.ts';
-import { loneMachine, NO_JITTER, UnixSocket } from '../../../sim/index.ts';
+import { type Actor, loneMachine, NO_JITTER, PARK, UnixSocket } from '../../../sim/index.ts';
 
 const BYTES = Uint8Array.of(1, 2, 3);
 
@@ -52,6 +54,7 @@ describe('what serves clients on real sockets', () => {
       _handle: { fd, setBlocking: () => 0 },
       writableEnded: false,
       destroyed: false,
+      pause: () => {},
       destroy: () => {
         fake.destroyed = true;
       },
@@ -59,7 +62,7 @@ describe('what serves clients on real sockets', () => {
     const socket = fake as unknown as Socket;
     const [end, store] = UnixSocket.pair(-1, 9);
     front.attach(socket, end);
-    return { front, store, socket, failures, log };
+    return { front, machine, store, socket, failures, log };
   }
 
   it('tells of an error that no client has made, once, and serves nobody any more', () => {
@@ -80,4 +83,22 @@ describe('what serves clients on real sockets', () => {
     front.run();
     expect(failures).toEqual([]);
   });
+
+  it('lets out, at the end, also what the store can write only when its socket is empty again', async () => {
+    const dir = mkdtempSync(join(tmpdir(), 'xenarium-front-'));
+    const fd = openSync(join(dir, 'client'), 'w');
+    const { front, machine, store } = served(fd);
+    const reply = new Uint8Array(1_000_000);
+    const task = machine.start('store', undefined, pieces(store, reply));
+    store.onReady = () => task.wake();
+    await front.drain(0.001);
+    expect(statSync(join(dir, 'client')).size).toBe(reply.length);
+    closeSync(fd);
+    rmSync(dir, { recursive: true });
+  });
 });
+
+/** Writes as much as there is room for, whenever there is some. */
+function* pieces(store: UnixSocket, bytes: Uint8Array): Actor {
+  for (let at = 0; at < bytes.length; yield PARK) at += store.write(bytes, at, bytes.length - at);
+}

@@ -46,6 +46,7 @@ export class Picture {
       }
       this.#found(low, high);
       this.#chain();
+      this.#veil();
       this.#chosen();
     });
     this.#ticks();
@@ -302,6 +303,17 @@ export class Picture {
     const x = Math.round(this.#x(current.at));
     paint.fillStyle = this.#colours.bad;
     paint.fillRect(x - 1, TOP, 2, this.#height);
+  }
+
+  /** What has not come yet is seen only dimly. */
+  #veil(): void {
+    const { hidesFuture, selected, run } = this.#view;
+    if (!hidesFuture || run.count === 0) return;
+    const x = Math.max(GUTTER, this.#x(selected) + 1);
+    this.#paint.globalAlpha = 0.9;
+    this.#paint.fillStyle = this.#colours.back;
+    this.#paint.fillRect(x, TOP, Math.max(0, this.#width - x), this.#height);
+    this.#paint.globalAlpha = 1;
   }
 
   #chosen(): void {

@@ -31,3 +31,9 @@ export function keyOf({ key, shiftKey, ctrlKey, metaKey, altKey }: KeyboardEvent
   const name = shiftKey && key.startsWith('Arrow') ? `Shift+${key}` : key === '=' ? '+' : key;
   return KEYS.find(([each]) => each === name)?.[0];
 }
+
+/** Whether somebody types there: keys are theirs. */
+export function takesKeys(target: EventTarget | null): boolean {
+  if (target instanceof HTMLInputElement) return target.type !== 'range' && target.type !== 'checkbox';
+  return target instanceof HTMLSelectElement || target instanceof HTMLTextAreaElement;
+}

@@ -28,6 +28,8 @@ export class View {
   rows: number[] = [];
   rowOf: number[] = [];
   stores = 0;
+  /** Whether what comes after the chosen record is veiled. */
+  hidesFuture = false;
 
   constructor(run: Run) {
     this.run = run;
@@ -38,6 +40,11 @@ export class View {
 
   position(at: number): number {
     return this.axis === 'order' ? at : this.run.time[at]!;
+  }
+
+  /** Whether a position is one that has not come yet. */
+  isHidden(position: number): boolean {
+    return this.hidesFuture && position > this.position(this.selected);
   }
 
   /** The last record up to a position. */
