@@ -64,7 +64,10 @@ export async function main(argv: readonly string[]): Promise<number> {
     .option('--seed <n>', 'decimal digits; the same seed gives the same octets', digits, '1')
     .option('--format <name>', `${FORMAT} (default: v2, or that of the daemon)`)
     .option('--daemon <path>', 'a C xenstored or an oxenstored that serves in place of ours')
-    .option('--daemon-next <path>', 'what its live updates execute (default: the daemon itself)')
+    .option(
+      '--daemon-next <path>',
+      "what its live updates execute; ours: this package's own (default: the daemon itself)",
+    )
     .option('--all', 'with what the daemon is known to break on')
     .option('--set <key=value>', 'change a setting (repeatable)', collect, [])
     .option(
@@ -97,7 +100,10 @@ export async function main(argv: readonly string[]): Promise<number> {
     .option('--base <folder>', 'failures are kept there, and replayed first by the next sweep')
     .option('--format <name>', `${FORMAT} (default: v2, or that of the daemon)`)
     .option('--daemon <path>', 'a C xenstored or an oxenstored that serves in place of ours')
-    .option('--daemon-next <path>', 'what its live updates execute (default: the daemon itself)')
+    .option(
+      '--daemon-next <path>',
+      "what its live updates execute; ours: this package's own (default: the daemon itself)",
+    )
     .option('--all', 'with what the daemon is known to break on')
     .option('--set <key=value>', 'change a setting (repeatable)', collect, [])
     .option('--jobs <n>', 'threads (default: one for each core)', positive)
@@ -170,7 +176,10 @@ export async function main(argv: readonly string[]): Promise<number> {
     .option('--format <name>', `${FORMAT} (default: v2, or that of the daemon)`)
     .option('--set <key=value>', 'change a setting (repeatable)', collect, [])
     .option('--daemon <path>', 'a C xenstored or an oxenstored that serves in place of ours')
-    .option('--daemon-next <path>', 'what its live updates execute (default: the daemon itself)')
+    .option(
+      '--daemon-next <path>',
+      "what its live updates execute; ours: this package's own (default: the daemon itself)",
+    )
     .option('--all', 'with what the daemon is known to break on')
     .action(async (name, options) => done(await orUnusable(() => verifyCommand(name, options))));
   program

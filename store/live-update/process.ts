@@ -25,8 +25,13 @@ export interface ProcessOptions extends StoreSetup {
   readonly execute?: (image: Uint8Array, file: string, commandLine: string) => string;
   /** Carries out CONTROL `migrate`; left out: that is no word. */
   readonly moves?: Moves;
-  /** Start from this image instead of an empty store, as `-U` does. */
-  readonly resume?: { readonly image: Uint8Array; readonly sockets: ReadonlyMap<number, Stream> };
+  /** Start from this image instead of an empty store, as `-U` does. `updates`: how many there were before, that one among them; left
+   *  out: nobody counts. */
+  readonly resume?: {
+    readonly image: Uint8Array;
+    readonly sockets: ReadonlyMap<number, Stream>;
+    readonly updates?: number;
+  };
 }
 
 /** The daemon's process: instance after instance, each built from the octets of the one before. */
@@ -185,7 +190,13 @@ export class XenstoredProcess implements StoreProcess {
     const delayed = session.owner.delayed.find((d) => d.kind === 'live-update');
     const requester: Requester | undefined =
       delayed === undefined ? undefined : { conn: session.owner, message: delayed.message };
-    return { n: this.updates.length + 1, carrier, old, requester, sockets: streamsOf(old.state) };
+    return {
+      n: (this.#options.resume?.updates ?? 0) + this.updates.length + 1,
+      carrier,
+      old,
+      requester,
+      sockets: streamsOf(old.state),
+    };
   }
 
   /** Whoever has asked is told, if anybody is there to tell it. */

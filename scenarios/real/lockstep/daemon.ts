@@ -7,12 +7,13 @@ import type { DaemonNamed, RealTraits } from '../../engine/scenario.ts';
 import { knownEnd } from './known-ends.ts';
 import { compiledStandin, DaemonProcess } from './launch.ts';
 import { RealStore } from './real-store.ts';
+import { SucceededStore } from './succeeded-store.ts';
 import { type Traits, traitsOf } from './traits.ts';
 
 export interface RealDaemonOptions {
   /** A C xenstored or an oxenstored. */
   readonly binary: string;
-  /** What its live updates execute; left out: itself. */
+  /** What its live updates execute, or OURS; left out: itself. */
   readonly successor?: string | undefined;
   /** Runs do what released daemons are known not to survive, too. */
   readonly all?: boolean | undefined;
@@ -37,6 +38,9 @@ xenstored-port = /proc/xen/xsd_port
 /** Where a debugger is, and how long it may look, ms. */
 const DEBUGGER = { path: '/usr/bin/gdb', ms: 20_000 } as const;
 
+/** Names this package's own store as a successor. */
+export const OURS = 'ours';
+
 /** A daemon's binary that serves runs, each with a process of its own. */
 export class RealDaemon {
   /** With which another thread, and a token, make the same of it. */
@@ -44,17 +48,22 @@ export class RealDaemon {
   readonly traits: Traits;
   readonly #binary: string;
   readonly #successor: string;
+  readonly #isSucceededByOurs: boolean;
   readonly #standin: Uint8Array;
   readonly #processes: DaemonProcess[] = [];
 
   /** Errors: it is no daemon, or the stand-in cannot be compiled: the message says which. */
   constructor(options: RealDaemonOptions) {
-    const { binary, successor = binary } = options;
+    const { binary } = options;
+    const successor = options.successor === undefined || options.successor === OURS ? binary : options.successor;
     for (const each of [binary, successor]) {
       const traits = traitsOf(each);
       if (typeof traits === 'string') throw new Error(traits);
     }
     this.traits = traitsOf(binary) as Traits;
+    this.#isSucceededByOurs = options.successor === OURS;
+    if (this.#isSucceededByOurs && this.traits.kind === 'oxenstored')
+      throw new Error('ours does not read the image of an oxenstored, which is a text of its own');
     this.#binary = resolve(binary);
     this.#successor = resolve(successor);
     this.#standin = compiledStandin();
@@ -96,14 +105,14 @@ export class RealDaemon {
 
   /** Start it as the store of a simulated host. */
   readonly startStore: StartStore = (machine, domain, setup) =>
-    new RealStore(machine, domain, {
+    new (this.#isSucceededByOurs ? SucceededStore : RealStore)(machine, domain, {
       ...setup,
       launch: () => {
         const started = this.#launch(setup.dom0Port, setup.eventsExpire !== false);
         this.#processes.push(started);
         return started;
       },
-      successor: () => this.#successor,
+      successor: this.#successor,
       stateFile: this.traits.stateFile,
       autopsy: backtrace,
       knownEnd,

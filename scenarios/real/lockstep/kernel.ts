@@ -217,6 +217,18 @@ export class Kernel {
     this.#heldPort = undefined;
   }
 
+  /** Another process goes on with what is open; a VIRQ is bound anew there. */
+  handOver(): void {
+    for (const port of this.#file.ports) {
+      if (this.#ownerOf.has(port)) continue;
+      this.#file.unbind(port);
+      this.#hooks.tell({ phase: 'unbound', port });
+    }
+    this.#file.onReadable = undefined;
+    this.#heldPort = undefined;
+    this.rings.handOver();
+  }
+
   /** The process is no more. */
   end(): void {
     this.closePorts();

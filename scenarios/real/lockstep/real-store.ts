@@ -8,6 +8,7 @@ import {
   type Port,
   type StoreNews,
   type Task,
+  type UnixSocket,
 } from '../../../sim/index.ts';
 import {
   PASS_NS,
@@ -46,14 +47,25 @@ const EBADF = 9;
 export interface RealSetup extends StoreSetup {
   /** Start the process; it is killed by who has started it, too. */
   readonly launch: () => DaemonProcess;
-  /** The program that update `n` executes. */
-  readonly successor: (n: number) => string;
+  /** The program that each update executes. */
+  readonly successor: string;
+  /** Who goes on in its place behind an update; left out: that program does. */
+  readonly handOver?: ((what: HandedOver) => void) | undefined;
   /** The file in which it leaves its state to its successor. */
   readonly stateFile: string;
   /** A daemon has died, or hangs: called while its process is still there. @returns what is to be told of it. */
   readonly autopsy: (process: DaemonProcess) => string;
   /** The known defect that an end is. */
   readonly knownEnd: (end: DaemonEnd) => StoreDeath['known'];
+}
+
+/** What a daemon leaves to whoever goes on in its place: its ports and sockets stay open. */
+export interface HandedOver {
+  readonly image: Uint8Array;
+  /** By the descriptors that the image names. */
+  readonly sockets: ReadonlyMap<number, UnixSocket>;
+  /** Updates so far, this one among them. */
+  readonly updates: number;
 }
 
 /** A live update that is past the dump and not up yet. */
@@ -316,8 +328,19 @@ export class RealStore implements StoreProcess {
     this.#pending = { begun, image: passed };
     this.#kernel.rings.unmapAll();
     this.#instance++;
+    if (this.#setup.handOver !== undefined) return yield* this.#handOver(this.#setup.handOver, passed);
     this.#spentNs += EXEC_NS;
-    this.#go(this.#head().word(0).text(successor(n)));
+    this.#go(this.#head().word(0).text(successor));
+  }
+
+  /** The process is no more, and what it had open stays so: somebody else goes on. */
+  *#handOver(handOver: (what: HandedOver) => void, image: Uint8Array): Actor {
+    this.#process.kill();
+    yield EXEC_NS;
+    this.#ended = 'it was succeeded';
+    this.#kernel.handOver();
+    handOver({ image, sockets: this.#kernel.descriptors.clients, updates: this.updates.length + 1 });
+    if (this.#pending !== undefined) this.#isUp(this.#pending);
   }
 
   /** An image of the process begins: it is told what is open, as the kernel knows it. */
@@ -327,7 +350,7 @@ export class RealStore implements StoreProcess {
       .word(own?.thread ?? 0)
       .word(own?.cpu ?? 0);
     this.#kernel.tellWhatIsOpen(answer);
-    answer.text(this.#setup.successor(this.updates.length + 1));
+    answer.text(this.#setup.successor);
     this.#go(answer);
   }
 

@@ -55,7 +55,7 @@ export class Rings {
   readonly #hyper: Hypercalls;
   readonly #rings: (Ring | undefined)[] = [];
   /** What ends the recording of a page: it goes on while nobody has it mapped. */
-  readonly #recording = new WeakMap<Frame, () => void>();
+  readonly #recording = new Map<Frame, () => void>();
   readonly #errorStored: (domid: number, error: number) => void;
 
   constructor(machine: Machine, domain: Domain, errorStored: (domid: number, error: number) => void) {
@@ -92,6 +92,12 @@ export class Rings {
     this.#rings.forEach((ring, slot) => {
       if (ring !== undefined) this.unmap(slot);
     });
+  }
+
+  /** Somebody else maps them, and records what happens there. */
+  handOver(): void {
+    for (const end of this.#recording.values()) end();
+    this.#recording.clear();
   }
 
   /** The daemon has stored a word. */

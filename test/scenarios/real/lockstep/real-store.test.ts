@@ -91,6 +91,32 @@ describe.skipIf(isMissing)('a real xenstored as the store of a simulated host', 
     expect(children()).toEqual([]);
   });
 
+  it('is succeeded by ours in mid-traffic, which goes on with its image, its rings and its sockets', () => {
+    const succeeded = new RealDaemon({ binary: xenstored, successor: 'ours' });
+    const result = run(succeeded, { seed: '1' });
+    expect(result.outcome).toBe('pass');
+    const [first] = result.updates;
+    expect(first).toMatchObject({ n: 1, outcome: 'ok' });
+    expect(first?.connections).toBeGreaterThan(4);
+    expect(result.requests).toBeGreaterThan(1_000);
+    // It updates itself from then on, and counts on.
+    const more = run(succeeded, { seed: '3', settings: { ...SMALL, requests: 2_500, updates: 6 } });
+    expect(more.outcome).toBe('pass');
+    expect(more.updates.map(({ n }) => n)).toEqual(more.updates.map((_, i) => i + 1));
+    expect(more.updates.map(({ format }) => format).slice(0, 2)).toEqual(['its own', 'v1']);
+    expect(run(succeeded, { seed: '1', checks: false }).digest).toBe(result.digest);
+    expect(readdirSync(dir)).toEqual([]);
+    expect(children()).toEqual([]);
+  });
+
+  it('is a finding when ours cannot begin with the image that it left', () => {
+    const succeeded = new RealDaemon({ binary: xenstored, successor: 'ours' });
+    const result = run(succeeded, { seed: '1', passImage: (image) => image.slice(0, 40) });
+    expect(result.outcome).toBe('violation');
+    expect(result.death?.what).toMatch(/^this package's store, its successor, has ended: /);
+    expect(result.verdicts.flatMap(({ violations }) => violations)).toHaveLength(1);
+  });
+
   it('goes on with what it had when its successor cannot be executed, and says so', () => {
     const result = run(daemon, { seed: '1', execFails: () => true });
     const [update] = result.updates;
@@ -122,6 +148,26 @@ describe.skipIf(isMissing)('a real xenstored as the store of a simulated host', 
 });
 
 describe.skipIf(hasNoOxenstored)('a real oxenstored as the store of a simulated host', () => {
+  it('serves programs on sockets, and updates itself in mid-traffic', () => {
+    const daemon = new RealDaemon({ binary: oxenstored });
+    const result = run(daemon, {
+      seed: '2',
+      scenario: 'hostile-guests',
+      settings: { domains: 4, hostile: 4, limit: 1 },
+    });
+    expect(result.outcome).toBe('pass');
+    expect(result.updates.filter(({ outcome }) => outcome === 'ok').length).toBeGreaterThan(0);
+    const headline = run(daemon, { seed: '1' });
+    const { epochs = [], records = [] } = headline.history ?? {};
+    const sockets = new Set(epochs.filter(({ isSocket }) => isSocket === true).map(({ conn }) => conn));
+    const answered = records.filter(({ kind, ...of }) => kind === 'got' && 'conn' in of && sockets.has(of.conn));
+    expect(answered.length).toBeGreaterThan(50);
+  });
+
+  it('is not succeeded by ours, which cannot read its image', () => {
+    expect(() => new RealDaemon({ binary: oxenstored, successor: 'ours' })).toThrow(/a text of its own/);
+  });
+
   it('serves guests on rings, and loses no octet', () => {
     const daemon = new RealDaemon({ binary: oxenstored });
     const results = ['1', '1'].map(() => run(daemon, { seed: '1', settings: { ...SMALL, updates: 0 } }));
