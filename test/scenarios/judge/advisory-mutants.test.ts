@@ -217,7 +217,7 @@ const ROWS: readonly (readonly [
   [
     'XSA-417',
     'an entry for a domain that is not known counts',
-    hostile({ hostile: 2, domains: 8, requests: 2_500 }),
+    hostile({ hostile: 2, domains: 16, requests: 5_000 }),
     () => {
       const { markStale } = DomainRecords.prototype;
       vi.spyOn(DomainRecords.prototype, 'markStale').mockImplementation(function (this: DomainRecords, ...args) {
