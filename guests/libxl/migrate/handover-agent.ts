@@ -15,9 +15,9 @@ const LOOK_NS = 50_000_000;
 export interface AgentPlan {
   readonly log: HandoverLog;
   /** Ask a destination's log; `undefined`: it is not to be reached now. */
-  readonly ask: (host: string, attempt: number) => Actor<'accepted' | 'refused' | 'running' | undefined>;
+  readonly ask: (host: string, uuid: string) => Actor<'accepted' | 'refused' | 'running' | undefined>;
   /** A destination has refused: what was given is the source's again. */
-  readonly takenBack: (attempt: number, domid: number) => void;
+  readonly takenBack: (uuid: string, domid: number) => void;
   /** Whether there is nothing more to come. */
   readonly isOver: () => boolean;
 }
@@ -57,10 +57,7 @@ class HandoverAgent {
     const { log } = this.#plan;
     const { domid, names } = entry;
     if (!this.#isThere(domid)) {
-      // 1. A go is accepted here, and S dies. 2. The guest goes on to another host, or ends. 3. The agent of the source asks: a copy that
-      // it took back now would be a second one, or one of the dead.
-      if (entry.state === 'accepted' || entry.state === 'running') entry.state = 'running';
-      else log.forgetReceived(entry);
+      log.forgetReceived(entry);
       return;
     }
     if (entry.state === 'accepted') {
@@ -81,7 +78,7 @@ class HandoverAgent {
     const { log, ask } = this.#plan;
     const { domid, names } = entry;
     if (!this.#isThere(domid)) {
-      log.forgetSent(entry);
+      log.forgetSent(names.uuid);
       return;
     }
     if (entry.state === 'sending') {
@@ -90,27 +87,26 @@ class HandoverAgent {
       return;
     }
     call.leave();
-    const word = yield* ask(entry.peer, names.attempt);
+    const word = yield* ask(entry.peer, names.uuid);
     yield* call.enter();
     if (word === 'refused') {
-      this.#plan.takenBack(names.attempt, domid);
+      this.#plan.takenBack(names.uuid, domid);
       yield* this.#takeBack(entry);
-    } else if (word === 'running' && (yield* domainDestroy(call, domid)) === 0) log.forgetSent(entry);
+    } else if (word === 'running' && (yield* domainDestroy(call, domid)) === 0) log.forgetSent(names.uuid);
   }
 
-  *#takeBack(entry: Handover): Actor {
-    const { domid, names, unnoticed } = entry;
+  *#takeBack({ domid, names, unnoticed }: Handover): Actor {
     const call = this.#call;
     const { os } = call.xl;
     if (unnoticed !== undefined) {
       yield* resumeUnnoticed(call, domid, unnoticed);
-      this.#plan.log.forgetSent(entry);
+      this.#plan.log.forgetSent(names.uuid);
       return;
     }
     if ((yield* call.read(`/local/domain/${domid}/name`)) === names.passing)
       yield* domainRename(call, domid, { old: names.passing, new: names.here, uuid: names.uuid });
     yield* resumeGuest(call.xs, os, { domid, how: 'fast' });
-    this.#plan.log.forgetSent(entry);
+    this.#plan.log.forgetSent(names.uuid);
   }
 
   #isThere(domid: number): boolean {
