@@ -226,6 +226,6 @@ function receive(connection: Connection): boolean {
   const bytes = link.receive(connection.mayTake);
   connection.mayTake -= bytes.length;
   incoming.push(bytes);
-  for (let m = incoming.shift(); m !== undefined; m = incoming.shift()) inbox.push(m);
+  inbox.push(...incoming.all());
   return bytes.length > 0;
 }

@@ -78,7 +78,7 @@ export class Client {
     const came = this.#link.receive();
     if (came.length > 0) this.heard.push(came);
     this.#incoming.push(came);
-    for (let m = this.#incoming.shift(); m !== undefined; m = this.#incoming.shift()) this.#inbox.push(m);
+    this.#inbox.push(...this.#incoming.all());
     return came.length > 0;
   }
 

@@ -73,6 +73,13 @@ export class MessageReader {
     return undefined;
   }
 
+  /** All messages that have come whole and were not taken. */
+  all(): Message[] {
+    const messages: Message[] = [];
+    for (let one = this.shift(); one !== undefined; one = this.shift()) messages.push(one);
+    return messages;
+  }
+
   /** What was half received is forgotten. */
   clear(): void {
     this.#drop(this.held);

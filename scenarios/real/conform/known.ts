@@ -1,6 +1,6 @@
 import { MessageReader } from '../../../store/protocol/message-reader.ts';
 import { textOf } from '../../../store/protocol/octets.ts';
-import { type Message, opName } from '../../../store/protocol/wire.ts';
+import { opName } from '../../../store/protocol/wire.ts';
 import { type Action, type MessageAction, txIdOf } from '../../drive/script.ts';
 
 /** One action on which the two sides disagree, and what each of them said. */
@@ -201,9 +201,7 @@ export function wholeRequests(action: Action): readonly { readonly type: number;
   if (action.kind !== 'raw') return [];
   const reader = new MessageReader('refused');
   reader.push(action.octets);
-  const requests: Message[] = [];
-  for (let one = reader.shift(); one !== undefined; one = reader.shift()) requests.push(one);
-  return requests;
+  return reader.all();
 }
 
 /** Whether a watch has a depth. */

@@ -84,7 +84,7 @@ class Client {
       if (octets.length > 0) this.#daemon.kick(this.#end.domid);
     }
     for (const chunk of chunks) this.#incoming.push(chunk);
-    for (let m = this.#incoming.shift(); m !== undefined; m = this.#incoming.shift()) this.#inbox.push(m);
+    this.#inbox.push(...this.#incoming.all());
     return chunks.length > 0;
   }
 

@@ -1,4 +1,4 @@
-import { buildDomain, strings, text, XS } from '../../../guests/index.ts';
+import { buildDomain, octets, strings, text, XS } from '../../../guests/index.ts';
 import { type Domain, type Frame, NO_JITTER, REQ_CONS, REQ_PROD, RING_BYTES } from '../../../sim/index.ts';
 import type { CompatName, StorePolicy } from '../../../store/index.ts';
 import { MessageReader } from '../../../store/protocol/message-reader.ts';
@@ -188,12 +188,7 @@ export class Follower {
     if (twin === undefined || domid === undefined || gfn === undefined || port === undefined)
       return message(type, reqId, txId, payload);
     const words = [domid, gfn, String(this.#portOf(twin)), ...more].join('\0');
-    return message(
-      type,
-      reqId,
-      txId,
-      Uint8Array.from(words, (c) => c.charCodeAt(0)),
-    );
+    return message(type, reqId, txId, octets(words));
   }
 
   #portOf(twin: Twin): number {
@@ -226,7 +221,7 @@ export class Follower {
   #receive({ link, incoming, said }: End): boolean {
     const bytes = link.receive();
     incoming.push(bytes);
-    for (let one = incoming.shift(); one !== undefined; one = incoming.shift()) said.push(one);
+    said.push(...incoming.all());
     return bytes.length > 0;
   }
 }

@@ -55,11 +55,8 @@ export class Talk {
   /** Octets that the run's store has taken in. @returns requests that are whole with them. */
   asked(octets: Uint8Array): readonly Message[] {
     this.#requests.push(octets);
-    const whole: Message[] = [];
-    for (let one = this.#requests.shift(); one !== undefined; one = this.#requests.shift()) {
-      this.#askedThem.add(one);
-      whole.push(one);
-    }
+    const whole = this.#requests.all();
+    for (const request of whole) this.#askedThem.add(request);
     return whole;
   }
 
@@ -93,13 +90,11 @@ export class Talk {
   /** Octets that the run's store has sent. @returns messages that are whole with them; a reply to nothing is left out. */
   theySay(octets: Uint8Array): readonly Sent[] {
     this.#theirs.push(octets);
-    const sent: Sent[] = [];
-    for (let theirs = this.#theirs.shift(); theirs !== undefined; theirs = this.#theirs.shift()) {
+    return this.#theirs.all().flatMap((theirs) => {
       const isEvent = theirs.type === XS.WATCH_EVENT;
       const request = isEvent ? undefined : this.#askedThem.answeredBy(theirs);
-      if (isEvent || request !== undefined) sent.push({ request, theirs });
-    }
-    return sent;
+      return isEvent || request !== undefined ? [{ request, theirs }] : [];
+    });
   }
 
   /** What ours has said in the place of a message of theirs; `undefined`: nothing more. */
