@@ -1,7 +1,7 @@
 import type { GuestOs } from '../../../guests/index.ts';
 import { type Actor, PARK, type Port } from '../../../sim/index.ts';
 import type { Program, Stage } from '../worries/play.ts';
-import { answerOf, type Findings } from './trial.ts';
+import { answerOf, type Trials } from './trial.ts';
 
 /** vCPUs that nothing else of the guest is on: upcalls of the one can be kept off, the other sleeps in polls. */
 const VCPU = 1;
@@ -21,32 +21,32 @@ const POLL_NS = 2_000_000;
 const SOON_NS = 5_000;
 
 /** The kernel changes to the FIFO ABI: all its events come that way from then on, those of xenstore, too. */
-export function fifoKernel(findings: Findings): Program {
+export function fifoKernel(trials: Trials): Program {
   return function* ({ me }, stage) {
     const { guest, host } = stage;
     const { os } = guest;
     const { evtchn } = os.hyper;
     const array = os.allocPage();
-    findings.check(host, me.name, 'init_control', answerOf(evtchn.initControl(0, os.allocPage().gfn, 0)), 'OK');
-    findings.check(host, me.name, 'expand_array', answerOf(evtchn.expandArray(array.gfn)), 'OK');
+    trials.check(host, me.name, 'init_control', answerOf(evtchn.initControl(0, os.allocPage().gfn, 0)), 'OK');
+    trials.check(host, me.name, 'expand_array', answerOf(evtchn.expandArray(array.gfn)), 'OK');
     const port = evtchn.bindIpi(VCPU);
     if (port.ok) {
       evtchn.send(port.value);
-      findings.check(host, me.name, 'EVT-20: word without a control block', array.load32(4 * port.value), 0);
+      trials.check(host, me.name, 'EVT-20: word without a control block', array.load32(4 * port.value), 0);
       evtchn.close(port.value);
     }
-    findings.check(host, me.name, 'init_control', answerOf(evtchn.initControl(VCPU, os.allocPage().gfn, 0)), 'OK');
-    yield* new EventTrials(findings, stage, me.name, true).run();
+    trials.check(host, me.name, 'init_control', answerOf(evtchn.initControl(VCPU, os.allocPage().gfn, 0)), 'OK');
+    yield* new EventTrials(trials, stage, me.name, true).run();
   };
 }
 
 /** A kernel with the ABI that every guest begins with. */
-export function twoLevelKernel(findings: Findings): Program {
-  return ({ me }, stage) => new EventTrials(findings, stage, me.name, false).run();
+export function twoLevelKernel(trials: Trials): Program {
+  return ({ me }, stage) => new EventTrials(trials, stage, me.name, false).run();
 }
 
 /** One that sleeps in a poll on another vCPU than the port notifies (EVT-27). */
-export function pollingKernel(findings: Findings): Program {
+export function pollingKernel(trials: Trials): Program {
   return function* ({ me }, { guest, host, traffic }) {
     const { os } = guest;
     const { evtchn } = os.hyper;
@@ -70,7 +70,7 @@ export function pollingKernel(findings: Findings): Program {
       peer.wake();
       if (polled.ok && polled.value) yield PARK;
       const woken = os.machine.nowNs < untilNs ? 'by its event' : 'by its time-out';
-      findings.check(host, me.name, 'EVT-27: a poll ends', polled.ok ? woken : polled.errno, 'by its event');
+      trials.check(host, me.name, 'EVT-27: a poll ends', polled.ok ? woken : polled.errno, 'by its event');
       for (const { value } of [here, there]) evtchn.close(value);
       yield me.draws.below(THINK_NS_MAX);
     }
@@ -88,7 +88,7 @@ interface Opened {
  * each port that had an event has had its handler run: with the FIFO ABI once, strictly by priority, and first come, first served.
  */
 class EventTrials {
-  readonly #findings: Findings;
+  readonly #trials: Trials;
   readonly #stage: Stage;
   readonly #os: GuestOs;
   readonly #name: string;
@@ -100,8 +100,8 @@ class EventTrials {
   readonly #linked = new Set<Port>();
   #ran: Port[] = [];
 
-  constructor(findings: Findings, stage: Stage, name: string, isFifo: boolean) {
-    this.#findings = findings;
+  constructor(trials: Trials, stage: Stage, name: string, isFifo: boolean) {
+    this.#trials = trials;
     this.#stage = stage;
     this.#os = stage.guest.os;
     this.#name = name;
@@ -132,7 +132,7 @@ class EventTrials {
   }
 
   #check(what: string, got: string | number | boolean, due: string | number | boolean): void {
-    this.#findings.check(this.#stage.host, this.#name, what, got, due);
+    this.#trials.check(this.#stage.host, this.#name, what, got, due);
   }
 
   #open(): void {

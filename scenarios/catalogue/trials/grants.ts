@@ -22,7 +22,7 @@ import {
 } from '../../../sim/index.ts';
 import type { Host } from '../../engine/host.ts';
 import type { Program } from '../worries/play.ts';
-import { answerOf, type Findings } from './trial.ts';
+import { answerOf, type Trials } from './trial.ts';
 
 /** References that no driver of these guests uses. */
 const OWN_REF = 100;
@@ -35,13 +35,13 @@ const THINK_NS_MAX = 1_500_000;
 const GONE_NS = 200_000_000;
 
 /** A guest that changes the version of its table while its page of xenstore is mapped, and while others have pages of it (GNT-20). */
-export function versionKernel(findings: Findings): Program {
+export function versionKernel(trials: Trials): Program {
   return function* ({ me }, { guest, host, traffic, domid }) {
     const { os } = guest;
     const { gnttab } = os.hyper;
     const { hyper } = host.dom0.os;
     const check = (what: string, got: string | number | boolean, due: string | number | boolean) =>
-      findings.check(host, me.name, what, got, due);
+      trials.check(host, me.name, what, got, due);
     const table = () => openTable(gnttab, os.domain.memory);
     const page = os.allocPage();
     for (let version = 2; !traffic.stopping; version = 3 - version) {
@@ -63,15 +63,10 @@ export function versionKernel(findings: Findings): Program {
 }
 
 /** Domains that dom0 makes for a moment: one of them hands on what the other has granted, and maps pages of dom0 as it dies. */
-export function* passingDomains(
-  findings: Findings,
-  host: Host,
-  name: string,
-  draws: { below(n: number): number },
-): Actor {
+export function* passingDomains(trials: Trials, host: Host, name: string, draws: { below(n: number): number }): Actor {
   const { os } = host.dom0;
   const check = (what: string, got: string | number | boolean, due: string | number | boolean) =>
-    findings.check(host, name, what, got, due);
+    trials.check(host, name, what, got, due);
   const mine = openTable(os.hyper.gnttab, os.domain.memory);
   while (!host.traffic.stopping) {
     const [origin, middle] = [made(host, 'origin'), made(host, 'middle')];
@@ -101,9 +96,9 @@ export function* passingDomains(
 }
 
 /** A VIRQ that somebody has bound is nobody else's (DOM-27). */
-export function* claimsVirq(findings: Findings, host: Host, name: string, domid: number): Actor {
+export function* claimsVirq(trials: Trials, host: Host, name: string, domid: number): Actor {
   const answer = answerOf(host.dom0.os.hyper.evtchn.setVirqHandler(domid, VIRQ_DOM_EXC));
-  findings.check(host, name, 'DOM-27: another handler for a VIRQ that is bound', answer, 'EBUSY');
+  trials.check(host, name, 'DOM-27: another handler for a VIRQ that is bound', answer, 'EBUSY');
   yield 0;
 }
 

@@ -1,42 +1,42 @@
 import type { Result } from '../../../sim/index.ts';
 import type { Host } from '../../engine/host.ts';
-import type { Verdict, Violation } from '../../judge/history.ts';
+import type { Verdict } from '../../judge/history.ts';
+import { Findings } from '../../judge/invariants/index.ts';
 
-const KEPT_MAX = 20;
+const CLAIM = 'Calls of the hypervisor answer as its ABI says, and each event that is due to a kernel reaches it once';
+const SOURCE = 'event-channels.md; grants.md; xen/common/event_channel.c, event_fifo.c, grant_table.c';
 
 /** What kernels found when they tried the hypervisor's calls: what was due, and what came instead. */
-export class Findings {
-  readonly #violations: Violation[] = [];
-  readonly #asDue = new Map<string, number>();
-  #host: Host | undefined;
+export class Trials {
+  readonly #findings = new Findings('trials');
+  readonly #kinds = new Set<string>();
+  #hasFaults = false;
+
+  constructor() {
+    for (const what of ['as due', 'kinds']) this.#findings.count(what, 0);
+  }
 
   /** Something was tried. @param what names the rule and the call */
-  check(host: Host, actor: string, what: string, got: string | number | boolean, due: string | number | boolean): void {
-    this.#host = host;
-    if (got === due) {
-      this.#asDue.set(what, (this.#asDue.get(what) ?? 0) + 1);
+  check(
+    { machine, faults }: Host,
+    actor: string,
+    what: string,
+    got: string | number | boolean,
+    due: string | number | boolean,
+  ): void {
+    this.#hasFaults = faults.faults.length > 0;
+    if (got !== due) {
+      this.#findings.add({ seq: 0, timeNs: machine.nowNs }, actor, '', `${what}: ${due} was due, came ${got}`);
       return;
     }
-    if (this.#violations.length >= KEPT_MAX) return;
-    const detail = `${what}: ${due} was due, came ${got}`;
-    this.#violations.push({ invariant: 'trials', seq: 0, timeNs: host.machine.nowNs, actor, request: '', detail });
+    this.#findings.count('as due');
+    if (!this.#kinds.has(what)) this.#findings.count('kinds');
+    this.#kinds.add(what);
   }
 
   /** What came of them; none where faults make events and calls fail that are tried here. */
   get verdicts(): readonly Verdict[] {
-    if (this.#host !== undefined && this.#host.faults.faults.length > 0) return [];
-    return [
-      {
-        invariant: 'trials',
-        claim: 'Calls of the hypervisor answer as its ABI says, and each event that is due to a kernel reaches it once',
-        source: 'event-channels.md; grants.md; xen/common/event_channel.c, event_fifo.c, grant_table.c',
-        checked: [
-          ['as due', [...this.#asDue.values()].reduce((sum, n) => sum + n, 0)],
-          ['kinds', this.#asDue.size],
-        ],
-        violations: this.#violations,
-      },
-    ];
+    return this.#hasFaults ? [] : [this.#findings.verdict(CLAIM, SOURCE)];
   }
 }
 

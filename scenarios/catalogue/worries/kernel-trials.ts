@@ -1,7 +1,7 @@
 import { marks, type Scenario, scenario } from '../../engine/scenario.ts';
 import { fifoKernel, pollingKernel, twoLevelKernel, VCPUS } from '../trials/events.ts';
 import { claimsVirq, passingDomains, versionKernel } from '../trials/grants.ts';
-import { Findings } from '../trials/trial.ts';
+import { Trials } from '../trials/trial.ts';
 import { ordinary } from './ordinary.ts';
 import { type Cast, play, playDoes, playSettings } from './play.ts';
 
@@ -15,16 +15,16 @@ export const kernelTrials: Scenario = scenario({
   marks: ({ updates }) =>
     marks({ run: { update: updates > 0, commit: true }, sweep: { 'transaction-carried': updates > 0 } }),
   run: (request) => {
-    const findings = new Findings();
+    const trials = new Trials();
     const kernels: readonly Cast['works'][] = [
-      { fifo: fifoKernel(findings) },
-      { bits: twoLevelKernel(findings), poll: pollingKernel(findings) },
-      { versions: versionKernel(findings) },
+      { fifo: fifoKernel(trials) },
+      { bits: twoLevelKernel(trials), poll: pollingKernel(trials) },
+      { versions: versionKernel(trials) },
     ];
     return play(request, {
       scenario: kernelTrials.name,
       domain: () => ({ vcpus: VCPUS }),
-      verdicts: () => findings.verdicts,
+      verdicts: () => trials.verdicts,
       guest: (slot) => {
         const cast = ordinary(slot);
         return { ...cast, works: { ...kernels[slot % kernels.length], ...cast.works } };
@@ -32,8 +32,8 @@ export const kernelTrials: Scenario = scenario({
       dom0: {
         trials: function* ({ me }, host) {
           while (!host.traffic.stopping && host.machine.domain(1) === undefined) yield 50_000;
-          yield* claimsVirq(findings, host, me.name, 1);
-          yield* passingDomains(findings, host, me.name, me.draws);
+          yield* claimsVirq(trials, host, me.name, 1);
+          yield* passingDomains(trials, host, me.name, me.draws);
         },
       },
     });

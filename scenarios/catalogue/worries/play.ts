@@ -108,16 +108,24 @@ export function play(request: RunRequest<PlaySettings>, plan: PlayPlan): RunResu
       domain: plan.domain ?? (() => ({})),
       boot: (built, slot) => {
         booted();
-        const { habits, works = {}, listens = {} } = plan.guest(slot);
-        const guest = host.boot(built, { ...LINUX_HABITS, ...habits });
-        const stage = { guest, host, traffic: host.traffic, domid: built.domain.domid };
-        const start = (name: string, program: Program) =>
-          guest.os.start(name, (own) => program(new Xs(guest.client, own), stage));
-        for (const [name, program] of Object.entries(listens)) start(name, program);
-        for (const [name, program] of Object.entries(works)) workers.push(start(name, program));
+        const cast = plan.guest(slot);
+        startPrograms({ host, workers }, host.boot(built, { ...LINUX_HABITS, ...cast.habits }), cast);
       },
     }),
   );
+}
+
+/** Start who runs in a guest: those who listen at first, so that they miss nothing. */
+export function startPrograms(
+  { host, workers }: Pick<Makings, 'host' | 'workers'>,
+  guest: Guest,
+  { works = {}, listens = {} }: Cast,
+): void {
+  const { os, client } = guest;
+  const stage: Stage = { guest, host, traffic: host.traffic, domid: os.domain.domid };
+  const start = (name: string, program: Program) => os.start(name, (own) => program(new Xs(client, own), stage));
+  for (const [name, program] of Object.entries(listens)) start(name, program);
+  for (const [name, program] of Object.entries(works)) workers.push(start(name, program));
 }
 
 /** The same around any toolstack. `make`: what it does, in dom0's program `xl`. */

@@ -1,19 +1,12 @@
-import {
-  type BuiltDomain,
-  LINUX_HABITS,
-  LINUX_OLD_HABITS,
-  sharedNodes,
-  type Thread,
-  Xs,
-} from '../../../guests/index.ts';
+import { type BuiltDomain, LINUX_HABITS, LINUX_OLD_HABITS, sharedNodes, type Thread } from '../../../guests/index.ts';
 import { introduceDomain, type Libxl, writeDomain } from '../../../guests/libxl/index.ts';
 import { type Actor, CONNECTION, XENSTORE_RECONNECT } from '../../../sim/index.ts';
-import type { Guest, Host } from '../../engine/host.ts';
+import type { Host } from '../../engine/host.ts';
 import { marks, type Scenario, scenario } from '../../engine/scenario.ts';
 import { count } from '../../engine/settings.ts';
 import { toolsOf } from '../../engine/tool-process.ts';
 import { ordinary } from './ordinary.ts';
-import { framed, type Makings, playDoes, playSettings, type Stage } from './play.ts';
+import { framed, type Makings, playDoes, playSettings, startPrograms } from './play.ts';
 
 /** Below them nobody is: dom0 and the store have theirs. */
 const FIRST_DOMID = 10;
@@ -61,15 +54,13 @@ function startedByXen(makings: Makings, slot: number, reconnects: number): Found
   const built = host.build(FIRST_DOMID + slot, name);
   built.ring.store32(CONNECTION, XENSTORE_RECONNECT, false);
   makings.booted();
-  const { habits, works = {}, listens = {} } = ordinary(slot);
-  const guest: Guest = host.boot(built, { ...(slot % 4 === 3 ? LINUX_OLD_HABITS : LINUX_HABITS), ...habits });
+  const cast = ordinary(slot);
+  const guest = host.boot(built, { ...(slot % 4 === 3 ? LINUX_OLD_HABITS : LINUX_HABITS), ...cast.habits });
   const { os, client } = guest;
-  const stage: Stage = { guest, host, traffic: host.traffic, domid: built.domain.domid };
   const start = (of: string, body: (me: Thread) => Actor) => workers.push(os.start(of, body));
   start('init', function* (me) {
     yield* client.untilConnected(me);
-    for (const [of, program] of Object.entries(listens)) os.start(of, (own) => program(new Xs(client, own), stage));
-    for (const [of, program] of Object.entries(works)) start(of, (own) => program(new Xs(client, own), stage));
+    startPrograms({ host, workers }, guest, cast);
     start('reconnects', function* (own) {
       for (let n = 0; n < reconnects; n++) {
         yield own.draws.between(...CONNECTED_NS);

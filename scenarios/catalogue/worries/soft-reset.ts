@@ -1,12 +1,11 @@
-import { type BuiltDomain, LINUX_HABITS, sharedNodes, type Thread, Xs } from '../../../guests/index.ts';
+import { type BuiltDomain, LINUX_HABITS, sharedNodes } from '../../../guests/index.ts';
 import { xlCreate } from '../../../guests/libxl/index.ts';
 import type { Actor } from '../../../sim/index.ts';
-import type { Guest } from '../../engine/host.ts';
 import { marks, type Scenario, scenario } from '../../engine/scenario.ts';
 import { count } from '../../engine/settings.ts';
 import { toolsOf } from '../../engine/tool-process.ts';
 import { ordinary } from './ordinary.ts';
-import { framed, type Makings, playDoes, playSettings, type Stage } from './play.ts';
+import { framed, type Makings, playDoes, playSettings, startPrograms } from './play.ts';
 
 /** From a kernel's first step until it starts another one, ns: from its first requests on. */
 const LIFE_NS = [100_000, 3_000_000] as const;
@@ -94,17 +93,15 @@ function startGuest(makings: Makings, slot: number, kernels: number): { readonly
 
 /** One kernel of a guest: it lets go of what the store may know of the one before (LX-15), works, and starts the next one. */
 function bootKernel({ host, workers }: Makings, built: BuiltDomain, kernels: Kernels): void {
-  const { habits, works = {}, listens = {} } = ordinary(kernels.slot);
-  const guest: Guest = host.boot(built, { ...LINUX_HABITS, ...habits }, kernels.booted++);
+  const cast = ordinary(kernels.slot);
+  const guest = host.boot(built, { ...LINUX_HABITS, ...cast.habits }, kernels.booted++);
   kernels.isBetween = false;
   const { os, client } = guest;
-  const stage: Stage = { guest, host, traffic: host.traffic, domid: built.domain.domid };
-  const start = (name: string, body: (me: Thread) => Actor) => workers.push(os.start(name, body));
-  start('init', function* (me) {
+  const init = os.start('init', function* (me) {
     yield* client.resetWatches(me);
-    for (const [name, program] of Object.entries(listens)) os.start(name, (own) => program(new Xs(client, own), stage));
-    for (const [name, program] of Object.entries(works)) start(name, (own) => program(new Xs(client, own), stage));
+    startPrograms({ host, workers }, guest, cast);
   });
+  workers.push(init);
   if (kernels.booted > kernels.max) return;
   os.start('kexec', function* (me) {
     yield me.draws.between(...LIFE_NS);
