@@ -1,3 +1,4 @@
+import type { Ask } from '../engine/asks.ts';
 import type { RunOutcome } from '../engine/scenario.ts';
 import type { SettingSpecs, Settings } from '../engine/settings.ts';
 import type { PageData } from '../report/page/layout.ts';
@@ -9,8 +10,8 @@ export interface WantedRun {
   readonly format: string;
   /** `key=value` each; defaults for those that are not named. */
   readonly settings: readonly string[];
-  /** As `Ask` tells them. */
-  readonly asks: readonly string[];
+  /** What is asked for beside it. */
+  readonly asks: readonly Ask[];
 }
 
 /** What the page wants of the simulator. */
@@ -36,7 +37,9 @@ export interface Done {
   readonly seed: string;
   readonly format: string;
   readonly settings: Settings;
-  readonly asks: readonly string[];
+  readonly asks: readonly Ask[];
+  /** The same in words. */
+  readonly asked: readonly string[];
   readonly outcome: RunOutcome;
   readonly digest: string;
   readonly token: string;

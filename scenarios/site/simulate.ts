@@ -1,6 +1,6 @@
 import { formatOf, LAB_FORMATS } from '../../store/format/model/index.ts';
 import { SCENARIOS } from '../catalogue/index.ts';
-import { parseAsk } from '../engine/asks.ts';
+import { formatAsk, parseAsk } from '../engine/asks.ts';
 import { parseSettings } from '../engine/settings.ts';
 import { type RunSpec, runnerOf, specOf } from '../hunt/spec.ts';
 import { formatToken, type Parsed, parseToken } from '../hunt/token.ts';
@@ -32,11 +32,9 @@ function specFor({ scenario: name, seed, format, settings, asks }: WantedRun): P
   if (scenario === undefined) return refused(`there is no scenario '${name}'`);
   if (!/^(0|[1-9][0-9]{0,17})$/.test(seed)) return refused(`a seed is decimal digits, not '${seed}'`);
   if (!isFormat(format)) return refused(`there is no format '${format}'`);
-  const strange = asks.find((ask) => parseAsk(ask) === undefined);
-  if (strange !== undefined) return refused(`nobody can ask for ${strange}`);
   const parsed = parseSettings(name, scenario.settings, settings);
   if (!parsed.ok) return refused(parsed.reason);
-  const cuts = asks.length === 0 ? {} : { cuts: { asks } };
+  const cuts = asks.length === 0 ? {} : { cuts: { asks: asks.map(formatAsk) } };
   return { ok: true, value: { scenario: name, seed, format, settings: parsed.settings, ...cuts } };
 }
 
@@ -64,6 +62,7 @@ function made(spec: RunSpec, version: string, progress: (virtualNs: number, requ
     looked: ({ virtualNs, requests }) => progress(virtualNs, requests),
   });
   const { scenario, seed, format, settings, outcome, digest, traceEvents } = result;
+  const asked = spec.cuts?.asks ?? [];
   const token = formatToken({ spec: specOf(result), version, digest, events: traceEvents }, SCENARIOS);
   const does = SCENARIOS.find(({ name }) => name === scenario)?.does(settings) ?? [];
   return {
@@ -73,7 +72,8 @@ function made(spec: RunSpec, version: string, progress: (virtualNs: number, requ
     seed,
     format,
     settings,
-    asks: spec.cuts?.asks ?? [],
+    asks: asked.flatMap((word) => parseAsk(word) ?? []),
+    asked,
     outcome,
     digest,
     token,

@@ -30,7 +30,7 @@ export class Form {
     this.#fill({});
   }
 
-  wanted(asks: readonly string[]): WantedRun {
+  wanted(asks: WantedRun['asks']): WantedRun {
     return {
       scenario: this.#scenario.value,
       seed: this.#seed.value.trim(),

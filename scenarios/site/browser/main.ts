@@ -1,10 +1,12 @@
 import { button, make } from '../../report/page/browser/elements.ts';
 import { takesKeys } from '../../report/page/browser/keys.ts';
 import { Viewer } from '../../report/page/browser/viewer.ts';
-import type { Done, Told } from '../messages.ts';
+import type { Done, Told, WantedRun } from '../messages.ts';
 import { Form } from './form.ts';
 import { Player } from './player.ts';
 import { Simulator } from './simulator.ts';
+
+type Ask = WantedRun['asks'][number];
 
 /** Records a second that can be chosen. */
 const SPEEDS = [5, 20, 100, 500, 2000] as const;
@@ -126,7 +128,7 @@ class Site {
     this.#make([]);
   }
 
-  #make(asks: readonly string[]): void {
+  #make(asks: readonly Ask[]): void {
     if (this.#form === undefined) return;
     if (this.#settings.open) this.#settings.close();
     if (asks.length === 0) this.#resume = undefined;
@@ -135,7 +137,7 @@ class Site {
   }
 
   /** Ask for something right behind the chosen record: all up to there stays as it is, and the rest is run anew. */
-  #ask(word: (atNs: number) => string): void {
+  #ask(what: (atNs: number) => Ask): void {
     const [done, viewer] = [this.#done, this.#viewer];
     if (done === undefined || viewer === undefined || viewer.run.count === 0) return;
     const atNs = viewer.run.time[viewer.at]! + 1;
@@ -143,21 +145,20 @@ class Site {
     this.#player.pause();
     this.#form?.show(done);
     // What was asked for later belongs to a future that does not come.
-    const before = done.asks.filter((ask) => Number(/@(\d+)/.exec(ask)?.[1]) <= atNs);
-    this.#make([...before, word(atNs)]);
+    this.#make([...done.asks.filter((ask) => ask.atNs <= atNs), what(atNs)]);
   }
 
   #askUpdate(): void {
     if (this.#update.disabled) return;
     const host = this.#hostNow();
-    this.#ask((atNs) => `update@${atNs}${host === 0 ? '' : `/${host}`}`);
+    this.#ask((atNs) => ({ kind: 'update', atNs, host }));
   }
 
   #askBreak(): void {
     const victim = this.#victim();
     if (victim === undefined || this.#break.disabled) return;
     const { domid, host } = victim;
-    this.#ask((atNs) => `break-ring@${atNs}=${domid}${host === 0 ? '' : `/${host}`}`);
+    this.#ask((atNs) => ({ kind: 'break-ring', atNs, domid, host }));
   }
 
   #hostNow(): number {
@@ -182,7 +183,7 @@ class Site {
     this.#status.value = '';
     this.#line.value = done.line;
     this.#digest.value = `digest ${done.digest}`;
-    this.#asked.textContent = done.asks.length === 0 ? '' : `asked: ${done.asks.join(', ')}`;
+    this.#asked.textContent = done.asks.length === 0 ? '' : `asked: ${done.asked.join(', ')}`;
     history.replaceState(null, '', `#${done.token}`);
     document.title = `${done.outcome}: ${done.page.title}`;
     const viewer = new Viewer(done.page, {
