@@ -11,6 +11,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { isDead, standStill } from '../other-process.ts';
 import { packageFile } from '../package-file.ts';
 import { Channel } from './channel.ts';
 
@@ -134,19 +135,7 @@ const DEATH_MAX_MS = 2_000;
 
 /** Wait until a killed process is dead: only a zombie is left of it, for Node to take. Where /proc does not tell, nobody waits. */
 function awaitDeath(pid: number): void {
-  const cell = new Int32Array(new SharedArrayBuffer(4));
-  for (let waited = 0; waited < DEATH_MAX_MS && processState(pid) !== undefined; waited++) Atomics.wait(cell, 0, 0, 1);
-}
-
-/** The state of a process that is not dead, a letter; `undefined`: it is dead, or /proc does not tell. */
-function processState(pid: number): string | undefined {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    const state = stat[stat.lastIndexOf(')') + 2];
-    return state === 'Z' || state === 'X' ? undefined : state;
-  } catch {
-    return undefined;
-  }
+  for (let waited = 0; waited < DEATH_MAX_MS && !isDead(pid); waited++) standStill(1);
 }
 
 const ENVIRONMENT = {

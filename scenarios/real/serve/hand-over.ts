@@ -1,7 +1,8 @@
 import { spawn } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, unlinkSync, writeFileSync } from 'node:fs';
 import type { Server } from 'node:net';
 import { decodeImage, encodeImage, formatFailure, type StateRecord, v1, v2 } from '../../../store/format/index.ts';
+import { isDead, standStill } from '../other-process.ts';
 import type { Front } from './front.ts';
 import { handleOf } from './handle.ts';
 
@@ -89,15 +90,10 @@ function inVersion(record: StateRecord, version: number): StateRecord {
 
 /** Whether the process takes the state file away while it lives. */
 function reads(pid: number, stateFile: string): boolean {
-  const cell = new Int32Array(new SharedArrayBuffer(4));
   for (let ms = 0; ms < SUCCESSOR_MS; ms += 2) {
     if (!existsSync(stateFile)) return true;
-    try {
-      if (/\) [ZX] /.test(readFileSync(`/proc/${pid}/stat`, 'latin1'))) return false;
-    } catch {
-      return false;
-    }
-    Atomics.wait(cell, 0, 0, 2);
+    if (isDead(pid)) return false;
+    standStill(2);
   }
   return false;
 }
