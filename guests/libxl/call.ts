@@ -24,7 +24,7 @@ export class Call {
   readonly tally: Tally;
   readonly xs: Xs;
 
-  constructor(xl: Libxl, me: Thread, tally: Tally = { requests: 0, commits: 0, conflicts: 0 }) {
+  constructor(xl: Libxl, me: Thread, tally: Tally = { requests: 0, conflicts: 0 }) {
     this.xl = xl;
     this.me = me;
     this.tally = tally;
@@ -117,10 +117,7 @@ export class Call {
         return rc;
       }
       const failed = yield* this.xs.end(tx, true);
-      if (failed === undefined) {
-        this.tally.commits++;
-        return 0;
-      }
+      if (failed === undefined) return 0;
       if (failed !== 'EAGAIN') return options.endsUnchecked === true ? 0 : 'ERROR_FAIL';
       this.tally.conflicts++;
     }

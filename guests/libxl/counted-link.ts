@@ -5,8 +5,6 @@ import type { EventQueue, Pending, Reply, XsLink } from '../xenstore/index.ts';
 /** What an operation has cost so far, those who did parts of it side by side included. */
 export interface Tally {
   requests: number;
-  /** Transactions that were done. */
-  commits: number;
   /** Transactions that had to be done again. */
   conflicts: number;
 }
