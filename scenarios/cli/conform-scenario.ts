@@ -1,7 +1,7 @@
-import type { RunResult } from '../engine/scenario.ts';
 import { type Comparison, compareRun } from '../real/follow/comparison.ts';
 import { besideOf, differenceLines } from '../real/follow/difference.ts';
 import { runOn } from '../real/lockstep/run-on.ts';
+import { historiesOf } from '../report/histories.ts';
 import { daemonOf, formatFor, prepareFor } from './daemon.ts';
 import { Unusable } from './image/io.ts';
 import { Progress } from './progress.ts';
@@ -32,7 +32,8 @@ export async function conformScenarioCommand(options: ConformScenarioOptions): P
   for (let seed = seeds.from; seed <= seeds.to; seed++) {
     const result = runOn(daemon, scenario, { seed: String(seed), format, settings, checks: true });
     const lines: string[] = [];
-    for (const [host, comparison] of comparisons(result, beside)) lines.push(...tally.add(comparison, host));
+    for (const { name: host, history } of historiesOf(result))
+      lines.push(...tally.add(compareRun(history, beside), host));
     if (result.death !== undefined) tally.died.push(seed);
     progress.clear();
     if (lines.length > 0) {
@@ -44,14 +45,6 @@ export async function conformScenarioCommand(options: ConformScenarioOptions): P
   progress.clear();
   print(tally.text(name, seeds));
   return tally.exitCode;
-}
-
-/** Of each host of a run. */
-function comparisons(result: RunResult, beside: ReturnType<typeof besideOf>): (readonly [string, Comparison])[] {
-  const hosts = result.hosts ?? [{ name: '', history: result.history }];
-  return hosts.flatMap(({ name, history }) =>
-    history === undefined ? [] : [[name, compareRun(history, beside)] as const],
-  );
 }
 
 /** What all seeds came to. */

@@ -1,7 +1,6 @@
 import { XS } from '../../guests/index.ts';
 import type { RunResult } from '../engine/scenario.ts';
 import type { Violation } from '../judge/history.ts';
-
 import { causeOf, shapeOf, violationsOf } from '../report/cause.ts';
 import { historiesOf } from '../report/histories.ts';
 
@@ -19,37 +18,43 @@ const OPERATIONS = new RegExp(`\\b(?:${Object.keys(XS).join('|')})\\b`, 'g');
 
 /**
  * The kind of thing that a message is about: without names, operations, numbers, octets, and what was expected and came.
- * @param guests what guests of the run are called, as shapes: a scenario names them by what they run, and a smaller run has others.
+ * @param names what domains of the run are called, as `namesIn`.
  */
-function kindOf(message: string, guests: readonly string[]): string {
-  const names = ['dom#', 'domU#', 'Xenstore', ...guests].map((name) => name.replace(/[^\w#]/g, '\\$&'));
+function kindOf(message: string, names: RegExp): string {
   return shapeOf(message.replace(/"(?:[^"\\]|\\.)*"/g, '"…"'))
     .replace(OPERATIONS, 'OP')
-    .replace(new RegExp(`\\b(?:${names.join('|')})(?:\\.#)?(?:/[\\w#/.-]+)?`, 'g'), 'dom')
+    .replace(names, 'dom')
     .replace(/ \(# octets\)/g, '')
     .replace(/expected .*?, came (?:success )?(?:"…"|\w+)/g, 'expected …, came …');
 }
 
-/** Of those that keep to the rules: a hostile one's name may be what it does. */
-function guestsOf(result: RunResult): readonly string[] {
+/**
+ * Finds domains by their names, as shapes: a scenario names guests by what they run, and a smaller run has others. Of those that keep to
+ * the rules alone: a hostile one's name may be what it does.
+ */
+function namesIn(result: RunResult): RegExp {
   const epochs = historiesOf(result).flatMap(({ history }) => history.epochs);
   const guests = epochs.filter(({ domid, isHostile }) => domid !== 0 && isHostile !== true);
   // The longest first: one may begin as another does.
-  return [...new Set(guests.map(({ name }) => shapeOf(name)))].sort((a, b) => b.length - a.length || (a < b ? -1 : 1));
+  const called = [...new Set(guests.map(({ name }) => shapeOf(name)))].sort(
+    (a, b) => b.length - a.length || (a < b ? -1 : 1),
+  );
+  const names = ['dom#', 'domU#', 'Xenstore', ...called].map((name) => name.replace(/[^\w#]/g, '\\$&'));
+  return new RegExp(`\\b(?:${names.join('|')})(?:\\.#)?(?:/[\\w#/.-]+)?`, 'g');
 }
 
 /** Everything that failed in a run, what came first at first; none of one that has passed. */
 export function signaturesOf(result: RunResult): Signature[] {
   const { outcome, failure, waits = [] } = result;
   if (outcome === 'pass') return [];
-  const guests = guestsOf(result);
-  if (outcome === 'violation') return distinct(violationsOf(result).map((each) => ofViolation(each, guests)));
+  const names = namesIn(result);
+  if (outcome === 'violation') return distinct(violationsOf(result).map((each) => ofViolation(each, names)));
   const cause = causeOf(result);
   const text = cause?.text ?? outcome;
-  if (outcome === 'error') return [alone(`error: ${kindOf(failure?.what ?? text, guests)}`, text)];
+  if (outcome === 'error') return [alone(`error: ${kindOf(failure?.what ?? text, names)}`, text)];
   const wait = outcome === 'stuck' ? waits[0] : undefined;
   const what = wait === undefined ? text : `somebody waits for ${turnOf(wait.what)}`;
-  return [alone(`${outcome}: ${kindOf(what, guests)}`, text)];
+  return [alone(`${outcome}: ${kindOf(what, names)}`, text)];
 }
 
 /** The first thing that failed. */
@@ -65,8 +70,8 @@ function alone(key: string, text: string): Signature {
 /** Families that look at one stream of octets from two sides. */
 const OF_STREAMS: readonly string[] = ['ring-octets', 'replies'];
 
-function ofViolation({ invariant, actor, detail }: Violation, guests: readonly string[]): Signature {
-  const key = `${invariant}: ${kindOf(detail, guests)}`;
+function ofViolation({ invariant, actor, detail }: Violation, names: RegExp): Signature {
+  const key = `${invariant}: ${kindOf(detail, names)}`;
   const kin = OF_STREAMS.includes(invariant) ? `octets or replies of ${linkOf(actor)}` : key;
   return { key, kin, text: `${invariant}: ${detail}` };
 }

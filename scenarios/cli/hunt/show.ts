@@ -32,8 +32,10 @@ interface Shown {
   /** '' where there is only one. */
   readonly name: string;
   readonly history: History;
-  /** What there was just after each of these records. */
-  readonly momentsAt: (...seqs: readonly number[]) => readonly Moment[];
+  /** What there was just after each of the records that were asked for. */
+  readonly moments: readonly Moment[];
+  /** The same of another record, in one more run. */
+  readonly momentAt: (seq: number) => Moment | undefined;
 }
 
 /**
@@ -43,18 +45,18 @@ interface Shown {
 export async function showCommand(word: string, options: ShowOptions): Promise<number> {
   const { ticket } = await namedRun(word, options.daemon);
   const runner = await loader()(ticket.spec);
-  const asked = [options.at ?? [], options.around ?? [], options.diff ?? []].flat();
-  const { result, moments } = momentsOf(runner, ticket.spec, asked);
+  const { at, around, conn, path, update, diff } = options;
+  const { result, moments } = momentsOf(runner, ticket.spec, diff ?? (at === undefined ? [] : [at]));
   const recorded = historiesOf(result);
   if (recorded.length === 0) throw new Unusable(`the run has no history: ${result.failure?.what ?? result.reason}`);
-  const hosts = recorded.map(({ name, history }, i): Shown => {
-    const momentsAt = (...seqs: readonly number[]) =>
-      seqs.every((seq) => asked.includes(seq))
-        ? seqs.map((seq) => moments[i]?.[asked.indexOf(seq)] as Moment)
-        : (momentsOf(runner, ticket.spec, seqs).moments[i] ?? []);
-    return { name, history, momentsAt };
-  });
-  const { at, around, conn, path, update, diff } = options;
+  const hosts = recorded.map(
+    ({ name, history }, i): Shown => ({
+      name,
+      history,
+      moments: moments[i] ?? [],
+      momentAt: (seq) => momentsOf(runner, ticket.spec, [seq]).moments[i]?.[0],
+    }),
+  );
   if (update !== undefined) return showUpdate(theHost(hosts, options, '--update'), update);
   if (diff !== undefined) return showDifference(theHost(hosts, options, '--diff'), diff, options);
   if (around !== undefined) return showAround(theHost(hosts, options, '--around'), around, options);
@@ -102,7 +104,7 @@ function checkConn(hosts: readonly Shown[], conn: string | undefined): void {
 
 function showMoment(host: Shown, at: number, { conn, path }: ShowOptions): number {
   checkSeq(host, '--at', at);
-  const [found] = host.momentsAt(at);
+  const [found] = host.moments;
   if (found === undefined) return 0;
   print(`${moment(host, found)}\n`);
   for (const [name, what] of found.things) if (isAbout(conn, path)(`${name}: ${what}`)) print(`  ${name}: ${what}\n`);
@@ -111,7 +113,7 @@ function showMoment(host: Shown, at: number, { conn, path }: ShowOptions): numbe
 
 function showDifference(host: Shown, diff: readonly [number, number], { conn, path }: ShowOptions): number {
   checkSeq(host, '--diff', ...diff);
-  const [a, b] = host.momentsAt(...diff) as readonly [Moment, Moment];
+  const [a, b] = host.moments as readonly [Moment, Moment];
   print(`${moment(host, a)}  ->  ${moment(host, b)}\n`);
   for (const line of differenceOf(a, b).filter(isAbout(conn, path))) print(`  ${line}\n`);
   return 0;
@@ -161,7 +163,7 @@ function showUpdate(host: Shown, n: number): number {
       `--update ${n}: the run has ${took.size} live updates${host.name === '' ? '' : ` on ${host.name}`}`,
     );
   }
-  const [before] = host.momentsAt(Math.max(0, first.seq - 1));
+  const before = host.momentAt(Math.max(0, first.seq - 1));
   if (before !== undefined) {
     print(`${moment(host, before)}, before the image\n`);
     for (const [name, what] of before.things)

@@ -1,5 +1,4 @@
 import type { RunResult } from '../../engine/scenario.ts';
-import type { History, HistoryRecord } from '../../judge/history.ts';
 import { historiesOf } from '../../report/histories.ts';
 import { recordText } from '../../report/text.ts';
 import type { UpdateWindow } from './neighbours.ts';
@@ -39,15 +38,12 @@ function windowText(result: RunResult, { firstNs, lastNs, before, after }: Updat
 
 /** The last thing that the histories tell before a moment. */
 function lastBefore(result: RunResult, ns: number): string | undefined {
-  const last = historiesOf(result)
+  const [last] = historiesOf(result)
     .flatMap(({ name, history }) => {
       const record = history.records.findLast(({ timeNs, kind }) => timeNs < ns && kind !== 'liveUpdate');
       return record === undefined ? [] : [{ name, history, record }];
     })
-    .reduce<{ name: string; history: History; record: HistoryRecord } | undefined>(
-      (a, b) => (a === undefined || b.record.timeNs > a.record.timeNs ? b : a),
-      undefined,
-    );
+    .sort((a, b) => b.record.timeNs - a.record.timeNs);
   if (last === undefined) return undefined;
   const { name, history, record } = last;
   return `after seq ${record.seq}${name === '' ? '' : ` of ${name}`}: ${recordText(history, record)}`;
