@@ -1,7 +1,20 @@
-/** What becomes of one request of a thread: it goes out, not before its time, with at most so many octets of value. */
+/** How one chunk of a request was torn when it was written into its ring. */
+export interface Tear {
+  /** Octets of the request that were in the ring before. */
+  readonly at: number;
+  /** Of the chunk, and of those the ones that were copied first; 0: all at once. */
+  readonly octets: number;
+  readonly first: number;
+  /** How long its writer was absent behind these, and behind the store of the index, ns. */
+  readonly copyNs: number;
+  readonly storeNs: number;
+}
+
+/** What becomes of one request of a thread: it goes out, not before its time, with at most so many octets of value, torn like that. */
 export interface Kept {
   readonly atNs: number;
   readonly valueMax: number;
+  readonly tears: readonly Tear[];
 }
 
 /**
@@ -25,9 +38,13 @@ export type RequestNoted = (made: {
   readonly payload: Uint8Array;
 }) => void;
 
+/** Somebody who hears of each chunk that was torn, and of which request of its thread. */
+export type TearNoted = (thread: string, request: number, tear: Tear) => void;
+
 /** What a run does with the requests of its threads. */
 export interface RequestPlan {
   /** Left out: all go out as they are made. */
   readonly cuts?: Cuts | undefined;
   readonly noted?: RequestNoted | undefined;
+  readonly torn?: TearNoted | undefined;
 }

@@ -1,4 +1,4 @@
-import type { Cuts, Kept } from '../../guests/index.ts';
+import type { Cuts, Kept, Tear } from '../../guests/index.ts';
 import { type Jitter, NO_JITTER } from '../../sim/index.ts';
 
 /** How evenly virtual CPUs advance: as in life, with nobody absent for long, or each step as long as it says. */
@@ -11,7 +11,8 @@ export type Pace = (typeof PACES)[number];
  */
 export interface RunCuts {
   /** By thread, which of its requests are made, counted from 0, at what virtual ns at the earliest, and with at most how many octets
-   *  of value: `3@120500,7@130000=12`. Threads that are not named make none. Left out: all make all. */
+   *  of value: `3@120500,7@130000=12`; behind `~` how a chunk of it is torn: octets before it, of it, of its first part, and for how
+   *  many ns its writer is absent behind that, and behind the index. Threads that are not named make none. Left out: all make all. */
   readonly requests?: Readonly<Record<string, string>>;
   /** When the operator asks for each live update, virtual ns; left out: as drawn. */
   readonly updatesAtNs?: readonly number[];
@@ -35,19 +36,35 @@ const WHOLE = Number.POSITIVE_INFINITY;
 export function parseKept(text: string): ReadonlyMap<number, Kept> | undefined {
   const kept = new Map<number, Kept>();
   for (const part of text === '' ? [] : text.split(',')) {
-    const found = /^(\d{1,9})@(\d{1,15})(?:=(\d{1,5}))?$/.exec(part);
+    const found = /^(\d{1,9})@(\d{1,15})(?:=(\d{1,5}))?((?:~\d{1,9}(?:\.\d{1,9}){4})*)$/.exec(part);
     if (found === null) return undefined;
-    const [, request, atNs, valueMax] = found;
-    kept.set(Number(request), { atNs: Number(atNs), valueMax: valueMax === undefined ? WHOLE : Number(valueMax) });
+    const [, request, atNs, valueMax, torn = ''] = found;
+    kept.set(Number(request), {
+      atNs: Number(atNs),
+      valueMax: valueMax === undefined ? WHOLE : Number(valueMax),
+      tears: torn.split('~').slice(1).map(parseTear),
+    });
   }
   return kept;
+}
+
+function parseTear(text: string): Tear {
+  const [at = 0, octets = 0, first = 0, copyNs = 0, storeNs = 0] = text.split('.').map(Number);
+  return { at, octets, first, copyNs, storeNs };
 }
 
 /** The opposite. */
 export function formatKept(kept: Iterable<readonly [request: number, kept: Kept]>): string {
   return [...kept]
-    .map(([request, { atNs, valueMax }]) => `${request}@${atNs}${valueMax === WHOLE ? '' : `=${valueMax}`}`)
+    .map(([request, { atNs, valueMax, tears }]) => {
+      const value = valueMax === WHOLE ? '' : `=${valueMax}`;
+      return `${request}@${atNs}${value}${tears.map(formatTear).join('')}`;
+    })
     .join(',');
+}
+
+function formatTear({ at, octets, first, copyNs, storeNs }: Tear): string {
+  return `~${[at, octets, first, copyNs, storeNs].join('.')}`;
 }
 
 /** What threads ask, and when the last of all is made; `undefined`: nothing is left out. Throws for what no parser lets through. */
@@ -67,7 +84,7 @@ export function cutsOf({ requests }: RunCuts): (Cuts & { readonly endNs: number 
   }
   return {
     kept: (thread, request) =>
-      thread === VERIFIER ? { atNs: 0, valueMax: WHOLE } : byThread.get(thread)?.get(request),
+      thread === VERIFIER ? { atNs: 0, valueMax: WHOLE, tears: [] } : byThread.get(thread)?.get(request),
     lastKept: (thread) => lastKept.get(thread) ?? -1,
     endNs,
   };

@@ -137,7 +137,7 @@ function newRun(
     seed,
     jitter: jitterOf(LIFELIKE, request.cuts?.pace),
     makesBareDomains: request.cuts?.domains === 'bare',
-    requests: { cuts, noted: request.requestNoted },
+    requests: { cuts, noted: request.requestNoted, torn: request.tearNoted },
     requestsMax,
     policy,
     compat: real?.compat ?? plan.compat ?? '4.22',

@@ -1,4 +1,4 @@
-import { text, XS } from '../../guests/index.ts';
+import { type Tear, text, XS } from '../../guests/index.ts';
 import { VERIFIER } from '../engine/cuts.ts';
 import type { RunOutcome, RunResult } from '../engine/scenario.ts';
 import type { History } from '../judge/history.ts';
@@ -18,6 +18,8 @@ export interface MadeRequest {
   readonly about: string;
   /** Octets of value that it writes. */
   readonly valueBytes: number;
+  /** How it was torn on its way into the ring. */
+  readonly tears: readonly Tear[];
 }
 
 /** What is kept of a run that was tried: plain data, for whoever reduces it. */
@@ -60,13 +62,17 @@ export function tryWhole(
   extras: RunExtras = {},
 ): { readonly facts: RunFacts; readonly result: RunResult } {
   const made: MadeRequest[] = [];
+  const tears = new Map<string, Tear[]>();
   const result = runner(spec, {
     ...extras,
     requestNoted: ({ thread, request, atNs, type, payload }) => {
       const about = text(payload.subarray(0, ABOUT_MAX));
       const valueBytes = type === XS.WRITE ? payload.length - payload.indexOf(0) - 1 : 0;
-      made.push({ thread, request, atNs, type, about, valueBytes });
+      const torn: Tear[] = [];
+      tears.set(`${thread} ${request}`, torn);
+      made.push({ thread, request, atNs, type, about, valueBytes, tears: torn });
     },
+    tearNoted: (thread, request, tear) => tears.get(`${thread} ${request}`)?.push(tear),
   });
   return { facts: factsOf(result, made), result };
 }

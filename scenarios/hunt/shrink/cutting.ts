@@ -4,7 +4,9 @@ import type { MadeRequest, RunFacts } from '../facts.ts';
 import type { RunSpec } from '../spec.ts';
 
 /** A request that is kept, with its time. */
-export type KeptRequest = Pick<MadeRequest, 'thread' | 'request' | 'atNs' | 'type'> & { readonly valueMax: number };
+export type KeptRequest = Pick<MadeRequest, 'thread' | 'request' | 'atNs' | 'type' | 'valueBytes' | 'tears'> & {
+  readonly valueMax: number;
+};
 
 /** The thread that asks for live updates. */
 export const OPERATOR = 'dom0/operator';
@@ -17,10 +19,10 @@ export function keptOf(made: MadeRequest): KeptRequest {
 /** The run in which these requests are made, and no others, each at its time; updates when their requests are. */
 export function withRequests(spec: RunSpec, kept: readonly KeptRequest[]): RunSpec {
   const byThread = new Map<string, [number, Kept][]>();
-  for (const { thread, request, atNs, valueMax } of kept) {
+  for (const { thread, request, atNs, valueMax, tears } of kept) {
     const list = byThread.get(thread) ?? [];
     byThread.set(thread, list);
-    list.push([request, { atNs, valueMax }]);
+    list.push([request, { atNs, valueMax, tears }]);
   }
   const threads = [...byThread].sort(([a], [b]) => (a < b ? -1 : 1));
   const requests = Object.fromEntries(
@@ -134,6 +136,8 @@ export function updateAt(atNs: number): KeptRequest[] {
       request,
       atNs: Math.max(0, whenNs),
       type: XS.CONTROL,
+      valueBytes: 0,
+      tears: [],
       valueMax: Number.POSITIVE_INFINITY,
     };
   };

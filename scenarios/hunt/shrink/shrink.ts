@@ -4,6 +4,7 @@ import { type Failing, firstOf, lookAt, reduceList, type Search } from './attemp
 import {
   domainOf,
   type KeptRequest,
+  keptOf,
   likelyCores,
   placesBetween,
   suspectUpdates,
@@ -53,7 +54,8 @@ function* bareDomains(from: Failing): Search<Failing> {
 /** What a failure needs of libxl may come about in one of these without it. */
 const BARE_SEEDS = ['1', '2', '3', '4', '5', '6', '7', '8'] as const;
 
-/** Requests are left out, and what is left is done at an even pace. An update that has to do with it is put where it meets them. */
+/** Requests are left out, and what is left is done at an even pace if the failure comes about so. An update that has to do with it is
+ *  put where it meets them. */
 function* cutRequests(from: Failing): Search<Failing | undefined> {
   const found = yield* findCore(from);
   if (found === undefined) return undefined;
@@ -67,7 +69,15 @@ function* cutRequests(from: Failing): Search<Failing | undefined> {
     );
   const fewer = yield* reduceList(threads, failing, some);
   const left = kept.filter(({ thread }) => fewer.items.includes(thread));
-  return (yield* reduceList(left, fewer.failing, (requests) => withRequests(spec, requests))).failing;
+  const least = (yield* reduceList(left, fewer.failing, (requests) => withRequests(spec, requests))).failing;
+  return yield* atEvenPace(least);
+}
+
+/** What is left of a run that was reduced as it is. */
+function* atEvenPace(from: Failing): Search<Failing> {
+  if (from.spec.cuts?.pace === 'even') return from;
+  const even = { ...from.spec, cuts: { ...from.spec.cuts, pace: 'even' } } as const;
+  return (yield* firstOf([even])) ?? from;
 }
 
 interface Core {
@@ -85,7 +95,8 @@ function* findCore({ spec, facts }: Failing): Search<Core | undefined> {
       if (found !== undefined) return found;
     }
   }
-  return undefined;
+  // With each request at its own time, and each step as long as it was, the run is the one that there was.
+  return yield* asItIs(spec, facts.made.map(keptOf));
 }
 /** Updates that are suspected one after the other. */
 const SUSPECTS_MAX = 2;
