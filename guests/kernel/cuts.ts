@@ -10,16 +10,18 @@ export interface Tear {
   readonly storeNs: number;
 }
 
-/** What becomes of one request of a thread: it goes out, not before its time, with at most so many octets of value, torn like that. */
+/**
+ * What becomes of one request of a thread: it goes out, not before its time, with at most so many octets of value, torn like that.
+ * `tears` undefined: torn as it is drawn.
+ */
 export interface Kept {
   readonly atNs: number;
   readonly valueMax: number;
-  readonly tears: readonly Tear[];
+  readonly tears: readonly Tear[] | undefined;
 }
 
 /**
- * What of a run is left out: requests, by the thread that makes them and by how many it made before. A thread of which nothing is
- * said makes none. Whoever makes a request that is left out is answered all the same, so that its draws, and those of everybody
+ * What of a run is left out: requests, by the thread that makes them and by how many it made before. Whoever makes a request that is left out is answered all the same, so that its draws, and those of everybody
  * else, stay where they are.
  */
 export interface Cuts {
@@ -36,6 +38,8 @@ export type RequestNoted = (made: {
   readonly atNs: number;
   readonly type: number;
   readonly payload: Uint8Array;
+  /** Whether nobody relies on what its thread asks. */
+  readonly isFree: boolean;
 }) => void;
 
 /** Somebody who hears of each chunk that was torn, and of which request of its thread. */
@@ -47,4 +51,6 @@ export interface RequestPlan {
   readonly cuts?: Cuts | undefined;
   readonly noted?: RequestNoted | undefined;
   readonly torn?: TearNoted | undefined;
+  /** Called with the thread of each request that is left out. */
+  readonly leftOut?: ((thread: { readonly isFree: boolean }) => void) | undefined;
 }

@@ -61,8 +61,8 @@ export class RingMover {
   #abandons = false;
   /** Where requests are left out, how slowly is read after one is a matter of that one alone. */
   #ofRequest: Stream | undefined = undefined;
-  /** Where requests are left out, how this one was torn when none was. */
-  #tears: readonly Tear[] = [];
+  /** Where requests are left out, how this one was torn when none was; `undefined`: it is torn as it is drawn. */
+  #tears: readonly Tear[] | undefined = undefined;
   /** The request that is being written: octets that are in the ring, and the piece that they end in. */
   #current: Outgoing | undefined = undefined;
   #written = 0;
@@ -258,8 +258,8 @@ export class RingMover {
     this.#piece = 0;
     if (this.#current === undefined || this.#os.requests.cuts === undefined) return;
     const { me, number } = this.#current.request;
-    this.#ofRequest = this.#os.machine.streams.for(`torn/${me.name}/${number}`);
-    this.#tears = this.#os.requests.cuts.kept(me.name, number)?.tears ?? [];
+    this.#tears = this.#os.requests.cuts.kept(me.name, number)?.tears;
+    this.#ofRequest = this.#tears && this.#os.machine.streams.for(`torn/${me.name}/${number}`);
   }
 
   // Writing -----------------------------------------------------------------------------------------------------------
@@ -291,7 +291,7 @@ export class RingMover {
     if (chunk <= 0) return 0;
     this.#index = prod;
     this.#chunk = chunk;
-    const isTorn = this.#os.requests.cuts === undefined ? this.#drawTear(writes !== 'messages') : this.#tearAsBefore();
+    const isTorn = this.#tears === undefined ? this.#drawTear(writes !== 'messages') : this.#tearAsBefore(this.#tears);
     this.#torn = isTorn ? current.request : undefined;
     this.#tornFrom = this.#written;
     return this.#chunk;
@@ -304,12 +304,13 @@ export class RingMover {
       this.#chunk = 1 + this.#draws.below(this.#chunk);
     this.#tornAt = isTorn && this.#chunk > 1 ? 1 + this.#draws.below(this.#chunk - 1) : 0;
     this.#copyNs = 0;
+    this.#tear = undefined;
     return isTorn;
   }
 
   /** The same where requests are left out: as it was when none was, as far as there are octets for that. */
-  #tearAsBefore(): boolean {
-    const tear = this.#tears.find(({ at }) => at === this.#written);
+  #tearAsBefore(tears: readonly Tear[]): boolean {
+    const tear = tears.find(({ at }) => at === this.#written);
     this.#tear = tear;
     if (tear !== undefined) this.#chunk = Math.min(this.#chunk, tear.octets);
     this.#tornAt = tear !== undefined && tear.first < this.#chunk ? tear.first : 0;

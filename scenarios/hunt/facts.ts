@@ -20,6 +20,8 @@ export interface MadeRequest {
   readonly valueBytes: number;
   /** How it was torn on its way into the ring. */
   readonly tears: readonly Tear[];
+  /** Whether nobody relies on what its thread asks. */
+  readonly isFree: boolean;
 }
 
 /** What is kept of a run that was tried: plain data, for whoever reduces it. */
@@ -43,8 +45,8 @@ export interface RunFacts {
   readonly movesNs: readonly number[];
   /** Faults that struck. */
   readonly faults: readonly string[];
-  /** Ids of domains that had a ring, by name. */
-  readonly domids: Readonly<Record<string, number>>;
+  /** Ids of domains that had a ring, by name: one that was restored has had several. */
+  readonly domids: Readonly<Record<string, readonly number[]>>;
 }
 
 /** How many octets of a request are kept to tell what it is about. */
@@ -65,12 +67,12 @@ export function tryWhole(
   const tears = new Map<string, Tear[]>();
   const result = runner(spec, {
     ...extras,
-    requestNoted: ({ thread, request, atNs, type, payload }) => {
+    requestNoted: ({ thread, isFree, request, atNs, type, payload }) => {
       const about = text(payload.subarray(0, ABOUT_MAX));
       const valueBytes = type === XS.WRITE ? payload.length - payload.indexOf(0) - 1 : 0;
       const torn: Tear[] = [];
       tears.set(`${thread} ${request}`, torn);
-      made.push({ thread, request, atNs, type, about, valueBytes, tears: torn });
+      made.push({ thread, request, atNs, type, about, valueBytes, tears: torn, isFree });
     },
     tearNoted: (thread, request, tear) => tears.get(`${thread} ${request}`)?.push(tear),
   });
@@ -82,9 +84,13 @@ function factsOf(result: RunResult, made: readonly MadeRequest[]): RunFacts {
   const [first] = violationsOf(result);
   const histories = historiesOf(result).map(({ history }) => history);
   const caused = first === undefined ? undefined : causedAt(first);
-  // On each host a guest has another id: that of the first which knows it counts.
-  const epochs = histories.toReversed().flatMap((history) => history.epochs);
-  const domids = Object.fromEntries(epochs.map(({ name, domid }) => [name, domid]));
+  const epochs = histories.flatMap((history) => history.epochs);
+  const domids: Record<string, number[]> = {};
+  for (const { name, domid } of epochs) {
+    domids[name] ??= [];
+    const known = domids[name];
+    if (!known.includes(domid)) known.push(domid);
+  }
   return {
     outcome,
     signatures: signaturesOf(result),

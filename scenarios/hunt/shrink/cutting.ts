@@ -85,9 +85,10 @@ export function suspectUpdates({ made, causedNs, failedNs }: RunFacts): number[]
  */
 export function likelyCores({ made, domids }: RunFacts, { domain, updateNs }: Suspects): KeptRequest[][] {
   const openSinceNs = openTransactions(made, updateNs);
-  const domid = domids[domain];
-  const isBirth = (one: MadeRequest) => domid !== undefined && domid !== 0 && isBirthOf(one, domid);
-  const isAnyBirth = (one: MadeRequest) => Object.values(domids).some((each) => each !== 0 && isBirthOf(one, each));
+  const own = domids[domain] ?? [];
+  const isBirth = (one: MadeRequest) => own.some((domid) => domid !== 0 && isBirthOf(one, domid));
+  const isAnyBirth = (one: MadeRequest) =>
+    Object.values(domids).some((ids) => ids.some((domid) => domid !== 0 && isBirthOf(one, domid)));
   const isOwn = ({ thread }: MadeRequest) => domainOf(thread) === domain && thread !== OPERATOR;
   const isGuests = ({ thread }: MadeRequest) => !thread.startsWith('dom0/');
   const isNear = ({ thread, atNs }: MadeRequest) =>
