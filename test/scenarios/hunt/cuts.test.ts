@@ -72,6 +72,18 @@ describe('requests that are left out', () => {
   });
 });
 
+describe('an update that is prepared and that nobody starts', () => {
+  it('keeps transactions from beginning, for ever: that is no reply that was lost', () => {
+    const settings = completeSettings(liveUpdateMidTraffic.settings, { domains: 2, requests: 2, policy: 'daemon' });
+    const requests = { 'dom0/operator': '2@1586631', 'dom0/xl-1': '2@1557839', 'domU1/worker1': '5@1692163' };
+    const cuts: RunCuts = { domains: 'bare', pace: 'even', requests, updatesAtNs: [1_586_631, 1_586_631] };
+    const { made, outcome } = tryRun(runner, { ...spec, seed: '2', format: 'v1', settings, cuts });
+    const asked = made.map(({ type, about }) => `${type} ${about.split('\0')[1]}`).sort();
+    expect(asked).toEqual([`${XS.CONTROL} -f`, `${XS.TRANSACTION_START} `, `${XS.INTRODUCE} 4097`]);
+    expect(outcome).toBe('unknown');
+  });
+});
+
 describe('where requests are left out, of what guests and toolstacks owe each other', () => {
   const suspends = runnerOf([suspendResume]);
   const ofSuspends = {
