@@ -24,9 +24,9 @@ function placed(path: string, result: RunResult): RunResult {
   return line === undefined ? result : { ...result, failure: { ...failure, what: `${path}:${line}: ${failure.what}` } };
 }
 
-/** Whether a word names a scenario, where a file might be meant as well. */
+/** Whether a word names a scenario where a script may be meant as well: it is one of the catalogue, or called as modules are. */
 export function isScenario(word: string): boolean {
-  return isModulePath(word) || SCENARIOS.some(({ name }) => name === word);
+  return /\.[cm]?[jt]s$/.test(word) || SCENARIOS.some(({ name }) => name === word);
 }
 
 function scenarioIn(path: string, exports: Exports): Scenario {
