@@ -26,6 +26,7 @@ import { livesGoOn } from '../../judge/invariants/lives.ts';
 import { type MemoryFinding, memoryMoved } from '../../judge/invariants/memory.ts';
 import { migrationDevices } from '../../judge/invariants/migration-devices.ts';
 import { migrationOwners } from '../../judge/invariants/migration-owners.ts';
+import { migrationSecondLives } from '../../judge/invariants/migration-second-lives.ts';
 import { migrationSessions } from '../../judge/invariants/migration-sessions.ts';
 import { migrationSpecials } from '../../judge/invariants/migration-specials.ts';
 import { migrationTools } from '../../judge/invariants/migration-tools.ts';
@@ -337,6 +338,7 @@ export class World {
           migrationOwners(history, histories, plan),
           migrationTraces(history, histories, plan),
           migrationSessions(history, histories),
+          migrationSecondLives(history, histories),
           migrationTools(history, histories),
           migrationDevices(history, histories, plan),
           migrationSpecials(history.hosts, histories, plan.down),
