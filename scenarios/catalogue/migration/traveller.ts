@@ -13,7 +13,7 @@ import {
   worker,
 } from '../../../guests/index.ts';
 import { type BuiltDomain, type DomainPlan, vbd, vif } from '../../../guests/libxl/index.ts';
-import type { Stream } from '../../../sim/index.ts';
+import type { Actor, Stream } from '../../../sim/index.ts';
 import type { Guest } from '../../engine/host.ts';
 import { livesOn } from '../../engine/run.ts';
 import { macOf } from '../storms/guest.ts';
@@ -21,11 +21,17 @@ import { type DeviceUse, DeviceUsers } from './device-users.ts';
 import { San } from './san.ts';
 import type { Place } from './site.ts';
 
+/** Between two lines on its console, ns, and octets of a line: more than its daemon takes (CON-3), so that it parks with some in the ring. */
+const LOG_NS = [200_000, 4_000_000] as const;
+const LINE_MAX = 400;
+
 export interface TravellerPlan extends DeviceUse {
   readonly slot: number;
   /** Agents that use xenstore. */
   readonly workers: number;
   readonly hasDepth: boolean;
+  /** Whether nobody does anything any more. */
+  readonly isOver: () => boolean;
   /** The store's requests that are wanted. */
   readonly traffic: Traffic;
 }
@@ -97,6 +103,13 @@ export class Traveller {
           }),
         ),
       );
+    if (hvc !== undefined)
+      os.start('syslog', function* (me): Actor {
+        while (!plan.isOver()) {
+          yield me.draws.between(...LOG_NS);
+          say('.'.repeat(me.draws.below(LINE_MAX)));
+        }
+      });
     os.start('agent', (me) =>
       monitor(me, client, traffic, {
         watches: [{ path: 'data' }, { path: '/shared' }, { path: 'memory/target' }],

@@ -24,6 +24,7 @@ import { disksOverHosts } from '../../judge/invariants/disks-over-hosts.ts';
 import { hungSuspends } from '../../judge/invariants/hung-suspends.ts';
 import { livesGoOn } from '../../judge/invariants/lives.ts';
 import { type MemoryFinding, memoryMoved } from '../../judge/invariants/memory.ts';
+import { migrationConsoles } from '../../judge/invariants/migration-consoles.ts';
 import { migrationDevices } from '../../judge/invariants/migration-devices.ts';
 import { migrationOwners } from '../../judge/invariants/migration-owners.ts';
 import { migrationSecondLives } from '../../judge/invariants/migration-second-lives.ts';
@@ -283,7 +284,17 @@ export class World {
     const created = yield* createDomain(me, xl, Traveller.plan(slot), {
       boot: (built) => {
         const hasDepth = keepsDepth(this.#request);
-        const plan = { slot, workers, hasDepth, traffic, block, net, isOpen: () => this.isOpen, peers };
+        const plan = {
+          slot,
+          workers,
+          hasDepth,
+          traffic,
+          block,
+          net,
+          isOpen: () => this.isOpen,
+          isOver: () => this.#isOver,
+          peers,
+        };
         this.travellers.push(new Traveller(place, built, xl.shared.handleOf(built.domain), plan));
       },
     });
@@ -342,6 +353,10 @@ export class World {
           migrationTools(history, histories),
           migrationDevices(history, histories, plan),
           migrationSpecials(history.hosts, histories, plan.down),
+          migrationConsoles(
+            history,
+            this.site.places.flatMap(({ consoles }) => consoles?.history() ?? []),
+          ),
           memoryMoved(this.migrations.memories.moves, this.#foundInMemory()),
           livesGoOn(joinSessions(histories, history, 'newest first')),
           disksOverHosts(joinDisks(histories, history, this.#finalDisks())),
