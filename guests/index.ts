@@ -44,6 +44,7 @@ export {
 export {
   type ControlHooks,
   GuestControl,
+  suspendChannel,
   suspender,
   suspendSelf,
 } from './power/index.ts';

@@ -44,6 +44,8 @@ export interface MigratePlan {
   readonly destroysAfterNs?: number;
   /** Whether an answer over the channel counts as one (SRC-6); left out: it does not, as in life. */
   readonly rememberChannel?: boolean;
+  /** Whether the store is not told of a guest that is resumed (INJ-M26); left out: it is. */
+  readonly losesResume?: boolean;
   /** [sim] The guest is not asked, and is not to notice; left out: it helps. */
   readonly unnoticed?: Unnoticed;
   readonly observer: MigrationObserver;
@@ -294,7 +296,9 @@ class Sender {
       if (without !== undefined) this.#says(`a backend has not come back: ${without}`);
       return isParked;
     }
-    yield* resumeGuest(call.xs, os, { domid, how: 'fast' });
+    const { losesResume = false } = this.#plan;
+    if (losesResume && isParked) observer.note({ what: 'store not told', process: 'S', domid });
+    yield* resumeGuest(call.xs, os, { domid, how: 'fast', tellsStore: !losesResume });
     return isParked;
   }
 

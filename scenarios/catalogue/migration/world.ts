@@ -1,8 +1,7 @@
 import { type Thread, Traffic, Xs } from '../../../guests/index.ts';
-import { createDomain, initDom0, type MigrationNews, type ScriptFate } from '../../../guests/libxl/index.ts';
-import { type Actor, LAN } from '../../../sim/index.ts';
+import { createDomain, initDom0 } from '../../../guests/libxl/index.ts';
+import type { Actor } from '../../../sim/index.ts';
 import { Administrator } from '../../engine/administrator.ts';
-import type { Guest } from '../../engine/host.ts';
 import { reportMigrations } from '../../engine/migration-report.ts';
 import { type Migration, Migrations, type Moving } from '../../engine/migrations.ts';
 import {
@@ -17,7 +16,6 @@ import {
   startOperator,
 } from '../../engine/run.ts';
 import type { RunRequest, RunResult } from '../../engine/scenario.ts';
-import type { Trip } from '../../faults/trip.ts';
 import type { History, Verdict } from '../../judge/history.ts';
 import { devices } from '../../judge/invariants/devices.ts';
 import { disksOverHosts } from '../../judge/invariants/disks-over-hosts.ts';
@@ -35,6 +33,7 @@ import { migrationTraces } from '../../judge/invariants/migration-traces.ts';
 import { type FinalDisk, joinDisks } from '../../judge/joined-disks.ts';
 import { joinSessions } from '../../judge/joined-sessions.ts';
 import type { MigrationHistory } from '../../judge/migrations.ts';
+import { befall } from './befall.ts';
 import { type Place, Site } from './site.ts';
 import { Traveller } from './traveller.ts';
 
@@ -162,7 +161,8 @@ export class World {
   }
 
   /** Move a guest, and wait until both sides have ended. */
-  *move({ guest, name, uuid }: Traveller, to: number, how: Moving): Actor<Migration> {
+  *move(traveller: Traveller, to: number, how: Moving): Actor<Migration> {
+    const { guest, name, uuid } = traveller;
     const { toolstack } = this.#plan;
     const { link } = how;
     const isKept = toolstack === 'handoverLog' && link !== undefined;
@@ -172,74 +172,12 @@ export class World {
       source: { ...how.source, rememberChannel: true },
       target: { ...how.target, checksIntroduce: true },
     };
-    const chosen = this.#befall(guest, to, toolstack === 'handoverLog' ? repaired : how);
+    const source = this.site.places[this.migrations.placeOf(guest)] as Place;
+    const places = { source, target: this.site.places[to] as Place };
+    const chosen = befall(traveller, places, toolstack === 'handoverLog' ? repaired : how);
     const migration = this.migrations.start(guest, to, { guest: name, uuid }, chosen);
     while (!this.isOver(migration)) yield LOOK_NS;
     return migration;
-  }
-
-  /** What faults of the source's host make of it. */
-  #befall(guest: Guest, to: number, how: Moving): Moving {
-    const { host } = this.runs.runs[this.migrations.placeOf(guest)] as Run;
-    const { machine } = host;
-    const { domain } = guest.os;
-    const trip: Trip = {
-      traits: how.link ?? LAN,
-      isHalved: false,
-      patienceNs: undefined,
-      destroysAfterNs: undefined,
-      lacksMemory: false,
-      isNotIntroduced: false,
-      script: 'works',
-      dies: [],
-      told: [],
-      linked: [],
-      endGuest: (reason) => {
-        if (domain.isRunning) machine.shutdown(domain, reason);
-      },
-    };
-    host.setOut(trip);
-    const dies: NonNullable<NonNullable<Moving['source']>['dies']> = (process, step) =>
-      trip.dies.some((each) => each(process, step));
-    const isStruck = trip.dies.length > 0;
-    const target = this.site.places[to] as Place;
-    const { patienceNs, destroysAfterNs, script } = trip;
-    if (script !== 'works') trip.told.push(spoilScripts(target, script));
-    return {
-      ...how,
-      link: trip.traits,
-      ...(trip.isHalved ? { isHalved: true } : {}),
-      source: {
-        ...how.source,
-        ...(isStruck ? { dies } : {}),
-        ...(patienceNs === undefined ? {} : { patienceNs }),
-        ...(destroysAfterNs === undefined ? {} : { destroysAfterNs }),
-      },
-      target: {
-        ...how.target,
-        ...(isStruck ? { dies: dies as never } : {}),
-        ...(trip.lacksMemory ? { hasMemory: false } : {}),
-        ...(trip.isNotIntroduced
-          ? {
-              beforeIntroduce: ({ domain: copy, port }) => target.run.host.machine.closePort(copy, port),
-            }
-          : {}),
-      },
-      ...(trip.linked.length === 0
-        ? {}
-        : {
-            linked: (link) => {
-              for (const each of trip.linked) each(link);
-            },
-          }),
-      ...(trip.told.length === 0
-        ? {}
-        : {
-            told: (news, { link }) => {
-              if (link !== undefined) for (const each of trip.told) each(news, link);
-            },
-          }),
-    };
   }
 
   /** Somebody who acts from outside of all guests. */
@@ -399,16 +337,4 @@ export class World {
       return uuid === undefined ? [] : [{ uuid, devid: XVDA, sums }];
     });
   }
-}
-
-/** Scripts of the copy's devices end so, from when they are added until R has ended. */
-function spoilScripts({ fates }: Place, fate: ScriptFate): (news: MigrationNews) => void {
-  let domid: number | undefined;
-  return (news) => {
-    if (!('process' in news) || news.process !== 'R') return;
-    if (news.what === 'step' && news.step === 'DE11') domid = news.domid;
-    if (domid === undefined) return;
-    if (news.what === 'end') fates.delete(domid);
-    else fates.set(domid, fate);
-  };
 }
