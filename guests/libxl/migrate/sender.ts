@@ -233,9 +233,11 @@ class Sender {
           responded = byWatch;
           return { kind: 'failed', responded };
         case 'no ack': // SRC-5: the helper is told of no error
-        case 'runs on': // SRC-7
           responded = false;
           return { kind: 'not parked', responded };
+        case 'runs on': // SRC-7: whether it has parked all the same nobody looks (suspend_common_wait_guest_timeout)
+          responded = false;
+          return { kind: 'failed', responded };
       }
     };
     if (this.#at('SO6')) return 'killed';
