@@ -12,7 +12,7 @@ import { migrationTraces } from '../../../scenarios/judge/invariants/migration-t
 import { joinDisks } from '../../../scenarios/judge/joined-disks.ts';
 import { joinSessions } from '../../../scenarios/judge/joined-sessions.ts';
 import type { MigrationHistory, MigrationRecord } from '../../../scenarios/judge/migrations.ts';
-import { Bench } from '../../support/migration-bench.ts';
+import { Bench } from '../../../scenarios/lab/migration-bench.ts';
 
 const octets = (text: string) => Uint8Array.from(text, (c) => c.charCodeAt(0));
 

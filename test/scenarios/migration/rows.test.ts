@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Moving } from '../../../scenarios/engine/migrations.ts';
-import { at, Bench } from '../../support/migration-bench.ts';
+import { at, Bench } from '../../../scenarios/lab/migration-bench.ts';
 
 const MS = 1_000_000;
 const S = 1_000 * MS;

@@ -5,8 +5,8 @@ import { migrationSessions } from '../../../scenarios/judge/invariants/migration
 import { migrationTools } from '../../../scenarios/judge/invariants/migration-tools.ts';
 import type { MigrationHistory } from '../../../scenarios/judge/migrations.ts';
 import { textOf } from '../../../scenarios/judge/oracles/octets.ts';
+import { Bench } from '../../../scenarios/lab/migration-bench.ts';
 import { XS } from '../../../store/protocol/wire.ts';
-import { Bench } from '../../support/migration-bench.ts';
 
 interface Lived {
   readonly history: MigrationHistory;
