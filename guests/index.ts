@@ -8,7 +8,16 @@ export {
   Xenconsoled,
   type XenconsoledOptions,
 } from './console/index.ts';
-export { type Cuts, GuestOs, type Kept, type RequestNoted, type RequestPlan, Thread } from './kernel/index.ts';
+export {
+  type Cuts,
+  GuestOs,
+  type Kept,
+  type RequestNoted,
+  type RequestPlan,
+  type Tear,
+  type TearNoted,
+  Thread,
+} from './kernel/index.ts';
 export {
   type BuiltDomain,
   buildDomain,

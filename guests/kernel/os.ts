@@ -18,6 +18,8 @@ export class Thread {
   readonly draws: Stream;
   /** Requests to xenstore that it has made, those that are left out among them. */
   requests = 0;
+  /** Whether nobody relies on what it asks: the rest of the run is what is due without its requests, too. */
+  isFree = false;
   task: Task | undefined = undefined;
 
   constructor(name: string, draws: Stream) {

@@ -24,6 +24,7 @@ export function* deviceModel(me: Thread, client: XsLink, traffic: Traffic, plan:
 
 /** Somebody looks again and again whether it may read a node: the entry with its number was made before it was born. */
 export function* curious(me: Thread, client: XsLink, traffic: Traffic, plan: StandingPlan): Actor {
+  me.isFree = true;
   const xs = new Xs(client, me);
   while (!traffic.stopping) {
     const reply = yield* xs.read(plan.path);

@@ -46,6 +46,7 @@ const NAMES = [
  * Size and mix: guests.md 4.6.
  */
 export function* worker(me: Thread, client: XsLink, traffic: Traffic, plan: WorkerPlan): Actor {
+  me.isFree = true;
   const xs = new Xs(client, me);
   const { draws } = me;
   const queue: EventQueue = { events: [], me };
@@ -207,6 +208,7 @@ export interface MonitorPlan {
 
 /** Watches large subtrees and special paths, and looks at what changed, as xenconsoled, xenopsd and qmemmand do (guests.md 4.1). */
 export function* monitor(me: Thread, client: XsLink, traffic: Traffic, plan: MonitorPlan): Actor {
+  me.isFree = true;
   const xs = new Xs(client, me);
   const queue: EventQueue = { events: [], me };
   for (const [i, w] of plan.watches.entries()) {

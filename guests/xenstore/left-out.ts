@@ -25,11 +25,11 @@ export interface Going {
 export function cutRequest(os: GuestOs, me: Thread, type: number, payload: Uint8Array, txId: number): Pending | Going {
   const request = me.requests++;
   const { machine, requests } = os;
-  const { cuts, noted } = requests;
+  const { cuts, noted, leftOut } = requests;
   const { scheduler } = machine;
   const { nowNs } = scheduler;
   if (cuts === undefined) {
-    noted?.({ thread: me.name, request, atNs: nowNs, type, payload });
+    noted?.({ thread: me.name, isFree: me.isFree, request, atNs: nowNs, type, payload });
     return { payload, atNs: nowNs };
   }
   const kept = cuts.kept(me.name, request);
@@ -37,9 +37,10 @@ export function cutRequest(os: GuestOs, me: Thread, type: number, payload: Uint8
   const isVoid = type === XS.TRANSACTION_END && txId === 0;
   if (kept !== undefined && !isVoid) {
     const going = { payload: shortened(type, payload, kept.valueMax), atNs: Math.max(nowNs, kept.atNs) };
-    noted?.({ thread: me.name, request, type, ...going });
+    noted?.({ thread: me.name, isFree: me.isFree, request, type, ...going });
     return going;
   }
+  leftOut?.(me);
   const pending: Pending = { reqId: 0, reply: undefined };
   const isIdle = request > cuts.lastKept(me.name) + QUICK_MAX;
   scheduler.at(nowNs + (isIdle ? IDLE_NS : LEFT_OUT_NS), () => {

@@ -15,9 +15,9 @@ import {
 } from '../../sim/index.ts';
 import { MessageReader } from '../../store/protocol/message-reader.ts';
 import type { Message } from '../../store/protocol/wire.ts';
-import type { GuestOs, Thread } from '../kernel/index.ts';
+import type { GuestOs, Tear, Thread } from '../kernel/index.ts';
 import type { ClientHabits } from './habits.ts';
-import type { Outgoing } from './requests.ts';
+import type { Outgoing, Request } from './requests.ts';
 import { MASK, put, take, wholeMessage, zero } from './ring-octets.ts';
 
 /** Virtual time of the client's own work. */
@@ -59,9 +59,11 @@ export class RingMover {
   /** Not at the end of a message: the connection begins anew, and nothing but its word means anything until it has. */
   #isReconnecting = false;
   #abandons = false;
-  /** The request that is being written: octets that are in the ring, and the piece that they end in. */
-  /** Where requests are left out, how one is torn, and how slowly is read after it, is a matter of that one alone. */
+  /** Where requests are left out, how slowly is read after one is a matter of that one alone. */
   #ofRequest: Stream | undefined = undefined;
+  /** Where requests are left out, how this one was torn when none was; `undefined`: it is torn as it is drawn. */
+  #tears: readonly Tear[] | undefined = undefined;
+  /** The request that is being written: octets that are in the ring, and the piece that they end in. */
   #current: Outgoing | undefined = undefined;
   #written = 0;
   #piece = 0;
@@ -69,9 +71,14 @@ export class RingMover {
   #ring: Frame;
   #index = 0;
   #chunk = 0;
-  #isTorn = false;
-  /** Octets of a torn chunk that are copied by themselves; 0: it is copied at once. */
+  /** The request of which this chunk is torn, and where in it the chunk begins. */
+  #torn: Request | undefined = undefined;
+  #tornFrom = 0;
+  /** Octets of a torn chunk that are copied by themselves; 0: it is copied at once. How long the absence behind them was. */
   #tornAt = 0;
+  #copyNs = 0;
+  /** That tear as it was when nothing was left out. */
+  #tear: Tear | undefined = undefined;
   isStopped = false;
   /** While true nothing is consumed of what the store sends. */
   held = false;
@@ -251,7 +258,8 @@ export class RingMover {
     this.#piece = 0;
     if (this.#current === undefined || this.#os.requests.cuts === undefined) return;
     const { me, number } = this.#current.request;
-    this.#ofRequest = this.#os.machine.streams.for(`torn/${me.name}/${number}`);
+    this.#tears = this.#os.requests.cuts.kept(me.name, number)?.tears;
+    this.#ofRequest = this.#tears && this.#os.machine.streams.for(`torn/${me.name}/${number}`);
   }
 
   // Writing -----------------------------------------------------------------------------------------------------------
@@ -281,20 +289,40 @@ export class RingMover {
     if (!wraps) chunk = Math.min(chunk, RING_BYTES - (prod & MASK));
     if (writes === 'messages' && chunk < end) chunk = 0; // MO-1: waits until all of it fits
     if (chunk <= 0) return 0;
-    const torn = this.#drawsTorn();
-    if (torn && chunk > 1 && writes !== 'messages' && this.#draws.oneIn(2)) chunk = 1 + this.#draws.below(chunk);
-    this.#isTorn = torn;
-    this.#tornAt = torn && chunk > 1 ? 1 + this.#draws.below(chunk - 1) : 0;
     this.#index = prod;
     this.#chunk = chunk;
-    return chunk;
+    const isTorn = this.#tears === undefined ? this.#drawTear(writes !== 'messages') : this.#tearAsBefore(this.#tears);
+    this.#torn = isTorn ? current.request : undefined;
+    this.#tornFrom = this.#written;
+    return this.#chunk;
+  }
+
+  /** @returns whether the chunk is torn; how, is in its fields then. */
+  #drawTear(mayShorten: boolean): boolean {
+    const isTorn = this.#drawsTorn();
+    if (isTorn && this.#chunk > 1 && mayShorten && this.#draws.oneIn(2))
+      this.#chunk = 1 + this.#draws.below(this.#chunk);
+    this.#tornAt = isTorn && this.#chunk > 1 ? 1 + this.#draws.below(this.#chunk - 1) : 0;
+    this.#copyNs = 0;
+    this.#tear = undefined;
+    return isTorn;
+  }
+
+  /** The same where requests are left out: as it was when none was, as far as there are octets for that. */
+  #tearAsBefore(tears: readonly Tear[]): boolean {
+    const tear = tears.find(({ at }) => at === this.#written);
+    this.#tear = tear;
+    if (tear !== undefined) this.#chunk = Math.min(this.#chunk, tear.octets);
+    this.#tornAt = tear !== undefined && tear.first < this.#chunk ? tear.first : 0;
+    return tear !== undefined;
   }
 
   /** Copy what there is before the tear: preempted between two octets of the copy. @returns ns. */
   #copyFirst(): number {
     const { bytes } = this.#current as Outgoing;
     put(this.#ring, this.#index, bytes, this.#written, this.#tornAt);
-    return LOAD_NS + this.#draws.below(this.#habits.tornNsMax);
+    this.#copyNs = this.#tear?.copyNs ?? this.#draws.below(this.#habits.tornNsMax);
+    return LOAD_NS + this.#copyNs;
   }
 
   /** Copy the chunk, or what is left of it. @returns ns. */
@@ -320,7 +348,18 @@ export class RingMover {
 
   /** How long a store of a request's index takes. */
   #storeNs(): number {
-    return this.#isTorn ? STORE_NS + this.#draws.below(this.#habits.tornNsMax) : STORE_NS;
+    const { torn } = this.#os.requests;
+    const request = this.#torn;
+    if (request === undefined) return STORE_NS;
+    const storeNs = this.#tear?.storeNs ?? this.#draws.below(this.#habits.tornNsMax);
+    torn?.(request.me.name, request.number, {
+      at: this.#tornFrom,
+      octets: this.#chunk,
+      first: this.#tornAt,
+      copyNs: this.#copyNs,
+      storeNs,
+    });
+    return STORE_NS + storeNs;
   }
 
   // Reading -----------------------------------------------------------------------------------------------------------

@@ -69,6 +69,8 @@ export interface Run {
   /** The same of updates that somebody asked for beside the scenario. */
   readonly asked: UpdateAttempt[];
   readonly policy: StorePolicy;
+  /** Whether somebody was kept from a request that others may rely on. */
+  readonly leftOut: { ofBound: boolean };
 }
 
 /**
@@ -132,12 +134,20 @@ function newRun(
   const limitsWrites = real !== undefined || plan.limitsWrites === true;
   const { requestsMax = Number.POSITIVE_INFINITY, checkEverySteps = CHECK_EVERY_STEPS } = plan;
   const cuts = cutsOf(request.cuts ?? {});
+  const leftOut = { ofBound: false };
   const host = new Host({
     ...place,
     seed,
     jitter: jitterOf(LIFELIKE, request.cuts?.pace),
     makesBareDomains: request.cuts?.domains === 'bare',
-    requests: { cuts, noted: request.requestNoted },
+    requests: {
+      cuts,
+      noted: request.requestNoted,
+      torn: request.tearNoted,
+      leftOut: ({ isFree }) => {
+        if (!isFree) leftOut.ofBound = true;
+      },
+    },
     requestsMax,
     policy,
     compat: real?.compat ?? plan.compat ?? '4.22',
@@ -153,7 +163,7 @@ function newRun(
     execFails: request.execFails,
     startStore: request.startStore,
   });
-  return { request, host, writers: [], operators: [], attempts: [], asked: [], policy };
+  return { request, host, writers: [], operators: [], attempts: [], asked: [], policy, leftOut };
 }
 
 /** From now on what is planned may break. */
@@ -627,7 +637,8 @@ function judged(
     const perHost = runs.map((run, i) =>
       (end.isJoint === true ? countedHost : judgedHost)(run, end, isFinished, histories[i]),
     );
-    const joined = histories.length === 0 ? [] : (end.joined?.(histories, isFinished) ?? []);
+    const leavesOut = runs.some(({ leftOut }) => leftOut.ofBound);
+    const joined = histories.length === 0 || leavesOut ? [] : (end.joined?.(histories, isFinished) ?? []);
     const told = perHost.map(({ verdicts: all }, i) =>
       ofRun(
         runs[i] as Run,
@@ -655,7 +666,8 @@ function judged(
   const inFlight = runs.reduce((sum, run) => sum + run.host.inFlight, 0);
   const missing = end.missing?.() ?? `${inFlight} requests unanswered`;
   const waits = runs.flatMap((run) => run.host.waits());
-  if (ended.kind === 'stuck')
+  // Whoever was kept from a request may be what others wait for.
+  if (ended.kind === 'stuck' && !runs.some(({ leftOut }) => leftOut.ofBound))
     return {
       outcome: violated ? 'violation' : 'stuck',
       reason: `the run does not come to rest, and nothing has moved since ${ended.sinceNs} ns: ${missing}`,
@@ -665,7 +677,10 @@ function judged(
     };
   return {
     outcome: violated ? 'violation' : 'unknown',
-    reason: `the run was not at its end after ${end.horizonNs} ns, and still moved: ${missing}`,
+    reason:
+      ended.kind === 'stuck'
+        ? `the run does not come to rest, and requests of it were left out: ${missing}`
+        : `the run was not at its end after ${end.horizonNs} ns, and still moved: ${missing}`,
     waits,
     verdicts,
     ...seen,
@@ -695,7 +710,10 @@ function countedHost(
   return { verdicts: [], marks: marksOf(run, { history, kept: log.kept, connections, verdicts: [] }) };
 }
 
-/** What is said of one host's history. */
+/**
+ * What is said of one host's history: of the store always; of what guests and toolstacks do only where none of them was kept from what is
+ * due of it.
+ */
 function judgedHost(
   run: Run,
   end: WholeEnd,
@@ -704,12 +722,11 @@ function judgedHost(
 ): { readonly verdicts: readonly Verdict[]; readonly marks?: MarksSeen } {
   if (history === undefined) return { verdicts: [] };
   const judgement = judgeHistory(history);
-  const verdicts = [
-    ...judgement.verdicts,
-    mappings(history),
+  const ofClients = () => [
     ...(history.toolstack === undefined ? [] : [toolstackIntends(history)]),
     ...(end.verdicts?.(history, isFinished) ?? []),
   ];
+  const verdicts = [...judgement.verdicts, mappings(history), ...(run.leftOut.ofBound ? [] : ofClients())];
   return {
     verdicts,
     marks: marksOf(run, { history, kept: logOf(history).kept, connections: judgement.connections, verdicts }),

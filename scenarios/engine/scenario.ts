@@ -1,4 +1,4 @@
-import type { RequestNoted } from '../../guests/index.ts';
+import type { RequestNoted, TearNoted } from '../../guests/index.ts';
 import type { DigestMarks, TraceEvent } from '../../sim/index.ts';
 import type { StateFormat } from '../../store/format/model/index.ts';
 import type { CompatName, StartStore, StoreDeath, UpdateRecord } from '../../store/index.ts';
@@ -192,6 +192,8 @@ export interface RunRequest<V = Settings> {
   readonly traceLine?: (line: string) => void;
   /** Called with each request that a guest or a program makes, and that goes out; left out: nobody asks. */
   readonly requestNoted?: RequestNoted | undefined;
+  /** Called with each chunk of a request that was torn in its ring; left out: nobody asks. */
+  readonly tearNoted?: TearNoted | undefined;
   /** Called with the digest of all events so far, when and as often as it asks for it; left out: nobody asks. */
   readonly marksDigest?: DigestMarks | undefined;
   /** What stands between the dump and the successor of update `n`: how a run meets a broken image. */

@@ -1,4 +1,4 @@
-import { text, XS } from '../../guests/index.ts';
+import { type Tear, text, XS } from '../../guests/index.ts';
 import { VERIFIER } from '../engine/cuts.ts';
 import type { RunOutcome, RunResult } from '../engine/scenario.ts';
 import type { History } from '../judge/history.ts';
@@ -18,6 +18,10 @@ export interface MadeRequest {
   readonly about: string;
   /** Octets of value that it writes. */
   readonly valueBytes: number;
+  /** How it was torn on its way into the ring. */
+  readonly tears: readonly Tear[];
+  /** Whether nobody relies on what its thread asks. */
+  readonly isFree: boolean;
 }
 
 /** What is kept of a run that was tried: plain data, for whoever reduces it. */
@@ -41,8 +45,8 @@ export interface RunFacts {
   readonly movesNs: readonly number[];
   /** Faults that struck. */
   readonly faults: readonly string[];
-  /** Ids of domains that had a ring, by name. */
-  readonly domids: Readonly<Record<string, number>>;
+  /** Ids of domains that had a ring, by name: one that was restored has had several. */
+  readonly domids: Readonly<Record<string, readonly number[]>>;
 }
 
 /** How many octets of a request are kept to tell what it is about. */
@@ -60,13 +64,17 @@ export function tryWhole(
   extras: RunExtras = {},
 ): { readonly facts: RunFacts; readonly result: RunResult } {
   const made: MadeRequest[] = [];
+  const tears = new Map<string, Tear[]>();
   const result = runner(spec, {
     ...extras,
-    requestNoted: ({ thread, request, atNs, type, payload }) => {
+    requestNoted: ({ thread, isFree, request, atNs, type, payload }) => {
       const about = text(payload.subarray(0, ABOUT_MAX));
       const valueBytes = type === XS.WRITE ? payload.length - payload.indexOf(0) - 1 : 0;
-      made.push({ thread, request, atNs, type, about, valueBytes });
+      const torn: Tear[] = [];
+      tears.set(`${thread} ${request}`, torn);
+      made.push({ thread, request, atNs, type, about, valueBytes, tears: torn, isFree });
     },
+    tearNoted: (thread, request, tear) => tears.get(`${thread} ${request}`)?.push(tear),
   });
   return { facts: factsOf(result, made), result };
 }
@@ -76,9 +84,13 @@ function factsOf(result: RunResult, made: readonly MadeRequest[]): RunFacts {
   const [first] = violationsOf(result);
   const histories = historiesOf(result).map(({ history }) => history);
   const caused = first === undefined ? undefined : causedAt(first);
-  // On each host a guest has another id: that of the first which knows it counts.
-  const epochs = histories.toReversed().flatMap((history) => history.epochs);
-  const domids = Object.fromEntries(epochs.map(({ name, domid }) => [name, domid]));
+  const epochs = histories.flatMap((history) => history.epochs);
+  const domids: Record<string, number[]> = {};
+  for (const { name, domid } of epochs) {
+    domids[name] ??= [];
+    const known = domids[name];
+    if (!known.includes(domid)) known.push(domid);
+  }
   return {
     outcome,
     signatures: signaturesOf(result),

@@ -25,7 +25,8 @@ function kindOf(message: string, names: RegExp): string {
     .replace(OPERATIONS, 'OP')
     .replace(names, 'dom')
     .replace(/ \(# octets\)/g, '')
-    .replace(/expected .*?, came (?:success )?(?:"…"|\w+)/g, 'expected …, came …');
+    .replace(/expected .*?, came (?:success )?(?:"…"|\w+)/g, 'expected …, came …')
+    .replace(/[^:,]+ was due, came .*/, ' … was due, came …');
 }
 
 /**

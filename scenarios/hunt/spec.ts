@@ -31,6 +31,7 @@ export type RunExtras = Pick<
   | 'real'
   | 'marksDigest'
   | 'requestNoted'
+  | 'tearNoted'
   | 'planned'
   | 'looked'
   | 'traceLine'

@@ -1,7 +1,7 @@
 import { octets, text } from '../../guests/index.ts';
 import { Digest } from '../../sim/index.ts';
 import { parseAsk } from '../engine/asks.ts';
-import { PACES, parseKept, type RunCuts } from '../engine/cuts.ts';
+import { PACES, parseKept, parseRest, type RunCuts } from '../engine/cuts.ts';
 import type { DaemonNamed, Scenario } from '../engine/scenario.ts';
 import { completeSettings, parseSettings, type Settings } from '../engine/settings.ts';
 import { fromBase32, toBase32 } from './base32.ts';
@@ -116,7 +116,8 @@ function wrongCut({
   asks = [],
 }: RunCuts): string | undefined {
   for (const [thread, kept] of Object.entries(requests))
-    if (typeof kept !== 'string' || parseKept(kept) === undefined) return `requests of ${thread}: ${kept}`;
+    if (typeof kept !== 'string' || (parseRest(thread, kept) ?? parseKept(kept)) === undefined)
+      return `requests of ${thread}: ${kept}`;
   if (!Array.isArray(updatesAtNs) || !updatesAtNs.every((ns) => Number.isSafeInteger(ns) && ns >= 0))
     return 'moments of updates are whole virtual ns';
   const strange = Array.isArray(asks) ? asks.find((word) => parseAsk(String(word)) === undefined) : asks;

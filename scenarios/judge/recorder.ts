@@ -96,7 +96,8 @@ export class Recorder {
     return this.#hostile.has(domid);
   }
 
-  /** What a guest's client library is to tell of its messages. */
+  /** What a guest's client library is to tell of its messages. While nobody has introduced its domain nothing that it says reaches a
+   *  store, and there is no connection that it could be told of. */
   ofClient(client: Pick<XsClient, 'rewatch'>, domain: number): ClientObserver {
     let domid = domain;
     let known: number | undefined;
@@ -105,7 +106,6 @@ export class Recorder {
       known ??=
         this.#rings.get(domid)?.conn ??
         this.#epochs.findLast((epoch) => epoch.domid === domid && epoch.isSocket !== true)?.conn;
-      if (known === undefined) throw new Error(`assertion: domain ${domid} uses its ring before it was introduced`);
       return known;
     };
     return {
@@ -115,7 +115,8 @@ export class Recorder {
         domid = to;
         known = undefined;
         const rewatch = client.rewatch === 'newest first' ? client.rewatch : 'oldest first';
-        const heir = this.#epochs[conn()] as Epoch;
+        const heir = this.#epochs[conn() ?? -1];
+        if (heir === undefined || before === undefined) return;
         this.#epochs[heir.conn] = { ...heir, heirOf: { conn: before, rewatch } };
       },
     };
@@ -138,12 +139,18 @@ export class Recorder {
     return this.#observer(() => conn);
   }
 
-  #observer(conn: () => number): ClientObserver {
+  #observer(connOf: () => number | undefined): ClientObserver {
     return {
-      sent: (actor, end, type, reqId, txId, payload) =>
-        this.#log.sent(this.#machine.nowNs, { conn: conn(), actor, end, type, reqId, txId, payload }),
-      got: (end, type, reqId, txId, payload) =>
-        this.#log.got(this.#machine.nowNs, { conn: conn(), actor: '', end, type, reqId, txId, payload }),
+      sent: (actor, end, type, reqId, txId, payload) => {
+        const conn = connOf();
+        if (conn === undefined) return;
+        this.#log.sent(this.#machine.nowNs, { conn, actor, end, type, reqId, txId, payload });
+      },
+      got: (end, type, reqId, txId, payload) => {
+        const conn = connOf();
+        if (conn === undefined) return;
+        this.#log.got(this.#machine.nowNs, { conn, actor: '', end, type, reqId, txId, payload });
+      },
     };
   }
 

@@ -40,7 +40,7 @@ export async function shrinkCommand(
   const progress = new Progress();
   const driver = new SearchDriver(jobs, (replays) => progress.at(() => `${replays} replays`));
   try {
-    const { failing, isCut } = await driver.drive(shrink({ spec, facts }, scenario.settings), signature.kin);
+    const { failing, minimal } = await driver.drive(shrink({ spec, facts }, scenario.settings), signature.kin);
     const { replays } = driver;
     const window = await driver.drive(updateWindow(failing, signature.kin), signature.kin);
     progress.clear();
@@ -56,7 +56,7 @@ export async function shrinkCommand(
         signature: found,
         token,
         replays,
-        isMinimal: isCut,
+        minimal,
         from: sizeOf(facts),
         to: sizeOf(failing.facts),
         spec: failing.spec,
@@ -66,12 +66,8 @@ export async function shrinkCommand(
     else {
       print(`${found.text}\n\n`);
       print(`  ${sizeText(facts)} made ${sizeText(failing.facts)} in ${replays} replays\n`);
-      print(
-        isCut
-          ? '  1-minimal: without any one of these requests the run does not fail like that\n\n'
-          : '  single requests could not be left out\n\n',
-      );
-      for (const line of isCut ? story : []) print(`  ${line}\n`);
+      print(`  ${MINIMAL[minimal]}\n\n`);
+      for (const line of minimal === 'none' ? [] : story) print(`  ${line}\n`);
       print(`\n${causes.map((line) => `  ${line}\n`).join('')}`);
       print(`\n  token: ${token}\n  look into it: ${ownCommand()} show ${token}\n`);
     }
@@ -89,6 +85,12 @@ export async function shrinkCommand(
     await driver.close();
   }
 }
+
+const MINIMAL = {
+  all: '1-minimal: without any one of these requests the run does not fail like that',
+  free: '1-minimal of what others do not rely on: without any one of those requests the run does not fail like that',
+  none: 'single requests could not be left out',
+} as const;
 
 interface Size {
   readonly guests: number;

@@ -4,7 +4,9 @@ import type { MadeRequest, RunFacts } from '../facts.ts';
 import type { RunSpec } from '../spec.ts';
 
 /** A request that is kept, with its time. */
-export type KeptRequest = Pick<MadeRequest, 'thread' | 'request' | 'atNs' | 'type'> & { readonly valueMax: number };
+export type KeptRequest = Pick<MadeRequest, 'thread' | 'request' | 'atNs' | 'type' | 'valueBytes' | 'tears'> & {
+  readonly valueMax: number;
+};
 
 /** The thread that asks for live updates. */
 export const OPERATOR = 'dom0/operator';
@@ -17,10 +19,10 @@ export function keptOf(made: MadeRequest): KeptRequest {
 /** The run in which these requests are made, and no others, each at its time; updates when their requests are. */
 export function withRequests(spec: RunSpec, kept: readonly KeptRequest[]): RunSpec {
   const byThread = new Map<string, [number, Kept][]>();
-  for (const { thread, request, atNs, valueMax } of kept) {
+  for (const { thread, request, atNs, valueMax, tears } of kept) {
     const list = byThread.get(thread) ?? [];
     byThread.set(thread, list);
-    list.push([request, { atNs, valueMax }]);
+    list.push([request, { atNs, valueMax, tears }]);
   }
   const threads = [...byThread].sort(([a], [b]) => (a < b ? -1 : 1));
   const requests = Object.fromEntries(
@@ -83,9 +85,10 @@ export function suspectUpdates({ made, causedNs, failedNs }: RunFacts): number[]
  */
 export function likelyCores({ made, domids }: RunFacts, { domain, updateNs }: Suspects): KeptRequest[][] {
   const openSinceNs = openTransactions(made, updateNs);
-  const domid = domids[domain];
-  const isBirth = (one: MadeRequest) => domid !== undefined && domid !== 0 && isBirthOf(one, domid);
-  const isAnyBirth = (one: MadeRequest) => Object.values(domids).some((each) => each !== 0 && isBirthOf(one, each));
+  const own = domids[domain] ?? [];
+  const isBirth = (one: MadeRequest) => own.some((domid) => domid !== 0 && isBirthOf(one, domid));
+  const isAnyBirth = (one: MadeRequest) =>
+    Object.values(domids).some((ids) => ids.some((domid) => domid !== 0 && isBirthOf(one, domid)));
   const isOwn = ({ thread }: MadeRequest) => domainOf(thread) === domain && thread !== OPERATOR;
   const isGuests = ({ thread }: MadeRequest) => !thread.startsWith('dom0/');
   const isNear = ({ thread, atNs }: MadeRequest) =>
@@ -134,6 +137,8 @@ export function updateAt(atNs: number): KeptRequest[] {
       request,
       atNs: Math.max(0, whenNs),
       type: XS.CONTROL,
+      valueBytes: 0,
+      tears: [],
       valueMax: Number.POSITIVE_INFINITY,
     };
   };

@@ -36,6 +36,42 @@ export function* reduceFaults(from: Failing): Search<Failing> {
   return (yield* reduceList(left.split(','), without, choose)).failing;
 }
 
+/** All numbers at once are as small as the failure allows, by this seed or by another. */
+export function* smallAtOnce(from: Failing, specs: SettingSpecs): Search<Failing> {
+  const { spec } = from;
+  const seeds = [spec.seed, ...Array.from({ length: SMALL_SEEDS }, (_, i) => String(i + 1))];
+  const runs = [0, 1 / 16, 1 / 8, 1 / 4].flatMap((part) => {
+    const settings = { ...spec.settings, ...shares(spec.settings, specs, part) };
+    return [...new Set(seeds)].map((seed) => ({ ...spec, seed, settings }));
+  });
+  return (yield* firstOf(runs)) ?? from;
+}
+const SMALL_SEEDS = 8;
+
+function shares(settings: Settings, specs: SettingSpecs, part: number): Settings {
+  const counts = Object.entries(specs).flatMap(([key, spec]) => {
+    const value = settings[key];
+    if (!('max' in spec) || typeof value !== 'number' || value <= spec.min) return [];
+    return [[key, spec.min + Math.floor((value - spec.min) * part)] as const];
+  });
+  return Object.fromEntries(counts);
+}
+
+/** Words are those that the failure itself speaks of, else those that are named before. */
+export function* reduceWords(from: Failing, specs: SettingSpecs): Search<Failing> {
+  let failing = from;
+  for (const [key, spec] of Object.entries(specs)) {
+    if (!('words' in spec)) continue;
+    const now = failing.spec.settings[key];
+    const [{ text = '' } = {}] = failing.facts.signatures;
+    const spoken = spec.words.filter((one) => one !== now && text.includes(one));
+    const before = spec.words.slice(0, Math.max(0, spec.words.indexOf(String(now))));
+    const { spec: run } = failing;
+    failing = (yield* firstOf([...spoken, ...before].flatMap((one) => withSetting(run, key, one)))) ?? failing;
+  }
+  return failing;
+}
+
 /** What is on is turned off, by this seed or by another. */
 export function* turnOff(from: Failing, specs: SettingSpecs): Search<Failing> {
   let failing = from;

@@ -75,7 +75,7 @@ function judgeAs(
   const connections = collectConnections(history, log);
   checkRingOctets(log, connections, evidence);
   pairReplies(history, log, connections, evidence);
-  checkAnswered(log, connections, evidence);
+  checkAnswered(history, log, connections, evidence);
   judge(history, log, connections, evidence, recognises);
   return { evidence, connections };
 }

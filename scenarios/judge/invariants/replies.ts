@@ -166,10 +166,16 @@ function noteHeldBack(connections: readonly Connection[], pending: readonly Pend
 }
 
 /** At the end every request that can be answered was. */
-export function checkAnswered(log: RecordLog, connections: readonly Connection[], evidence: Evidence): void {
+export function checkAnswered(
+  { transactionPolicy }: Pick<History, 'transactionPolicy'>,
+  log: RecordLog,
+  connections: readonly Connection[],
+  evidence: Evidence,
+): void {
   const found = evidence.replies;
   const end = log.at(-1);
   if (end === undefined) return;
+  const pendingSeq = transactionPolicy === 'daemon' ? pendingSince(log, connections) : Number.POSITIVE_INFINITY;
   for (const connection of connections) {
     // A request whose epoch has ended may stay unanswered; so may one of a guest that reads nothing. But a later request that
     // was answered shows that its own reply was not merely still on its way.
@@ -177,11 +183,28 @@ export function checkAnswered(log: RecordLog, connections: readonly Connection[]
     const isOver = !connection.isAliveAtEnd || connection.isStalled || connection.ignoredSeq < Number.POSITIVE_INFINITY;
     for (const r of connection.requests) {
       if (r.reply !== undefined || r.isOverlong) continue;
+      if (r.type === Op.TRANSACTION_START && r.seq > pendingSeq) continue;
       if (isOver && (r.seq > lastAnswered || mayBeLate(r) || r.seq >= connection.ignoredSeq)) continue;
       found.add(end, r.actor, describe(r), `no reply to ${describeWhole(r)}, consumed at seq ${r.seq}`);
     }
   }
 }
+
+/**
+ * Since when an update is pending that nobody starts or gives up; Infinity: none is. 1. A program names the file of an update (-f). 2. It
+ * ends, or is kept from asking for the start (-s). 3. A guest's TRANSACTION_START is put aside (store.md 9.3), for as long as the run goes on.
+ */
+function pendingSince(log: RecordLog, connections: readonly Connection[]): number {
+  const asked = connections
+    .flatMap(({ requests }) => requests.filter(({ type, payload }) => type === Op.CONTROL && UPDATE.test(payload)))
+    .sort((a, b) => a.seq - b.seq);
+  const last = asked.findLast(({ reply }) => reply?.payload === 'OK\0');
+  if (last === undefined || !NAMES_FILE.test(last.payload)) return Number.POSITIVE_INFINITY;
+  const isOver = log.kept.some(({ kind, seq }) => kind === 'liveUpdate' && seq > last.seq);
+  return isOver ? Number.POSITIVE_INFINITY : last.seq;
+}
+const UPDATE = /^live-update\0/;
+const NAMES_FILE = /^live-update\0-f\0/;
 
 function mayBeLate(r: Request): boolean {
   return r.type === Op.CONTROL || r.type === Op.TRANSACTION_START;

@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { XS } from '../../../guests/index.ts';
 import { liveUpdateMidTraffic } from '../../../scenarios/catalogue/live-update-mid-traffic.ts';
+import { suspendResume } from '../../../scenarios/catalogue/suspend-resume.ts';
 import { formatKept, parseKept, type RunCuts } from '../../../scenarios/engine/cuts.ts';
 import { completeSettings } from '../../../scenarios/engine/settings.ts';
-import { type MadeRequest, tryRun } from '../../../scenarios/hunt/facts.ts';
+import { type MadeRequest, tryRun, tryWhole } from '../../../scenarios/hunt/facts.ts';
 import { keptOf, withRequests } from '../../../scenarios/hunt/shrink/cutting.ts';
 import { runnerOf } from '../../../scenarios/hunt/spec.ts';
 
@@ -44,8 +45,67 @@ describe('requests that are left out', () => {
   });
 
   it('read as they are written', () => {
-    const text = '0@12,7@130000=12,9@140000=0';
+    const text = '0@12,7@130000=12~3.20.5.100.0~23.4.0.0.900,9@140000=0';
     expect(formatKept(parseKept(text)!)).toBe(text);
-    for (const wrong of ['1', '1@', '@2', '1@2=', '1@2,', 'a@1']) expect(parseKept(wrong), wrong).toBeUndefined();
+    expect(parseKept(text)?.get(7)?.tears?.[1]).toEqual({ at: 23, octets: 4, first: 0, copyNs: 0, storeNs: 900 });
+    for (const wrong of ['1', '1@', '@2', '1@2=', '1@2,', 'a@1', '1@2~3', '1@2~1.2.3.4', '1@2~1.2.3.4.5.6'])
+      expect(parseKept(wrong), wrong).toBeUndefined();
+  });
+
+  it('are torn as they were, whatever else is left out', () => {
+    const torn = whole.made.find(({ thread, tears }) => thread === 'domU0/worker0' && tears.some((t) => t.first > 0));
+    const births = whole.made.filter(({ thread }) => thread.startsWith('dom0/xl'));
+    const { made } = tryRun(runner, withRequests(spec, [...births, torn!].map(keptOf)));
+    const again = made.find(({ thread, request }) => thread === torn!.thread && request === torn!.request);
+    expect(again?.tears).toEqual(torn!.tears);
+    const untorn = { ...keptOf(torn!), tears: [] };
+    const smooth = tryRun(runner, withRequests(spec, [...births.map(keptOf), untorn]));
+    expect(smooth.made.find(({ thread }) => thread === torn!.thread)?.tears).toEqual([]);
+  });
+
+  it('are none of those that `*` stands for: the run is the one that it was, up to its end', () => {
+    const requests = { '*': `@${whole.virtualNs}` };
+    expect(tryRun(runner, { ...spec, cuts: { ...bare, requests } }).made).toEqual(whole.made);
+    const soon = tryRun(runner, { ...spec, cuts: { ...bare, requests: { '*': '@0', 'domU0/worker0': '' } } });
+    expect(soon.made.length).toBeLessThan(whole.made.length / 2);
+    expect(soon.made.some(({ thread }) => thread === 'domU0/worker0')).toBe(false);
+  });
+});
+
+describe('an update that is prepared and that nobody starts', () => {
+  it('keeps transactions from beginning, for ever: that is no reply that was lost', () => {
+    const settings = completeSettings(liveUpdateMidTraffic.settings, { domains: 2, requests: 2, policy: 'daemon' });
+    const requests = { 'dom0/operator': '2@1586631', 'dom0/xl-1': '2@1557839', 'domU1/worker1': '5@1692163' };
+    const cuts: RunCuts = { domains: 'bare', pace: 'even', requests, updatesAtNs: [1_586_631, 1_586_631] };
+    const { made, outcome } = tryRun(runner, { ...spec, seed: '2', format: 'v1', settings, cuts });
+    const asked = made.map(({ type, about }) => `${type} ${about.split('\0')[1]}`).sort();
+    expect(asked).toEqual([`${XS.CONTROL} -f`, `${XS.TRANSACTION_START} `, `${XS.INTRODUCE} 4097`]);
+    expect(outcome).toBe('unknown');
+  });
+});
+
+describe('where requests are left out, of what guests and toolstacks owe each other', () => {
+  const suspends = runnerOf([suspendResume]);
+  const ofSuspends = {
+    scenario: suspendResume.name,
+    seed: '3',
+    format: 'v2',
+    settings: completeSettings(suspendResume.settings, { domains: 1, bad: 0, requests: 300, updates: 0 }),
+  };
+  const whole = tryWhole(suspends, ofSuspends);
+  const familiesOf = (requests: RunCuts['requests'] & {}) =>
+    tryWhole(suspends, { ...ofSuspends, cuts: { requests } }).result.verdicts.map(({ invariant }) => invariant);
+  const all = { '*': `@${whole.facts.virtualNs}` };
+
+  it('nothing is said if somebody was kept from what is due of it: a guest that was not let answer is no finding', () => {
+    expect(whole.result.verdicts.map(({ invariant }) => invariant)).toContain('suspends');
+    const cut = tryWhole(suspends, { ...ofSuspends, cuts: { requests: { ...all, 'linux0/suspend': '' } } });
+    expect(cut.facts.made.some(({ thread }) => thread === 'linux0/suspend')).toBe(false);
+    expect(cut.facts.signatures.map(({ key }) => key).filter((key) => !key.startsWith('unknown'))).toEqual([]);
+    expect(cut.result.verdicts.map(({ invariant }) => invariant)).not.toContain('suspends');
+  });
+
+  it('everything is said if it is only traffic on which nobody relies', () => {
+    expect(familiesOf({ ...all, 'linux0/worker': '', 'linux0/agent': '' })).toContain('suspends');
   });
 });

@@ -74,13 +74,13 @@ describe('a run whose successor loses', () => {
     const { found, replays } = driveHere(shrink({ spec, facts }, headline!.settings), kin, (each) =>
       tryRun(runner, each),
     );
-    const { failing, isCut } = found;
+    const { failing, minimal } = found;
     const again = tryRun(runner, failing.spec);
     expect(failsLike(again, kin)).toBe(true);
     expect(again.digest).toBe(failing.facts.digest);
     const guests = new Set(again.made.map(({ thread }) => thread.split('/')[0]).filter((name) => name !== 'dom0'));
-    expect({ isCut, guests: guests.size <= 2, requests: again.made.length <= 12, replays: replays <= 300 }).toEqual({
-      isCut: true,
+    expect({ minimal, guests: guests.size <= 2, requests: again.made.length <= 12, replays: replays <= 300 }).toEqual({
+      minimal: 'all',
       guests: true,
       requests: true,
       replays: true,
