@@ -39,8 +39,9 @@ import { Traveller } from './traveller.ts';
 
 /** Virtual time after which a run that goes on is not waited for any more. */
 const HORIZON_NS = 600_000_000_000;
-/** Traffic of devices begins when all guests are there, or so late. */
-const GATE_NS = 2_000_000_000;
+/** Traffic of devices begins when all guests are there, or so late: an update that is held up for the whole of its time (3 s) holds up
+ *  who makes guests. */
+const GATE_NS = 10_000_000_000;
 /** Of the only disk that each has. */
 const XVDA = 202 << 8;
 /** How often it is looked whether a migration is over, ns. */
