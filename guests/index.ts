@@ -53,6 +53,7 @@ export {
 export {
   type ControlHooks,
   GuestControl,
+  suspendChannel,
   suspender,
   suspendSelf,
 } from './power/index.ts';

@@ -19,6 +19,8 @@ const BALLOON_STEP_NS = 200_000;
 export interface ControlHooks {
   /** Suspend and come back, in the old domain or in a new one. Left out: the kernel does not know the command. */
   readonly suspend?: (me: Thread) => Actor;
+  /** Whether it hears a command: one that it does not stays where it is. Left out: it does. */
+  readonly hears?: (command: ShutdownCommand) => boolean;
   /** A command was acknowledged; the guest acts on it now. */
   readonly acts?: (command: ShutdownCommand) => void;
   readonly sysrq?: (key: string) => void;
@@ -78,10 +80,14 @@ export class GuestControl {
     return command === 'suspend' ? this.#hooks.suspend !== undefined : command in COMMANDS;
   }
 
+  #hears(command: string): boolean {
+    return this.#knows(command) && this.#hooks.hears?.(command) !== false;
+  }
+
   /** txn{READ; if known WRITE ""}, then act. What is not known is left where it is; while one is acted on, others are not heard. */
   *#shutdown(me: Thread, xs: Xs): Actor {
     if (this.#isShuttingDown) return;
-    const command = yield* takeCommand(xs, (said) => this.#knows(said));
+    const command = yield* takeCommand(xs, (said): said is ShutdownCommand => this.#hears(said));
     if (command === undefined) return;
     this.#isShuttingDown = true;
     this.#hooks.acts?.(command);

@@ -75,6 +75,29 @@ export function* suspendSelf(
   return 'new';
 }
 
+/**
+ * A classic kernel's other ear for its toolstack: the port of its suspend channel. Whenever that is called it does `suspends`, and
+ * offers another one where it finds itself in a new domain. Never ends. Source: drivers/xen/core/reboot.c of the classic kernels.
+ */
+export function* suspendChannel(
+  me: Thread,
+  os: GuestOs,
+  client: XsClient,
+  suspends: (me: Thread) => Actor<'same' | 'new' | 'nowhere'>,
+): Actor {
+  const xs = new Xs(client, me);
+  let channel = yield* offerChannel(xs, os);
+  while (channel !== undefined) {
+    if (!os.acknowledge(channel)) {
+      yield PARK;
+      continue;
+    }
+    if ((yield* suspends(me)) !== 'new') continue;
+    os.messagePorts.delete(channel);
+    channel = yield* offerChannel(xs, os);
+  }
+}
+
 /** A port for dom0 to bind, published where the toolstack looks for it. */
 function* offerChannel(xs: Xs, os: GuestOs): Actor<Port | undefined> {
   const port = os.hyper.allocUnbound(os.domain.domid, 0);

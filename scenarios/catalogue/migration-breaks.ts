@@ -1,6 +1,7 @@
 import { mayGoOn } from '../engine/run.ts';
 import { marks, type RunRequest, type RunResult, type Scenario, scenario } from '../engine/scenario.ts';
 import { count, FAULTS_SETTING, type SettingsOf, word } from '../engine/settings.ts';
+import { TRIP_GUEST_RULES } from '../faults/trip-guests.ts';
 import { TRIP_RULES } from '../faults/trips.ts';
 import { LINKS } from './migration/links.ts';
 import { hostsNamed, trafficSettings, travelSettings, travels } from './migration/settings.ts';
@@ -10,7 +11,8 @@ import { TOOLSTACKS, World } from './migration/world.ts';
 const PAUSE_NS = [1_000_000, 10_000_000] as const;
 
 /** What breaks by itself; of a toolstack that looks at INTRODUCE more can. */
-const BREAKS = TRIP_RULES.filter(({ needs }) => needs?.includes('looks') !== true)
+const BREAKS = [...TRIP_RULES, ...TRIP_GUEST_RULES]
+  .filter(({ needs }) => needs?.includes('looks') !== true)
   .map(({ id }) => id)
   .join(',');
 

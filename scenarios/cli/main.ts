@@ -17,6 +17,7 @@ import { verifyCommand } from './hunt/verify.ts';
 import { addImageCommands } from './image/commands.ts';
 import { orUnusable, Unusable } from './image/io.ts';
 import { matrixCommand } from './matrix.ts';
+import { breaksCommand } from './migration-breaks.ts';
 import { listCommand, runCommand } from './run.ts';
 import { isScenario } from './scenarios-of.ts';
 import { addScriptCommands } from './script.ts';
@@ -270,9 +271,12 @@ export async function main(argv: readonly string[]): Promise<number> {
       [],
     )
     .option('--migration', 'of a guest that is moved to another host without its help')
+    .option('--breaks', 'of a migration in place of formats: its link or a process breaks, at each place where it can')
     .option('--out <file>', 'write the page there, too')
     .option('--json', 'for programs')
-    .action(async (options) => done(await orUnusable(() => matrixCommand(options))));
+    .action(async (options) =>
+      done(await orUnusable(async () => (options.breaks ? breaksCommand(options) : matrixCommand(options)))),
+    );
   addScriptCommands(program, done);
   addImageCommands(program, done);
   addBugCommands(program, done);

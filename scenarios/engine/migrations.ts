@@ -30,7 +30,14 @@ export interface Moving {
   /** What xl is asked for at the source, and how it goes there. */
   readonly source?: Pick<
     MigratePlan,
-    'keepsDomid' | 'hasQuotas' | 'isAskable' | 'patienceNs' | 'destroysAfterNs' | 'rememberChannel' | 'dies'
+    | 'keepsDomid'
+    | 'hasQuotas'
+    | 'isAskable'
+    | 'patienceNs'
+    | 'destroysAfterNs'
+    | 'rememberChannel'
+    | 'losesResume'
+    | 'dies'
   >;
   readonly target?: Pick<
     ReceivePlan,

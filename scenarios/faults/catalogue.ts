@@ -6,6 +6,7 @@ import type { FaultRule } from './rule.ts';
 import { STORE_RULES } from './store.ts';
 import { SUSPEND_RULES } from './suspend.ts';
 import { TOOL_RULES } from './tools.ts';
+import { TRIP_GUEST_RULES } from './trip-guests.ts';
 import { TRIP_RULES } from './trips.ts';
 import { WINDOW_RULES } from './windows.ts';
 
@@ -21,4 +22,5 @@ export const FAULT_RULES: readonly FaultRule[] = [
   ...SUSPEND_RULES,
   ...STORE_RULES,
   ...TRIP_RULES,
+  ...TRIP_GUEST_RULES,
 ];

@@ -12,6 +12,7 @@ export const DOINGS = {
   sockets: 'a store in dom0, with sockets',
   migrates: 'guests that are moved between hosts',
   looks: 'guests that are moved by a toolstack that looks at the answer to INTRODUCE',
+  channels: 'guests that are asked to suspend over an event channel',
   ours: "this package's own store, which can be made to lack memory, and looks at an image before it executes its successor",
 } as const;
 

@@ -1,8 +1,25 @@
 import type { MigrationNews, MigrationProcess, MigrationStep } from '../../guests/libxl/index.ts';
-import type { Link, LinkTraits } from '../../sim/index.ts';
+import type { Domain, Link, LinkTraits } from '../../sim/index.ts';
+
+/** How a guest takes the request to suspend itself: it does; it does not hear it; it takes it, and runs on, or parks so late, ns. */
+export type GuestWill = 'helps' | 'deaf' | 'runs on' | { readonly lateNs: number };
+
+/** Somebody else who gives the domain another name for a while, ns. */
+export interface Renamer {
+  readonly at: 'source' | 'target';
+  readonly afterNs: number;
+  readonly holdNs: number;
+}
 
 /** A migration that is about to begin: what a rule may do to it. */
 export interface Trip {
+  /** The guest's, at its source. */
+  readonly domain: Domain;
+  will: GuestWill;
+  /** From where S, or R, is about to rename the guest itself; `undefined`: nobody. */
+  renamer: Renamer | undefined;
+  /** A source that is resumed: its store is not told (XS_RESUME). */
+  losesResume: boolean;
   /** What the link is like; may be changed before it is there. */
   traits: LinkTraits;
   /** Each direction of the link ends by itself. */

@@ -187,12 +187,13 @@ export const TRIP_RULES: readonly FaultRule[] = [
       befallsTrips(armed, (trip) => {
         const us = armed.draws.between(100, 4_000);
         armed.injected(`patience of ${us} us`);
-        trip.patienceNs = us * 1_000;
+        trip.patienceNs = Math.min(us * 1_000, trip.patienceNs ?? us * 1_000);
       }),
   },
 ];
 
-function befallsTrips({ strikes, isOver }: Armed, befall: (trip: Trip) => void) {
+/** Some of the migrations that begin. */
+export function befallsTrips({ strikes, isOver }: Armed, befall: (trip: Trip) => void) {
   return {
     trip: (trip: Trip) => {
       if (!isOver() && strikes()) befall(trip);
@@ -201,7 +202,7 @@ function befallsTrips({ strikes, isOver }: Armed, befall: (trip: Trip) => void) 
 }
 
 /** Once, when a process is about to take that step. */
-function cutAt(trip: Trip, step: MigrationStep, act: (link: Link) => void): void {
+export function cutAt(trip: Trip, step: MigrationStep, act: (link: Link) => void): void {
   let isDone = false;
   trip.told.push((news, link) => {
     if (isDone || news.what !== 'step' || news.step !== step) return;

@@ -64,7 +64,15 @@ export class ConsoleRecorder {
   };
 
   history(): ConsoleHistory {
-    const consoles = this.#consoles.map(({ domid, name, isRunning }): ConsoleEpoch => ({ domid, name, isRunning }));
+    const consoles = this.#consoles.map(
+      ({ domid, uniqueId, name, isRunning, memory }): ConsoleEpoch => ({
+        domid,
+        uniqueId,
+        name,
+        keepsRing: !memory.translated,
+        isRunning,
+      }),
+    );
     return { consoles, records: this.#records };
   }
 

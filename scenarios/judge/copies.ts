@@ -75,3 +75,21 @@ export class Copies {
 export function keyOf({ host, uniqueId }: Pick<Copy, 'host' | 'uniqueId'>): string {
   return `${host} ${uniqueId}`;
 }
+
+/** By the unique id of a copy in which a guest went on: that of the copy which it left. */
+export function predecessors({ asked, records }: MigrationHistory): ReadonlyMap<bigint, bigint> {
+  const here = new Map<string, bigint>();
+  const found = new Map<bigint, bigint>();
+  for (const record of records) {
+    if (record.kind === 'life') {
+      if (record.what === 'created') here.set(`${record.host} ${record.domid}`, record.uniqueId);
+      continue;
+    }
+    const { news } = record;
+    if (news.what !== 'unpaused') continue;
+    const heir = here.get(`${record.host} ${news.domid}`);
+    const source = asked[record.migration - 1]?.uniqueId;
+    if (heir !== undefined && source !== undefined) found.set(heir, source);
+  }
+  return found;
+}

@@ -96,6 +96,8 @@ export type HistoryRecord =
       readonly domid: number;
       readonly uniqueId: bigint;
       readonly what: 'created' | 'paused' | 'unpaused' | 'shutdown' | 'resumed' | 'dying' | 'dead' | 'gone';
+      /** Of a suspend to which somebody has subscribed: Xen tells that one, and raises no VIRQ (DOM-20). */
+      readonly isSubscribed?: true;
     })
   /** The store had no memory for the request whose last octet it consumed last: the answer is ENOMEM. */
   | (At & { readonly kind: 'noMemory'; readonly conn: number })

@@ -1,3 +1,4 @@
+import { predecessors } from './copies.ts';
 import type { Epoch, History, HistoryRecord } from './history.ts';
 import type { MigrationHistory } from './migrations.ts';
 
@@ -39,22 +40,4 @@ export function joinSessions(histories: readonly History[], migrations: Migratio
     transactionPolicy: first?.transactionPolicy ?? 'carry',
     compat: first?.compat ?? '4.22',
   };
-}
-
-/** By the unique id of a copy in which a guest went on: that of the copy which it left. */
-function predecessors({ asked, records }: MigrationHistory): ReadonlyMap<bigint, bigint> {
-  const here = new Map<string, bigint>();
-  const found = new Map<bigint, bigint>();
-  for (const record of records) {
-    if (record.kind === 'life') {
-      if (record.what === 'created') here.set(`${record.host} ${record.domid}`, record.uniqueId);
-      continue;
-    }
-    const { news } = record;
-    if (news.what !== 'unpaused') continue;
-    const heir = here.get(`${record.host} ${news.domid}`);
-    const source = asked[record.migration - 1]?.uniqueId;
-    if (heir !== undefined && source !== undefined) found.set(heir, source);
-  }
-  return found;
 }

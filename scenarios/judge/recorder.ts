@@ -202,7 +202,13 @@ export class Recorder {
         this.#socket(event);
         return;
       case 'life':
-        this.#add({ kind: 'life', domid: event.domid, uniqueId: event.uniqueId, what: event.what });
+        this.#add({
+          kind: 'life',
+          domid: event.domid,
+          uniqueId: event.uniqueId,
+          what: event.what,
+          ...(event.what === 'shutdown' && this.#isSubscribed(event.domid) ? { isSubscribed: true } : {}),
+        });
         return;
       case 'store':
         if (event.domid === this.#storeDomid) this.#store(event);
@@ -222,6 +228,11 @@ export class Recorder {
       case 'send':
         return;
     }
+  }
+
+  #isSubscribed(domid: number): boolean {
+    const domain = this.#machine.domain(domid);
+    return domain?.shutdown === 'suspend' && domain.suspendPort !== 0;
   }
 
   #mark({ actor, what: id, detail }: TraceEvent & { kind: 'mark' }): void {

@@ -359,9 +359,9 @@ export class HistoryBuilder {
   }
 
   /** A domain shuts down; the server says so when `tellShutdown` is called. */
-  shutdown(conn: number): void {
+  shutdown(conn: number, isSubscribed = false): void {
     const { domid, uniqueId } = this.epochs[conn]!;
-    this.#add({ kind: 'life', domid, uniqueId, what: 'shutdown' });
+    this.#add({ kind: 'life', domid, uniqueId, what: 'shutdown', ...(isSubscribed ? { isSubscribed } : {}) });
   }
 
   /** The controller lets a domain stand still, or go on. */

@@ -218,7 +218,11 @@ export const ROOMS: readonly Room[] = [
     about: 'what there is on a host at any moment of a run',
     imports: [...HUNT, 'scenarios/hunt'],
   },
-  { path: 'scenarios/lab', about: 'what each format loses in a live update, predicted and observed', imports: PLAYS },
+  {
+    path: 'scenarios/lab',
+    about: 'what each format loses in a live update, predicted and observed',
+    imports: [...PLAYS, 'store/format/enclosing'],
+  },
   { path: 'scenarios/real', about: 'what meets programs of others', imports: [...PLAYS, 'scenarios/real/'] },
   {
     path: 'scenarios/real/conform',
@@ -350,6 +354,16 @@ export const SIDE_DOORS: readonly { readonly into: string; readonly from: string
     into: 'scenarios/judge/invariants',
     from: 'scenarios/story',
     why: 'checks of stories on several hosts: behind the door are those that judge every run',
+  },
+  {
+    into: 'scenarios/judge/invariants',
+    from: 'scenarios/lab',
+    why: 'checks of migrations that are tried one by one: behind the door are those that judge every run',
+  },
+  {
+    into: 'store/format/enclosing',
+    from: 'scenarios/lab',
+    why: 'where records of a stream end, for links that are cut there',
   },
   {
     into: 'store/format/',

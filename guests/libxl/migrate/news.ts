@@ -50,6 +50,7 @@ export type MigrationNews =
         | 'unpaused'
         | 'destroys'
         | 'resumes'
+        | 'store not told'
         | 'received all';
       readonly process: MigrationProcess;
       readonly domid: number;

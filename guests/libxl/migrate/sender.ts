@@ -44,6 +44,8 @@ export interface MigratePlan {
   readonly destroysAfterNs?: number;
   /** Whether an answer over the channel counts as one (SRC-6); left out: it does not, as in life. */
   readonly rememberChannel?: boolean;
+  /** Whether the store is not told of a guest that is resumed (INJ-M26); left out: it is. */
+  readonly losesResume?: boolean;
   /** [sim] The guest is not asked, and is not to notice; left out: it helps. */
   readonly unnoticed?: Unnoticed;
   readonly observer: MigrationObserver;
@@ -231,9 +233,11 @@ class Sender {
           responded = byWatch;
           return { kind: 'failed', responded };
         case 'no ack': // SRC-5: the helper is told of no error
-        case 'runs on': // SRC-7
           responded = false;
           return { kind: 'not parked', responded };
+        case 'runs on': // SRC-7: whether it has parked all the same nobody looks (suspend_common_wait_guest_timeout)
+          responded = false;
+          return { kind: 'failed', responded };
       }
     };
     if (this.#at('SO6')) return 'killed';
@@ -294,7 +298,9 @@ class Sender {
       if (without !== undefined) this.#says(`a backend has not come back: ${without}`);
       return isParked;
     }
-    yield* resumeGuest(call.xs, os, { domid, how: 'fast' });
+    const { losesResume = false } = this.#plan;
+    if (losesResume && isParked) observer.note({ what: 'store not told', process: 'S', domid });
+    yield* resumeGuest(call.xs, os, { domid, how: 'fast', tellsStore: !losesResume });
     return isParked;
   }
 

@@ -37,7 +37,12 @@ export function travels({
   readonly domains: number;
   readonly toolstack: string;
 }): readonly Doing[] {
-  return doings({ migrates: true, spares: domains > 4, looks: toolstack === 'handoverLog' });
+  return doings({
+    migrates: true,
+    channels: domains > 1,
+    spares: domains > 4,
+    looks: toolstack === 'handoverLog',
+  });
 }
 
 const NAMES = ['alpha', 'beta', 'gamma', 'delta'] as const;

@@ -4,6 +4,7 @@ import type { HotplugScripts, ScriptFate } from '../../../guests/libxl/index.ts'
 import { Devpts } from '../../../sim/index.ts';
 import type { Run, Runs } from '../../engine/run.ts';
 import { type ToolProcess, toolsOf } from '../../engine/tool-process.ts';
+import { ConsoleRecorder } from '../../judge/console-recorder.ts';
 import { Backends } from '../storms/backends.ts';
 import { San } from './san.ts';
 
@@ -17,6 +18,8 @@ const PROCESS_NS = [5_000, 30_000] as const;
 export interface Place {
   readonly run: Run;
   readonly backends: Backends;
+  /** What is written down of consoles; `undefined`: nothing is judged. */
+  readonly consoles: ConsoleRecorder | undefined;
   readonly process: ToolProcess;
   /** How scripts of a domain's new devices end; of others they work. */
   readonly fates: Map<number, ScriptFate>;
@@ -37,7 +40,12 @@ export class Site {
     const backends = new Backends(host, { disks: this.san.disks });
     const { machine, dom0 } = host;
     segment.join(backends.bridge, machine.scheduler, host.recorder?.devices);
-    new Xenconsoled(dom0.os, host.connect('xenconsoled'), new Devpts()).start();
+    const { recorder } = host;
+    const consoles = recorder && new ConsoleRecorder(machine, 'discard', () => recorder.length);
+    new Xenconsoled(dom0.os, host.connect('xenconsoled'), new Devpts(), {
+      overflow: 'discard',
+      ...(consoles && { observer: consoles.observer }),
+    }).start();
     const fates = new Map<number, ScriptFate>();
     let scripts = 0;
     const open = new Map<unknown, { close(): void }>();
@@ -57,6 +65,6 @@ export class Site {
       workNs: SCRIPT_WORK_NS,
       processNs: PROCESS_NS,
     };
-    return { run, backends, process: toolsOf(host, { hotplug }), fates };
+    return { run, backends, consoles, process: toolsOf(host, { hotplug }), fates };
   }
 }

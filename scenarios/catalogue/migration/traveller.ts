@@ -7,25 +7,35 @@ import {
   LINUX_HABITS,
   monitor,
   octets,
+  suspendChannel,
   suspendSelf,
   type Thread,
   type Traffic,
   worker,
 } from '../../../guests/index.ts';
 import { type BuiltDomain, type DomainPlan, vbd, vif } from '../../../guests/libxl/index.ts';
-import type { Stream } from '../../../sim/index.ts';
+import type { Actor, Stream } from '../../../sim/index.ts';
 import type { Guest } from '../../engine/host.ts';
 import { livesOn } from '../../engine/run.ts';
+import type { GuestWill } from '../../faults/trip.ts';
 import { macOf } from '../storms/guest.ts';
 import { type DeviceUse, DeviceUsers } from './device-users.ts';
 import { San } from './san.ts';
 import type { Place } from './site.ts';
+
+/** Between two lines on its console, ns, and octets of a line: more than its daemon takes (CON-3), so that it parks with some in the ring. */
+const LOG_NS = [200_000, 4_000_000] as const;
+const LINE_MAX = 400;
+/** A guest for which everybody waits says ever less. */
+const LINES_OFTEN = 100;
 
 export interface TravellerPlan extends DeviceUse {
   readonly slot: number;
   /** Agents that use xenstore. */
   readonly workers: number;
   readonly hasDepth: boolean;
+  /** Whether nobody does anything any more. */
+  readonly isOver: () => boolean;
   /** The store's requests that are wanted. */
   readonly traffic: Traffic;
 }
@@ -41,6 +51,8 @@ export class Traveller {
   readonly programs: Thread[] = [];
   /** Its own memory, which it writes to all the time. */
   readonly memory: DirtyMemory;
+  /** How it takes the next request to suspend itself. */
+  will: GuestWill = 'helps';
   readonly #users: DeviceUsers;
   #lines = 0;
 
@@ -69,12 +81,23 @@ export class Traveller {
     const parts = hvc === undefined ? [bus] : [hvc, bus];
     const say = (text: string) => hvc?.write(octets(`${this.name}: line ${++this.#lines}: ${text}\n`));
     say('booted');
+    const self = this;
+    function* suspends(me: Thread): Actor<'same' | 'new' | 'nowhere'> {
+      const { will } = self;
+      if (will === 'deaf' || will === 'runs on') return 'same';
+      if (will !== 'helps') yield will.lateNs;
+      say('suspends');
+      const where = yield* suspendSelf(me, os, client, parts);
+      say(`goes on in ${where} domain`);
+      return where;
+    }
     new GuestControl(os, client, {
+      hears: () => self.will !== 'deaf',
       *suspend(me) {
-        say('suspends');
-        say(`goes on in ${yield* suspendSelf(me, os, client, parts)} domain`);
+        yield* suspends(me);
       },
     }).start();
+    if (Traveller.hasChannel(slot)) os.start('suspend-channel', (me) => suspendChannel(me, os, client, suspends));
     this.memory = DirtyMemory.create(os, dirtying(host.machine.streams.for(`memory/${slot}`)));
     os.start('memory', (me) => this.memory.run(me, () => traffic.stopping));
     for (let w = 0; w < workers; w++)
@@ -97,6 +120,13 @@ export class Traveller {
           }),
         ),
       );
+    if (hvc !== undefined)
+      os.start('syslog', function* (me): Actor {
+        while (!plan.isOver()) {
+          yield me.draws.between(...LOG_NS) * (1 + Math.floor(self.#lines / LINES_OFTEN));
+          say('.'.repeat(me.draws.below(LINE_MAX)));
+        }
+      });
     os.start('agent', (me) =>
       monitor(me, client, traffic, {
         watches: [{ path: 'data' }, { path: '/shared' }, { path: 'memory/target' }],
@@ -116,6 +146,11 @@ export class Traveller {
       nics: [vif({ mac: macOf(slot) })],
       console: 'attended',
     };
+  }
+
+  /** Whether it is a classic kernel, which offers an event channel to be asked over (way A). */
+  static hasChannel(slot: number): boolean {
+    return slot % 3 === 1;
   }
 
   /** Whether it can still do something, or will be able to: one that hangs in a suspend never will. */

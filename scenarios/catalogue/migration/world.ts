@@ -1,8 +1,7 @@
 import { type Thread, Traffic, Xs } from '../../../guests/index.ts';
-import { createDomain, initDom0, type MigrationNews, type ScriptFate } from '../../../guests/libxl/index.ts';
-import { type Actor, LAN } from '../../../sim/index.ts';
+import { createDomain, initDom0 } from '../../../guests/libxl/index.ts';
+import type { Actor } from '../../../sim/index.ts';
 import { Administrator } from '../../engine/administrator.ts';
-import type { Guest } from '../../engine/host.ts';
 import { reportMigrations } from '../../engine/migration-report.ts';
 import { type Migration, Migrations, type Moving } from '../../engine/migrations.ts';
 import {
@@ -17,15 +16,16 @@ import {
   startOperator,
 } from '../../engine/run.ts';
 import type { RunRequest, RunResult } from '../../engine/scenario.ts';
-import type { Trip } from '../../faults/trip.ts';
 import type { History, Verdict } from '../../judge/history.ts';
 import { devices } from '../../judge/invariants/devices.ts';
 import { disksOverHosts } from '../../judge/invariants/disks-over-hosts.ts';
 import { hungSuspends } from '../../judge/invariants/hung-suspends.ts';
 import { livesGoOn } from '../../judge/invariants/lives.ts';
 import { type MemoryFinding, memoryMoved } from '../../judge/invariants/memory.ts';
+import { migrationConsoles } from '../../judge/invariants/migration-consoles.ts';
 import { migrationDevices } from '../../judge/invariants/migration-devices.ts';
 import { migrationOwners } from '../../judge/invariants/migration-owners.ts';
+import { migrationSecondLives } from '../../judge/invariants/migration-second-lives.ts';
 import { migrationSessions } from '../../judge/invariants/migration-sessions.ts';
 import { migrationSpecials } from '../../judge/invariants/migration-specials.ts';
 import { migrationTools } from '../../judge/invariants/migration-tools.ts';
@@ -33,13 +33,15 @@ import { migrationTraces } from '../../judge/invariants/migration-traces.ts';
 import { type FinalDisk, joinDisks } from '../../judge/joined-disks.ts';
 import { joinSessions } from '../../judge/joined-sessions.ts';
 import type { MigrationHistory } from '../../judge/migrations.ts';
+import { befall } from './befall.ts';
 import { type Place, Site } from './site.ts';
 import { Traveller } from './traveller.ts';
 
 /** Virtual time after which a run that goes on is not waited for any more. */
 const HORIZON_NS = 600_000_000_000;
-/** Traffic of devices begins when all guests are there, or so late. */
-const GATE_NS = 2_000_000_000;
+/** Traffic of devices begins when all guests are there, or so late: an update that is held up for the whole of its time (3 s) holds up
+ *  who makes guests. */
+const GATE_NS = 10_000_000_000;
 /** Of the only disk that each has. */
 const XVDA = 202 << 8;
 /** How often it is looked whether a migration is over, ns. */
@@ -160,7 +162,8 @@ export class World {
   }
 
   /** Move a guest, and wait until both sides have ended. */
-  *move({ guest, name, uuid }: Traveller, to: number, how: Moving): Actor<Migration> {
+  *move(traveller: Traveller, to: number, how: Moving): Actor<Migration> {
+    const { guest, name, uuid } = traveller;
     const { toolstack } = this.#plan;
     const { link } = how;
     const isKept = toolstack === 'handoverLog' && link !== undefined;
@@ -170,74 +173,12 @@ export class World {
       source: { ...how.source, rememberChannel: true },
       target: { ...how.target, checksIntroduce: true },
     };
-    const chosen = this.#befall(guest, to, toolstack === 'handoverLog' ? repaired : how);
+    const source = this.site.places[this.migrations.placeOf(guest)] as Place;
+    const places = { source, target: this.site.places[to] as Place };
+    const chosen = befall(traveller, places, toolstack === 'handoverLog' ? repaired : how);
     const migration = this.migrations.start(guest, to, { guest: name, uuid }, chosen);
     while (!this.isOver(migration)) yield LOOK_NS;
     return migration;
-  }
-
-  /** What faults of the source's host make of it. */
-  #befall(guest: Guest, to: number, how: Moving): Moving {
-    const { host } = this.runs.runs[this.migrations.placeOf(guest)] as Run;
-    const { machine } = host;
-    const { domain } = guest.os;
-    const trip: Trip = {
-      traits: how.link ?? LAN,
-      isHalved: false,
-      patienceNs: undefined,
-      destroysAfterNs: undefined,
-      lacksMemory: false,
-      isNotIntroduced: false,
-      script: 'works',
-      dies: [],
-      told: [],
-      linked: [],
-      endGuest: (reason) => {
-        if (domain.isRunning) machine.shutdown(domain, reason);
-      },
-    };
-    host.setOut(trip);
-    const dies: NonNullable<NonNullable<Moving['source']>['dies']> = (process, step) =>
-      trip.dies.some((each) => each(process, step));
-    const isStruck = trip.dies.length > 0;
-    const target = this.site.places[to] as Place;
-    const { patienceNs, destroysAfterNs, script } = trip;
-    if (script !== 'works') trip.told.push(spoilScripts(target, script));
-    return {
-      ...how,
-      link: trip.traits,
-      ...(trip.isHalved ? { isHalved: true } : {}),
-      source: {
-        ...how.source,
-        ...(isStruck ? { dies } : {}),
-        ...(patienceNs === undefined ? {} : { patienceNs }),
-        ...(destroysAfterNs === undefined ? {} : { destroysAfterNs }),
-      },
-      target: {
-        ...how.target,
-        ...(isStruck ? { dies: dies as never } : {}),
-        ...(trip.lacksMemory ? { hasMemory: false } : {}),
-        ...(trip.isNotIntroduced
-          ? {
-              beforeIntroduce: ({ domain: copy, port }) => target.run.host.machine.closePort(copy, port),
-            }
-          : {}),
-      },
-      ...(trip.linked.length === 0
-        ? {}
-        : {
-            linked: (link) => {
-              for (const each of trip.linked) each(link);
-            },
-          }),
-      ...(trip.told.length === 0
-        ? {}
-        : {
-            told: (news, { link }) => {
-              if (link !== undefined) for (const each of trip.told) each(news, link);
-            },
-          }),
-    };
   }
 
   /** Somebody who acts from outside of all guests. */
@@ -282,7 +223,17 @@ export class World {
     const created = yield* createDomain(me, xl, Traveller.plan(slot), {
       boot: (built) => {
         const hasDepth = keepsDepth(this.#request);
-        const plan = { slot, workers, hasDepth, traffic, block, net, isOpen: () => this.isOpen, peers };
+        const plan = {
+          slot,
+          workers,
+          hasDepth,
+          traffic,
+          block,
+          net,
+          isOpen: () => this.isOpen,
+          isOver: () => this.#isOver,
+          peers,
+        };
         this.travellers.push(new Traveller(place, built, xl.shared.handleOf(built.domain), plan));
       },
     });
@@ -337,9 +288,14 @@ export class World {
           migrationOwners(history, histories, plan),
           migrationTraces(history, histories, plan),
           migrationSessions(history, histories),
+          migrationSecondLives(history, histories),
           migrationTools(history, histories),
           migrationDevices(history, histories, plan),
           migrationSpecials(history.hosts, histories, plan.down),
+          migrationConsoles(
+            history,
+            this.site.places.flatMap(({ consoles }) => consoles?.history() ?? []),
+          ),
           memoryMoved(this.migrations.memories.moves, this.#foundInMemory()),
           livesGoOn(joinSessions(histories, history, 'newest first')),
           disksOverHosts(joinDisks(histories, history, this.#finalDisks())),
@@ -382,16 +338,4 @@ export class World {
       return uuid === undefined ? [] : [{ uuid, devid: XVDA, sums }];
     });
   }
-}
-
-/** Scripts of the copy's devices end so, from when they are added until R has ended. */
-function spoilScripts({ fates }: Place, fate: ScriptFate): (news: MigrationNews) => void {
-  let domid: number | undefined;
-  return (news) => {
-    if (!('process' in news) || news.process !== 'R') return;
-    if (news.what === 'step' && news.step === 'DE11') domid = news.domid;
-    if (domid === undefined) return;
-    if (news.what === 'end') fates.delete(domid);
-    else fates.set(domid, fate);
-  };
 }

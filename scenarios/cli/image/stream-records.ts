@@ -1,13 +1,9 @@
-import { type Arrived, arrivingLibxc, arrivingLibxl } from '../../../store/format/enclosing/arriving.ts';
-import type { LibxcRecord, LibxlRecord } from '../../../store/format/enclosing/layouts.ts';
-import { isFailure, type UnknownRecord } from '../../../store/format/enclosing/stream.ts';
+import { type Item, recordsOf } from '../../../store/format/enclosing/records-of.ts';
+import type { UnknownRecord } from '../../../store/format/enclosing/stream.ts';
 import { decodeXlHeader, isXl } from '../../../store/format/enclosing/xl.ts';
-import { type FormatFailure, formatFailure } from '../../../store/format/index.ts';
+import { formatFailure } from '../../../store/format/index.ts';
 import { print } from '../terminal/output.ts';
 import { readOctets, tell } from './io.ts';
-
-type Stream = ReturnType<typeof arrivingLibxl> | ReturnType<typeof arrivingLibxc>;
-type Item = Arrived<{ readonly kind: string }, LibxcRecord | LibxlRecord>;
 
 /** Bits 63..60 of a pfn: no octets from here on. */
 const NO_OCTETS_FROM = 0xdn;
@@ -25,42 +21,10 @@ export function recordsCommand(file: string): number {
     at = header.value.end;
     line(0, at, 'xl', 'header', `flags 0x${header.value.mandatoryFlags.toString(16)}`);
   }
-  const failure = walk(octets, at);
+  const failure = recordsOf(octets, at, ({ at: place, octets: count, layer, item }) =>
+    line(place, count, layer, item.header?.kind ?? item.record?.kind ?? '', detailOf(item)),
+  );
   return failure === undefined ? 0 : tell([`${file}: ${formatFailure(failure)}`]);
-}
-
-function walk(octets: Uint8Array, from: number): FormatFailure | undefined {
-  const outer = arrivingLibxl();
-  let at = from;
-  for (;;) {
-    const next = take(outer, octets, at);
-    if (next === undefined) return undefined;
-    if (isFailure(next)) return next;
-    line(at, next.octets, 'libxl', next.header?.kind ?? next.record?.kind ?? '', detailOf(next));
-    at += next.octets;
-    if (next.record?.kind !== 'LIBXC_CONTEXT') continue;
-    const inner = arrivingLibxc();
-    for (;;) {
-      const item = take(inner, octets, at);
-      if (item === undefined) break;
-      if (isFailure(item)) return item;
-      line(at, item.octets, 'libxc', item.header?.kind ?? item.record?.kind ?? '', detailOf(item));
-      at += item.octets;
-    }
-  }
-}
-
-/** The thing that begins at `at`; a failure's offset is that in the file. */
-function take(stream: Stream, octets: Uint8Array, at: number): Item | FormatFailure | undefined {
-  const before = stream.taken;
-  for (let pos = at; stream.wants > 0; ) {
-    const some = octets.subarray(pos, pos + stream.wants);
-    const got = some.length === 0 ? stream.endedEarly() : (stream.take(some) as Item | FormatFailure | undefined);
-    pos += some.length;
-    if (got === undefined) continue;
-    return isFailure(got) ? { ...got, offset: got.offset - before + at } : got;
-  }
-  return undefined;
 }
 
 function detailOf({ record }: Item): string {

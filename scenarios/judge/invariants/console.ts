@@ -8,7 +8,10 @@ export const SOURCE = 'guests.md 6.11 INV-H6; hypervisor.md 4.7 CON-1, CON-2, CO
 /** One console of one domain instance. */
 export interface ConsoleEpoch {
   readonly domid: number;
+  readonly uniqueId: bigint;
   readonly name: string;
+  /** PV: what its ring held when it was saved is in the ring of the copy. */
+  readonly keepsRing: boolean;
   /** The guest is there and runs at the end of the record: it has read what was typed. */
   readonly isRunning: boolean;
 }

@@ -382,7 +382,8 @@ class Judge {
   #lived(r: Extract<HistoryRecord, { readonly kind: 'life' }>): void {
     if (noteLife(this.#model, r.domid, r.what)) this.#unnoticed.add(r.domid);
     if (r.what === 'created') this.#unnoticed.bornAgain(r.domid, r.seq);
-    if (r.what === 'shutdown' && this.#model.introduced(r.domid) !== undefined) this.#shutdowns.shutdown(r.domid, r);
+    if (r.what === 'shutdown' && this.#model.introduced(r.domid) !== undefined)
+      this.#shutdowns.shutdown(r.domid, r, r.isSubscribed === true);
     this.#deaths.note(r);
     if (r.what === 'resumed') this.#shutdowns.over(r.domid);
     else if (r.what === 'dying' || r.what === 'dead') this.#shutdowns.ended(r.domid);

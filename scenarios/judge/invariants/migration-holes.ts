@@ -11,6 +11,7 @@ const HOLES = {
   'FP-13': 'XM-6: a go that was lost on its way leaves both copies where they are',
   'FP-16': 'the word that gives the guest back was lost, and nobody has it',
   'FP-20': 'the sender was killed while the guest was parked: nobody resumes it',
+  'MIG-19': 'XS_RESUME was lost: the store tells nobody that the guest has parked again',
   'FP-23': 'the receiver was killed between the go and the start of its copy',
 } as const satisfies Readonly<Record<string, string>>;
 
@@ -28,7 +29,10 @@ export function knownHole(migration: Progress, copies: readonly Copy[], states: 
   const isParked = source !== undefined && states.stateOf(source) === 'parked';
   if (!isParked || unpaused) return undefined;
   const isLeft = target !== undefined && states.stateOf(target) === 'paused';
-  if (sourceEnd === 'failed_suspend') return migration.wasParked ? DEFECTS['FP-9'] : DEFECTS['FP-7'];
+  if (sourceEnd === 'failed_suspend') {
+    if (!migration.wasParked) return DEFECTS['FP-7'];
+    return migration.isUntold ? DEFECTS['MIG-19'] : DEFECTS['FP-9'];
+  }
   if (killed.has('S') && !goWritten) return DEFECTS['FP-20'];
   if (goRead && killed.has('R')) return DEFECTS['FP-23'];
   if (goWritten && sourceEnd === undefined) return DEFECTS['FP-10'];

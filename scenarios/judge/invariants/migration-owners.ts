@@ -1,6 +1,6 @@
 import { Copies, keyOf } from '../copies.ts';
 import type { History, Verdict } from '../history.ts';
-import type { Copy, MigrationHistory, MigrationRecord } from '../migrations.ts';
+import type { Copy, MigrationAsked, MigrationHistory, MigrationRecord } from '../migrations.ts';
 import { logOf } from '../recorded-history.ts';
 import { destroyedByFaults } from './fault-deaths.ts';
 import { Findings } from './finding.ts';
@@ -73,7 +73,7 @@ class Owners {
     }
     for (const migration of this.#migrations) {
       if (migration.source === undefined || !isCopy(migration.source, copy)) continue;
-      if (record.what === 'shutdown' && record.reason === 'suspend' && migration.sourceEnd === undefined)
+      if (record.what === 'shutdown' && record.reason === 'suspend' && !migration.hasGivenUp)
         migration.wasParked = true;
       if (record.what === 'resumed' && migration.goWritten && !migration.goTakenBack)
         this.#bad(record, migration, 'INV-M3: the source goes on after a go was written and not taken back');
@@ -116,7 +116,12 @@ class Owners {
         if (migration.goWritten && !migration.goTakenBack)
           this.#bad(record, migration, 'INV-M3: the source is resumed after a go was written and not taken back');
         return;
+      case 'store not told':
+        for (const other of this.#migrations)
+          if (isSame(other.asked, migration.asked) && other !== migration) other.isUntold = true;
+        return;
       case 'says':
+        if (news.process === 'S' && news.text.includes('libxl_domain_suspend failed')) migration.hasGivenUp = true;
         if (news.process === 'S') this.#told(record, migration, news.text);
         return;
       case 'person acts':
@@ -211,6 +216,11 @@ class Owners {
 
 function isCopy(a: Copy, b: Copy): boolean {
   return a.host === b.host && a.uniqueId === b.uniqueId;
+}
+
+/** Whether two migrations are of the same copy. */
+function isSame(a: MigrationAsked, b: MigrationAsked): boolean {
+  return a.from === b.from && a.uniqueId === b.uniqueId;
 }
 
 /** Updates of any of the stores that fell into a migration. */

@@ -6,7 +6,12 @@ export interface Progress {
   /** The copies between which the guest goes; the target's once it is known. */
   readonly source: Copy | undefined;
   target: Copy | undefined;
+  /** Its guest was parked when S gave it up. */
   wasParked: boolean;
+  /** It has given it up. */
+  hasGivenUp: boolean;
+  /** An earlier migration of the same copy has resumed it, and told no store. */
+  isUntold: boolean;
   hasReceivedAll: boolean;
   goWritten: boolean;
   goRead: boolean;
@@ -31,6 +36,8 @@ export function begin(asked: MigrationAsked, { copies }: MigrationHistory): Prog
     source,
     target: undefined,
     wasParked: false,
+    hasGivenUp: false,
+    isUntold: false,
     hasReceivedAll: false,
     goWritten: false,
     goRead: false,

@@ -32,11 +32,13 @@ export class ShutdownEvents {
   readonly #marked = new Set<number>();
 
   /** 1. A domain shuts down, and the store tells it. 2. It is resumed. 3. It shuts down again, before RESUME was served, if it
-   *  ever is: the store believes that it told this already (hypervisor.md DOM-24). So it need not come. */
-  shutdown(domid: number, at: Moment): void {
+   *  ever is: the store believes that it told this already (hypervisor.md DOM-24). So it need not come. Nor does it where the
+   *  suspend is subscribed to: 1. Xen sends the event of that channel, and raises no VIRQ (DOM-20). 2. Nothing else happens to any
+   *  domain. The store looks with the next VIRQ only. */
+  shutdown(domid: number, at: Moment, isSubscribed: boolean): void {
     if (this.#shut.has(domid)) return;
     this.#shut.add(domid);
-    this.#occasions.push({ domid, at, mustCome: !this.#marked.has(domid), came: new Set() });
+    this.#occasions.push({ domid, at, mustCome: !isSubscribed && !this.#marked.has(domid), came: new Set() });
     this.#marked.add(domid);
   }
 

@@ -127,7 +127,10 @@ describe('a console that is wrong is caught', () => {
     ],
   ])('INV-H6: %s', (why, records, atRest, violations) => {
     const verdict = consoleIntegrity(
-      { consoles: [{ domid: 1, name: 'domU1', isRunning: why !== 'the guest is gone' }], records },
+      {
+        consoles: [{ domid: 1, uniqueId: 1n, keepsRing: false, name: 'domU1', isRunning: why !== 'the guest is gone' }],
+        records,
+      },
       atRest,
     );
     expect(verdict.violations).toHaveLength(violations);
@@ -137,7 +140,7 @@ describe('a console that is wrong is caught', () => {
   const shown = (...pieces: string[]) =>
     consoleIntegrity(
       {
-        consoles: [{ domid: 1, name: 'domU1', isRunning: true }],
+        consoles: [{ domid: 1, uniqueId: 1n, keepsRing: false, name: 'domU1', isRunning: true }],
         records: [
           served,
           out('publish', LINE.repeat(3)),

@@ -25,6 +25,10 @@ const SMALL: Readonly<Record<string, Settings>> = {
   'soft-reset': { domains: 14, requests: 12_000, updates: 4, kernels: 1 },
   'ring-reconnect': { domains: 14, requests: 9_000, updates: 4 },
   'slow-consumers': { domains: 14, requests: 6_000, updates: 4 },
+  'migrate-mid-traffic': { domains: 8, requests: 3_000, block: 300, net: 300 },
+  'evacuate-host': { domains: 10, requests: 3_000, block: 300, net: 300 },
+  'upgrade-by-migration': { domains: 6, requests: 3_000, block: 300, net: 300 },
+  'migration-breaks': { requests: 3_000, block: 300, net: 300 },
   'watch-flood': { domains: 14, requests: 5_000, updates: 5 },
 };
 const TOGETHER = ['1', '2', '3', '4'];

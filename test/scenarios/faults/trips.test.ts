@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { migrationBreaks } from '../../../scenarios/catalogue/migration-breaks.ts';
+import { TRIP_GUEST_RULES } from '../../../scenarios/faults/trip-guests.ts';
 import { TRIP_RULES } from '../../../scenarios/faults/trips.ts';
 
 const SMALL = { domains: 5, requests: 3_000, block: 100, net: 100, migrations: 8, updates: 0, workers: 0 };
@@ -19,11 +20,15 @@ const RULES = [
   ['INJ-M14', '1'],
   ['INJ-M20', '3'],
   ['INJ-M24', '1'],
+  ['INJ-M21', '3'],
+  ['INJ-M23', '3'],
+  ['INJ-M25', '2'],
+  ['INJ-M26', '1'],
 ] as const;
 
 describe('what breaks while a guest is on its way', () => {
   it('is here rule by rule', () => {
-    expect(RULES.map(([id]) => id)).toEqual(TRIP_RULES.map(({ id }) => id));
+    expect(RULES.map(([id]) => id)).toEqual([...TRIP_RULES, ...TRIP_GUEST_RULES].map(({ id }) => id));
   });
 
   it.each(RULES)(
@@ -53,6 +58,10 @@ describe('what breaks while a guest is on its way', () => {
     ['INJ-M1', '1'],
     ['INJ-M2', '1'],
     ['INJ-M11', '2'],
+    ['INJ-M21', '3'],
+    ['INJ-M23', '3'],
+    ['INJ-M25', '2'],
+    ['INJ-M26', '1'],
   ])(
     '%s leaves nothing to a person where a log is kept',
     (id, seed) => {

@@ -3,8 +3,8 @@ import { LINUX_HABITS } from '../../../guests/index.ts';
 import { createDomain, type MigrationStep } from '../../../guests/libxl/index.ts';
 import type { Migration, Moving } from '../../../scenarios/engine/migrations.ts';
 import type { Verdict } from '../../../scenarios/judge/history.ts';
+import { at, Bench, type BenchPlan } from '../../../scenarios/lab/migration-bench.ts';
 import { LAN } from '../../../sim/index.ts';
-import { at, Bench, type BenchPlan } from '../../support/migration-bench.ts';
 
 /** What a migration comes to under xl, and under a handover that keeps a log. */
 interface Row {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Bench } from '../../support/migration-bench.ts';
+import { Bench } from '../../../scenarios/lab/migration-bench.ts';
 
 describe('MIG-1, MIG-27: a guest that is moved with nothing in its way', () => {
   it('runs at the other host, under its name, and is served by the store there', () => {

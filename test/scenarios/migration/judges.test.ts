@@ -1,8 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import type { MigrationNews } from '../../../guests/index.ts';
 import type { History, HistoryRecord } from '../../../scenarios/judge/history.ts';
+import type { ConsoleHistory, ConsoleRecord } from '../../../scenarios/judge/invariants/console.ts';
 import { disksOverHosts } from '../../../scenarios/judge/invariants/disks-over-hosts.ts';
 import { livesGoOn } from '../../../scenarios/judge/invariants/lives.ts';
+import { migrationConsoles } from '../../../scenarios/judge/invariants/migration-consoles.ts';
 import { migrationDevices } from '../../../scenarios/judge/invariants/migration-devices.ts';
 import { migrationOwners } from '../../../scenarios/judge/invariants/migration-owners.ts';
 import { migrationSpecials } from '../../../scenarios/judge/invariants/migration-specials.ts';
@@ -10,7 +12,7 @@ import { migrationTraces } from '../../../scenarios/judge/invariants/migration-t
 import { joinDisks } from '../../../scenarios/judge/joined-disks.ts';
 import { joinSessions } from '../../../scenarios/judge/joined-sessions.ts';
 import type { MigrationHistory, MigrationRecord } from '../../../scenarios/judge/migrations.ts';
-import { Bench } from '../../support/migration-bench.ts';
+import { Bench } from '../../../scenarios/lab/migration-bench.ts';
 
 const octets = (text: string) => Uint8Array.from(text, (c) => c.charCodeAt(0));
 
@@ -200,6 +202,70 @@ describe('INV-M15: the judge of sessions', () => {
     const left = second.records.find((r) => r.kind === 'sent' && r.conn === guest?.conn && r.type === WATCH);
     const records = second.records.filter((r) => r !== left);
     expect(said([first, { ...second, records }]).violations.length).toBeGreaterThan(0);
+  });
+});
+
+describe('INV-M30: the judge of consoles', () => {
+  const [source, heir] = [0, 1].map((host) => history.copies.find((copy) => copy.host === host));
+  const parkNs = history.records.find(isLife('shutdown', 0))?.timeNs ?? 0;
+  type Move = readonly [kind: 'publish' | 'consume' | 'tty', text: string, timeNs?: number];
+  const of = (copy: typeof source, keepsRing: boolean, moves: readonly Move[]): ConsoleHistory => ({
+    consoles: [{ domid: copy?.domid ?? 0, uniqueId: copy?.uniqueId ?? 0n, name: 'guest', keepsRing, isRunning: true }],
+    records: moves.map(
+      ([kind, text, timeNs = 0], seq): ConsoleRecord => ({
+        seq,
+        timeNs,
+        console: 0,
+        kind,
+        dir: 'out',
+        bytes: octets(text),
+      }),
+    ),
+  });
+  const said = (keepsRing: boolean, old: readonly Move[], heirs: readonly Move[]) =>
+    migrationConsoles(history, [of(source, keepsRing, old), of(heir, keepsRing, heirs)]).violations.map(
+      ({ detail }) => detail,
+    );
+  /** It parks with `cd` in its ring, and its old daemon takes the `c` afterwards. */
+  const old: readonly Move[] = [
+    ['publish', 'abcd'],
+    ['consume', 'ab'],
+    ['tty', 'ab'],
+    ['consume', 'c', parkNs + 1],
+  ];
+
+  it.each([
+    ['without the rest of its ring', false, 'ef'],
+    ['PV: with what the old daemon has left', true, 'def'],
+    ['PV: and with what it has taken since the park', true, 'cdef'],
+  ])('lets a guest go on %s', (_, keepsRing, shown) => {
+    expect(
+      said(keepsRing, old, [
+        ['publish', 'ef'],
+        ['consume', shown],
+        ['tty', shown],
+      ]),
+    ).toEqual([]);
+  });
+
+  it.each([
+    ['what was shown before the park', true, 'bcdef'],
+    ['a ring that is not there', false, 'def'],
+    ['with a hole', true, 'df'],
+    ['without its first octet', false, 'f'],
+  ])('finds one that goes on with %s', (_, keepsRing, shown) => {
+    expect(
+      said(keepsRing, old, [
+        ['publish', 'ef'],
+        ['consume', shown],
+      ]),
+    ).toEqual([expect.stringMatching(/^INV-M30: \d octets that came out of the ring/)]);
+  });
+
+  it('finds a terminal that shows something else', () => {
+    expect(said(false, [...old, ['tty', 'x']], [])).toEqual([
+      expect.stringContaining('INV-M30: octet 2 of what a terminal'),
+    ]);
   });
 });
 

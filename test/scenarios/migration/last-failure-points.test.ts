@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { at, Bench } from '../../../scenarios/lab/migration-bench.ts';
 import { WAN } from '../../../sim/index.ts';
-import { at, Bench } from '../../support/migration-bench.ts';
 
 const MS = 1_000_000;
 const S = 1_000 * MS;

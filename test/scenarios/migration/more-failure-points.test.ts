@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { LINUX_HABITS, resumeGuest, Xs } from '../../../guests/index.ts';
 import { createDomain } from '../../../guests/libxl/index.ts';
 import { Administrator } from '../../../scenarios/engine/administrator.ts';
-import { at, Bench } from '../../support/migration-bench.ts';
+import { at, Bench } from '../../../scenarios/lab/migration-bench.ts';
 
 const MS = 1_000_000;
 const S = 1_000 * MS;

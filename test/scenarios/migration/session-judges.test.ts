@@ -1,10 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import type { History, HistoryRecord, Verdict } from '../../../scenarios/judge/history.ts';
+import { migrationSecondLives } from '../../../scenarios/judge/invariants/migration-second-lives.ts';
 import { migrationSessions } from '../../../scenarios/judge/invariants/migration-sessions.ts';
 import { migrationTools } from '../../../scenarios/judge/invariants/migration-tools.ts';
 import type { MigrationHistory } from '../../../scenarios/judge/migrations.ts';
+import { textOf } from '../../../scenarios/judge/oracles/octets.ts';
+import { Bench } from '../../../scenarios/lab/migration-bench.ts';
 import { XS } from '../../../store/protocol/wire.ts';
-import { Bench } from '../../support/migration-bench.ts';
 
 interface Lived {
   readonly history: MigrationHistory;
@@ -99,6 +101,88 @@ describe('the judge of sessions around a park', () => {
     const conn = connOf(sound, 1, GUEST);
     const histories = changed(sound, 1, (records) => records.push(sent(conn, XS.TRANSACTION_END, 'T\0', 7)));
     expect(details(migrationSessions(sound.history, histories))).toEqual([expect.stringContaining('INV-M17')]);
+  });
+});
+
+describe('the judge of second lives', () => {
+  const said = (histories: readonly History[]) => details(migrationSecondLives(sound.history, histories));
+  const heir = connOf(sound, 1, GUEST);
+  const EVENT = XS.WATCH_EVENT;
+  const got = (type: number, text: string, reqId = 0): HistoryRecord => {
+    const { timeNs = 0 } = sound.histories[1]?.records.at(-1) ?? {};
+    return { seq: 0, timeNs, kind: 'got', conn: heir, end: 0, type, reqId, txId: 0, payload: payload(text) };
+  };
+  const asNow = (record: HistoryRecord) => ({ ...record, timeNs: got(0, '').timeNs });
+
+  it.each([
+    ['that succeeds', sound, 1],
+    ['that breaks early', early, 0],
+    ['that breaks late', late, 0],
+  ])('says nothing of a migration %s', (_, { history, histories }, sessions) => {
+    const verdict = migrationSecondLives(history, histories);
+    expect(details(verdict)).toEqual([]);
+    expect(Object.fromEntries(verdict.checked)['second sessions'] ?? 0).toBe(sessions);
+  });
+
+  it.each([
+    ['an answer to a request of the old host', [got(XS.READ, 'x', 0x7777)]],
+    ['an event of a watch that it has there alone', [got(EVENT, 'data\0of-old\0')]],
+    [
+      'an effect of a transaction that was begun there',
+      [asNow(sent(heir, XS.WRITE, 'data/x\0y', 7)), got(XS.WRITE, 'OK\0', 0xffff)],
+    ],
+  ])('INV-M14: %s', (_, planted) => {
+    const [found, ...more] = said(changed(sound, 1, (records) => records.push(...planted)));
+    expect(found).toMatch(/^INV-M14: .*, on beta$/);
+    expect(more).toEqual([]);
+  });
+
+  it('INV-M14: octets that the copy has not put in', () => {
+    const histories = changed(sound, 1, (records) => {
+      const first = placeOf(records, (r) => r.kind === 'publish' && r.conn === heir && r.dir === 'req');
+      records.splice(first, 1);
+    });
+    expect(said(histories)).toEqual([expect.stringContaining('INV-M14: the first octets')]);
+  });
+
+  it('INV-M16: a place that is not what it was, and a watch that has not fired', () => {
+    const isRead = (conn: number) => (r: HistoryRecord) =>
+      r.kind === 'sent' && r.conn === conn && r.type === XS.READ && textOf(r.payload).startsWith('memory/target');
+    const old = connOf(sound, 0, GUEST);
+    const answerTo = (records: readonly HistoryRecord[], conn: number) => {
+      const asked = records.find(isRead(conn));
+      if (asked?.kind !== 'sent') throw new Error('memory/target was not read');
+      return records.findIndex(
+        (r) => r.kind === 'got' && r.conn === conn && r.reqId === asked.reqId && r.type === XS.READ,
+      );
+    };
+    const otherwise = changed(sound, 0, (records) => {
+      const at = answerTo(records, old);
+      records[at] = { ...records[at], payload: payload('17') } as HistoryRecord;
+    });
+    expect(said(otherwise)).toEqual([]);
+    const unheard = changed({ ...sound, histories: otherwise }, 1, (records) => {
+      const isHeard = (r: HistoryRecord) =>
+        r.kind === 'got' && r.conn === heir && r.type === EVENT && textOf(r.payload).startsWith('memory/target');
+      for (let at = placeOf(records, isHeard); at >= 0; at = placeOf(records, isHeard)) records.splice(at, 1);
+    });
+    expect(said(unheard)).toEqual([expect.stringContaining('INV-M16: it is not what it was')]);
+  });
+
+  it('INV-M18: a node that was written at the old host alone', () => {
+    const domid = sound.histories[1]?.epochs[heir]?.domid;
+    const old = connOf(sound, 0, GUEST);
+    const node = { path: `/local/domain/${domid}/data/of-old`, value: payload('x'), perms: ['n0'] };
+    const atRest = { seq: 0, timeNs: got(0, '').timeNs, kind: 'snapshot' as const, nodes: [node] };
+    const there = changed(sound, 1, (records) => records.push(atRest));
+    expect(said(there)).toEqual([]);
+    const written = changed({ ...sound, histories: there }, 0, (records) =>
+      records.splice(parkOf(records), 0, {
+        ...sent(old, XS.WRITE, 'data/of-old\0x'),
+        timeNs: records[parkOf(records)]?.timeNs ?? 0,
+      } as HistoryRecord),
+    );
+    expect(said(written)).toEqual([expect.stringContaining('INV-M18: it is there')]);
   });
 });
 

@@ -2,9 +2,9 @@ import { describe, expect, it } from 'vitest';
 import { octets, Xs } from '../../../guests/index.ts';
 import type { History, HistoryRecord } from '../../../scenarios/judge/history.ts';
 import { thirdParties } from '../../../scenarios/judge/invariants/third-parties.ts';
+import { Bench, type BenchPlan } from '../../../scenarios/lab/migration-bench.ts';
 import type { Actor } from '../../../sim/index.ts';
 import { XS } from '../../../store/protocol/wire.ts';
-import { Bench, type BenchPlan } from '../../support/migration-bench.ts';
 
 const MS = 1_000_000;
 const STAYING = ['near', 'far'] as const;

@@ -110,11 +110,11 @@ describe('a guest that does not run', () => {
 });
 
 describe('the shutdown of a domain', () => {
-  function shutdown(tell: boolean, update = false): History {
+  function shutdown(tell: boolean, update = false, isSubscribed = false): History {
     const b = new HistoryBuilder();
     const g = b.introduce(5);
     b.request(b.dom0, XS.WATCH, '@releaseDomain\0r\0');
-    b.shutdown(g);
+    b.shutdown(g, isSubscribed);
     b.request(b.dom0, XS.READ, '/tool\0');
     if (tell) b.tellShutdown();
     if (update) {
@@ -127,6 +127,11 @@ describe('the shutdown of a domain', () => {
   it('is told at some moment', () => {
     expect(details(shutdown(true))).toEqual([]);
     expect(details(shutdown(false))).toEqual([expect.stringContaining('domain 5 shut down at seq')]);
+  });
+
+  it('need not be told where somebody has subscribed to it, and may be', () => {
+    expect(details(shutdown(false, false, true))).toEqual([]);
+    expect(details(shutdown(true, false, true))).toEqual([]);
   });
 
   it('is told once more after a live update, at most', () => {

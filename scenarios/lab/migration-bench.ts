@@ -1,13 +1,13 @@
 import { GuestControl, LINUX_HABITS, octets, suspender, suspendSelf, type Thread, Xs } from '../../guests/index.ts';
 import { createDomain, type DomainPlan, initDom0, type MigrationStep } from '../../guests/libxl/index.ts';
-import { Site } from '../../scenarios/catalogue/migration/site.ts';
-import type { Guest } from '../../scenarios/engine/host.ts';
-import { type Migration, Migrations, type Moving } from '../../scenarios/engine/migrations.ts';
-import { type HostPlan, openRuns, type Runs, startOperator } from '../../scenarios/engine/run.ts';
-import { Copies } from '../../scenarios/judge/copies.ts';
-import type { Verdict } from '../../scenarios/judge/history.ts';
-import { migrationOwners } from '../../scenarios/judge/invariants/migration-owners.ts';
 import type { Actor } from '../../sim/index.ts';
+import { Site } from '../catalogue/migration/site.ts';
+import type { Guest } from '../engine/host.ts';
+import { type Migration, Migrations, type Moving } from '../engine/migrations.ts';
+import { type HostPlan, openRuns, type Runs, startOperator } from '../engine/run.ts';
+import { Copies } from '../judge/copies.ts';
+import type { Verdict } from '../judge/history.ts';
+import { migrationOwners } from '../judge/invariants/migration-owners.ts';
 
 /** How the guest takes a request to suspend. `late`: it acknowledges, and parks when it is told to. */
 export type Asked = 'node' | 'channel' | 'deaf' | 'late' | 'poweroff';
@@ -186,7 +186,7 @@ export class Bench {
       .map((copy) => ({ host: history.hosts[copy.host], state: copies.stateOf(copy) }))
       .filter(({ state }) => state !== 'none')
       .map(({ host, state }) => `${host} ${state}`)
-      .sort()
+      .sort((a, b) => (a < b ? -1 : 1))
       .join(', ');
   }
 
