@@ -39,12 +39,13 @@ export const STORE_RULES: readonly FaultRule[] = [
           const xs = new Xs(dom0.client, me);
           while (!isOver()) {
             yield draws.below(REST_NS_MAX);
-            if (!strikes()) continue;
-            for (let burst = draws.between(...BURSTS); burst > 0; burst--) {
+            if (isOver() || !strikes()) continue;
+            for (let burst = draws.between(...BURSTS); burst > 0 && !isOver(); burst--) {
               const names = yield* xs.directory('/shared');
               if (names.error !== undefined) break;
               const before = host.traffic.conflicts;
-              for (const name of split(names.payload)) yield* xs.write(`/shared/${name}`, 'contended');
+              // Looked at before each: a write that comes while the tree is read would make it one of no moment.
+              for (const name of split(names.payload)) if (!isOver()) yield* xs.write(`/shared/${name}`, 'contended');
               if (host.traffic.conflicts > before) injected(`${host.traffic.conflicts - before} conflicts`);
             }
           }
