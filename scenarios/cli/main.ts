@@ -9,6 +9,7 @@ import { driveCommand } from './drive.ts';
 import { EXHAUST_KINDS, exhaustCommand } from './exhaust.ts';
 import { workerCommand } from './fleet/worker-command.ts';
 import { group } from './help.ts';
+import { exhaustScenarioCommand } from './hunt/exhaust-scenario.ts';
 import { replayCommand } from './hunt/replay.ts';
 import { showCommand } from './hunt/show.ts';
 import { shrinkCommand } from './hunt/shrink.ts';
@@ -18,6 +19,7 @@ import { orUnusable, Unusable } from './image/io.ts';
 import { matrixCommand } from './matrix.ts';
 import { breaksCommand } from './migration-breaks.ts';
 import { listCommand, runCommand } from './run.ts';
+import { isScenario } from './scenarios-of.ts';
 import { addScriptCommands } from './script.ts';
 import { serveCommand } from './serve.ts';
 import { sweepCommand } from './sweep-command.ts';
@@ -213,15 +215,30 @@ export async function main(argv: readonly string[]): Promise<number> {
     .action(async (script, options) => done(await orUnusable(() => driveCommand(script, options))));
   program
     .command('exhaust')
-    .description('put one live update, one death, one cut at every place of a script')
-    .argument('<script>', 'a file of JSON Lines; - is standard input')
-    .option('--what <kinds>', `of ${EXHAUST_KINDS.join(', ')}`, kinds, EXHAUST_KINDS)
-    .option('--compat <version>', 'whose behaviour', oneOf(['4.22', '4.17']), '4.22')
-    .option('--policy <name>', 'what updates do about open transactions', oneOf(['daemon', 'carry']), 'carry')
+    .description(
+      'put one live update, one death, one cut at every place of a script, or one live update at every step of a scenario',
+    )
+    .argument('<script>', 'a file of JSON Lines, - is standard input; or a scenario')
+    .option('--what <kinds>', `for a script: of ${EXHAUST_KINDS.join(', ')}`, kinds, EXHAUST_KINDS)
+    .option('--compat <version>', 'for a script: whose behaviour', oneOf(['4.22', '4.17']), '4.22')
+    .option(
+      '--policy <name>',
+      'for a script: what updates do about open transactions',
+      oneOf(['daemon', 'carry']),
+      'carry',
+    )
+    .option('--set <key=value>', 'for a scenario: change one of its settings (repeatable)', collect, [])
+    .option('--jobs <n>', 'for a scenario: threads (default: one for each core)', positive)
     .option('--format <name>', 'format of the updates, or a module (default: the newest that the version knows)')
     .option('--seed <n>', 'decimal digits', digits, '1')
     .option('--json', 'for programs')
-    .action(async (script, options) => done(await orUnusable(() => exhaustCommand(script, options))));
+    .action(async (word, options) =>
+      done(
+        await orUnusable(() =>
+          isScenario(word) ? exhaustScenarioCommand(word, options) : exhaustCommand(word, options),
+        ),
+      ),
+    );
   program
     .command('conform')
     .description('compare the store with a real daemon, on seeded scripts or in a scenario')

@@ -24,6 +24,11 @@ function placed(path: string, result: RunResult): RunResult {
   return line === undefined ? result : { ...result, failure: { ...failure, what: `${path}:${line}: ${failure.what}` } };
 }
 
+/** Whether a word names a scenario where a script may be meant as well: it is one of the catalogue, or called as modules are. */
+export function isScenario(word: string): boolean {
+  return /\.[cm]?[jt]s$/.test(word) || SCENARIOS.some(({ name }) => name === word);
+}
+
 function scenarioIn(path: string, exports: Exports): Scenario {
   if (!('default' in exports)) {
     const names = Object.keys(exports).join(', ');

@@ -1,4 +1,4 @@
-import { operator } from '../../guests/index.ts';
+import { operator, type Thread } from '../../guests/index.ts';
 import { REQ_CONS, REQ_PROD, RING_BYTES } from '../../sim/index.ts';
 import { type Ask, parseAsk } from './asks.ts';
 import { type Host, STORE_BINARY } from './host.ts';
@@ -11,6 +11,8 @@ export interface AskedOf {
   readonly host: Host;
   /** Where what updates were asked for, and answered, is put. */
   readonly attempts: UpdateAttempt[];
+  /** Where whoever asks is put. */
+  readonly askers: Thread[];
   /** Of the image of an update; `undefined`: the daemon does not know the word. */
   readonly version: 1 | 2 | undefined;
 }
@@ -33,11 +35,11 @@ export function armAsks(words: readonly string[], number: number, of: AskedOf): 
 }
 
 /** One more program of dom0 asks the store to live-update itself, at once and whatever else there is. */
-function update({ host, attempts, version }: AskedOf, name: string, { atNs }: Ask): void {
+function update({ host, attempts, askers, version }: AskedOf, name: string, { atNs }: Ask): void {
   const { os } = host.dom0;
   let at = -1;
   const before = host.store.updates.length;
-  os.start(name, (me) => {
+  const asker = os.start(name, (me) => {
     const link = host.connect(name);
     return operator(me, link, host.traffic, {
       moments: [atNs],
@@ -58,6 +60,7 @@ function update({ host, attempts, version }: AskedOf, name: string, { atNs }: As
       },
     });
   });
+  askers.push(asker);
 }
 
 /** A guest moves req_prod further ahead of req_cons than the ring has octets (BAD-14), and crashes some time later. */

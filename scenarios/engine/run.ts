@@ -68,6 +68,8 @@ export interface Run {
   readonly attempts: UpdateAttempt[];
   /** The same of updates that somebody asked for beside the scenario. */
   readonly asked: UpdateAttempt[];
+  /** Who asks for them. */
+  readonly askers: Thread[];
   readonly policy: StorePolicy;
   /** Whether somebody was kept from a request that others may rely on. */
   readonly leftOut: { ofBound: boolean };
@@ -164,7 +166,7 @@ function newRun(
     execFails: request.execFails,
     startStore: request.startStore,
   });
-  return { request, host, writers: [], operators: [], attempts: [], asked: [], policy, leftOut };
+  return { request, host, writers: [], operators: [], attempts: [], asked: [], askers: [], policy, leftOut };
 }
 
 /** From now on what is planned may break. */
@@ -183,7 +185,8 @@ function arm(run: Run, { isOver = ({ traffic }) => traffic.stopping }: RunPlan, 
   if (isFirst && request.marksDigest !== undefined) machine.trace.markDigest(request.marksDigest);
   if (isFirst && faults.faults.length > 0) request.planned?.(faults.faults);
   faults.arm(host, () => isOver(host));
-  armAsks(request.cuts?.asks ?? [], number, { host, attempts: run.asked, version: versionFor(request) });
+  const { askers, asked } = run;
+  armAsks(request.cuts?.asks ?? [], number, { host, attempts: asked, askers, version: versionFor(request) });
   host.store.movesInSteps = faults.storeMovesInSteps();
 }
 
@@ -479,7 +482,9 @@ function runToEnd(runs: readonly Run[], end: WholeEnd): Ended {
   const { machine } = host;
   const readings = runs.map((run) => ({ host: run.host, nodes: [] as SeenNode[], isDone: false }));
   /** A host that is down reads nothing, and is judged by what it did. */
-  const isFinished = () => readings.every((each) => each.isDone || each.host.machine.scheduler.isHalted);
+  const isRead = () => readings.every((each) => each.isDone || each.host.machine.scheduler.isHalted);
+  /** Somebody may ask for an update while the tree is read: it has its end, too. */
+  const isFinished = () => isRead() && !runs.some(({ askers }) => askers.some(isWorking));
   try {
     for (const reading of readings) startVerifier(reading, end);
     const progress = progressOf(runs, end);

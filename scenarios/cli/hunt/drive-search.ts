@@ -61,7 +61,8 @@ export class SearchDriver {
   }
 }
 
-function diedFacts(_spec: RunSpec, why: string): RunFacts {
+/** What is known of a run whose thread has died. */
+export function diedFacts(_spec: RunSpec, why: string): RunFacts {
   return {
     outcome: 'error',
     signatures: [{ key: `error: ${why}`, kin: `error: ${why}`, text: why }],
