@@ -92,7 +92,9 @@ export function* suspendChannel(
       yield PARK;
       continue;
     }
-    if ((yield* suspends(me)) !== 'new') continue;
+    const where = yield* suspends(me);
+    os.acknowledge(channel); // who has asked meanwhile has asked for this one
+    if (where !== 'new') continue;
     os.messagePorts.delete(channel);
     channel = yield* offerChannel(xs, os);
   }

@@ -108,6 +108,7 @@ export interface HostOptions {
   readonly eventsExpire?: boolean;
   readonly passImage?: StoreSetup['passImage'];
   readonly execFails?: StoreSetup['execFails'];
+  readonly endsAtUnborn?: StoreSetup['endsAtUnborn'];
   /** Others run between any two of the store's accesses to a ring. */
   readonly movesInSteps?: boolean;
   /** What `format` of the store is at first; left out: the daemon's own images. */
@@ -223,6 +224,7 @@ export class Host implements FaultHost {
       eventsExpire: options.eventsExpire ?? true,
       passImage: (image, n) => this.faults.passImage(options.passImage?.(image, n) ?? image),
       execFails: (n) => options.execFails?.(n) === true || this.faults.execFails(options.policy),
+      endsAtUnborn: options.endsAtUnborn,
       format: options.lab,
     });
     this.store.movesInSteps = options.movesInSteps ?? false;

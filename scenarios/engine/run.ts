@@ -40,7 +40,7 @@ const EVENTS_NS = 2_000_000;
 const CHECK_EVERY_STEPS = 20_000;
 
 /** What a scenario chooses of its host; the rest is the same for all. */
-export interface RunPlan extends Partial<Pick<HostOptions, 'policy' | 'limitsWrites' | 'ownFaults'>> {
+export interface RunPlan extends Partial<Pick<HostOptions, 'policy' | 'limitsWrites' | 'ownFaults' | 'endsAtUnborn'>> {
   /** Requests after which `host.traffic.stopping` is set; left out: it never is by itself. */
   readonly requestsMax?: number;
   /** How often the machine checks itself while the run is judged; left out: every 20,000 steps. */
@@ -160,6 +160,7 @@ function newRun(
     lab,
     faults: settings.faults,
     ownFaults,
+    endsAtUnborn: plan.endsAtUnborn,
     does: request.does,
     passImage: request.passImage,
     execFails: request.execFails,

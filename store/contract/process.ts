@@ -86,6 +86,8 @@ export interface StoreSetup {
   readonly passImage?: ((image: Uint8Array, n: number) => Uint8Array) | undefined;
   /** Whether exec(2) of the new program fails in update `n`; asked once what was written was found to be good. */
   readonly execFails?: ((n: number) => boolean) | undefined;
+  /** As the daemon's, a successor ends itself over a node whose owner exists and is not introduced (DST-9); left out: it takes it. */
+  readonly endsAtUnborn?: boolean | undefined;
 }
 
 /**

@@ -52,7 +52,7 @@ export class XenstoredProcess implements StoreProcess {
     this.#options = options;
     this.format = options.format;
     this.#platform = new SimPlatform(machine, domain, options.files);
-    const { listener, dom0Port, passImage, execFails } = options;
+    const { listener, dom0Port, passImage, execFails, endsAtUnborn } = options;
     const daemonOptions: StoreOptions = {
       ...DEFAULT_OPTIONS,
       compat: options.compat,
@@ -63,7 +63,7 @@ export class XenstoredProcess implements StoreProcess {
       ...(options.moves === undefined ? {} : { moves: options.moves }),
     };
     const platform = this.#platform;
-    this.#site = { machine, platform, options: daemonOptions, listener, dom0Port, passImage, execFails };
+    this.#site = { machine, platform, options: daemonOptions, listener, dom0Port, passImage, execFails, endsAtUnborn };
     platform.bindDomainException();
     const first = this.#firstState();
     this.#daemon = new Xenstored(first.state, platform, listener);

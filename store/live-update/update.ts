@@ -32,7 +32,7 @@ const EVTCHN_FD = 7;
 const EXEC_FAILED = 'Error activating new binary.';
 
 /** Where a live update happens: the process that changes its instance. */
-export interface UpdateSite extends TakeOverSite, Pick<StoreSetup, 'passImage' | 'execFails'> {
+export interface UpdateSite extends TakeOverSite, Pick<StoreSetup, 'passImage' | 'execFails' | 'endsAtUnborn'> {
   readonly machine: Machine;
   readonly listener: Listener | undefined;
 }
@@ -177,13 +177,21 @@ function retire({ platform, listener }: UpdateSite, old: DaemonState, reading: R
 /** The new instance makes its state of what it was handed over. */
 function start(site: UpdateSite, order: Order, { cargo, reading }: At<'executed'>): LiveUpdate {
   const { platform, options, listener } = site;
-  if (reading.kind === 'image')
+  if (reading.kind === 'image') {
+    const unborn = site.endsAtUnborn === true ? unbornOwner(site, reading.state) : undefined;
+    if (unborn !== undefined)
+      return {
+        step: 'lost',
+        cargo,
+        reason: `the successor has ended itself: domain ${unborn} owns nodes, and is not introduced`,
+      };
     return {
       step: 'started',
       cargo,
       daemon: new Xenstored(reading.state, platform, listener),
       handedOver: undefined,
     };
+  }
   platform.tell({ phase: 'started', update: order.n });
   const { neutral } = reading;
   const restored = restoreNeutralState(neutral, platform, options, order.sockets);
@@ -207,4 +215,11 @@ export function numbersOf(platform: UpdateSite['platform']): ProcessNumbers {
     excPort: platform.domainExceptionPort,
     remotePortOf: (port) => platform.remotePortOf(port),
   };
+}
+
+/** DST-9: a domain that is there and owns nodes, before anybody has introduced it. Source: tools/xenstored/core.c, read_state_node. */
+function unbornOwner({ machine }: UpdateSite, { records }: DaemonState): number | undefined {
+  for (const { domid, introduced, account } of records.values())
+    if (!introduced && account.nodes > 0 && machine.domain(domid) !== undefined) return domid;
+  return undefined;
 }

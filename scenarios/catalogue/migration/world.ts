@@ -44,6 +44,8 @@ const HORIZON_NS = 600_000_000_000;
 const GATE_NS = 10_000_000_000;
 /** Of the only disk that each has. */
 const XVDA = 202 << 8;
+/** So long after a migration a guest that was given up may park, ns. */
+const LATE_PARK_NS = 20_000_000;
 /** How often it is looked whether a migration is over, ns. */
 const LOOK_NS = 100_000;
 /** How often it is looked whether all guests are there, or one of them is to be had, ns. */
@@ -245,6 +247,11 @@ export class World {
   /** Whether a guest, or a copy, waits for somebody who will come and look after it. */
   get #isUnsettled(): boolean {
     if (this.#administrator?.hasWork === true) return true;
+    if (this.#plan.toolstack === 'handoverLog') {
+      // 1. xl gives a guest up. 2. It parks all the same, a little later (SRC-7). 3. Whoever keeps the log looks for that.
+      const { nowNs } = this.runs.universe.timeline;
+      if (this.migrations.all.some(({ saidNs }) => nowNs - saidNs < LATE_PARK_NS)) return true;
+    }
     if (this.#plan.toolstack === 'xl' && this.#administrator === undefined) return false;
     const isParked = ({ guest }: Traveller) =>
       guest.os.domain.dying === 'alive' && guest.os.domain.shutdown === 'suspend';

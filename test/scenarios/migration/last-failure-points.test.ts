@@ -8,7 +8,24 @@ const S = 1_000 * MS;
 const UNNOTICED = { unnoticed: { choices: ['format=G3.1'] } } as const;
 
 describe('FP-26, MIG-64: the destination’s store is updated while the copy has a tree and no INTRODUCE', () => {
-  // The daemon's successor ends itself there (DST-9): that is a defect of the daemon, and not modelled (docs/fidelity.md).
+  it('the daemon’s successor ends itself (DST-9): R hears nothing any more, and the guest goes on where it was', () => {
+    const bench = new Bench({ hosts: [{}, { endsAtUnborn: true }], pages: 400 });
+    const migration = bench.migrate({ link: WAN, ...at('R', 'DE7', () => bench.update(1)) }, 5 * S);
+    expect(bench.host(1).store.ended).toMatch(/domain \d+ owns nodes, and is not introduced/);
+    expect(migration.source).toBe('failed_resume');
+    expect(bench.copies).toMatch(/^alpha running/);
+    expect(bench.isServed).toBe(true);
+    expect(bench.owners().violations).toEqual([]);
+  });
+
+  it('the same update while nobody builds a domain harms nobody', () => {
+    const bench = new Bench({ hosts: [{}, { endsAtUnborn: true }] });
+    bench.update(1);
+    bench.pass(50 * MS);
+    expect(bench.host(1).store.ended).toBeUndefined();
+    expect(bench.migrate().source).toBe('success');
+  });
+
   it.each(['daemon', 'carry'] as const)('a store that carries such a domain takes it, policy %s', (policy) => {
     const bench = new Bench({ hosts: [{}, { policy }], pages: 400 });
     const migration = bench.migrate({ link: WAN, ...at('R', 'DE7', () => bench.update(1)) }, 5 * S);
