@@ -17,6 +17,20 @@ export function inHome(path: string, domid: number): HomePlace {
   return { place: rest === '' ? '~' : `~/${rest}`, owner: Number(owner) };
 }
 
+/**
+ * What a path is to a domain that moves: a place that it finds again at each host, or, in the home of another, the path as it is: that
+ * number is somebody else's there.
+ */
+export function placeFor(path: string, domid: number): string {
+  const { place, owner } = inHome(path, domid);
+  return owner === undefined || owner === domid ? place : path;
+}
+
+/** Whether a place of `placeFor` is in the home of another. */
+export function isOfAnother(place: string): boolean {
+  return HOME.test(place);
+}
+
 /** A place and all that is above it, up to the home. */
 export function* parentsOf(place: string): Generator<string> {
   for (let path = place; path !== ''; path = path.slice(0, Math.max(0, path.lastIndexOf('/')))) yield path;

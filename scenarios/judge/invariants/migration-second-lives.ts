@@ -6,7 +6,7 @@ import { Op, opName } from '../oracles/wire.ts';
 import { Code, type RecordLog } from '../record-log.ts';
 import { logOf } from '../recorded-history.ts';
 import { Findings } from './finding.ts';
-import { covers, inHome, isAtOrBelow, parentsOf } from './home-paths.ts';
+import { covers, inHome, isAtOrBelow, isOfAnother, parentsOf, placeFor } from './home-paths.ts';
 
 const CLAIM =
   'A guest that has come from another host begins a session there: nothing of the old one is in it, of what it had watched it hears what is otherwise now, and what it alone had written is gone';
@@ -202,10 +202,11 @@ class Judge {
     if (session === undefined) return;
     if (isWrite && owner === domid) session.wrote.add(place);
     const txId = log.txIdOf(seq);
-    session.open.set(log.reqIdOf(seq), { type, txId, path: place, token, depth, at: this.#now });
+    const path = placeFor(first, domid);
+    session.open.set(log.reqIdOf(seq), { type, txId, path, token, depth, at: this.#now });
     if (type === Op.WATCH && !session.watches.has(token))
       session.watches.set(token, {
-        path: place,
+        path,
         depth: depth === '' ? undefined : depth,
         since: undefined,
         told: new Set(),
@@ -230,7 +231,7 @@ class Judge {
   #event(session: Session, seq: number, payload: string): void {
     const [path = '', token = ''] = payload.split('\0');
     const watch = session.watches.get(token);
-    if (watch !== undefined) watch.told.add(inHome(path, session.epoch.domid).place);
+    if (watch !== undefined) watch.told.add(placeFor(path, session.epoch.domid));
     else if (session.before !== undefined)
       this.#bad(
         session,
@@ -262,7 +263,7 @@ class Judge {
         `${opName(asked.type)} tx ${asked.txId}`,
         'INV-M14: a transaction of another host has an effect here',
       );
-    if (asked.type !== Op.READ || asked.txId !== 0) return;
+    if (asked.type !== Op.READ || asked.txId !== 0 || isOfAnother(asked.path)) return;
     const error = isError ? textOf(log.payloadOf(seq)).replace('\0', '') : undefined;
     if (error !== undefined && error !== 'ENOENT') return;
     const found = isError ? undefined : textOf(log.payloadOf(seq));

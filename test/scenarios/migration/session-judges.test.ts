@@ -183,6 +183,16 @@ describe('the judge of second lives', () => {
       } as HistoryRecord),
     );
     expect(said(written)).toEqual([expect.stringContaining('INV-M18: it is there')]);
+    const reads = (path: string) =>
+      said(
+        changed({ ...sound, histories: written }, 1, (records) => {
+          records.pop();
+          records.push(asNow(sent(heir, XS.READ, `${path}\0`)), got(XS.READ, 'x', 0xffff));
+        }),
+      );
+    expect(reads('data/of-old')).toEqual([expect.stringContaining('INV-M18: it is there')]);
+    // In the home of another there may be one of the same name.
+    expect(reads('/local/domain/77/data/of-old')).toEqual([]);
   });
 });
 
