@@ -22,6 +22,16 @@ describe('a handover whose source asks late', () => {
     expect(log.sent).toEqual([a]);
   });
 
+  it('is over when its guest is asked anew before there was a go; behind a go it stands', () => {
+    const log = new HandoverLog();
+    log.sends(1, { ...NAMES, attempt: 1 }, 'there');
+    const second = log.sends(1, { ...NAMES, attempt: 2 }, 'there');
+    expect(log.sent).toEqual([second]);
+    second.state = 'go written';
+    const third = log.sends(1, { ...NAMES, attempt: 3 }, 'there');
+    expect(log.sent).toEqual([second, third]);
+  });
+
   // 1. Its go is accepted, and the sender is killed. 2. The guest comes back. 3. The agent asks for its parked copy.
   it('leaves one copy where the guest has gone on meanwhile', { timeout: 60_000 }, () => {
     const settings = { domains: 2, requests: 1_000, block: 60, net: 60, toolstack: 'handoverLog', faults: 'swarm' };
