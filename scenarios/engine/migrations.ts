@@ -145,7 +145,7 @@ export class Migrations {
         connect: () => self.#connect(migration, how, transfer),
         observer: self.#observer(migration, from, how),
         host: self.#nameOf(to),
-        ...self.#logOf(from),
+        ...self.#logOf(from, n),
       });
       exit();
       migration.endedNs = source.machine.nowNs;
@@ -196,7 +196,7 @@ export class Migrations {
             channel: link.far,
             transfer,
             observer: self.#observer(migration, to, how),
-            ...self.#logOf(to),
+            ...self.#logOf(to, n),
           });
           exit();
         },
@@ -229,9 +229,9 @@ export class Migrations {
     return this.#runs.runs[host]?.name ?? '';
   }
 
-  #logOf(host: number): { readonly log?: HandoverLog } {
+  #logOf(host: number, attempt: number): { readonly log?: HandoverLog; readonly attempt?: number } {
     const log = this.#logs[host];
-    return log === undefined ? {} : { log };
+    return log === undefined ? {} : { log, attempt };
   }
 
   /** The repaired handover: a log on each host, and an agent that looks after it until `isOver`. `isReachable`: whether one host can
@@ -243,14 +243,14 @@ export class Migrations {
       this.#logs.push(log);
       const { xl } = (this.#tools[at] as ToolProcess)('handover-agent');
       const self = this;
-      function* ask(name: string, uuid: string): Actor<'accepted' | 'refused' | 'running' | undefined> {
+      function* ask(name: string, attempt: number): Actor<'accepted' | 'refused' | 'running' | undefined> {
         const to = self.#runs.runs.findIndex((run) => run.name === name);
         yield 2 * LAN.latencyNs;
         if (machines[to]?.scheduler.isHalted !== false || !isReachable(at, to)) return undefined;
-        return self.#logs[to]?.decide(uuid);
+        return self.#logs[to]?.decide(attempt);
       }
-      const takenBack = (uuid: string, domid: number) => {
-        const migration = this.all.findLast((each) => each.uuid === uuid && each.from === at);
+      const takenBack = (attempt: number, domid: number) => {
+        const migration = this.all.find(({ n }) => n === attempt);
         const news: MigrationNews = { what: 'go taken back', process: 'S', domid };
         if (migration !== undefined) this.#add({ kind: 'news', migration: migration.n, host: at, news });
       };

@@ -15,9 +15,9 @@ const LOOK_NS = 50_000_000;
 export interface AgentPlan {
   readonly log: HandoverLog;
   /** Ask a destination's log; `undefined`: it is not to be reached now. */
-  readonly ask: (host: string, uuid: string) => Actor<'accepted' | 'refused' | 'running' | undefined>;
+  readonly ask: (host: string, attempt: number) => Actor<'accepted' | 'refused' | 'running' | undefined>;
   /** A destination has refused: what was given is the source's again. */
-  readonly takenBack: (uuid: string, domid: number) => void;
+  readonly takenBack: (attempt: number, domid: number) => void;
   /** Whether there is nothing more to come. */
   readonly isOver: () => boolean;
 }
@@ -57,7 +57,10 @@ class HandoverAgent {
     const { log } = this.#plan;
     const { domid, names } = entry;
     if (!this.#isThere(domid)) {
-      log.forgetReceived(entry);
+      // 1. A go is accepted here, and S dies. 2. The guest goes on to another host, or ends. 3. The agent of the source asks: a copy that
+      // it took back now would be a second one, or one of the dead.
+      if (entry.state === 'accepted' || entry.state === 'running') entry.state = 'running';
+      else log.forgetReceived(entry);
       return;
     }
     if (entry.state === 'accepted') {
@@ -78,7 +81,7 @@ class HandoverAgent {
     const { log, ask } = this.#plan;
     const { domid, names } = entry;
     if (!this.#isThere(domid)) {
-      log.forgetSent(names.uuid);
+      log.forgetSent(entry);
       return;
     }
     if (entry.state === 'sending') {
@@ -87,26 +90,27 @@ class HandoverAgent {
       return;
     }
     call.leave();
-    const word = yield* ask(entry.peer, names.uuid);
+    const word = yield* ask(entry.peer, names.attempt);
     yield* call.enter();
     if (word === 'refused') {
-      this.#plan.takenBack(names.uuid, domid);
+      this.#plan.takenBack(names.attempt, domid);
       yield* this.#takeBack(entry);
-    } else if (word === 'running' && (yield* domainDestroy(call, domid)) === 0) log.forgetSent(names.uuid);
+    } else if (word === 'running' && (yield* domainDestroy(call, domid)) === 0) log.forgetSent(entry);
   }
 
-  *#takeBack({ domid, names, unnoticed }: Handover): Actor {
+  *#takeBack(entry: Handover): Actor {
+    const { domid, names, unnoticed } = entry;
     const call = this.#call;
     const { os } = call.xl;
     if (unnoticed !== undefined) {
       yield* resumeUnnoticed(call, domid, unnoticed);
-      this.#plan.log.forgetSent(names.uuid);
+      this.#plan.log.forgetSent(entry);
       return;
     }
     if ((yield* call.read(`/local/domain/${domid}/name`)) === names.passing)
       yield* domainRename(call, domid, { old: names.passing, new: names.here, uuid: names.uuid });
     yield* resumeGuest(call.xs, os, { domid, how: 'fast' });
-    this.#plan.log.forgetSent(names.uuid);
+    this.#plan.log.forgetSent(entry);
   }
 
   #isThere(domid: number): boolean {

@@ -2,6 +2,8 @@ import type { Unnoticed } from './unnoticed.ts';
 
 /** What a domain is called before, during and after its handover. */
 export interface HandoverNames {
+  /** Of this attempt, told to the destination in the first text: the same guest may have come and gone before. */
+  readonly attempt: number;
   readonly uuid: string;
   readonly here: string;
   /** At the source from before the go, at the destination until after it. */
@@ -41,9 +43,9 @@ export interface Handover {
  * its entry goes from `incoming` to `accepted` or to `refused`, once, and whoever comes later finds it decided.
  */
 export class HandoverLog {
-  readonly #sent = new Map<string, Handover>();
-  /** Oldest first; of one guest there may be several, of attempts that came to nothing. */
-  #received: Handover[] = [];
+  /** By attempt. */
+  readonly #sent = new Map<number, Handover>();
+  readonly #received = new Map<number, Handover>();
 
   /** Handovers that this host gives, and those that it gets. */
   get sent(): readonly Handover[] {
@@ -51,26 +53,31 @@ export class HandoverLog {
   }
 
   get received(): readonly Handover[] {
-    return [...this.#received];
+    return [...this.#received.values()];
   }
 
-  /** S: before the guest is asked. */
+  /**
+   * S: before the guest is asked. An attempt before that had not come to its go is over: 1. S dies, and its entry waits for a guest that
+   * parks late. 2. The guest does not, and goes on. 3. Another S asks it to park. 4. It parks for that one: who took it back now would
+   * take it out of the hands of the second.
+   */
   sends(domid: number, names: HandoverNames, peer: string, unnoticed?: Unnoticed): Handover {
+    for (const before of this.sent) if (before.domid === domid && before.state === 'sending') this.forgetSent(before);
     const entry: Handover = { domid, names, peer, unnoticed, state: 'sending', isLeft: false };
-    this.#sent.set(names.uuid, entry);
+    this.#sent.set(names.attempt, entry);
     return entry;
   }
 
   /** R: the domain is there, paused. What was decided of an attempt before stands for that one. */
   incoming(domid: number, names: HandoverNames, unnoticed?: Unnoticed): Handover {
     const entry: Handover = { domid, names, peer: '', unnoticed, state: 'incoming', isLeft: false };
-    this.#received.push(entry);
+    this.#received.set(names.attempt, entry);
     return entry;
   }
 
   /** The destination's word, asked by whoever has to know: what was not decided is refused by that. */
-  decide(uuid: string): 'accepted' | 'refused' | 'running' {
-    const entry = this.#received.findLast(({ names }) => names.uuid === uuid);
+  decide(attempt: number): 'accepted' | 'refused' | 'running' {
+    const entry = this.#received.get(attempt);
     if (entry === undefined) return 'refused';
     if (entry.state === 'incoming') entry.state = 'refused';
     return entry.state === 'accepted' || entry.state === 'running' ? entry.state : 'refused';
@@ -82,11 +89,11 @@ export class HandoverLog {
     return entry.state === 'accepted';
   }
 
-  forgetSent(uuid: string): void {
-    this.#sent.delete(uuid);
+  forgetSent({ names }: Handover): void {
+    this.#sent.delete(names.attempt);
   }
 
-  forgetReceived(entry: Handover): void {
-    this.#received = this.#received.filter((each) => each !== entry);
+  forgetReceived({ names }: Handover): void {
+    this.#received.delete(names.attempt);
   }
 }

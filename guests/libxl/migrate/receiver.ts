@@ -41,6 +41,8 @@ export interface ReceivePlan {
   /** Called when it is known who comes; what is returned is called by its number when the domain is there. */
   readonly expects?: (uuid: string) => void;
   readonly log?: HandoverLog;
+  /** Which of all attempts this is, as the source has said. */
+  readonly attempt?: number;
 }
 
 /** How `xl migrate-receive` ended. */
@@ -136,7 +138,7 @@ class Receiver {
       this.#domid = domid;
       this.#entry = plan.log?.incoming(
         domid,
-        { uuid: names.uuid, here: names.here, passing: names.incoming },
+        { attempt: plan.attempt ?? 0, uuid: names.uuid, here: names.here, passing: names.incoming },
         unnoticed,
       );
     };

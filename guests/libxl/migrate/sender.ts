@@ -53,6 +53,8 @@ export interface MigratePlan {
   readonly dies?: (process: 'S' | 'V', step: MigrationStep) => boolean;
   /** The repaired handover; left out: xl's own. */
   readonly log?: HandoverLog;
+  /** For the log: which of all attempts this is. */
+  readonly attempt?: number;
   /** The other host's name, for the log. */
   readonly host?: string;
 }
@@ -151,7 +153,7 @@ class Sender {
 
     this.#entry = plan.log?.sends(
       domid,
-      { uuid: names.uuid, here: names.here, passing: names.away },
+      { attempt: plan.attempt ?? 0, uuid: names.uuid, here: names.here, passing: names.away },
       plan.host ?? '',
       plan.unnoticed,
     );
@@ -190,7 +192,7 @@ class Sender {
     if (plan.destroysAfterNs !== undefined) yield plan.destroysAfterNs;
     observer.note({ what: 'destroys', process: 'S', domid });
     // What comes of it xl does not look at; the log does.
-    if ((yield* domainDestroy(call, domid)) === 0) this.#forget(names.uuid);
+    if ((yield* domainDestroy(call, domid)) === 0) this.#forget();
     this.#says('Migration successful.');
     channel.close();
     return 'success';
@@ -281,8 +283,8 @@ class Sender {
   }
 
   /** Nobody has to look after it. */
-  #forget(uuid: string): void {
-    this.#plan.log?.forgetSent(uuid);
+  #forget(): void {
+    if (this.#entry !== undefined) this.#plan.log?.forgetSent(this.#entry);
     this.#entry = undefined;
   }
 
@@ -320,7 +322,7 @@ class Sender {
     if (this.#plan.unnoticed === undefined)
       yield* domainRename(call, domid, { old: names.away, new: names.here, uuid: names.uuid }); // not looked at
     if (yield* this.#resume()) this.#says('migration sender: Resumed OK.');
-    this.#forget(names.uuid);
+    this.#forget();
     this.#says('Migration failed due to problems at target.');
     channel.close();
     return 'target reported';
