@@ -3,7 +3,7 @@ import type { History, Verdict } from '../history.ts';
 import type { Copy, MigrationAsked, MigrationHistory, MigrationRecord } from '../migrations.ts';
 import { logOf } from '../recorded-history.ts';
 import { destroyedByFaults } from './fault-deaths.ts';
-import { Findings } from './finding.ts';
+import { type Defect, Findings } from './finding.ts';
 import { knownHole } from './migration-holes.ts';
 import { begin, type Progress } from './migration-progress.ts';
 
@@ -73,8 +73,8 @@ class Owners {
     }
     for (const migration of this.#migrations) {
       if (migration.source === undefined || !isCopy(migration.source, copy)) continue;
-      if (record.what === 'shutdown' && record.reason === 'suspend' && !migration.hasGivenUp)
-        migration.wasParked = true;
+      const isOver = migration.hasGivenUp || migration.sourceEnd !== undefined;
+      if (record.what === 'shutdown' && record.reason === 'suspend' && !isOver) migration.wasParked = true;
       if (record.what === 'resumed' && migration.goWritten && !migration.goTakenBack)
         this.#bad(record, migration, 'INV-M3: the source goes on after a go was written and not taken back');
     }
@@ -199,9 +199,23 @@ class Owners {
     if (migration === undefined) return;
     const where = copies.map((copy, i) => `${this.#history.hosts[copy.host]}: ${states[i]}`).join(', ');
     const detail = `INV-M2: ${running} copies of ${migration.asked.guest} run in the end (${where})`;
-    const hole = this.#plan.toolstack === 'xl' ? knownHole(migration, copies, this.#copies) : undefined;
+    const hole = this.#plan.toolstack === 'xl' ? this.#hole(migration, copies) : undefined;
     if (hole === undefined) this.#bad(last, migration, detail);
     else this.#findings.addKnown(hole, last, migration.asked.guest, `migration ${migration.asked.n}`, detail);
+  }
+
+  /**
+   * That of the last migration, or of one before: 1. The guest takes the request to suspend of one, and is slow. 2. Its S gives up. 3. S of
+   * another comes to its end before it asks for anything. 4. The guest parks, for the first.
+   */
+  #hole(last: Progress, copies: readonly Copy[]): Defect | undefined {
+    const hole = knownHole(last, copies, this.#copies);
+    if (hole !== undefined || last.wasParked || last.sourceEnd === undefined) return hole;
+    const slow = this.#migrations.findLast(
+      ({ source, sourceEnd, wasParked }) =>
+        source !== undefined && source === last.source && sourceEnd === 'failed_suspend' && !wasParked,
+    );
+    return slow && knownHole(slow, copies, this.#copies);
   }
 
   #copyAt(host: number, domid: number, uuid: string): Copy | undefined {

@@ -72,6 +72,41 @@ describe('the judge of owners', () => {
   });
 });
 
+describe('a guest that parks late, and another migration of it in between', () => {
+  const [first] = history.asked;
+  const asked = [first!, { ...first!, n: 2 }];
+  const copies = history.copies.filter(({ host }) => host === 0);
+  const park = history.records.find(isLife('shutdown', 0))!;
+  const before = history.records.filter((r) => r.kind === 'life' && r.timeNs < park.timeNs);
+  const news = (migration: number, told: MigrationNews): MigrationRecord => ({
+    seq: 0,
+    timeNs: park.timeNs,
+    kind: 'news',
+    migration,
+    host: 0,
+    news: told,
+  });
+  const givenUp = [
+    news(1, { what: 'says', process: 'S', text: 'libxl_domain_suspend failed' }),
+    news(1, { what: 'end', process: 'S', how: 'failed_suspend' }),
+  ];
+  const other = news(2, { what: 'end', process: 'S', how: 'failed_resume' });
+  const judged = (records: readonly MigrationRecord[]) => {
+    const { violations, known = [] } = migrationOwners({ ...history, asked, copies, records }, histories, {
+      toolstack: 'xl',
+    });
+    return [violations.map(({ detail }) => detail.slice(0, 6)), known.map(({ label }) => label)];
+  };
+
+  it('is the known hole of the first', () => {
+    expect(judged([...before, ...givenUp, other, park])).toEqual([[], ['FP-7']]);
+  });
+
+  it('is none where it parked for the second, which gave it up', () => {
+    expect(judged([...before, ...givenUp, park, other])).toEqual([['INV-M2'], []]);
+  });
+});
+
 describe('the judge of what is left', () => {
   const node = (path: string, value: string) => ({
     path,
